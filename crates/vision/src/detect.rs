@@ -1,0 +1,68 @@
+//! From a head's values to detections in the picture.
+
+use serde::{Deserialize, Serialize};
+
+use crate::head::{Candidate, HeadError, HeadLayout, HeadValue, decode};
+use crate::letterbox::Letterbox;
+use crate::nms::{NmsConfig, best_first, suppress};
+
+/// An object found in a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Detection {
+    /// Edges x1, y1, x2, y2 in pixels of the source picture, inside it.
+    pub bbox: [f32; 4],
+    /// Score in 0..1.
+    pub score: f32,
+    /// Index of the class in the model's list.
+    pub class_id: u32,
+}
+
+/// Memory that [`detect`] uses again from frame to frame.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    candidates: Vec<Candidate>,
+}
+
+/// Decodes one frame's head, suppresses duplicates (of a YOLOv8 head; an end-to-end one has none),
+/// and maps the boxes to the source picture. Best score first, ties by lower anchor, at most
+/// `max_detections`.
+///
+/// Boxes are clipped to the picture. One of which nothing is left, such as one in the padding, is
+/// no detection; it still counts towards `max_detections`, which is applied before.
+///
+/// # Errors
+/// The number of values is not the layout's.
+pub fn detect<T: HeadValue>(
+    head: &[T],
+    layout: &HeadLayout,
+    letterbox: &Letterbox,
+    config: &NmsConfig,
+    scratch: &mut Scratch,
+) -> Result<Vec<Detection>, HeadError> {
+    let candidates = &mut scratch.candidates;
+    decode(head, layout, config.confidence, candidates)?;
+    match layout {
+        HeadLayout::Yolov8 { .. } => suppress(candidates, config),
+        HeadLayout::EndToEnd { .. } => {
+            candidates.sort_unstable_by(best_first);
+            candidates.truncate(config.max_detections);
+        }
+    }
+    let detections = candidates.iter().filter_map(
+        |&Candidate {
+             bbox,
+             score,
+             class_id,
+             ..
+         }| {
+            let bbox = letterbox.image_box_from_model(bbox);
+            let [x1, y1, x2, y2] = bbox;
+            (x1 < x2 && y1 < y2).then_some(Detection {
+                bbox,
+                score,
+                class_id,
+            })
+        },
+    );
+    Ok(detections.collect())
+}

@@ -1,0 +1,29 @@
+//! Image and box arithmetic on the CPU: letterbox, head decoding, NMS and metrics.
+//!
+//! Everything here is safe, deterministic Rust without a device. The stages of the CPU path run
+//! it, and it is the reference that kernels on other devices are tested against, so each module
+//! states its formulas, rounding and order of ties.
+//!
+//! Coordinates are `x` to the right and `y` down, in pixels. A box is `[x1, y1, x2, y2]`, the
+//! positions of its edges: a picture of width `w` spans `0.0..=w`, and the centre of its first
+//! pixel lies at 0.5.
+
+mod detect;
+mod head;
+mod iou;
+mod letterbox;
+pub mod metrics;
+mod nms;
+mod picture;
+
+pub use detect::{Detection, Scratch, detect};
+pub use head::{Candidate, HeadError, HeadLayout, HeadValue, decode};
+pub use iou::{iou, iou_f64};
+pub use letterbox::{
+    Letterbox, LetterboxError, LetterboxPlan, LetterboxPlans, PAD_VALUE, letterbox_into,
+};
+pub use nms::{NmsConfig, NmsConfigError, suppress};
+pub use picture::{
+    ColorMatrix, ColorRange, MAX_DIMENSION, ParseNameError, Picture, PictureError, PictureLayout,
+    PixelFormat, Plane, Planes, PlanesError, YuvToRgb,
+};

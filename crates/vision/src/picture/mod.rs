@@ -1,0 +1,13 @@
+//! Pictures as decoders leave them: planes of bytes in a pool slot.
+
+mod color;
+mod format;
+mod layout;
+mod rgb;
+pub(crate) mod sample;
+mod view;
+
+pub use color::YuvToRgb;
+pub use format::{ColorMatrix, ColorRange, ParseNameError, PixelFormat};
+pub use layout::{MAX_DIMENSION, PictureError, PictureLayout, Plane, Planes, PlanesError};
+pub use view::Picture;

@@ -1,0 +1,359 @@
+use camweave_vision::{
+    ColorMatrix, ColorRange, Letterbox, LetterboxError, LetterboxPlan, LetterboxPlans, PAD_VALUE,
+    Picture, PictureLayout, PixelFormat, letterbox_into,
+};
+use proptest::prelude::*;
+
+use crate::reference::{pictures, rgb_at};
+
+/// Source, model, and then resized width and height, left and top padding as Ultralytics' Python
+/// computes them.
+#[test]
+fn geometry_is_that_of_ultralytics() {
+    let table = [
+        ((640, 360), (320, 320), 0.5, (320, 180), (0, 70)),
+        (
+            (1920, 1080),
+            (640, 640),
+            1.0_f64 / 3.0,
+            (640, 360),
+            (0, 140),
+        ),
+        // 2.5 rounds to even.
+        ((640, 5), (320, 320), 0.5, (320, 2), (0, 159)),
+        (
+            (641, 361),
+            (320, 320),
+            0.499_219_968_798_751_97,
+            (320, 180),
+            (0, 70),
+        ),
+        (
+            (333, 777),
+            (640, 640),
+            0.823_680_823_680_823_6,
+            (274, 640),
+            (183, 0),
+        ),
+        ((100, 50), (640, 640), 6.4, (640, 320), (0, 160)),
+        // An odd row of padding goes to the bottom.
+        (
+            (1281, 719),
+            (640, 384),
+            0.499_609_679_937_548_8,
+            (640, 359),
+            (0, 12),
+        ),
+        ((3, 1000), (320, 320), 0.32, (1, 320), (159, 0)),
+        (
+            (1919, 1079),
+            (640, 640),
+            0.333_507_034_914_017_73,
+            (640, 360),
+            (0, 140),
+        ),
+        ((320, 320), (320, 320), 1.0, (320, 320), (0, 0)),
+        // Where Python would fail, one column remains.
+        (
+            (1, 3000),
+            (320, 320),
+            0.106_666_666_666_666_67,
+            (1, 320),
+            (159, 0),
+        ),
+    ];
+    for (source, model, scale, resized, pad) in table {
+        let letterbox = Letterbox::new(source, model).unwrap();
+        assert_eq!(letterbox.scale, scale as f32, "{source:?} in {model:?}");
+        assert_eq!((letterbox.resized_width, letterbox.resized_height), resized);
+        assert_eq!((letterbox.pad_left, letterbox.pad_top), pad);
+    }
+}
+
+#[test]
+fn boxes_by_hand() {
+    let letterbox = Letterbox::new((1280, 720), (640, 640)).unwrap();
+    assert_eq!(
+        letterbox.image_box_from_model([10.0, 150.0, 20.0, 170.0]),
+        [20.0, 20.0, 40.0, 60.0]
+    );
+    assert_eq!(
+        letterbox.model_box_from_image([20.0, 20.0, 40.0, 60.0]),
+        [10.0, 150.0, 20.0, 170.0]
+    );
+    // Into the padding, and out of the input.
+    assert_eq!(
+        letterbox.image_box_from_model([-5.0, 0.0, 900.0, 640.0]),
+        [0.0, 0.0, 1280.0, 720.0]
+    );
+}
+
+#[test]
+fn impossible_sizes_are_refused() {
+    for (source, model) in [
+        ((0, 1), (1, 1)),
+        ((1, 0), (1, 1)),
+        ((1, 1), (0, 1)),
+        ((1, 1), (1, 40_000)),
+    ] {
+        assert!(matches!(
+            Letterbox::new(source, model),
+            Err(LetterboxError::Size { .. })
+        ));
+    }
+    let error = Letterbox::new((640, 360), (320, 0)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "model size 320x0: expected sides of 1 to 32768 pixels"
+    );
+}
+
+#[test]
+fn serialised_as_sizes() {
+    let letterbox = Letterbox::new((1281, 719), (640, 384)).unwrap();
+    let text = serde_json::to_string(&letterbox).unwrap();
+    assert_eq!(text, r#"{"source":[1281,719],"model":[640,384]}"#);
+    assert_eq!(serde_json::from_str::<Letterbox>(&text).unwrap(), letterbox);
+    assert!(serde_json::from_str::<Letterbox>(r#"{"source":[0,719],"model":[640,384]}"#).is_err());
+}
+
+fn rgb_layout(width: u32, height: u32) -> PictureLayout {
+    PictureLayout::packed(
+        width,
+        height,
+        PixelFormat::Rgb8,
+        ColorMatrix::Bt709,
+        ColorRange::Full,
+    )
+}
+
+/// `cv2.resize(picture.astype(numpy.float32), size, interpolation=cv2.INTER_LINEAR)`, OpenCV 5.0:
+/// the first values of the first channel, and the sum of all channels.
+#[test]
+fn pixels_are_those_of_opencv() {
+    let mut data = Vec::new();
+    for y in 0..5u32 {
+        for x in 0..7u32 {
+            data.extend((0..3u32).map(|c| ((x * 37 + y * 59 + c * 101) % 256) as u8));
+        }
+    }
+    let layout = rgb_layout(7, 5);
+    let picture = Picture::new(&layout, &data).unwrap();
+    let table: [((u32, u32), &[f32], f32); 3] = [
+        (
+            (4, 3),
+            &[
+                33.5417, 98.2917, 163.0417, 174.4583, 131.875, 196.625, 37.375, 70.125, 166.2083,
+                113.625, 103.7083, 168.4583,
+            ],
+            4445.3335,
+        ),
+        (
+            (10, 7),
+            &[
+                0.0, 20.35, 46.25, 72.15, 98.05, 123.95, 149.85, 175.75, 201.65, 222.0, 33.7143,
+                54.0643,
+            ],
+            26246.287,
+        ),
+        (
+            (7, 2),
+            &[
+                44.25, 81.25, 118.25, 155.25, 192.25, 229.25, 74.25, 191.75, 164.75, 201.75, 46.75,
+                83.75,
+            ],
+            5348.0,
+        ),
+    ];
+    for (size, first, sum) in table {
+        // Stretched to fill the input, as `cv2.resize` does.
+        let letterbox = Letterbox {
+            resized_width: size.0,
+            resized_height: size.1,
+            pad_left: 0,
+            pad_top: 0,
+            ..Letterbox::new((7, 5), size).unwrap()
+        };
+        let mut out = vec![f32::NAN; letterbox.output_len()];
+        letterbox_into(&picture, &letterbox, &mut out).unwrap();
+        for (found, expected) in out.iter().zip(first) {
+            assert!(
+                (found * 255.0 - expected).abs() < 1e-3,
+                "{size:?}: {found} {expected}"
+            );
+        }
+        assert!((out.iter().sum::<f32>() * 255.0 - sum).abs() < 0.05);
+    }
+}
+
+#[test]
+fn mismatches_are_refused_by_name() {
+    let letterbox = Letterbox::new((8, 6), (4, 4)).unwrap();
+    let (layout, data) = (rgb_layout(8, 6), vec![0; 8 * 6 * 3]);
+    let picture = Picture::new(&layout, &data).unwrap();
+    let mut plan = LetterboxPlan::new(&layout, &letterbox).unwrap();
+    let error = plan.run(&picture, &mut [0.0; 47]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "an output of 47 values: 3 x 4 x 4 are 48"
+    );
+
+    let other = PictureLayout::packed(
+        8,
+        6,
+        PixelFormat::Nv12,
+        ColorMatrix::Bt709,
+        ColorRange::Full,
+    );
+    let other = Picture::new(&other, &data).unwrap();
+    let error = plan.run(&other, &mut [0.0; 48]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a picture of 8x6 nv12 bt709 full: the letterbox was planned for 8x6 rgb8 bt709 full"
+    );
+    assert!(matches!(
+        LetterboxPlan::new(&rgb_layout(8, 7), &letterbox),
+        Err(LetterboxError::Source { .. })
+    ));
+    for tampered in [
+        Letterbox {
+            pad_left: 1,
+            ..letterbox
+        },
+        Letterbox {
+            pad_top: u32::MAX,
+            ..letterbox
+        },
+        Letterbox {
+            resized_height: 0,
+            ..letterbox
+        },
+        Letterbox {
+            model: (0, 0),
+            ..letterbox
+        },
+    ] {
+        let error = LetterboxPlan::new(&layout, &tampered).unwrap_err();
+        assert!(
+            matches!(error, LetterboxError::Geometry { .. }),
+            "{tampered:?}"
+        );
+    }
+}
+
+#[test]
+fn many_layouts_share_one_set_of_plans() {
+    let mut plans = LetterboxPlans::new();
+    // More layouts than are kept, each seen twice and in between.
+    for round in 0..2u32 {
+        for side in 1..50u32 {
+            for side in [side, 7] {
+                let layout = rgb_layout(side, side + 1);
+                let value = (side + round) as u8;
+                let data = vec![value; layout.required_bytes().unwrap()];
+                let picture = Picture::new(&layout, &data).unwrap();
+                let letterbox = Letterbox::new((side, side + 1), (16, 17)).unwrap();
+                let mut out = vec![f32::NAN; letterbox.output_len()];
+                plans
+                    .letterbox_into(&picture, &letterbox, &mut out)
+                    .unwrap();
+                let centre = out[8 * 16 + 8];
+                assert!((centre * 255.0 - f32::from(value)).abs() < 1e-3);
+            }
+        }
+    }
+}
+
+fn check_pixels(
+    layout: &PictureLayout,
+    data: &[u8],
+    letterbox: &Letterbox,
+    out: &[f32],
+) -> Result<(), TestCaseError> {
+    let (mw, mh) = letterbox.model;
+    let (rw, rh) = (letterbox.resized_width, letterbox.resized_height);
+    for y in 0..mh {
+        for x in 0..mw {
+            let inside = (letterbox.pad_left..letterbox.pad_left + rw).contains(&x)
+                && (letterbox.pad_top..letterbox.pad_top + rh).contains(&y);
+            let expected = if inside {
+                let centre = |at: u32, pad: u32, len: u32, resized: u32| {
+                    (f64::from(at - pad) + 0.5) * f64::from(len) / f64::from(resized) - 0.5
+                };
+                rgb_at(
+                    layout,
+                    data,
+                    centre(x, letterbox.pad_left, layout.width, rw),
+                    centre(y, letterbox.pad_top, layout.height, rh),
+                )
+            } else {
+                [f64::from(PAD_VALUE); 3]
+            };
+            for (channel, expected) in expected.into_iter().enumerate() {
+                let found = out[channel * (mw * mh) as usize + (y * mw + x) as usize];
+                prop_assert!(
+                    (f64::from(found) - expected).abs() < 2e-6,
+                    "channel {} at {}, {}: {} is not {}",
+                    channel,
+                    x,
+                    y,
+                    found,
+                    expected
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn pixels_are_the_reference((layout, data) in pictures(24), mw in 1u32..30, mh in 1u32..30) {
+        let letterbox = Letterbox::new((layout.width, layout.height), (mw, mh)).unwrap();
+        let picture = Picture::new(&layout, &data).unwrap();
+        let mut plan = LetterboxPlan::new(&layout, &letterbox).unwrap();
+        // Twice: nothing of the first run may remain.
+        for stale in [f32::NAN, 7.0] {
+            let mut out = vec![stale; letterbox.output_len()];
+            plan.run(&picture, &mut out).unwrap();
+            check_pixels(&layout, &data, &letterbox, &out)?;
+        }
+    }
+
+    #[test]
+    fn a_plan_serves_other_strides((layout, data) in pictures(16)) {
+        let PictureLayout { width, height, format, matrix, range, .. } = layout;
+        let letterbox = Letterbox::new((width, height), (9, 9)).unwrap();
+        let packed = PictureLayout::packed(width, height, format, matrix, range);
+        let mut plan = LetterboxPlan::new(&packed, &letterbox).unwrap();
+        let mut out = vec![f32::NAN; letterbox.output_len()];
+        plan.run(&Picture::new(&layout, &data).unwrap(), &mut out).unwrap();
+        check_pixels(&layout, &data, &letterbox, &out)?;
+    }
+
+    #[test]
+    fn points_return(
+        source in (1u32..8000, 1u32..8000), model in (8u32..2000, 8u32..2000),
+        x in 0.0f32..1.0, y in 0.0f32..1.0,
+    ) {
+        let letterbox = Letterbox::new(source, model).unwrap();
+        let (x, y) = (x * source.0 as f32, y * source.1 as f32);
+        let (mx, my) = letterbox.model_from_image(x, y);
+        let (bx, by) = letterbox.image_from_model(mx, my);
+        prop_assert!((bx - x).abs() < 0.5 && (by - y).abs() < 0.5, "{} {} -> {} {}", x, y, bx, by);
+    }
+
+    #[test]
+    fn the_picture_fills_the_input_along_one_side_and_is_centred(
+        source in (1u32..8000, 1u32..8000), model in (8u32..2000, 8u32..2000),
+    ) {
+        let l = Letterbox::new(source, model).unwrap();
+        prop_assert!(l.resized_width == model.0 || l.resized_height == model.1);
+        let right = model.0 - l.resized_width - l.pad_left;
+        let bottom = model.1 - l.resized_height - l.pad_top;
+        prop_assert!(right - l.pad_left <= 1 && bottom - l.pad_top <= 1);
+        // The boxes' scale and the pixels' differ by the rounding of the resized side.
+        prop_assert!((l.scale * source.0 as f32 - l.resized_width as f32).abs() <= 1.0);
+        prop_assert!((l.scale * source.1 as f32 - l.resized_height as f32).abs() <= 1.0);
+    }
+}
