@@ -1,0 +1,2 @@
+//! The camweave command.
+fn main() {}

@@ -1,0 +1,292 @@
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, Float32Array, StringArray, StructArray};
+use arrow_schema::Field;
+use camweave_pool::{HostMemory, PoolSpec, Producer, Reference};
+use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+use proptest::prelude::*;
+
+use super::*;
+
+fn reference(slot: u32) -> Reference {
+    let spec = PoolSpec {
+        name: "test".into(),
+        slots: 1,
+        slot_bytes: 64,
+    };
+    let producer = Producer::<HostMemory>::create(&spec).expect("a small pool fits");
+    Reference {
+        pool: producer.id().clone(),
+        slot,
+        generation: 7,
+    }
+}
+
+fn id(camera: &str, sequence: u64) -> FrameId {
+    FrameId {
+        camera: Arc::from(camera),
+        session_unix_nanos: 1_700_000_000_000_000_000,
+        sequence,
+        pts_nanos: -5,
+        captured_unix_nanos: 1_700_000_000_000_000_001,
+        captured_clock: CapturedClock::SenderReport,
+    }
+}
+
+fn trace(passes: usize) -> Trace {
+    let pass = |index: usize| StagePass {
+        stage: Arc::from(format!("stage{index}")),
+        enter_nanos: index as i64,
+        leave_nanos: index as i64 + 1,
+    };
+    Trace((0..passes).map(pass).collect())
+}
+
+fn picture(slot: u32) -> PictureRef {
+    let layout = PictureLayout::packed(
+        640,
+        360,
+        PixelFormat::I420,
+        ColorMatrix::Bt709,
+        ColorRange::Limited,
+    );
+    PictureRef {
+        layout,
+        slot: reference(slot),
+    }
+}
+
+fn unit(sequence: u64, data: Vec<u8>) -> Unit {
+    Unit {
+        id: id("cam1", sequence),
+        trace: trace(1),
+        codec: Codec::H265,
+        keyframe: sequence == 0,
+        lost_packets: 3,
+        data: data.into(),
+    }
+}
+
+fn detections(boxes: usize, with_picture: bool) -> Detections {
+    let item = |index: usize| DetectedBox {
+        bbox: [index as f32, 1.0, 2.0, 3.5],
+        score: 0.5,
+        class_id: index as u32,
+        label: Arc::from(format!("class{index}")),
+        track_id: (index % 2 == 0).then_some(index as u64),
+    };
+    Detections {
+        id: id("cam2", boxes as u64),
+        trace: trace(3),
+        image_size: (1920, 1080),
+        picture: with_picture.then(|| picture(1)),
+        model: Arc::from("street.onnx@abc"),
+        boxes: (0..boxes).map(item).collect(),
+    }
+}
+
+fn head(row: u32) -> Head {
+    Head {
+        id: id("cam1", 9),
+        trace: trace(2),
+        picture: picture(2),
+        model_size: (320, 320),
+        model: Arc::from("street.onnx@abc"),
+        class_names: Arc::from("person\ncar"),
+        end_to_end: false,
+        shape: TensorShape {
+            rows: 6,
+            columns: 2100,
+        },
+        tensor: reference(4),
+        row,
+    }
+}
+
+fn round_trip<R: Row + PartialEq + std::fmt::Debug>(rows: &[R]) {
+    let array = R::to_arrow(rows);
+    assert_eq!(R::from_arrow(&array).expect("own messages are valid"), rows);
+    // A slice of a message is a message: offsets inside the arrays are honoured.
+    if rows.len() > 1 {
+        let tail = array.slice(1, rows.len() - 1);
+        assert_eq!(R::from_arrow(&tail).expect("slices are valid"), &rows[1..]);
+    }
+}
+
+#[test]
+fn every_message_survives_arrow() {
+    round_trip::<Unit>(&[]);
+    round_trip(&[
+        unit(0, vec![0, 0, 0, 1, 0x67]),
+        unit(1, vec![]),
+        unit(2, vec![1; 5000]),
+    ]);
+    round_trip(&[
+        Frame {
+            id: id("a", 0),
+            trace: trace(0),
+            picture: picture(0),
+        },
+        Frame {
+            id: id("b", 1),
+            trace: trace(2),
+            picture: picture(3),
+        },
+    ]);
+    round_trip(&[head(0), head(1)]);
+    round_trip(&[
+        detections(0, false),
+        detections(3, true),
+        detections(1, false),
+    ]);
+}
+
+#[test]
+fn a_units_bytes_are_not_copied_on_receipt() {
+    let array = Unit::to_arrow(&[unit(0, vec![7; 100]), unit(1, vec![8; 100])]);
+    let bytes = array
+        .column_by_name("data")
+        .expect("the column")
+        .as_binary::<i32>()
+        .value(1);
+    let received = Unit::from_arrow(&array).expect("valid");
+    assert_eq!(received[1].data.as_ptr(), bytes.as_ptr());
+}
+
+#[test]
+fn one_row_of_detections_is_a_hub_message() {
+    let array = Detections::to_arrow(&[detections(2, true)]);
+    assert_eq!(array.len(), 1);
+    let list = |name: &str| {
+        array
+            .column_by_name(name)
+            .expect("the column")
+            .as_list::<i32>()
+            .value(0)
+    };
+    assert_eq!(
+        list("bbox")
+            .as_primitive::<arrow_array::types::Float32Type>()
+            .len(),
+        8
+    );
+    assert_eq!(
+        list("conf")
+            .as_primitive::<arrow_array::types::Float32Type>()
+            .len(),
+        2
+    );
+    assert_eq!(list("labels").as_string::<i32>().value(1), "class1");
+}
+
+#[test]
+fn any_message_tells_whose_frame_has_passed() {
+    let passed = Passage::from_arrow(&Detections::to_arrow(&[detections(1, false)]));
+    assert_eq!(passed.expect("valid")[0].id, detections(1, false).id);
+    assert!(Passage::from_arrow(&Unit::to_arrow(&[unit(4, vec![])])).is_ok());
+}
+
+fn replaced(array: &StructArray, name: &str, column: Option<ArrayRef>) -> StructArray {
+    let mut fields = Vec::new();
+    let mut columns = Vec::new();
+    for (field, old) in array.fields().iter().zip(array.columns()) {
+        let new = if field.name() == name {
+            column.clone()
+        } else {
+            Some(old.clone())
+        };
+        if let Some(new) = new {
+            fields.push(Field::new(field.name(), new.data_type().clone(), true));
+            columns.push(new);
+        }
+    }
+    StructArray::new(fields.into(), columns, None)
+}
+
+#[test]
+fn errors_name_field_type_and_value() {
+    let good = Detections::to_arrow(&[detections(1, false)]);
+    let error = |name: &str, column: Option<ArrayRef>| {
+        Detections::from_arrow(&replaced(&good, name, column))
+            .expect_err("malformed")
+            .to_string()
+    };
+    let text = |value: &str| Some(Arc::new(StringArray::from(vec![value])) as ArrayRef);
+    let cases = [
+        (
+            error("conf", None),
+            vec!["'conf'", "missing", "camweave.detections/1"],
+        ),
+        (error("conf", text("x")), vec!["'conf'", "Utf8", "List"]),
+        (
+            error("captured_clock", text("sundial")),
+            vec!["captured_clock", "'sundial'", "arrival"],
+        ),
+        (error("camera", text("")), vec!["'camera'", "row 0"]),
+        (
+            error(
+                "camera",
+                Some(Arc::new(StringArray::from(vec![None::<&str>]))),
+            ),
+            vec!["'camera'", "null", "row 0"],
+        ),
+        (
+            error("schema", text("camweave.detections/2")),
+            vec!["detections/2", "another version"],
+        ),
+        (
+            error("schema", text("camweave.units/1")),
+            vec!["units/1", "graph connects"],
+        ),
+    ];
+    for (message, words) in cases {
+        for word in words {
+            assert!(message.contains(word), "'{word}' is not in: {message}");
+        }
+        assert!(!message.contains('\n'));
+    }
+    let plain = Float32Array::from(vec![1.0]);
+    let message = Unit::from_arrow(&plain).expect_err("no struct").to_string();
+    assert!(
+        message.contains("camweave.units/1") && message.contains("Float32"),
+        "{message}"
+    );
+}
+
+#[test]
+fn impossible_pictures_are_refused() {
+    let mut frame = Frame {
+        id: id("a", 0),
+        trace: trace(0),
+        picture: picture(0),
+    };
+    frame.picture.layout.width = 0;
+    let message = Frame::from_arrow(&Frame::to_arrow(&[frame]))
+        .expect_err("no picture")
+        .to_string();
+    assert!(
+        message.contains("planes") && message.contains("0x360"),
+        "{message}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn units_of_any_shape_survive(
+        rows in proptest::collection::vec(
+            (any::<u64>(), any::<i64>(), any::<i64>(), any::<u32>(), any::<bool>(),
+             proptest::collection::vec(any::<u8>(), 0..64), 0..4_usize, "[a-z]{1,8}"), 0..8),
+    ) {
+        let rows: Vec<Unit> = rows.into_iter().map(
+            |(sequence, pts_nanos, captured, lost_packets, keyframe, data, passes, camera)| Unit {
+                id: FrameId { pts_nanos, captured_unix_nanos: captured, ..id(&camera, sequence) },
+                trace: trace(passes),
+                codec: Codec::H264,
+                keyframe,
+                lost_packets,
+                data: data.into(),
+            }).collect();
+        prop_assert_eq!(Unit::from_arrow(&Unit::to_arrow(&rows)).expect("valid"), rows);
+    }
+}

@@ -1,0 +1,132 @@
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
+use arrow_array::{Array, BinaryArray, BooleanArray, StructArray};
+use arrow_buffer::Buffer;
+
+use crate::columns::{Columns, Reader};
+use crate::identity::{read_identity, read_traces, write_identity, write_traces};
+use crate::{FrameId, MessageError, Row, Trace};
+
+/// The codec of an encoded unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// H.264 (ITU-T H.264), Annex B byte stream.
+    H264,
+    /// H.265 (ITU-T H.265), Annex B byte stream.
+    H265,
+    /// VP9: one superframe per unit.
+    Vp9,
+    /// AV1: one temporal unit (low-overhead OBU stream) per unit.
+    Av1,
+}
+
+impl Codec {
+    /// The name in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::H264 => "h264",
+            Self::H265 => "h265",
+            Self::Vp9 => "vp9",
+            Self::Av1 => "av1",
+        }
+    }
+}
+
+impl std::str::FromStr for Codec {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "h264" => Ok(Self::H264),
+            "h265" => Ok(Self::H265),
+            "vp9" => Ok(Self::Vp9),
+            "av1" => Ok(Self::Av1),
+            _ => Err("one of 'h264', 'h265', 'vp9', 'av1'"),
+        }
+    }
+}
+
+/// One access unit (one coded picture), with parameter sets before every random-access point.
+///
+/// A unit whose [`Unit::data`] is empty ends its session: the decoder gives out
+/// the pictures that it still holds back for reordering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// Whose unit, and when.
+    pub id: FrameId,
+    /// The stages passed so far.
+    pub trace: Trace,
+    /// The codec.
+    pub codec: Codec,
+    /// Whether decoding can begin here (IDR, CRA, BLA or a VP9/AV1 key frame).
+    pub keyframe: bool,
+    /// Packets that the network lost before this unit, since the unit before it.
+    pub lost_packets: u32,
+    /// The coded bytes; cloning shares them.
+    pub data: Buffer,
+}
+
+impl Row for Unit {
+    const SCHEMA: &'static str = "camweave.units/1";
+
+    fn to_arrow(rows: &[Self]) -> StructArray {
+        let mut columns = Columns::with_schema(Self::SCHEMA, rows.len());
+        write_identity(&mut columns, rows.iter().map(|row| &row.id));
+        columns.strings("codec", rows.iter().map(|row| row.codec.as_str()));
+        columns.push(
+            "keyframe",
+            false,
+            BooleanArray::from(rows.iter().map(|row| row.keyframe).collect::<Vec<_>>()),
+        );
+        columns.numbers::<UInt32Type>("lost_packets", rows.iter().map(|row| row.lost_packets));
+        columns.push(
+            "data",
+            false,
+            BinaryArray::from_iter_values(rows.iter().map(|row| row.data.as_slice())),
+        );
+        write_traces(&mut columns, rows.iter().map(|row| &row.trace));
+        columns.finish()
+    }
+
+    fn from_arrow(array: &dyn Array) -> Result<Vec<Self>, MessageError> {
+        let reader = Reader::open(Self::SCHEMA, array)?;
+        let ids = read_identity(&reader)?;
+        let codec = reader.strings("codec")?;
+        let keyframe = reader.typed("keyframe", "Boolean", |column| column.as_boolean_opt())?;
+        let lost = reader.numbers::<UInt32Type>("lost_packets")?;
+        let data = reader.typed("data", "Binary", |column| column.as_binary_opt::<i32>())?;
+        let traces = read_traces(&reader)?;
+        ids.into_iter()
+            .zip(traces)
+            .enumerate()
+            .map(|(row, (id, trace))| {
+                let offset = data.value_offsets()[row].max(0) as usize;
+                let length = data.value_length(row).max(0) as usize;
+                Ok(Self {
+                    id,
+                    trace,
+                    codec: reader.parsed("codec", row, codec.value(row))?,
+                    keyframe: keyframe.value(row),
+                    lost_packets: lost.value(row),
+                    data: data.values().slice_with_length(offset, length),
+                })
+            })
+            .collect()
+    }
+
+    fn id(&self) -> &FrameId {
+        &self.id
+    }
+
+    fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    fn trace_mut(&mut self) -> &mut Trace {
+        &mut self.trace
+    }
+
+    fn is_entry_point(&self) -> bool {
+        self.keyframe || self.data.is_empty()
+    }
+}

@@ -1,0 +1,75 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use camweave_message::{StagePass, Trace};
+use camweave_pool::Attachments;
+use camweave_telemetry::{Counters, clock};
+
+use crate::inbox::Signal;
+
+/// What the runtime lends a stage; clones share it, also between threads.
+#[derive(Clone)]
+pub struct Context {
+    /// The node's id in the graph.
+    pub stage: Arc<str>,
+    /// Counts what comes, goes and is dropped.
+    pub counters: Counters,
+    /// The pools that this process reads from.
+    pub attachments: Attachments,
+    /// The run's folder for reports, such as `out/<dataflow>/stats`.
+    pub stats_dir: Arc<std::path::Path>,
+    pub(crate) signal: Arc<Signal>,
+    pub(crate) stopping: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// Wakes the stage's loop from another thread: [`crate::Stage::tick`] is called soon.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker(Arc::clone(&self.signal))
+    }
+
+    /// Whether the run is being stopped; threads of a stage look at it.
+    #[must_use]
+    pub fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// The trace of a row that begins here, entered now.
+    #[must_use]
+    pub fn new_trace(&self) -> Trace {
+        Trace(vec![self.pass(clock::monotonic_nanos())])
+    }
+
+    /// A context outside of a graph, for tests and benchmarks of a stage alone.
+    #[must_use]
+    pub fn for_tests(stage: &str, stats_dir: &std::path::Path) -> Self {
+        Self {
+            stage: Arc::from(stage),
+            counters: Counters::new(stage, stage, None),
+            attachments: Attachments::new(),
+            stats_dir: Arc::from(stats_dir),
+            signal: Arc::new(Signal::default()),
+            stopping: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    pub(crate) fn pass(&self, enter_nanos: i64) -> StagePass {
+        StagePass {
+            stage: Arc::clone(&self.stage),
+            enter_nanos,
+            leave_nanos: 0,
+        }
+    }
+}
+
+/// Wakes a stage's loop.
+#[derive(Clone)]
+pub struct Waker(Arc<Signal>);
+
+impl Waker {
+    /// Makes the loop call [`crate::Stage::tick`] soon; cheap, and idempotent until it has.
+    pub fn wake(&self) {
+        self.0.wake();
+    }
+}

@@ -1,0 +1,193 @@
+use std::sync::Arc;
+
+use camweave_message::{CapturedClock, Codec, FrameId, Passage, StagePass, Trace, Unit};
+use proptest::prelude::*;
+
+use super::*;
+
+fn id(camera: &str, sequence: u64) -> FrameId {
+    FrameId {
+        camera: Arc::from(camera),
+        session_unix_nanos: 1,
+        sequence,
+        pts_nanos: 0,
+        captured_unix_nanos: 0,
+        captured_clock: CapturedClock::Arrival,
+    }
+}
+
+fn row(camera: &str, sequence: u64, waited: Duration) -> Passage {
+    let enter_nanos = clock::monotonic_nanos() - waited.as_nanos() as i64;
+    let pass = StagePass {
+        stage: Arc::from("test"),
+        enter_nanos,
+        leave_nanos: 0,
+    };
+    Passage {
+        id: id(camera, sequence),
+        trace: Trace(vec![pass]),
+    }
+}
+
+fn unit(camera: &str, sequence: u64, keyframe: bool) -> Unit {
+    Unit {
+        id: id(camera, sequence),
+        trace: Trace::default(),
+        codec: Codec::H264,
+        keyframe,
+        lost_packets: 0,
+        data: vec![1_u8].into(),
+    }
+}
+
+fn counters() -> Counters {
+    Counters::new("test", "test", None)
+}
+
+fn names<R: Row>(rows: &[R]) -> Vec<(String, u64)> {
+    rows.iter()
+        .map(|row| (row.id().camera.to_string(), row.id().sequence))
+        .collect()
+}
+
+fn drain<R: Row>(inbox: &Inbox<R>) -> Vec<(String, u64)> {
+    std::iter::from_fn(|| inbox.pop())
+        .flat_map(|rows| names(&rows))
+        .collect()
+}
+
+const LONG: Duration = Duration::from_secs(10);
+const FRAMES: QueuePolicy = QueuePolicy::Newest {
+    max_wait: Duration::from_secs(5),
+    per_camera: 4,
+};
+
+#[test]
+fn a_short_hitch_loses_nothing() {
+    let inbox = Inbox::new(FRAMES, counters());
+    for sequence in 0..4 {
+        inbox.push(vec![
+            row("a", sequence, Duration::ZERO),
+            row("b", sequence, Duration::ZERO),
+        ]);
+    }
+    assert_eq!(inbox.pop().map(|rows| rows.len()), Some(2));
+    assert_eq!(drain(&inbox).len(), 6);
+    assert!(inbox.is_empty());
+}
+
+#[test]
+fn an_overload_goes_on_with_the_newest_of_each_camera() {
+    let inbox = Inbox::new(FRAMES, counters());
+    for sequence in 0..3 {
+        inbox.push(vec![row("a", sequence, LONG)]);
+    }
+    inbox.push(vec![row("b", 0, LONG)]);
+    inbox.push(vec![row("a", 3, Duration::ZERO)]);
+    // b has nothing newer, so its frame stays although it waited long.
+    assert_eq!(drain(&inbox), [("b".to_owned(), 0), ("a".to_owned(), 3)]);
+    assert_eq!(
+        inbox.counters.report().cameras["a"].dropped["superseded"],
+        3
+    );
+}
+
+#[test]
+fn one_camera_cannot_fill_the_queue() {
+    let inbox = Inbox::new(FRAMES, counters());
+    inbox.push(vec![row("b", 0, Duration::ZERO)]);
+    for sequence in 0..100 {
+        inbox.push(vec![row("a", sequence, Duration::ZERO)]);
+    }
+    let kept = drain(&inbox);
+    assert_eq!(kept[0], ("b".to_owned(), 0));
+    assert_eq!(
+        kept[1..].iter().map(|(_, n)| *n).collect::<Vec<_>>(),
+        [96, 97, 98, 99]
+    );
+}
+
+#[test]
+fn units_are_dropped_up_to_the_next_entry_point_only() {
+    let inbox = Inbox::new(QueuePolicy::GroupOfPictures { per_camera: 4 }, counters());
+    for sequence in 0..5 {
+        inbox.push(vec![unit("a", sequence, sequence == 3)]);
+    }
+    assert_eq!(drain(&inbox), [("a".to_owned(), 3), ("a".to_owned(), 4)]);
+    assert_eq!(
+        inbox.counters.report().cameras["a"].dropped["decoder_backlog"],
+        3
+    );
+}
+
+#[test]
+fn without_an_entry_point_all_units_wait_for_the_next_one() {
+    let inbox = Inbox::new(QueuePolicy::GroupOfPictures { per_camera: 2 }, counters());
+    for sequence in 0..6 {
+        inbox.push(vec![
+            unit("a", sequence, sequence == 5),
+            unit("b", sequence, true),
+        ]);
+        if sequence < 5 {
+            let popped = drain(&inbox);
+            assert!(popped.contains(&("b".to_owned(), sequence)));
+        }
+    }
+    for sequence in 6..20 {
+        inbox.push(vec![unit("c", sequence, false)]);
+    }
+    assert_eq!(drain(&inbox), [("a".to_owned(), 5), ("b".to_owned(), 5)]);
+    inbox.push(vec![unit("c", 20, true), unit("c", 21, false)]);
+    assert_eq!(drain(&inbox), [("c".to_owned(), 20), ("c".to_owned(), 21)]);
+    assert_eq!(
+        inbox.counters.report().cameras["c"].dropped["decoder_backlog"],
+        14
+    );
+}
+
+proptest! {
+    /// Whatever comes, every row is either given out or counted as dropped, in order.
+    #[test]
+    fn nothing_is_lost_uncounted(
+        messages in proptest::collection::vec(
+            proptest::collection::vec((0..3_u8, any::<bool>(), any::<bool>()), 1..5), 1..60),
+        pops in proptest::collection::vec(any::<bool>(), 60),
+        policy in prop_oneof![
+            Just(FRAMES),
+            Just(QueuePolicy::GroupOfPictures { per_camera: 5 }),
+            Just(QueuePolicy::Complete { limit: 7 }),
+        ],
+    ) {
+        let counters = counters();
+        let inbox = Inbox::new(policy, counters.clone());
+        let mut sequences = HashMap::new();
+        let mut seen = Vec::new();
+        for (message, pop) in messages.iter().zip(&pops) {
+            let rows = message.iter().map(|(camera, keyframe, late)| {
+                let camera = format!("cam{camera}");
+                let sequence: &mut u64 = sequences.entry(camera.clone()).or_default();
+                *sequence += 1;
+                let mut unit = unit(&camera, *sequence, *keyframe);
+                let wait = if *late { LONG } else { Duration::ZERO };
+                unit.trace = row(&camera, 0, wait).trace;
+                unit
+            }).collect();
+            inbox.push(rows);
+            if *pop {
+                seen.extend(inbox.pop().map(|rows| names(&rows)).unwrap_or_default());
+            }
+        }
+        seen.extend(drain(&inbox));
+        let report = counters.report();
+        for (camera, sent) in sequences {
+            let got: Vec<u64> =
+                seen.iter().filter(|(name, _)| *name == camera).map(|(_, n)| *n).collect();
+            prop_assert!(got.is_sorted());
+            let counted = &report.cameras[&camera];
+            let dropped: u64 = counted.dropped.values().sum();
+            // What still waits for an entry point has been counted as dropped already.
+            prop_assert_eq!(got.len() as u64 + dropped, sent);
+            prop_assert_eq!(counted.received, sent);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The runtime around every camweave stage.
+//!
+//! A stage is a library type that implements [`Stage`]: configuration in, rows
+//! in, rows out. [`main`] makes a dora node of it, and gives it what all stages
+//! share: configuration from the graph's `env` with every wrong key or value
+//! named, a queue whose drops are counted, counters, readiness, a clean stop and
+//! documented exit codes.
+//!
+//! ```no_run
+//! use camweave_message::{Detections, Never};
+//! use camweave_stage::{Context, Env, Output, Stage, StageError};
+//!
+//! struct CountBoxes(usize);
+//!
+//! impl Stage for CountBoxes {
+//!     const KIND: &'static str = "count-boxes";
+//!     const ABOUT: &'static str = "Counts boxes.";
+//!     type In = Detections;
+//!     type Out = Never;
+//!
+//!     fn open(_: &Env, _: &Context) -> Result<Self, StageError> {
+//!         Ok(Self(0))
+//!     }
+//!
+//!     fn rows(&mut self, rows: Vec<Detections>, _: &mut Output<Never>) -> Result<(), StageError> {
+//!         self.0 += rows.iter().map(|row| row.boxes.len()).sum::<usize>();
+//!         Ok(())
+//!     }
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     camweave_stage::main::<CountBoxes>()
+//! }
+//! ```
+
+mod context;
+mod env;
+mod exit;
+mod inbox;
+mod output;
+mod ports;
+mod runtime;
+
+pub use context::{Context, Waker};
+pub use env::{Env, Key};
+pub use exit::{Exit, StageError};
+pub use inbox::{Inbox, QueuePolicy};
+pub use output::Output;
+pub use runtime::{Stage, main};
+
+pub use camweave_message as message;
+pub use camweave_pool as pool;
+pub use camweave_telemetry as telemetry;

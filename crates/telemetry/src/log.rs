@@ -1,0 +1,48 @@
+//! Structured logs: one line per event on standard error, which dora keeps per node.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// The environment variable that filters the log, in `tracing`'s syntax.
+pub const FILTER_VARIABLE: &str = "CAMWEAVE_LOG";
+
+/// The environment variable that turns lines into JSON: `CAMWEAVE_LOG_FORMAT=json`.
+pub const FORMAT_VARIABLE: &str = "CAMWEAVE_LOG_FORMAT";
+
+/// Starts logging for the process. Returns what is wrong with the filter, if it is wrong.
+///
+/// Information and above by default; dora's own crates from warnings on, because
+/// that is where it says that it drops messages.
+///
+/// # Errors
+/// Names the variable, its value and what was expected.
+pub fn start() -> Result<(), String> {
+    let default = "info,dora=warn,dora_node_api=warn,zenoh=error,zenoh_transport=error,zenoh_link_tcp=error,retina=warn";
+    let text = std::env::var(FILTER_VARIABLE).unwrap_or_default();
+    let filter = if text.is_empty() {
+        default.to_owned()
+    } else {
+        format!("{default},{text}")
+    };
+    let filter = EnvFilter::try_new(&filter).map_err(|error| {
+        format!("{FILTER_VARIABLE}='{text}' is not a log filter ({error}); expected for example 'debug' or 'camweave_stage=trace'")
+    })?;
+    let format = std::env::var(FORMAT_VARIABLE).unwrap_or_default();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let started = match format.as_str() {
+        "" | "text" => builder.with_target(false).compact().try_init(),
+        "json" => builder.json().try_init(),
+        other => {
+            return Err(format!(
+                "{FORMAT_VARIABLE}='{other}': expected 'text' or 'json'"
+            ));
+        }
+    };
+    // A second start in one process (tests) keeps the first subscriber.
+    drop(started);
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! The `batcher` node.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    camweave_stage::main::<camweave_batcher::BatcherStage>()
+}

@@ -1,0 +1,9 @@
+//! Follows objects from frame to frame, one tracker per camera.
+
+mod byte_track;
+mod stage;
+mod tracker;
+
+pub use byte_track::ByteTracker;
+pub use stage::TrackerStage;
+pub use tracker::{Tracker, TrackerConfig};

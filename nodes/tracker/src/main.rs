@@ -1,0 +1,7 @@
+//! The `tracker` node.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    camweave_stage::main::<camweave_tracker::TrackerStage>()
+}

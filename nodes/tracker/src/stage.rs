@@ -1,0 +1,128 @@
+use std::collections::HashMap;
+
+use camweave_message::Detections;
+use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
+
+use crate::{ByteTracker, Tracker, TrackerConfig};
+
+/// After a pause this long a camera's tracker begins anew: what moved meanwhile is not known.
+const FORGET_AFTER_NANOS: i64 = 3_000_000_000;
+/// Ids of a restarted tracker begin at the next multiple, so that none is given twice in a run.
+const IDS_PER_START: u64 = 1_000_000_000;
+
+struct Camera {
+    tracker: Box<dyn Tracker>,
+    /// The tracker's own number to the id that went out.
+    ids: HashMap<u64, u64>,
+    last_captured_nanos: i64,
+}
+
+/// The tracker as a stage: one tracker per camera, ids unique over all cameras of the run.
+pub struct TrackerStage {
+    config: TrackerConfig,
+    cameras: HashMap<String, Camera>,
+    next_id: u64,
+}
+
+impl TrackerStage {
+    /// A stage that has seen nothing; `starts` counts this node's starts in the run, from 1.
+    #[must_use]
+    pub fn new(config: TrackerConfig, starts: u64) -> Self {
+        let next_id = starts.saturating_sub(1) * IDS_PER_START + 1;
+        Self {
+            config,
+            cameras: HashMap::new(),
+            next_id,
+        }
+    }
+
+    fn track(&mut self, row: &mut Detections) {
+        let now = row.id.captured_unix_nanos;
+        let config = self.config;
+        let fresh = || Camera {
+            tracker: Box::new(ByteTracker::new(&config)),
+            ids: HashMap::new(),
+            last_captured_nanos: now,
+        };
+        let camera = self
+            .cameras
+            .entry(row.id.camera.to_string())
+            .or_insert_with(fresh);
+        if (now - camera.last_captured_nanos).abs() > FORGET_AFTER_NANOS {
+            *camera = fresh();
+        }
+        camera.last_captured_nanos = now;
+        let tracks = camera.tracker.update(&row.boxes);
+        for (item, track) in row.boxes.iter_mut().zip(tracks) {
+            item.track_id = track.map(|track| {
+                *camera.ids.entry(track).or_insert_with(|| {
+                    let id = self.next_id;
+                    self.next_id += 1;
+                    id
+                })
+            });
+        }
+    }
+}
+
+impl Stage for TrackerStage {
+    const KIND: &'static str = "tracker";
+    const ABOUT: &'static str =
+        "Follows objects from frame to frame with ByteTrack, one tracker per camera.";
+    const KEYS: &'static [Key] = &[
+        Key {
+            name: "HIGH_SCORE",
+            default: Some("0.5"),
+            help: "boxes from this score on are matched first",
+        },
+        Key {
+            name: "NEW_TRACK_SCORE",
+            default: Some("0.6"),
+            help: "boxes from this score on begin a track",
+        },
+        Key {
+            name: "MIN_IOU",
+            default: Some("0.2"),
+            help: "least IoU of a box and the track it continues",
+        },
+        Key {
+            name: "MIN_IOU_LOW",
+            default: Some("0.5"),
+            help: "the same for boxes below HIGH_SCORE",
+        },
+        Key {
+            name: "TRACK_BUFFER",
+            default: Some("30"),
+            help: "frames for which a track without a box is kept",
+        },
+    ];
+    type In = Detections;
+    type Out = Detections;
+
+    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
+        let config = TrackerConfig {
+            high_score: env.number("HIGH_SCORE", 0.0..=1.0)?,
+            new_track_score: env.number("NEW_TRACK_SCORE", 0.0..=1.0)?,
+            min_iou: env.number("MIN_IOU", 0.0..=1.0)?,
+            min_iou_low: env.number("MIN_IOU_LOW", 0.0..=1.0)?,
+            track_buffer: env.number("TRACK_BUFFER", 0..=100_000)?,
+        };
+        Ok(Self::new(config, context.counters.report().starts))
+    }
+
+    fn rows(
+        &mut self,
+        mut rows: Vec<Detections>,
+        out: &mut Output<Detections>,
+    ) -> Result<(), StageError> {
+        for row in &mut rows {
+            self.track(row);
+        }
+        out.send(rows);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "stage_tests.rs"]
+mod tests;

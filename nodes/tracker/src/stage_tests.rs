@@ -1,0 +1,131 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use camweave_message::{CapturedClock, DetectedBox, FrameId, Trace};
+
+use super::*;
+
+const CONFIG: TrackerConfig = TrackerConfig {
+    high_score: 0.5,
+    new_track_score: 0.6,
+    min_iou: 0.2,
+    min_iou_low: 0.5,
+    track_buffer: 30,
+};
+
+fn row(camera: &str, frame: i64, boxes: &[([f32; 4], f32)]) -> Detections {
+    Detections {
+        id: FrameId {
+            camera: Arc::from(camera),
+            session_unix_nanos: 0,
+            sequence: frame as u64,
+            pts_nanos: frame * 100_000_000,
+            captured_unix_nanos: frame * 100_000_000,
+            captured_clock: CapturedClock::SenderReport,
+        },
+        trace: Trace::default(),
+        image_size: (640, 360),
+        picture: None,
+        model: Arc::from("test"),
+        boxes: boxes
+            .iter()
+            .map(|(bbox, score)| DetectedBox {
+                bbox: *bbox,
+                score: *score,
+                class_id: 0,
+                label: Arc::from("person"),
+                track_id: None,
+            })
+            .collect(),
+    }
+}
+
+fn walker(frame: i64, x: f32, speed: f32) -> [f32; 4] {
+    let left = x + speed * frame as f32;
+    [left, 100.0, left + 40.0, 200.0]
+}
+
+fn feed(stage: &mut TrackerStage, row: Detections) -> Vec<Option<u64>> {
+    let mut out = Output::default();
+    stage
+        .rows(vec![row], &mut out)
+        .expect("tracking does not fail");
+    out.take().concat()[0]
+        .boxes
+        .iter()
+        .map(|item| item.track_id)
+        .collect()
+}
+
+#[test]
+fn two_crossing_walkers_keep_their_ids_through_misses() {
+    let mut stage = TrackerStage::new(CONFIG, 1);
+    let mut left = HashSet::new();
+    let mut right = HashSet::new();
+    for frame in 0..40 {
+        // They walk apart in different lanes; the right one is missed in every tenth frame.
+        let mut boxes = vec![(walker(frame, 50.0, 4.0), 0.9)];
+        if frame % 10 != 9 {
+            let [x1, _, x2, _] = walker(frame, 500.0, -4.0);
+            boxes.push(([x1, 210.0, x2, 310.0], 0.9));
+        }
+        let ids = feed(&mut stage, row("a", frame, &boxes));
+        left.extend(ids[0]);
+        right.extend(ids.get(1).copied().flatten());
+    }
+    assert_eq!((left.len(), right.len()), (1, 1));
+    assert!(left.is_disjoint(&right));
+}
+
+#[test]
+fn no_id_is_shared_between_cameras_or_starts() {
+    let mut ids = HashSet::new();
+    for starts in 1..=2 {
+        let mut stage = TrackerStage::new(CONFIG, starts);
+        for camera in ["a", "b", "c"] {
+            let id = feed(&mut stage, row(camera, 0, &[(walker(0, 50.0, 0.0), 0.9)]))[0];
+            assert!(ids.insert(id.expect("a strong box begins a track at once")));
+        }
+    }
+}
+
+#[test]
+fn a_long_pause_begins_anew() {
+    let mut stage = TrackerStage::new(CONFIG, 1);
+    let before = feed(&mut stage, row("a", 0, &[(walker(0, 50.0, 0.0), 0.9)]));
+    let shortly = feed(&mut stage, row("a", 10, &[(walker(0, 50.0, 0.0), 0.9)]));
+    let after = feed(&mut stage, row("a", 100, &[(walker(0, 50.0, 0.0), 0.9)]));
+    assert_eq!(before, shortly);
+    assert_ne!(before, after);
+}
+
+#[test]
+fn broken_boxes_harm_nobody() {
+    let mut stage = TrackerStage::new(CONFIG, 1);
+    let good = walker(0, 50.0, 0.0);
+    let first = feed(&mut stage, row("a", 0, &[(good, 0.9)]));
+    let nan = [f32::NAN, 0.0, 10.0, 10.0];
+    let flat = [5.0, 5.0, 5.0, 9.0];
+    let huge = [0.0, 0.0, f32::INFINITY, 1.0];
+    let second = feed(
+        &mut stage,
+        row("a", 1, &[(nan, 0.9), (flat, 0.9), (good, 0.9), (huge, 0.9)]),
+    );
+    assert_eq!(second, [None, None, first[0], None]);
+    assert_eq!(feed(&mut stage, row("a", 2, &[(good, 0.9)])), first);
+}
+
+#[test]
+fn a_weak_box_continues_a_track_but_begins_none() {
+    let mut stage = TrackerStage::new(CONFIG, 1);
+    assert_eq!(
+        feed(&mut stage, row("a", 0, &[(walker(0, 50.0, 0.0), 0.3)])),
+        [None]
+    );
+    let id = feed(&mut stage, row("a", 1, &[(walker(0, 50.0, 0.0), 0.9)]));
+    assert!(id[0].is_some());
+    assert_eq!(
+        feed(&mut stage, row("a", 2, &[(walker(0, 50.0, 0.0), 0.3)])),
+        id
+    );
+}
