@@ -104,9 +104,9 @@ impl<'a> Brush<'a> {
             let x = p[0] + (p[0] - centre[0]).signum() * grow - self.origin[0];
             let y = p[1] + (p[1] - centre[1]).signum() * grow - self.origin[1];
             if i == 0 {
-                self.path.move_to(x, y)
+                self.path.move_to(x, y);
             } else {
-                self.path.line_to(x, y)
+                self.path.line_to(x, y);
             }
         }
         self.path.close();

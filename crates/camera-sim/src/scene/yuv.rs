@@ -21,20 +21,22 @@ impl Canvas {
     /// If a plane is too small for the frame and its stride.
     pub fn write_yuv420(&self, planes: Yuv420Planes<'_>) {
         let (width, stride) = (self.width, self.width * 4);
+        let Yuv420Planes {
+            y: (y, y_stride),
+            u: (u, u_stride),
+            v: (v, v_stride),
+        } = planes;
         let half = width / 2;
         for (pair, rows) in self.rgba.chunks_exact(stride * 2).enumerate() {
             let (top, bottom) = rows.split_at(stride);
             for (offset, row) in [(0, top), (1, bottom)] {
-                let from = (pair * 2 + offset) * planes.y.1;
-                for (out, p) in planes.y.0[from..from + width]
-                    .iter_mut()
-                    .zip(row.chunks_exact(4))
-                {
+                let from = (pair * 2 + offset) * y_stride;
+                for (out, p) in y[from..from + width].iter_mut().zip(row.chunks_exact(4)) {
                     *out = luma(p);
                 }
             }
-            let u = &mut planes.u.0[pair * planes.u.1..][..half];
-            let v = &mut planes.v.0[pair * planes.v.1..][..half];
+            let u = &mut u[pair * u_stride..][..half];
+            let v = &mut v[pair * v_stride..][..half];
             for (((u, v), a), b) in u
                 .iter_mut()
                 .zip(v)
