@@ -1,0 +1,158 @@
+//! From frames in pools to the network's input.
+
+use camweave_message::Frame;
+use camweave_pool::{AcquireError, AcquireErrorKind, Attachments, ReadSlot};
+use camweave_vision::{Letterbox, LetterboxPlans, Picture};
+
+/// A frame whose pixels are held.
+pub struct HeldFrame {
+    pub frame: Frame,
+    slot: ReadSlot,
+    letterbox: Letterbox,
+}
+
+/// Why a frame cannot be run: the reason it is counted under, and what there is to say.
+#[derive(Debug)]
+pub struct Refusal {
+    pub reason: &'static str,
+    /// The kind of error to count as well; none for the ordinary fate of a late frame.
+    pub error: Option<&'static str>,
+    pub message: String,
+}
+
+/// Holds a frame's pixels, and checks that they are what the frame says. Gives the frame back with
+/// a refusal.
+pub fn hold(
+    attachments: &Attachments,
+    frame: Frame,
+    model: (u32, u32),
+) -> Result<HeldFrame, (Frame, Refusal)> {
+    let malformed = |message| Refusal {
+        reason: "malformed",
+        error: Some("malformed_picture"),
+        message,
+    };
+    let slot = match attachments.acquire(&frame.picture.slot) {
+        Ok(slot) => slot,
+        Err(error) => return Err((frame, refusal(&error))),
+    };
+    let layout = &frame.picture.layout;
+    let checked = Picture::new(layout, &slot)
+        .map_err(|error| malformed(error.to_string()))
+        .and_then(|_| {
+            Letterbox::new((layout.width, layout.height), model)
+                .map_err(|error| malformed(error.to_string()))
+        });
+    match checked {
+        Ok(letterbox) => Ok(HeldFrame {
+            frame,
+            slot,
+            letterbox,
+        }),
+        Err(refusal) => Err((frame, refusal)),
+    }
+}
+
+fn refusal(error: &AcquireError) -> Refusal {
+    let (reason, kind) = match error.kind() {
+        AcquireErrorKind::Expired => ("expired", None),
+        AcquireErrorKind::ProducerGone => ("producer_gone", None),
+        AcquireErrorKind::ForeignHost => ("unreachable", Some("foreign_host")),
+        AcquireErrorKind::Incompatible => ("unreachable", Some("incompatible_pool")),
+        AcquireErrorKind::TooManyConsumers => ("unreachable", Some("too_many_consumers")),
+        AcquireErrorKind::SlotOutOfRange => ("unreachable", Some("slot_out_of_range")),
+        _ => ("unreachable", Some("pool")),
+    };
+    Refusal {
+        reason,
+        error: kind,
+        message: error.to_string(),
+    }
+}
+
+impl HeldFrame {
+    /// Fills `out` with the network's input, and lets go of the pixels.
+    fn letterbox(self, plans: &mut LetterboxPlans, out: &mut [f32]) -> (Frame, Result<(), String>) {
+        let Self {
+            frame,
+            slot,
+            letterbox,
+        } = self;
+        let result = Picture::new(&frame.picture.layout, &slot)
+            .map_err(|error| error.to_string())
+            .and_then(|picture| {
+                plans
+                    .letterbox_into(&picture, &letterbox, out)
+                    .map_err(|error| error.to_string())
+            });
+        (frame, result)
+    }
+}
+
+/// Letterboxes lists of frames, on as many threads as there are tables.
+pub struct Letterboxer {
+    /// One per thread: tables hold row buffers.
+    plans: Vec<LetterboxPlans>,
+}
+
+impl Letterboxer {
+    pub fn new(threads: usize) -> Self {
+        Self {
+            plans: vec![LetterboxPlans::new(); threads.max(1)],
+        }
+    }
+
+    /// Fills `input` with one network input per frame, in order. A frame that fails leaves its
+    /// place in the input as it was.
+    pub fn fill(
+        &mut self,
+        frames: Vec<HeldFrame>,
+        input: &mut [f32],
+    ) -> Vec<(Frame, Result<(), String>)> {
+        let count = frames.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        let frame_len = input.len() / count;
+        let share = count.div_ceil(self.plans.len());
+        let mut shares: Vec<Vec<HeldFrame>> = Vec::new();
+        for (index, frame) in frames.into_iter().enumerate() {
+            if index % share == 0 {
+                shares.push(Vec::with_capacity(share));
+            }
+            if let Some(last) = shares.last_mut() {
+                last.push(frame);
+            }
+        }
+        let mut jobs = self
+            .plans
+            .iter_mut()
+            .zip(shares.into_iter().zip(input.chunks_mut(share * frame_len)));
+        let first = jobs.next();
+        std::thread::scope(|scope| {
+            let others: Vec<_> = jobs
+                .map(|job| scope.spawn(move || fill_share(job)))
+                .collect();
+            let mut done = first.map(fill_share).unwrap_or_default();
+            for other in others {
+                match other.join() {
+                    Ok(frames) => done.extend(frames),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            done
+        })
+    }
+}
+
+type Job<'a> = (&'a mut LetterboxPlans, (Vec<HeldFrame>, &'a mut [f32]));
+
+fn fill_share((plans, (frames, input)): Job<'_>) -> Vec<(Frame, Result<(), String>)> {
+    let frame_len = input.len() / frames.len().max(1);
+    let places = input.chunks_mut(frame_len.max(1));
+    frames
+        .into_iter()
+        .zip(places)
+        .map(|(frame, out)| frame.letterbox(plans, out))
+        .collect()
+}

@@ -1,0 +1,325 @@
+//! A detector network without the stage around it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use camweave_stage::StageError;
+use camweave_vision::{HeadLayout, PAD_VALUE};
+use tracing::warn;
+
+use crate::engine::{self, Engine, EngineChoice, EngineError, OpenEngine};
+use crate::metadata::numbered;
+use crate::model::ModelFile;
+
+/// What to open, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetectorOptions {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// Which engine.
+    pub engine: EngineChoice,
+    /// ONNX Runtime's library, where it is not to be searched for.
+    pub library: Option<PathBuf>,
+    /// Threads of one inference; 0: as many as there are cores.
+    pub threads: usize,
+    /// Side of the square input in pixels, for a model whose input is dynamic; 0: the exporter's.
+    pub side: u32,
+    /// Frames of one inference at most.
+    pub max_batch: usize,
+}
+
+/// How many frames one inference takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batching {
+    /// Any number.
+    Dynamic,
+    /// This number; a shorter list is filled up, and what comes of the filling is thrown away.
+    Fixed(usize),
+}
+
+/// A detector that is ready to run.
+pub struct Detector {
+    engine: Box<dyn Engine>,
+    reason: String,
+    model: Arc<str>,
+    class_names: Vec<String>,
+    layout: HeadLayout,
+    size: (u32, u32),
+    threads: usize,
+    batching: Batching,
+    input: Vec<f32>,
+}
+
+impl Detector {
+    /// Opens a model, and runs it once to see what comes out.
+    ///
+    /// # Errors
+    /// The file or its output is not a detector's, the engine is missing or refuses it, or the
+    /// options contradict the file.
+    pub fn open(options: &DetectorOptions) -> Result<Self, StageError> {
+        let file = ModelFile::read(&options.model)?;
+        let threads = match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let size = input_size(&file, options.side)?;
+        let OpenEngine { engine, reason } =
+            engine::open(options.engine, &file, threads, options.library.as_deref())?;
+        let batching = file.input.batch.map_or(Batching::Dynamic, Batching::Fixed);
+        let mut detector = Self {
+            engine,
+            reason,
+            model: Arc::clone(&file.id),
+            class_names: Vec::new(),
+            // Known after the first run.
+            layout: HeadLayout::EndToEnd { max: 0 },
+            size,
+            threads,
+            batching,
+            input: Vec::new(),
+        };
+        let first = match batching {
+            Batching::Dynamic => 1,
+            Batching::Fixed(batch) => batch,
+        };
+        let refuse = |message: String| {
+            StageError::input(format!("model '{}': {message}", file.path.display()))
+        };
+        let shape = detector
+            .trial(first)
+            .map_err(|error| refuse(error.to_string()))?;
+        detector.layout =
+            head_layout(&shape, first, file.metadata.class_names.as_deref()).map_err(refuse)?;
+        detector.class_names = class_names(&file, detector.layout);
+        detector.check_flag(&file);
+        if batching == Batching::Dynamic && options.max_batch > 1 {
+            detector.check_batching(&file);
+        }
+        Ok(detector)
+    }
+
+    /// Runs a grey batch; returns the output's shape.
+    fn trial(&mut self, batch: usize) -> Result<Vec<usize>, EngineError> {
+        let input = vec![PAD_VALUE; batch * self.frame_len()];
+        let mut found = Vec::new();
+        self.engine
+            .run(&input, self.shape(batch), &mut |shape, _| {
+                found = shape.to_vec()
+            })?;
+        Ok(found)
+    }
+
+    /// Some exporters declare a dynamic batch around a network that takes one frame.
+    fn check_batching(&mut self, file: &ModelFile) {
+        let trial = match self.trial(2) {
+            Ok(shape) => head_layout(&shape, 2, None).map(drop),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = trial {
+            warn!(
+                "model '{}' declares a dynamic batch and cannot run two frames, so they run one by one: {error}",
+                file.path.display()
+            );
+            self.batching = Batching::Fixed(1);
+        }
+    }
+
+    fn check_flag(&self, file: &ModelFile) {
+        let shown = self.is_end_to_end();
+        if file.metadata.end_to_end.is_some_and(|flag| flag != shown) {
+            warn!(
+                "model '{}': its metadata says end2end={}, its output is that of end2end={shown}: the output counts",
+                file.path.display(),
+                !shown
+            );
+        }
+    }
+
+    fn shape(&self, batch: usize) -> [usize; 4] {
+        [batch, 3, self.size.1 as usize, self.size.0 as usize]
+    }
+
+    /// Values of one frame's input: 3 x height x width.
+    #[must_use]
+    pub fn frame_len(&self) -> usize {
+        3 * self.size.0 as usize * self.size.1 as usize
+    }
+
+    /// The memory that the next [`Detector::run`] reads: `frames` inputs, one after the other, each
+    /// three planes (red, green, blue) of height x width values from 0 to 1. It holds older values.
+    pub fn input(&mut self, frames: usize) -> &mut [f32] {
+        let step = self.step(frames);
+        let frame_len = self.frame_len();
+        let needed = frames.next_multiple_of(step) * frame_len;
+        if self.input.len() < needed {
+            self.input.resize(needed, PAD_VALUE);
+        }
+        &mut self.input[..frames * frame_len]
+    }
+
+    fn step(&self, frames: usize) -> usize {
+        match self.batching {
+            Batching::Dynamic => frames.max(1),
+            Batching::Fixed(batch) => batch,
+        }
+    }
+
+    /// Runs the first `frames` frames of [`Detector::input`]. `read` gets each frame's position and
+    /// head in ascending order: [`HeadLayout::len`] values.
+    ///
+    /// # Errors
+    /// The engine failed, or gave another shape than at first; `read` has then seen fewer frames.
+    pub fn run(
+        &mut self,
+        frames: usize,
+        mut read: impl FnMut(usize, &[f32]),
+    ) -> Result<(), EngineError> {
+        self.input(frames);
+        let (frame_len, head_len, step) = (self.frame_len(), self.layout.len(), self.step(frames));
+        let engine = self.engine.kind();
+        for start in (0..frames).step_by(step) {
+            let shape = self.shape(step);
+            let input = &self.input[start * frame_len..][..step * frame_len];
+            let wanted = step.min(frames - start);
+            let mut mismatch = None;
+            self.engine.run(input, shape, &mut |found, values| {
+                if found.first() != Some(&step) || values.len() != step * head_len {
+                    mismatch = Some(format!(
+                        "an output of {found:?}, expected {step} x {head_len} values"
+                    ));
+                    return;
+                }
+                for (index, head) in values.chunks_exact(head_len).take(wanted).enumerate() {
+                    read(start + index, head);
+                }
+            })?;
+            if let Some(message) = mismatch {
+                return Err(EngineError {
+                    engine,
+                    shape,
+                    message,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The engine, to run it alone.
+    pub fn engine(&mut self) -> &mut dyn Engine {
+        &mut *self.engine
+    }
+
+    /// The engine's name, and why it is this one.
+    #[must_use]
+    pub fn engine_choice(&self) -> (&'static str, &str) {
+        (self.engine.kind().as_str(), &self.reason)
+    }
+
+    /// `<file name>@<first 12 hexadecimal digits of its SHA-256>`.
+    #[must_use]
+    pub fn model(&self) -> &Arc<str> {
+        &self.model
+    }
+
+    /// Names in the order of class ids; empty where an end-to-end model names none.
+    #[must_use]
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// How a frame's head is ordered.
+    #[must_use]
+    pub fn layout(&self) -> HeadLayout {
+        self.layout
+    }
+
+    /// Whether the network suppresses overlaps itself.
+    #[must_use]
+    pub fn is_end_to_end(&self) -> bool {
+        matches!(self.layout, HeadLayout::EndToEnd { .. })
+    }
+
+    /// Width and height of the network's input, in pixels.
+    #[must_use]
+    pub fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    /// Threads of one inference.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// How many frames one inference takes.
+    #[must_use]
+    pub fn batching(&self) -> Batching {
+        self.batching
+    }
+}
+
+/// What the file fixes, else `side`, else what the exporter says.
+fn input_size(file: &ModelFile, side: u32) -> Result<(u32, u32), StageError> {
+    let path = file.path.display();
+    let stride = file.metadata.stride.unwrap_or(32);
+    if side > 0 && !side.is_multiple_of(stride) {
+        return Err(StageError::configuration(format!(
+            "env SIZE='{side}', expected a multiple of the stride of model '{path}', {stride}"
+        )));
+    }
+    for (name, fixed) in [("width", file.input.width), ("height", file.input.height)] {
+        if let Some(fixed) = fixed.filter(|fixed| side > 0 && *fixed != side) {
+            return Err(StageError::configuration(format!(
+                "env SIZE='{side}', expected 0 or {fixed}: the input of model '{path}' has a fixed {name}"
+            )));
+        }
+    }
+    let asked = (side > 0).then_some((side, side)).or(file.metadata.size);
+    let width = file.input.width.or(asked.map(|size| size.0));
+    let height = file.input.height.or(asked.map(|size| size.1));
+    width.zip(height).ok_or_else(|| {
+        StageError::configuration(format!(
+            "env SIZE='0', expected the side of the input in pixels: the input of model '{path}' is dynamic, and it has no metadata 'imgsz'"
+        ))
+    })
+}
+
+/// The layout that an output's shape shows.
+fn head_layout(
+    shape: &[usize],
+    batch: usize,
+    names: Option<&[String]>,
+) -> Result<HeadLayout, String> {
+    let sizes: Vec<_> = shape.iter().map(|size| Some(*size)).collect();
+    let count = names.map(<[String]>::len);
+    let layout = HeadLayout::from_shape(&sizes, count).map_err(|error| {
+        match (count, HeadLayout::from_shape(&sizes, None)) {
+            (Some(count), Ok(HeadLayout::Yolov8 { classes, .. })) => format!(
+                "metadata 'names' has {count} classes, its output {shape:?} has {classes}, expected the same number"
+            ),
+            _ => error.to_string(),
+        }
+    })?;
+    if shape.len() != 3 || shape.first() != Some(&batch) {
+        return Err(format!(
+            "output of shape {shape:?} for {batch} frames, expected [{batch}, 4 + classes, anchors] (YOLOv8) or [{batch}, detections, 6] (end to end)"
+        ));
+    }
+    Ok(layout)
+}
+
+/// The file's names; a YOLOv8 head shows at least how many there are.
+fn class_names(file: &ModelFile, layout: HeadLayout) -> Vec<String> {
+    if let Some(names) = &file.metadata.class_names {
+        return names.clone();
+    }
+    let names = match layout {
+        HeadLayout::Yolov8 { classes, .. } => numbered(classes),
+        HeadLayout::EndToEnd { .. } => Vec::new(),
+    };
+    warn!(
+        "model '{}' has no metadata 'names': classes are called class0, class1, ...",
+        file.path.display()
+    );
+    names
+}

@@ -1,0 +1,95 @@
+//! Where ONNX Runtime's library may be.
+
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "libonnxruntime.so";
+/// The name without its development link.
+const MAJOR_NAME: &str = "libonnxruntime.so.1";
+
+/// The places to look at, the best first.
+///
+/// If somebody named the library, that one and no other. Else beside the model, beside this
+/// program, and where the system's loader looks (a path without a folder). Folders of Python
+/// packages are not searched.
+pub fn candidates(named: Option<&Path>, model: &Path) -> Vec<PathBuf> {
+    if let Some(named) = named {
+        return vec![named.to_owned()];
+    }
+    let program = std::env::current_exe().ok();
+    let folders = [Some(model), program.as_deref()]
+        .into_iter()
+        .flatten()
+        .filter_map(Path::parent);
+    let mut found: Vec<PathBuf> = folders.flat_map(libraries).collect();
+    found.extend([NAME, MAJOR_NAME].map(PathBuf::from));
+    found
+}
+
+/// Libraries in a folder, the newest version first.
+fn libraries(folder: &Path) -> Vec<PathBuf> {
+    // The folder of a path such as `model.onnx` is empty.
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let Ok(folder) = folder.canonicalize() else {
+        return Vec::new();
+    };
+    let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+    let mut found: Vec<(Vec<u64>, PathBuf)> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name();
+            let rest = name.to_str()?.strip_prefix(NAME)?;
+            let version = rest.strip_prefix('.').unwrap_or(rest);
+            let parts = version.split('.').filter(|part| !part.is_empty());
+            let version = parts
+                .map(|part| part.parse().ok())
+                .collect::<Option<Vec<_>>>()?;
+            Some((version, entry.path()))
+        })
+        .collect();
+    found.sort_unstable();
+    found.into_iter().rev().map(|(_, path)| path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_library_is_the_only_one() {
+        let named = Path::new("/opt/here.so");
+        assert_eq!(
+            candidates(Some(named), Path::new("a/model.onnx")),
+            vec![named.to_owned()]
+        );
+    }
+
+    #[test]
+    fn beside_the_model_newest_first_then_the_system() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in [
+            "libonnxruntime.so.1.9.0",
+            "libonnxruntime.so.1.31.1",
+            "libonnxruntime.so.bak",
+            "x.so",
+        ] {
+            std::fs::write(folder.path().join(name), "").expect("a file");
+        }
+        let found = candidates(None, &folder.path().join("model.onnx"));
+        let names: Vec<_> = found
+            .iter()
+            .filter_map(|path| path.file_name()?.to_str())
+            .collect();
+        assert_eq!(
+            names[..2],
+            ["libonnxruntime.so.1.31.1", "libonnxruntime.so.1.9.0"]
+        );
+        assert_eq!(
+            names[names.len() - 2..],
+            ["libonnxruntime.so", "libonnxruntime.so.1"]
+        );
+        assert!(!names.contains(&"libonnxruntime.so.bak"));
+    }
+}

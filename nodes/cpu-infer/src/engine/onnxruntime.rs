@@ -1,0 +1,171 @@
+//! ONNX Runtime: a library that is loaded at run time.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use camweave_stage::StageError;
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+use ort::session::Session;
+use ort::value::TensorRef;
+
+use super::{Engine, EngineError, EngineKind, ReadOutput, one_line};
+use crate::model::{ElementType, ModelFile};
+
+/// ONNX Runtime has one environment per process; it stays until the process ends.
+static LOADED: Mutex<Option<(Environment, PathBuf)>> = Mutex::new(None);
+
+/// Loads the first candidate that is an ONNX Runtime of a version that fits.
+///
+/// # Errors
+/// A line that names the candidates and why the first one that exists failed.
+pub fn load(candidates: &[PathBuf]) -> Result<(Environment, PathBuf), String> {
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(loaded) = &*loaded {
+        return Ok(loaded.clone());
+    }
+    let mut failures = Vec::new();
+    for path in candidates {
+        match environment(path) {
+            Ok(environment) => return Ok(loaded.insert((environment, path.clone())).clone()),
+            Err(error) => failures.push(format!("'{}': {error}", path.display())),
+        }
+    }
+    Err(format!(
+        "no usable ONNX Runtime library: {}",
+        failures.join("; ")
+    ))
+}
+
+fn environment(path: &Path) -> Result<Environment, String> {
+    let is_name = path
+        .parent()
+        .is_none_or(|parent| parent.as_os_str().is_empty());
+    if !is_name && !path.is_file() {
+        return Err("no such file".to_owned());
+    }
+    let builder = ort::init_from(path).map_err(|error| short(&error.to_string()))?;
+    let environment = builder
+        .with_name("camweave")
+        .with_telemetry(false)
+        .with_logger(Arc::new(log))
+        .build()
+        .map_err(|error| one_line(&error.to_string()))?;
+    environment.set_log_level(LogLevel::Warning);
+    Ok(environment)
+}
+
+/// The loader's own words end with what matters.
+fn short(message: &str) -> String {
+    one_line(
+        message
+            .rsplit_once("`: ")
+            .map_or(message, |(_, reason)| reason),
+    )
+}
+
+fn log(level: LogLevel, _category: &str, _id: &str, location: &str, message: &str) {
+    match level {
+        LogLevel::Fatal | LogLevel::Error => tracing::warn!(location, "ONNX Runtime: {message}"),
+        LogLevel::Warning => tracing::debug!(location, "ONNX Runtime: {message}"),
+        _ => tracing::trace!(location, "ONNX Runtime: {message}"),
+    }
+}
+
+/// A model in ONNX Runtime.
+pub struct OnnxRuntime {
+    session: Session,
+    element_type: ElementType,
+    /// The input of a float16 model.
+    half_input: Vec<f16>,
+    /// The output of a float16 model.
+    float_output: Vec<f32>,
+}
+
+impl OnnxRuntime {
+    pub fn open(
+        environment: &Environment,
+        file: &ModelFile,
+        threads: usize,
+    ) -> Result<Self, StageError> {
+        let refuse = |message: String| {
+            StageError::input(format!(
+                "model '{}': ONNX Runtime cannot run it: {}",
+                file.path.display(),
+                one_line(&message)
+            ))
+        };
+        let session = Session::builder(environment)
+            .map_err(|error| refuse(error.to_string()))?
+            .with_log_level(LogLevel::Warning)
+            .map_err(|error| refuse(error.to_string()))?
+            .with_intra_threads(threads)
+            .map_err(|error| refuse(error.to_string()))?
+            // Spinning threads take the cores that decoders need.
+            .with_intra_op_spinning(false)
+            .map_err(|error| refuse(error.to_string()))?
+            .commit_from_file(&file.path)
+            .map_err(|error| refuse(error.to_string()))?;
+        Ok(Self {
+            session,
+            element_type: file.input.element_type,
+            half_input: Vec::new(),
+            float_output: Vec::new(),
+        })
+    }
+}
+
+impl Engine for OnnxRuntime {
+    fn kind(&self) -> EngineKind {
+        EngineKind::OnnxRuntime
+    }
+
+    fn run(
+        &mut self,
+        input: &[f32],
+        shape: [usize; 4],
+        read: ReadOutput<'_>,
+    ) -> Result<(), EngineError> {
+        let fail = |message: String| EngineError {
+            engine: EngineKind::OnnxRuntime,
+            shape,
+            message: one_line(&message),
+        };
+        let ort = |error: ort::Error| fail(error.to_string());
+        let outputs = match self.element_type {
+            ElementType::Float32 => {
+                let tensor = TensorRef::from_array_view((shape, input)).map_err(ort)?;
+                self.session.run(ort::inputs![tensor])
+            }
+            ElementType::Float16 => {
+                self.half_input.resize(input.len(), f16::ZERO);
+                self.half_input.convert_from_f32_slice(input);
+                let values = self.half_input.as_slice();
+                let tensor = TensorRef::from_array_view((shape, values)).map_err(ort)?;
+                self.session.run(ort::inputs![tensor])
+            }
+        }
+        .map_err(ort)?;
+        if outputs.len() == 0 {
+            return Err(fail("no output".to_owned()));
+        }
+        let output = &outputs[0];
+        let sizes = |shape: &ort::value::Shape| -> Vec<usize> {
+            shape
+                .iter()
+                .map(|size| usize::try_from(*size).unwrap_or(0))
+                .collect()
+        };
+        if let Ok((shape, values)) = output.try_extract_tensor::<f32>() {
+            read(&sizes(shape), values);
+            return Ok(());
+        }
+        let (shape, values) = output.try_extract_tensor::<f16>().map_err(ort)?;
+        self.float_output.resize(values.len(), 0.0);
+        values.convert_to_f32_slice(&mut self.float_output);
+        read(&sizes(shape), &self.float_output);
+        Ok(())
+    }
+}

@@ -1,0 +1,247 @@
+//! Python literals: Ultralytics writes its metadata with `str()`.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// A Python literal of the kinds that occur in a model's metadata.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Literal {
+    Text(String),
+    Integer(i64),
+    Bool(bool),
+    /// `None`, a float, a bare word: of no interest here.
+    Other,
+    /// A list or tuple.
+    List(Vec<Literal>),
+    Dict(Vec<(Literal, Literal)>),
+}
+
+/// Lists within lists, at most.
+const MAX_DEPTH: usize = 8;
+
+impl Literal {
+    /// Parses one literal; `None` where `text` is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parser = Parser {
+            rest: text.chars().peekable(),
+        };
+        let value = parser.value(0)?;
+        parser.skip_space();
+        parser.rest.next().is_none().then_some(value)
+    }
+}
+
+struct Parser<'a> {
+    rest: Peekable<Chars<'a>>,
+}
+
+impl Parser<'_> {
+    fn skip_space(&mut self) {
+        while self.rest.next_if(|next| next.is_whitespace()).is_some() {}
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Literal> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        self.skip_space();
+        match *self.rest.peek()? {
+            '{' => self.dict(depth),
+            '[' => self.list(']', depth),
+            '(' => self.list(')', depth),
+            quote @ ('\'' | '"') => {
+                self.rest.next();
+                self.text(quote).map(Literal::Text)
+            }
+            _ => self.word(),
+        }
+    }
+
+    fn list(&mut self, close: char, depth: usize) -> Option<Literal> {
+        self.rest.next();
+        let mut items = Vec::new();
+        loop {
+            self.skip_space();
+            if self.rest.next_if_eq(&close).is_some() {
+                return Some(Literal::List(items));
+            }
+            items.push(self.value(depth + 1)?);
+            self.separator(close)?;
+        }
+    }
+
+    fn dict(&mut self, depth: usize) -> Option<Literal> {
+        self.rest.next();
+        let mut entries = Vec::new();
+        loop {
+            self.skip_space();
+            if self.rest.next_if_eq(&'}').is_some() {
+                return Some(Literal::Dict(entries));
+            }
+            let key = self.value(depth + 1)?;
+            self.skip_space();
+            self.rest.next_if_eq(&':')?;
+            entries.push((key, self.value(depth + 1)?));
+            self.separator('}')?;
+        }
+    }
+
+    /// A comma, or nothing before the end.
+    fn separator(&mut self, close: char) -> Option<()> {
+        self.skip_space();
+        if self.rest.next_if_eq(&',').is_some() || self.rest.peek() == Some(&close) {
+            return Some(());
+        }
+        None
+    }
+
+    fn text(&mut self, quote: char) -> Option<String> {
+        let mut text = String::new();
+        loop {
+            match self.rest.next()? {
+                '\\' => self.escape(&mut text)?,
+                end if end == quote => return Some(text),
+                other => text.push(other),
+            }
+        }
+    }
+
+    fn escape(&mut self, text: &mut String) -> Option<()> {
+        let escaped = match self.rest.next()? {
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'x' => self.code(2)?,
+            'u' => self.code(4)?,
+            'U' => self.code(8)?,
+            same @ ('\\' | '\'' | '"') => same,
+            // As in Python, a backslash before anything else is a backslash.
+            other => {
+                text.push('\\');
+                other
+            }
+        };
+        text.push(escaped);
+        Some(())
+    }
+
+    fn code(&mut self, digits: usize) -> Option<char> {
+        let mut code = 0;
+        for _ in 0..digits {
+            code = code * 16 + self.rest.next()?.to_digit(16)?;
+        }
+        char::from_u32(code)
+    }
+
+    fn word(&mut self) -> Option<Literal> {
+        let mut word = String::new();
+        while let Some(next) = self
+            .rest
+            .next_if(|next| next.is_alphanumeric() || "+-._".contains(*next))
+        {
+            word.push(next);
+        }
+        Some(match word.as_str() {
+            "" => return None,
+            "True" | "true" => Literal::Bool(true),
+            "False" | "false" => Literal::Bool(false),
+            number => number.parse().map_or(Literal::Other, Literal::Integer),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_ultralytics_writes() {
+        assert_eq!(
+            Literal::parse(r#"{0: 'person', 1: "driver's seat", 7: 'caf\xe9 \u26f5'}"#),
+            Some(Literal::Dict(vec![
+                (Literal::Integer(0), Literal::Text("person".to_owned())),
+                (
+                    Literal::Integer(1),
+                    Literal::Text("driver's seat".to_owned())
+                ),
+                (
+                    Literal::Integer(7),
+                    Literal::Text("caf\u{e9} \u{26f5}".to_owned())
+                ),
+            ]))
+        );
+        let size = Literal::List(vec![Literal::Integer(640), Literal::Integer(352)]);
+        assert_eq!(Literal::parse("[640, 352]"), Some(size.clone()));
+        assert_eq!(Literal::parse("(640, 352,)"), Some(size));
+        assert_eq!(Literal::parse(" 32 "), Some(Literal::Integer(32)));
+        assert_eq!(Literal::parse("False"), Some(Literal::Bool(false)));
+        assert_eq!(Literal::parse("None"), Some(Literal::Other));
+        assert_eq!(Literal::parse("{}"), Some(Literal::Dict(Vec::new())));
+    }
+
+    #[test]
+    fn what_is_not_a_literal() {
+        let deep = "[".repeat(100_000);
+        for text in [
+            "",
+            "{0 'a'}",
+            "{0: 'a'",
+            "'a",
+            "[1 2]",
+            "[1]]",
+            "'\\x9'",
+            "'\\ud800'",
+            &deep,
+        ] {
+            assert_eq!(Literal::parse(text), None, "{:.20}", text);
+        }
+    }
+
+    /// Python's `repr` of a string.
+    fn repr(text: &str) -> String {
+        let quote = if text.contains('\'') && !text.contains('"') {
+            '"'
+        } else {
+            '\''
+        };
+        let mut out = String::from(quote);
+        for letter in text.chars() {
+            match letter {
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                letter if letter == quote => {
+                    out.push('\\');
+                    out.push(quote);
+                }
+                letter if letter.is_control() && u32::from(letter) < 256 => {
+                    out.push_str(&format!("\\x{:02x}", u32::from(letter)));
+                }
+                letter => out.push(letter),
+            }
+        }
+        out.push(quote);
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn names_survive(names in proptest::collection::vec(any::<String>(), 0..20)) {
+            let entries: Vec<_> =
+                names.iter().enumerate().map(|(id, name)| format!("{id}: {}", repr(name))).collect();
+            let expected = (0..).zip(names).map(|(id, name)| (Literal::Integer(id), Literal::Text(name)));
+            prop_assert_eq!(
+                Literal::parse(&format!("{{{}}}", entries.join(", "))),
+                Some(Literal::Dict(expected.collect()))
+            );
+        }
+
+        #[test]
+        fn never_panics(text in any::<String>()) {
+            let _ = Literal::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What an Ultralytics export says of itself.
+
+use crate::literal::Literal;
+use crate::onnx::StringStringEntryProto;
+
+/// Class ids beyond this are a broken file, not a detector.
+const MAX_CLASSES: usize = 65_536;
+
+/// The metadata of a model file; everything is absent where the exporter wrote none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Metadata {
+    /// Class names in the order of class ids.
+    pub class_names: Option<Vec<String>>,
+    /// Width and height of the input that the model was exported for, in pixels.
+    pub size: Option<(u32, u32)>,
+    /// The input's sides must be multiples of this many pixels.
+    pub stride: Option<u32>,
+    /// `detect`, `segment`, ...
+    pub task: Option<String>,
+    /// Whether the network suppresses overlaps itself.
+    pub end_to_end: Option<bool>,
+}
+
+impl Metadata {
+    /// Reads the lines of a file; one that cannot be read counts as absent.
+    #[must_use]
+    pub fn read(lines: &[StringStringEntryProto]) -> Self {
+        let text = |key: &str| {
+            lines
+                .iter()
+                .find(|line| line.key == key)
+                .map(|line| line.value.as_str())
+        };
+        let literal = |key: &str| text(key).and_then(Literal::parse);
+        Self {
+            class_names: literal("names").and_then(class_names),
+            size: literal("imgsz").and_then(size),
+            stride: literal("stride").and_then(|value| side(&value)),
+            task: text("task")
+                .map(|task| task.trim().to_owned())
+                .filter(|task| !task.is_empty()),
+            end_to_end: match literal("end2end") {
+                Some(Literal::Bool(end_to_end)) => Some(end_to_end),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// `{0: 'person', 1: 'car'}` or `['person', 'car']`; ids without a name are named by number.
+fn class_names(value: Literal) -> Option<Vec<String>> {
+    let entries: Vec<(usize, String)> = match value {
+        Literal::Dict(entries) => entries.into_iter().map(entry).collect::<Option<_>>()?,
+        Literal::List(names) => {
+            let names = names.into_iter().map(name).collect::<Option<Vec<_>>>()?;
+            names.into_iter().enumerate().collect()
+        }
+        _ => return None,
+    };
+    let mut names = numbered(entries.iter().map(|(id, _)| id + 1).max()?);
+    for (id, name) in entries {
+        names[id] = name;
+    }
+    Some(names)
+}
+
+/// The names of classes that nobody has named.
+pub fn numbered(count: usize) -> Vec<String> {
+    (0..count).map(|id| format!("class{id}")).collect()
+}
+
+fn entry((key, value): (Literal, Literal)) -> Option<(usize, String)> {
+    let id = match key {
+        Literal::Integer(id) => usize::try_from(id).ok()?,
+        Literal::Text(id) => id.parse().ok()?,
+        _ => return None,
+    };
+    (id < MAX_CLASSES).then_some((id, name(value)?))
+}
+
+/// A name in one line: messages separate names by line feeds.
+fn name(value: Literal) -> Option<String> {
+    match value {
+        Literal::Text(name) => Some(name.split(['\n', '\r']).collect::<Vec<_>>().join(" ")),
+        _ => None,
+    }
+}
+
+/// Ultralytics writes `[height, width]`, or one number for a square.
+fn size(value: Literal) -> Option<(u32, u32)> {
+    match value {
+        Literal::List(sides) => match sides.as_slice() {
+            [both] => side(both).map(|side| (side, side)),
+            [height, width] => Some((side(width)?, side(height)?)),
+            _ => None,
+        },
+        both => side(&both).map(|side| (side, side)),
+    }
+}
+
+fn side(value: &Literal) -> Option<u32> {
+    match value {
+        Literal::Integer(side) => u32::try_from(*side).ok().filter(|side| *side > 0),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[(&str, &str)]) -> Metadata {
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|(key, value)| StringStringEntryProto {
+                key: (*key).to_owned(),
+                value: (*value).to_owned(),
+            })
+            .collect();
+        Metadata::read(&lines)
+    }
+
+    #[test]
+    fn an_ultralytics_export() {
+        let metadata = read(&[
+            (
+                "description",
+                "Ultralytics YOLO11n model trained on coco.yaml",
+            ),
+            ("stride", "32"),
+            ("task", "detect"),
+            ("batch", "1"),
+            ("imgsz", "[384, 640]"),
+            ("names", "{0: 'person', 1: 'bicycle', 2: 'car'}"),
+            ("args", "{'nms': False}"),
+            ("end2end", "False"),
+        ]);
+        let names = ["person", "bicycle", "car"].map(str::to_owned).to_vec();
+        assert_eq!(
+            metadata,
+            Metadata {
+                class_names: Some(names),
+                size: Some((640, 384)),
+                stride: Some(32),
+                task: Some("detect".to_owned()),
+                end_to_end: Some(false),
+            }
+        );
+    }
+
+    #[test]
+    fn other_forms_of_names() {
+        let names = |text| read(&[("names", text)]).class_names;
+        assert_eq!(
+            names("['a', 'b']"),
+            Some(vec!["a".to_owned(), "b".to_owned()])
+        );
+        assert_eq!(
+            names(r#"{"1": "b"}"#),
+            Some(vec!["class0".to_owned(), "b".to_owned()])
+        );
+        assert_eq!(
+            names(r"{0: 'two\nlines'}"),
+            Some(vec!["two lines".to_owned()])
+        );
+        for broken in [
+            "",
+            "{}",
+            "3",
+            "{-1: 'a'}",
+            "{0: 1}",
+            "{99999999999: 'a'}",
+            "{0: 'a'",
+        ] {
+            assert_eq!(names(broken), None, "{broken}");
+        }
+        assert_eq!(names("{9223372036854775807: 'a'}"), None);
+        assert_eq!(names("{'18446744073709551615': 'a'}"), None);
+    }
+
+    #[test]
+    fn sizes() {
+        let size = |text| read(&[("imgsz", text)]).size;
+        assert_eq!(size("640"), Some((640, 640)));
+        assert_eq!(size("[320]"), Some((320, 320)));
+        assert_eq!(size("[0, 320]"), None);
+        assert_eq!(size("[-1, 320]"), None);
+        assert_eq!(size("[1, 2, 3]"), None);
+        assert_eq!(read(&[]), Metadata::default());
+    }
+}

@@ -1,0 +1,187 @@
+//! A model file: what can be known of it before an engine has it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use camweave_stage::StageError;
+use prost::Message;
+use prost::bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::metadata::Metadata;
+use crate::onnx::{GraphProto, ModelProto, TensorTypeProto, ValueInfoProto, data_type};
+
+/// The type of the network's input values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ElementType {
+    /// 32-bit float.
+    Float32,
+    /// 16-bit float.
+    Float16,
+}
+
+impl ElementType {
+    /// The name that people know.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Float32 => "float32",
+            Self::Float16 => "float16",
+        }
+    }
+}
+
+/// The network's input, `[batch, 3, height, width]`; `None` where a dimension is dynamic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelInput {
+    /// Its name.
+    pub name: String,
+    /// The type of its values.
+    pub element_type: ElementType,
+    /// Frames of one inference.
+    pub batch: Option<usize>,
+    /// In pixels.
+    pub width: Option<u32>,
+    /// In pixels.
+    pub height: Option<u32>,
+}
+
+/// An ONNX file of a detector.
+#[derive(Debug, Clone)]
+pub struct ModelFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// `<file name>@<first 12 hexadecimal digits of its SHA-256>`.
+    pub id: Arc<str>,
+    /// The network's input.
+    pub input: ModelInput,
+    /// The name of the network's first output.
+    pub output: String,
+    /// What its exporter said of it.
+    pub metadata: Metadata,
+}
+
+/// What stands in place of a file whose content `git lfs pull` fetches.
+const LFS_POINTER: &[u8] = b"version https://git-lfs";
+
+impl ModelFile {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no ONNX model, or no detector of pictures.
+    pub fn read(path: &Path) -> Result<Self, StageError> {
+        let refuse =
+            |message: String| StageError::input(format!("model '{}': {message}", path.display()));
+        let bytes = std::fs::read(path)
+            .map_err(|error| refuse(format!("{error}, expected the path of an ONNX file")))?;
+        if bytes.starts_with(LFS_POINTER) {
+            return Err(refuse(
+                "a Git LFS pointer, expected the file itself ('git lfs pull')".to_owned(),
+            ));
+        }
+        let id = identity(path, &bytes);
+        let size = bytes.len();
+        // Weights are slices of this buffer, not copies.
+        let model = ModelProto::decode(Bytes::from(bytes)).ok();
+        let Some(ModelProto {
+            graph: Some(graph),
+            metadata_props,
+            ..
+        }) = model
+        else {
+            return Err(refuse(format!(
+                "{size} bytes that are no ONNX model, expected an ONNX file"
+            )));
+        };
+        let metadata = Metadata::read(&metadata_props);
+        if let Some(task) = metadata.task.as_deref().filter(|task| *task != "detect") {
+            return Err(refuse(format!("its task is '{task}', expected 'detect'")));
+        }
+        let input = input(&graph).map_err(refuse)?;
+        let output = graph.output.first().map(|output| output.name.clone());
+        let output = output.ok_or_else(|| refuse("no output, expected one".to_owned()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            id,
+            input,
+            output,
+            metadata,
+        })
+    }
+}
+
+fn identity(path: &Path, bytes: &[u8]) -> Arc<str> {
+    let digest = Sha256::digest(bytes);
+    let digits: String = digest
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Arc::from(format!("{name}@{digits}"))
+}
+
+/// The network's only input, checked.
+fn input(graph: &GraphProto) -> Result<ModelInput, String> {
+    const EXPECTED: &str = "expected one input of float32 or float16 [batch, 3, height, width]";
+    // Files of IR version 3 list weights among the inputs.
+    let is_weight =
+        |value: &ValueInfoProto| graph.initializer.iter().any(|it| it.name == value.name);
+    let inputs: Vec<_> = graph
+        .input
+        .iter()
+        .filter(|value| !is_weight(value))
+        .collect();
+    let [value] = inputs.as_slice() else {
+        let names: Vec<_> = inputs.iter().map(|value| value.name.as_str()).collect();
+        return Err(format!(
+            "{} inputs ({}), {EXPECTED}",
+            names.len(),
+            names.join(", ")
+        ));
+    };
+    let tensor = value.r#type.as_ref().and_then(|it| it.tensor_type.as_ref());
+    let tensor =
+        tensor.ok_or_else(|| format!("input '{}' is no tensor, {EXPECTED}", value.name))?;
+    let element_type = match tensor.elem_type {
+        data_type::FLOAT => Some(ElementType::Float32),
+        data_type::FLOAT16 => Some(ElementType::Float16),
+        _ => None,
+    };
+    let refuse = || format!("input '{}' is {}, {EXPECTED}", value.name, describe(tensor));
+    let element_type = element_type.ok_or_else(refuse)?;
+    match *dimensions(tensor).as_slice() {
+        [batch, None | Some(3), height, width] => {
+            let side =
+                |side: Option<usize>| side.map(u32::try_from).transpose().map_err(|_| refuse());
+            let (width, height) = (side(width)?, side(height)?);
+            Ok(ModelInput {
+                name: value.name.clone(),
+                element_type,
+                batch,
+                width,
+                height,
+            })
+        }
+        _ => Err(refuse()),
+    }
+}
+
+/// The dimensions, `None` where dynamic. A negative or zero size is how some exporters say dynamic.
+fn dimensions(tensor: &TensorTypeProto) -> Vec<Option<usize>> {
+    let shape = tensor.shape.iter().flat_map(|shape| &shape.dim);
+    let size = |value: i64| usize::try_from(value).ok().filter(|size| *size > 0);
+    shape.map(|dim| dim.dim_value.and_then(size)).collect()
+}
+
+fn describe(tensor: &TensorTypeProto) -> String {
+    let sizes = dimensions(tensor);
+    let sizes = sizes
+        .iter()
+        .map(|size| size.map_or_else(|| "?".to_owned(), |size| size.to_string()));
+    format!(
+        "{} [{}]",
+        data_type::name(tensor.elem_type),
+        sizes.collect::<Vec<_>>().join(", ")
+    )
+}

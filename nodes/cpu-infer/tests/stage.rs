@@ -1,0 +1,373 @@
+//! The stage on frames in real pools.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use camweave_cpu_infer::{CpuInfer, Settings};
+use camweave_message::{CapturedClock, Frame, FrameId, Head, PictureRef, TensorShape};
+use camweave_pool::{Attachments, PoolSpec, Producer, Reference};
+use camweave_stage::{Context, Env, Exit, Output, Stage};
+use camweave_vision::{
+    ColorMatrix, ColorRange, Letterbox, Picture, PictureLayout, PixelFormat, letterbox_into,
+};
+use support::{FACTOR, Net, folder, yolov8};
+
+/// A camera's pool and what it has published.
+struct Camera {
+    name: &'static str,
+    layout: PictureLayout,
+    pool: Producer,
+}
+
+impl Camera {
+    fn new(name: &'static str, size: (u32, u32), format: PixelFormat, slots: u32) -> Self {
+        let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+        let layout = PictureLayout::packed(size.0, size.1, format, matrix, range);
+        let slot_bytes = layout.required_bytes().expect("a possible layout");
+        let spec = PoolSpec {
+            name: name.to_owned(),
+            slots,
+            slot_bytes,
+        };
+        Self {
+            name,
+            layout,
+            pool: Producer::create(&spec).expect("memory for a pool"),
+        }
+    }
+
+    /// The bytes of a picture.
+    fn pixels(&self, sequence: u64) -> Vec<u8> {
+        let bytes = self.layout.required_bytes().expect("a possible layout");
+        (0..bytes)
+            .map(|index| (index as u64 * 7 + sequence * 61) as u8)
+            .collect()
+    }
+
+    fn frame(&self, sequence: u64, context: &Context) -> Frame {
+        let mut slot = self.pool.begin().expect("a free slot");
+        let pixels = self.pixels(sequence);
+        slot[..pixels.len()].copy_from_slice(&pixels);
+        Frame {
+            id: FrameId {
+                camera: Arc::from(self.name),
+                session_unix_nanos: 1,
+                sequence,
+                pts_nanos: sequence as i64 * 40_000_000,
+                captured_unix_nanos: 2,
+                captured_clock: CapturedClock::Arrival,
+            },
+            trace: context.new_trace(),
+            picture: PictureRef {
+                layout: self.layout,
+                slot: slot.publish(),
+            },
+        }
+    }
+
+    /// What the network must give for a picture.
+    fn expected(&self, sequence: u64) -> Vec<f32> {
+        let pixels = self.pixels(sequence);
+        let picture = Picture::new(&self.layout, &pixels).expect("pixels of this layout");
+        let letterbox = Letterbox::new((self.layout.width, self.layout.height), (32, 32));
+        let letterbox = letterbox.expect("sizes above 0");
+        let mut out = vec![0.0; letterbox.output_len()];
+        letterbox_into(&picture, &letterbox, &mut out).expect("the letterbox fits");
+        out.iter().map(|value| FACTOR * value).collect()
+    }
+}
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    context: Context,
+    stage: CpuInfer,
+    consumer: Attachments,
+}
+
+fn env(model: &Path, values: &[(&str, &str)]) -> Env {
+    let mut all: BTreeMap<String, String> = values
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    all.insert("MODEL".to_owned(), model.display().to_string());
+    all.entry("ENGINE".to_owned())
+        .or_insert_with(|| "rten".to_owned());
+    let declared: Vec<String> = all.keys().cloned().collect();
+    Env::new(CpuInfer::KEYS, &declared, |name| all.get(name).cloned()).expect("keys of the stage")
+}
+
+impl Bench {
+    fn new(net: &Net, values: &[(&str, &str)]) -> Self {
+        let folder = folder();
+        let model = net.write(&folder);
+        let context = Context::for_tests("detector", folder.path());
+        let stage = CpuInfer::open(&env(&model, values), &context).expect("a good network");
+        Self {
+            _folder: folder,
+            context,
+            stage,
+            consumer: Attachments::new(),
+        }
+    }
+
+    /// The heads of one message.
+    fn run(&mut self, frames: Vec<Frame>) -> Vec<Head> {
+        let mut out = Output::default();
+        self.stage
+            .rows(frames, &mut out)
+            .expect("the stage goes on");
+        let mut messages = out.take();
+        assert!(messages.len() <= 1, "{} messages", messages.len());
+        messages.pop().unwrap_or_default()
+    }
+
+    fn values(&self, head: &Head) -> Vec<f32> {
+        let slot = self
+            .consumer
+            .acquire(&head.tensor)
+            .expect("the newest heads are there");
+        let start = head.row as usize * head.shape.bytes();
+        let (values, _) = slot[start..start + head.shape.bytes()].as_chunks::<4>();
+        values
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect()
+    }
+
+    fn dropped(&self, camera: &str) -> BTreeMap<String, u64> {
+        self.context
+            .counters
+            .report()
+            .cameras
+            .get(camera)
+            .map(|it| it.dropped.clone())
+            .unwrap_or_default()
+    }
+
+    fn errors(&self, camera: &str) -> BTreeMap<String, u64> {
+        self.context
+            .counters
+            .report()
+            .cameras
+            .get(camera)
+            .map(|it| it.errors.clone())
+            .unwrap_or_default()
+    }
+}
+
+fn counts(reason: &str, count: u64) -> BTreeMap<String, u64> {
+    BTreeMap::from([(reason.to_owned(), count)])
+}
+
+#[test]
+fn a_list_of_frames_becomes_a_list_of_heads() {
+    for threads in ["1", "3"] {
+        let mut bench = Bench::new(&yolov8(), &[("THREADS", threads)]);
+        let cameras = [
+            Camera::new("north", (48, 32), PixelFormat::I420, 4),
+            Camera::new("south", (35, 61), PixelFormat::Nv12, 4),
+            Camera::new("west", (16, 16), PixelFormat::Rgb8, 4),
+        ];
+        let order = [0, 1, 2, 0, 1];
+        let frames: Vec<Frame> = order
+            .iter()
+            .enumerate()
+            .map(|(index, camera)| cameras[*camera].frame(index as u64, &bench.context))
+            .collect();
+        let heads = bench.run(frames.clone());
+        assert_eq!(heads.len(), frames.len());
+        for ((index, head), frame) in heads.iter().enumerate().zip(&frames) {
+            assert_eq!(
+                (&head.id, &head.trace, &head.picture),
+                (&frame.id, &frame.trace, &frame.picture)
+            );
+            assert_eq!(head.model_size, (32, 32));
+            assert_eq!(&*head.class_names, "person\ncar");
+            assert_eq!(
+                head.shape,
+                TensorShape {
+                    rows: 6,
+                    columns: 512
+                }
+            );
+            assert!(!head.end_to_end && head.model.starts_with("net.onnx@"));
+            assert_eq!(
+                bench.values(head),
+                cameras[order[index]].expected(index as u64),
+                "head {index}"
+            );
+        }
+        assert!(
+            cameras.iter().all(|camera| camera.pool.usage().held == 0),
+            "pixels are let go of"
+        );
+        assert!(bench.dropped("north").is_empty());
+    }
+}
+
+#[test]
+fn an_expired_frame_costs_only_itself() {
+    let mut bench = Bench::new(&yolov8(), &[]);
+    let camera = Camera::new("north", (48, 32), PixelFormat::I420, 2);
+    let old = camera.frame(0, &bench.context);
+    let frames = vec![
+        old,
+        camera.frame(1, &bench.context),
+        camera.frame(2, &bench.context),
+    ];
+    let heads = bench.run(frames);
+    assert_eq!(
+        heads
+            .iter()
+            .map(|head| head.id.sequence)
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
+    assert_eq!(bench.values(&heads[0]), camera.expected(1));
+    assert_eq!(bench.values(&heads[1]), camera.expected(2));
+    assert_eq!(bench.dropped("north"), counts("expired", 1));
+    assert!(bench.errors("north").is_empty());
+}
+
+#[test]
+fn a_producer_that_is_gone() {
+    let mut bench = Bench::new(&yolov8(), &[]);
+    let camera = Camera::new("north", (48, 32), PixelFormat::I420, 2);
+    let frame = camera.frame(0, &bench.context);
+    drop(camera);
+    assert!(bench.run(vec![frame]).is_empty());
+    assert_eq!(bench.dropped("north"), counts("producer_gone", 1));
+}
+
+#[test]
+fn a_frame_of_another_host() {
+    let mut bench = Bench::new(&yolov8(), &[]);
+    let camera = Camera::new("north", (48, 32), PixelFormat::I420, 2);
+    let mut frame = camera.frame(0, &bench.context);
+    let id = frame.picture.slot.pool.to_string();
+    let boot = id.split(':').nth(1).expect("an id names the boot");
+    let foreign = id.replace(boot, "00000000-0000-4000-8000-000000000000");
+    frame.picture.slot.pool = foreign.parse().expect("an id of another boot");
+    let good = camera.frame(1, &bench.context);
+    assert_eq!(bench.run(vec![frame, good]).len(), 1);
+    assert_eq!(bench.dropped("north"), counts("unreachable", 1));
+    assert_eq!(bench.errors("north"), counts("foreign_host", 1));
+}
+
+#[test]
+fn a_picture_that_is_larger_than_its_slot() {
+    let mut bench = Bench::new(&yolov8(), &[]);
+    let camera = Camera::new("north", (48, 32), PixelFormat::I420, 2);
+    let mut frame = camera.frame(0, &bench.context);
+    let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+    frame.picture.layout = PictureLayout::packed(640, 480, PixelFormat::I420, matrix, range);
+    assert!(bench.run(vec![frame]).is_empty());
+    assert_eq!(bench.dropped("north"), counts("malformed", 1));
+    assert_eq!(bench.errors("north"), counts("malformed_picture", 1));
+}
+
+#[test]
+fn a_slot_that_does_not_exist() {
+    let mut bench = Bench::new(&yolov8(), &[]);
+    let camera = Camera::new("north", (48, 32), PixelFormat::I420, 2);
+    let mut frame = camera.frame(0, &bench.context);
+    frame.picture.slot = Reference {
+        slot: 99,
+        ..frame.picture.slot
+    };
+    assert!(bench.run(vec![frame]).is_empty());
+    assert_eq!(bench.dropped("north"), counts("unreachable", 1));
+}
+
+#[test]
+fn a_longer_list_is_run_in_pieces_and_sent_as_one() {
+    let mut bench = Bench::new(&yolov8(), &[("MAX_BATCH", "2"), ("HEAD_SLOTS", "5")]);
+    let camera = Camera::new("north", (48, 32), PixelFormat::I420, 8);
+    let frames: Vec<_> = (0..5)
+        .map(|sequence| camera.frame(sequence, &bench.context))
+        .collect();
+    let heads = bench.run(frames);
+    assert_eq!(heads.len(), 5);
+    for (sequence, head) in (0..).zip(&heads) {
+        assert_eq!(
+            bench.values(head),
+            camera.expected(sequence),
+            "head {sequence}"
+        );
+    }
+}
+
+#[test]
+fn more_frames_than_slots_of_heads() {
+    let mut bench = Bench::new(&yolov8(), &[("MAX_BATCH", "2"), ("HEAD_SLOTS", "3")]);
+    let camera = Camera::new("north", (48, 32), PixelFormat::I420, 8);
+    let frames: Vec<_> = (0..5)
+        .map(|sequence| camera.frame(sequence, &bench.context))
+        .collect();
+    // A head of the same message is never overwritten.
+    let heads = bench.run(frames);
+    assert_eq!(
+        heads
+            .iter()
+            .map(|head| head.id.sequence)
+            .collect::<Vec<_>>(),
+        [0, 1, 2]
+    );
+    assert_eq!(bench.values(&heads[0]), camera.expected(0));
+    assert_eq!(bench.dropped("north"), counts("heads_exhausted", 2));
+    // The stage behind holds on to them.
+    let held: Vec<_> = heads
+        .iter()
+        .map(|head| bench.consumer.acquire(&head.tensor))
+        .collect();
+    let frame = camera.frame(5, &bench.context);
+    assert!(bench.run(vec![frame]).is_empty());
+    assert_eq!(bench.dropped("north"), counts("heads_exhausted", 3));
+    drop(held);
+    let frame = camera.frame(6, &bench.context);
+    assert_eq!(bench.run(vec![frame]).len(), 1);
+}
+
+#[test]
+fn facts_say_what_runs() {
+    let bench = Bench::new(&yolov8(), &[("THREADS", "2")]);
+    let facts = bench.context.counters.report().facts;
+    for (name, value) in [
+        ("engine", "rten"),
+        ("engine_reason", "ENGINE=rten"),
+        ("threads", "2"),
+        ("input_size", "32x32"),
+        ("classes", "2"),
+        ("batch", "dynamic"),
+        ("head", "[6, 512]"),
+    ] {
+        assert_eq!(facts.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    assert!(facts["model"].starts_with("net.onnx@"));
+}
+
+#[test]
+fn wrong_settings_are_named() {
+    let folder = folder();
+    let model = yolov8().write(&folder);
+    for (name, value, parts) in [
+        (
+            "ENGINE",
+            "tensorrt",
+            ["auto, rten, onnxruntime", "'tensorrt'"],
+        ),
+        ("MAX_BATCH", "0", ["1 to 256", "MAX_BATCH='0'"]),
+        ("HEAD_SLOTS", "8", ["HEAD_SLOTS='8'", "MAX_BATCH (32)"]),
+        ("THREADS", "-1", ["THREADS='-1'", "0 to 1024"]),
+    ] {
+        let error = Settings::read(&env(&model, &[(name, value)])).expect_err("out of range");
+        assert_eq!(error.exit, Exit::Configuration);
+        assert!(
+            parts.iter().all(|part| error.message.contains(part)),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! The stage: heads in, detections out.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use camweave_message::{DetectedBox, Detections, Head};
+use camweave_pool::{AcquireError, AcquireErrorKind};
+use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
+use tracing::{error, info};
+
+use crate::classes::Classes;
+use crate::decode::{Memory, detect_kept};
+use crate::settings::{KEYS, Settings};
+use crate::tensor;
+
+/// Decodes and suppresses.
+pub struct CpuNms {
+    context: Context,
+    settings: Settings,
+    /// Of the last few models seen; the newest last.
+    classes: Vec<Classes>,
+    memory: Memory,
+    /// What the log has already: pool and kind of error.
+    logged: HashSet<String>,
+}
+
+/// Models whose classes are kept in mind.
+const MAX_MODELS: usize = 16;
+/// The log says the same of at most so many pools.
+const MAX_LOGGED: usize = 256;
+/// A head that waits longer has most likely expired.
+const MAX_WAIT: Duration = Duration::from_millis(250);
+/// Heads of one camera that may wait.
+const PER_CAMERA: usize = 64;
+
+/// Why a row is dropped.
+struct Refusal {
+    reason: &'static str,
+    /// The kind of error to count as well.
+    error: Option<&'static str>,
+    message: String,
+}
+
+impl Stage for CpuNms {
+    const KIND: &'static str = "cpu-nms";
+    const ABOUT: &'static str =
+        "Turns detector outputs into detections on the CPU: decoding and non-maximum suppression.";
+    const KEYS: &'static [Key] = KEYS;
+    type In = Head;
+    type Out = Detections;
+
+    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
+        let settings = Settings::read(env)?;
+        let classes = match settings.classes.as_slice() {
+            [] => "all".to_owned(),
+            words => words.join(", "),
+        };
+        let facts = [
+            ("confidence", settings.nms.confidence.to_string()),
+            ("iou", settings.nms.iou.to_string()),
+            ("max_detections", settings.nms.max_detections.to_string()),
+            ("classes_kept", classes),
+        ];
+        for (name, value) in &facts {
+            context.counters.fact(name, value);
+        }
+        Ok(Self {
+            context: context.clone(),
+            settings,
+            classes: Vec::new(),
+            memory: Memory::default(),
+            logged: HashSet::new(),
+        })
+    }
+
+    fn queue(&self) -> QueuePolicy {
+        QueuePolicy::Newest {
+            max_wait: MAX_WAIT,
+            per_camera: PER_CAMERA,
+        }
+    }
+
+    fn rows(&mut self, rows: Vec<Head>, out: &mut Output<Detections>) -> Result<(), StageError> {
+        let mut found = Vec::with_capacity(rows.len());
+        for head in rows {
+            match self.detect(&head) {
+                Ok((boxes, image_size)) => found.push(Detections {
+                    id: head.id,
+                    trace: head.trace,
+                    image_size,
+                    picture: Some(head.picture),
+                    model: head.model,
+                    boxes,
+                }),
+                Err(refusal) => self.refuse(&head, &refusal),
+            }
+        }
+        let Some(limit) = self.settings.rows_per_message else {
+            out.send(found);
+            return Ok(());
+        };
+        let mut found = found.into_iter().peekable();
+        while found.peek().is_some() {
+            out.send(found.by_ref().take(limit).collect());
+        }
+        Ok(())
+    }
+}
+
+impl CpuNms {
+    /// The boxes of one frame by falling score, and its size in pixels.
+    fn detect(&mut self, head: &Head) -> Result<(Vec<DetectedBox>, (u32, u32)), Refusal> {
+        let malformed = |message| Refusal {
+            reason: "malformed",
+            error: Some("malformed_head"),
+            message,
+        };
+        let layout = tensor::layout(head).map_err(|error| malformed(error.to_string()))?;
+        let letterbox = head
+            .letterbox()
+            .map_err(|error| malformed(error.to_string()))?;
+        let slot = self
+            .context
+            .attachments
+            .acquire(&head.tensor)
+            .map_err(|error| refusal(&error))?;
+        let values = tensor::values(head, &slot).map_err(|error| malformed(error.to_string()))?;
+        let index = self.classes_of(head);
+        let Self {
+            classes,
+            memory,
+            settings,
+            ..
+        } = self;
+        let classes = &classes[index];
+        let found = detect_kept(values, &layout, &letterbox, &settings.nms, classes, memory)
+            .map_err(|error| malformed(error.to_string()))?;
+        let boxes = found.into_iter().map(|detection| DetectedBox {
+            bbox: detection.bbox,
+            score: detection.score,
+            class_id: detection.class_id,
+            label: classes.label(detection.class_id),
+            track_id: None,
+        });
+        Ok((boxes.collect(), letterbox.source))
+    }
+
+    /// The index of the classes of a head's model.
+    fn classes_of(&mut self, head: &Head) -> usize {
+        if let Some(index) = self
+            .classes
+            .iter()
+            .rposition(|it| it.is_of(&head.class_names))
+        {
+            return index;
+        }
+        let classes = Classes::new(&head.class_names, &self.settings.classes);
+        if let Some(complaint) = classes.complaint() {
+            self.context.counters.stage_error("unknown_class");
+            error!(model = %head.model, "{complaint}");
+        }
+        info!(model = %head.model, end_to_end = head.end_to_end, "first head of a model");
+        if self.classes.len() == MAX_MODELS {
+            self.classes.remove(0);
+        }
+        self.classes.push(classes);
+        self.classes.len() - 1
+    }
+
+    fn refuse(&mut self, head: &Head, refusal: &Refusal) {
+        let camera = &head.id.camera;
+        self.context.counters.dropped(camera, refusal.reason, 1);
+        let Some(kind) = refusal.error else { return };
+        self.context.counters.error(camera, kind);
+        let seen = format!("{kind} {}", head.tensor.pool);
+        if self.logged.len() < MAX_LOGGED && self.logged.insert(seen) {
+            error!(%camera, sequence = head.id.sequence, "head dropped: {}", refusal.message);
+        }
+    }
+}
+
+fn refusal(error: &AcquireError) -> Refusal {
+    let (reason, kind) = match error.kind() {
+        AcquireErrorKind::Expired => ("expired", None),
+        AcquireErrorKind::ProducerGone => ("producer_gone", None),
+        AcquireErrorKind::ForeignHost => ("unreachable", Some("foreign_host")),
+        AcquireErrorKind::Incompatible => ("unreachable", Some("incompatible_pool")),
+        AcquireErrorKind::TooManyConsumers => ("unreachable", Some("too_many_consumers")),
+        AcquireErrorKind::SlotOutOfRange => ("unreachable", Some("slot_out_of_range")),
+        _ => ("unreachable", Some("pool")),
+    };
+    Refusal {
+        reason,
+        error: kind,
+        message: error.to_string(),
+    }
+}
