@@ -7,8 +7,8 @@ use camweave_vision::{Letterbox, LetterboxPlans, Picture};
 /// A frame whose pixels are held.
 pub struct HeldFrame {
     pub frame: Frame,
-    slot: ReadSlot,
-    letterbox: Letterbox,
+    pub slot: ReadSlot,
+    pub letterbox: Letterbox,
 }
 
 /// Why a frame cannot be run: the reason it is counted under, and what there is to say.
@@ -20,37 +20,25 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// Holds a frame's pixels, and checks that they are what the frame says. Gives the frame back with
-/// a refusal.
+/// Holds a frame's pixels, and checks that they are what the frame says.
 pub fn hold(
     attachments: &Attachments,
-    frame: Frame,
+    frame: &Frame,
     model: (u32, u32),
-) -> Result<HeldFrame, (Frame, Refusal)> {
+) -> Result<(ReadSlot, Letterbox), Refusal> {
     let malformed = |message| Refusal {
         reason: "malformed",
         error: Some("malformed_picture"),
         message,
     };
-    let slot = match attachments.acquire(&frame.picture.slot) {
-        Ok(slot) => slot,
-        Err(error) => return Err((frame, refusal(&error))),
-    };
-    let layout = &frame.picture.layout;
-    let checked = Picture::new(layout, &slot)
-        .map_err(|error| malformed(error.to_string()))
-        .and_then(|_| {
-            Letterbox::new((layout.width, layout.height), model)
-                .map_err(|error| malformed(error.to_string()))
-        });
-    match checked {
-        Ok(letterbox) => Ok(HeldFrame {
-            frame,
-            slot,
-            letterbox,
-        }),
-        Err(refusal) => Err((frame, refusal)),
-    }
+    let picture = &frame.picture;
+    let slot = attachments
+        .acquire(&picture.slot)
+        .map_err(|error| refusal(&error))?;
+    Picture::new(&picture.layout, &slot).map_err(|error| malformed(error.to_string()))?;
+    let letterbox = Letterbox::new((picture.layout.width, picture.layout.height), model)
+        .map_err(|error| malformed(error.to_string()))?;
+    Ok((slot, letterbox))
 }
 
 fn refusal(error: &AcquireError) -> Refusal {

@@ -104,7 +104,7 @@ impl Detector {
         let mut found = Vec::new();
         self.engine
             .run(&input, self.shape(batch), &mut |shape, _| {
-                found = shape.to_vec()
+                found = shape.to_vec();
             })?;
         Ok(found)
     }

@@ -195,7 +195,7 @@ mod tests {
             "'\\ud800'",
             &deep,
         ] {
-            assert_eq!(Literal::parse(text), None, "{:.20}", text);
+            assert_eq!(Literal::parse(text), None, "{text:.20}");
         }
     }
 

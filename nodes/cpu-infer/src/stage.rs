@@ -10,7 +10,7 @@ use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
 use camweave_vision::HeadLayout;
 use tracing::{debug, error, info};
 
-use crate::batch::{self, Letterboxer, Refusal};
+use crate::batch::{self, HeldFrame, Letterboxer, Refusal};
 use crate::detector::{Batching, Detector};
 use crate::settings::{KEYS, Settings};
 
@@ -182,9 +182,13 @@ impl CpuInfer {
         let began = Instant::now();
         let mut held = Vec::with_capacity(frames.len());
         for frame in frames {
-            match batch::hold(&self.context.attachments, frame, self.detector.size()) {
-                Ok(frame) => held.push(frame),
-                Err((frame, refusal)) => self.refuse(&frame, &refusal),
+            match batch::hold(&self.context.attachments, &frame, self.detector.size()) {
+                Ok((slot, letterbox)) => held.push(HeldFrame {
+                    frame,
+                    slot,
+                    letterbox,
+                }),
+                Err(refusal) => self.refuse(&frame, &refusal),
             }
         }
         if held.is_empty() {

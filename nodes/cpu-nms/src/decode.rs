@@ -50,3 +50,87 @@ pub fn detect_kept(
     };
     Ok(detections.filter(is_left).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ANCHORS: usize = 24;
+    const CLASSES: usize = 3;
+
+    /// Boxes inside the network's input of 64 x 64; centres, sizes, then scores.
+    fn yolov8() -> impl Strategy<Value = Vec<f32>> {
+        let rows = |values: std::ops::Range<u32>, rows: usize| {
+            proptest::collection::vec(values.prop_map(|value| value as f32), rows * ANCHORS)
+        };
+        (rows(20..44, 2), rows(1..40, 2), rows(0..8, CLASSES)).prop_map(
+            |(centres, sizes, scores)| {
+                let scores = scores.into_iter().map(|score| score / 8.0);
+                centres.into_iter().chain(sizes).chain(scores).collect()
+            },
+        )
+    }
+
+    fn end_to_end() -> impl Strategy<Value = Vec<f32>> {
+        let row = (
+            0..30_u32,
+            0..30_u32,
+            1..30_u32,
+            1..30_u32,
+            0..8_u32,
+            0..CLASSES as u32,
+        );
+        let row = row.prop_map(|(x, y, w, h, score, class)| {
+            [x, y, x + w, y + h, score, class].map(|value| value as f32)
+        });
+        proptest::collection::vec(row, ANCHORS).prop_map(|rows| {
+            let rows = rows
+                .into_iter()
+                .map(|[x1, y1, x2, y2, score, class]| [x1, y1, x2, y2, score / 8.0, class]);
+            rows.flatten().collect()
+        })
+    }
+
+    /// All boxes without a limit, then the classes, then the limit.
+    fn check(values: &[f32], layout: HeadLayout, wanted: &[String], max_detections: usize) {
+        let letterbox = Letterbox::new((128, 128), (64, 64)).expect("sizes above 0");
+        let classes = Classes::new(&Arc::from("a\nb\nc"), wanted);
+        let unlimited = NmsConfig::default();
+        let all = detect(
+            values,
+            &layout,
+            &letterbox,
+            &unlimited,
+            &mut Scratch::default(),
+        );
+        let mut expected = all.expect("values of this layout");
+        expected.retain(|detection| classes.keeps(detection.class_id));
+        expected.truncate(max_detections);
+        let config = NmsConfig {
+            max_detections,
+            ..unlimited
+        };
+        let memory = &mut Memory::default();
+        let found = detect_kept(values, &layout, &letterbox, &config, &classes, memory);
+        assert_eq!(found.expect("values of this layout"), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn other_classes_take_no_part(
+            values in yolov8(),
+            rows in end_to_end(),
+            wanted in proptest::sample::subsequence(vec!["a", "1", "c"], 0..=3),
+            max_detections in 1..20_usize,
+        ) {
+            let wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
+            let layout = HeadLayout::Yolov8 { classes: CLASSES, anchors: ANCHORS };
+            check(&values, layout, &wanted, max_detections);
+            check(&rows, HeadLayout::EndToEnd { max: ANCHORS }, &wanted, max_detections);
+        }
+    }
+}

@@ -129,7 +129,7 @@ pub(crate) fn open(
             if library.is_some() {
                 tracing::warn!("ONNX Runtime is not used: {missing}");
             }
-            rten(format!("ONNX Runtime is not here: {missing}"))
+            rten(missing)
         }
         Err(missing) => Err(StageError::missing(format!(
             "ENGINE=onnxruntime: {missing}; set ORT_DYLIB_PATH to its library, or ENGINE=rten, which needs none"

@@ -1,11 +1,13 @@
 //! ONNX Runtime: a library that is loaded at run time.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use camweave_stage::StageError;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::session::Session;
@@ -46,7 +48,7 @@ fn environment(path: &Path) -> Result<Environment, String> {
     if !is_name && !path.is_file() {
         return Err("no such file".to_owned());
     }
-    let builder = ort::init_from(path).map_err(|error| short(&error.to_string()))?;
+    let builder = ort::init_from(path).map_err(|error| reason(&error))?;
     let environment = builder
         .with_name("camweave")
         .with_telemetry(false)
@@ -57,13 +59,16 @@ fn environment(path: &Path) -> Result<Environment, String> {
     Ok(environment)
 }
 
-/// The loader's own words end with what matters.
-fn short(message: &str) -> String {
-    one_line(
-        message
-            .rsplit_once("`: ")
-            .map_or(message, |(_, reason)| reason),
-    )
+/// Why a library does not serve, without its path.
+fn reason(error: &LoadDynamicError) -> String {
+    match error {
+        // The loader's own words.
+        LoadDynamicError::Dlopen { error, .. } => {
+            let source = error.source();
+            one_line(&source.map_or_else(|| error.to_string(), ToString::to_string))
+        }
+        error => one_line(&error.to_string()),
+    }
 }
 
 fn log(level: LogLevel, _category: &str, _id: &str, location: &str, message: &str) {

@@ -1,14 +1,12 @@
 //! The detector on files of known networks.
 
-mod support;
-
 use std::path::PathBuf;
 
+use crate::support::{FACTOR, Net, end_to_end, folder, options, pattern, yolov8};
 use camweave_cpu_infer::onnx::data_type;
 use camweave_cpu_infer::{Batching, Detector, DetectorOptions, EngineChoice, EngineKind};
 use camweave_stage::Exit;
 use camweave_vision::HeadLayout;
-use support::{FACTOR, Net, end_to_end, folder, options, pattern, yolov8};
 
 fn open(net: &Net) -> Detector {
     let folder = folder();

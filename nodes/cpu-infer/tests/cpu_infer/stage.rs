@@ -1,11 +1,10 @@
 //! The stage on frames in real pools.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::support::{FACTOR, Net, folder, yolov8};
 use camweave_cpu_infer::{CpuInfer, Settings};
 use camweave_message::{CapturedClock, Frame, FrameId, Head, PictureRef, TensorShape};
 use camweave_pool::{Attachments, PoolSpec, Producer, Reference};
@@ -13,7 +12,6 @@ use camweave_stage::{Context, Env, Exit, Output, Stage};
 use camweave_vision::{
     ColorMatrix, ColorRange, Letterbox, Picture, PictureLayout, PixelFormat, letterbox_into,
 };
-use support::{FACTOR, Net, folder, yolov8};
 
 /// A camera's pool and what it has published.
 struct Camera {

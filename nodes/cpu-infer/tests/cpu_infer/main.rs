@@ -1,0 +1,6 @@
+//! The detector and its stage on small networks in real files and real pools.
+
+mod detector;
+mod shipped;
+mod stage;
+mod support;

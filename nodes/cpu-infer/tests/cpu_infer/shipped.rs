@@ -1,0 +1,76 @@
+//! The models that come with the project.
+
+use std::path::Path;
+
+use camweave_cpu_infer::{Batching, Detector};
+use camweave_vision::HeadLayout;
+
+use crate::support::{options, pattern};
+
+/// The heads of `frames` frames of a pattern, of which the first is always the same.
+fn heads(detector: &mut Detector, frames: usize) -> Vec<Vec<f32>> {
+    let frame_len = detector.frame_len();
+    for (index, value) in detector.input(frames).iter_mut().enumerate() {
+        *value = pattern(index / frame_len, index % frame_len);
+    }
+    let mut heads = Vec::new();
+    detector
+        .run(frames, |_, head| heads.push(head.to_vec()))
+        .expect("the network runs");
+    heads
+}
+
+#[test]
+fn shipped_models_open_and_run() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    for (name, side) in [
+        ("camweave-street-320.onnx", 320),
+        ("camweave-street-320-fp16.onnx", 320),
+        ("camweave-street-640.onnx", 640),
+        ("camweave-street-640-fp16.onnx", 640),
+    ] {
+        let path = folder.join(name);
+        if !path.exists() {
+            println!("skipped: no models/{name}");
+            continue;
+        }
+        let mut detector = Detector::open(&options(path)).expect(name);
+        assert_eq!(
+            detector.class_names(),
+            ["person", "bicycle", "car", "truck"],
+            "{name}"
+        );
+        assert_eq!(
+            (detector.size(), detector.batching()),
+            ((side, side), Batching::Dynamic),
+            "{name}"
+        );
+        // Strides of 8, 16 and 32 pixels.
+        let anchors = [8, 16, 32]
+            .map(|stride| (side as usize / stride).pow(2))
+            .iter()
+            .sum();
+        assert_eq!(
+            detector.layout(),
+            HeadLayout::Yolov8 {
+                classes: 4,
+                anchors
+            },
+            "{name}"
+        );
+        let alone = heads(&mut detector, 1);
+        let batch = heads(&mut detector, 3);
+        let pairs = || alone[0].iter().zip(&batch[0]);
+        assert!(
+            pairs().all(|(a, b)| a.is_finite() && (a - b).abs() < 0.01),
+            "{name}"
+        );
+        assert!(
+            alone[0][4 * anchors..]
+                .iter()
+                .all(|score| (0.0..=1.0).contains(score)),
+            "{name}"
+        );
+        assert_ne!(batch[0], batch[1], "{name}");
+    }
+}
