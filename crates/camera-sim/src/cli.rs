@@ -1,0 +1,260 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use camweave_camera_sim::auth::Credentials;
+use camweave_camera_sim::faults::{self, Fault};
+use camweave_camera_sim::nal::Codec;
+use camweave_camera_sim::timeline::FrameRate;
+use camweave_camera_sim::{SimError, check_id};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "camera-sim",
+    version,
+    about = "Simulated RTSP cameras",
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve cameras until a signal comes.
+    ///
+    /// When the cameras are ready, one line of JSON is written to stdout: {"ready":true,"port":...,
+    /// "cameras":[{"id":...,"url":...}]}. Everything else goes to stderr; RUST_LOG sets how much.
+    Serve(Serve),
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Number of cameras, named cam1, cam2 and so on [default: one per --media file, else 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "camera")]
+    pub cameras: Option<u16>,
+
+    /// A camera by name: ID=scene:SEED or ID=FILE; may be repeated
+    #[arg(long, value_name = "ID=SOURCE", conflicts_with = "media", value_parser = parse_camera)]
+    pub camera: Vec<(String, Source)>,
+
+    /// A media file to play instead of scenes; several are dealt out to the cameras in turn.
+    /// H.264 and H.265 are sent as they are, anything else is encoded to H.264
+    #[arg(long, value_name = "FILE")]
+    pub media: Vec<PathBuf>,
+
+    /// Frames per second of scenes: 25, 29.97 or 30000/1001
+    #[arg(long, default_value = "10", value_parser = FrameRate::parse)]
+    pub fps: FrameRate,
+
+    /// Picture size of scenes
+    #[arg(long, value_name = "WxH", default_value = "640x360", value_parser = parse_size)]
+    pub size: (u32, u32),
+
+    /// Codec of scenes
+    #[arg(long, value_enum, default_value_t = CodecName::H264)]
+    pub codec: CodecName,
+
+    /// Consecutive B frames in scenes
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=8))]
+    pub bframes: u8,
+
+    /// Keyframes of scenes that earlier-shown pictures refer across; CRA pictures in H.265
+    #[arg(long)]
+    pub open_gop: bool,
+
+    /// Constant rate factor of scenes: 0 is lossless, 51 is worst
+    #[arg(long, default_value_t = 23, value_parser = clap::value_parser!(u8).range(..=51))]
+    pub crf: u8,
+
+    /// Scene i has the seed 1000000 + SEED * 1000 + i (seeds below 1000000 are left for training);
+    /// faults and RTP clocks depend on SEED too
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    pub seed: u64,
+
+    /// Length of each camera's run after its frame 0 [default: 60 for scenes, for ever for media]
+    #[arg(long, value_name = "S", value_parser = parse_seconds)]
+    pub seconds: Option<f64>,
+
+    /// When frame 0 is captured: when the first client of a camera plays, or at once
+    #[arg(long, value_enum, default_value_t = StartName::OnPlay)]
+    pub start: StartName,
+
+    /// What follows the last frame: stay connected and silent, say goodbye and close, or begin again
+    #[arg(long, value_enum, default_value_t = AtEndName::Silent)]
+    pub at_end: AtEndName,
+
+    /// Leave S seconds after the last frame of the last camera
+    #[arg(long, value_name = "S", value_parser = parse_seconds)]
+    pub exit_after_end: Option<f64>,
+
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    pub address: IpAddr,
+
+    /// Port to listen on; 0 picks a free one
+    #[arg(long, default_value_t = 8554)]
+    pub port: u16,
+
+    /// Ask clients for these credentials (digest authentication)
+    #[arg(long, value_name = "USER:PASSWORD", env = "CAMERA_SIM_AUTH", hide_env_values = true, value_parser = Credentials::parse)]
+    pub auth: Option<Credentials>,
+
+    /// A fault: CAMERA:FAULT, where CAMERA is an id or '*' and FAULT is stall@10s+5s,
+    /// disconnect@10s, disconnect@10s+5s, loss=0.01, loss=0.01@10s+5s or garbage@10s+1s; times count
+    /// from frame 0; may be repeated
+    #[arg(long, value_name = "CAMERA:FAULT", value_parser = faults::parse)]
+    pub fault: Vec<(String, Fault)>,
+
+    /// Keep a record here: cameras.json, and ID.truth.jsonl for scenes
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+
+    /// Write a cameras.yml for a pipeline; with --auth it refers to CAM_USER and CAM_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    pub write_cameras: Option<PathBuf>,
+
+    /// Transport that --write-cameras asks the pipeline to use
+    #[arg(long, value_enum, default_value_t = TransportName::Tcp)]
+    pub transport: TransportName,
+
+    /// Frames that wait for a client that reads slowly, before whole frames are dropped for it
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub queue_frames: u16,
+
+    /// Largest RTP packet in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1400, value_parser = clap::value_parser!(u16).range(64..=65000))]
+    pub mtu: u16,
+}
+
+/// What a camera shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A scene with this seed.
+    Scene(u64),
+    /// A media file.
+    Media(PathBuf),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum CodecName {
+    H264,
+    H265,
+}
+
+impl From<CodecName> for Codec {
+    fn from(name: CodecName) -> Self {
+        match name {
+            CodecName::H264 => Self::H264,
+            CodecName::H265 => Self::H265,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum StartName {
+    OnPlay,
+    Now,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AtEndName {
+    Silent,
+    Bye,
+    Loop,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum TransportName {
+    Tcp,
+    Udp,
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    text.split_once(['x', 'X'])
+        .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)))
+        .ok_or_else(|| "expected a size like 640x360".to_owned())
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    text.strip_suffix('s')
+        .unwrap_or(text)
+        .parse()
+        .ok()
+        .filter(|seconds| (0.0..=1e7).contains(seconds))
+        .ok_or_else(|| "expected seconds, from 0 to 10000000".to_owned())
+}
+
+fn parse_camera(text: &str) -> Result<(String, Source), SimError> {
+    let bad = |reason: String| SimError::BadCamera {
+        text: text.to_owned(),
+        reason,
+    };
+    let (id, source) = text
+        .split_once('=')
+        .ok_or_else(|| bad("there is no '='".to_owned()))?;
+    check_id(id)?;
+    let source = match source.strip_prefix("scene:") {
+        Some(seed) => Source::Scene(
+            seed.parse()
+                .map_err(|_| bad(format!("seed {seed:?} is not a whole number")))?,
+        ),
+        None if source.is_empty() => return Err(bad("the source is empty".to_owned())),
+        None => Source::Media(PathBuf::from(source)),
+    };
+    Ok((id.to_owned(), source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &str) -> Result<Serve, String> {
+        let words = ["camera-sim", "serve"]
+            .into_iter()
+            .chain(arguments.split_whitespace());
+        match Cli::try_parse_from(words) {
+            Ok(Cli {
+                command: Command::Serve(serve),
+            }) => Ok(serve),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn errors_name_value_and_valid_forms() {
+        for (arguments, named) in [
+            ("--size 640", "640x360"),
+            ("--fps 0", "30000/1001"),
+            ("--codec av1", "h264, h265"),
+            ("--camera a=scene:x", "ID=scene:SEED or ID=FILE"),
+            ("--camera a/b=scene:1", "ID=scene:SEED or ID=FILE"),
+            ("--fault cam1:explode@3s", "stall@START+LENGTH"),
+            ("--auth nobody", "USER:PASSWORD"),
+            ("--seconds=-1", "expected seconds"),
+            ("--at-end never", "silent, bye, loop"),
+            ("--camera a=b.mp4 --media c.mp4", "cannot be used with"),
+        ] {
+            let error = parse(arguments).expect_err(arguments);
+            assert!(error.contains(named), "{arguments}: {error}");
+        }
+    }
+
+    #[test]
+    fn cameras_by_name() {
+        let options = parse("--camera gate=scene:7 --camera yard=clips/a=b.mp4").expect("valid");
+        assert_eq!(
+            options.camera,
+            [
+                ("gate".to_owned(), Source::Scene(7)),
+                (
+                    "yard".to_owned(),
+                    Source::Media(PathBuf::from("clips/a=b.mp4"))
+                ),
+            ]
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! Media files as clips: H.264 and H.265 as they are, everything else encoded anew to H.264.
+
+mod configuration;
+mod extradata;
+mod probe;
+mod transcode;
+
+pub use probe::load;

@@ -1,0 +1,237 @@
+//! Opens a media file and chooses how it becomes a clip.
+
+use std::path::Path;
+
+use ffmpeg_next::codec::Id;
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::{Packet, Rational, media};
+
+use crate::SimError;
+use crate::clip::{Clip, ClipFormat, RawUnit};
+use crate::encode::{self, Encoding};
+use crate::media::configuration::Configuration;
+use crate::media::{extradata, transcode};
+use crate::nal::Codec;
+use crate::timeline::{FrameRate, RTP_CLOCK_HZ, Timing};
+
+/// A file is read up to this many encoded bytes: the clip stays in memory.
+const MAX_CLIP_BYTES: usize = 512 << 20;
+
+/// What is known of a video track before its packets are read.
+pub(super) struct Track {
+    pub(super) index: usize,
+    pub(super) time_base: Rational,
+    pub(super) rate: FrameRate,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    has_b_frames: bool,
+}
+
+/// Loads the best video track of a media file.
+///
+/// H.264 and H.265 pass through untouched. Everything else, and streams without presentation times
+/// whose pictures are not in display order, is encoded with `encoding` as H.264.
+pub fn load(path: &Path, encoding: &Encoding) -> Result<Clip, SimError> {
+    let mut input = open(path)?;
+    let unusable = |reason: String| SimError::MediaUnusable {
+        path: path.to_owned(),
+        reason,
+    };
+    let stream = input
+        .streams()
+        .best(media::Type::Video)
+        .ok_or_else(|| SimError::NoVideo {
+            path: path.to_owned(),
+        })?;
+    let parameters = stream.parameters();
+    let codec = match parameters.id() {
+        Id::H264 => Some(Codec::H264),
+        Id::HEVC => Some(Codec::H265),
+        _ => None,
+    };
+    let rate = frame_rate(stream.avg_frame_rate())
+        .or_else(|| frame_rate(stream.rate()))
+        .ok_or_else(|| unusable(format!("frame rate {:?} is unknown", stream.rate())))?;
+    let extradata = extradata::copy_extradata(&parameters);
+    let (index, time_base) = (stream.index(), stream.time_base());
+    let name = format!("{:?}", parameters.id());
+    let decoder = ffmpeg_next::codec::Context::from_parameters(parameters)
+        .and_then(|context| context.decoder().video())
+        .map_err(|error| unusable(format!("no decoder for its video codec {name}: {error}")))?;
+    let track = Track {
+        index,
+        time_base,
+        rate,
+        width: decoder.width(),
+        height: decoder.height(),
+        has_b_frames: decoder.has_b_frames(),
+    };
+    if let Some(codec) = codec {
+        let configuration = Configuration::parse(codec, &extradata).map_err(unusable)?;
+        let passed = pass_through(&mut input, &track, codec, &configuration).map_err(unusable)?;
+        if let Some(clip) = passed {
+            return Ok(clip);
+        }
+        tracing::info!(
+            ?path,
+            "no presentation times in decode order: encoding anew"
+        );
+        input = open(path)?;
+    }
+    transcode::transcode(&mut input, &track, decoder, encoding, path)
+}
+
+fn open(path: &Path) -> Result<Input, SimError> {
+    encode::prepare_ffmpeg();
+    let unreadable = |source| SimError::MediaUnreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let metadata = std::fs::File::open(path)
+        .and_then(|file| file.metadata())
+        .map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
+    }
+    if path.to_str().is_none_or(|text| text.contains('\0')) {
+        return Err(unreadable(std::io::Error::other(
+            "FFmpeg needs a name in UTF-8",
+        )));
+    }
+    ffmpeg_next::format::input(path).map_err(|source| SimError::NotMedia {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn frame_rate(rate: Rational) -> Option<FrameRate> {
+    let numerator = u32::try_from(rate.numerator()).ok()?;
+    let denominator = u32::try_from(rate.denominator()).ok()?;
+    FrameRate::new(numerator, denominator).ok()
+}
+
+/// `None` where the packets lack presentation times and are not in display order.
+fn pass_through(
+    input: &mut Input,
+    track: &Track,
+    codec: Codec,
+    configuration: &Configuration,
+) -> Result<Option<Clip>, String> {
+    let mut raw = Vec::new();
+    let mut bytes = 0;
+    let mut timeless = false;
+    for packet in packets(input, track.index) {
+        if raw.is_empty() && !packet.is_key() {
+            continue;
+        }
+        let data = packet.data().unwrap_or_default();
+        bytes += data.len();
+        if bytes > MAX_CLIP_BYTES {
+            raw.truncate(last_keyframe(&raw));
+            let frames = raw.len();
+            tracing::warn!(
+                frames,
+                "the file is large: only its first frames are played"
+            );
+            break;
+        }
+        timeless |= packet.pts().is_none();
+        raw.push(RawUnit {
+            nals: configuration.split(data)?,
+            keyframe: packet.is_key(),
+            pts: packet.pts().unwrap_or(0),
+        });
+    }
+    if timeless {
+        if track.has_b_frames {
+            return Ok(None);
+        }
+        for (n, unit) in raw.iter_mut().enumerate() {
+            unit.pts = n as i64;
+        }
+    }
+    let timing = if timeless {
+        Timing::Constant(track.rate)
+    } else {
+        let mut pts: Vec<i64> = raw.iter().map(|unit| unit.pts).collect();
+        pts.sort_unstable();
+        timing(&pts, track.time_base, track.rate)
+    };
+    let format = ClipFormat {
+        codec,
+        width: track.width,
+        height: track.height,
+        fps: track.rate.as_f64(),
+    };
+    Clip::new(format, raw, &configuration.parameter_sets, timing).map(Some)
+}
+
+/// Packets of one stream, up to the end of the file or to an unreadable place.
+pub(super) fn packets(input: &mut Input, stream: usize) -> impl Iterator<Item = Packet> {
+    input
+        .packets()
+        .filter_map(move |(of, packet)| (of.index() == stream).then_some(packet))
+}
+
+fn last_keyframe(raw: &[RawUnit]) -> usize {
+    raw.iter()
+        .rposition(|unit| unit.keyframe)
+        .unwrap_or(0)
+        .max(1)
+}
+
+/// Times of frames in display order: the nominal rate where they keep to it, to within the larger
+/// of a millisecond and the container's resolution, else as they are.
+pub(super) fn timing(pts: &[i64], time_base: Rational, rate: FrameRate) -> Timing {
+    let first = pts.first().copied().unwrap_or(0);
+    let numerator = i128::from(time_base.numerator()) * i128::from(RTP_CLOCK_HZ);
+    let denominator = i128::from(time_base.denominator().max(1));
+    let ticks: Vec<u64> = pts
+        .iter()
+        .map(|&pts| (i128::from(pts) - i128::from(first)) * numerator)
+        .map(|scaled| ((scaled + denominator / 2) / denominator).max(0) as u64)
+        .collect();
+    let constant = Timing::Constant(rate);
+    let resolution = (numerator / denominator).max(90) as u64;
+    let keeps_rate = ticks
+        .iter()
+        .enumerate()
+        .all(|(n, &at)| at.abs_diff(constant.rtp_ticks(n as u64)) <= resolution);
+    if keeps_rate {
+        return constant;
+    }
+    let period_ticks = ticks.last().copied().unwrap_or(0) + constant.rtp_ticks(1);
+    Timing::Variable {
+        ticks,
+        period_ticks,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_of_matroska_are_a_constant_rate() {
+        let rate = FrameRate::new(30_000, 1001).unwrap();
+        let pts: Vec<i64> = (0..3000)
+            .map(|n| (f64::from(n) * 1001.0 / 30.0).round() as i64)
+            .collect();
+        let found = timing(&pts, Rational::new(1, 1000), rate);
+        assert_eq!(found, Timing::Constant(rate));
+    }
+
+    #[test]
+    fn uneven_times_stay_as_they_are() {
+        let rate = FrameRate::new(10, 1).unwrap();
+        let found = timing(&[50, 150, 350], Rational::new(1, 1000), rate);
+        let ticks = vec![0, 9000, 27_000];
+        assert_eq!(
+            found,
+            Timing::Variable {
+                ticks,
+                period_ticks: 36_000
+            }
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! What a run leaves behind: `cameras.json`, `<id>.truth.jsonl`, and a cameras file for a pipeline.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::SimError;
+use crate::nal::Codec;
+use crate::scene::FrameTruth;
+
+/// What one camera has done so far: an entry of `cameras.json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CameraRecord {
+    /// The camera's id.
+    pub id: String,
+    /// Where it is served.
+    pub url: String,
+    /// Its codec.
+    pub codec: Codec,
+    /// Picture width in pixels.
+    pub width: u32,
+    /// Picture height in pixels.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: f64,
+    /// Wall clock time of the capture of frame 0, once it has been.
+    pub t0_unix_nanos: Option<u64>,
+    /// Frames from start to end; none where the camera never ends.
+    pub frames_total: Option<u64>,
+    /// Frames after which the clip, and with it the truth, begins again.
+    pub frames_in_clip: u64,
+    /// Frames captured so far, sent or not.
+    pub frames_captured: u64,
+    /// Frames of which every packet was written to at least one client, each counted once.
+    pub frames_sent: u64,
+    /// Lowest number of a frame that was sent.
+    pub first_frame_sent: Option<u64>,
+    /// Highest number of a frame that was sent.
+    pub last_frame_sent: Option<u64>,
+    /// Whether all frames have been captured.
+    pub ended: bool,
+    /// Clients playing now.
+    pub clients: usize,
+    /// Times a client began to play.
+    pub plays: u64,
+    /// Frames not given to a client that read too slowly, summed over clients.
+    pub send_backlog: u64,
+    /// Frames withheld by a stall fault.
+    pub frames_stalled: u64,
+    /// Frames of which a loss fault took packets, summed over clients.
+    pub frames_damaged: u64,
+    /// RTP packets taken out by a loss fault, summed over clients.
+    pub packets_lost: u64,
+    /// Times a disconnect fault closed all connections.
+    pub disconnects: u64,
+}
+
+/// Writes `cameras.json` into `dir`, replacing the old one in one step.
+pub fn write_cameras(dir: &Path, cameras: &[CameraRecord]) -> Result<(), SimError> {
+    let path = dir.join("cameras.json");
+    let json = serde_json::to_vec_pretty(cameras).map_err(|error| SimError::Write {
+        path: path.clone(),
+        source: error.into(),
+    })?;
+    write_atomically(&path, &json)
+}
+
+/// Writes `<camera>.truth.jsonl` into `dir`: one line per frame of the clip.
+pub fn write_truth(dir: &Path, camera: &str, truth: &[FrameTruth]) -> Result<(), SimError> {
+    let path = dir.join(format!("{camera}.truth.jsonl"));
+    let mut lines = Vec::new();
+    for frame in truth {
+        serde_json::to_writer(&mut lines, frame).map_err(|error| SimError::Write {
+            path: path.clone(),
+            source: error.into(),
+        })?;
+        lines.push(b'\n');
+    }
+    write_atomically(&path, &lines)
+}
+
+/// Writes the cameras as a pipeline's `cameras.yml`. With `auth`, the file refers to the
+/// environment variables CAM_USER and CAM_PASSWORD instead of naming the credentials.
+pub fn write_cameras_yml(
+    path: &Path,
+    cameras: &[(String, String)],
+    transport: &str,
+    auth: bool,
+) -> Result<(), SimError> {
+    let mut yml = String::from("cameras:\n");
+    for (id, url) in cameras {
+        let _ = write!(
+            yml,
+            "  - id: {id}\n    url: {url}\n    transport: {transport}\n"
+        );
+        if auth {
+            yml.push_str("    username: ${CAM_USER}\n    password: ${CAM_PASSWORD}\n");
+        }
+    }
+    write_atomically(path, yml.as_bytes())
+}
+
+fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), SimError> {
+    let failed = |source| SimError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let mut file = std::fs::File::create(&temporary).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    drop(file);
+    std::fs::rename(&temporary, path).map_err(failed)
+}
