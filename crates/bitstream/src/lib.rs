@@ -1,0 +1,19 @@
+//! What a source must know of coded video, in safe Rust and without decoding.
+//!
+//! - [`NalCodec`] and [`StartCodes`]: the NAL units of an Annex B byte stream and
+//!   their kinds (ITU-T H.264, table 7-1 and annex B; ITU-T H.265, table 7-1 and annex B).
+//! - [`ParameterSets`]: finds random-access points and puts parameter sets before
+//!   each of them, so that a decoder can join at any.
+//! - [`Configuration`]: the `avcC` and `hvcC` records of MP4 and Matroska files
+//!   (ISO/IEC 14496-15, sections 5.3.3.1 and 8.3.3.1) and their length-prefixed units.
+//! - [`av1`]: sequence headers of AV1 (AV1 specification, section 5.3).
+
+pub mod av1;
+mod bits;
+mod configuration;
+mod nal;
+mod parameter_sets;
+
+pub use configuration::{BitstreamError, Configuration};
+pub use nal::{END_OF_SEQUENCE_H265, NalCodec, NalKind, START_CODE, StartCode, StartCodes};
+pub use parameter_sets::{AccessUnit, ParameterSets};

@@ -1,0 +1,216 @@
+/// The start code that this crate writes (with `zero_byte`, as Annex B asks for
+/// before parameter sets and before the first NAL unit of an access unit).
+pub const START_CODE: [u8; 4] = [0, 0, 0, 1];
+
+/// An H.265 end-of-sequence NAL unit with its start code: the next picture begins anew,
+/// so the leading pictures of a CRA that follows are not decoded against older ones.
+pub const END_OF_SEQUENCE_H265: [u8; 6] = [0, 0, 0, 1, 36 << 1, 1];
+
+/// A codec whose stream consists of NAL units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NalCodec {
+    /// ITU-T H.264.
+    H264,
+    /// ITU-T H.265.
+    H265,
+}
+
+/// What a NAL unit is, as far as a source cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NalKind {
+    /// Video parameter set (H.265).
+    Vps,
+    /// Sequence parameter set.
+    Sps,
+    /// Picture parameter set.
+    Pps,
+    /// Access unit delimiter.
+    Delimiter,
+    /// Supplemental enhancement information that precedes the picture.
+    Sei,
+    /// A slice of a picture at which decoding can begin: H.264 IDR; H.265 BLA, IDR or CRA.
+    RandomAccessSlice,
+    /// A slice of any other picture.
+    Slice,
+    /// Anything else.
+    Other,
+}
+
+impl NalCodec {
+    /// What `nal` (without its start code) is. An empty unit is [`NalKind::Other`].
+    #[must_use]
+    pub fn kind(self, nal: &[u8]) -> NalKind {
+        let Some(&header) = nal.first() else {
+            return NalKind::Other;
+        };
+        match self {
+            Self::H264 => match header & 0x1f {
+                1..=4 => NalKind::Slice,
+                5 => NalKind::RandomAccessSlice,
+                6 => NalKind::Sei,
+                7 => NalKind::Sps,
+                8 => NalKind::Pps,
+                9 => NalKind::Delimiter,
+                _ => NalKind::Other,
+            },
+            Self::H265 => match (header >> 1) & 0x3f {
+                0..=9 => NalKind::Slice,
+                16..=21 => NalKind::RandomAccessSlice,
+                32 => NalKind::Vps,
+                33 => NalKind::Sps,
+                34 => NalKind::Pps,
+                35 => NalKind::Delimiter,
+                39 => NalKind::Sei,
+                _ => NalKind::Other,
+            },
+        }
+    }
+}
+
+impl NalKind {
+    /// Whether the unit is a video, sequence or picture parameter set.
+    #[must_use]
+    pub fn is_parameter_set(self) -> bool {
+        matches!(self, Self::Vps | Self::Sps | Self::Pps)
+    }
+
+    /// Whether the unit carries picture data.
+    #[must_use]
+    pub fn is_slice(self) -> bool {
+        matches!(self, Self::RandomAccessSlice | Self::Slice)
+    }
+}
+
+/// Finds start codes one after the other, and looks no further than it is asked to:
+/// the bytes of a picture, which is last and largest, are then never searched.
+#[derive(Debug, Clone)]
+pub struct StartCodes<'a> {
+    data: &'a [u8],
+    from: usize,
+}
+
+/// Where one start code stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StartCode {
+    /// Index of the start code's first byte, a `zero_byte` before it included.
+    pub code_at: usize,
+    /// Index of the NAL unit's first byte.
+    pub nal_at: usize,
+}
+
+impl<'a> StartCodes<'a> {
+    /// Searches `data`, an Annex B byte stream.
+    #[must_use]
+    pub fn new(data: &'a [u8]) -> Self {
+        Self { data, from: 0 }
+    }
+
+    /// The bytes of the NAL unit at `nal_at`, up to the next start code and without trailing zeros.
+    #[must_use]
+    pub fn nal(&self, nal_at: usize) -> &'a [u8] {
+        let end = find(self.data, nal_at).map_or(self.data.len(), |code| code.code_at);
+        let nal = &self.data[nal_at..end];
+        let length = nal
+            .iter()
+            .rposition(|&byte| byte != 0)
+            .map_or(0, |last| last + 1);
+        &nal[..length]
+    }
+}
+
+impl Iterator for StartCodes<'_> {
+    type Item = StartCode;
+
+    fn next(&mut self) -> Option<StartCode> {
+        let code = find(self.data, self.from)?;
+        self.from = code.nal_at;
+        Some(code)
+    }
+}
+
+/// The first start code at or after `from`.
+fn find(data: &[u8], from: usize) -> Option<StartCode> {
+    let mut at = from;
+    while at + 3 <= data.len() {
+        match data[at + 2] {
+            1 if data[at] == 0 && data[at + 1] == 0 => {
+                let zero_byte = at > from && data[at - 1] == 0;
+                return Some(StartCode {
+                    code_at: at - usize::from(zero_byte),
+                    nal_at: at + 3,
+                });
+            }
+            0 => at += 1,
+            // No start code can end within the next two bytes.
+            _ => at += 3,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn nals(data: &[u8]) -> Vec<&[u8]> {
+        let codes = StartCodes::new(data);
+        codes.clone().map(|code| codes.nal(code.nal_at)).collect()
+    }
+
+    #[test]
+    fn both_start_codes_and_trailing_zeros() {
+        let data = [
+            0, 0, 0, 1, 9, 16, 0, 0, 1, 103, 1, 2, 0, 0, 0, 0, 1, 101, 0xff, 0, 0,
+        ];
+        assert_eq!(nals(&data), [&[9, 16][..], &[103, 1, 2], &[101, 0xff]]);
+        let codes: Vec<_> = StartCodes::new(&data).map(|code| code.code_at).collect();
+        assert_eq!(codes, [0, 6, 13]);
+        assert!(nals(&[1, 2, 3]).is_empty());
+        assert_eq!(nals(&[0, 0, 1]), [&[][..]]);
+    }
+
+    #[test]
+    fn kinds_by_the_tables() {
+        for (byte, kind) in [
+            (0x65, NalKind::RandomAccessSlice),
+            (0x41, NalKind::Slice),
+            (0x67, NalKind::Sps),
+            (0x68, NalKind::Pps),
+            (0x09, NalKind::Delimiter),
+            (0x06, NalKind::Sei),
+            (0x0c, NalKind::Other),
+        ] {
+            assert_eq!(NalCodec::H264.kind(&[byte]), kind, "{byte:#x}");
+        }
+        for (nal_type, kind) in [
+            (1, NalKind::Slice),
+            (15, NalKind::Other),
+            (16, NalKind::RandomAccessSlice),
+            (19, NalKind::RandomAccessSlice),
+            (21, NalKind::RandomAccessSlice),
+            (22, NalKind::Other),
+            (32, NalKind::Vps),
+            (33, NalKind::Sps),
+            (34, NalKind::Pps),
+            (35, NalKind::Delimiter),
+            (39, NalKind::Sei),
+        ] {
+            assert_eq!(NalCodec::H265.kind(&[nal_type << 1, 1]), kind, "{nal_type}");
+        }
+        assert_eq!(NalCodec::H264.kind(&[]), NalKind::Other);
+    }
+
+    proptest! {
+        #[test]
+        fn finds_what_a_plain_search_finds(data in proptest::collection::vec(0_u8..4, 0..200)) {
+            let plain: Vec<usize> = (0..data.len().saturating_sub(2))
+                .filter(|&at| data[at..at + 3] == [0, 0, 1])
+                .map(|at| at + 3)
+                .collect();
+            let found: Vec<usize> = StartCodes::new(&data).map(|code| code.nal_at).collect();
+            prop_assert_eq!(found, plain);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow_buffer::Buffer;
+use camweave_message::{CapturedClock, FrameId, Unit};
+use camweave_stage::Context;
+use camweave_telemetry::clock;
+use tracing::{info, warn};
+
+use crate::pace::Pace;
+use crate::playback::Playback;
+use crate::reader::ReadUnit;
+use crate::window::Window;
+
+/// A unit that is cut off or contradicts itself.
+const DAMAGED: &str = "damaged";
+/// A frame that did not come back in time.
+const NOT_RETURNED: &str = "not_returned";
+
+/// What decides when a unit is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pacing {
+    /// The file's own times.
+    Realtime,
+    /// Frames that come back.
+    Fast {
+        /// So many are out at once.
+        window: usize,
+        /// One that is out for longer is given up.
+        timeout: Duration,
+    },
+}
+
+/// One file that plays.
+pub(crate) struct Camera {
+    id: Arc<str>,
+    playback: Playback,
+    context: Context,
+    pub window: Window,
+    pace: Pace,
+    due: Option<Instant>,
+    session_unix_nanos: i64,
+    sequence: u64,
+    last_pts_nanos: i64,
+    ended: bool,
+}
+
+impl Camera {
+    pub fn new(playback: Playback, context: Context) -> Self {
+        context.counters.camera_state(playback.id(), "ready");
+        Self {
+            id: Arc::from(playback.id()),
+            playback,
+            context,
+            window: Window::default(),
+            pace: Pace::default(),
+            due: None,
+            session_unix_nanos: clock::unix_nanos(),
+            sequence: 0,
+            last_pts_nanos: 0,
+            ended: false,
+        }
+    }
+
+    /// Whether `id` is a frame of this camera and of this run.
+    pub fn is(&self, id: &FrameId) -> bool {
+        self.id == id.camera && self.session_unix_nanos == id.session_unix_nanos
+    }
+
+    /// Whether everything has been sent, and come back or been given up.
+    pub fn is_finished(&self) -> bool {
+        self.ended && self.window.is_empty()
+    }
+
+    /// When there is something to do next.
+    pub fn deadline(&self, pacing: Pacing) -> Option<Instant> {
+        match pacing {
+            Pacing::Realtime => self.due,
+            Pacing::Fast { timeout, .. } => self.window.next_expiry(timeout),
+        }
+    }
+
+    /// Frees the places of frames that do not come back; how many.
+    pub fn give_up(&mut self, pacing: Pacing, now: Instant) -> u64 {
+        let Pacing::Fast { timeout, .. } = pacing else {
+            return 0;
+        };
+        let lost = self.window.expire(now, timeout);
+        for _ in 0..lost {
+            self.context.counters.error(&self.id, NOT_RETURNED);
+        }
+        lost
+    }
+
+    /// The next unit, if its time has come; after the last one, the end of the session.
+    pub fn next(&mut self, pacing: Pacing, now: Instant) -> Option<Unit> {
+        let Some(due_nanos) = self.playback.due_nanos() else {
+            return self.end();
+        };
+        match pacing {
+            Pacing::Realtime => {
+                let due = self.pace.due(due_nanos, now);
+                self.due = Some(due);
+                if due > now {
+                    return None;
+                }
+            }
+            Pacing::Fast { window, .. } => {
+                if self.window.len() >= window {
+                    return None;
+                }
+            }
+        }
+        let read = self.playback.next()?;
+        self.count_damaged();
+        if self.sequence == 0 {
+            self.context.counters.camera_state(&self.id, "streaming");
+        }
+        if matches!(pacing, Pacing::Fast { .. }) {
+            self.window.sent(self.sequence, now);
+        }
+        self.last_pts_nanos = read.pts_nanos;
+        Some(self.unit(read))
+    }
+
+    /// The empty unit that ends the session; once.
+    pub fn end(&mut self) -> Option<Unit> {
+        if std::mem::replace(&mut self.ended, true) {
+            return None;
+        }
+        self.due = None;
+        self.count_damaged();
+        let stopped = self.playback.due_nanos().is_some();
+        self.context
+            .counters
+            .camera_state(&self.id, if stopped { "stopped" } else { "ended" });
+        match self.playback.take_problem() {
+            Some(problem) => {
+                self.context.counters.error(&self.id, DAMAGED);
+                warn!(camera = %self.id, "{problem}");
+            }
+            None if stopped => {}
+            None => info!(camera = %self.id, frames = self.sequence, "the file has ended"),
+        }
+        let empty = ReadUnit {
+            data: Vec::new(),
+            keyframe: false,
+            pts_nanos: self.last_pts_nanos,
+            dts_nanos: 0,
+            duration_nanos: 0,
+        };
+        Some(self.unit(empty))
+    }
+
+    /// Damaged units were received as well, and go nowhere.
+    fn count_damaged(&mut self) {
+        let damaged = self.playback.take_damaged();
+        for _ in 0..damaged {
+            self.context.counters.received(&self.id);
+        }
+        self.context.counters.dropped(&self.id, DAMAGED, damaged);
+    }
+
+    fn unit(&mut self, read: ReadUnit) -> Unit {
+        self.context.counters.received(&self.id);
+        let unit = Unit {
+            id: FrameId {
+                camera: Arc::clone(&self.id),
+                session_unix_nanos: self.session_unix_nanos,
+                sequence: self.sequence,
+                pts_nanos: read.pts_nanos,
+                captured_unix_nanos: clock::unix_nanos(),
+                captured_clock: CapturedClock::File,
+            },
+            trace: self.context.new_trace(),
+            codec: self.playback.codec(),
+            keyframe: read.keyframe,
+            lost_packets: 0,
+            data: Buffer::from_vec(read.data),
+        };
+        self.sequence += 1;
+        unit
+    }
+}

@@ -1,0 +1,84 @@
+//! `cameras.yml`: which cameras there are and how to reach them.
+//!
+//! ```yaml
+//! cameras:
+//!   - id: cam1                  # letters, digits, '_' and '-': it names files
+//!     url: rtsp://host:554/path
+//!     transport: tcp            # tcp (default) or udp
+//!     username: ${CAM_USER}     # ${NAME} or ${NAME:-default}, from the environment
+//!     password: ${CAM_PASSWORD}
+//! ```
+
+mod credentials;
+mod expand;
+mod read;
+
+pub use credentials::Credentials;
+pub use read::{load, parse};
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+use url::Url;
+
+/// The environment that `${NAME}` is looked up in.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// How RTP packets travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// Interleaved in the RTSP connection: complete and in order.
+    #[default]
+    Tcp,
+    /// Datagrams, for a network that loses few and reorders none.
+    Udp,
+}
+
+/// One camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Camera {
+    /// Unique, and safe as a file name: `[A-Za-z0-9][A-Za-z0-9_-]{0,63}`.
+    pub id: String,
+    /// `rtsp://…`, without credentials: fit for a log.
+    pub url: Url,
+    /// How RTP packets travel.
+    pub transport: Transport,
+    /// The user, where the camera asks for one.
+    pub credentials: Option<Credentials>,
+}
+
+/// Why `cameras.yml` cannot be used: one line that names the place, the value and what was expected.
+#[derive(Debug, Error)]
+pub enum CamerasError {
+    /// The file cannot be read.
+    #[error("cannot read the cameras' file '{}': {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A place in the file is wrong.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// In characters, from 1.
+        column: u64,
+        /// What is there and what was expected.
+        message: String,
+    },
+}
+
+/// Whether `id` can name a camera, a file and a row in a report.
+#[must_use]
+pub fn is_safe_id(id: &str) -> bool {
+    let bytes = id.as_bytes();
+    (1..=64).contains(&bytes.len())
+        && bytes[0].is_ascii_alphanumeric()
+        && bytes
+            .iter()
+            .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}

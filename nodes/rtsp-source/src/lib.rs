@@ -1,0 +1,181 @@
+//! The `rtsp-source` stage: RTSP cameras in, units out.
+//!
+//! One task per camera connects, reads, and connects again; units reach the stage's
+//! loop through one bounded hand-over. [`cameras`] reads `cameras.yml` and is of use
+//! to other programs as well. `README.md` is the node's documentation.
+
+mod backoff;
+mod camera_task;
+pub mod cameras;
+mod connect;
+mod failure;
+mod outbox;
+mod session;
+mod timeline;
+
+pub use failure::{Failure, FailureKind};
+
+use std::path::Path;
+use std::time::Duration;
+
+use camweave_message::{Never, Unit};
+use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
+use crossbeam_channel::Receiver;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use camera_task::{CameraTask, Settings, TEARDOWN_AT_MOST};
+use outbox::{Outbox, Waiting};
+
+/// Rows of one message at most.
+const ROWS_PER_MESSAGE: usize = 64;
+/// Threads that read from all cameras.
+const WORKERS: usize = 2;
+
+/// Reads RTSP cameras.
+pub struct RtspSource {
+    context: Context,
+    runtime: Option<Runtime>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    units: Receiver<Waiting>,
+}
+
+impl Stage for RtspSource {
+    const KIND: &'static str = "rtsp-source";
+    const ABOUT: &'static str =
+        "Reads RTSP cameras (H.264, H.265) and gives out their access units.";
+    const KEYS: &'static [Key] = &[
+        Key {
+            name: "CAMERAS",
+            default: None,
+            help: "the path of a cameras.yml",
+        },
+        Key {
+            name: "CONNECT_TIMEOUT_MS",
+            default: Some("5000"),
+            help: "milliseconds until a session must play",
+        },
+        Key {
+            name: "STALL_TIMEOUT_MS",
+            default: Some("5000"),
+            help: "milliseconds without a frame until a camera is connected anew",
+        },
+        Key {
+            name: "RECONNECT_MIN_MS",
+            default: Some("200"),
+            help: "milliseconds until the first attempt to connect anew; doubles with each",
+        },
+        Key {
+            name: "RECONNECT_MAX_MS",
+            default: Some("5000"),
+            help: "milliseconds between attempts at most, and always after a wrong password",
+        },
+    ];
+    const OPTIONAL_INPUT: bool = true;
+    type In = Never;
+    type Out = Unit;
+
+    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
+        let settings = settings(env)?;
+        let cameras = cameras::load(Path::new(env.required("CAMERAS")?))
+            .map_err(|error| StageError::configuration(error.to_string()))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("rtsp")
+            .enable_all()
+            .build()
+            .map_err(|error| StageError::resource(format!("cannot start threads: {error}")))?;
+        let (stop, stopped) = watch::channel(false);
+        let (sender, units) = outbox::channel(cameras.len());
+        let tasks = cameras
+            .into_iter()
+            .map(|camera| {
+                let outbox = Outbox::new(sender.clone(), context.waker(), context.counters.clone());
+                let task = CameraTask::new(camera, settings, context.clone(), outbox);
+                runtime.spawn(task.run(stopped.clone()))
+            })
+            .collect();
+        Ok(Self {
+            context: context.clone(),
+            runtime: Some(runtime),
+            stop,
+            tasks,
+            units,
+        })
+    }
+
+    fn rows(&mut self, rows: Vec<Never>, _: &mut Output<Unit>) -> Result<(), StageError> {
+        match rows.into_iter().next() {
+            Some(never) => match never {},
+            None => Ok(()),
+        }
+    }
+
+    fn tick(&mut self, out: &mut Output<Unit>) -> Result<(), StageError> {
+        self.take(out);
+        Ok(())
+    }
+
+    fn finished(&self) -> bool {
+        // Nothing waits in front of a source: it can end at once.
+        self.context.stopping()
+    }
+
+    fn close(&mut self, out: &mut Output<Unit>) -> Result<(), StageError> {
+        self.stop.send_replace(true);
+        let tasks = futures::future::join_all(self.tasks.drain(..));
+        if let Some(runtime) = self.runtime.take() {
+            runtime.block_on(async {
+                // Tasks end by themselves; a little more than the time that they give the cameras.
+                let _ = tokio::time::timeout(TEARDOWN_AT_MOST * 2, tasks).await;
+            });
+            // A name that is being looked up can take long, and nobody waits for it.
+            runtime.shutdown_background();
+        }
+        self.take(out);
+        Ok(())
+    }
+}
+
+impl RtspSource {
+    /// All units that wait, but for those that come meanwhile.
+    fn take(&self, out: &mut Output<Unit>) {
+        let mut waiting = self.units.len();
+        while waiting > 0 {
+            let rows: Vec<Unit> = self
+                .units
+                .try_iter()
+                .take(waiting.min(ROWS_PER_MESSAGE))
+                .map(Waiting::take)
+                .collect();
+            if rows.is_empty() {
+                return;
+            }
+            waiting -= rows.len();
+            out.send(rows);
+        }
+    }
+}
+
+fn settings(env: &Env) -> Result<Settings, StageError> {
+    let millis = |name, least| -> Result<Duration, StageError> {
+        env.number(name, least..=3_600_000_u64)
+            .map(Duration::from_millis)
+    };
+    let settings = Settings {
+        connect_timeout: millis("CONNECT_TIMEOUT_MS", 1)?,
+        stall_timeout: millis("STALL_TIMEOUT_MS", 1)?,
+        reconnect_min: millis("RECONNECT_MIN_MS", 1)?,
+        reconnect_max: millis("RECONNECT_MAX_MS", 1)?,
+    };
+    if settings.reconnect_min > settings.reconnect_max {
+        return Err(StageError::configuration(format!(
+            "env RECONNECT_MIN_MS='{}', expected at most RECONNECT_MAX_MS='{}'",
+            settings.reconnect_min.as_millis(),
+            settings.reconnect_max.as_millis()
+        )));
+    }
+    Ok(settings)
+}
