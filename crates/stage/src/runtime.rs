@@ -265,7 +265,13 @@ impl Runtime {
             std::env::var(name).ok()
         })?;
         let mut stage = S::open(&env, &self.context)?;
-        let inbox = Arc::new(Inbox::new(stage.queue(), self.context.counters.clone()));
+        // What comes back to a source is no row of its own: it has counted each already.
+        let counted = if S::OPTIONAL_INPUT {
+            Counters::new(&self.context.stage, S::KIND, None)
+        } else {
+            self.context.counters.clone()
+        };
+        let inbox = Arc::new(Inbox::new(stage.queue(), counted));
         let closed = Arc::new(AtomicBool::new(false));
         self.read(events, &inbox, &closed)?;
         info!(stage = %self.context.stage, kind = S::KIND, process = std::process::id(), "ready");
