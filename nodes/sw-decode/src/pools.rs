@@ -1,0 +1,136 @@
+//! One camera's slots: a pool for the pictures of one size.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use camweave_pool::{MAX_NAME_BYTES, PoolError, PoolSpec, Producer, WriteSlot};
+
+/// Slots beyond those that the decoder itself may hold: what consumers may hold
+/// or have on the way, at a few stages of a few frames each.
+pub(crate) const SLOTS_FOR_CONSUMERS: u32 = 12;
+/// The most pictures that a decoder holds, by any level of H.264 and H.265.
+pub(crate) const MAX_DPB: u32 = 16;
+/// A pool that was replaced is kept for so long, for references that are on their way.
+const KEEP_REPLACED: Duration = Duration::from_secs(2);
+/// Pools of small pictures differ by less than is worth a new one.
+const WORTH_A_POOL: usize = 64 * 1024;
+
+/// The pools of one camera. Its bursts overwrite only its own frames.
+#[derive(Debug)]
+pub(crate) struct CameraPools {
+    name: String,
+    /// 0: by the stream.
+    slots: u32,
+    current: Option<Producer>,
+    replaced: Vec<(Producer, Instant)>,
+}
+
+impl CameraPools {
+    pub fn new(camera: &Arc<str>, slots: u32) -> Self {
+        Self {
+            name: pool_name(camera),
+            slots,
+            current: None,
+            replaced: Vec::new(),
+        }
+    }
+
+    /// A slot for a picture of `bytes`, of a decoder that holds up to `dpb` pictures.
+    ///
+    /// A pool serves as long as the pictures fit, and fill at least half of it:
+    /// so a camera that changes its size gets a new one.
+    ///
+    /// # Errors
+    /// The pool is exhausted, or a new one cannot be had.
+    pub fn begin(&mut self, bytes: usize, dpb: u32) -> Result<WriteSlot, PoolError> {
+        let slots = match self.slots {
+            0 => SLOTS_FOR_CONSUMERS + dpb.clamp(1, MAX_DPB),
+            slots => slots,
+        };
+        if let Some(pool) = &self.current {
+            let fits = bytes <= pool.slot_bytes()
+                && pool.slot_bytes() <= bytes.saturating_mul(2).saturating_add(WORTH_A_POOL);
+            // The consumers' share makes up for a decoder that asks for a few more.
+            if fits && slots <= pool.slots() + SLOTS_FOR_CONSUMERS / 2 {
+                return pool.begin();
+            }
+        }
+        let spec = PoolSpec {
+            name: self.name.clone(),
+            slots,
+            slot_bytes: bytes,
+        };
+        let pool = Producer::create(&spec)?;
+        tracing::debug!(pool = %pool.id(), camera = %self.name, slots, bytes, "new pool");
+        if let Some(replaced) = self.current.replace(pool.clone()) {
+            self.replaced.push((replaced, Instant::now()));
+        }
+        pool.begin()
+    }
+
+    /// Gives back the pools that were replaced and that nobody reads any more.
+    pub fn tidy(&mut self) {
+        self.replaced
+            .retain(|(pool, since)| since.elapsed() < KEEP_REPLACED || pool.usage().held > 0);
+    }
+
+    /// Whether a consumer holds a slot.
+    pub fn is_held(&self) -> bool {
+        let replaced = self.replaced.iter().map(|(pool, _)| pool);
+        self.current
+            .iter()
+            .chain(replaced)
+            .any(|pool| pool.usage().held > 0)
+    }
+}
+
+/// A pool's name is for people; a camera's id may be anything.
+fn pool_name(camera: &str) -> String {
+    let mut name: String = camera
+        .chars()
+        .map(|it| if it.is_control() { '?' } else { it })
+        .collect();
+    let mut end = name.len().min(MAX_NAME_BYTES);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name.truncate(end);
+    if name.is_empty() {
+        "camera".to_owned()
+    } else {
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_camera_id_gives_a_valid_name() {
+        assert_eq!(pool_name("cam1"), "cam1");
+        assert_eq!(pool_name(""), "camera");
+        assert_eq!(pool_name("a\nb"), "a?b");
+        let long = pool_name(&"é".repeat(100));
+        assert!(long.len() <= MAX_NAME_BYTES && long.starts_with('é'));
+    }
+
+    #[test]
+    fn a_new_size_gets_a_new_pool() {
+        let mut pools = CameraPools::new(&Arc::from("cam1"), 0);
+        let pool_of = |pools: &mut CameraPools, bytes| {
+            let slot = pools.begin(bytes, 4).expect("memory for a small pool");
+            slot.publish().pool
+        };
+        let first = pool_of(&mut pools, 500_000);
+        assert_eq!(pool_of(&mut pools, 500_000), first);
+        let second = pool_of(&mut pools, 1_500_000);
+        assert_ne!(second, first);
+        assert_ne!(pool_of(&mut pools, 500_000), second);
+        assert_eq!(pools.replaced.len(), 2);
+        assert_eq!(
+            pools.current.as_ref().map(Producer::slots),
+            Some(SLOTS_FOR_CONSUMERS + 4)
+        );
+    }
+}

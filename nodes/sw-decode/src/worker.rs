@@ -1,0 +1,180 @@
+//! The threads that decode: any worker takes any camera, one unit at a time.
+//!
+//! A camera's units are decoded in order and by one worker at a time, cameras in
+//! turn. So a slow camera keeps one worker busy, and the others go on.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use camweave_message::Frame;
+use camweave_stage::Waker;
+
+use crate::backlog::{Backlog, Job};
+use crate::camera::Camera;
+
+/// A camera and what waits for it.
+pub(crate) struct Lane {
+    backlog: Mutex<Backlog>,
+    camera: Mutex<Camera>,
+}
+
+/// Which cameras have something to do.
+#[derive(Default)]
+struct Agenda {
+    ready: Mutex<VecDeque<Arc<Lane>>>,
+    condition: Condvar,
+    is_stopping: AtomicBool,
+    /// Jobs that wait or are being done.
+    jobs: AtomicUsize,
+}
+
+/// The threads.
+pub(crate) struct Workers {
+    agenda: Arc<Agenda>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A worker that panics ends the node (`Workers::have_died`).
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lane {
+    pub fn new(camera: Camera) -> Arc<Self> {
+        Arc::new(Self {
+            backlog: Mutex::default(),
+            camera: Mutex::new(camera),
+        })
+    }
+
+    /// Whether a consumer holds a slot of the camera; `false` while it is being decoded.
+    pub fn is_held(&self) -> bool {
+        self.camera.try_lock().is_ok_and(|camera| camera.is_held())
+    }
+}
+
+impl Workers {
+    /// Starts `count` threads, which put frames into `frames` and then wake the stage.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(count: usize, frames: &SyncSender<Frame>, waker: &Waker) -> std::io::Result<Self> {
+        let agenda = Arc::new(Agenda::default());
+        let mut workers = Self {
+            agenda,
+            threads: Vec::with_capacity(count),
+        };
+        for index in 0..count {
+            let (agenda, frames, waker) =
+                (Arc::clone(&workers.agenda), frames.clone(), waker.clone());
+            let thread = std::thread::Builder::new()
+                .name(format!("decode-{index}"))
+                .spawn(move || agenda.work(&frames, &waker))?;
+            workers.threads.push(thread);
+        }
+        Ok(workers)
+    }
+
+    /// Adds a job for a camera; never waits. Returns how many units gave way.
+    pub fn push(&self, lane: &Arc<Lane>, job: Job) -> usize {
+        let mut backlog = lock(&lane.backlog);
+        let before = backlog.len();
+        let dropped = backlog.push(job);
+        let after = backlog.len();
+        if after > before {
+            self.agenda.jobs.fetch_add(after - before, Ordering::AcqRel);
+        } else {
+            self.agenda.jobs.fetch_sub(before - after, Ordering::AcqRel);
+        }
+        let is_new = after > 0 && !std::mem::replace(&mut backlog.is_scheduled, true);
+        drop(backlog);
+        if is_new {
+            self.agenda.add(Arc::clone(lane));
+        }
+        dropped
+    }
+
+    /// Whether nothing waits and nothing is being done.
+    pub fn are_idle(&self) -> bool {
+        self.agenda.jobs.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether a worker has ended although it was not told to: a bug.
+    pub fn have_died(&self) -> bool {
+        !self.agenda.is_stopping.load(Ordering::Acquire)
+            && self.threads.iter().any(JoinHandle::is_finished)
+    }
+
+    /// Forgets what waits for a camera; returns how many units that were.
+    pub fn forget(&self, lane: &Lane) -> usize {
+        let mut backlog = lock(&lane.backlog);
+        self.agenda.jobs.fetch_sub(backlog.len(), Ordering::AcqRel);
+        backlog.clear()
+    }
+
+    /// Tells the threads to end after what they are doing; does not wait for them,
+    /// as a decoder that hangs must not hang the node.
+    pub fn stop(&self) {
+        self.agenda.is_stopping.store(true, Ordering::Release);
+        // Under the lock, so that no worker is between looking and waiting.
+        let ready = lock(&self.agenda.ready);
+        self.agenda.condition.notify_all();
+        drop(ready);
+    }
+}
+
+impl Agenda {
+    fn add(&self, lane: Arc<Lane>) {
+        lock(&self.ready).push_back(lane);
+        self.condition.notify_one();
+    }
+
+    fn next(&self) -> Option<Arc<Lane>> {
+        let mut ready = lock(&self.ready);
+        loop {
+            if self.is_stopping.load(Ordering::Acquire) {
+                return None;
+            }
+            if let Some(lane) = ready.pop_front() {
+                return Some(lane);
+            }
+            ready = self
+                .condition
+                .wait(ready)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn work(&self, frames: &SyncSender<Frame>, waker: &Waker) {
+        while let Some(lane) = self.next() {
+            let job = lock(&lane.backlog).pop();
+            if let Some(job) = job {
+                let mut camera = lock(&lane.camera);
+                let mut send = |frame| {
+                    // Fails when the stage is gone, and then nobody wants it.
+                    let _ = frames.send(frame);
+                    waker.wake();
+                };
+                match job {
+                    Job::Unit(unit) => camera.take(&unit, &mut send),
+                    Job::Finish => camera.finish(&mut send),
+                }
+                drop(camera);
+                self.jobs.fetch_sub(1, Ordering::AcqRel);
+                if self.jobs.load(Ordering::Acquire) == 0 {
+                    waker.wake();
+                }
+            }
+            let mut backlog = lock(&lane.backlog);
+            backlog.is_scheduled = backlog.len() > 0;
+            let goes_on = backlog.is_scheduled;
+            drop(backlog);
+            if goes_on {
+                self.add(lane);
+            }
+        }
+    }
+}
