@@ -47,26 +47,26 @@ async fn a_stall_withholds_the_frames_of_its_time_and_keeps_the_connection() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disconnect_closes_connections_and_refuses_for_its_time() {
-    let simulator = start_with(&["disconnect@400ms+400ms"]).await;
+    let simulator = start_with(&["disconnect@400ms+1s"]).await;
     let url = url(&simulator, "cam1");
     let before = Viewer::connect(&url, false).await.all().await;
     let t0 = simulator.records()[0].t0_unix_nanos.unwrap();
-    let last = before
-        .last()
-        .map(|seen| frame_number(seen, t0, 25.0))
-        .unwrap();
+    let last = before.last().map(|seen| frame_number(seen, t0, 25.0));
     assert!(
-        (8..=10).contains(&last),
-        "last frame before the disconnect is {last}"
+        last <= Some(10),
+        "last frame before the disconnect is {last:?}"
     );
     assert!(play(&url, false, None).await.is_err(), "reached at once");
-    tokio::time::sleep(Duration::from_millis(450)).await;
+    while play(&url, false, None).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let after = Viewer::connect(&url, false).await.all().await;
     let first = frame_number(&after[0], t0, 25.0);
-    assert!(first >= 20, "reached again at frame {first}");
+    assert!(first >= 35, "reached again at frame {first}");
     let record = &simulator.records()[0];
-    assert_eq!((record.disconnects, record.plays), (1, 2));
-    assert_eq!(record.frames_sent, (before.len() + after.len()) as u64);
+    assert_eq!((record.disconnects, record.plays), (1, 3));
+    let last = after.last().map(|seen| frame_number(seen, t0, 25.0));
+    assert_eq!((last, record.last_frame_sent), (Some(49), Some(49)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -175,7 +175,7 @@ async fn a_client_that_does_not_read_delays_nobody() {
         "{bytes} bytes are too few to fill the buffers"
     );
     let config = SimulatorConfig {
-        queue_frames: 4,
+        queue_frames: 16,
         send_buffer_bytes: 16 * 1024,
         ..config()
     };
@@ -183,7 +183,7 @@ async fn a_client_that_does_not_read_delays_nobody() {
         .await
         .unwrap();
     let stuck = play_and_stop_reading(&simulator).await;
-    let frames = Viewer::connect(&url(&simulator, "cam1"), true).await;
+    let frames = Viewer::connect(&url(&simulator, "cam1"), false).await;
     let frames = frames.all().await;
     let record = &simulator.records()[0];
     assert!(
