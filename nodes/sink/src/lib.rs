@@ -1,0 +1,16 @@
+//! Results on screen and on disk: JSON Lines, annotated snapshots, a live table, a summary.
+
+mod annotate;
+mod lines;
+mod snapshot;
+mod stage;
+mod summary;
+mod table;
+
+pub use annotate::{Canvas, annotate};
+pub use lines::DetectionLine;
+pub use stage::SinkStage;
+pub use summary::{
+    CameraSummary, Collector, Millis, StageSummary, Summary, accounted, dropped_by_stage,
+};
+pub use table::render;

@@ -1,0 +1,181 @@
+use std::fs::{self, File};
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use camweave_message::{Detections, Never};
+use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
+use camweave_telemetry::{clock, read_reports};
+use tracing::{error, warn};
+
+use crate::snapshot::Snapshots;
+use crate::{Collector, DetectionLine, Summary, render};
+
+/// How long after the end the sink waits for the last reports of the other stages.
+const REPORTS_SETTLE: Duration = Duration::from_millis(300);
+
+/// The sink as a stage.
+pub struct SinkStage {
+    context: Context,
+    folder: PathBuf,
+    lines: BufWriter<File>,
+    snapshots: Option<Snapshots>,
+    collector: Collector,
+    table: Option<Duration>,
+    shown: Instant,
+    written: Instant,
+    failing: bool,
+}
+
+impl SinkStage {
+    fn summary(&self) -> Summary {
+        let reports = read_reports(&self.context.stats_dir).unwrap_or_else(|error| {
+            warn!("the stages' reports cannot be read: {error}");
+            Vec::new()
+        });
+        self.collector.summary(&reports)
+    }
+
+    /// A result that cannot be written must not stop those that can.
+    fn note(&mut self, what: &str, result: Result<(), String>) {
+        match result {
+            Ok(()) => {}
+            Err(message) => {
+                self.context.counters.stage_error("write");
+                if !std::mem::replace(&mut self.failing, true) {
+                    error!("{what} cannot be written: {message}; the run goes on");
+                }
+            }
+        }
+    }
+
+    fn write_summary(&mut self) {
+        let summary = self.summary();
+        let path = self.folder.join("summary.json");
+        let result =
+            replace(&path, &summary).map_err(|error| format!("'{}': {error}", path.display()));
+        self.note("the summary", result);
+    }
+
+    #[expect(clippy::print_stdout, reason = "the live table is this stage's output")]
+    fn show(&self) {
+        println!("{}", render(&self.summary(), 160));
+    }
+}
+
+fn replace(path: &Path, summary: &Summary) -> std::io::Result<()> {
+    let temporary = path.with_extension("json.new");
+    fs::write(
+        &temporary,
+        serde_json::to_vec_pretty(summary).map_err(std::io::Error::other)?,
+    )?;
+    fs::rename(temporary, path)
+}
+
+impl Stage for SinkStage {
+    const KIND: &'static str = "sink";
+    const ABOUT: &'static str =
+        "Writes detections.jsonl, annotated snapshots and summary.json, and shows a live table.";
+    const KEYS: &'static [Key] = &[
+        Key {
+            name: "OUT",
+            default: Some("out/latest"),
+            help: "the folder for the results; it is created",
+        },
+        Key {
+            name: "SNAPSHOT_EVERY_MS",
+            default: Some("1000"),
+            help: "an annotated picture of each camera this often, 0 for none",
+        },
+        Key {
+            name: "TABLE_EVERY_MS",
+            default: Some("2000"),
+            help: "the table on standard output this often, 0 for none",
+        },
+    ];
+    type In = Detections;
+    type Out = Never;
+
+    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
+        let folder = PathBuf::from(env.required("OUT")?);
+        let refuse = |error: std::io::Error| {
+            StageError::configuration(format!(
+                "env OUT='{}': {error}, expected a folder that can be written",
+                folder.display()
+            ))
+        };
+        fs::create_dir_all(&folder).map_err(refuse)?;
+        let every = |name| {
+            env.number(name, 0..=3_600_000_u64)
+                .map(Duration::from_millis)
+        };
+        let (snapshot, table) = (every("SNAPSHOT_EVERY_MS")?, every("TABLE_EVERY_MS")?);
+        // A restarted sink goes on where the killed one stopped.
+        let again = context.counters.report().starts > 1;
+        let lines = File::options()
+            .create(true)
+            .write(true)
+            .append(again)
+            .truncate(!again)
+            .open(folder.join("detections.jsonl"))
+            .map_err(refuse)?;
+        Ok(Self {
+            context: context.clone(),
+            lines: BufWriter::new(lines),
+            snapshots: (!snapshot.is_zero()).then(|| Snapshots::new(&folder, snapshot)),
+            folder,
+            collector: Collector::default(),
+            table: (!table.is_zero()).then_some(table),
+            shown: Instant::now(),
+            written: Instant::now(),
+            failing: false,
+        })
+    }
+
+    fn rows(&mut self, rows: Vec<Detections>, _: &mut Output<Never>) -> Result<(), StageError> {
+        let now = clock::unix_nanos();
+        for row in &rows {
+            self.collector.add(row, now);
+            self.context.counters.sent(&row.id.camera, 0);
+            let line = serde_json::to_string(&DetectionLine::new(row, now))
+                .map_err(|error| StageError::internal(error.to_string()))?;
+            let written = writeln!(self.lines, "{line}").map_err(|error| error.to_string());
+            self.note("detections.jsonl", written);
+            if let Some(mut snapshots) = self.snapshots.take() {
+                let result = snapshots.offer(&self.context, row);
+                self.snapshots = Some(snapshots);
+                self.note("a snapshot", result);
+            }
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, _: &mut Output<Never>) -> Result<(), StageError> {
+        if self
+            .table
+            .is_some_and(|every| self.shown.elapsed() >= every)
+        {
+            self.shown = Instant::now();
+            self.show();
+        }
+        // Results are on disk within a second, also those of a sink that is killed then.
+        if self.written.elapsed() >= Duration::from_secs(1) {
+            self.written = Instant::now();
+            let flushed = self.lines.flush().map_err(|error| error.to_string());
+            self.note("detections.jsonl", flushed);
+            self.write_summary();
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, _: &mut Output<Never>) -> Result<(), StageError> {
+        let flushed = self.lines.flush().map_err(|error| error.to_string());
+        self.note("detections.jsonl", flushed);
+        std::thread::sleep(REPORTS_SETTLE);
+        self.write_summary();
+        if self.table.is_some() || std::io::stdout().is_terminal() {
+            self.show();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+use std::sync::Arc;
+
+use camweave_message::{CapturedClock, FrameId, StagePass, Trace};
+use camweave_telemetry::Counters;
+
+use super::*;
+
+const MS: i64 = 1_000_000;
+
+fn row(camera: &str, sequence: u64, captured: i64, passes: &[(&str, i64, i64)]) -> Detections {
+    let pass = |(stage, enter, leave): &(&str, i64, i64)| StagePass {
+        stage: Arc::from(*stage),
+        enter_nanos: *enter,
+        leave_nanos: *leave,
+    };
+    Detections {
+        id: FrameId {
+            camera: Arc::from(camera),
+            session_unix_nanos: 0,
+            sequence,
+            pts_nanos: 0,
+            captured_unix_nanos: captured,
+            captured_clock: CapturedClock::SenderReport,
+        },
+        trace: Trace(passes.iter().map(pass).collect()),
+        image_size: (640, 360),
+        picture: None,
+        model: Arc::from("m"),
+        boxes: Vec::new(),
+    }
+}
+
+#[test]
+fn rates_latencies_and_stages_are_what_came() {
+    let mut collector = Collector::default();
+    for frame in 0..11 {
+        let captured = frame * 100 * MS;
+        let passes = [
+            ("decode", 0, 3 * MS),
+            ("infer", 4 * MS, 24 * MS),
+            ("sink", 30 * MS, 0),
+        ];
+        collector.add(
+            &row("a", frame as u64, captured, &passes),
+            captured + 50 * MS,
+        );
+    }
+    let summary = collector.summary(&[]);
+    let camera = &summary.cameras[0];
+    assert_eq!(camera.frames_detected, 11);
+    assert!((camera.fps - 10.0).abs() < 1e-9 && (summary.seconds - 1.0).abs() < 1e-9);
+    assert!((camera.latency_ms.p99 - 50.0).abs() < 0.1);
+    let stages: Vec<&str> = summary.stages.iter().map(|it| it.stage.as_str()).collect();
+    assert_eq!(stages, ["decode", "infer"]);
+    assert!((summary.stages[1].ms.p50 - 20.0).abs() < 0.1);
+}
+
+#[test]
+fn stages_stand_in_the_order_of_the_data() {
+    let mut collector = Collector::default();
+    collector.add(&row("a", 0, 0, &[("decode", 0, 1), ("nms", 2, 3)]), 0);
+    collector.add(
+        &row(
+            "a",
+            1,
+            0,
+            &[("decode", 0, 1), ("infer", 1, 2), ("nms", 2, 3)],
+        ),
+        0,
+    );
+    let summary = collector.summary(&[]);
+    let stages: Vec<&str> = summary.stages.iter().map(|it| it.stage.as_str()).collect();
+    assert_eq!(stages, ["decode", "infer", "nms"]);
+}
+
+#[test]
+fn drops_of_all_stages_add_up() {
+    let source = Counters::new("source", "rtsp-source", None);
+    let infer = Counters::new("detect.infer", "cpu-infer", None);
+    for _ in 0..10 {
+        source.received("a");
+    }
+    source.dropped("a", "source_backlog", 1);
+    infer.dropped("a", "superseded", 3);
+    source.camera_state("b", "offline: refused");
+    let mut collector = Collector::default();
+    for frame in 0..5 {
+        collector.add(&row("a", frame, 0, &[]), 0);
+    }
+    let summary = collector.summary(&[source.report(), infer.report()]);
+    let camera = &summary.cameras[0];
+    assert_eq!((camera.frames_sent, camera.frames_detected), (10, 5));
+    assert_eq!(camera.dropped["source.source_backlog"], 1);
+    assert_eq!(camera.dropped["detect.infer.superseded"], 3);
+    assert_eq!(accounted(camera), 1, "one frame is under way or lost");
+    // A camera that never delivered is in the summary all the same.
+    assert_eq!(summary.cameras[1].id, "b");
+    assert_eq!(
+        summary.cameras[1].state.as_deref(),
+        Some("offline: refused")
+    );
+}

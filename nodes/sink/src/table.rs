@@ -1,0 +1,48 @@
+//! The live table: one line per camera.
+
+use crate::Summary;
+
+/// The table as text, at most `width` columns wide; one line per camera and a total.
+#[must_use]
+pub fn render(summary: &Summary, width: usize) -> String {
+    let mut lines = vec![format!(
+        "{:<12} {:>8} {:>8} {:>8} {:>7} {:>8} {:>8}  {}",
+        "camera", "sent", "detected", "dropped", "fps", "p50 ms", "p99 ms", "state"
+    )];
+    let mut totals = (0, 0, 0);
+    for camera in &summary.cameras {
+        let dropped: u64 = camera.dropped.values().sum();
+        totals.0 += camera.frames_sent;
+        totals.1 += camera.frames_detected;
+        totals.2 += dropped;
+        let mut notes: Vec<String> = camera
+            .dropped
+            .iter()
+            .map(|(reason, count)| format!("{reason} {count}"))
+            .collect();
+        notes.splice(0..0, camera.state.clone());
+        lines.push(format!(
+            "{:<12} {:>8} {:>8} {:>8} {:>7.1} {:>8.1} {:>8.1}  {}",
+            camera.id,
+            camera.frames_sent,
+            camera.frames_detected,
+            dropped,
+            camera.fps,
+            camera.latency_ms.p50,
+            camera.latency_ms.p99,
+            notes.join(", ")
+        ));
+    }
+    lines.push(format!(
+        "{:<12} {:>8} {:>8} {:>8} {:>7.1}",
+        "all", totals.0, totals.1, totals.2, summary.combined_fps
+    ));
+    let cut = |line: String| {
+        line.chars()
+            .take(width)
+            .collect::<String>()
+            .trim_end()
+            .to_owned()
+    };
+    lines.into_iter().map(cut).collect::<Vec<_>>().join("\n")
+}
