@@ -56,6 +56,11 @@ pub trait Row: Clone + Send + Sync + 'static {
     /// The stages passed so far, for the stage that adds itself.
     fn trace_mut(&mut self) -> &mut Trace;
 
+    /// Whether the row stands for a frame, and so is counted. The unit that ends a session does not.
+    fn is_frame(&self) -> bool {
+        true
+    }
+
     /// Whether a stage can begin with this row. Only a unit can depend on the units before it.
     fn is_entry_point(&self) -> bool {
         true

@@ -126,6 +126,10 @@ impl Row for Unit {
         &mut self.trace
     }
 
+    fn is_frame(&self) -> bool {
+        !self.data.is_empty()
+    }
+
     fn is_entry_point(&self) -> bool {
         self.keyframe || self.data.is_empty()
     }

@@ -112,7 +112,9 @@ impl<R: Row> Inbox<R> {
         let mut cameras = Vec::with_capacity(rows.len());
         for row in &rows {
             let camera = row.id().camera.to_string();
-            self.counters.received(&camera);
+            if row.is_frame() {
+                self.counters.received(&camera);
+            }
             *queue.waiting.entry(camera.clone()).or_default() += 1;
             cameras.push(camera);
         }
@@ -181,6 +183,7 @@ impl<R: Row> Queue<R> {
     ) {
         let mut position = 0;
         let mut dropped = 0;
+        let mut frames = 0;
         for message in &mut self.messages {
             message.retain(|row| {
                 if *row.id().camera != *camera {
@@ -189,13 +192,14 @@ impl<R: Row> Queue<R> {
                 let keep = !drops(position, row);
                 position += 1;
                 dropped += usize::from(!keep);
+                frames += u64::from(!keep && row.is_frame());
                 keep
             });
         }
         for _ in 0..dropped {
             self.forget(camera);
         }
-        counters.dropped(camera, reason, dropped as u64);
+        counters.dropped(camera, reason, frames);
     }
 
     /// Frames: where the head of the queue has waited too long and a newer row of
@@ -268,7 +272,7 @@ impl<R: Row> Queue<R> {
         if let Some(rows) = self.messages.pop_front() {
             for row in rows {
                 self.forget(&row.id().camera);
-                counters.dropped(&row.id().camera, QUEUE_FULL, 1);
+                counters.dropped(&row.id().camera, QUEUE_FULL, u64::from(row.is_frame()));
             }
         }
     }

@@ -353,9 +353,11 @@ impl Runtime {
                     }
                     _ => leave,
                 };
-                self.context
-                    .counters
-                    .sent(&row.id().camera, leave - entered);
+                if row.is_frame() {
+                    self.context
+                        .counters
+                        .sent(&row.id().camera, leave - entered);
+                }
             }
             let array: Arc<dyn Array> = Arc::new(R::to_arrow(&rows));
             self.node

@@ -13,12 +13,13 @@ pub const FORMAT_VARIABLE: &str = "CAMWEAVE_LOG_FORMAT";
 /// Starts logging for the process. Returns what is wrong with the filter, if it is wrong.
 ///
 /// Information and above by default; dora's own crates from warnings on, because
-/// that is where it says that it drops messages.
+/// that is where it says that it drops messages; its `node` module warns of each
+/// output's first messages, which tells nothing.
 ///
 /// # Errors
 /// Names the variable, its value and what was expected.
 pub fn start() -> Result<(), String> {
-    let default = "info,dora=warn,dora_node_api=warn,zenoh=error,zenoh_transport=error,zenoh_link_tcp=error,retina=warn";
+    let default = "info,dora=warn,dora_node_api=warn,dora_node_api::node=error,zenoh=error,zenoh_transport=error,zenoh_link_tcp=error,retina=warn";
     let text = std::env::var(FILTER_VARIABLE).unwrap_or_default();
     let filter = if text.is_empty() {
         default.to_owned()

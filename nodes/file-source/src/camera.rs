@@ -162,7 +162,9 @@ impl Camera {
     }
 
     fn unit(&mut self, read: ReadUnit) -> Unit {
-        self.context.counters.received(&self.id);
+        if !read.data.is_empty() {
+            self.context.counters.received(&self.id);
+        }
         let unit = Unit {
             id: FrameId {
                 camera: Arc::clone(&self.id),

@@ -57,8 +57,11 @@ impl Outbox {
     /// up to a random-access point for which there is room.
     pub fn send(&mut self, unit: Unit) {
         let camera = Arc::clone(&unit.id().camera);
-        self.counters.received(&camera);
-        let ends_session = unit.data.is_empty();
+        let ends_session = !unit.is_frame();
+        let frames = u64::from(!ends_session);
+        if !ends_session {
+            self.counters.received(&camera);
+        }
         let limit = if ends_session {
             PER_CAMERA + SPARE
         } else {
@@ -67,7 +70,7 @@ impl Outbox {
         let full = self.count.load(Ordering::Acquire) >= limit;
         self.skipping = full || (self.skipping && !unit.is_entry_point());
         if self.skipping {
-            self.counters.dropped(&camera, SOURCE_BACKLOG, 1);
+            self.counters.dropped(&camera, SOURCE_BACKLOG, frames);
             return;
         }
         self.count.fetch_add(1, Ordering::AcqRel);
@@ -78,7 +81,7 @@ impl Outbox {
         if self.sender.try_send(waiting).is_err() {
             // Only when the stage is gone: the places are counted.
             self.count.fetch_sub(1, Ordering::AcqRel);
-            self.counters.dropped(&camera, SOURCE_BACKLOG, 1);
+            self.counters.dropped(&camera, SOURCE_BACKLOG, frames);
         }
         self.waker.wake();
     }
@@ -142,7 +145,7 @@ mod tests {
         assert_eq!(sequences("full"), expected);
         assert_eq!(sequences("other"), [0]);
         let report = context.counters.report();
-        assert_eq!(report.cameras["full"].received, 71);
+        assert_eq!(report.cameras["full"].received, 70);
         assert_eq!(report.cameras["full"].dropped[SOURCE_BACKLOG], 5);
         assert!(report.cameras["other"].dropped.is_empty());
     }

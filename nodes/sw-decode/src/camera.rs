@@ -77,7 +77,6 @@ impl Camera {
             self.finish(send);
         }
         if unit.data.is_empty() {
-            self.dropped(reason::END_OF_SESSION, 1);
             return;
         }
         if self.stream.is_none() && !unit.keyframe {

@@ -8,8 +8,6 @@ pub(crate) const CORRUPT: &str = "corrupt";
 pub(crate) const DECODE_ERROR: &str = "decode_error";
 /// The decoder fell behind; dropped up to the next entry point.
 pub(crate) const DECODER_BACKLOG: &str = "decoder_backlog";
-/// The unit that ends a session carries no picture.
-pub(crate) const END_OF_SESSION: &str = "end_of_session";
 /// Consumers held all slots.
 pub(crate) const POOL_EXHAUSTED: &str = "pool_exhausted";
 /// The run ended before the unit was decoded.

@@ -13,10 +13,7 @@ fn exact(recipe: &Recipe<'_>, is_direct: bool) -> (Clip, Vec<Shown>) {
     let shown = bench.play("cam1", &clip);
     assert_exact(&clip, &shown);
     let dropped = bench.balance("cam1");
-    assert_eq!(
-        dropped.into_iter().collect::<Vec<_>>(),
-        [("end_of_session".to_owned(), 1)]
-    );
+    assert!(dropped.is_empty(), "{dropped:?}");
     let count = shown.len() as u64;
     let expected = if is_direct { (count, 0) } else { (0, count) };
     assert_eq!(
