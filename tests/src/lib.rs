@@ -1,1 +1,93 @@
-//! End-to-end tests.
+//! End-to-end tests: simulated cameras, real nodes, real dora, results as a user finds them.
+//!
+//! ```text
+//! use camweave_tests::{Cameras, Pipeline};
+//!
+//! let cameras = Cameras::start(&["--cameras", "2", "--seconds", "10"]);
+//! let mut run = Pipeline::of("cpu-batched.yml").cameras(cameras.yml()).start();
+//! cameras.wait_until_ended();
+//! run.wait_until_quiet();
+//! let results = run.stop();
+//! assert!(results.lines.len() > 100);
+//! ```
+
+mod cameras;
+mod pipeline;
+mod processes;
+mod results;
+mod score;
+
+pub use cameras::{CameraRecord, Cameras};
+pub use pipeline::{Builder, Pipeline};
+pub use processes::{is_alive, kill, processes_with, shared_memory_files};
+pub use results::{CameraSummary, Latency, Line, Results, Summary};
+pub use score::{Score, frame_of, score};
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long to wait for what takes a second on an idle machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The repository's root.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests).to_owned()
+}
+
+/// The folder of the binaries that belong to this test's build.
+///
+/// # Panics
+/// If the test does not run from a cargo target folder.
+#[must_use]
+pub fn binaries() -> PathBuf {
+    let test = std::env::current_exe().expect("the system knows this executable");
+    let folder = test.ancestors().find(|folder| {
+        folder
+            .file_name()
+            .is_some_and(|name| name == "release" || name == "debug")
+    });
+    folder
+        .unwrap_or_else(|| {
+            panic!(
+                "'{}' is in no cargo target folder, expected .../release/deps/...",
+                test.display()
+            )
+        })
+        .to_owned()
+}
+
+/// The path of a built binary.
+///
+/// # Panics
+/// If it was not built.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    let path = binaries().join(name);
+    assert!(
+        path.is_file(),
+        "'{}' is not there, expected all binaries: run 'cargo build --release --workspace' first",
+        path.display()
+    );
+    path
+}
+
+/// Asks every 50 ms, until there is an answer.
+///
+/// # Panics
+/// If there is none within `patience`.
+pub fn wait_for<T>(what: &str, patience: Duration, mut answer: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = answer() {
+            return found;
+        }
+        assert!(
+            began.elapsed() < patience,
+            "waited {} s in vain: {what}",
+            patience.as_secs()
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,252 @@
+//! A graph under `dora run`, as a user runs it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use camweave_telemetry::{StageReport, read_reports};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::results::{Line, Results, Summary};
+use crate::{PATIENCE, kill, processes_with, wait_for, workspace};
+
+/// A graph that is about to run.
+#[derive(Debug)]
+pub struct Builder {
+    graph: PathBuf,
+    env: BTreeMap<OsString, OsString>,
+}
+
+/// A running graph; dropping it ends all of its processes.
+#[derive(Debug)]
+pub struct Pipeline {
+    dora: Child,
+    folder: TempDir,
+}
+
+impl Builder {
+    /// Sets the `cameras.yml`.
+    #[must_use]
+    pub fn cameras(self, yml: impl AsRef<Path>) -> Self {
+        self.env("CAMERAS", yml.as_ref())
+    }
+
+    /// Sets an environment variable of the graph.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Starts `dora run`.
+    ///
+    /// # Panics
+    /// If dora cannot be started.
+    #[must_use]
+    pub fn start(self) -> Pipeline {
+        let folder = tempfile::Builder::new()
+            .prefix("camweave-run-")
+            .tempdir()
+            .expect("a temporary folder");
+        let log = fs::File::create(folder.path().join("dora.log")).expect("the folder is new");
+        let errors = log.try_clone().expect("a second handle of an open file");
+        let dora = Command::new("dora")
+            .arg("run")
+            .arg(self.graph.file_name().unwrap_or_default())
+            .current_dir(self.graph.parent().unwrap_or(Path::new(".")))
+            .env("OUT", folder.path().join("out"))
+            .env("CAMWEAVE_STATS_DIR", folder.path().join("stats"))
+            .envs(&self.env)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .process_group(0)
+            .spawn()
+            .expect("'dora' is on the PATH: scripts/setup.sh installs it");
+        Pipeline { dora, folder }
+    }
+}
+
+impl Pipeline {
+    /// The graph of this name in `dataflows/`, or at an absolute path.
+    #[must_use]
+    pub fn of(graph: impl AsRef<Path>) -> Builder {
+        // The graphs name the binaries by a link to the release build.
+        let _ = crate::binary("sink");
+        Builder {
+            graph: workspace().join("dataflows").join(graph),
+            env: BTreeMap::new(),
+        }
+    }
+
+    /// The folder with `out/`, `stats/` and `dora.log`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What dora has written so far, with the nodes' lines.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.folder().join("dora.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The stages' reports as they are now; empty where there are none yet.
+    #[must_use]
+    pub fn reports(&self) -> Vec<StageReport> {
+        read_reports(&self.folder().join("stats")).unwrap_or_default()
+    }
+
+    /// The report of one node, once there is one.
+    #[must_use]
+    pub fn report(&self, stage: &str) -> Option<StageReport> {
+        self.reports()
+            .into_iter()
+            .find(|report| report.stage == stage)
+    }
+
+    /// The process of one node, once it has reported.
+    #[must_use]
+    pub fn process(&self, stage: &str) -> Option<u32> {
+        self.report(stage).map(|report| report.process_id)
+    }
+
+    /// Frames of one camera that have reached the sink.
+    #[must_use]
+    pub fn detected(&self, camera: &str) -> u64 {
+        self.report("sink")
+            .and_then(|report| report.cameras.get(camera).map(|counters| counters.received))
+            .unwrap_or(0)
+    }
+
+    /// Frames of all cameras that have reached the sink.
+    #[must_use]
+    pub fn detected_in_all(&self) -> u64 {
+        let counted = |report: StageReport| report.cameras.values().map(|it| it.received).sum();
+        self.report("sink").map_or(0, counted)
+    }
+
+    /// The whole lines that `detections.jsonl` has by now (the sink writes it once a second).
+    ///
+    /// # Panics
+    /// If a line is not as documented.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Line> {
+        let path = self.folder().join("out/detections.jsonl");
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let end = text.rfind('\n').map_or(0, |position| position + 1);
+        text[..end]
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
+            })
+            .collect()
+    }
+
+    /// `summary.json`, once the sink has written it.
+    #[must_use]
+    pub fn summary(&self) -> Option<Summary> {
+        let text = fs::read(self.folder().join("out/summary.json")).ok()?;
+        Some(serde_json::from_slice(&text).unwrap_or_else(|error| panic!("summary.json: {error}")))
+    }
+
+    /// Waits until `reached`.
+    ///
+    /// # Panics
+    /// If it is not within [`PATIENCE`], or dora ends before; with the end of dora's log.
+    pub fn wait_until(&mut self, what: &str, mut reached: impl FnMut(&Self) -> bool) {
+        let began = Instant::now();
+        while !reached(self) {
+            let ended = self
+                .dora
+                .try_wait()
+                .expect("dora is a child of this process");
+            assert!(
+                ended.is_none() && began.elapsed() < PATIENCE,
+                "waited {:.0?} in vain: {what}; dora {ended:?}; its log ends with\n{}",
+                began.elapsed(),
+                tail(&self.log())
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until no frame has reached the sink for two seconds.
+    pub fn wait_until_quiet(&mut self) {
+        let mut last = (self.detected_in_all(), Instant::now());
+        self.wait_until("the last frame", |run| {
+            let count = run.detected_in_all();
+            if count != last.0 {
+                last = (count, Instant::now());
+            }
+            last.1.elapsed() > Duration::from_secs(2)
+        });
+    }
+
+    /// Waits until dora ends by itself, and collects the results.
+    ///
+    /// # Panics
+    /// If it does not end, or there are no results.
+    #[must_use]
+    pub fn wait_until_ended(mut self) -> Results {
+        let status = wait_for("dora ends", PATIENCE, || {
+            self.dora
+                .try_wait()
+                .expect("dora is a child of this process")
+        });
+        self.collect(status.code())
+    }
+
+    /// Stops the graph as Ctrl-C does, and collects the results.
+    ///
+    /// # Panics
+    /// If the graph does not stop, or there are no results.
+    #[must_use]
+    pub fn stop(self) -> Results {
+        kill(self.dora.id(), Signal::INT);
+        self.wait_until_ended()
+    }
+
+    fn collect(&self, exit_code: Option<i32>) -> Results {
+        let summary = self.summary();
+        Results {
+            exit_code,
+            lines: self.lines(),
+            summary: summary
+                .unwrap_or_else(|| panic!("there is no summary.json; {}", tail(&self.log()))),
+            reports: self.reports(),
+            log: self.log(),
+        }
+    }
+
+    /// Processes of this run that are alive.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        processes_with(&self.folder().display().to_string())
+    }
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What the run left is what explains the failure.
+            self.folder.disable_cleanup(true);
+        }
+        // After a clean stop there is nobody left.
+        for process in self.processes() {
+            kill(process, Signal::KILL);
+        }
+        let _ = self.dora.wait();
+    }
+}
