@@ -1,2 +1,53 @@
-//! The camweave command.
-fn main() {}
+//! The `camweave` command.
+
+mod cameras;
+mod demo;
+mod error;
+mod evaluate;
+mod places;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Many cameras in, detections and tracks out.
+#[derive(Debug, Parser)]
+#[command(name = "camweave", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run simulated cameras (or your own) through a whole graph, and show what came of it.
+    Demo(Box<demo::Options>),
+    /// Check a cameras.yml, and list its cameras.
+    Cameras {
+        /// The file.
+        file: std::path::PathBuf,
+    },
+    /// Score detections.jsonl against the record of simulated cameras.
+    Evaluate {
+        /// The detections that a sink wrote.
+        detections: std::path::PathBuf,
+        /// The folder that `camera-sim --record` wrote.
+        record: std::path::PathBuf,
+    },
+}
+
+#[expect(clippy::print_stderr, reason = "the one line that says what is wrong")]
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Cameras { file } => cameras::check(&file),
+        Command::Evaluate { detections, record } => evaluate::show(&detections, &record),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.exit.into()
+        }
+    }
+}

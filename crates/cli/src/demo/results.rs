@@ -1,0 +1,200 @@
+//! The summary: the sink's, completed by what only the cameras know.
+
+use std::fs;
+use std::path::Path;
+
+use camweave_sink::{CameraSummary, Summary, accounted};
+use camweave_stage::Exit;
+use camweave_telemetry::{StageReport, read_reports};
+
+use super::{Folder, Options};
+use crate::error::CliError;
+use crate::evaluate::{self, Accuracy, CameraRecord};
+
+/// Frames that a camera put on the wire and that the source never saw.
+const NOT_RECEIVED: &str = "network.not_received";
+/// Frames that a stage sent and the next never saw, or that were inside a stage that died.
+const LOST: &str = "graph.lost";
+
+/// Completes and writes `summary.json`; returns it with the reasons why the run is no success.
+pub fn finish(
+    options: &Options,
+    folder: &Folder,
+    is_simulated: bool,
+) -> Result<(Summary, Vec<String>), CliError> {
+    let path = folder.summary();
+    let mut summary = folder.read_summary().ok_or_else(|| {
+        CliError::new(
+            Exit::Incomplete,
+            format!(
+                "the sink wrote no '{}'; see dora.log beside it",
+                path.display()
+            ),
+        )
+    })?;
+    summary.topology = Some(options.topology.name().to_owned());
+    let reports = read_reports(&folder.stats()).unwrap_or_default();
+    if is_simulated {
+        for record in evaluate::read_record(&folder.record())? {
+            complete(&mut summary, &record, &reports);
+        }
+        let detections = folder.0.join("detections.jsonl");
+        let accuracy = evaluate::score(&detections, &folder.record())?;
+        summary.accuracy = accuracy
+            .map(serde_json::to_value)
+            .transpose()
+            .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+    }
+    let json = serde_json::to_vec_pretty(&summary)
+        .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+    fs::write(&path, json).map_err(|error| CliError::file("write", &path, &error))?;
+    let failures = failures(&summary);
+    Ok((summary, failures))
+}
+
+/// Replaces what the source received by what the camera sent, and names what lies between.
+fn complete(summary: &mut Summary, record: &CameraRecord, reports: &[StageReport]) {
+    let index = summary
+        .cameras
+        .iter()
+        .position(|camera| camera.id == record.id);
+    let index = index.unwrap_or_else(|| {
+        summary.cameras.push(CameraSummary {
+            id: record.id.clone(),
+            frames_sent: 0,
+            frames_decoded: 0,
+            frames_detected: 0,
+            dropped: Default::default(),
+            fps: 0.0,
+            latency_ms: Default::default(),
+            state: None,
+            errors: Default::default(),
+        });
+        summary.cameras.len() - 1
+    });
+    let camera = &mut summary.cameras[index];
+    let received: u64 = reports
+        .iter()
+        .filter(|report| report.kind == "rtsp-source")
+        .filter_map(|report| report.cameras.get(&record.id))
+        .map(|counters| counters.received)
+        .sum();
+    camera.frames_sent = record.frames_sent;
+    let missing = accounted(camera);
+    let on_the_way = i64::try_from(record.frames_sent.saturating_sub(received)).unwrap_or(0);
+    for (reason, count) in [
+        (NOT_RECEIVED, on_the_way.min(missing)),
+        (LOST, missing - on_the_way.min(missing)),
+    ] {
+        if let Ok(count @ 1..) = u64::try_from(count) {
+            *camera.dropped.entry(reason.to_owned()).or_default() += count;
+        }
+    }
+}
+
+/// Why the run is no success: a camera that delivered nothing.
+fn failures(summary: &Summary) -> Vec<String> {
+    if summary.cameras.is_empty() {
+        return vec!["no camera delivered a frame".to_owned()];
+    }
+    let silent = summary
+        .cameras
+        .iter()
+        .filter(|camera| camera.frames_detected == 0);
+    silent
+        .map(|camera| {
+            let state = camera.state.as_deref().unwrap_or("no frame arrived");
+            let dropped: u64 = camera.dropped.values().sum();
+            format!(
+                "camera '{}' delivered no detection ({state}; {} frames sent, {dropped} dropped)",
+                camera.id, camera.frames_sent
+            )
+        })
+        .collect()
+}
+
+/// What stands under the final table.
+pub fn closing_lines(summary: &Summary, folder: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    let stages: Vec<String> = summary
+        .stages
+        .iter()
+        .map(|stage| format!("{} {:.1}/{:.1}", stage.stage, stage.ms.p50, stage.ms.p99))
+        .collect();
+    lines.push(format!("stages, p50/p99 ms: {}", stages.join("  ")));
+    let accuracy = summary
+        .accuracy
+        .clone()
+        .map(serde_json::from_value::<Accuracy>);
+    if let Some(Ok(accuracy)) = accuracy {
+        lines.push(format!("accuracy: {}", evaluate::describe(&accuracy)));
+    }
+    lines.push(format!(
+        "results: {0}/summary.json, {0}/detections.jsonl, {0}/<camera>.png",
+        folder.display()
+    ));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn record(sent: u64) -> CameraRecord {
+        CameraRecord {
+            id: "a".to_owned(),
+            fps: 10.0,
+            t0_unix_nanos: None,
+            frames_in_clip: 1,
+            frames_sent: sent,
+            ended: true,
+        }
+    }
+
+    fn summary(detected: u64, dropped: u64) -> Summary {
+        let source = camweave_telemetry::Counters::new("source", "rtsp-source", None);
+        source.dropped("a", "source_backlog", dropped);
+        let mut summary = camweave_sink::Collector::default().summary(&[source.report()]);
+        summary.cameras[0].frames_detected = detected;
+        summary
+    }
+
+    #[test]
+    fn every_frame_gets_a_place() {
+        let source = camweave_telemetry::Counters::new("source", "rtsp-source", None);
+        for _ in 0..95 {
+            source.received("a");
+        }
+        let mut summary = summary(90, 2);
+        complete(&mut summary, &record(100), &[source.report()]);
+        let camera = &summary.cameras[0];
+        let expected = [
+            ("graph.lost", 3),
+            ("network.not_received", 5),
+            ("source.source_backlog", 2),
+        ];
+        let expected: BTreeMap<String, u64> = expected
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v))
+            .collect();
+        assert_eq!(camera.dropped, expected);
+        assert_eq!(accounted(camera), 0);
+    }
+
+    #[test]
+    fn a_camera_that_never_showed_is_a_failure_with_its_reason() {
+        let mut summary = summary(5, 0);
+        let mut other = record(0);
+        other.id = "b".to_owned();
+        complete(&mut summary, &other, &[]);
+        summary.cameras[1].state = Some("offline: refused".to_owned());
+        let failures = failures(&summary);
+        assert_eq!(failures.len(), 1);
+        assert!(
+            failures[0].contains("'b'") && failures[0].contains("refused"),
+            "{failures:?}"
+        );
+    }
+}

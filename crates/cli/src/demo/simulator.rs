@@ -1,0 +1,124 @@
+//! The simulated cameras, a process of their own.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use camweave_stage::Exit;
+
+use super::dataflow::{interrupt, wait};
+use super::{Folder, Options};
+use crate::error::CliError;
+use crate::{evaluate, places};
+
+/// A running `camera-sim`.
+pub struct Simulator {
+    child: Child,
+    record: std::path::PathBuf,
+}
+
+impl Simulator {
+    /// Starts the cameras and waits until they are ready; their progress goes to standard error.
+    pub fn start(
+        options: &Options,
+        folder: &Folder,
+        interrupted: &AtomicBool,
+    ) -> Result<Self, CliError> {
+        let program = places::sibling("camera-sim")?;
+        let mut command = Command::new(&program);
+        command
+            .arg("serve")
+            .args(["--cameras", &options.cameras.to_string()])
+            .args(["--seconds", &options.seconds.to_string()])
+            .args(["--seed", &options.seed.to_string()])
+            .args([
+                "--fps",
+                &options.fps,
+                "--size",
+                &options.size,
+                "--codec",
+                &options.codec,
+            ])
+            .args(["--port", "0"])
+            .arg("--record")
+            .arg(folder.record())
+            .arg("--write-cameras")
+            .arg(folder.0.join("cameras.yml"));
+        for file in &options.media {
+            command.arg("--media").arg(file);
+        }
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            // Ctrl-C is this program's to pass on, in order.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| CliError::file("start", &program, &error))?;
+        let lines = child.stdout.take().map(first_line);
+        let mut simulator = Self {
+            child,
+            record: folder.record(),
+        };
+        loop {
+            let line = lines
+                .as_ref()
+                .map(|lines| lines.recv_timeout(Duration::from_millis(100)));
+            if let Some(Ok(line)) = line
+                && line.contains("\"ready\":true")
+            {
+                return Ok(simulator);
+            }
+            if interrupted.load(Ordering::Acquire) {
+                simulator.stop()?;
+                return Err(CliError::new(
+                    Exit::Incomplete,
+                    "interrupted before the cameras were ready",
+                ));
+            }
+            if let Ok(Some(status)) = simulator.child.try_wait() {
+                let code = status.code().unwrap_or(-1);
+                return Err(CliError::new(
+                    Exit::Input,
+                    format!(
+                        "the simulated cameras could not start (exit code {code}); the reason stands above"
+                    ),
+                ));
+            }
+        }
+    }
+
+    /// Whether every camera has captured its last frame.
+    pub fn ended(&self) -> bool {
+        evaluate::read_record(&self.record)
+            .is_ok_and(|cameras| !cameras.is_empty() && cameras.iter().all(|camera| camera.ended))
+    }
+
+    /// Says goodbye to all clients; the record is complete afterwards.
+    pub fn stop(mut self) -> Result<(), CliError> {
+        interrupt(&self.child);
+        wait(&mut self.child, Instant::now() + Duration::from_secs(5));
+        Ok(())
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        wait(&mut self.child, Instant::now());
+    }
+}
+
+/// The first line that the process prints; the thread ends with the process.
+fn first_line(stdout: ChildStdout) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Installs what camweave needs on Debian or Ubuntu: packages, the Rust toolchain that
+# rust-toolchain.toml pins, and the dora command. Does nothing where all is there.
+#
+# Usage: scripts/setup.sh [--tests]     --tests adds what only the tests need
+# Sourced by the other scripts; it puts the dora command on PATH.
+set -euo pipefail
+
+camweave_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+dora_version=1.1.0
+
+say() { printf '== %s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 4; }
+
+install_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  command -v apt-get >/dev/null || die "these packages are missing and apt-get is not there: ${missing[*]}"
+  local sudo=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die "these packages are missing, and neither root nor sudo is at hand: apt-get install ${missing[*]}"
+    sudo=(sudo)
+  fi
+  say "installing packages: ${missing[*]}"
+  "${sudo[@]}" apt-get update -qq
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+
+# FFmpeg's development files, and libclang, which its bindings are made with.
+packages=(gcc g++ pkg-config clang libclang-dev ca-certificates
+  libavcodec-dev libavformat-dev libavutil-dev libswscale-dev python3 python3-venv)
+test_packages=(ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
+  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gir1.2-gst-rtsp-server-1.0 python3-gi)
+
+install_rust() {
+  command -v cargo >/dev/null || [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH="$HOME/.cargo/bin:$PATH"
+  command -v cargo >/dev/null || die "cargo is not there; install Rust from https://rustup.rs and call this again"
+  # With rustup, the pinned toolchain is fetched at the first call.
+  (cd "$camweave_root" && cargo --version) >&2 || die "the toolchain of rust-toolchain.toml cannot be had"
+}
+
+# The dora command in an environment of its own, unless one of the right version is there.
+install_dora() {
+  local environment="$camweave_root/.cache/python"
+  export PATH="$environment/bin:$PATH"
+  local packages=("dora-rs-cli==$dora_version") python=/usr/bin/python3
+  [ "${1:-}" = tests ] && packages+=("dora-rs==$dora_version")
+  if "$environment/bin/dora" --version 2>/dev/null | grep -q "$dora_version" &&
+    { [ "${1:-}" != tests ] || "$environment/bin/python3" -c 'import dora' 2>/dev/null; }; then
+    return
+  fi
+  say "installing ${packages[*]}"
+  [ -x "$python" ] || python=python3
+  "$python" -m venv "$environment" || die "python3 -m venv does not work; install python3-venv"
+  "$environment/bin/pip" install -q --disable-pip-version-check "${packages[@]}" ||
+    die "pip could not install ${packages[*]}"
+}
+
+camweave_setup() {
+  if [ "${1:-}" = tests ]; then
+    install_packages "${packages[@]}" "${test_packages[@]}"
+  else
+    install_packages "${packages[@]}"
+  fi
+  install_rust
+  install_dora "${1:-}"
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  case "${1:-}" in
+    "") camweave_setup ;;
+    --tests) camweave_setup tests ;;
+    *) printf 'usage: scripts/setup.sh [--tests]\n' >&2; exit 2 ;;
+  esac
+fi

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# All checks: format, lints, unit, property and conformance tests, the model-checked pool,
+# and the end-to-end tests with real processes. Installs what it needs.
+#
+# Usage: scripts/test.sh [format|lint|unit|loom|e2e]...     default: all of them
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/setup.sh
+
+for part in "$@"; do
+  case "$part" in
+    format | lint | unit | loom | e2e) ;;
+    *) printf "error: unknown part '%s', expected format, lint, unit, loom or e2e\n" "$part" >&2; exit 2 ;;
+  esac
+done
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(format lint unit loom e2e)
+camweave_setup tests
+wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
+
+# nextest where it is there: it runs each test in a process of its own, with a time limit.
+if ! cargo nextest --version >/dev/null 2>&1; then
+  say "installing cargo-nextest"
+  cargo install --locked --quiet cargo-nextest
+fi
+profile=default
+[ -n "${CI:-}" ] && profile=ci
+tests() { cargo nextest run --release --profile "$profile" "$@"; }
+
+if wants format; then
+  say "format"
+  cargo fmt --all --check
+fi
+if wants lint; then
+  say "lints"
+  cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+fi
+if wants unit || wants e2e; then
+  say "build"
+  cargo build --release --workspace --bins
+fi
+if wants loom; then
+  say "model check of the pool"
+  RUSTFLAGS="--cfg loom" tests -p camweave-pool --target-dir target/loom --test loom
+fi
+if wants unit; then
+  say "unit, property and conformance tests"
+  tests --workspace --exclude camweave-tests
+fi
+if wants e2e; then
+  say "end-to-end tests"
+  tests -p camweave-tests
+fi
+say "all checks passed: ${parts[*]}"
