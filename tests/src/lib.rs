@@ -20,7 +20,7 @@ mod score;
 pub use cameras::{CameraRecord, Cameras};
 pub use pipeline::{Builder, Pipeline};
 pub use processes::{is_alive, kill, processes_with, shared_memory_files};
-pub use results::{CameraSummary, Latency, Line, Results, Summary};
+pub use results::{CameraSummary, Latency, Line, Results, RunFolder, Summary};
 pub use score::{Score, frame_of, score};
 
 use std::path::{Path, PathBuf};

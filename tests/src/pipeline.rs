@@ -6,13 +6,13 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camweave_telemetry::{StageReport, read_reports};
 use rustix::process::Signal;
-use tempfile::TempDir;
 
-use crate::results::{Line, Results, Summary};
+use crate::results::{Line, Results, RunFolder, Summary};
 use crate::{PATIENCE, kill, processes_with, wait_for, workspace};
 
 /// A graph that is about to run.
@@ -26,7 +26,7 @@ pub struct Builder {
 #[derive(Debug)]
 pub struct Pipeline {
     dora: Child,
-    folder: TempDir,
+    folder: Arc<RunFolder>,
 }
 
 impl Builder {
@@ -49,10 +49,7 @@ impl Builder {
     /// If dora cannot be started.
     #[must_use]
     pub fn start(self) -> Pipeline {
-        let folder = tempfile::Builder::new()
-            .prefix("camweave-run-")
-            .tempdir()
-            .expect("a temporary folder");
+        let folder = Arc::new(RunFolder::new());
         let log = fs::File::create(folder.path().join("dora.log")).expect("the folder is new");
         let errors = log.try_clone().expect("a second handle of an open file");
         let dora = Command::new("dora")
@@ -217,6 +214,7 @@ impl Pipeline {
         let summary = self.summary();
         Results {
             exit_code,
+            folder: Arc::clone(&self.folder),
             lines: self.lines(),
             summary: summary
                 .unwrap_or_else(|| panic!("there is no summary.json; {}", tail(&self.log()))),
@@ -239,10 +237,6 @@ fn tail(log: &str) -> String {
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            // What the run left is what explains the failure.
-            self.folder.disable_cleanup(true);
-        }
         // After a clean stop there is nobody left.
         for process in self.processes() {
             kill(process, Signal::KILL);

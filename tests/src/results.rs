@@ -1,9 +1,12 @@
 //! What a run leaves behind, read as its users read it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use camweave_telemetry::StageReport;
 use serde::Deserialize;
+use tempfile::TempDir;
 
 /// One line of `detections.jsonl`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -105,6 +108,30 @@ impl Summary {
     }
 }
 
+/// Where a run writes: gone after the test, unless the test fails. What the run left
+/// is what explains the failure then.
+#[derive(Debug)]
+pub struct RunFolder(TempDir);
+
+impl RunFolder {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("camweave-run-").tempdir();
+        Self(folder.expect("a temporary folder"))
+    }
+
+    /// The folder with `out/`, `stats/` and `dora.log`.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        self.0.disable_cleanup(std::thread::panicking());
+    }
+}
+
 /// All of it.
 #[derive(Debug)]
 pub struct Results {
@@ -118,6 +145,8 @@ pub struct Results {
     pub reports: Vec<StageReport>,
     /// What dora and the nodes wrote on its output.
     pub log: String,
+    /// Where all of it lies.
+    pub folder: Arc<RunFolder>,
 }
 
 impl Results {

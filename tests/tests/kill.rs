@@ -1,0 +1,108 @@
+//! Any node may die at any moment: the others go on, it comes back, nothing leaks.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use camweave_tests::{Cameras, Pipeline, is_alive, shared_memory_files};
+use rustix::process::Signal;
+
+const NODES: [&str; 7] = [
+    "source",
+    "decode",
+    "detect.batch",
+    "detect.infer",
+    "detect.nms",
+    "track",
+    "sink",
+];
+const KILLS: usize = 20;
+const BETWEEN_KILLS: Duration = Duration::from_millis(2500);
+const RECOVERY: Duration = Duration::from_secs(3);
+
+fn unix_nanos() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.expect("the clock is past 1970").as_nanos() as i64
+}
+
+#[test]
+fn killed_nodes_come_back_and_leave_nothing() {
+    let before = shared_memory_files();
+    let cameras = Cameras::start(&[
+        "--cameras",
+        "2",
+        "--seconds",
+        "20",
+        "--at-end",
+        "loop",
+        "--seed",
+        "41",
+    ]);
+    let mut run = Pipeline::of("cpu-batched.yml")
+        .cameras(cameras.yml())
+        .start();
+    run.wait_until("frames of both cameras", |run| {
+        run.detected("cam1") > 5 && run.detected("cam2") > 5
+    });
+    let mut kills: Vec<(&str, i64)> = Vec::new();
+    for node in NODES.into_iter().cycle().take(KILLS) {
+        let victim = run.process(node).expect("the node has reported");
+        assert!(
+            is_alive(victim),
+            "node '{node}' died by itself; {}",
+            run.log()
+        );
+        let killed = Instant::now();
+        kills.push((node, unix_nanos()));
+        camweave_tests::kill(victim, Signal::KILL);
+        run.wait_until(&format!("node '{node}' comes back"), |run| {
+            run.process(node).is_some_and(|process| process != victim)
+        });
+        let reached = run.detected_in_all();
+        run.wait_until(&format!("frames after the death of '{node}'"), |run| {
+            run.detected_in_all() > reached
+        });
+        std::thread::sleep(BETWEEN_KILLS.saturating_sub(killed.elapsed()));
+    }
+    let results = run.stop();
+    assert_eq!(results.exit_code, Some(0), "{}", results.log);
+
+    // By the results themselves: a frame that was captured after the kill went the whole way.
+    let recoveries: Vec<(&str, i64)> = kills
+        .iter()
+        .map(|(node, killed)| {
+            let after = results
+                .lines
+                .iter()
+                .filter(|line| line.captured_unix_nanos > *killed);
+            let first = after.map(|line| line.detected_unix_nanos).min();
+            (
+                *node,
+                first.map_or(i64::MAX, |first| (first - killed) / 1_000_000),
+            )
+        })
+        .collect();
+    assert!(
+        recoveries
+            .iter()
+            .all(|(_, millis)| *millis <= RECOVERY.as_millis() as i64),
+        "milliseconds from a kill to a new detection: {recoveries:?}"
+    );
+
+    let mut starts: BTreeMap<&str, u64> = BTreeMap::new();
+    for (node, _) in &kills {
+        *starts.entry(node).or_insert(1) += 1;
+    }
+    for report in &results.reports {
+        assert!(report.closed && report.fatal.is_none(), "{report:?}");
+        assert_eq!(
+            starts.get(&*report.stage),
+            Some(&report.starts),
+            "{report:?}"
+        );
+    }
+    // Pools live in memory that goes with the last process that has it.
+    let left = camweave_tests::processes_with(&results.folder.path().display().to_string());
+    assert_eq!(left, Vec::<u32>::new(), "processes are left");
+    let files: Vec<String> = shared_memory_files().difference(&before).cloned().collect();
+    assert_eq!(files, Vec::<String>::new(), "files are left in /dev/shm");
+}
