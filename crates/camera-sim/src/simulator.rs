@@ -251,9 +251,11 @@ fn check(cameras: &[CameraConfig]) -> Result<(), SimError> {
 
 /// Checks that an id can stand in a URL and in a file name.
 pub fn check_id(id: &str) -> Result<(), SimError> {
-    let usable = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if id.is_empty() || !id.chars().all(usable) || id.starts_with('.') {
-        let reason = format!("id {id:?} is not usable");
+    // The ids that a pipeline's cameras.yml takes.
+    let usable = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let begins_well = id.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !begins_well || id.len() > 64 || !id.chars().all(usable) {
+        let reason = format!("id {id:?} is not usable, expected [A-Za-z0-9][A-Za-z0-9_-]{{0,63}}");
         return Err(SimError::BadCamera {
             text: id.to_owned(),
             reason,

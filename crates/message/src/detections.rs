@@ -89,7 +89,7 @@ impl Row for Detections {
             true,
             picture.finish_with(Some(NullBuffer::from(present))),
         );
-        write_traces(&mut columns, rows.iter().map(|row| &row.trace));
+        write_traces(&mut columns, &rows.iter().map(|row| &row.trace));
         columns.finish()
     }
 

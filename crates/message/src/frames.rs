@@ -23,7 +23,7 @@ impl Row for Frame {
         let mut columns = Columns::with_schema(Self::SCHEMA, rows.len());
         write_identity(&mut columns, rows.iter().map(|row| &row.id));
         write_pictures(&mut columns, rows.iter().map(|row| Some(&row.picture)));
-        write_traces(&mut columns, rows.iter().map(|row| &row.trace));
+        write_traces(&mut columns, &rows.iter().map(|row| &row.trace));
         columns.finish()
     }
 

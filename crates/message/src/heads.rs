@@ -82,7 +82,7 @@ impl Row for Head {
         columns.numbers::<UInt32Type>("columns", rows.iter().map(|row| row.shape.columns));
         write_references(&mut columns, rows.iter().map(|row| Some(&row.tensor)));
         columns.numbers::<UInt32Type>("row", rows.iter().map(|row| row.row));
-        write_traces(&mut columns, rows.iter().map(|row| &row.trace));
+        write_traces(&mut columns, &rows.iter().map(|row| &row.trace));
         columns.finish()
     }
 

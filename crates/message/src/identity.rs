@@ -131,7 +131,7 @@ fn pass_fields() -> Fields {
 
 pub(crate) fn write_traces<'a>(
     columns: &mut Columns,
-    traces: impl Iterator<Item = &'a Trace> + Clone,
+    traces: &(impl Iterator<Item = &'a Trace> + Clone),
 ) {
     let lengths: Vec<usize> = traces.clone().map(|trace| trace.0.len()).collect();
     let passes = || traces.clone().flat_map(|trace| trace.0.iter());

@@ -21,7 +21,7 @@ impl Row for Passage {
     fn to_arrow(rows: &[Self]) -> StructArray {
         let mut columns = Columns::with_schema(Self::SCHEMA, rows.len());
         write_identity(&mut columns, rows.iter().map(|row| &row.id));
-        write_traces(&mut columns, rows.iter().map(|row| &row.trace));
+        write_traces(&mut columns, &rows.iter().map(|row| &row.trace));
         columns.finish()
     }
 

@@ -74,7 +74,7 @@ fn detections(boxes: usize, with_picture: bool) -> Detections {
         score: 0.5,
         class_id: index as u32,
         label: Arc::from(format!("class{index}")),
-        track_id: (index % 2 == 0).then_some(index as u64),
+        track_id: index.is_multiple_of(2).then_some(index as u64),
     };
     Detections {
         id: id("cam2", boxes as u64),
@@ -187,12 +187,12 @@ fn any_message_tells_whose_frame_has_passed() {
     assert!(Passage::from_arrow(&Unit::to_arrow(&[unit(4, vec![])])).is_ok());
 }
 
-fn replaced(array: &StructArray, name: &str, column: Option<ArrayRef>) -> StructArray {
+fn replaced(array: &StructArray, name: &str, column: Option<&ArrayRef>) -> StructArray {
     let mut fields = Vec::new();
     let mut columns = Vec::new();
     for (field, old) in array.fields().iter().zip(array.columns()) {
         let new = if field.name() == name {
-            column.clone()
+            column.cloned()
         } else {
             Some(old.clone())
         };
@@ -208,7 +208,7 @@ fn replaced(array: &StructArray, name: &str, column: Option<ArrayRef>) -> Struct
 fn errors_name_field_type_and_value() {
     let good = Detections::to_arrow(&[detections(1, false)]);
     let error = |name: &str, column: Option<ArrayRef>| {
-        Detections::from_arrow(&replaced(&good, name, column))
+        Detections::from_arrow(&replaced(&good, name, column.as_ref()))
             .expect_err("malformed")
             .to_string()
     };

@@ -84,7 +84,7 @@ impl Row for Unit {
             false,
             BinaryArray::from_iter_values(rows.iter().map(|row| row.data.as_slice())),
         );
-        write_traces(&mut columns, rows.iter().map(|row| &row.trace));
+        write_traces(&mut columns, &rows.iter().map(|row| &row.trace));
         columns.finish()
     }
 

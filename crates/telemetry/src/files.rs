@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn garbage_is_named() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(folder.path().join("x.json"), "{").expect("writable");
+        fs::write(folder.path().join("x.json"), "{").expect("writable");
         let error = read_reports(folder.path())
             .expect_err("not a report")
             .to_string();

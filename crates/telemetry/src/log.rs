@@ -14,12 +14,13 @@ pub const FORMAT_VARIABLE: &str = "CAMWEAVE_LOG_FORMAT";
 ///
 /// Information and above by default; dora's own crates from warnings on, because
 /// that is where it says that it drops messages; its `node` module warns of each
-/// output's first messages, which tells nothing.
+/// output's first messages, which tells nothing, and its transport calls it an
+/// error that a neighbour's process has just ended.
 ///
 /// # Errors
 /// Names the variable, its value and what was expected.
 pub fn start() -> Result<(), String> {
-    let default = "info,dora=warn,dora_node_api=warn,dora_node_api::node=error,zenoh=error,zenoh_transport=error,zenoh_link_tcp=error,retina=warn";
+    let default = "info,dora=warn,dora_node_api=warn,dora_node_api::node=error,zenoh=error,zenoh::net::protocol=off,zenoh_transport=error,zenoh_link_tcp=error,retina=warn";
     let text = std::env::var(FILTER_VARIABLE).unwrap_or_default();
     let filter = if text.is_empty() {
         default.to_owned()

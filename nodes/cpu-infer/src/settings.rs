@@ -42,7 +42,7 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         name: "MAX_WAIT_MS",
-        default: Some("250"),
+        default: Some("400"),
         help: "milliseconds that a frame may wait while a newer one of its camera waits too",
     },
     Key {

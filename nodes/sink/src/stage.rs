@@ -33,7 +33,8 @@ impl SinkStage {
             warn!("the stages' reports cannot be read: {error}");
             Vec::new()
         });
-        self.collector.summary(&reports)
+        self.collector
+            .summary(&reports, &self.context.counters.report())
     }
 
     /// A result that cannot be written must not stop those that can.
@@ -61,6 +62,21 @@ impl SinkStage {
     fn show(&self) {
         println!("{}", render(&self.summary(), 160));
     }
+}
+
+/// Opens the lines anew, or to go on behind the last whole line of a sink that was killed.
+fn open_lines(path: &Path, again: bool) -> std::io::Result<File> {
+    if again {
+        let text = fs::read(path).unwrap_or_default();
+        let whole = text
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        let file = File::options().create(true).append(true).open(path)?;
+        file.set_len(whole as u64)?;
+        return Ok(file);
+    }
+    File::create(path)
 }
 
 fn replace(path: &Path, summary: &Summary) -> std::io::Result<()> {
@@ -112,13 +128,7 @@ impl Stage for SinkStage {
         let (snapshot, table) = (every("SNAPSHOT_EVERY_MS")?, every("TABLE_EVERY_MS")?);
         // A restarted sink goes on where the killed one stopped.
         let again = context.counters.report().starts > 1;
-        let lines = File::options()
-            .create(true)
-            .write(true)
-            .append(again)
-            .truncate(!again)
-            .open(folder.join("detections.jsonl"))
-            .map_err(refuse)?;
+        let lines = open_lines(&folder.join("detections.jsonl"), again).map_err(refuse)?;
         Ok(Self {
             context: context.clone(),
             lines: BufWriter::new(lines),
@@ -147,6 +157,9 @@ impl Stage for SinkStage {
                 self.note("a snapshot", result);
             }
         }
+        // What has been counted is on disk, whatever happens to this process.
+        let flushed = self.lines.flush().map_err(|error| error.to_string());
+        self.note("detections.jsonl", flushed);
         Ok(())
     }
 
@@ -158,11 +171,8 @@ impl Stage for SinkStage {
             self.shown = Instant::now();
             self.show();
         }
-        // Results are on disk within a second, also those of a sink that is killed then.
         if self.written.elapsed() >= Duration::from_secs(1) {
             self.written = Instant::now();
-            let flushed = self.lines.flush().map_err(|error| error.to_string());
-            self.note("detections.jsonl", flushed);
             self.write_summary();
         }
         Ok(())
@@ -177,5 +187,23 @@ impl Stage for SinkStage {
             self.show();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restarted_sink_goes_on_behind_the_last_whole_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("detections.jsonl");
+        fs::write(&path, "{\"a\":1}\n{\"b\":2}\n{\"c\"").expect("writable");
+        let mut file = open_lines(&path, true).expect("writable");
+        file.write_all(b"{\"d\":4}\n").expect("writable");
+        let text = fs::read_to_string(&path).expect("readable");
+        assert_eq!(text, "{\"a\":1}\n{\"b\":2}\n{\"d\":4}\n");
+        drop(open_lines(&path, false).expect("writable"));
+        assert_eq!(fs::read_to_string(&path).expect("readable"), "");
     }
 }

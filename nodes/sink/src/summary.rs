@@ -129,15 +129,10 @@ impl Collector {
         }
     }
 
-    /// Frames detected so far, of all cameras.
+    /// The summary, with the drops that the stages' reports count. `own` is the sink's own
+    /// report, which also counts what an earlier process of this node saw.
     #[must_use]
-    pub fn detected(&self) -> u64 {
-        self.cameras.values().map(|camera| camera.detected).sum()
-    }
-
-    /// The summary, with the drops that the stages' reports count.
-    #[must_use]
-    pub fn summary(&self, reports: &[StageReport]) -> Summary {
+    pub fn summary(&self, reports: &[StageReport], own: &StageReport) -> Summary {
         let mut ids: Vec<&String> = self.cameras.keys().collect();
         ids.extend(reports.iter().flat_map(|report| report.cameras.keys()));
         ids.sort();
@@ -161,7 +156,7 @@ impl Collector {
                     id: id.clone(),
                     frames_sent: sources.iter().map(|it| it.received).sum(),
                     frames_decoded: decoders.iter().map(|it| it.sent).sum(),
-                    frames_detected: camera.detected,
+                    frames_detected: own.cameras.get(id).map_or(0, |own| own.sent),
                     dropped: dropped_by_stage(reports, id),
                     fps: camera.fps(),
                     latency_ms: camera.latency.percentiles().unwrap_or_default(),

@@ -33,6 +33,7 @@ fn row(camera: &str, sequence: u64, captured: i64, passes: &[(&str, i64, i64)]) 
 #[test]
 fn rates_latencies_and_stages_are_what_came() {
     let mut collector = Collector::default();
+    let own = Counters::new("sink", "sink", None);
     for frame in 0..11 {
         let captured = frame * 100 * MS;
         let passes = [
@@ -40,12 +41,13 @@ fn rates_latencies_and_stages_are_what_came() {
             ("infer", 4 * MS, 24 * MS),
             ("sink", 30 * MS, 0),
         ];
+        own.sent("a", 0);
         collector.add(
             &row("a", frame as u64, captured, &passes),
             captured + 50 * MS,
         );
     }
-    let summary = collector.summary(&[]);
+    let summary = collector.summary(&[], &own.report());
     let camera = &summary.cameras[0];
     assert_eq!(camera.frames_detected, 11);
     assert!((camera.fps - 10.0).abs() < 1e-9 && (summary.seconds - 1.0).abs() < 1e-9);
@@ -58,6 +60,8 @@ fn rates_latencies_and_stages_are_what_came() {
 #[test]
 fn stages_stand_in_the_order_of_the_data() {
     let mut collector = Collector::default();
+    let own = Counters::new("sink", "sink", None);
+    own.sent("a", 0);
     collector.add(&row("a", 0, 0, &[("decode", 0, 1), ("nms", 2, 3)]), 0);
     collector.add(
         &row(
@@ -68,7 +72,7 @@ fn stages_stand_in_the_order_of_the_data() {
         ),
         0,
     );
-    let summary = collector.summary(&[]);
+    let summary = collector.summary(&[], &own.report());
     let stages: Vec<&str> = summary.stages.iter().map(|it| it.stage.as_str()).collect();
     assert_eq!(stages, ["decode", "infer", "nms"]);
 }
@@ -84,10 +88,12 @@ fn drops_of_all_stages_add_up() {
     infer.dropped("a", "superseded", 3);
     source.camera_state("b", "offline: refused");
     let mut collector = Collector::default();
+    let own = Counters::new("sink", "sink", None);
     for frame in 0..5 {
+        own.sent("a", 0);
         collector.add(&row("a", frame, 0, &[]), 0);
     }
-    let summary = collector.summary(&[source.report(), infer.report()]);
+    let summary = collector.summary(&[source.report(), infer.report()], &own.report());
     let camera = &summary.cameras[0];
     assert_eq!((camera.frames_sent, camera.frames_detected), (10, 5));
     assert_eq!(camera.dropped["source.source_backlog"], 1);

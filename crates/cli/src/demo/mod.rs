@@ -115,7 +115,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         &interrupted,
     );
     let stopped = dataflow.stop();
-    let record = simulator.map(|simulator| simulator.stop()).transpose();
+    let record = simulator.map(Simulator::stop).transpose();
     watched?;
     stopped?;
     let (summary, failures) = results::finish(options, &folder, record?.is_some())?;

@@ -36,7 +36,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Topology::Batched)]
     pub topology: Topology,
     /// Frames per second of each simulated camera
-    #[arg(long, default_value = "10")]
+    #[arg(long, default_value = "8")]
     pub fps: String,
     /// Picture size of each simulated camera
     #[arg(long, value_name = "WxH", default_value = "640x360")]

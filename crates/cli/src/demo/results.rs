@@ -155,8 +155,10 @@ mod tests {
 
     fn summary(detected: u64, dropped: u64) -> Summary {
         let source = camweave_telemetry::Counters::new("source", "rtsp-source", None);
+        source.register("a");
         source.dropped("a", "source_backlog", dropped);
-        let mut summary = camweave_sink::Collector::default().summary(&[source.report()]);
+        let mut summary =
+            camweave_sink::Collector::default().summary(&[source.report()], &source.report());
         summary.cameras[0].frames_detected = detected;
         summary
     }
