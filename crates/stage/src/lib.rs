@@ -39,6 +39,7 @@ mod exit;
 mod inbox;
 mod output;
 mod ports;
+mod refusal;
 mod runtime;
 
 pub use context::{Context, Waker};
@@ -46,6 +47,7 @@ pub use env::{Env, Key};
 pub use exit::{Exit, StageError};
 pub use inbox::{Inbox, QueuePolicy};
 pub use output::Output;
+pub use refusal::Refusal;
 pub use runtime::{Stage, main};
 
 pub use camweave_message as message;

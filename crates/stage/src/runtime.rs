@@ -425,7 +425,10 @@ fn take<R: Row>(context: &Context, inbox: &Inbox<R>, event: Event) {
             error,
             ..
         } => {
-            warn!(node = %source_node_id, "an upstream node failed: {error}");
+            // dora appends what the node wrote, which its own log has.
+            let reason = error.lines().next().unwrap_or_default();
+            let reason = reason.trim_end_matches(" with stderr output:");
+            warn!(node = %source_node_id, "an upstream node failed: {reason}");
         }
         Event::Error(error) => {
             context.counters.stage_error("dora");

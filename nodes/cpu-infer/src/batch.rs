@@ -1,7 +1,8 @@
 //! From frames in pools to the network's input.
 
 use camweave_message::Frame;
-use camweave_pool::{AcquireError, AcquireErrorKind, Attachments, ReadSlot};
+use camweave_pool::{Attachments, ReadSlot};
+use camweave_stage::Refusal;
 use camweave_vision::{Letterbox, LetterboxPlans, Picture};
 
 /// A frame whose pixels are held.
@@ -9,15 +10,6 @@ pub struct HeldFrame {
     pub frame: Frame,
     pub slot: ReadSlot,
     pub letterbox: Letterbox,
-}
-
-/// Why a frame cannot be run: the reason it is counted under, and what there is to say.
-#[derive(Debug)]
-pub struct Refusal {
-    pub reason: &'static str,
-    /// The kind of error to count as well; none for the ordinary fate of a late frame.
-    pub error: Option<&'static str>,
-    pub message: String,
 }
 
 /// Holds a frame's pixels, and checks that they are what the frame says.
@@ -34,28 +26,11 @@ pub fn hold(
     let picture = &frame.picture;
     let slot = attachments
         .acquire(&picture.slot)
-        .map_err(|error| refusal(&error))?;
+        .map_err(|error| Refusal::from(&error))?;
     Picture::new(&picture.layout, &slot).map_err(|error| malformed(error.to_string()))?;
     let letterbox = Letterbox::new((picture.layout.width, picture.layout.height), model)
         .map_err(|error| malformed(error.to_string()))?;
     Ok((slot, letterbox))
-}
-
-fn refusal(error: &AcquireError) -> Refusal {
-    let (reason, kind) = match error.kind() {
-        AcquireErrorKind::Expired => ("expired", None),
-        AcquireErrorKind::ProducerGone => ("producer_gone", None),
-        AcquireErrorKind::ForeignHost => ("unreachable", Some("foreign_host")),
-        AcquireErrorKind::Incompatible => ("unreachable", Some("incompatible_pool")),
-        AcquireErrorKind::TooManyConsumers => ("unreachable", Some("too_many_consumers")),
-        AcquireErrorKind::SlotOutOfRange => ("unreachable", Some("slot_out_of_range")),
-        _ => ("unreachable", Some("pool")),
-    };
-    Refusal {
-        reason,
-        error: kind,
-        message: error.to_string(),
-    }
 }
 
 impl HeldFrame {

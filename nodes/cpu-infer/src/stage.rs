@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use camweave_message::{Frame, Head, TensorShape};
 use camweave_pool::{PoolErrorKind, PoolSpec, Producer, Retained};
-use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
+use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError};
 use camweave_vision::HeadLayout;
 use tracing::{debug, error, info};
 
-use crate::batch::{self, HeldFrame, Letterboxer, Refusal};
+use crate::batch::{self, HeldFrame, Letterboxer};
 use crate::detector::{Batching, Detector};
 use crate::settings::{KEYS, Settings};
 

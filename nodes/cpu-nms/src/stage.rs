@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use camweave_message::{DetectedBox, Detections, Head};
-use camweave_pool::{AcquireError, AcquireErrorKind};
-use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
+use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError};
 use tracing::{error, info};
 
 use crate::classes::Classes;
@@ -32,14 +31,6 @@ const MAX_LOGGED: usize = 256;
 const MAX_WAIT: Duration = Duration::from_millis(250);
 /// Heads of one camera that may wait.
 const PER_CAMERA: usize = 64;
-
-/// Why a row is dropped.
-struct Refusal {
-    reason: &'static str,
-    /// The kind of error to count as well.
-    error: Option<&'static str>,
-    message: String,
-}
 
 impl Stage for CpuNms {
     const KIND: &'static str = "cpu-nms";
@@ -123,7 +114,7 @@ impl CpuNms {
             .context
             .attachments
             .acquire(&head.tensor)
-            .map_err(|error| refusal(&error))?;
+            .map_err(|error| Refusal::from(&error))?;
         let values = tensor::values(head, &slot).map_err(|error| malformed(error.to_string()))?;
         let index = self.classes_of(head);
         let Self {
@@ -176,22 +167,5 @@ impl CpuNms {
         if self.logged.len() < MAX_LOGGED && self.logged.insert(seen) {
             error!(%camera, sequence = head.id.sequence, "head dropped: {}", refusal.message);
         }
-    }
-}
-
-fn refusal(error: &AcquireError) -> Refusal {
-    let (reason, kind) = match error.kind() {
-        AcquireErrorKind::Expired => ("expired", None),
-        AcquireErrorKind::ProducerGone => ("producer_gone", None),
-        AcquireErrorKind::ForeignHost => ("unreachable", Some("foreign_host")),
-        AcquireErrorKind::Incompatible => ("unreachable", Some("incompatible_pool")),
-        AcquireErrorKind::TooManyConsumers => ("unreachable", Some("too_many_consumers")),
-        AcquireErrorKind::SlotOutOfRange => ("unreachable", Some("slot_out_of_range")),
-        _ => ("unreachable", Some("pool")),
-    };
-    Refusal {
-        reason,
-        error: kind,
-        message: error.to_string(),
     }
 }
