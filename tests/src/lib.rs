@@ -19,7 +19,7 @@ mod score;
 
 pub use cameras::{CameraRecord, Cameras};
 pub use pipeline::{Builder, Pipeline};
-pub use processes::{is_alive, kill, processes_with, shared_memory_files};
+pub use processes::{is_alive, kill, orphaned_shared_memory, processes_with};
 pub use results::{CameraSummary, Latency, Line, Results, RunFolder, Summary};
 pub use score::{Score, frame_of, score};
 

@@ -1,0 +1,123 @@
+//! The same graph on a coordinator and a daemon that run already, as on a server.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use camweave_tests::{Cameras, PATIENCE, binary, kill, processes_with, wait_for, workspace};
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const NAME: &str = "camweave-detached";
+
+/// A coordinator and a daemon; dropping it ends them and all that they have started.
+struct Dora {
+    folder: TempDir,
+}
+
+impl Dora {
+    fn up(cameras: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("camweave-up-").tempdir();
+        let dora = Self {
+            folder: folder.expect("a temporary folder"),
+        };
+        let running = dora
+            .command(&["list"])
+            .output()
+            .expect("'dora' is on the PATH");
+        assert!(
+            !running.status.success(),
+            "a dora coordinator runs already, expected none: 'dora down' ends it"
+        );
+        // Nodes inherit the daemon's environment.
+        let up = dora.command(&["up"]).env("CAMERAS", cameras).output();
+        check("up", &up.expect("'dora' is on the PATH"));
+        dora
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("dora");
+        command
+            .args(arguments)
+            .current_dir(workspace().join("dataflows"))
+            .env("OUT", self.folder.path().join("out"))
+            .env("CAMWEAVE_STATS_DIR", self.folder.path().join("stats"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output();
+        check(arguments[0], &output.expect("'dora' is on the PATH"))
+    }
+
+    fn status(&self) -> Option<String> {
+        let list = self.run(&["list", "--format", "json"]);
+        let dataflows = list
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut ours = dataflows.filter(|it| it["name"] == NAME);
+        ours.next()?["status"].as_str().map(str::to_owned)
+    }
+
+    fn lines(&self) -> usize {
+        let path = self.folder.path().join("out/detections.jsonl");
+        std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        processes_with(&self.folder.path().display().to_string())
+    }
+}
+
+fn check(what: &str, output: &Output) -> String {
+    assert!(output.status.success(), "dora {what}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+impl Drop for Dora {
+    fn drop(&mut self) {
+        for process in self.processes() {
+            kill(process, Signal::KILL);
+        }
+    }
+}
+
+#[test]
+fn a_graph_runs_detached_and_stops() {
+    let _ = binary("sink");
+    let cameras = Cameras::start(&["--cameras", "2", "--seconds", "6", "--seed", "51"]);
+    let dora = Dora::up(&cameras.yml());
+    let cameras_yml = format!("CAMERAS={}", cameras.yml().display());
+    dora.run(&[
+        "start",
+        "cpu-batched.yml",
+        "--detach",
+        "--name",
+        NAME,
+        "--env",
+        &cameras_yml,
+    ]);
+    wait_for("the dataflow runs", PATIENCE, || {
+        (dora.status()? == "Running").then_some(())
+    });
+    cameras.wait_until_ended();
+    let sent: u64 = cameras
+        .records()
+        .iter()
+        .map(|camera| camera.frames_sent)
+        .sum();
+    assert_eq!(sent, 120, "{:?}", cameras.records());
+    // The sink writes its lines once a second.
+    wait_for("all frames are detected", PATIENCE, || {
+        (dora.lines() == 120).then_some(())
+    });
+    dora.run(&["stop", NAME]);
+    wait_for("the dataflow has stopped", PATIENCE, || {
+        (dora.status()? == "Finished").then_some(())
+    });
+    dora.run(&["down"]);
+    wait_for("all processes are gone", Duration::from_secs(20), || {
+        dora.processes().is_empty().then_some(())
+    });
+}
