@@ -92,7 +92,7 @@ fn bad_cameras_cost_the_good_one_nothing() {
         ("locked", "unauthorized", "wrong username or password"),
         ("refused", "refused", "nothing listens"),
         ("sound", "no_video", "video"),
-        ("mjpeg", "unsupported_codec", "H.264"),
+        ("mjpeg", "unsupported_codec", "h264 or h265"),
     ] {
         assert_eq!(states[id], format!("offline: {kind}"));
         let camera = results.summary.camera(id);
