@@ -91,6 +91,9 @@ impl Stage for FileSource {
             passes: env.number("LOOP", 0..=u64::MAX)?,
             max_units: env.number("MAX_FRAMES", 0..=u64::MAX)?,
         };
+        // Its errors have no text before.
+        ffmpeg_next::init()
+            .map_err(|error| StageError::missing(format!("FFmpeg does not start: {error}")))?;
         // What it says of damaged files is counted and said here, by camera.
         ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Quiet);
         let open = |spec| -> Result<Camera, StageError> {
