@@ -41,7 +41,7 @@ fn overload_costs_frames_and_not_latency() {
         .summary
         .cameras
         .iter()
-        .map(|it| it.dropped_in_all())
+        .map(camweave_tests::CameraSummary::dropped_in_all)
         .sum();
     assert!(
         dropped > 0,

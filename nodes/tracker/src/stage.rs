@@ -72,12 +72,12 @@ impl Stage for TrackerStage {
     const KEYS: &'static [Key] = &[
         Key {
             name: "HIGH_SCORE",
-            default: Some("0.5"),
+            default: Some("0.4"),
             help: "boxes from this score on are matched first",
         },
         Key {
             name: "NEW_TRACK_SCORE",
-            default: Some("0.6"),
+            default: Some("0.5"),
             help: "boxes from this score on begin a track",
         },
         Key {
