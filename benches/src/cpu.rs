@@ -29,6 +29,27 @@ pub fn of_this_process() -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }
 
+/// Time that all processes of this machine have used since it started, over all cores.
+#[must_use]
+pub fn of_machine() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let per_second = rustix::param::clock_ticks_per_second();
+    Some(Duration::from_secs_f64(
+        busy(&text)? as f64 / per_second as f64,
+    ))
+}
+
+/// user, nice, system, irq and softirq of the first line of `/proc/stat`.
+fn busy(stat: &str) -> Option<u64> {
+    let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    let fields = line
+        .split_ascii_whitespace()
+        .map(str::parse)
+        .collect::<Result<Vec<u64>, _>>();
+    let fields = fields.ok().filter(|fields| fields.len() >= 7)?;
+    Some([0, 1, 2, 5, 6].iter().map(|index| fields[*index]).sum())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +59,13 @@ mod tests {
         let stat = "42 (a ) b) S 1 2 3 4 5 6 7 8 9 10 110 22 33 44 20 0";
         assert_eq!(ticks(stat), Some(132));
         assert_eq!(ticks("42 (cut"), None);
+    }
+
+    #[test]
+    fn waiting_is_not_busy() {
+        let stat = "cpu  10 20 30 4000 5000 60 70 8000 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0";
+        assert_eq!(busy(stat), Some(190));
+        assert_eq!(busy("cpu0 1 2 3 4 5 6 7"), None);
     }
 
     #[test]

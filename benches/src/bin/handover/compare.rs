@@ -161,6 +161,9 @@ nodes:
     ))
 }
 
+/// A row of the table: its name, and where its figure stands.
+type Row<'a> = (&'a str, &'a dyn Fn(&Figures) -> f64);
+
 fn table(load: &Load) -> Result<String> {
     let pairs = &load.pool_and_dora;
     let mut lines = vec![
@@ -173,7 +176,7 @@ fn table(load: &Load) -> Result<String> {
         "| | camweave pool | dora shared memory | pool / dora |".to_owned(),
         "|---|---|---|---|".to_owned(),
     ];
-    let rows: [(&str, &dyn Fn(&Figures) -> f64); 8] = [
+    let rows: [Row<'_>; 8] = [
         ("delivered, frames/s", &|it| it.received.fps),
         ("one-way latency p50, us", &|it| {
             it.received.latency_p50_micros

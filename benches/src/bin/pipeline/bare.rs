@@ -20,7 +20,7 @@ const FRAMES_PER_CLIP: usize = 8;
 /// What the engine did.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Bare {
-    /// The engine, and why it is this one.
+    /// The engine.
     pub engine: String,
     /// Threads of one inference.
     pub threads: usize,
@@ -28,6 +28,8 @@ pub struct Bare {
     pub fps: f64,
     /// CPU time per frame, in milliseconds.
     pub cpu_ms: f64,
+    /// Cores that other processes of the machine kept busy meanwhile.
+    pub other_cores: f64,
 }
 
 /// Runs full batches; only the time inside the engine counts.
@@ -35,14 +37,14 @@ pub fn measure(workload: &Workload) -> Result<Bare> {
     let batch = usize::from(workload.batch);
     let mut detector = Detector::open(&options(workload)?)?;
     let inputs = inputs(workload, detector.size())?;
-    let engine = detector.engine_choice();
-    let engine = format!("{} ({})", engine.0, engine.1);
+    let engine = detector.engine_choice().0.to_owned();
     let (warm_up, seconds) = (workload.warm_up, workload.seconds);
     let (warm_up, wanted) = (
         Duration::from_secs_f64(warm_up),
         Duration::from_secs_f64(seconds),
     );
     let begin = Instant::now();
+    let mut machine = None;
     let (mut spent, mut used) = (Duration::ZERO, Duration::ZERO);
     let mut frames = 0_u64;
     let mut next = inputs.iter().cycle();
@@ -52,6 +54,10 @@ pub fn measure(workload: &Workload) -> Result<Bare> {
             if let Some(input) = next.next() {
                 place.copy_from_slice(input);
             }
+        }
+        if machine.is_none() && begin.elapsed() >= warm_up {
+            let own = cpu::of_this_process();
+            machine = Some((Instant::now(), cpu::of_machine().unwrap_or_default(), own));
         }
         let (began, before) = (Instant::now(), cpu::of_this_process());
         detector.run(batch, |_, head| {
@@ -63,7 +69,11 @@ pub fn measure(workload: &Workload) -> Result<Bare> {
             frames += u64::from(workload.batch);
         }
     }
+    let (since, all, own) = machine.context("--seconds 0, expected more")?;
+    let all = cpu::of_machine().unwrap_or_default().saturating_sub(all);
+    let own = cpu::of_this_process().saturating_sub(own);
     Ok(Bare {
+        other_cores: all.saturating_sub(own).as_secs_f64() / since.elapsed().as_secs_f64(),
         engine,
         threads: detector.threads(),
         fps: frames as f64 / spent.as_secs_f64(),

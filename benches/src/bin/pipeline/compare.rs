@@ -149,27 +149,35 @@ fn table(record: &Record) -> String {
             pairs.len()
         ),
         String::new(),
-        "| | frames/s | CPU ms per frame |".to_owned(),
-        "|---|---|---|".to_owned(),
+        "| | frames/s | CPU ms per frame | cores that others used |".to_owned(),
+        "|---|---|---|---|".to_owned(),
     ];
     let shown = |values: Vec<f64>| Spread::of(values).map_or_else(String::new, |it| it.to_string());
     lines.push(format!(
-        "| bare engine | {:.1} | {} |",
+        "| bare engine | {:.1} | {} | {} |",
         record.bare_fps,
-        shown(pairs.iter().map(|(bare, _)| bare.cpu_ms).collect())
+        shown(pairs.iter().map(|(bare, _)| bare.cpu_ms).collect()),
+        shown(pairs.iter().map(|(bare, _)| bare.other_cores).collect())
     ));
     let total = pairs.iter().map(|(_, it)| it.cpu_ms.values().sum());
     lines.push(format!(
-        "| pipeline | {:.1} | {} |",
+        "| pipeline | {:.1} | {} | {} |",
         record.pipeline_fps,
-        shown(total.collect())
+        shown(total.collect()),
+        shown(pairs.iter().map(|(_, it)| it.other_cores).collect())
     ));
     for (stage, millis) in by_stage {
-        lines.push(format!("| of it: {stage} | | {} |", shown(millis)));
+        lines.push(format!("| of it: {stage} | | {} | |", shown(millis)));
     }
     lines.push(format!(
-        "| **pipeline / bare** | **{:.3}** | |",
-        record.ratio
+        "| **pipeline / bare** | **{:.3}** | {} | |",
+        record.ratio,
+        shown(
+            pairs
+                .iter()
+                .map(|(bare, it)| it.cpu_ms.values().sum::<f64>() / bare.cpu_ms)
+                .collect()
+        )
     ));
     lines.push(String::new());
     let batches = shown(pairs.iter().map(|(_, it)| it.batch).collect());

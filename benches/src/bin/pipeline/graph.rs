@@ -26,6 +26,8 @@ pub struct Pipeline {
     pub batch: f64,
     /// CPU time per frame by stage, in milliseconds; `dora` is the daemon.
     pub cpu_ms: BTreeMap<String, f64>,
+    /// Cores that other processes of the machine kept busy meanwhile.
+    pub other_cores: f64,
     /// Dropped frames by `stage.reason`: with a closed loop there should be none.
     pub dropped: BTreeMap<String, u64>,
 }
@@ -50,8 +52,12 @@ pub fn measure(
     })?;
     std::thread::sleep(Duration::from_secs_f64(workload.warm_up));
     let (begin, before) = (clock::unix_nanos(), used(&running, &stats)?);
+    let machine = cpu::of_machine().unwrap_or_default();
     std::thread::sleep(Duration::from_secs_f64(workload.seconds));
     let (end, after) = (clock::unix_nanos(), used(&running, &stats)?);
+    let machine = cpu::of_machine()
+        .unwrap_or_default()
+        .saturating_sub(machine);
     let dropped = dropped(&read_reports(&stats)?);
     // The sink's last lines are written when it ends.
     drop(running);
@@ -65,16 +71,20 @@ pub fn measure(
         .filter(|time| (begin..end).contains(time))
         .collect();
     let (fps, batch) = rate(&times).context("fewer than two messages in the measurement")?;
+    let mut own = Duration::ZERO;
     let mut cpu_ms = BTreeMap::new();
     for (stage, after) in after {
         let before = before.get(&stage).copied().unwrap_or_default();
-        let spent = after.saturating_sub(before).as_secs_f64() * 1e3;
-        cpu_ms.insert(stage, spent / times.len() as f64);
+        let spent = after.saturating_sub(before);
+        own += spent;
+        cpu_ms.insert(stage, spent.as_secs_f64() * 1e3 / times.len() as f64);
     }
+    let seconds = (end - begin) as f64 / 1e9;
     Ok(Pipeline {
         fps,
         batch,
         cpu_ms,
+        other_cores: machine.saturating_sub(own).as_secs_f64() / seconds,
         dropped,
     })
 }
@@ -151,6 +161,7 @@ fn yaml(
     }
     let model = absolute(&workload.model)?.display().to_string();
     let batch = workload.batch.to_string();
+    let per_clip = usize::from(workload.batch).div_ceil(workload.clips.len());
     // Long enough that nothing is dropped: the loop is closed, so nothing needs to give way.
     let patience = 30_000.to_string();
     let mut nodes = vec![
@@ -178,8 +189,7 @@ fn yaml(
             input: Some("decode/out"),
             env: vec![
                 ("MAX_BATCH", batch.clone()),
-                ("MAX_PER_SOURCE", batch.clone()),
-                ("MAX_WINDOW_MS", "1000".to_owned()),
+                ("MAX_PER_SOURCE", per_clip.to_string()),
             ],
         },
         Node {
