@@ -91,11 +91,13 @@ micro() {
 }
 
 handover() {
-    local file
+    local file relays
     file=$(target handover)
     begin "Hand-over of 3 MiB frames between two processes" "$file"
-    record "$file" "handover compare --pairs $pairs" \
-        target/release/handover compare --pairs "$pairs"
+    for relays in 0 1; do
+        record "$file" "handover compare --pairs $pairs --relays $relays" \
+            target/release/handover compare --pairs "$pairs" --relays "$relays"
+    done
     echo "$file"
 }
 

@@ -1,5 +1,6 @@
 //! Both ways in turn.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use camweave_benches::pairs::{Side, Spread, order};
 use clap::Args;
 use serde::Serialize;
 
-use crate::run::{Received, Run, Sent, VARIABLE, Way};
+use crate::run::{Received, Relayed, Run, Sent, VARIABLE, Way};
 
 /// Rate of the first load, in frames per second; the second is as fast as frames come back.
 const RATE: u32 = 100;
@@ -24,6 +25,9 @@ pub struct Options {
     /// Seconds of each measurement at 100 frames/s
     #[arg(long, default_value_t = 5)]
     seconds: u32,
+    /// Nodes between sender and receiver that hand frames on, as a batcher does
+    #[arg(long, default_value_t = 0)]
+    relays: u32,
     /// Frames of each measurement flat out
     #[arg(long, default_value_t = 3000)]
     frames: u64,
@@ -40,18 +44,23 @@ pub struct Options {
 struct Figures {
     sent: Sent,
     received: Received,
+    /// CPU time per frame of all relays, in microseconds.
+    relays_cpu_micros: f64,
     lost: u64,
 }
 
 impl Figures {
     fn cpu_micros(&self) -> f64 {
-        self.sent.cpu_micros + self.received.cpu_micros + self.received.daemon_cpu_micros
+        let Self { sent, received, .. } = self;
+        let ends = sent.cpu_micros + received.cpu_micros;
+        ends + self.relays_cpu_micros + received.daemon_cpu_micros
     }
 }
 
 #[derive(Debug, Serialize)]
 struct Load {
     name: String,
+    relays: u32,
     pool_and_dora: Vec<(Figures, Figures)>,
 }
 
@@ -73,6 +82,7 @@ pub fn run(options: &Options) -> Result<()> {
             let folder = tempfile::tempdir()?;
             measure(&Run {
                 way,
+                relays: options.relays,
                 rate,
                 window: options.window,
                 warm_up,
@@ -93,6 +103,7 @@ pub fn run(options: &Options) -> Result<()> {
         }
         let load = Load {
             name,
+            relays: options.relays,
             pool_and_dora: pairs,
         };
         println!("{}\n", table(&load)?);
@@ -116,7 +127,12 @@ fn measure(run: &Run) -> Result<Figures> {
     })?;
     running.wait(RUN_AT_MOST)?;
     let received: Received = read(&path)?;
+    let relays = (1..=run.relays).map(|index| {
+        let relayed: Relayed = read(&run.folder.join(format!("relay{index}.json")))?;
+        Ok(relayed.cpu_micros)
+    });
     Ok(Figures {
+        relays_cpu_micros: relays.sum::<Result<f64>>()?,
         sent: read(&run.folder.join("sent.json"))?,
         received,
         lost: run.frames - received.frames.min(run.frames),
@@ -140,6 +156,23 @@ fn yaml(run: &Run) -> Result<String> {
         serde_json::to_string(&program)?,
         serde_json::to_string(&text)?,
     );
+    let mut relays = String::new();
+    let mut last = "send".to_owned();
+    for index in 1..=run.relays {
+        let id = format!("relay{index}");
+        write!(
+            relays,
+            "  - id: {id}
+    path: {program}
+    args: relay
+    inputs:
+      in: {{source: {last}/out, queue_size: 64{edge}}}
+    outputs: [out]
+    shared_memory_pool_size: 256MB
+"
+        )?;
+        last = id;
+    }
     Ok(format!(
         "env:
   {VARIABLE}: {text}
@@ -151,11 +184,11 @@ nodes:
       back: {{source: receive/back, queue_size: 1024, queue_policy: backpressure}}
     outputs: [out]
     shared_memory_pool_size: 256MB
-  - id: receive
+{relays}  - id: receive
     path: {program}
     args: receive
     inputs:
-      in: {{source: send/out, queue_size: 64{edge}}}
+      in: {{source: {last}/out, queue_size: 64{edge}}}
     outputs: [back]
 "
     ))
@@ -168,15 +201,16 @@ fn table(load: &Load) -> Result<String> {
     let pairs = &load.pool_and_dora;
     let mut lines = vec![
         format!(
-            "3 MiB frames, {}, {} pairs A B B A; median (least to greatest)",
+            "3 MiB frames, {}, {} relays, {} pairs A B B A; median (least to greatest)",
             load.name,
+            load.relays,
             pairs.len()
         ),
         String::new(),
         "| | camweave pool | dora shared memory | pool / dora |".to_owned(),
         "|---|---|---|---|".to_owned(),
     ];
-    let rows: [Row<'_>; 8] = [
+    let rows: [Row<'_>; 9] = [
         ("delivered, frames/s", &|it| it.received.fps),
         ("one-way latency p50, us", &|it| {
             it.received.latency_p50_micros
@@ -187,6 +221,7 @@ fn table(load: &Load) -> Result<String> {
         ("write and send p50, us", &|it| it.sent.send_p50_micros),
         ("CPU per frame, sender, us", &|it| it.sent.cpu_micros),
         ("CPU per frame, receiver, us", &|it| it.received.cpu_micros),
+        ("CPU per frame, relays, us", &|it| it.relays_cpu_micros),
         ("CPU per frame, daemon, us", &|it| {
             it.received.daemon_cpu_micros
         }),

@@ -28,6 +28,8 @@ pub enum Way {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Run {
     pub way: Way,
+    /// Nodes between sender and receiver.
+    pub relays: u32,
     /// Frames per second; 0: as fast as frames come back.
     pub rate: u32,
     /// Frames on their way at most, where the rate is 0.
@@ -64,6 +66,13 @@ pub struct Sent {
     pub cpu_micros: f64,
     /// From the begin of a frame's writing to its message being handed to dora, median, in microseconds.
     pub send_p50_micros: f64,
+}
+
+/// What a relay found.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Relayed {
+    /// Its CPU time per frame, in microseconds.
+    pub cpu_micros: f64,
 }
 
 /// What the receiver found.
