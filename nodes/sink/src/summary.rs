@@ -181,7 +181,8 @@ impl Collector {
         Summary {
             topology: None,
             seconds,
-            combined_fps: cameras.iter().map(|camera| camera.fps).sum(),
+            // The sum of nothing is -0.
+            combined_fps: cameras.iter().map(|camera| camera.fps).sum::<f64>() + 0.0,
             cameras,
             stages: self
                 .stages
