@@ -49,43 +49,27 @@ begin() {
     } >"$2"
 }
 
-# steal: ticks that other machines of the host took, and all ticks, since boot.
-steal() { awk '/^cpu / { for (i = 2; i <= 9; i++) all += $i; print $9, all }' /proc/stat; }
-
-# note FILE TICKS: how much was taken since.
-note() {
-    local now
-    now=$(steal)
-    echo "$2 $now" | awk '{ printf "Taken by other machines of the host in the meantime (steal): %.1f %%.\n", ($4 > $2) ? 100 * ($3 - $1) / ($4 - $2) : 0 }' >>"$1"
-}
-
 # record FILE SHOWN COMMAND...: runs a command that prints Markdown.
 record() {
-    local file=$1 shown=$2 ticks
+    local file=$1 shown=$2
     shift 2
-    ticks=$(steal)
     printf '## `%s`\n\n' "$shown" >>"$file"
     "$@" | tee -a "$file"
-    echo >>"$file"
-    note "$file" "$ticks"
     echo >>"$file"
 }
 
 target() { echo "docs/benchmarks/$(date -u '+%Y-%m-%d')-$1.md"; }
 
 micro() {
-    local file bench ticks
+    local file bench
     file=$(target micro)
     begin "Single operations" "$file"
     for bench in pool message batcher vision; do
-        ticks=$(steal)
         {
             printf '## `cargo bench -p camweave-benches --bench %s`\n\n```text\n' "$bench"
             cargo bench -q --profile release "${scope[@]}" --bench "$bench"
             printf '```\n\n'
         } | tee -a "$file"
-        note "$file" "$ticks"
-        echo >>"$file"
     done
     echo "$file"
 }
