@@ -61,6 +61,7 @@ def parse_arguments():
     parser.add_argument("--validate-seconds", type=float, default=120.0, help="between looks at a part of val")
     parser.add_argument("--save-seconds", type=float, default=60.0)
     parser.add_argument("--resume", action="store_true", help="go on from OUT's checkpoint, if there is one")
+    parser.add_argument("--init", help="begin with the averaged weights of this checkpoint, on a schedule of its own")
     parser.add_argument("--compile", action="store_true", help="torch.compile the network")
     parser.add_argument("--smoke", action="store_true", help="everything once, quickly; makes clips if no --data")
     parser.add_argument("--dump-batch", help="write the first augmented batch with its boxes to this .jpg")
@@ -277,6 +278,12 @@ def main():
         "looks": [],
         "log": [],
     }
+    if args.init and not (args.resume and checkpoint.exists()):
+        saved = torch.load(args.init, map_location=device, weights_only=True)
+        if saved["class_names"] != class_names:
+            raise train_data.DataError(f"{args.init}: knows {saved['class_names']}, expected {class_names}")
+        detector.load_state_dict(saved["average"])
+        average.detector.load_state_dict(saved["average"])
     if args.resume and checkpoint.exists():
         saved = torch.load(checkpoint, map_location=device, weights_only=True)
         if (saved["size"], saved["class_names"]) != (args.size, class_names):
@@ -305,7 +312,7 @@ def main():
             "parameters": parameters,
             "gflop_per_picture": round(gflop, 4),
         },
-        "settings": {k: v for k, v in vars(args).items() if k not in ("data", "out", "dump_batch", "resume")}
+        "settings": {k: v for k, v in vars(args).items() if k not in ("data", "out", "dump_batch", "resume", "init")}
         | {
             "optimizer": "AdamW",
             "gains": {"box": GAIN_BOX, "score": GAIN_SCORE, "bins": GAIN_BINS},
