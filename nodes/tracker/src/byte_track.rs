@@ -1,18 +1,28 @@
+use std::collections::BTreeMap;
+
 use camweave_message::DetectedBox;
 use trackforge::trackers::byte_track::{ByteTrack, ByteTrackParams};
 use trackforge::trackers::common::CommonParams;
 
 use crate::{Tracker, TrackerConfig};
 
-/// ByteTrack, by the `trackforge` crate. Association ignores classes, as in the
-/// paper: an object whose class flickers keeps its identity.
-pub struct ByteTracker(ByteTrack);
+/// ByteTrack, by the `trackforge` crate, for each class by itself.
+///
+/// The paper's association ignores classes. Where a cyclist passes people on foot that
+/// swaps identities; keeping classes apart costs an object whose class flickers a new one.
+pub struct ByteTracker {
+    params: ByteTrackParams,
+    classes: BTreeMap<u32, ByteTrack>,
+}
+
+/// Track numbers of one class lie below this.
+const NUMBERS_PER_CLASS: u64 = 1 << 40;
 
 impl ByteTracker {
     /// A tracker that has seen nothing.
     #[must_use]
     pub fn new(config: &TrackerConfig) -> Self {
-        Self(ByteTrack::from_params(ByteTrackParams {
+        let params = ByteTrackParams {
             common: CommonParams {
                 max_age: config.track_buffer,
                 min_hits: 1,
@@ -22,33 +32,39 @@ impl ByteTracker {
             match_thresh: 1.0 - config.min_iou,
             det_thresh: config.new_track_score,
             second_match_thresh: 1.0 - config.min_iou_low,
-        }))
+        };
+        Self {
+            params,
+            classes: BTreeMap::new(),
+        }
     }
 }
 
 impl Tracker for ByteTracker {
     fn update(&mut self, boxes: &[DetectedBox]) -> Vec<Option<u64>> {
         // A box that is no box would poison the filter's state for good.
-        let (indices, detections): (Vec<usize>, Vec<_>) = boxes
-            .iter()
-            .enumerate()
-            .filter(|(_, item)| is_sound(item))
-            .map(|(index, item)| {
-                let [x1, y1, x2, y2] = item.bbox;
-                (
-                    index,
-                    (
-                        [x1, y1, x2 - x1, y2 - y1],
-                        item.score,
-                        i64::from(item.class_id),
-                    ),
-                )
-            })
-            .unzip();
+        for item in boxes.iter().filter(|item| is_sound(item)) {
+            self.classes
+                .entry(item.class_id)
+                .or_insert_with(|| ByteTrack::from_params(self.params));
+        }
         let mut ids = vec![None; boxes.len()];
-        for track in self.0.update(detections) {
-            if let Some(index) = track.det_ind.and_then(|found| indices.get(found)) {
-                ids[*index] = Some(track.track_id);
+        // A class that is not in the frame is told so: its tracks age.
+        for (class_id, tracker) in &mut self.classes {
+            let (indices, detections): (Vec<usize>, Vec<_>) = boxes
+                .iter()
+                .enumerate()
+                .filter(|(_, item)| item.class_id == *class_id && is_sound(item))
+                .map(|(index, item)| {
+                    let [x1, y1, x2, y2] = item.bbox;
+                    let tlwh = [x1, y1, x2 - x1, y2 - y1];
+                    (index, (tlwh, item.score, i64::from(item.class_id)))
+                })
+                .unzip();
+            for track in tracker.update(detections) {
+                if let Some(index) = track.det_ind.and_then(|found| indices.get(found)) {
+                    ids[*index] = Some(u64::from(*class_id) * NUMBERS_PER_CLASS + track.track_id);
+                }
             }
         }
         ids

@@ -9,12 +9,31 @@ use crate::{ByteTracker, Tracker, TrackerConfig};
 const FORGET_AFTER_NANOS: i64 = 3_000_000_000;
 /// Ids of a restarted tracker begin at the next multiple, so that none is given twice in a run.
 const IDS_PER_START: u64 = 1_000_000_000;
+/// Frames between two looks for ids that are over.
+const FORGET_IDS_EVERY: u64 = 256;
 
 struct Camera {
     tracker: Box<dyn Tracker>,
     /// The tracker's own number to the id that went out.
-    ids: HashMap<u64, u64>,
+    ids: HashMap<u64, Id>,
+    frames: u64,
     last_captured_nanos: i64,
+}
+
+struct Id {
+    id: u64,
+    last_frame: u64,
+}
+
+impl Camera {
+    /// Forgets the ids of tracks that the tracker has given up: a camera runs for months.
+    fn forget(&mut self, track_buffer: usize) {
+        if self.frames.is_multiple_of(FORGET_IDS_EVERY) {
+            let kept = track_buffer as u64 + 1;
+            let frames = self.frames;
+            self.ids.retain(|_, id| frames - id.last_frame <= kept);
+        }
+    }
 }
 
 /// The tracker as a stage: one tracker per camera, ids unique over all cameras of the run.
@@ -42,6 +61,7 @@ impl TrackerStage {
         let fresh = || Camera {
             tracker: Box::new(ByteTracker::new(&config)),
             ids: HashMap::new(),
+            frames: 0,
             last_captured_nanos: now,
         };
         let camera = self
@@ -52,16 +72,24 @@ impl TrackerStage {
             *camera = fresh();
         }
         camera.last_captured_nanos = now;
+        camera.frames += 1;
+        let frame = camera.frames;
         let tracks = camera.tracker.update(&row.boxes);
         for (item, track) in row.boxes.iter_mut().zip(tracks) {
             item.track_id = track.map(|track| {
-                *camera.ids.entry(track).or_insert_with(|| {
+                let known = camera.ids.entry(track).or_insert_with(|| {
                     let id = self.next_id;
                     self.next_id += 1;
-                    id
-                })
+                    Id {
+                        id,
+                        last_frame: frame,
+                    }
+                });
+                known.last_frame = frame;
+                known.id
             });
         }
+        camera.forget(config.track_buffer);
     }
 }
 
@@ -82,12 +110,12 @@ impl Stage for TrackerStage {
         },
         Key {
             name: "MIN_IOU",
-            default: Some("0.2"),
+            default: Some("0.1"),
             help: "least IoU of a box and the track it continues",
         },
         Key {
             name: "MIN_IOU_LOW",
-            default: Some("0.5"),
+            default: Some("0.3"),
             help: "the same for boxes below HIGH_SCORE",
         },
         Key {

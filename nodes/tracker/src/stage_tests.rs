@@ -116,6 +116,44 @@ fn broken_boxes_harm_nobody() {
 }
 
 #[test]
+fn classes_do_not_take_each_others_identity() {
+    let mut stage = TrackerStage::new(CONFIG, 1);
+    let rider = [100.0, 100.0, 140.0, 200.0];
+    let both = |stage: &mut TrackerStage, frame, classes: [u32; 2]| {
+        let mut row = row("a", frame, &[(rider, 0.9), (rider, 0.8)]);
+        for (item, class_id) in row.boxes.iter_mut().zip(classes) {
+            item.class_id = class_id;
+        }
+        feed(stage, row)
+    };
+    let first = both(&mut stage, 0, [0, 1]);
+    // The same place, the classes in the other order: each keeps its own.
+    let second = both(&mut stage, 1, [1, 0]);
+    assert!(first[0].is_some() && first[1].is_some() && first[0] != first[1]);
+    assert_eq!([second[1], second[0]], [first[0], first[1]]);
+}
+
+#[test]
+fn ids_that_are_over_are_forgotten_and_never_given_again() {
+    let mut stage = TrackerStage::new(CONFIG, 1);
+    let mut seen = HashSet::new();
+    for frame in 0..1024 {
+        // Someone else every fourth frame, far from the last.
+        let x = (frame / 4 % 16) as f32 * 100.0;
+        seen.extend(feed(
+            &mut stage,
+            row("a", frame, &[([x, 0.0, x + 40.0, 90.0], 0.9)]),
+        ));
+    }
+    assert_eq!(seen.len(), 256);
+    assert!(
+        stage.cameras["a"].ids.len() <= 12,
+        "{}",
+        stage.cameras["a"].ids.len()
+    );
+}
+
+#[test]
 fn a_weak_box_continues_a_track_but_begins_none() {
     let mut stage = TrackerStage::new(CONFIG, 1);
     assert_eq!(
