@@ -225,7 +225,11 @@ impl Source {
             assert!(ends <= 1);
         }
         let counters = self.counters(camera);
-        let sent: usize = sessions.iter().map(Vec::len).sum();
+        let frames = sessions
+            .iter()
+            .flatten()
+            .filter(|unit| !unit.data.is_empty());
+        let sent = frames.count();
         let dropped: u64 = counters.dropped.values().sum();
         assert!(counters.received >= sent as u64 + dropped);
         sessions
