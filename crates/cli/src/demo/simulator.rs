@@ -50,6 +50,11 @@ impl Simulator {
         for file in &options.media {
             command.arg("--media").arg(file);
         }
+        if !options.media.is_empty() {
+            // A file may have B frames: the end of the session gives out the last pictures,
+            // which a decoder would hold back while the camera is silent.
+            command.args(["--at-end", "bye"]);
+        }
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
