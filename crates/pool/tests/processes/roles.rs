@@ -1,7 +1,9 @@
 //! What peers do.
 
 use crate::peer::{hear, say};
-use camweave_pool::{AcquireError, Attachments, PoolId, PoolSpec, Producer, ReadSlot, Reference};
+use camweave_pool::{
+    AcquireError, Attachments, PoolId, PoolSpec, Producer, ReadSlot, Reference, WriteSlot,
+};
 use std::{fs, thread};
 
 /// So many slots that a peer's mapping is more than a page, so large that writing takes a while.
@@ -95,15 +97,20 @@ fn write_always() {
     }
 }
 
-/// Publishes a slot all of whose words are the same number, different each time.
+/// Publishes what [`begin_whole`] wrote.
 pub fn write_whole(producer: &Producer) -> Option<Reference> {
+    begin_whole(producer).map(WriteSlot::publish)
+}
+
+/// Takes a slot, and writes the same number into all of its words, different each time.
+pub fn begin_whole(producer: &Producer) -> Option<WriteSlot> {
     let mut slot = producer.begin().ok()?;
     let (words, _) = slot.as_chunks_mut::<8>();
     let number = u64::from_ne_bytes(words[0]).wrapping_add(1);
     for word in words {
         *word = number.to_ne_bytes();
     }
-    Some(slot.publish())
+    Some(slot)
 }
 
 pub fn assert_whole(slot: &ReadSlot) {
