@@ -8,6 +8,7 @@ use camweave_pool::{AcquireErrorKind, Attachments, PoolErrorKind, PoolId, Produc
 use peer::Peer;
 use roles::{SLOTS, acquire_newest, assert_whole, begin_whole, pool_maps, producer, write_whole};
 use rustix::process::Signal;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Not a test of its own: what a peer runs.
 #[test]
@@ -16,6 +17,13 @@ fn peer() {
     if let Some(role) = peer::role() {
         roles::play(&role);
     }
+}
+
+/// One test at a time: what is mapped and open is counted for the whole process, which
+/// `cargo test` shares among tests.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// 0 to 3000, spread over rounds (Fibonacci hashing).
@@ -53,6 +61,7 @@ fn holder_of_all(producer: &Producer) -> Peer {
 
 #[test]
 fn two_processes_have_the_same_bytes_and_the_consumer_cannot_write() {
+    let _turn = alone();
     let producer = producer();
     let mut holder = Peer::start("hold");
     for value in [7, 8] {
@@ -76,6 +85,7 @@ fn two_processes_have_the_same_bytes_and_the_consumer_cannot_write() {
 
 #[test]
 fn a_killed_consumers_slots_come_back_when_they_are_needed() {
+    let _turn = alone();
     let producer = producer();
     let holder = holder_of_all(&producer);
     let exhausted = producer.begin().expect_err("every slot is held");
@@ -89,6 +99,7 @@ fn a_killed_consumers_slots_come_back_when_they_are_needed() {
 
 #[test]
 fn a_stopped_consumer_is_not_a_dead_one() {
+    let _turn = alone();
     let producer = producer();
     let holder = holder_of_all(&producer);
     holder.signal(Signal::STOP);
@@ -101,6 +112,7 @@ fn a_stopped_consumer_is_not_a_dead_one() {
 
 #[test]
 fn consumers_killed_at_random_points_leave_nothing() {
+    let _turn = alone();
     let producer = producer();
     let mut published = 0_u32;
     for round in 0_u32..40 {
@@ -123,6 +135,7 @@ fn consumers_killed_at_random_points_leave_nothing() {
 
 #[test]
 fn a_producer_killed_while_writing_expires_its_pool_and_takes_nothing_away() {
+    let _turn = alone();
     let mut writer = Peer::start("die-writing");
     let [published, unpublished] =
         [(); 2].map(|()| serde_json::from_str::<Reference>(&writer.hear()).expect("a reference"));
@@ -171,6 +184,7 @@ fn a_producer_killed_while_writing_expires_its_pool_and_takes_nothing_away() {
 
 #[test]
 fn producers_killed_at_random_points_never_show_a_torn_slot() {
+    let _turn = alone();
     let attachments = Attachments::new();
     for round in 0_u32..40 {
         let mut writer = Peer::start("write-always");
