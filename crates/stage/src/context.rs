@@ -44,10 +44,20 @@ impl Context {
     /// A context outside of a graph, for tests and benchmarks of a stage alone.
     #[must_use]
     pub fn for_tests(stage: &str, stats_dir: &std::path::Path) -> Self {
+        let counters = Counters::new(stage, stage, None);
+        Self::new(stage, counters, Attachments::new(), stats_dir)
+    }
+
+    pub(crate) fn new(
+        stage: &str,
+        counters: Counters,
+        attachments: Attachments,
+        stats_dir: &std::path::Path,
+    ) -> Self {
         Self {
             stage: Arc::from(stage),
-            counters: Counters::new(stage, stage, None),
-            attachments: Attachments::new(),
+            counters,
+            attachments,
             stats_dir: Arc::from(stats_dir),
             signal: Arc::new(Signal::default()),
             stopping: Arc::new(AtomicBool::new(false)),

@@ -34,8 +34,10 @@
 //! ```
 
 mod context;
+mod drive;
 mod env;
 mod exit;
+mod graph;
 mod inbox;
 mod output;
 mod ports;

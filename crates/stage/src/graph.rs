@@ -1,0 +1,210 @@
+//! The node's side of dora: joining the dataflow, its events, its output.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow_array::Array;
+use camweave_message::Row;
+use camweave_telemetry::clock;
+use dora_node_api::dora_core::config::DataId;
+use dora_node_api::{DoraNode, Event, EventStream, MetadataParameters};
+use futures::StreamExt;
+use futures::executor::block_on;
+use tracing::{debug, error, info, warn};
+
+use crate::drive::Outlet;
+use crate::runtime::is_never;
+use crate::{Context, Inbox, StageError, ports};
+
+/// The variable that overrides the folder of the reports.
+const STATS_VARIABLE: &str = "CAMWEAVE_STATS_DIR";
+
+/// Joins the dataflow that started this process.
+pub(crate) fn join(kind: &str) -> Result<(DoraNode, EventStream), StageError> {
+    if std::env::var_os("DORA_NODE_CONFIG").is_none()
+        && std::env::var_os("DORA_TEST_WITH_INPUTS").is_none()
+    {
+        return Err(StageError::configuration(format!(
+            "'{kind}' is a node of a dora dataflow and was started alone; run a graph, for example 'dora run dataflows/cpu-batched.yml'"
+        )));
+    }
+    DoraNode::init_from_env()
+        .map_err(|error| StageError::missing(format!("cannot join the dataflow: {error}")))
+}
+
+/// The run's folder for reports.
+pub(crate) fn stats_folder(node: &DoraNode) -> PathBuf {
+    match std::env::var_os(STATS_VARIABLE) {
+        Some(folder) => PathBuf::from(folder),
+        // dora keeps its logs of the run in the same place.
+        None => Path::new("out")
+            .join(node.dataflow_id().to_string())
+            .join("stats"),
+    }
+}
+
+/// The names in this node's own `env:`; the graph's root `env:` is for everybody.
+pub(crate) fn declared_env(node: &DoraNode) -> Vec<String> {
+    let Ok(descriptor) = node.dataflow_descriptor() else {
+        return Vec::new();
+    };
+    let id = node.id();
+    descriptor
+        .nodes
+        .iter()
+        .filter(|node| node.id == *id)
+        .flat_map(|node| node.env.iter().flatten().map(|(name, _)| name.clone()))
+        .filter(|name| {
+            !descriptor
+                .env
+                .iter()
+                .flatten()
+                .any(|(shared, _)| shared == name)
+        })
+        .collect()
+}
+
+/// The node, and the one output that the graph declares for it.
+pub(crate) struct GraphOutput {
+    node: DoraNode,
+    output: String,
+}
+
+impl GraphOutput {
+    /// The output is known after [`GraphOutput::check_ports`].
+    pub fn new(node: DoraNode) -> Self {
+        Self {
+            node,
+            output: String::new(),
+        }
+    }
+
+    pub fn node(&self) -> &DoraNode {
+        &self.node
+    }
+
+    /// Checks what the graph declares against what the stage takes and gives.
+    pub fn check_ports(
+        &mut self,
+        takes: Option<&str>,
+        gives: Option<&str>,
+    ) -> Result<(), StageError> {
+        let config = self.node.node_config();
+        let inputs: Vec<String> = config
+            .inputs
+            .iter()
+            // Timers, which only keep a node restartable, are no input.
+            .filter(|(_, input)| !input.mapping.to_string().starts_with("dora/"))
+            .map(|(name, _)| name.to_string())
+            .collect();
+        let outputs: Vec<String> = config.outputs.iter().map(ToString::to_string).collect();
+        self.output = ports::check(takes, gives, &inputs, &outputs)?;
+        Ok(())
+    }
+}
+
+impl<R: Row> Outlet<R> for GraphOutput {
+    fn take(&mut self, rows: Vec<R>) -> Result<(), StageError> {
+        let array: Arc<dyn Array> = Arc::new(R::to_arrow(&rows));
+        self.node
+            .send_output(
+                DataId::from(self.output.clone()),
+                MetadataParameters::default(),
+                dora_node_api::DoraArray::from(array),
+            )
+            .map_err(|error| StageError::missing(format!("cannot send: {error}")))
+    }
+}
+
+/// Reads the graph's events on a thread of their own, so that the daemon never
+/// queues for a stage that is busy: what gives way is the stage's own choice.
+pub(crate) fn read<R: Row>(
+    context: &Context,
+    mut events: EventStream,
+    inbox: &Arc<Inbox<R>>,
+    closed: &Arc<AtomicBool>,
+) -> Result<(), StageError> {
+    let context = context.clone();
+    let inbox = Arc::clone(inbox);
+    let closed = Arc::clone(closed);
+    std::thread::Builder::new()
+        .name("events".to_owned())
+        .spawn(move || {
+            while let Some(event) = block_on(events.next()) {
+                take(&context, &inbox, event);
+                for (input, count) in events.drain_drop_counts() {
+                    warn!(%input, count, "dora dropped messages");
+                    context.counters.stage_error("dora_dropped");
+                }
+            }
+            closed.store(true, Ordering::Release);
+            context.stopping.store(true, Ordering::Release);
+            context.signal.wake();
+        })
+        .map(drop)
+        .map_err(|error| StageError::resource(format!("cannot start a thread: {error}")))
+}
+
+fn take<R: Row>(context: &Context, inbox: &Inbox<R>, event: Event) {
+    match event {
+        Event::Input { id, data, .. } => {
+            if is_never::<R>() {
+                return; // a timer that only keeps the node restartable
+            }
+            let array = data.into_inner();
+            // A timer's tick is a null array.
+            if array.data_type() == &arrow_schema::DataType::Null {
+                return;
+            }
+            match R::from_arrow(&*array) {
+                Ok(mut rows) => {
+                    let enter = clock::monotonic_nanos();
+                    for row in &mut rows {
+                        row.trace_mut().0.push(context.pass(enter));
+                    }
+                    inbox.push(rows);
+                    context.signal.wake();
+                }
+                Err(error) => {
+                    context.counters.stage_error("malformed_message");
+                    error!(input = %id, "message refused: {error}");
+                }
+            }
+        }
+        Event::Stop(cause) => {
+            debug!(?cause, "stop");
+            context.stopping.store(true, Ordering::Release);
+            context.signal.wake();
+        }
+        Event::InputClosed { id } => debug!(input = %id, "input closed"),
+        Event::NodeRestarted { id } => info!(node = %id, "an upstream node came back"),
+        Event::NodeFailed {
+            source_node_id,
+            error,
+            ..
+        } => {
+            // dora appends what the node wrote, which its own log has.
+            let reason = error.lines().next().unwrap_or_default();
+            let reason = reason.trim_end_matches(" with stderr output:");
+            warn!(node = %source_node_id, "an upstream node failed: {reason}");
+        }
+        Event::Error(error) => {
+            context.counters.stage_error("dora");
+            warn!("dora: {error}");
+        }
+        other => debug!(?other, "event"),
+    }
+}
+
+/// Ctrl-C reaches the whole process group, but it is dora that stops the graph in
+/// order; a direct SIGTERM ends this node as a stop would.
+pub(crate) fn signals() -> Result<Arc<AtomicBool>, StageError> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let terminate = Arc::new(AtomicBool::new(false));
+    let ignored = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGINT, ignored)
+        .and_then(|_| signal_hook::flag::register(SIGTERM, Arc::clone(&terminate)))
+        .map_err(|error| StageError::internal(format!("cannot handle signals: {error}")))?;
+    Ok(terminate)
+}
