@@ -1,0 +1,45 @@
+//! CUDA for camweave: contexts, streams, events, memory and kernels, and device memory for pools.
+//!
+//! Everything builds on a machine without CUDA: the driver's library is loaded at run time, and
+//! [`missing`] says in one line what is not there. Layers, with calls only downward: [`sys`] is
+//! cudarc's bindings, `result` turns codes into errors with what was being done, and the rest is
+//! safe.
+//!
+//! Work is put into a [`Stream`] and done later, in order. What a kernel or a copy uses must live
+//! until the stream has passed it; each function says how it sees to that, or leaves it to you.
+//!
+//! Kernel sources are in `kernels/`, next to the PTX that `scripts/ptx.sh` makes of them.
+//!
+//! Written and compiled, not yet run on a GPU. The kernels' arithmetic is tested without one: the
+//! same sources, compiled for the CPU, against `camweave-vision`.
+
+mod buffer;
+mod context;
+mod error;
+mod event;
+mod graph;
+pub mod letterbox;
+mod memory;
+mod module;
+mod precision;
+mod presence;
+mod result;
+mod slice;
+mod stream;
+
+pub use crate::{
+    buffer::{DeviceBuffer, PinnedBuffer},
+    context::Context,
+    error::{CudaError, CudaErrorKind},
+    event::Event,
+    graph::Graph,
+    memory::CudaMemory,
+    module::{Function, LaunchShape, Module},
+    precision::Precision,
+    presence::{device_count, missing},
+    slice::{DeviceSlice, SliceError},
+    stream::{Rows, Stream},
+};
+
+/// The driver's own functions and types. They panic where libcuda is not there: ask [`missing`] first.
+pub use cudarc::driver::sys;

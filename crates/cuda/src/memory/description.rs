@@ -1,0 +1,114 @@
+//! What consumers learn of device memory through the pool's control block.
+//!
+//! Bytes: device UUID (16), nonce (16), bytes of the allocation (u64), one event handle (64) per
+//! slot; numbers in the machine's own byte order. The nonce also lies in the memory itself, behind
+//! the last slot, so that another allocation behind a reused descriptor is told from this one.
+
+use camweave_pool::MemoryError;
+use rustix::rand::{GetRandomFlags, getrandom};
+
+/// Tells an allocation from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Nonce(pub [u8; 16]);
+
+pub(super) const NONCE_BYTES: usize = 16;
+const EVENT_BYTES: usize = 64;
+const HEAD_BYTES: usize = 16 + NONCE_BYTES + 8;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Description {
+    pub device: [u8; 16],
+    pub nonce: Nonce,
+    pub mapped_bytes: u64,
+    pub events: Vec<[u8; EVENT_BYTES]>,
+}
+
+impl Nonce {
+    pub fn random() -> Result<Self, MemoryError> {
+        let mut bytes = [0; NONCE_BYTES];
+        // So few bytes are never given in part.
+        getrandom(&mut bytes, GetRandomFlags::empty())
+            .map_err(MemoryError::io(|| "get random bytes".to_owned()))?;
+        Ok(Self(bytes))
+    }
+}
+
+/// Bytes of all slots and the nonce behind them.
+pub(super) fn with_nonce(data_bytes: usize) -> usize {
+    data_bytes + NONCE_BYTES
+}
+
+impl Description {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEAD_BYTES + self.events.len() * EVENT_BYTES);
+        bytes.extend(self.device);
+        bytes.extend(self.nonce.0);
+        bytes.extend(self.mapped_bytes.to_ne_bytes());
+        bytes.extend(self.events.as_flattened());
+        bytes
+    }
+
+    pub fn decode(bytes: &[u8], slots: u32) -> Result<Self, MemoryError> {
+        let expected = HEAD_BYTES + slots as usize * EVENT_BYTES;
+        let whole = (bytes.len() == expected).then_some(bytes);
+        let parts = whole.and_then(|bytes| {
+            let (device, rest) = bytes.split_first_chunk()?;
+            let (nonce, rest) = rest.split_first_chunk()?;
+            let (mapped, rest) = rest.split_first_chunk()?;
+            let (events, _) = rest.as_chunks();
+            Some(Self {
+                device: *device,
+                nonce: Nonce(*nonce),
+                mapped_bytes: u64::from_ne_bytes(*mapped),
+                events: events.to_vec(),
+            })
+        });
+        parts.ok_or_else(|| MemoryError::Mismatch {
+            what: "size of the memory's description in bytes",
+            found: bytes.len().to_string(),
+            expected: expected.to_string(),
+        })
+    }
+}
+
+/// As `nvidia-smi -L` prints it.
+pub(super) fn uuid_text(uuid: [u8; 16]) -> String {
+    let mut text = String::from("GPU-");
+    for (index, byte) in uuid.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        let description = Description {
+            device: [1; 16],
+            nonce: Nonce::random().expect("random bytes"),
+            mapped_bytes: 6 << 20,
+            events: vec![[2; 64], [3; 64], [4; 64]],
+        };
+        let bytes = description.encode();
+        let decoded = Description::decode(&bytes, 3).expect("its own bytes");
+        assert_eq!(decoded, description);
+        for slots in [0, 2, 4] {
+            let error = Description::decode(&bytes, slots).expect_err("other slots");
+            assert!(error.to_string().contains("is 232, expected"), "{error}");
+        }
+        assert!(Description::decode(&bytes[..20], 0).is_err());
+    }
+
+    #[test]
+    fn devices_are_named_as_their_tools_do() {
+        let uuid = std::array::from_fn(|index| index as u8);
+        let text = uuid_text(uuid);
+        assert_eq!(text, "GPU-00010203-0405-0607-0809-0a0b0c0d0e0f");
+    }
+}

@@ -1,0 +1,215 @@
+//! Virtual memory of a device that other processes can map.
+#![expect(unsafe_code, reason = "calls the driver")]
+
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::ptr;
+
+use super::description::{NONCE_BYTES, Nonce};
+use crate::context::Context;
+use crate::error::CudaError;
+use crate::result::check;
+use crate::slice::DeviceSlice;
+use crate::sys::{
+    self, CUmemAccess_flags_enum as Access, CUmemAllocationHandleType_enum as HandleType,
+};
+
+/// An allocation in this process's device address space.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    context: Context,
+    handle: sys::CUmemGenericAllocationHandle,
+    range: Option<DeviceSlice>,
+    bytes: usize,
+    is_mapped: bool,
+    is_write_protected: bool,
+}
+
+const DESCRIPTOR: sys::CUmemAllocationHandleType =
+    HandleType::CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+
+impl Mapping {
+    /// Producer: allocates at least `bytes`, of any content.
+    pub fn create(context: &Context, bytes: usize, what: &str) -> Result<Self, CudaError> {
+        context.bind()?;
+        let properties = sys::CUmemAllocationProp {
+            type_: sys::CUmemAllocationType_enum::CU_MEM_ALLOCATION_TYPE_PINNED,
+            requestedHandleTypes: DESCRIPTOR,
+            location: location(context),
+            win32HandleMetaData: ptr::null_mut(),
+            allocFlags: sys::CUmemAllocationProp_st__bindgen_ty_1 {
+                compressionType: 0,
+                gpuDirectRDMACapable: 0,
+                usage: 0,
+                reserved: [0; 4],
+            },
+        };
+        let mut granularity = 0;
+        let minimum = sys::CUmemAllocationGranularity_flags_enum::CU_MEM_ALLOC_GRANULARITY_MINIMUM;
+        // SAFETY: the places are this function's own.
+        let code = unsafe {
+            sys::cuMemGetAllocationGranularity(&raw mut granularity, &raw const properties, minimum)
+        };
+        check(code, || {
+            format!("ask {context} for the granularity of shared memory")
+        })?;
+        let bytes = bytes.next_multiple_of(granularity.max(1));
+        let mut handle = 0;
+        // SAFETY: as above; released when dropped.
+        let code = unsafe { sys::cuMemCreate(&raw mut handle, bytes, &raw const properties, 0) };
+        context.check_allocation(code, what, bytes)?;
+        let mut mapping = Self::of(context, handle, bytes);
+        mapping.map()?;
+        mapping.allow(Access::CU_MEM_ACCESS_FLAGS_PROT_READWRITE)?;
+        Ok(mapping)
+    }
+
+    /// Consumer: maps memory of another process, for reading where the device can tell.
+    pub fn import(context: &Context, fd: &OwnedFd, bytes: usize) -> Result<Self, CudaError> {
+        context.bind()?;
+        let mut handle = 0;
+        // CUDA takes the descriptor's number in place of a pointer.
+        let number = ptr::without_provenance_mut(fd.as_raw_fd() as usize);
+        // SAFETY: the place is this function's own; a descriptor of something else is an error of
+        // the driver's, which duplicates what it keeps.
+        let code =
+            unsafe { sys::cuMemImportFromShareableHandle(&raw mut handle, number, DESCRIPTOR) };
+        check(code, || {
+            format!("import {bytes} bytes of another process's memory on {context}")
+        })?;
+        let mut mapping = Self::of(context, handle, bytes);
+        mapping.map()?;
+        let read_only = mapping.allow(Access::CU_MEM_ACCESS_FLAGS_PROT_READ);
+        mapping.is_write_protected = read_only.is_ok();
+        if read_only.is_err() {
+            mapping.allow(Access::CU_MEM_ACCESS_FLAGS_PROT_READWRITE)?;
+        }
+        Ok(mapping)
+    }
+
+    fn of(context: &Context, handle: sys::CUmemGenericAllocationHandle, bytes: usize) -> Self {
+        Self {
+            context: context.clone(),
+            handle,
+            range: None,
+            bytes,
+            is_mapped: false,
+            is_write_protected: false,
+        }
+    }
+
+    /// Sets aside addresses and puts the memory there. What was done is undone by `drop`.
+    fn map(&mut self) -> Result<(), CudaError> {
+        let bytes = self.bytes;
+        let mut address = 0;
+        // SAFETY: the place is this function's own; freed when dropped.
+        let code = unsafe { sys::cuMemAddressReserve(&raw mut address, bytes, 0, 0, 0) };
+        check(code, || format!("reserve addresses for {bytes} bytes"))?;
+        self.range = Some(DeviceSlice::new(address, bytes));
+        // SAFETY: the range was reserved above, and nothing is mapped there.
+        let code = unsafe { sys::cuMemMap(address, bytes, 0, self.handle, 0) };
+        check(code, || format!("map {bytes} bytes of device memory"))?;
+        self.is_mapped = true;
+        Ok(())
+    }
+
+    fn allow(&self, flags: sys::CUmemAccess_flags) -> Result<(), CudaError> {
+        let access = sys::CUmemAccessDesc {
+            location: location(&self.context),
+            flags,
+        };
+        let (range, bytes) = (self.slice(), self.bytes);
+        // SAFETY: the range is mapped.
+        let code = unsafe { sys::cuMemSetAccess(range.address(), bytes, &raw const access, 1) };
+        check(code, || format!("allow access to {bytes} mapped bytes"))
+    }
+
+    /// A descriptor that other processes can import.
+    pub fn export(&self) -> Result<OwnedFd, CudaError> {
+        self.context.bind()?;
+        let mut fd: RawFd = -1;
+        // SAFETY: for this type of handle the driver writes an int.
+        let code = unsafe {
+            sys::cuMemExportToShareableHandle((&raw mut fd).cast(), self.handle, DESCRIPTOR, 0)
+        };
+        check(code, || {
+            format!("export {} bytes of device memory", self.bytes)
+        })?;
+        // SAFETY: the driver has just opened it for the caller.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+
+    /// All bytes.
+    pub fn slice(&self) -> DeviceSlice {
+        self.range.unwrap_or(DeviceSlice::new(0, 0))
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn is_write_protected(&self) -> bool {
+        self.is_write_protected
+    }
+
+    /// Writes the nonce at `offset`, and waits for it.
+    pub fn write_nonce(&self, offset: usize, nonce: Nonce) -> Result<(), CudaError> {
+        let part = self.slice().part(offset, NONCE_BYTES)?;
+        self.context.bind()?;
+        let from = nonce.0.as_ptr().cast();
+        // SAFETY: mapped for writing by `create`, with room for it; the copy is done on return.
+        let code = unsafe { sys::cuMemcpyHtoD_v2(part.address(), from, NONCE_BYTES) };
+        check(code, || "write to new device memory".to_owned())
+    }
+
+    /// Reads the nonce at `offset`.
+    pub fn read_nonce(&self, offset: usize) -> Result<Nonce, CudaError> {
+        let part = self.slice().part(offset, NONCE_BYTES)?;
+        self.context.bind()?;
+        let mut nonce = [0; NONCE_BYTES];
+        let to = nonce.as_mut_ptr().cast();
+        // SAFETY: mapped, and as long as the array; the copy is done on return.
+        let code = unsafe { sys::cuMemcpyDtoH_v2(to, part.address(), NONCE_BYTES) };
+        check(code, || "read imported device memory".to_owned())?;
+        Ok(Nonce(nonce))
+    }
+}
+
+fn location(context: &Context) -> sys::CUmemLocation {
+    sys::CUmemLocation {
+        type_: sys::CUmemLocationType_enum::CU_MEM_LOCATION_TYPE_DEVICE,
+        id: context.raw_device(),
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        let undo = |context: &Context, what, call: &dyn Fn() -> sys::CUresult| {
+            let done = context
+                .bind()
+                .and_then(|()| check(call(), || format!("{what} of a pool")));
+            context.dropped(done);
+        };
+        let (bytes, handle) = (self.bytes, self.handle);
+        if let Some(range) = self.range {
+            if self.is_mapped {
+                // Unmapping does not wait for work that uses the memory.
+                // SAFETY: takes nothing.
+                undo(&self.context, "finish the work", &|| unsafe {
+                    sys::cuCtxSynchronize()
+                });
+                // SAFETY: mapped in `map`, unmapped once; nothing holds a slot any more.
+                undo(&self.context, "unmap the memory", &|| unsafe {
+                    sys::cuMemUnmap(range.address(), bytes)
+                });
+            }
+            // SAFETY: reserved in `map`, freed once.
+            undo(&self.context, "free the addresses", &|| unsafe {
+                sys::cuMemAddressFree(range.address(), bytes)
+            });
+        }
+        // SAFETY: created or imported once; other processes keep the memory through their own.
+        undo(&self.context, "release the memory", &|| unsafe {
+            sys::cuMemRelease(handle)
+        });
+    }
+}

@@ -1,0 +1,202 @@
+//! Device memory as a backend of `camweave-pool`.
+//!
+//! One allocation for all slots, exported as a file descriptor (CUDA's virtual memory management),
+//! which lives until the last process that has imported it ends, and one interprocess event per
+//! slot, recorded behind the producer's writes. In the producer's own process both are shared
+//! directly: CUDA opens no event in the process that it comes from.
+
+mod description;
+mod descriptor;
+mod mapping;
+mod registry;
+
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::sync::Arc;
+
+use camweave_pool::{Export, Layout, Memory, MemoryError, Source, WriteSlot};
+
+use self::description::{Description, Nonce};
+use self::mapping::Mapping;
+use crate::context::Context;
+use crate::error::CudaError;
+use crate::event::Event;
+use crate::slice::DeviceSlice;
+use crate::stream::Stream;
+
+/// Memory of a device, shared between processes. In consumers it is for reading only.
+///
+/// Addresses are valid for as long as the pool's slot is held, which must be until the stream has
+/// passed the work on it.
+#[derive(Debug)]
+pub struct CudaMemory(Arc<Shared>);
+
+/// What all users within a process have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    // Dropped in this order.
+    events: Vec<Event>,
+    mapping: Mapping,
+    /// In the producer: what consumers import.
+    _exported: Option<OwnedFd>,
+    layout: Layout,
+}
+
+impl CudaMemory {
+    /// Makes `stream` wait until earlier writes to the slot are done.
+    ///
+    /// A producer that writes a pool's slots on more than one stream calls this before it writes:
+    /// the slot's last content may still be on its way on another stream, if nobody has read it.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn before_writing(slot: &WriteSlot<Self>, stream: &Stream) -> Result<(), MemoryError> {
+        slot.memory().wait_readable(slot.slot(), stream)
+    }
+
+    /// How the memory is shared, for logs and facts.
+    #[must_use]
+    pub fn sharing(&self) -> &'static str {
+        if self.0.mapping.is_write_protected() {
+            "virtual memory as a file descriptor, read only in consumers"
+        } else {
+            "virtual memory as a file descriptor"
+        }
+    }
+
+    fn event(&self, slot: u32) -> Result<&Event, MemoryError> {
+        let events = &self.0.events;
+        events
+            .get(slot as usize)
+            .ok_or_else(|| MemoryError::Mismatch {
+                what: "slot",
+                found: slot.to_string(),
+                expected: format!("a number below {}", events.len()),
+            })
+    }
+}
+
+impl Memory for CudaMemory {
+    const BACKEND: &'static str = "cuda";
+    const VERSION: u32 = 1;
+
+    type Place = Context;
+    type Queue = Stream;
+    /// All bytes of the slot.
+    type Address = DeviceSlice;
+
+    fn create(
+        context: &Context,
+        name: &str,
+        layout: Layout,
+    ) -> Result<(Self, Export), MemoryError> {
+        let making = || format!("make the device memory of pool '{name}' on {context}");
+        let failed = |error| from_cuda(making(), error);
+        let nonce = Nonce::random()?;
+        let what = format!(
+            "pool '{name}', {} slots of {} bytes",
+            layout.slots(),
+            layout.slot_bytes()
+        );
+        let bytes = description::with_nonce(layout.data_bytes());
+        let mapping = Mapping::create(context, bytes, &what).map_err(failed)?;
+        mapping
+            .write_nonce(layout.data_bytes(), nonce)
+            .map_err(failed)?;
+        let exported = mapping.export().map_err(failed)?;
+        let events = (0..layout.slots()).map(|_| Event::interprocess(context));
+        let events: Vec<Event> = events.collect::<Result<_, _>>().map_err(failed)?;
+        let handles = events.iter().map(Event::handle);
+        let description = Description {
+            device: context.uuid(),
+            nonce,
+            mapped_bytes: mapping.bytes() as u64,
+            events: handles.collect::<Result<_, _>>().map_err(failed)?,
+        };
+        descriptor::allow_taking();
+        let export = Export {
+            fd: exported.as_raw_fd(),
+            description: description.encode(),
+        };
+        let shared = Arc::new(Shared {
+            events,
+            mapping,
+            _exported: Some(exported),
+            layout,
+        });
+        registry::add(nonce, &shared);
+        Ok((Self(shared), export))
+    }
+
+    fn attach(context: &Context, source: &Source<'_>) -> Result<Self, MemoryError> {
+        let layout = source.layout;
+        let description = Description::decode(source.description, layout.slots())?;
+        if description.device != context.uuid() {
+            return Err(MemoryError::Mismatch {
+                what: "CUDA device of the pool",
+                found: description::uuid_text(description.device),
+                expected: format!("{}, {context}", description::uuid_text(context.uuid())),
+            });
+        }
+        if source.producer.pid() == std::process::id() {
+            let shared = registry::find(description.nonce);
+            return shared.map(Self).ok_or_else(|| MemoryError::Gone {
+                detail: "its device memory is not in this process any more".to_owned(),
+            });
+        }
+        let attaching = || format!("use another process's device memory on {context}");
+        let failed = |error| from_cuda(attaching(), error);
+        let bytes = usize::try_from(description.mapped_bytes).unwrap_or(0);
+        let least = description::with_nonce(layout.data_bytes());
+        if bytes < least {
+            return Err(MemoryError::Mismatch {
+                what: "size of the device memory in bytes",
+                found: description.mapped_bytes.to_string(),
+                expected: format!("at least {least}"),
+            });
+        }
+        let fd = descriptor::take(source.producer, source.fd)?;
+        let mapping = Mapping::import(context, &fd, bytes).map_err(failed)?;
+        let nonce = mapping.read_nonce(layout.data_bytes()).map_err(failed)?;
+        if nonce != description.nonce {
+            let detail = "its descriptor shows other device memory than the control block names";
+            return Err(MemoryError::Gone {
+                detail: detail.to_owned(),
+            });
+        }
+        let events = description.events.iter();
+        let events = events.map(|&handle| Event::open(context, handle));
+        Ok(Self(Arc::new(Shared {
+            events: events.collect::<Result<_, _>>().map_err(failed)?,
+            mapping,
+            _exported: None,
+            layout,
+        })))
+    }
+
+    fn address(&self, slot: u32) -> DeviceSlice {
+        let (layout, all) = (self.0.layout, self.0.mapping.slice());
+        let offset = layout.offset(slot);
+        offset
+            .and_then(|offset| all.part(offset, layout.slot_bytes()).ok())
+            .expect(
+                "slots are numbered by the pool's own bookkeeping, and the mapping has them all",
+            )
+    }
+
+    fn written(&self, slot: u32, stream: &Stream) -> Result<(), MemoryError> {
+        let recorded = self.event(slot)?.record(stream);
+        recorded.map_err(|error| from_cuda(format!("mark slot {slot} as written"), error))
+    }
+
+    fn wait_readable(&self, slot: u32, stream: &Stream) -> Result<(), MemoryError> {
+        let waits = stream.wait(self.event(slot)?);
+        waits.map_err(|error| from_cuda(format!("wait for slot {slot}'s writes"), error))
+    }
+}
+
+fn from_cuda(action: String, error: CudaError) -> MemoryError {
+    MemoryError::Io {
+        action,
+        source: std::io::Error::other(error),
+    }
+}

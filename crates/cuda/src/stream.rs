@@ -1,0 +1,231 @@
+//! Queues of work on a device.
+#![expect(unsafe_code, reason = "calls the driver")]
+
+use std::ops::Range;
+use std::ptr;
+
+use crate::buffer::PinnedBuffer;
+use crate::context::Context;
+use crate::error::CudaError;
+use crate::event::Event;
+use crate::result::check;
+use crate::slice::DeviceSlice;
+use crate::sys;
+
+/// Work that a device does in order. Streams run beside each other unless an event orders them;
+/// none of them orders itself after the legacy default stream.
+#[derive(Debug)]
+pub struct Stream {
+    context: Context,
+    raw: sys::CUstream,
+}
+
+// SAFETY: the handle is the process's, not a thread's; the driver synchronises its calls.
+unsafe impl Send for Stream {}
+// SAFETY: as above.
+unsafe impl Sync for Stream {}
+
+/// Rows of bytes in device memory, for [`Stream::copy_rows`].
+#[derive(Debug, Clone, Copy)]
+pub struct Rows {
+    /// From the first byte of the first row on.
+    pub memory: DeviceSlice,
+    /// Bytes from one row's start to the next.
+    pub pitch: usize,
+}
+
+impl Stream {
+    /// An empty stream.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn new(context: &Context) -> Result<Self, CudaError> {
+        context.bind()?;
+        let mut raw = ptr::null_mut();
+        let flags = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
+        // SAFETY: the place is this function's own; destroyed when dropped.
+        let code = unsafe { sys::cuStreamCreate(&raw mut raw, flags) };
+        check(code, || format!("make a stream on {context}"))?;
+        let context = context.clone();
+        Ok(Self { context, raw })
+    }
+
+    /// Where the stream's work is done.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The driver's handle, valid while the stream lives.
+    #[must_use]
+    pub fn raw(&self) -> sys::CUstream {
+        self.raw
+    }
+
+    /// Waits until all work is done.
+    ///
+    /// # Errors
+    /// The driver's; also those of the work.
+    pub fn synchronize(&self) -> Result<(), CudaError> {
+        self.context.bind()?;
+        // SAFETY: the stream lives.
+        check(unsafe { sys::cuStreamSynchronize(self.raw) }, || {
+            "wait for a stream".to_owned()
+        })
+    }
+
+    /// Makes work that is put in from now on wait for the event, as it has been recorded last.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn wait(&self, event: &Event) -> Result<(), CudaError> {
+        self.context.bind()?;
+        // SAFETY: both handles live.
+        let code = unsafe { sys::cuStreamWaitEvent(self.raw, event.raw(), 0) };
+        check(code, || "make a stream wait for an event".to_owned())
+    }
+
+    /// Copies bytes of pinned memory to the device.
+    ///
+    /// # Errors
+    /// `from` is not in the buffer, or not as long as `to`; the driver's.
+    pub fn upload(
+        &self,
+        buffer: &PinnedBuffer,
+        from: Range<usize>,
+        to: DeviceSlice,
+    ) -> Result<(), CudaError> {
+        let source = buffer.part(&from, to)?;
+        self.wait(buffer.pending())?;
+        // SAFETY: `part` has compared both lengths. The buffer waits for the event below before
+        // it lends its bytes for writing, or goes away.
+        let code =
+            unsafe { sys::cuMemcpyHtoDAsync_v2(to.address(), source.cast(), to.len(), self.raw) };
+        check(code, || format!("copy {} bytes to the device", to.len()))?;
+        buffer.pending().record(self)
+    }
+
+    /// Copies bytes of the device to pinned memory.
+    ///
+    /// # Errors
+    /// `to` is not in the buffer, or not as long as `from`; the driver's.
+    pub fn download(
+        &self,
+        from: DeviceSlice,
+        buffer: &mut PinnedBuffer,
+        to: Range<usize>,
+    ) -> Result<(), CudaError> {
+        let target = buffer.part(&to, from)?;
+        self.wait(buffer.pending())?;
+        // SAFETY: `part` has compared both lengths. The buffer waits for the event below before
+        // it lends its bytes, or goes away.
+        let code = unsafe {
+            sys::cuMemcpyDtoHAsync_v2(target.cast(), from.address(), from.len(), self.raw)
+        };
+        check(code, || {
+            format!("copy {} bytes from the device", from.len())
+        })?;
+        buffer.pending().record(self)
+    }
+
+    /// Copies bytes within the device.
+    ///
+    /// # Errors
+    /// The lengths differ; the driver's.
+    pub fn copy(&self, from: DeviceSlice, to: DeviceSlice) -> Result<(), CudaError> {
+        same_length(from.len(), to.len())?;
+        self.context.bind()?;
+        // SAFETY: both are device memory of this length.
+        let code = unsafe {
+            sys::cuMemcpyDtoDAsync_v2(to.address(), from.address(), from.len(), self.raw)
+        };
+        check(code, || {
+            format!("copy {} bytes within the device", from.len())
+        })
+    }
+
+    /// Copies `rows` rows of `row_bytes` bytes within the device.
+    ///
+    /// # Errors
+    /// The rows leave one of the memories, or overlap; the driver's.
+    pub fn copy_rows(
+        &self,
+        from: Rows,
+        to: Rows,
+        row_bytes: usize,
+        rows: usize,
+    ) -> Result<(), CudaError> {
+        if rows == 0 || row_bytes == 0 {
+            return Ok(());
+        }
+        for side in [from, to] {
+            if side.pitch < row_bytes {
+                return Err(CudaError::Argument {
+                    what: "a pitch in bytes",
+                    found: side.pitch.to_string(),
+                    expected: format!("at least a row's {row_bytes}"),
+                });
+            }
+            let before_last = side.pitch.saturating_mul(rows - 1);
+            side.memory.part(before_last, row_bytes)?;
+        }
+        self.context.bind()?;
+        let device = sys::CUmemorytype_enum::CU_MEMORYTYPE_DEVICE;
+        let copy = sys::CUDA_MEMCPY2D {
+            srcXInBytes: 0,
+            srcY: 0,
+            srcMemoryType: device,
+            srcHost: ptr::null(),
+            srcDevice: from.memory.address(),
+            srcArray: ptr::null_mut(),
+            srcPitch: from.pitch,
+            dstXInBytes: 0,
+            dstY: 0,
+            dstMemoryType: device,
+            dstHost: ptr::null_mut(),
+            dstDevice: to.memory.address(),
+            dstArray: ptr::null_mut(),
+            dstPitch: to.pitch,
+            WidthInBytes: row_bytes,
+            Height: rows,
+        };
+        // SAFETY: the last row of each side ends within its memory, as checked above.
+        check(
+            unsafe { sys::cuMemcpy2DAsync_v2(&raw const copy, self.raw) },
+            || format!("copy {rows} rows of {row_bytes} bytes within the device"),
+        )
+    }
+
+    /// Sets all bytes to `value`.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn fill(&self, memory: DeviceSlice, value: u8) -> Result<(), CudaError> {
+        self.context.bind()?;
+        // SAFETY: device memory of this length.
+        let code = unsafe { sys::cuMemsetD8Async(memory.address(), value, memory.len(), self.raw) };
+        check(code, || format!("fill {} bytes", memory.len()))
+    }
+}
+
+pub(crate) fn same_length(found: usize, expected: usize) -> Result<(), CudaError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(CudaError::Argument {
+        what: "the number of bytes to copy",
+        found: found.to_string(),
+        expected: format!("{expected}, the target's"),
+    })
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let destroyed = self.context.bind().and_then(|()| {
+            // SAFETY: made in `new`, and not used after this. The driver finishes its work first.
+            let code = unsafe { sys::cuStreamDestroy_v2(self.raw) };
+            check(code, || "destroy a stream".to_owned())
+        });
+        self.context.dropped(destroyed);
+    }
+}
