@@ -17,3 +17,17 @@ pub fn unix_nanos() -> i64 {
         .unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
+
+/// CPU time of this thread in nanoseconds (`CLOCK_THREAD_CPUTIME_ID`): a system call.
+#[must_use]
+pub fn thread_cpu_nanos() -> i64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    used.tv_sec * 1_000_000_000 + used.tv_nsec
+}
+
+/// Nanoseconds on `CLOCK_BOOTTIME`, which counts on while the machine sleeps.
+#[must_use]
+pub fn boottime_nanos() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
+}

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::unix_nanos;
-use crate::{Histogram, Percentiles};
+use crate::{Histogram, Percentiles, SpanSummary, Spans};
 
 /// What one stage counted for one camera. `received = sent + dropped + in flight`,
 /// where a stage gives one row for each that it takes.
@@ -54,6 +54,12 @@ pub struct StageReport {
     /// Time from a row's arrival to its departure, of this start, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage_ms: Option<Percentiles>,
+    /// By span name, of this start; empty where spans are off.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spans: BTreeMap<String, SpanSummary>,
+    /// Events of spans, of this start, that found no room in memory or on disk.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spans_lost: u64,
     /// By camera id.
     pub cameras: BTreeMap<String, CameraCounters>,
 }
@@ -67,7 +73,10 @@ struct State {
 
 /// A stage's counters; clones share them.
 #[derive(Debug, Clone)]
-pub struct Counters(Arc<Mutex<State>>);
+pub struct Counters {
+    state: Arc<Mutex<State>>,
+    spans: Spans,
+}
 
 impl Counters {
     /// Begins to count for the node `stage`. `earlier` is the report of the
@@ -85,22 +94,41 @@ impl Counters {
             errors: BTreeMap::new(),
             fatal: None,
             stage_ms: None,
+            spans: BTreeMap::new(),
+            spans_lost: 0,
             cameras: BTreeMap::new(),
         });
         report.process_id = std::process::id();
         report.starts += 1;
         report.closed = false;
         report.fatal = None;
-        Self(Arc::new(Mutex::new(State {
+        let state = State {
             report,
             times: Histogram::default(),
             changed: true,
-        })))
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            spans: Spans::default(),
+        }
+    }
+
+    /// The same counters with the stage's spans: what they come to stands in the report, and
+    /// drops show in the trace.
+    #[must_use]
+    pub fn with_spans(self, spans: Spans) -> Self {
+        Self { spans, ..self }
+    }
+
+    /// The stage's spans.
+    #[must_use]
+    pub fn spans(&self) -> &Spans {
+        &self.spans
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere does not make a count wrong.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn camera(&self, camera: &str, change: impl FnOnce(&mut CameraCounters)) {
@@ -133,6 +161,7 @@ impl Counters {
     pub fn dropped(&self, camera: &str, reason: &str, count: u64) {
         if count > 0 {
             self.camera(camera, |counters| add(&mut counters.dropped, reason, count));
+            self.spans.dropped(camera, reason, count);
         }
     }
 
@@ -180,6 +209,9 @@ impl Counters {
         let mut report = state.report.clone();
         report.updated_unix_nanos = unix_nanos();
         report.stage_ms = state.times.percentiles();
+        drop(state);
+        report.spans = self.spans.summaries();
+        report.spans_lost = self.spans.lost();
         report
     }
 
@@ -191,6 +223,14 @@ impl Counters {
         }
         Some(self.report())
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn add(counts: &mut BTreeMap<String, u64>, key: &str, count: u64) {

@@ -16,6 +16,7 @@ pub struct Percentiles {
 }
 
 const LOWEST: u64 = 1_000;
+const LOWEST_FINE: u64 = 100;
 const HIGHEST: u64 = 1_000_000_000_000;
 
 impl Default for Histogram {
@@ -27,9 +28,23 @@ impl Default for Histogram {
 }
 
 impl Histogram {
+    /// A histogram that tells durations from 100 ns on apart.
+    #[must_use]
+    pub fn fine() -> Self {
+        let inner = hdrhistogram::Histogram::new_with_bounds(LOWEST_FINE, HIGHEST, 3)
+            .expect("the bounds are constants that the histogram accepts");
+        Self(inner)
+    }
+
     /// Adds a duration; what lies outside the range counts at its end.
     pub fn record(&mut self, nanos: i64) {
         self.0.saturating_record(u64::try_from(nanos).unwrap_or(0));
+    }
+
+    /// Adds the same duration `count` times.
+    pub fn record_many(&mut self, nanos: i64, count: u64) {
+        let nanos = u64::try_from(nanos).unwrap_or(0);
+        self.0.saturating_record_n(nanos, count);
     }
 
     /// How many durations were recorded.

@@ -1,0 +1,266 @@
+//! The reader of a file of spans.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::bytes::Cursor;
+use super::{DROP, GAUGE, LOST, MAGIC, MEMBER, SPAN, SpanFileHeader, TEXT, THREAD, VERSION};
+
+/// Why a file is none of spans.
+#[derive(Debug, Error)]
+pub enum SpanFileError {
+    /// It cannot be read.
+    #[error("cannot read '{}': {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is something else.
+    #[error("'{}' is no file of spans: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What was found, and what was expected.
+        reason: String,
+    },
+}
+
+/// A frame that a span is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// The camera's id.
+    pub camera: Arc<str>,
+    /// When the source opened the session.
+    pub session_unix_nanos: i64,
+    /// The frame's number in its session.
+    pub sequence: u64,
+}
+
+/// A span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracedSpan {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The system's thread id.
+    pub thread: u32,
+    /// When it began, in monotonic nanoseconds.
+    pub begin_nanos: i64,
+    /// When it ended, in monotonic nanoseconds.
+    pub end_nanos: i64,
+    /// CPU time of the thread in the span, where somebody looked.
+    pub cpu_nanos: Option<i64>,
+    /// How many frames it was about.
+    pub count: u32,
+    /// Those of them that were named.
+    pub frames: Vec<Frame>,
+}
+
+/// Frames of a camera that were dropped at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// On which thread.
+    pub thread: u32,
+    /// When, in monotonic nanoseconds.
+    pub at_nanos: i64,
+    /// The camera's id.
+    pub camera: Arc<str>,
+    /// Why.
+    pub reason: Arc<str>,
+    /// How many.
+    pub count: u32,
+}
+
+/// A number at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gauge {
+    /// What is counted.
+    pub name: Arc<str>,
+    /// Of what; empty where there is one of this name.
+    pub about: Arc<str>,
+    /// When, in monotonic nanoseconds.
+    pub at_nanos: i64,
+    /// The number.
+    pub value: i64,
+}
+
+/// What a file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanFile {
+    /// Whose spans, and on which clock.
+    pub header: SpanFileHeader,
+    /// Thread names by id; empty where the thread had ended.
+    pub threads: HashMap<u32, Arc<str>>,
+    /// In the order in which they ended, by thread.
+    pub spans: Vec<TracedSpan>,
+    /// In the order of time, by thread.
+    pub drops: Vec<Dropped>,
+    /// In the order of time, by thread.
+    pub gauges: Vec<Gauge>,
+    /// Events that found no room in memory or on disk.
+    pub lost: u64,
+    /// What is wrong with the file's tail, which was left out: `byte 812: a block of ...`.
+    pub damage: Option<String>,
+}
+
+/// Reads a file of spans. Damage costs the file's tail and is said in [`SpanFile::damage`].
+///
+/// # Errors
+/// It cannot be read, or its beginning is not that of a file of spans.
+pub fn read(path: &Path) -> Result<SpanFile, SpanFileError> {
+    let bytes = fs::read(path).map_err(|source| SpanFileError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&bytes).map_err(|reason| SpanFileError::Format {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+fn parse(bytes: &[u8]) -> Result<SpanFile, String> {
+    let mut cursor = Cursor(bytes);
+    if cursor.take(MAGIC.len()) != Some(&MAGIC) {
+        return Err("it does not begin with 'CAMWSPAN'".to_owned());
+    }
+    let short = || "it ends within its header".to_owned();
+    let version = cursor.u32().ok_or_else(short)?;
+    if version != VERSION {
+        return Err(format!("version {version}, expected {VERSION}"));
+    }
+    let length = cursor.u32().ok_or_else(short)?;
+    let header = cursor.take(length as usize).ok_or_else(short)?;
+    let header = serde_json::from_slice(header).map_err(|error| format!("its header: {error}"))?;
+    let mut reader = Reader {
+        texts: vec![Arc::from("")],
+        members: HashMap::new(),
+        file: SpanFile {
+            header,
+            threads: HashMap::new(),
+            spans: Vec::new(),
+            drops: Vec::new(),
+            gauges: Vec::new(),
+            lost: 0,
+            damage: None,
+        },
+    };
+    while !cursor.0.is_empty() {
+        let at = bytes.len() - cursor.0.len();
+        if let Err(damage) = reader.block(&mut cursor) {
+            reader.file.damage = Some(format!("byte {at}: {damage}"));
+            break;
+        }
+    }
+    Ok(reader.file)
+}
+
+/// Members come before their span, which is written when it ends.
+type MemberKey = (u32, u32, i64);
+
+struct Reader {
+    texts: Vec<Arc<str>>,
+    members: HashMap<MemberKey, Vec<Frame>>,
+    file: SpanFile,
+}
+
+impl Reader {
+    fn block(&mut self, cursor: &mut Cursor<'_>) -> Result<(), String> {
+        let left = cursor.0.len();
+        let cut = || format!("the last {left} bytes are no whole block");
+        let (length, crc) = cursor.u32().zip(cursor.u32()).ok_or_else(cut)?;
+        let records = cursor.take(length as usize).ok_or_else(cut)?;
+        if crc32fast::hash(records) != crc {
+            return Err(format!(
+                "a block of {length} bytes does not have its checksum"
+            ));
+        }
+        let mut records = Cursor(records);
+        while let Some(tag) = records.u8() {
+            self.record(tag, &mut records)
+                .ok_or_else(|| format!("a record with tag {tag} is not as described"))?;
+        }
+        Ok(())
+    }
+
+    fn text(&self, number: u32) -> Option<Arc<str>> {
+        self.texts.get(number as usize).map(Arc::clone)
+    }
+
+    fn frame(&self, cursor: &mut Cursor<'_>) -> Option<Frame> {
+        Some(Frame {
+            camera: self.text(cursor.u32()?)?,
+            session_unix_nanos: cursor.i64()?,
+            sequence: cursor.u64()?,
+        })
+    }
+
+    fn record(&mut self, tag: u8, cursor: &mut Cursor<'_>) -> Option<()> {
+        match tag {
+            TEXT => {
+                let number = cursor.u32()?;
+                if number as usize != self.texts.len() {
+                    return None;
+                }
+                self.texts.push(Arc::from(cursor.text()?));
+            }
+            THREAD => {
+                let id = cursor.u32()?;
+                self.file.threads.insert(id, Arc::from(cursor.text()?));
+            }
+            SPAN => {
+                let (name, thread, begin_nanos) = (cursor.u32()?, cursor.u32()?, cursor.i64()?);
+                let (end_nanos, cpu_nanos) = (cursor.i64()?, cursor.i64()?);
+                let count = cursor.u32()?;
+                let frame = self.frame(cursor)?;
+                let mut frames = self
+                    .members
+                    .remove(&(name, thread, begin_nanos))
+                    .unwrap_or_default();
+                if !frame.camera.is_empty() {
+                    frames.push(frame);
+                }
+                self.file.spans.push(TracedSpan {
+                    name: self.text(name)?,
+                    thread,
+                    begin_nanos,
+                    end_nanos,
+                    cpu_nanos: (cpu_nanos >= 0).then_some(cpu_nanos),
+                    count,
+                    frames,
+                });
+            }
+            MEMBER => {
+                let key = (cursor.u32()?, cursor.u32()?, cursor.i64()?);
+                let frame = self.frame(cursor)?;
+                self.members.entry(key).or_default().push(frame);
+            }
+            DROP => {
+                let dropped = Dropped {
+                    thread: cursor.u32()?,
+                    at_nanos: cursor.i64()?,
+                    camera: self.text(cursor.u32()?)?,
+                    reason: self.text(cursor.u32()?)?,
+                    count: cursor.u32()?,
+                };
+                self.file.drops.push(dropped);
+            }
+            GAUGE => {
+                let gauge = Gauge {
+                    name: self.text(cursor.u32()?)?,
+                    about: self.text(cursor.u32()?)?,
+                    at_nanos: cursor.i64()?,
+                    value: cursor.i64()?,
+                };
+                self.file.gauges.push(gauge);
+            }
+            LOST => self.file.lost = cursor.u64()?,
+            _ => return None,
+        }
+        Some(())
+    }
+}
