@@ -34,6 +34,10 @@ pub struct DetectionLine {
     pub class_ids: Vec<u32>,
     /// Track ids; null where a box belongs to no track.
     pub track_ids: Vec<Option<u64>>,
+    /// The stages that the frame has passed: id, enter and leave in monotonic nanoseconds. The
+    /// sink is the last; it leaves when its line is written. Only where the sink is asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passes: Option<Vec<(String, i64, i64)>>,
 }
 
 impl DetectionLine {
@@ -56,6 +60,71 @@ impl DetectionLine {
             labels: boxes.iter().map(|item| item.label.to_string()).collect(),
             class_ids: boxes.iter().map(|item| item.class_id).collect(),
             track_ids: boxes.iter().map(|item| item.track_id).collect(),
+            passes: None,
         }
+    }
+
+    /// The same line with the stages that the row has passed; it is written at
+    /// `written_nanos`, on the monotonic clock.
+    #[must_use]
+    pub fn with_passes(self, row: &Detections, written_nanos: i64) -> Self {
+        let passes = row.trace.0.iter().map(|pass| {
+            // The last stage, which has not left yet, is the writer of this line.
+            let leave_nanos = match pass.leave_nanos {
+                0 => written_nanos,
+                nanos => nanos,
+            };
+            (pass.stage.to_string(), pass.enter_nanos, leave_nanos)
+        });
+        Self {
+            passes: Some(passes.collect()),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use camweave_message::{CapturedClock, FrameId, StagePass, Trace};
+
+    use super::*;
+
+    fn row() -> Detections {
+        let pass = |stage, enter_nanos, leave_nanos| StagePass {
+            stage: Arc::from(stage),
+            enter_nanos,
+            leave_nanos,
+        };
+        Detections {
+            id: FrameId {
+                camera: Arc::from("cam1"),
+                session_unix_nanos: 1,
+                sequence: 2,
+                pts_nanos: 3,
+                captured_unix_nanos: 4,
+                captured_clock: CapturedClock::Arrival,
+            },
+            trace: Trace(vec![pass("nms", 10, 20), pass("sink", 25, 0)]),
+            image_size: (640, 360),
+            picture: None,
+            model: Arc::from("m"),
+            boxes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn passes_are_there_when_asked_for() {
+        let line = DetectionLine::new(&row(), 5);
+        let text = serde_json::to_string(&line).expect("plain data");
+        assert!(!text.contains("passes"), "{text}");
+        let text = serde_json::to_string(&line.with_passes(&row(), 30)).expect("plain data");
+        assert!(
+            text.ends_with(r#""passes":[["nms",10,20],["sink",25,30]]}"#),
+            "{text}"
+        );
+        let again: DetectionLine = serde_json::from_str(&text).expect("what was written");
+        assert_eq!(again, DetectionLine::new(&row(), 5).with_passes(&row(), 30));
     }
 }

@@ -13,6 +13,8 @@ use crate::{Collector, DetectionLine, Summary, render};
 
 /// How long after the end the sink waits for the last reports of the other stages.
 const REPORTS_SETTLE: Duration = Duration::from_millis(300);
+/// Turns `PASSES` on in any graph, without a change to it.
+const PASSES_VARIABLE: &str = "CAMWEAVE_PASSES";
 
 /// The sink as a stage.
 pub struct SinkStage {
@@ -22,6 +24,7 @@ pub struct SinkStage {
     snapshots: Option<Snapshots>,
     collector: Collector,
     table: Option<Duration>,
+    passes: bool,
     shown: Instant,
     written: Instant,
     failing: bool,
@@ -61,6 +64,20 @@ impl SinkStage {
     #[expect(clippy::print_stdout, reason = "the live table is this stage's output")]
     fn show(&self) {
         println!("{}", render(&self.summary(), 160));
+    }
+}
+
+const WORDS: [(&str, bool); 2] = [("off", false), ("on", true)];
+
+/// What the environment says of passes for any graph.
+fn everywhere() -> Result<bool, StageError> {
+    let text = std::env::var(PASSES_VARIABLE).unwrap_or_default();
+    match text.as_str() {
+        "" | "off" => Ok(false),
+        "on" => Ok(true),
+        other => Err(StageError::configuration(format!(
+            "{PASSES_VARIABLE}='{other}', expected one of off, on"
+        ))),
     }
 }
 
@@ -108,6 +125,11 @@ impl Stage for SinkStage {
             default: Some("2000"),
             help: "the table on standard output this often, 0 for none",
         },
+        Key {
+            name: "PASSES",
+            default: Some("off"),
+            help: "'on': each line says when the frame entered and left each stage; so does CAMWEAVE_PASSES=on",
+        },
     ];
     type In = Detections;
     type Out = Never;
@@ -126,6 +148,7 @@ impl Stage for SinkStage {
                 .map(Duration::from_millis)
         };
         let (snapshot, table) = (every("SNAPSHOT_EVERY_MS")?, every("TABLE_EVERY_MS")?);
+        let passes = env.choice("PASSES", &WORDS)? || everywhere()?;
         // A restarted sink goes on where the killed one stopped.
         let again = context.counters.report().starts > 1;
         let lines = open_lines(&folder.join("detections.jsonl"), again).map_err(refuse)?;
@@ -135,6 +158,7 @@ impl Stage for SinkStage {
             snapshots: (!snapshot.is_zero()).then(|| Snapshots::new(&folder, snapshot)),
             folder,
             collector: Collector::default(),
+            passes,
             table: (!table.is_zero()).then_some(table),
             shown: Instant::now(),
             written: Instant::now(),
@@ -147,7 +171,11 @@ impl Stage for SinkStage {
         for row in &rows {
             self.collector.add(row, now);
             self.context.counters.sent(&row.id.camera, 0);
-            let line = serde_json::to_string(&DetectionLine::new(row, now))
+            let mut line = DetectionLine::new(row, now);
+            if self.passes {
+                line = line.with_passes(row, clock::monotonic_nanos());
+            }
+            let line = serde_json::to_string(&line)
                 .map_err(|error| StageError::internal(error.to_string()))?;
             let written = writeln!(self.lines, "{line}").map_err(|error| error.to_string());
             self.note("detections.jsonl", written);
