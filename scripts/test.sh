@@ -44,6 +44,8 @@ if wants loom; then
   RUSTFLAGS="--cfg loom" tests -p camweave-pool --target-dir target/loom --test loom
 fi
 if wants unit; then
+  say "PTX is what its sources compile to"
+  scripts/ptx.sh --check
   say "unit, property and conformance tests"
   tests --workspace --exclude camweave-tests
 fi

@@ -1,5 +1,5 @@
 // What all kernels share. The same sources are compiled for the GPU by NVRTC (scripts/ptx.sh) and
-// for the CPU by the tests, through tests/emulation.h. So: no warp intrinsics, no inline assembly
+// for the CPU by the tests, through tests/kernels/emulation.h. So: no warp intrinsics, no inline assembly
 // outside of this file, and no contraction to fused multiply-add (ptx.sh switches it off), so that
 // the results are those of crates/vision, bit for bit.
 #pragma once
@@ -26,6 +26,10 @@ DEVICE float float_from_half(u16 bits) {
   asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
   return value;
 }
+
+DEVICE u32 float_bits(float value) { return __float_as_uint(value); }
+
+DEVICE float float_of_bits(u32 bits) { return __uint_as_float(bits); }
 
 // Memory that nobody writes while the kernel runs.
 template <typename T>

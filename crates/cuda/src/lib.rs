@@ -18,6 +18,7 @@ mod context;
 mod error;
 mod event;
 mod graph;
+pub mod heads;
 pub mod letterbox;
 mod memory;
 mod module;

@@ -1,0 +1,241 @@
+// From a batch of raw heads to detections: decoding, sorting, suppression. The reference is
+// `decode` and `suppress` in crates/vision, whose order of ties, limits and treatment of NaN hold
+// here. Nothing depends on the order in which threads run: candidates are found in any order, but
+// sorted by unique keys.
+#include "common.cuh"
+
+// The heads' addresses travel as the kernel's arguments.
+constexpr u32 MAX_FRAMES = 32;
+struct Heads {
+  u64 values[MAX_FRAMES];
+};
+
+// Room for each frame's candidates: `Scratch` in src/heads.rs.
+struct Scratch {
+  // Per frame: candidates found.
+  u32* counts;
+  // Per frame and candidate: sorting keys, as found and sorted.
+  u64* keys;
+  u64* sorted;
+  // Per frame and anchor: x1, y1, x2, y2 in model pixels, and the class.
+  float* boxes;
+  u32* classes;
+  // Anchors of a frame.
+  u32 anchors;
+};
+
+// Classes that take part, a bit each; all, if there are no words.
+struct Kept {
+  const u32* words;
+  u32 classes;
+};
+
+// Words of a row of results: box, score, class, anchor. Before the rows: count and candidates.
+constexpr u32 ROW = 7;
+constexpr u32 HEAD = 2;
+constexpr u32 NONE = 0xffffffffu;
+constexpr float LARGEST = 3.402823466e+38f;
+// Classes at and above this are not exact in float.
+constexpr float CLASS_LIMIT = 16777216.0f;
+// Candidates that are compared with one another at a time.
+constexpr u32 CHUNK = 64;
+
+struct Box {
+  float x1, y1, x2, y2;
+};
+
+DEVICE float value(float number) { return number; }
+DEVICE float value(u16 number) { return float_from_half(number); }
+
+// False for NaN as well.
+DEVICE bool finite(float number) { return fabsf(number) <= LARGEST; }
+
+DEVICE void push(const Scratch& scratch, const Kept& kept, u32 frame, u32 anchor, Box box, float score, u32 class_id) {
+  if (!(finite(box.x1) && finite(box.y1) && finite(box.x2) && finite(box.y2))) return;
+  if (!(box.x1 <= box.x2 && box.y1 <= box.y2)) return;
+  if (kept.words && !(class_id < kept.classes && (kept.words[class_id / 32] >> (class_id % 32) & 1))) return;
+  u64 base = (u64)frame * scratch.anchors;
+  float* place = scratch.boxes + 4 * (base + anchor);
+  place[0] = box.x1;
+  place[1] = box.y1;
+  place[2] = box.x2;
+  place[3] = box.y2;
+  scratch.classes[base + anchor] = class_id;
+  // Scores are above a threshold of at least 0, and positive floats are ordered as their bits are.
+  u64 key = (u64)(~float_bits(score)) << 32 | anchor;
+  scratch.keys[base + atomicAdd(scratch.counts + frame, 1u)] = key;
+}
+
+// A thread is an anchor, blockIdx.y the frame.
+template <typename T>
+DEVICE void decode_yolov8(const Heads& heads, const Scratch& scratch, const Kept& kept, u32 classes, float confidence) {
+  u32 anchors = scratch.anchors;
+  u32 anchor = blockIdx.x * blockDim.x + threadIdx.x;
+  if (anchor >= anchors) return;
+  const T* values = (const T*)heads.values[blockIdx.y] + anchor;
+  // The threshold is the score to beat; of equal scores the lowest class wins.
+  float best = confidence;
+  u32 best_class = NONE;
+  const T* scores = values + 4 * (u64)anchors;
+  for (u32 class_id = 0; class_id < classes; class_id++) {
+    float score = value(load(scores + (u64)class_id * anchors));
+    if (score > best && score <= LARGEST) {
+      best = score;
+      best_class = class_id;
+    }
+  }
+  if (best_class == NONE) return;
+  float x = value(load(values)), y = value(load(values + anchors));
+  float half_w = value(load(values + 2 * (u64)anchors)) / 2.0f;
+  float half_h = value(load(values + 3 * (u64)anchors)) / 2.0f;
+  push(scratch, kept, blockIdx.y, anchor, {x - half_w, y - half_h, x + half_w, y + half_h}, best, best_class);
+}
+
+KERNEL decode_yolov8_f32(PARAMETER Heads heads, Scratch scratch, Kept kept, u32 classes, float confidence) {
+  decode_yolov8<float>(heads, scratch, kept, classes, confidence);
+}
+
+KERNEL decode_yolov8_f16(PARAMETER Heads heads, Scratch scratch, Kept kept, u32 classes, float confidence) {
+  decode_yolov8<u16>(heads, scratch, kept, classes, confidence);
+}
+
+// A thread is a row, blockIdx.y the frame.
+template <typename T>
+DEVICE void decode_end_to_end(const Heads& heads, const Scratch& scratch, const Kept& kept, float confidence) {
+  u32 row = blockIdx.x * blockDim.x + threadIdx.x;
+  if (row >= scratch.anchors) return;
+  const T* values = (const T*)heads.values[blockIdx.y] + 6 * (u64)row;
+  float score = value(load(values + 4)), class_id = value(load(values + 5));
+  if (!(score > confidence && score <= LARGEST && class_id >= 0.0f && class_id < CLASS_LIMIT)) return;
+  Box box = {value(load(values)), value(load(values + 1)), value(load(values + 2)), value(load(values + 3))};
+  push(scratch, kept, blockIdx.y, row, box, score, (u32)class_id);
+}
+
+KERNEL decode_end_to_end_f32(PARAMETER Heads heads, Scratch scratch, Kept kept, float confidence) {
+  decode_end_to_end<float>(heads, scratch, kept, confidence);
+}
+
+KERNEL decode_end_to_end_f16(PARAMETER Heads heads, Scratch scratch, Kept kept, float confidence) {
+  decode_end_to_end<u16>(heads, scratch, kept, confidence);
+}
+
+// Puts each candidate where its key belongs; those behind the best `limit` nowhere. A thread is a
+// candidate, blockIdx.y the frame. Quadratic, but without any waiting: there are a few hundred
+// candidates as a rule, and blocks without one end at once.
+KERNEL rank(Scratch scratch, u32 limit) {
+  u32 index = blockIdx.x * blockDim.x + threadIdx.x;
+  u32 count = scratch.counts[blockIdx.y];
+  if (index >= count) return;
+  u64 base = (u64)blockIdx.y * scratch.anchors;
+  const u64* keys = scratch.keys + base;
+  u64 key = keys[index];
+  u32 before = 0;
+  for (u32 other = 0; other < count; other++) before += load(keys + other) < key;
+  if (before < limit) scratch.sorted[base + before] = key;
+}
+
+DEVICE float side(float low, float high) { return fmaxf(high - low, 0.0f); }
+
+DEVICE float area(Box box) { return side(box.x1, box.x2) * side(box.y1, box.y2); }
+
+DEVICE float iou(Box a, Box b) {
+  float width = side(fmaxf(a.x1, b.x1), fminf(a.x2, b.x2));
+  float height = side(fmaxf(a.y1, b.y1), fminf(a.y2, b.y2));
+  float intersection = width * height;
+  float united = area(a) + area(b) - intersection;
+  return united > 0.0f ? intersection / united : 0.0f;
+}
+
+DEVICE bool suppresses(Box better, u32 better_class, Box box, u32 class_id, float threshold) {
+  return better_class == class_id && iou(better, box) > threshold;
+}
+
+// Keeps the best candidates that no kept one of their class suppresses, at most `max_detections`,
+// in the order of their scores. A block is a frame; any multiple of 64 threads.
+//
+// Chunk by chunk: all threads compare the chunk with what has been kept and within itself, then one
+// thread resolves the chunk from bits, and its survivors are written.
+KERNEL select(Scratch scratch, u32 limit, u32 max_detections, float threshold, u32 suppress, u32* results) {
+  __shared__ Box box[CHUNK];
+  __shared__ u32 class_of[CHUNK], score_of[CHUNK], anchor_of[CHUNK];
+  // Which candidates of the chunk an earlier one suppresses, and which ones each suppresses.
+  __shared__ u32 gone[CHUNK / 32], suppressed_by[CHUNK][CHUNK / 32];
+  __shared__ u32 survivor[CHUNK], survivors, kept;
+
+  u32 thread = threadIdx.x, frame = blockIdx.x;
+  u64 base = (u64)frame * scratch.anchors;
+  u32 found = scratch.counts[frame];
+  u32 count = found < limit ? found : limit;
+  u32* result = results + (u64)frame * (HEAD + (u64)ROW * max_detections);
+  u32* rows = result + HEAD;
+  if (thread == 0) kept = 0;
+
+  for (u32 first = 0; first < count; first += CHUNK) {
+    u32 size = count - first < CHUNK ? count - first : CHUNK;
+    if (thread < CHUNK) {
+      if (thread < CHUNK / 32) gone[thread] = 0;
+      for (u32 word = 0; word < CHUNK / 32; word++) suppressed_by[thread][word] = 0;
+      if (thread < size) {
+        u64 key = scratch.sorted[base + first + thread];
+        u32 anchor = (u32)key;
+        const float* place = scratch.boxes + 4 * (base + anchor);
+        box[thread] = {place[0], place[1], place[2], place[3]};
+        class_of[thread] = scratch.classes[base + anchor];
+        score_of[thread] = ~(u32)(key >> 32);
+        anchor_of[thread] = anchor;
+      }
+    }
+    __syncthreads();
+    u32 kept_before = kept;
+    if (kept_before >= max_detections) break;
+    if (suppress) {
+      u32 own = thread % CHUNK, groups = blockDim.x / CHUNK;
+      if (own < size) {
+        for (u32 row = thread / CHUNK; row < kept_before; row += groups) {
+          const u32* better = rows + (u64)ROW * row;
+          Box better_box = {float_of_bits(better[0]), float_of_bits(better[1]), float_of_bits(better[2]), float_of_bits(better[3])};
+          if (suppresses(better_box, better[5], box[own], class_of[own], threshold)) {
+            atomicOr(gone + own / 32, 1u << own % 32);
+            break;
+          }
+        }
+      }
+      for (u32 pair = thread; pair < CHUNK * CHUNK; pair += blockDim.x) {
+        u32 better = pair / CHUNK, other = pair % CHUNK;
+        if (better < other && other < size &&
+            suppresses(box[better], class_of[better], box[other], class_of[other], threshold)) {
+          atomicOr(suppressed_by[better] + other / 32, 1u << other % 32);
+        }
+      }
+    }
+    __syncthreads();
+    if (thread == 0) {
+      u32 room = max_detections - kept_before;
+      survivors = 0;
+      for (u32 own = 0; own < size && survivors < room; own++) {
+        if (gone[own / 32] >> (own % 32) & 1) continue;
+        for (u32 word = 0; word < CHUNK / 32; word++) gone[word] |= suppressed_by[own][word];
+        survivor[survivors++] = own;
+      }
+      kept = kept_before + survivors;
+    }
+    __syncthreads();
+    if (thread < survivors) {
+      u32 own = survivor[thread];
+      u32* row = rows + (u64)ROW * (kept_before + thread);
+      row[0] = float_bits(box[own].x1);
+      row[1] = float_bits(box[own].y1);
+      row[2] = float_bits(box[own].x2);
+      row[3] = float_bits(box[own].y2);
+      row[4] = score_of[own];
+      row[5] = class_of[own];
+      row[6] = anchor_of[own];
+    }
+    __syncthreads();
+  }
+  __syncthreads();
+  if (thread == 0) {
+    result[0] = kept;
+    result[1] = found;
+  }
+}

@@ -1,0 +1,258 @@
+//! Letterboxing against `LetterboxPlan`.
+
+use camweave_cuda::letterbox::FrameDescriptor;
+use camweave_cuda::{DeviceSlice, Precision};
+use camweave_vision::{
+    ColorMatrix, ColorRange, Letterbox, Picture, PictureLayout, PixelFormat, Plane, Planes,
+    letterbox_into,
+};
+use half::f16;
+use proptest::prelude::*;
+
+use crate::library::function;
+
+type Run = unsafe extern "C" fn(
+    frames: *const FrameDescriptor,
+    out: *mut u8,
+    width: u32,
+    height: u32,
+    is_half: u32,
+    blocks: *const u32,
+    threads: *const u32,
+);
+
+/// The most frames of one launch, as the kernel has them.
+const MAX_FRAMES: usize = 32;
+/// What surrounds the output, and must stay.
+const GUARD: u8 = 0xa5;
+/// Differences come of weights that are rounded from `f32` here and `f64` there: a few units in
+/// the last place of values up to 1023. In steps of 255: below 0.01.
+const TOLERANCE: f32 = 2e-5;
+
+#[derive(Debug)]
+struct Source {
+    layout: PictureLayout,
+    data: Vec<u8>,
+}
+
+impl Source {
+    /// A picture of random bytes with this much room between rows, and before the first.
+    fn new(
+        size: (u32, u32),
+        format: PixelFormat,
+        matrix: ColorMatrix,
+        range: ColorRange,
+        gap: u32,
+        seed: u64,
+    ) -> Self {
+        let packed = PictureLayout::packed(size.0, size.1, format, matrix, range);
+        // 16-bit samples stay at even bytes.
+        let gap = if format == PixelFormat::P010 {
+            gap & !1
+        } else {
+            gap
+        };
+        let chroma_rows = size.1.div_ceil(2);
+        let mut offset = gap;
+        let mut planes: Vec<Plane> = Vec::new();
+        for (index, plane) in packed.planes.iter().enumerate() {
+            let stride = plane.stride + gap;
+            planes.push(Plane { offset, stride });
+            offset += stride * if index == 0 { size.1 } else { chroma_rows };
+        }
+        let planes = Planes::try_from(planes.as_slice()).expect("1 to 3 planes");
+        let layout = PictureLayout { planes, ..packed };
+        let bytes = layout.required_bytes().expect("a possible layout");
+        let mut state = seed | 1;
+        let data = (0..bytes).map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        });
+        Self {
+            layout,
+            data: data.collect(),
+        }
+    }
+
+    fn descriptor(&self, letterbox: &Letterbox) -> FrameDescriptor {
+        // SAFETY: no device sees it: the kernel runs on the CPU, and reads the bytes as they are.
+        let memory = unsafe { DeviceSlice::from_raw(self.data.as_ptr() as u64, self.data.len()) };
+        FrameDescriptor::new(&self.layout, memory, letterbox).expect("a picture in its memory")
+    }
+
+    fn reference(&self, letterbox: &Letterbox) -> Vec<f32> {
+        let picture = Picture::new(&self.layout, &self.data).expect("a picture in its memory");
+        let mut out = vec![0.0; letterbox.output_len()];
+        letterbox_into(&picture, letterbox, &mut out).expect("a fitting letterbox");
+        out
+    }
+}
+
+/// What the kernel makes of the pictures.
+fn run(sources: &[Source], model: (u32, u32), precision: Precision) -> Vec<f32> {
+    let mut frames: Vec<_> = sources
+        .iter()
+        .map(|source| source.descriptor(&letterbox(source, model)))
+        .collect();
+    let count = frames.len();
+    assert!(count <= MAX_FRAMES);
+    frames.resize(MAX_FRAMES, frames[0]);
+    let values = count * 3 * model.0 as usize * model.1 as usize;
+    let bytes = values * precision.bytes();
+    // Words, so that they are aligned.
+    let mut out = vec![u32::from_ne_bytes([GUARD; 4]); bytes.div_ceil(4) + 16];
+    let blocks = [model.0.div_ceil(64), model.1.div_ceil(8), count as u32];
+    let threads = [32, 8, 1];
+    // SAFETY: the type of the function in tests/kernels/letterbox.cpp.
+    let run = unsafe { function::<Run>("letterbox", "run_letterbox") };
+    let is_half = u32::from(precision == Precision::F16);
+    // SAFETY: as many descriptors as the kernel takes, and room for all values.
+    unsafe {
+        run(
+            frames.as_ptr(),
+            out.as_mut_ptr().cast(),
+            model.0,
+            model.1,
+            is_half,
+            blocks.as_ptr(),
+            threads.as_ptr(),
+        );
+    }
+    let out: Vec<u8> = out.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    assert!(
+        out[bytes..].iter().all(|&byte| byte == GUARD),
+        "written behind the output"
+    );
+    match precision {
+        Precision::F16 => out[..bytes]
+            .chunks(2)
+            .map(|pair| f16::from_ne_bytes([pair[0], pair[1]]).to_f32())
+            .collect(),
+        Precision::F32 => out[..bytes]
+            .chunks(4)
+            .map(|word| f32::from_ne_bytes([word[0], word[1], word[2], word[3]]))
+            .collect(),
+    }
+}
+
+fn letterbox(source: &Source, model: (u32, u32)) -> Letterbox {
+    Letterbox::new((source.layout.width, source.layout.height), model).expect("possible sizes")
+}
+
+fn check(sources: &[Source], model: (u32, u32)) {
+    let expected: Vec<f32> = sources
+        .iter()
+        .flat_map(|source| source.reference(&letterbox(source, model)))
+        .collect();
+    let single = run(sources, model, Precision::F32);
+    let half = run(sources, model, Precision::F16);
+    for (index, ((&expected, &single), &half)) in
+        expected.iter().zip(&single).zip(&half).enumerate()
+    {
+        assert!(
+            (single - expected).abs() <= TOLERANCE,
+            "value {index}: {single}, expected {expected}"
+        );
+        assert_eq!(
+            half,
+            f16::from_f32(single).to_f32(),
+            "value {index} of half precision"
+        );
+    }
+    assert_eq!((single.len(), half.len()), (expected.len(), expected.len()));
+}
+
+fn source() -> impl Strategy<Value = Source> {
+    let formats = proptest::sample::select(PixelFormat::ALL);
+    let matrices = proptest::sample::select(ColorMatrix::ALL);
+    let ranges = proptest::sample::select(ColorRange::ALL);
+    (
+        (1_u32..90, 1_u32..90),
+        formats,
+        matrices,
+        ranges,
+        0_u32..9,
+        any::<u64>(),
+    )
+        .prop_map(|(size, format, matrix, range, gap, seed)| {
+            Source::new(size, format, matrix, range, gap, seed)
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn any_pictures_of_a_list_agree_with_the_reference(
+        sources in proptest::collection::vec(source(), 1..4),
+        model in (1_u32..80, 1_u32..80),
+    ) {
+        check(&sources, model);
+    }
+}
+
+#[test]
+fn usual_and_extreme_sizes_agree_with_the_reference() {
+    let sizes = [
+        (1920, 1080),
+        (1081, 1921),
+        (3840, 2160),
+        (640, 640),
+        (32_768, 1),
+        (1, 32_768),
+    ];
+    for (index, size) in sizes.into_iter().enumerate() {
+        for format in PixelFormat::ALL {
+            let source = Source::new(
+                size,
+                *format,
+                ColorMatrix::Bt709,
+                ColorRange::Limited,
+                7,
+                index as u64,
+            );
+            check(&[source], (640, 640));
+        }
+    }
+}
+
+#[test]
+fn a_full_launch_has_32_frames() {
+    let sources: Vec<Source> = (0..32)
+        .map(|index| {
+            Source::new(
+                (20 + index, 40),
+                PixelFormat::Nv12,
+                ColorMatrix::Bt601,
+                ColorRange::Full,
+                0,
+                u64::from(index),
+            )
+        })
+        .collect();
+    check(&sources, (33, 31));
+}
+
+#[test]
+fn pictures_that_leave_their_memory_are_refused() {
+    let source = Source::new(
+        (64, 48),
+        PixelFormat::Nv12,
+        ColorMatrix::Bt601,
+        ColorRange::Full,
+        0,
+        1,
+    );
+    // SAFETY: nobody reads it.
+    let memory = unsafe { DeviceSlice::from_raw(4096, source.data.len() - 1) };
+    let fitting = letterbox(&source, (32, 32));
+    let error =
+        FrameDescriptor::new(&source.layout, memory, &fitting).expect_err("a byte is missing");
+    assert!(error.to_string().contains("within 4607"), "{error}");
+    let other = Letterbox::new((64, 50), (32, 32)).expect("possible sizes");
+    let error = FrameDescriptor::new(&source.layout, memory, &other).expect_err("another size");
+    for part in ["64x48", "64x50"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
