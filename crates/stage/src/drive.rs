@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camweave_message::Row;
-use camweave_telemetry::{Counters, StatsFile, clock};
+use camweave_telemetry::{Counters, SpanSettings, Spans, StatsFile, clock, span_names};
 use tracing::warn;
 
 use crate::{Context, Inbox, Output, Stage, StageError};
@@ -30,12 +30,15 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Counters of `stage` in `folder`, which go on where an earlier process stopped.
+    /// Counters of `stage` in `folder`, which go on where an earlier process stopped, with the
+    /// spans that the environment asks for.
     pub fn open(folder: &Path, stage: &str, kind: &str) -> Result<Self, StageError> {
+        let settings = SpanSettings::from_env().map_err(StageError::configuration)?;
+        let spans = Spans::open(stage, kind, &settings, &folder.with_file_name("trace"));
         let file = StatsFile::open(folder, stage)
             .map_err(|error| StageError::resource(error.to_string()))?;
         Ok(Self {
-            counters: Counters::new(stage, kind, file.earlier()),
+            counters: Counters::new(stage, kind, file.earlier()).with_spans(spans),
             file,
             reported: Instant::now(),
             fails: false,
@@ -48,6 +51,7 @@ impl Reporter {
 
     /// The last report, with the line of the error that ended the stage.
     pub fn close(&mut self, fatal: Option<&str>) {
+        self.counters.spans().finish();
         self.counters.closing(fatal);
         self.write();
     }
@@ -58,7 +62,8 @@ impl Reporter {
         }
     }
 
-    fn write(&mut self) {
+    /// Writes what has changed.
+    pub fn write(&mut self) {
         self.reported = Instant::now();
         if let Some(report) = self.counters.changed_report() {
             match self.file.write(&report) {
@@ -93,7 +98,9 @@ pub(crate) fn drive<S: Stage>(
     let mut stopped_at: Option<Instant> = None;
     loop {
         while let Some(rows) = inbox.pop() {
+            let span = context.span_over(&span_names::ROWS, &rows);
             stage.rows(rows, &mut out)?;
+            drop(span);
             send(context, &mut out, outlet)?;
             reporter.write_now_and_then();
         }
@@ -146,7 +153,9 @@ fn send<R: Row>(
                 context.counters.sent(&row.id().camera, leave - entered);
             }
         }
+        let span = context.span_over(&span_names::SEND, &rows);
         outlet.take(rows)?;
+        drop(span);
     }
     Ok(())
 }

@@ -27,6 +27,13 @@ pub struct Env {
 /// Variables that no stage has to know: dora's own, the runtime's, and module parameters.
 const FOREIGN_PREFIXES: [&str; 5] = ["CAMWEAVE_", "DORA_", "PARAM_", "RUST_", "ZENOH_"];
 
+/// Whether no stage has to know this variable.
+pub(crate) fn is_foreign(name: &str) -> bool {
+    FOREIGN_PREFIXES
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
+
 impl Env {
     /// Checks that the graph names no variable that the stage does not know.
     ///
@@ -41,10 +48,7 @@ impl Env {
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, StageError> {
         for name in declared {
-            let foreign = FOREIGN_PREFIXES
-                .iter()
-                .any(|prefix| name.starts_with(prefix));
-            if !foreign && !keys.iter().any(|key| key.name == name) {
+            if !is_foreign(name) && !keys.iter().any(|key| key.name == name) {
                 let valid: Vec<_> = keys.iter().map(|key| key.name).collect();
                 return Err(StageError::configuration(format!(
                     "unknown key '{name}' in the node's env, expected {}",

@@ -36,7 +36,9 @@
 mod context;
 mod drive;
 mod env;
+mod everywhere;
 mod exit;
+pub mod fused;
 mod graph;
 mod inbox;
 mod output;
@@ -44,7 +46,7 @@ mod ports;
 mod refusal;
 mod runtime;
 
-pub use context::{Context, Waker};
+pub use context::{Context, Waker, frame_key};
 pub use env::{Env, Key};
 pub use exit::{Exit, StageError};
 pub use inbox::{Inbox, QueuePolicy};

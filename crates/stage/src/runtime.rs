@@ -11,6 +11,7 @@ use dora_node_api::EventStream;
 use tracing::{error, info};
 
 use crate::drive::{Ends, Reporter, drive};
+use crate::everywhere;
 use crate::graph::{self, GraphOutput};
 use crate::{Context, Env, Exit, Inbox, Key, Output, QueuePolicy, StageError};
 
@@ -77,7 +78,7 @@ pub trait Stage: Sized {
 
 /// The `main` of a node's binary.
 pub fn main<S: Stage>() -> ExitCode {
-    match arguments::<S>() {
+    match argument(S::KIND, help::<S>) {
         Ok(true) => {}
         Ok(false) => return Exit::Success.into(),
         Err(error) => return fail(&error),
@@ -95,54 +96,55 @@ pub fn main<S: Stage>() -> ExitCode {
 }
 
 #[expect(clippy::print_stderr, reason = "the log is not running yet")]
-fn fail(error: &StageError) -> ExitCode {
+pub(crate) fn fail(error: &StageError) -> ExitCode {
     eprintln!("error: {error}");
     error.exit.into()
 }
 
 /// Whether to go on: `--help` and `--version` answer and end.
 #[expect(clippy::print_stdout, reason = "the answer to --help and --version")]
-fn arguments<S: Stage>() -> Result<bool, StageError> {
+pub(crate) fn argument(kind: &str, help: impl FnOnce() -> String) -> Result<bool, StageError> {
     match std::env::args().nth(1).as_deref() {
         None => Ok(true),
         Some("--version" | "-V") => {
-            println!("{} {}", S::KIND, env!("CARGO_PKG_VERSION"));
+            println!("{kind} {}", env!("CARGO_PKG_VERSION"));
             Ok(false)
         }
         Some("--help" | "-h") => {
-            println!("{}\n\n{}\n", S::KIND, S::ABOUT);
-            println!("A node of a dora dataflow: set it as 'path' of a node and run the graph.\n");
-            println!(
-                "Input:  {}",
-                if is_never::<S::In>() {
-                    "none"
-                } else {
-                    S::In::SCHEMA
-                }
-            );
-            println!(
-                "Output: {}",
-                if is_never::<S::Out>() {
-                    "none"
-                } else {
-                    S::Out::SCHEMA
-                }
-            );
-            println!("\nEnvironment (the node's 'env:' in the graph):");
-            for key in S::KEYS {
-                let default = match key.default {
-                    Some("") => "not set".to_owned(),
-                    Some(default) => format!("default {default}"),
-                    None => "required".to_owned(),
-                };
-                println!("  {:<18} {} ({default})", key.name, key.help);
-            }
+            print!("{}{}", help(), everywhere::help());
             Ok(false)
         }
         Some(other) => Err(StageError::configuration(format!(
             "unexpected argument '{other}', expected --help, --version or none"
         ))),
     }
+}
+
+fn help<S: Stage>() -> String {
+    let [takes, gives] = schemas::<S>().map(|schema| schema.unwrap_or("none"));
+    let mut text = format!(
+        "{}\n\n{}\n\nA node of a dora dataflow: set it as 'path' of a node and run the graph.\n\n\
+         Input:  {takes}\nOutput: {gives}\n\nEnvironment (the node's 'env:' in the graph):\n",
+        S::KIND,
+        S::ABOUT
+    );
+    for key in S::KEYS {
+        let default = match key.default {
+            Some("") => "not set".to_owned(),
+            Some(default) => format!("default {default}"),
+            None => "required".to_owned(),
+        };
+        text.push_str(&format!("  {:<18} {} ({default})\n", key.name, key.help));
+    }
+    text
+}
+
+/// What a stage takes and gives, by schema.
+pub(crate) fn schemas<S: Stage>() -> [Option<&'static str>; 2] {
+    [
+        (!is_never::<S::In>()).then_some(S::In::SCHEMA),
+        (!is_never::<S::Out>()).then_some(S::Out::SCHEMA),
+    ]
 }
 
 pub(crate) fn is_never<R: Row>() -> bool {
@@ -167,8 +169,7 @@ fn run<S: Stage>(
     folder: &Path,
     reporter: &mut Reporter,
 ) -> Result<(), StageError> {
-    let takes = (!is_never::<S::In>()).then_some(S::In::SCHEMA);
-    let gives = (!is_never::<S::Out>()).then_some(S::Out::SCHEMA);
+    let [takes, gives] = schemas::<S>();
     output.check_ports(takes.filter(|_| !S::OPTIONAL_INPUT), gives)?;
     let env = Env::new(S::KEYS, &graph::declared_env(output.node()), |name| {
         std::env::var(name).ok()

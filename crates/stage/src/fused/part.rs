@@ -1,0 +1,253 @@
+//! A kind of stage without its type, so that a list of them can be put together at run time.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, PoisonError};
+
+use camweave_message::Row;
+use camweave_telemetry::clock;
+use dora_node_api::EventStream;
+use tracing::info;
+
+use super::run::{Outgoing, Way};
+use crate::drive::{Ends, Outlet, Reporter, drive};
+use crate::runtime::{inbox, schemas};
+use crate::{Context, Env, Inbox, Key, Stage, StageError, graph};
+
+/// A kind of stage that a fused node can run.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    kind: &'static str,
+    keys: &'static [Key],
+    is_source: bool,
+    schemas: fn() -> [Option<&'static str>; 2],
+    run: fn(Seat),
+}
+
+impl Part {
+    /// The stage `S`.
+    #[must_use]
+    pub const fn of<S: Stage + 'static>() -> Self {
+        Self {
+            kind: S::KIND,
+            keys: S::KEYS,
+            is_source: S::OPTIONAL_INPUT,
+            schemas: schemas::<S>,
+            run: run::<S>,
+        }
+    }
+
+    /// The kind of stage, which is also the name of its own binary.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The variables that the stage reads.
+    #[must_use]
+    pub fn keys(&self) -> &'static [Key] {
+        self.keys
+    }
+
+    /// Whether the stage can do without its input, and so begins the data's way.
+    #[must_use]
+    pub fn is_source(&self) -> bool {
+        self.is_source
+    }
+
+    /// The rows that come in, by their schema; none for a source without input.
+    #[must_use]
+    pub fn takes(&self) -> Option<&'static str> {
+        (self.schemas)()[0]
+    }
+
+    /// The rows that go out, by their schema; none for a sink.
+    #[must_use]
+    pub fn gives(&self) -> Option<&'static str> {
+        (self.schemas)()[1]
+    }
+
+    /// What the stage's thread does.
+    pub(super) fn run(&self, seat: Seat) {
+        (self.run)(seat);
+    }
+}
+
+/// A stage's queue, of whatever rows.
+pub(super) type AnyInbox = Arc<dyn Any + Send + Sync>;
+
+/// What a stage's thread is given.
+pub(super) struct Seat {
+    pub index: usize,
+    pub kind: &'static str,
+    pub env: Env,
+    pub context: Context,
+    pub reporter: Reporter,
+    pub terminate: Arc<AtomicBool>,
+    /// Nothing will come any more: the stage before has ended.
+    pub closed: Arc<AtomicBool>,
+    pub news: Sender<News>,
+    /// Says once that all stages are open. That it hangs up says that the stage may go.
+    pub go: Receiver<Go>,
+}
+
+/// What a stage's thread says.
+pub(super) enum News {
+    Opened(usize, Result<AnyInbox, StageError>),
+    Ended(usize, Result<(), StageError>),
+}
+
+/// What a stage needs to run, and only has when all are open.
+pub(super) struct Go {
+    /// For the first stage: what the graph brings.
+    pub events: Option<EventStream>,
+    pub next: Next,
+}
+
+/// Where a stage's rows go.
+pub(super) enum Next {
+    Stage {
+        inbox: AnyInbox,
+        context: Context,
+        closed: Arc<AtomicBool>,
+    },
+    Out(Outgoing),
+}
+
+fn run<S: Stage>(mut seat: Seat) {
+    let opened = guarded(|| {
+        let stage = S::open(&seat.env, &seat.context)?;
+        let inbox = Arc::new(inbox(&stage, &seat.context));
+        Ok((stage, inbox))
+    });
+    let (mut stage, inbox) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            seat.reporter.close(Some(&error.message));
+            // Only fails where nobody waits any more.
+            let _ = seat.news.send(News::Opened(seat.index, Err(error)));
+            return;
+        }
+    };
+    let any: AnyInbox = inbox.clone();
+    let _ = seat.news.send(News::Opened(seat.index, Ok(any)));
+    let Ok(go) = seat.go.recv() else {
+        seat.reporter.close(None);
+        return; // another stage cannot be opened
+    };
+    let mut outlet = match Link::new(go.next) {
+        Ok(outlet) => outlet,
+        Err(error) => {
+            let _ = seat.news.send(News::Ended(seat.index, Err(error)));
+            return;
+        }
+    };
+    let ends = Ends {
+        closed: &seat.closed.clone(),
+        terminate: &seat.terminate.clone(),
+    };
+    let context = seat.context.clone();
+    let result = guarded(|| {
+        if let Some(events) = go.events {
+            graph::read(&context, events, &inbox, &seat.closed)?;
+        }
+        info!(stage = %context.stage, kind = seat.kind, process = std::process::id(), "ready");
+        drive(
+            &mut stage,
+            &context,
+            &inbox,
+            ends,
+            &mut seat.reporter,
+            &mut outlet,
+        )
+    });
+    seat.reporter
+        .close(result.as_ref().err().map(|error| &*error.message));
+    outlet.end();
+    let _ = seat.news.send(News::Ended(seat.index, result));
+    // The stages behind may still read from this one's pools.
+    let _ = seat.go.recv();
+}
+
+fn guarded<T>(work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(StageError::internal(
+            "the stage panicked; the place stands in the lines before",
+        ))
+    })
+}
+
+/// The way to the next stage or out of the process.
+enum Link<R> {
+    Stage {
+        inbox: Arc<Inbox<R>>,
+        context: Context,
+        closed: Arc<AtomicBool>,
+    },
+    Out(Outgoing),
+}
+
+impl<R: Row> Link<R> {
+    fn new(next: Next) -> Result<Self, StageError> {
+        match next {
+            Next::Stage {
+                inbox,
+                context,
+                closed,
+            } => {
+                let inbox = inbox.downcast::<Inbox<R>>().map_err(|_| {
+                    StageError::internal(format!(
+                        "stage '{}' does not take {}",
+                        context.stage,
+                        R::SCHEMA
+                    ))
+                })?;
+                Ok(Self::Stage {
+                    inbox,
+                    context,
+                    closed,
+                })
+            }
+            Next::Out(out) => Ok(Self::Out(out)),
+        }
+    }
+
+    /// Nothing more will come.
+    fn end(&self) {
+        if let Self::Stage {
+            context, closed, ..
+        } = self
+        {
+            closed.store(true, Ordering::Release);
+            context.stopping.store(true, Ordering::Release);
+            context.signal.wake();
+        }
+    }
+}
+
+impl<R: Row> Outlet<R> for Link<R> {
+    fn take(&mut self, mut rows: Vec<R>) -> Result<(), StageError> {
+        match self {
+            Self::Stage { inbox, context, .. } => {
+                let enter = clock::monotonic_nanos();
+                for row in &mut rows {
+                    row.trace_mut().0.push(context.pass(enter));
+                }
+                inbox.push(rows);
+                context.signal.wake();
+                Ok(())
+            }
+            Self::Out(Outgoing(Way::Graph(output))) => output
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(rows),
+            Self::Out(Outgoing(Way::Channel(sender))) => {
+                // A reader that has gone wants no more.
+                let _ = sender.send(R::to_arrow(&rows));
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a fused node is to run: stages, their names and their variables.
+
+use super::STAGES;
+use super::part::Part;
+use crate::env::{Env, is_foreign};
+use crate::{Key, StageError};
+
+/// Between a stage's name and its variable's.
+const SEPARATOR: &str = "__";
+
+/// One stage of the plan.
+#[derive(Debug, Clone)]
+pub(super) struct Seat {
+    pub name: String,
+    pub part: Part,
+}
+
+impl Seat {
+    /// The variable `key` of this stage alone: `CPU_INFER__THREADS`.
+    fn own(&self, key: &str) -> String {
+        let name = self.name.to_uppercase().replace('-', "_");
+        format!("{name}{SEPARATOR}{key}")
+    }
+}
+
+/// An ordered list of stages, each of which takes what the one before gives.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    seats: Vec<Seat>,
+}
+
+impl Plan {
+    /// Reads a list such as `sw-decode,infer=cpu-infer,cpu-nms`.
+    ///
+    /// # Errors
+    /// Names the stage that is unknown, named twice, or does not take what comes before it.
+    pub fn parse(text: &str, known: &[Part]) -> Result<Self, StageError> {
+        let wrong = |message: String| {
+            StageError::configuration(format!("env {}='{text}': {message}", STAGES.name))
+        };
+        let mut seats: Vec<Seat> = Vec::new();
+        for entry in text.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+            let (name, kind) = entry.split_once('=').unwrap_or((entry, entry));
+            let (name, kind) = (name.trim(), kind.trim());
+            let Some(part) = known.iter().find(|part| part.kind() == kind) else {
+                let kinds: Vec<_> = known.iter().map(Part::kind).collect();
+                return Err(wrong(format!(
+                    "unknown stage '{kind}', expected one of {}",
+                    kinds.join(", ")
+                )));
+            };
+            let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if name.is_empty() || !name.chars().all(is_plain) {
+                return Err(wrong(format!(
+                    "the name '{name}' of stage '{kind}', expected small letters, digits and '-'"
+                )));
+            }
+            if seats.iter().any(|seat| seat.name == name) {
+                return Err(wrong(format!(
+                    "two stages are called '{name}', expected 'name=kind' with a name for each"
+                )));
+            }
+            seats.push(Seat {
+                name: name.to_owned(),
+                part: *part,
+            });
+        }
+        if seats.is_empty() {
+            return Err(StageError::configuration(format!(
+                "env {} is not set, expected {}",
+                STAGES.name, STAGES.help
+            )));
+        }
+        for pair in seats.windows(2) {
+            fits(&pair[0], &pair[1]).map_err(wrong)?;
+        }
+        Ok(Self { seats })
+    }
+
+    pub(super) fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// The stages' names, in their order.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.seats.iter().map(|seat| &*seat.name).collect()
+    }
+
+    /// What the node must be given; none if it begins with a source.
+    pub(super) fn takes(&self) -> Option<&'static str> {
+        self.seats
+            .first()
+            .filter(|seat| !seat.part.is_source())
+            .and_then(|seat| seat.part.takes())
+    }
+
+    /// What the node gives; none if it ends with a sink.
+    pub(super) fn gives(&self) -> Option<&'static str> {
+        self.seats.last().and_then(|seat| seat.part.gives())
+    }
+
+    /// Checks that each of the names that the graph declares for the node is known to a stage.
+    ///
+    /// # Errors
+    /// Names the unknown variable and the valid ones.
+    pub fn check_names(&self, declared: &[String]) -> Result<(), StageError> {
+        for name in declared {
+            let is_known = name == STAGES.name
+                || is_foreign(name)
+                || self.seats.iter().any(|seat| {
+                    let mut keys = seat.part.keys().iter();
+                    keys.any(|key| name == key.name || *name == seat.own(key.name))
+                });
+            if !is_known {
+                return Err(StageError::configuration(format!(
+                    "unknown key '{name}' in the node's env, expected {}, each also as '<STAGE>{SEPARATOR}<KEY>' for one stage",
+                    self.valid_names(name).join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The names that may stand there: those of one stage where `name` begins with it.
+    fn valid_names(&self, name: &str) -> Vec<String> {
+        let meant = |seat: &&Seat| name.starts_with(&seat.own(""));
+        if let Some(seat) = self.seats.iter().find(meant) {
+            let keys = seat.part.keys().iter();
+            return keys.map(|key| seat.own(key.name)).collect();
+        }
+        let mut names = vec![STAGES.name.to_owned()];
+        for key in self.seats.iter().flat_map(|seat| seat.part.keys()) {
+            if !names.iter().any(|known| known == key.name) {
+                names.push(key.name.to_owned());
+            }
+        }
+        names
+    }
+
+    /// The variables of the stage `index`: its own first, then those for all.
+    pub(super) fn env(
+        &self,
+        index: usize,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Env, StageError> {
+        let seat = &self.seats[index];
+        let keys: &'static [Key] = seat.part.keys();
+        Env::new(keys, &[], |name| {
+            lookup(&seat.own(name))
+                .filter(|text| !text.trim().is_empty())
+                .or_else(|| lookup(name))
+        })
+    }
+}
+
+/// Whether `next` takes what `before` gives.
+fn fits(before: &Seat, next: &Seat) -> Result<(), String> {
+    let (first, second) = (&before.name, &next.name);
+    match (before.part.gives(), next.part.takes()) {
+        (_, _) if next.part.is_source() => Err(format!(
+            "'{second}' is a source and cannot stand behind '{first}', expected it first"
+        )),
+        (Some(gives), Some(takes)) if gives == takes => Ok(()),
+        (Some(gives), Some(takes)) => Err(format!(
+            "'{first}' gives {gives}, and '{second}' behind it takes {takes}, expected the same"
+        )),
+        (None, _) => Err(format!(
+            "'{first}' gives nothing, and '{second}' cannot stand behind it, expected it last"
+        )),
+        (_, None) => Err(format!(
+            "'{second}' takes nothing and cannot stand behind '{first}', expected it first"
+        )),
+    }
+}
