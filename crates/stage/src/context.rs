@@ -1,9 +1,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use camweave_message::{StagePass, Trace};
+use camweave_message::{FrameId, Row, StagePass, Trace};
 use camweave_pool::Attachments;
-use camweave_telemetry::{Counters, clock};
+use camweave_telemetry::span_names::SpanName;
+use camweave_telemetry::{Counters, FrameKey, Span, clock};
 
 use crate::inbox::Signal;
 
@@ -41,6 +42,31 @@ impl Context {
         Trace(vec![self.pass(clock::monotonic_nanos())])
     }
 
+    /// Begins a span of one frame; it ends when the guard is dropped.
+    #[inline]
+    pub fn span(&self, name: &'static SpanName, id: &FrameId) -> Span {
+        self.counters.spans().frame(name, frame_key(id))
+    }
+
+    /// Begins a span over the frames of `rows`; it ends when the guard is dropped.
+    #[inline]
+    pub fn span_over<R: Row>(&self, name: &'static SpanName, rows: &[R]) -> Span {
+        let mut span = self.counters.spans().batch(name, rows.len());
+        self.name_frames(&mut span, rows);
+        span
+    }
+
+    /// Says of which frames a span is that began before they were known.
+    #[inline]
+    pub fn name_frames<R: Row>(&self, span: &mut Span, rows: &[R]) {
+        span.set_frames(rows.len());
+        if self.counters.spans().are_traced() {
+            for row in rows {
+                span.member(frame_key(row.id()));
+            }
+        }
+    }
+
     /// A context outside of a graph, for tests and benchmarks of a stage alone.
     #[must_use]
     pub fn for_tests(stage: &str, stats_dir: &std::path::Path) -> Self {
@@ -70,6 +96,16 @@ impl Context {
             enter_nanos,
             leave_nanos: 0,
         }
+    }
+}
+
+/// A frame as spans know it.
+#[must_use]
+pub fn frame_key(id: &FrameId) -> FrameKey<'_> {
+    FrameKey {
+        camera: &id.camera,
+        session_unix_nanos: id.session_unix_nanos,
+        sequence: id.sequence,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::Array;
 use camweave_message::Row;
-use camweave_telemetry::clock;
+use camweave_telemetry::{clock, span_names};
 use dora_node_api::dora_core::config::DataId;
 use dora_node_api::{DoraNode, Event, EventStream, MetadataParameters};
 use futures::StreamExt;
@@ -18,7 +18,7 @@ use crate::runtime::is_never;
 use crate::{Context, Inbox, StageError, ports};
 
 /// The variable that overrides the folder of the reports.
-const STATS_VARIABLE: &str = "CAMWEAVE_STATS_DIR";
+pub(crate) const STATS_VARIABLE: &str = "CAMWEAVE_STATS_DIR";
 
 /// Joins the dataflow that started this process.
 pub(crate) fn join(kind: &str) -> Result<(DoraNode, EventStream), StageError> {
@@ -157,8 +157,10 @@ fn take<R: Row>(context: &Context, inbox: &Inbox<R>, event: Event) {
             if array.data_type() == &arrow_schema::DataType::Null {
                 return;
             }
+            let mut span = context.counters.spans().begin(&span_names::RECEIVE);
             match R::from_arrow(&*array) {
                 Ok(mut rows) => {
+                    context.name_frames(&mut span, &rows);
                     let enter = clock::monotonic_nanos();
                     for row in &mut rows {
                         row.trace_mut().0.push(context.pass(enter));

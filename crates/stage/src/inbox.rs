@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use camweave_message::Row;
-use camweave_telemetry::{Counters, clock};
+use camweave_telemetry::{Counters, clock, span_names};
 
 /// A newer row of the same camera was waiting.
 pub(crate) const SUPERSEDED: &str = "superseded";
@@ -145,6 +145,13 @@ impl<R: Row> Inbox<R> {
             }
         }
         queue.messages.retain(|message| !message.is_empty());
+        self.note_depth(&queue);
+    }
+
+    fn note_depth(&self, queue: &Queue<R>) {
+        let depth = queue.messages.len() as u64;
+        let spans = self.counters.spans();
+        spans.gauge(&span_names::QUEUE_DEPTH, "", depth);
     }
 
     /// The next message, less the rows that have given way.
@@ -157,6 +164,7 @@ impl<R: Row> Inbox<R> {
         for row in &rows {
             queue.forget(&row.id().camera);
         }
+        self.note_depth(&queue);
         Some(rows)
     }
 

@@ -82,6 +82,19 @@ impl Span {
         }
     }
 
+    /// Says over how many frames the span is, where that was not known when it began.
+    #[inline]
+    pub fn set_frames(&mut self, frames: usize) {
+        if let Some(active) = &mut self.active {
+            active.event.count = u32::try_from(frames).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// Ends without a trace: there was nothing to do. A profiler has seen it begin.
+    pub fn cancel(mut self) {
+        self.active = None;
+    }
+
     /// Names a frame of a span over several.
     #[inline]
     pub fn member(&self, frame: FrameKey<'_>) {

@@ -95,7 +95,7 @@ pub static QUEUE_DEPTH: GaugeName = GaugeName {
     name: "queue depth",
     unit: "messages",
 };
-/// Slots of a pool that are held, retained or being written.
+/// Slots of a pool that consumers hold or that are being written.
 pub static SLOTS_IN_USE: GaugeName = GaugeName {
     name: "slots in use",
     unit: "slots",

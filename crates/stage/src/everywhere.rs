@@ -1,0 +1,33 @@
+//! The variables that every node reads, whatever its stage.
+
+use camweave_telemetry::{SPAN_VARIABLES, log};
+
+use crate::graph::STATS_VARIABLE;
+
+/// Those beside the variables of spans: name, default, meaning.
+const VARIABLES: [(&str, &str, &str); 3] = [
+    (
+        STATS_VARIABLE,
+        "out/<dataflow>/stats",
+        "the folder for the stages' reports",
+    ),
+    (
+        log::FILTER_VARIABLE,
+        "info",
+        "what is logged, such as 'debug' or 'camweave_stage=trace'",
+    ),
+    (
+        log::FORMAT_VARIABLE,
+        "text",
+        "'json' for log lines as JSON objects",
+    ),
+];
+
+/// The section of `--help`.
+pub(crate) fn help() -> String {
+    let mut text = "\nEnvironment (of every node; docs/profiling.md):\n".to_owned();
+    for (name, default, help) in VARIABLES.iter().chain(&SPAN_VARIABLES) {
+        text += &format!("  {name:<22} {help} (default {default})\n");
+    }
+    text
+}
