@@ -1,0 +1,149 @@
+use rand::RngExt as _;
+use rand::SeedableRng as _;
+
+use super::*;
+use crate::run::{Node, Quantiles, Span};
+
+/// Runs in the order A B B A ..., with noise of about one percent, in which B's `infer` takes
+/// `slower` of its time more.
+fn runs(repeat: usize, slower: f64, random: &mut rand_pcg::Pcg64Mcg) -> Vec<Run> {
+    let mut noise = || 1.0 + 0.01 * ((0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0);
+    (0..2 * repeat)
+        .map(|place| {
+            let graph = usize::from(place % 4 == 1 || place % 4 == 2);
+            let factor = if graph == 1 { 1.0 + slower } else { 1.0 };
+            let drift = 1.0 + 0.002 * place as f64;
+            let infer = 20.0 * factor * drift * noise();
+            let decode = 2.0 * drift * noise();
+            let fps = 1000.0 / infer;
+            let node = |cpu_ms: f64| Node {
+                cpu_ms,
+                memory_mib: 50.0,
+            };
+            let span = Span {
+                calls: 100,
+                frames: 400,
+                busy_ms: infer * 0.9,
+                ..Span::default()
+            };
+            Run {
+                graph,
+                place,
+                seconds: 5.0,
+                frames: (5.0 * fps) as u64,
+                combined_fps: fps,
+                latency_ms: Quantiles {
+                    mean: 100.0,
+                    p50: 100.0 * noise(),
+                    p95: 150.0,
+                    p99: 180.0 * noise(),
+                },
+                nodes: [("infer", infer), ("decode", decode)]
+                    .map(|(id, cpu)| (id.to_owned(), node(cpu)))
+                    .into(),
+                spans: [(
+                    "infer".to_owned(),
+                    BTreeMap::from([("infer".to_owned(), span)]),
+                )]
+                .into(),
+                ..Run::default()
+            }
+        })
+        .collect()
+}
+
+fn compare(runs: Vec<Run>) -> Versus {
+    let graphs = vec!["a.yml".to_owned(), "b.yml".to_owned()];
+    let mut made = Comparison::new(graphs, BTreeMap::new(), runs, BTreeMap::new());
+    made.versus.remove(0)
+}
+
+#[test]
+fn the_same_graph_twice_shows_no_difference() {
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(1);
+    let wrong = (0..200)
+        .filter(|_| compare(runs(4, 0.0, &mut random)).differs())
+        .count();
+    // One in twenty is what the level allows at most.
+    assert!(wrong <= 10, "{wrong} of 200");
+}
+
+#[test]
+fn a_slower_stage_is_found_and_named() {
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(2);
+    let found = (0..100)
+        .filter(|_| {
+            let versus = compare(runs(6, 0.05, &mut random));
+            versus.named.as_ref().is_some_and(|(node, millis)| {
+                node == "infer" && (0.4..1.6).contains(millis) && versus.headline.contains("infer")
+            })
+        })
+        .count();
+    assert!(found >= 95, "{found} of 100");
+}
+
+#[test]
+fn a_large_difference_is_said_plainly() {
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(3);
+    let versus = compare(runs(4, 1.0, &mut random));
+    assert!(
+        ["1.9", "2.0"].iter().any(|times| {
+            versus
+                .headline
+                .starts_with(&format!("throughput: B is {times}"))
+        }) && versus.headline.contains("x slower, 95 % interval 1.9"),
+        "{}",
+        versus.headline
+    );
+    let throughput = &versus.verdicts[0];
+    let (low, high) = throughput.interval.expect("an interval");
+    assert!(low < 0.5 && 0.5 < high && throughput.outcome == Outcome::Worse);
+}
+
+#[test]
+fn a_run_that_is_not_whole_is_kept_and_not_compared() {
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(4);
+    let mut runs = runs(4, 0.0, &mut random);
+    runs[3].combined_fps = 0.0;
+    runs[3].partial = Some("the graph ended early".to_owned());
+    let graphs = vec!["a.yml".to_owned(), "b.yml".to_owned()];
+    let made = Comparison::new(graphs, BTreeMap::new(), runs, BTreeMap::new());
+    assert_eq!(made.runs.len(), 8);
+    assert!(!made.versus[0].differs(), "{}", made.versus[0].headline);
+    assert_eq!(
+        made.notes,
+        ["run 4 (A) is not whole and was not compared: the graph ended early"]
+    );
+}
+
+#[test]
+fn drops_are_compared_by_difference_and_none_is_said() {
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(5);
+    let mut runs = runs(3, 0.0, &mut random);
+    let of = |versus: &Versus| {
+        let found = versus
+            .verdicts
+            .iter()
+            .find(|it| it.metric.name == "dropped");
+        found.cloned().expect("drops are always measured")
+    };
+    assert_eq!(
+        of(&compare(runs.clone())).text,
+        "dropped: no difference above 0.5 % of frames"
+    );
+    for run in &mut runs {
+        if run.graph == 1 {
+            run.dropped = BTreeMap::from([("infer.superseded".to_owned(), run.frames)]);
+        }
+    }
+    let found = of(&compare(runs));
+    assert_eq!(
+        (found.a, found.b, found.outcome),
+        (0.0, 50.0, Outcome::Worse)
+    );
+    assert!(
+        found.text.contains("B is 50.0 % of frames higher"),
+        "{}",
+        found.text
+    );
+}

@@ -1,0 +1,165 @@
+use std::fmt::Write as _;
+
+use super::svg::escape;
+use super::{METHOD, charts, tables, timeline};
+use crate::Comparison;
+use crate::comparison::letter;
+
+/// Colours that are told apart with all usual kinds of colour vision, on light and dark ground.
+const STYLE: &str = "
+:root{color-scheme:light dark;--ink:#1b1f24;--soft:#5b6470;--line:#d9dee4;--ground:#fff;--card:#f6f8fa}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9ed;--soft:#9aa4b0;--line:#39424d;--ground:#14181d;--card:#1c2229}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:1000px;padding:2rem 1.25rem 4rem;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif}
+h1{font-size:1.7rem;margin:0 0 .5rem}
+h2{font-size:1.15rem;margin:2.4rem 0 .6rem}
+p.lead{font-size:1.05rem;background:var(--card);border-left:4px solid #3b78c2;padding:.8rem 1rem;border-radius:0 6px 6px 0}
+p.note{border-left:4px solid #d98c21;padding:.5rem 1rem;background:var(--card)}
+ul.graphs{list-style:none;padding:0}
+.key{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.45em;vertical-align:-.05em}
+.legend{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;color:var(--soft);font-size:.87rem;margin:.2rem 0 .6rem}
+.table{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:tabular-nums}
+th,td{padding:.32rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+th{color:var(--soft);font-weight:600}
+th:first-child,td:first-child,td:nth-child(2),th:nth-child(2){text-align:left}
+td.good{color:#1a7f4b;font-weight:600}td.bad{color:#c0392b;font-weight:600}
+@media(prefers-color-scheme:dark){td.good{color:#56c288}td.bad{color:#f0806f}}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.2rem;font-size:.9rem}
+dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
+svg{width:100%;height:auto;display:block}
+svg text{font:12px system-ui,-apple-system,'Segoe UI',sans-serif;fill:var(--soft)}
+svg .name{font-weight:600;fill:var(--ink);font-size:13px}
+svg .inside{fill:#fff;font-weight:600}
+svg .grid{stroke:var(--line);stroke-width:1}
+svg .thread{stroke:var(--line);stroke-width:2}
+svg .curve{fill:none;stroke-width:2.5;stroke-linejoin:round}
+svg .run{fill:var(--ground);stroke:var(--ink);stroke-width:1.5}
+svg .wait{opacity:.35}
+";
+const GRAPHS: [&str; 6] = [
+    "#3b78c2", "#d98c21", "#2a9d74", "#b8478f", "#7a5bd1", "#6b7683",
+];
+const STAGES: [&str; 10] = [
+    "#4477aa", "#66a5c9", "#228833", "#8a9a2e", "#cc8a1a", "#d1495b", "#aa3377", "#7a5bd1",
+    "#6b7683", "#9c6b4a",
+];
+
+/// `report.html`: one file that needs nothing else, no script and no network.
+#[must_use]
+pub fn html(comparison: &Comparison) -> String {
+    let mut page =
+        String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
+    page.push_str("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
+    page.push_str("<title>Comparison of graphs</title><style>");
+    page.push_str(STYLE);
+    for (index, colour) in GRAPHS.iter().enumerate() {
+        let _ = write!(
+            page,
+            ".key.g{index}{{background:{colour}}}svg .g{index}{{fill:{colour}}}svg .curve.g{index}{{stroke:{colour};fill:none}}"
+        );
+    }
+    for (index, colour) in STAGES.iter().enumerate() {
+        let _ = write!(
+            page,
+            ".key.s{index}{{background:{colour}}}svg .s{index}{{fill:{colour}}}"
+        );
+    }
+    page.push_str("</style></head><body>\n<h1>Comparison of graphs</h1>\n<ul class=\"graphs\">");
+    for (graph, name) in comparison.graphs.iter().enumerate() {
+        let _ = write!(
+            page,
+            "<li><span class=\"key {}\"></span><strong>{}</strong> <code>{}</code></li>",
+            charts::graph_class(graph),
+            letter(graph),
+            escape(name)
+        );
+    }
+    page.push_str("</ul>\n");
+    for versus in &comparison.versus {
+        let _ = writeln!(page, "<p class=\"lead\">{}.</p>", escape(&versus.headline));
+    }
+    for note in &comparison.notes {
+        let _ = writeln!(page, "<p class=\"note\">{}</p>", escape(note));
+    }
+    plots(&mut page, comparison);
+    for table in tables::all(comparison) {
+        write_table(&mut page, &table);
+    }
+    page.push_str("<h2>The measurement</h2><dl>");
+    for (name, value) in &comparison.settings {
+        let (name, value) = (escape(name), escape(value));
+        let _ = write!(page, "<dt>{name}</dt><dd>{value}</dd>");
+    }
+    page.push_str("</dl>\n<h2>How to read it</h2><ul>");
+    for line in METHOD {
+        let _ = write!(page, "<li>{}</li>", escape(line));
+    }
+    page.push_str("</ul>\n</body></html>\n");
+    page
+}
+
+fn plots(page: &mut String, comparison: &Comparison) {
+    let mut plot = |title: &str, legend: bool, drawing: String| {
+        let _ = writeln!(page, "<h2>{}</h2>", escape(title));
+        if legend {
+            page.push_str("<div class=\"legend\">");
+            let stages = charts::stages(comparison);
+            for stage in &stages {
+                let class = charts::stage_class(&stages, stage);
+                let name = escape(stage);
+                let _ = write!(
+                    page,
+                    "<span><span class=\"key {class}\"></span>{name}</span>"
+                );
+            }
+            page.push_str("</div>");
+        }
+        page.push_str(&drawing);
+        page.push('\n');
+    };
+    plot("Throughput", false, charts::throughput(comparison));
+    plot(
+        "Latency: the share of frames within a time",
+        false,
+        charts::latency(comparison),
+    );
+    plot("What a frame costs", true, charts::cpu(comparison));
+    if comparison.runs.iter().any(|run| !run.stops.is_empty()) {
+        plot("Where a frame's time goes", true, charts::way(comparison));
+    }
+    for graph in 0..comparison.graphs.len() {
+        if let Some(drawing) = timeline::timeline(comparison, graph) {
+            let title = format!(
+                "Timeline of {}: a line per frame, from the source to the sink",
+                letter(graph)
+            );
+            plot(&title, true, drawing);
+        }
+    }
+}
+
+fn write_table(page: &mut String, table: &tables::Table) {
+    let _ = write!(
+        page,
+        "<h2>{}</h2><div class=\"table\"><table><tr>",
+        escape(&table.title)
+    );
+    for cell in &table.head {
+        let _ = write!(page, "<th>{}</th>", escape(cell));
+    }
+    page.push_str("</tr>");
+    for row in &table.rows {
+        page.push_str("<tr>");
+        for cell in row {
+            let class = match cell.as_str() {
+                "**better**" => " class=\"good\"",
+                "**worse**" => " class=\"bad\"",
+                _ => "",
+            };
+            let _ = write!(page, "<td{class}>{}</td>", escape(cell.trim_matches('*')));
+        }
+        page.push_str("</tr>");
+    }
+    page.push_str("</table></div>\n");
+}

@@ -1,0 +1,47 @@
+//! A comparison for people: a few lines for the terminal, Markdown, and a page of HTML.
+
+mod charts;
+mod html;
+mod markdown;
+mod svg;
+mod tables;
+mod timeline;
+
+use std::fmt::Write as _;
+
+pub use html::html;
+pub use markdown::markdown;
+
+use crate::Comparison;
+use crate::comparison::letter;
+use crate::metric::Family;
+
+/// The verdicts in a few lines.
+#[must_use]
+pub fn text(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    for (index, graph) in comparison.graphs.iter().enumerate() {
+        let _ = writeln!(text, "{}: {graph}", letter(index));
+    }
+    for versus in &comparison.versus {
+        let _ = writeln!(text, "\n{}", versus.headline);
+        for verdict in &versus.verdicts {
+            if verdict.metric.family == Family::Whole {
+                let _ = writeln!(text, "  {}", verdict.text);
+            }
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+/// How the figures came about and what they mean, for both kinds of report.
+const METHOD: [&str; 4] = [
+    "The graphs ran in turns (A B B A ...), so that a machine that gets slower or busier favours none of them. Each run counts as one value: frames within a run are not independent of one another.",
+    "Intervals are Student's t at 95 %, of the logarithms for ratios, after a linear trend over the order of runs has been taken out (from six runs on). They are as wide as so few runs deserve.",
+    "A difference is reported where it is larger than what is of interest (the margin) with a chance of error below 5 % for all metrics together (Holm's correction in each group of metrics). So two runs of the same graph are reported to differ in fewer than one comparison of twenty.",
+    "CPU time is the kernel's account of each process. Memory is the largest proportional set size seen. The time in a stage contains the wait in its queue; 'wait' is the way from the stage before.",
+];
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
