@@ -1,13 +1,14 @@
 use std::time::{Duration, Instant};
 
 use camweave_message::Frame;
+use camweave_stage::telemetry::span_names;
 use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
 
 use crate::{Batcher, Limits};
 
 /// The batcher as a stage.
-#[derive(Debug)]
 pub struct BatcherStage {
+    context: Context,
     batcher: Batcher<Frame>,
 }
 
@@ -35,13 +36,14 @@ impl Stage for BatcherStage {
     type In = Frame;
     type Out = Frame;
 
-    fn open(env: &Env, _: &Context) -> Result<Self, StageError> {
+    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
         let limits = Limits {
             max_batch: env.number("MAX_BATCH", 1..=1024)?,
             max_window: Duration::from_millis(env.number("MAX_WINDOW_MS", 1..=10_000)?),
             max_per_source: env.number("MAX_PER_SOURCE", 1..=1024)?,
         };
         Ok(Self {
+            context: context.clone(),
             batcher: Batcher::new(limits),
         })
     }
@@ -65,7 +67,14 @@ impl Stage for BatcherStage {
 
     fn tick(&mut self, out: &mut Output<Frame>) -> Result<(), StageError> {
         let now = Instant::now();
-        while let Some(rows) = self.batcher.pop(now) {
+        while self.batcher.deadline().is_some() {
+            let mut span = self.context.counters.spans().begin(&span_names::BATCH);
+            let Some(rows) = self.batcher.pop(now) else {
+                span.cancel();
+                break;
+            };
+            self.context.name_frames(&mut span, &rows);
+            drop(span);
             out.send(rows);
         }
         Ok(())

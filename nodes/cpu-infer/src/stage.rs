@@ -6,7 +6,10 @@ use std::time::Instant;
 
 use camweave_message::{Frame, Head, TensorShape};
 use camweave_pool::{PoolErrorKind, PoolSpec, Producer, Retained};
-use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError};
+use camweave_stage::telemetry::span_names;
+use camweave_stage::{
+    Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError, frame_key,
+};
 use camweave_vision::HeadLayout;
 use tracing::{debug, error, info};
 
@@ -182,7 +185,10 @@ impl CpuInfer {
         let began = Instant::now();
         let mut held = Vec::with_capacity(frames.len());
         for frame in frames {
-            match batch::hold(&self.context.attachments, &frame, self.detector.size()) {
+            let span = self.context.span(&span_names::ACQUIRE, &frame.id);
+            let result = batch::hold(&self.context.attachments, &frame, self.detector.size());
+            drop(span);
+            match result {
                 Ok((slot, letterbox)) => held.push(HeldFrame {
                     frame,
                     slot,
@@ -195,9 +201,22 @@ impl CpuInfer {
             return;
         }
         let input = self.detector.input(held.len());
+        let spans = self.context.counters.spans();
+        let span = spans.batch(&span_names::LETTERBOX, held.len());
+        held.iter()
+            .for_each(|it| span.member(frame_key(&it.frame.id)));
         let frames = self.letterboxer.fill(held, input);
+        drop(span);
         let letterboxed = began.elapsed();
         let count = frames.len();
+        let span = self
+            .context
+            .counters
+            .spans()
+            .batch(&span_names::INFER, count);
+        for (frame, _) in &frames {
+            span.member(frame_key(&frame.id));
+        }
         let mut frames = frames.into_iter();
         let Self {
             detector,
@@ -220,6 +239,7 @@ impl CpuInfer {
                 debug!(%camera, "frame dropped: {message}");
                 return;
             }
+            let _span = context.span(&span_names::PUBLISH, &frame.id);
             let mut slot = match pool.begin() {
                 Ok(slot) => slot,
                 Err(error) => {
@@ -248,6 +268,13 @@ impl CpuInfer {
                 row: 0,
             });
         });
+        drop(span);
+        if context.counters.spans().are_traced() {
+            let usage = pool.usage();
+            let in_use = u64::from(usage.held + usage.writing);
+            let spans = context.counters.spans();
+            spans.gauge(&span_names::SLOTS_IN_USE, "heads", in_use);
+        }
         if let Err(error) = result {
             error!("inference failed: {error}");
             // Those that are left have not been run.

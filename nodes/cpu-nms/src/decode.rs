@@ -1,8 +1,9 @@
-//! From values to detections of the classes that are kept.
+//! From values to detections of the classes that are kept, in two steps that are timed apart.
+//!
+//! Together they give what `camweave_vision::detect` gives.
 
 use camweave_vision::{
-    Candidate, Detection, HeadError, HeadLayout, Letterbox, NmsConfig, Scratch, decode, detect,
-    suppress,
+    Candidate, Detection, HeadError, HeadLayout, Letterbox, NmsConfig, decode, suppress,
 };
 
 use crate::classes::Classes;
@@ -10,26 +11,34 @@ use crate::classes::Classes;
 /// Memory that is used again from frame to frame.
 #[derive(Default)]
 pub struct Memory {
-    scratch: Scratch,
     candidates: Vec<Candidate>,
 }
 
-/// As [`detect`], of the classes that are kept. Others take no part: they neither suppress nor
-/// count towards the limits.
-pub fn detect_kept(
+/// Step one: the candidates of the classes that are kept. Others take no part: they neither
+/// suppress nor count towards the limits.
+pub fn candidates(
     values: &[f32],
     layout: &HeadLayout,
-    letterbox: &Letterbox,
     config: &NmsConfig,
     classes: &Classes,
     memory: &mut Memory,
-) -> Result<Vec<Detection>, HeadError> {
-    if classes.keeps_all() {
-        return detect(values, layout, letterbox, config, &mut memory.scratch);
-    }
+) -> Result<(), HeadError> {
     let candidates = &mut memory.candidates;
     decode(values, layout, config.confidence, candidates)?;
-    candidates.retain(|candidate| classes.keeps(candidate.class_id));
+    if !classes.keeps_all() {
+        candidates.retain(|candidate| classes.keeps(candidate.class_id));
+    }
+    Ok(())
+}
+
+/// Step two: the candidates without duplicates, in pixels of the source picture.
+pub fn detections(
+    layout: &HeadLayout,
+    letterbox: &Letterbox,
+    config: &NmsConfig,
+    memory: &mut Memory,
+) -> Vec<Detection> {
+    let candidates = &mut memory.candidates;
     match layout {
         HeadLayout::Yolov8 { .. } => suppress(candidates, config),
         HeadLayout::EndToEnd { .. } => {
@@ -48,13 +57,14 @@ pub fn detect_kept(
         let [x1, y1, x2, y2] = detection.bbox;
         x1 < x2 && y1 < y2
     };
-    Ok(detections.filter(is_left).collect())
+    detections.filter(is_left).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use camweave_vision::{Scratch, detect};
     use proptest::prelude::*;
 
     use super::*;
@@ -115,8 +125,9 @@ mod tests {
             ..unlimited
         };
         let memory = &mut Memory::default();
-        let found = detect_kept(values, &layout, &letterbox, &config, &classes, memory);
-        assert_eq!(found.expect("values of this layout"), expected);
+        candidates(values, &layout, &config, &classes, memory).expect("values of this layout");
+        let found = detections(&layout, &letterbox, &config, memory);
+        assert_eq!(found, expected);
     }
 
     proptest! {

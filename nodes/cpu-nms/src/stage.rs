@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use camweave_message::{DetectedBox, Detections, Head};
+use camweave_stage::telemetry::span_names;
 use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError};
 use tracing::{error, info};
 
 use crate::classes::Classes;
-use crate::decode::{Memory, detect_kept};
+use crate::decode::{Memory, candidates, detections};
 use crate::settings::{KEYS, Settings};
 use crate::tensor;
 
@@ -110,22 +111,27 @@ impl CpuNms {
         let letterbox = head
             .letterbox()
             .map_err(|error| malformed(error.to_string()))?;
-        let slot = self
-            .context
-            .attachments
-            .acquire(&head.tensor)
-            .map_err(|error| Refusal::from(&error))?;
+        let span = self.context.span(&span_names::ACQUIRE, &head.id);
+        let acquired = self.context.attachments.acquire(&head.tensor);
+        drop(span);
+        let slot = acquired.map_err(|error| Refusal::from(&error))?;
         let values = tensor::values(head, &slot).map_err(|error| malformed(error.to_string()))?;
         let index = self.classes_of(head);
         let Self {
             classes,
             memory,
             settings,
+            context,
             ..
         } = self;
         let classes = &classes[index];
-        let found = detect_kept(values, &layout, &letterbox, &settings.nms, classes, memory)
+        let span = context.span(&span_names::DECODE_HEAD, &head.id);
+        candidates(values, &layout, &settings.nms, classes, memory)
             .map_err(|error| malformed(error.to_string()))?;
+        drop(span);
+        let span = context.span(&span_names::NMS, &head.id);
+        let found = detections(&layout, &letterbox, &settings.nms, memory);
+        drop(span);
         let boxes = found.into_iter().map(|detection| DetectedBox {
             bbox: detection.bbox,
             score: detection.score,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use arrow_buffer::Buffer;
 use camweave_message::{CapturedClock, FrameId, Unit};
 use camweave_stage::Context;
-use camweave_telemetry::clock;
+use camweave_telemetry::{clock, span_names};
 use tracing::{info, warn};
 
 use crate::pace::Pace;
@@ -111,6 +111,7 @@ impl Camera {
                 }
             }
         }
+        let mut span = self.context.counters.spans().begin(&span_names::READ);
         let read = self.playback.next()?;
         self.count_damaged();
         if self.sequence == 0 {
@@ -120,7 +121,10 @@ impl Camera {
             self.window.sent(self.sequence, now);
         }
         self.last_pts_nanos = read.pts_nanos;
-        Some(self.unit(read))
+        let unit = self.unit(read);
+        self.context
+            .name_frames(&mut span, std::slice::from_ref(&unit));
+        Some(unit)
     }
 
     /// The empty unit that ends the session; once.

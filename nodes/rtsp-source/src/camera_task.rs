@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use camweave_stage::Context;
-use camweave_telemetry::clock;
+use camweave_telemetry::{clock, span_names};
 use futures::{FutureExt, StreamExt};
 use retina::client::SessionGroup;
 use retina::codec::CodecItem;
@@ -160,7 +160,11 @@ impl CameraTask {
                         arrival_unix_nanos: unix_nanos(frame.end_ctx().received_wall().into()),
                         data: frame.into_data(),
                     };
+                    let mut span = self.context.counters.spans().begin(&span_names::UNIT);
                     let unit = session.unit(frame, self.context.new_trace());
+                    self.context
+                        .name_frames(&mut span, std::slice::from_ref(&unit));
+                    drop(span);
                     if unit.id.sequence == 0 {
                         self.report_streaming(&connected);
                     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use camweave_message::Detections;
 use camweave_stage::Context;
+use camweave_telemetry::span_names;
 use camweave_vision::Picture;
 
 use crate::{Canvas, annotate};
@@ -46,6 +47,7 @@ impl Snapshots {
         let Ok(slot) = context.attachments.acquire(&picture.slot) else {
             return Ok(());
         };
+        let _span = context.span(&span_names::DRAW, &row.id);
         let view = Picture::new(&picture.layout, &slot)
             .map_err(|error| format!("{camera}: picture: {error}"))?;
         let mut canvas = Canvas {

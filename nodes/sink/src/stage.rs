@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use camweave_message::{Detections, Never};
 use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
-use camweave_telemetry::{clock, read_reports};
+use camweave_telemetry::{clock, read_reports, span_names};
 use tracing::{error, warn};
 
 use crate::snapshot::Snapshots;
@@ -171,6 +171,7 @@ impl Stage for SinkStage {
         for row in &rows {
             self.collector.add(row, now);
             self.context.counters.sent(&row.id.camera, 0);
+            let span = self.context.span(&span_names::WRITE, &row.id);
             let mut line = DetectionLine::new(row, now);
             if self.passes {
                 line = line.with_passes(row, clock::monotonic_nanos());
@@ -178,6 +179,7 @@ impl Stage for SinkStage {
             let line = serde_json::to_string(&line)
                 .map_err(|error| StageError::internal(error.to_string()))?;
             let written = writeln!(self.lines, "{line}").map_err(|error| error.to_string());
+            drop(span);
             self.note("detections.jsonl", written);
             if let Some(mut snapshots) = self.snapshots.take() {
                 let result = snapshots.offer(&self.context, row);

@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 
 use camweave_message::Detections;
-use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
+use camweave_stage::telemetry::{Spans, span_names};
+use camweave_stage::{Context, Env, Key, Output, Stage, StageError, frame_key};
 
 use crate::{ByteTracker, Tracker, TrackerConfig};
 
@@ -41,6 +42,7 @@ pub struct TrackerStage {
     config: TrackerConfig,
     cameras: HashMap<String, Camera>,
     next_id: u64,
+    spans: Spans,
 }
 
 impl TrackerStage {
@@ -52,6 +54,7 @@ impl TrackerStage {
             config,
             cameras: HashMap::new(),
             next_id,
+            spans: Spans::default(),
         }
     }
 
@@ -135,7 +138,11 @@ impl Stage for TrackerStage {
             min_iou_low: env.number("MIN_IOU_LOW", 0.0..=1.0)?,
             track_buffer: env.number("TRACK_BUFFER", 0..=100_000)?,
         };
-        Ok(Self::new(config, context.counters.report().starts))
+        let stage = Self::new(config, context.counters.report().starts);
+        Ok(Self {
+            spans: context.counters.spans().clone(),
+            ..stage
+        })
     }
 
     fn rows(
@@ -144,7 +151,9 @@ impl Stage for TrackerStage {
         out: &mut Output<Detections>,
     ) -> Result<(), StageError> {
         for row in &mut rows {
+            let span = self.spans.frame(&span_names::TRACK, frame_key(&row.id));
             self.track(row);
+            drop(span);
         }
         out.send(rows);
         Ok(())
