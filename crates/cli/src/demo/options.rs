@@ -50,7 +50,7 @@ pub struct Options {
     /// Your own cameras instead of simulated ones
     #[arg(long, value_name = "cameras.yml", conflicts_with_all = ["media", "cameras", "fps", "size", "codec", "seed"])]
     pub cameras_file: Option<PathBuf>,
-    /// The detector: an Ultralytics-style ONNX file [default: models/camweave-street-320.onnx]
+    /// The detector: an Ultralytics-style ONNX file [default: models/camweave-street-448x256.onnx]
     #[arg(long, value_name = "FILE.onnx")]
     pub model: Option<PathBuf>,
     /// Which scenes are rendered; no value shows scenes that the detector was trained on
@@ -81,7 +81,7 @@ impl Options {
         let path = self
             .model
             .clone()
-            .unwrap_or_else(|| workspace.join("models/camweave-street-320.onnx"));
+            .unwrap_or_else(|| workspace.join("models/camweave-street-448x256.onnx"));
         path.canonicalize()
             .map_err(|error| CliError::file("open the model", &path, &error))
     }

@@ -23,11 +23,13 @@ fn heads(detector: &mut Detector, frames: usize) -> Vec<Vec<f32>> {
 #[test]
 fn shipped_models_open_and_run() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
-    for (name, side) in [
-        ("camweave-street-320.onnx", 320),
-        ("camweave-street-320-fp16.onnx", 320),
-        ("camweave-street-640.onnx", 640),
-        ("camweave-street-640-fp16.onnx", 640),
+    for (name, width, height) in [
+        ("camweave-street-448x256.onnx", 448, 256),
+        ("camweave-street-448x256-fp16.onnx", 448, 256),
+        ("camweave-street-320.onnx", 320, 320),
+        ("camweave-street-320-fp16.onnx", 320, 320),
+        ("camweave-street-640.onnx", 640, 640),
+        ("camweave-street-640-fp16.onnx", 640, 640),
     ] {
         let path = folder.join(name);
         if !path.exists() {
@@ -42,12 +44,12 @@ fn shipped_models_open_and_run() {
         );
         assert_eq!(
             (detector.size(), detector.batching()),
-            ((side, side), Batching::Dynamic),
+            ((width, height), Batching::Dynamic),
             "{name}"
         );
         // Strides of 8, 16 and 32 pixels.
         let anchors = [8, 16, 32]
-            .map(|stride| (side as usize / stride).pow(2))
+            .map(|stride| (width as usize / stride) * (height as usize / stride))
             .iter()
             .sum();
         assert_eq!(
