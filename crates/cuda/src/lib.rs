@@ -27,6 +27,7 @@ mod presence;
 mod result;
 mod slice;
 mod stream;
+pub mod testing;
 
 pub use crate::{
     buffer::{DeviceBuffer, PinnedBuffer},

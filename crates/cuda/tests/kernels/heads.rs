@@ -1,10 +1,24 @@
 //! Decoding and suppression against `decode` and `suppress`, bit by bit.
 
+use std::cell::RefCell;
+
+use camweave_cuda::heads::{ClassMask, HeadConfig, HeadDecoder};
+use camweave_cuda::{DeviceBuffer, PinnedBuffer, Precision, Stream};
 use camweave_vision::{Candidate, HeadLayout, HeadValue, NmsConfig, decode, suppress};
 use half::f16;
 use proptest::prelude::*;
 
 use crate::library::function;
+use crate::{Backend, on_both_backends};
+
+on_both_backends! {
+    any_heads_give_what_the_reference_gives
+    nothing_above_the_threshold_is_nothing
+    of_thousands_that_overlap_the_best_is_left
+    more_candidates_and_detections_than_the_limits
+    each_frame_of_a_full_batch_is_by_itself
+    halves_are_converted_as_they_should_be
+}
 
 #[repr(C)]
 struct Heads([*const u8; 32]);
@@ -45,26 +59,33 @@ const ROW: usize = 7;
 const HEAD: usize = 2;
 
 trait Number: HeadValue {
-    const IS_HALF: u32;
+    const PRECISION: Precision;
     fn from_single(value: f32) -> Self;
+    fn to_bytes(self) -> Vec<u8>;
 }
 
 impl Number for f32 {
-    const IS_HALF: u32 = 0;
+    const PRECISION: Precision = Precision::F32;
     fn from_single(value: f32) -> Self {
         value
+    }
+    fn to_bytes(self) -> Vec<u8> {
+        self.to_ne_bytes().to_vec()
     }
 }
 
 impl Number for f16 {
-    const IS_HALF: u32 = 1;
+    const PRECISION: Precision = Precision::F16;
     fn from_single(value: f32) -> Self {
         Self::from_f32(value)
+    }
+    fn to_bytes(self) -> Vec<u8> {
+        self.to_ne_bytes().to_vec()
     }
 }
 
 /// What the kernels make of heads, as `src/heads.rs` launches them.
-fn run<T: Number>(
+fn emulate<T: Number>(
     heads: &[Vec<T>],
     layout: HeadLayout,
     config: &NmsConfig,
@@ -117,7 +138,7 @@ fn run<T: Number>(
     let threads = [256, 1, 1];
     let per_frame = [frames as u32, 1, 1];
     let is_end_to_end = u32::from(classes.is_none());
-    // SAFETY: the types of the functions in tests/kernels/heads.cpp.
+    // SAFETY: the types of the functions in heads.cpp.
     let decode = unsafe { function::<Decode>("heads", "run_decode") };
     // SAFETY: as above.
     let rank = unsafe { function::<Rank>("heads", "run_rank") };
@@ -131,7 +152,7 @@ fn run<T: Number>(
             &raw const mask,
             classes.unwrap_or(0),
             config.confidence,
-            T::IS_HALF,
+            u32::from(T::PRECISION == Precision::F16),
             is_end_to_end,
             per_anchor.as_ptr(),
             threads.as_ptr(),
@@ -146,7 +167,7 @@ fn run<T: Number>(
             threads.as_ptr(),
         );
     };
-    // Every number of threads gives the same, and so does every order (tests/kernels/emulation.h).
+    // Every number of threads gives the same, and so does every order (emulation.h).
     let mut found: Option<Vec<u32>> = None;
     for threads in [[64, 1, 1], [256, 1, 1], [64, 1, 1]] {
         results.fill(0xdead_beef);
@@ -176,6 +197,62 @@ fn run<T: Number>(
     );
     let frames = results.chunks_exact(frame_words).take(frames);
     frames.map(read).collect()
+}
+
+thread_local! {
+    /// Kept from case to case, as a stage keeps it from message to message.
+    static DECODER: RefCell<Option<(Stream, HeadDecoder)>> = const { RefCell::new(None) };
+}
+
+/// What a device makes of heads.
+fn run<T: Number>(
+    backend: &Backend,
+    heads: &[Vec<T>],
+    layout: HeadLayout,
+    config: &NmsConfig,
+    kept: Option<&[bool]>,
+) -> Vec<Vec<Candidate>> {
+    let context = match backend {
+        Backend::Emulation => return emulate(heads, layout, config, kept),
+        Backend::Device(context) => context,
+    };
+    DECODER.with_borrow_mut(|decoder| {
+        let (stream, decoder) = decoder.get_or_insert_with(|| {
+            let stream = Stream::new(context).expect("a stream");
+            (
+                stream,
+                HeadDecoder::new(context).expect("kernels that load"),
+            )
+        });
+        let bytes = heads.iter().flatten().flat_map(|number| number.to_bytes());
+        let bytes: Vec<u8> = bytes.collect();
+        let head_bytes = bytes.len() / heads.len();
+        let mut pinned = PinnedBuffer::new(context, bytes.len(), "heads").expect("memory");
+        pinned
+            .bytes_mut()
+            .expect("no copy yet")
+            .copy_from_slice(&bytes);
+        let buffer = DeviceBuffer::new(context, bytes.len(), "heads").expect("memory");
+        stream
+            .upload(&pinned, 0..bytes.len(), buffer.slice())
+            .expect("a copy");
+        let parts =
+            (0..heads.len()).map(|index| buffer.slice().part(index * head_bytes, head_bytes));
+        let parts: Vec<_> = parts
+            .collect::<Result<_, _>>()
+            .expect("parts of the buffer");
+        let mask = kept.map(|kept| ClassMask::new(stream, kept).expect("a mask"));
+        let config = HeadConfig {
+            layout,
+            precision: T::PRECISION,
+            nms: *config,
+            classes: mask.as_ref(),
+        };
+        decoder
+            .enqueue(stream, &parts, &config)
+            .expect("kernels that start");
+        decoder.results().expect("kernels that end")
+    })
 }
 
 fn read(words: &[u32]) -> Vec<Candidate> {
@@ -212,6 +289,7 @@ fn reference<T: Number>(
 }
 
 fn check<T: Number>(
+    backend: &Backend,
     heads: &[Vec<f32>],
     layout: HeadLayout,
     config: &NmsConfig,
@@ -221,7 +299,7 @@ fn check<T: Number>(
         .iter()
         .map(|head| head.iter().map(|&value| T::from_single(value)).collect())
         .collect();
-    let found = run(&heads, layout, config, kept);
+    let found = run(backend, &heads, layout, config, kept);
     assert_eq!(found.len(), heads.len());
     let mut detections = 0;
     for (found, head) in found.iter().zip(&heads) {
@@ -232,12 +310,14 @@ fn check<T: Number>(
 }
 
 fn check_both(
+    backend: &Backend,
     heads: &[Vec<f32>],
     layout: HeadLayout,
     config: &NmsConfig,
     kept: Option<&[bool]>,
 ) -> usize {
-    check::<f32>(heads, layout, config, kept) + check::<f16>(heads, layout, config, kept)
+    check::<f32>(backend, heads, layout, config, kept)
+        + check::<f16>(backend, heads, layout, config, kept)
 }
 
 /// Numbers that a network should not put out, among ordinary ones.
@@ -289,19 +369,20 @@ fn config() -> impl Strategy<Value = NmsConfig> {
     )
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
-    #[test]
-    fn any_heads_give_what_the_reference_gives(
-        heads in proptest::collection::vec(yolov8(), 1..3),
-        rows in end_to_end(),
-        config in config(),
-        kept in proptest::option::of(proptest::collection::vec(any::<bool>(), 0..5)),
-    ) {
+/// 10,000 heads, in both precisions.
+fn any_heads_give_what_the_reference_gives(backend: &Backend) {
+    let settings = ProptestConfig {
+        cases: 4000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let heads = proptest::collection::vec(yolov8(), 1..3);
+    let kept = proptest::option::of(proptest::collection::vec(any::<bool>(), 0..5));
+    proptest!(settings, |(heads in heads, rows in end_to_end(), config in config(), kept in kept)| {
         let layout = HeadLayout::Yolov8 { classes: CLASSES, anchors: ANCHORS };
-        check_both(&heads, layout, &config, kept.as_deref());
-        check_both(&[rows], HeadLayout::EndToEnd { max: ANCHORS }, &config, kept.as_deref());
-    }
+        check_both(backend, &heads, layout, &config, kept.as_deref());
+        check_both(backend, &[rows], HeadLayout::EndToEnd { max: ANCHORS }, &config, kept.as_deref());
+    });
 }
 
 /// A head of one class in which each anchor has a box (centre, size) and a score.
@@ -321,17 +402,15 @@ fn head(boxes: &[([f32; 4], f32)]) -> (Vec<f32>, HeadLayout) {
     )
 }
 
-#[test]
-fn nothing_above_the_threshold_is_nothing() {
+fn nothing_above_the_threshold_is_nothing(backend: &Backend) {
     let (values, layout) = head(&[([5.0, 5.0, 2.0, 2.0], 0.25), ([9.0, 5.0, 2.0, 2.0], 0.0)]);
     assert_eq!(
-        check_both(&[values], layout, &NmsConfig::default(), None),
+        check_both(backend, &[values], layout, &NmsConfig::default(), None),
         0
     );
 }
 
-#[test]
-fn of_thousands_that_overlap_the_best_is_left() {
+fn of_thousands_that_overlap_the_best_is_left(backend: &Backend) {
     let boxes: Vec<_> = (0..8400)
         .map(|i| {
             (
@@ -342,13 +421,12 @@ fn of_thousands_that_overlap_the_best_is_left() {
         .collect();
     let (values, layout) = head(&boxes);
     assert_eq!(
-        check_both(&[values], layout, &NmsConfig::default(), None),
+        check_both(backend, &[values], layout, &NmsConfig::default(), None),
         2
     );
 }
 
-#[test]
-fn more_candidates_and_detections_than_the_limits() {
+fn more_candidates_and_detections_than_the_limits(backend: &Backend) {
     // Boxes that do not touch: everything would be kept. Every score comes three times.
     let boxes: Vec<_> = (0..3000)
         .map(|i| {
@@ -370,13 +448,18 @@ fn more_candidates_and_detections_than_the_limits() {
         (limits(30_000, 3000), 3000),
         (limits(1, 1), 1),
     ] {
-        let detections = check::<f32>(std::slice::from_ref(&values), layout, &config, None);
+        let detections = check::<f32>(
+            backend,
+            std::slice::from_ref(&values),
+            layout,
+            &config,
+            None,
+        );
         assert_eq!(detections, expected, "{config:?}");
     }
 }
 
-#[test]
-fn each_frame_of_a_full_batch_is_by_itself() {
+fn each_frame_of_a_full_batch_is_by_itself(backend: &Backend) {
     let heads: Vec<Vec<f32>> = (0..32)
         .map(|frame| {
             let boxes: Vec<_> = (0..70)
@@ -399,11 +482,10 @@ fn each_frame_of_a_full_batch_is_by_itself() {
         classes: 1,
         anchors: 70,
     };
-    assert!(check_both(&heads, layout, &NmsConfig::default(), None) > 32);
+    assert!(check_both(backend, &heads, layout, &NmsConfig::default(), None) > 32);
 }
 
-#[test]
-fn halves_are_converted_as_they_should_be() {
+fn halves_are_converted_as_they_should_be(backend: &Backend) {
     // All 16-bit patterns as edges of boxes without an area, against the `half` crate.
     const ROWS: usize = 8192;
     let heads: Vec<Vec<f32>> = (0..8)
@@ -421,5 +503,5 @@ fn halves_are_converted_as_they_should_be() {
         ..NmsConfig::default()
     };
     let finite = (1 << 16) - 2 * 1024;
-    assert_eq!(check::<f16>(&heads, layout, &config, None), finite);
+    assert_eq!(check::<f16>(backend, &heads, layout, &config, None), finite);
 }

@@ -44,7 +44,11 @@ fn build(name: &str) -> Library {
         let entries = std::fs::read_dir(root.join(folder)).expect("a folder of this crate");
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a file").path()).collect();
         files.sort();
-        files.retain(|file| file.extension().is_none_or(|extension| extension != "ptx"));
+        let is_source = |file: &PathBuf| {
+            file.extension()
+                .is_some_and(|kind| ["cu", "cuh", "cpp", "h"].iter().any(|known| kind == *known))
+        };
+        files.retain(is_source);
         for file in files {
             std::fs::read(file).expect("a source").hash(&mut hasher);
         }

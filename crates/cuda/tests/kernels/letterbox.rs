@@ -1,7 +1,7 @@
 //! Letterboxing against `LetterboxPlan`.
 
-use camweave_cuda::letterbox::FrameDescriptor;
-use camweave_cuda::{DeviceSlice, Precision};
+use camweave_cuda::letterbox::{FrameDescriptor, Kernels, launch};
+use camweave_cuda::{Context, DeviceBuffer, DeviceSlice, PinnedBuffer, Precision, Stream};
 use camweave_vision::{
     ColorMatrix, ColorRange, Letterbox, Picture, PictureLayout, PixelFormat, Plane, Planes,
     letterbox_into,
@@ -10,6 +10,13 @@ use half::f16;
 use proptest::prelude::*;
 
 use crate::library::function;
+use crate::{Backend, on_both_backends};
+
+on_both_backends! {
+    any_pictures_of_a_list_agree_with_the_reference
+    usual_and_extreme_sizes_agree_with_the_reference
+    a_full_launch_has_32_frames
+}
 
 type Run = unsafe extern "C" fn(
     frames: *const FrameDescriptor,
@@ -76,10 +83,9 @@ impl Source {
         }
     }
 
-    fn descriptor(&self, letterbox: &Letterbox) -> FrameDescriptor {
-        // SAFETY: no device sees it: the kernel runs on the CPU, and reads the bytes as they are.
-        let memory = unsafe { DeviceSlice::from_raw(self.data.as_ptr() as u64, self.data.len()) };
-        FrameDescriptor::new(&self.layout, memory, letterbox).expect("a picture in its memory")
+    fn descriptor(&self, memory: DeviceSlice, model: (u32, u32)) -> FrameDescriptor {
+        let letterbox = letterbox(self, model);
+        FrameDescriptor::new(&self.layout, memory, &letterbox).expect("a picture in its memory")
     }
 
     fn reference(&self, letterbox: &Letterbox) -> Vec<f32> {
@@ -91,23 +97,47 @@ impl Source {
 }
 
 /// What the kernel makes of the pictures.
-fn run(sources: &[Source], model: (u32, u32), precision: Precision) -> Vec<f32> {
-    let mut frames: Vec<_> = sources
-        .iter()
-        .map(|source| source.descriptor(&letterbox(source, model)))
-        .collect();
+fn run(backend: &Backend, sources: &[Source], model: (u32, u32), precision: Precision) -> Vec<f32> {
+    let values = sources.len() * 3 * model.0 as usize * model.1 as usize;
+    let bytes = values * precision.bytes();
+    let out = match backend {
+        Backend::Emulation => emulate(sources, model, precision, bytes),
+        Backend::Device(context) => on_device(context, sources, model, precision, bytes),
+    };
+    let (out, guard) = out.split_at(bytes);
+    assert!(
+        guard.iter().all(|&byte| byte == GUARD),
+        "written behind the output"
+    );
+    match precision {
+        Precision::F16 => out
+            .chunks(2)
+            .map(|pair| f16::from_ne_bytes([pair[0], pair[1]]).to_f32())
+            .collect(),
+        Precision::F32 => out
+            .chunks(4)
+            .map(|word| f32::from_ne_bytes([word[0], word[1], word[2], word[3]]))
+            .collect(),
+    }
+}
+
+fn emulate(sources: &[Source], model: (u32, u32), precision: Precision, bytes: usize) -> Vec<u8> {
+    let frames = sources.iter().map(|source| {
+        // SAFETY: no device sees it: the kernel runs on the CPU, and reads the bytes as they are.
+        let memory =
+            unsafe { DeviceSlice::from_raw(source.data.as_ptr() as u64, source.data.len()) };
+        source.descriptor(memory, model)
+    });
+    let mut frames: Vec<_> = frames.collect();
     let count = frames.len();
     assert!(count <= MAX_FRAMES);
     frames.resize(MAX_FRAMES, frames[0]);
-    let values = count * 3 * model.0 as usize * model.1 as usize;
-    let bytes = values * precision.bytes();
     // Words, so that they are aligned.
     let mut out = vec![u32::from_ne_bytes([GUARD; 4]); bytes.div_ceil(4) + 16];
     let blocks = [model.0.div_ceil(64), model.1.div_ceil(8), count as u32];
     let threads = [32, 8, 1];
-    // SAFETY: the type of the function in tests/kernels/letterbox.cpp.
+    // SAFETY: the type of the function in letterbox.cpp.
     let run = unsafe { function::<Run>("letterbox", "run_letterbox") };
-    let is_half = u32::from(precision == Precision::F16);
     // SAFETY: as many descriptors as the kernel takes, and room for all values.
     unsafe {
         run(
@@ -115,39 +145,62 @@ fn run(sources: &[Source], model: (u32, u32), precision: Precision) -> Vec<f32> 
             out.as_mut_ptr().cast(),
             model.0,
             model.1,
-            is_half,
+            u32::from(precision == Precision::F16),
             blocks.as_ptr(),
             threads.as_ptr(),
         );
     }
-    let out: Vec<u8> = out.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    assert!(
-        out[bytes..].iter().all(|&byte| byte == GUARD),
-        "written behind the output"
-    );
-    match precision {
-        Precision::F16 => out[..bytes]
-            .chunks(2)
-            .map(|pair| f16::from_ne_bytes([pair[0], pair[1]]).to_f32())
-            .collect(),
-        Precision::F32 => out[..bytes]
-            .chunks(4)
-            .map(|word| f32::from_ne_bytes([word[0], word[1], word[2], word[3]]))
-            .collect(),
-    }
+    out.iter().flat_map(|word| word.to_ne_bytes()).collect()
+}
+
+fn on_device(
+    context: &Context,
+    sources: &[Source],
+    model: (u32, u32),
+    precision: Precision,
+    bytes: usize,
+) -> Vec<u8> {
+    let stream = Stream::new(context).expect("a stream");
+    let buffer = |bytes| DeviceBuffer::new(context, bytes, "a test").expect("memory");
+    let pinned = |bytes| PinnedBuffer::new(context, bytes, "a test").expect("memory");
+    let upload = |source: &Source| {
+        let (len, mut from) = (source.data.len(), pinned(source.data.len()));
+        from.bytes_mut()
+            .expect("no copy yet")
+            .copy_from_slice(&source.data);
+        let memory = buffer(len);
+        stream
+            .upload(&from, 0..len, memory.slice())
+            .expect("a copy");
+        memory
+    };
+    let pictures: Vec<_> = sources.iter().map(upload).collect();
+    let frames = sources.iter().zip(&pictures);
+    let frames = frames.map(|(source, memory)| source.descriptor(memory.slice(), model));
+    let frames: Vec<_> = frames.collect();
+    let (out, all) = (buffer(bytes + 64), bytes + 64);
+    stream.fill(out.slice(), GUARD).expect("a fill");
+    let kernels = Kernels::load(context).expect("kernels that load");
+    let inputs = out.slice().part(0, bytes).expect("a part");
+    launch(&kernels, &stream, &frames, inputs, model, precision).expect("a kernel that starts");
+    let mut host = pinned(all);
+    stream
+        .download(out.slice(), &mut host, 0..all)
+        .expect("a copy");
+    host.bytes().expect("a kernel that ends").to_vec()
 }
 
 fn letterbox(source: &Source, model: (u32, u32)) -> Letterbox {
     Letterbox::new((source.layout.width, source.layout.height), model).expect("possible sizes")
 }
 
-fn check(sources: &[Source], model: (u32, u32)) {
+fn check(backend: &Backend, sources: &[Source], model: (u32, u32)) {
     let expected: Vec<f32> = sources
         .iter()
         .flat_map(|source| source.reference(&letterbox(source, model)))
         .collect();
-    let single = run(sources, model, Precision::F32);
-    let half = run(sources, model, Precision::F16);
+    let single = run(backend, sources, model, Precision::F32);
+    let half = run(backend, sources, model, Precision::F16);
     for (index, ((&expected, &single), &half)) in
         expected.iter().zip(&single).zip(&half).enumerate()
     {
@@ -181,19 +234,19 @@ fn source() -> impl Strategy<Value = Source> {
         })
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
-    #[test]
-    fn any_pictures_of_a_list_agree_with_the_reference(
-        sources in proptest::collection::vec(source(), 1..4),
-        model in (1_u32..80, 1_u32..80),
-    ) {
-        check(&sources, model);
-    }
+fn any_pictures_of_a_list_agree_with_the_reference(backend: &Backend) {
+    let settings = ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let sources = proptest::collection::vec(source(), 1..4);
+    proptest!(settings, |(sources in sources, model in (1_u32..80, 1_u32..80))| {
+        check(backend, &sources, model);
+    });
 }
 
-#[test]
-fn usual_and_extreme_sizes_agree_with_the_reference() {
+fn usual_and_extreme_sizes_agree_with_the_reference(backend: &Backend) {
     let sizes = [
         (1920, 1080),
         (1081, 1921),
@@ -212,13 +265,12 @@ fn usual_and_extreme_sizes_agree_with_the_reference() {
                 7,
                 index as u64,
             );
-            check(&[source], (640, 640));
+            check(backend, &[source], (640, 640));
         }
     }
 }
 
-#[test]
-fn a_full_launch_has_32_frames() {
+fn a_full_launch_has_32_frames(backend: &Backend) {
     let sources: Vec<Source> = (0..32)
         .map(|index| {
             Source::new(
@@ -231,7 +283,7 @@ fn a_full_launch_has_32_frames() {
             )
         })
         .collect();
-    check(&sources, (33, 31));
+    check(backend, &sources, (33, 31));
 }
 
 #[test]
