@@ -8,6 +8,7 @@ set -euo pipefail
 
 camweave_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dora_version=1.1.0
+perfetto_version=0.59.1 # its definitions of the trace format
 
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 4; }
@@ -47,9 +48,9 @@ install_dora() {
   local environment="$camweave_root/.cache/python"
   export PATH="$environment/bin:$PATH"
   local packages=("dora-rs-cli==$dora_version") python=/usr/bin/python3
-  [ "${1:-}" = tests ] && packages+=("dora-rs==$dora_version")
+  [ "${1:-}" = tests ] && packages+=("dora-rs==$dora_version" "perfetto==$perfetto_version")
   if "$environment/bin/dora" --version 2>/dev/null | grep -q "$dora_version" &&
-    { [ "${1:-}" != tests ] || "$environment/bin/python3" -c 'import dora' 2>/dev/null; }; then
+    { [ "${1:-}" != tests ] || "$environment/bin/python3" -c 'import dora, perfetto' 2>/dev/null; }; then
     return
   fi
   say "installing ${packages[*]}"

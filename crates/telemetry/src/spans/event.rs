@@ -19,6 +19,8 @@ pub(super) enum Kind {
 pub(super) struct Event {
     pub kind: Kind,
     pub name: &'static str,
+    /// Whether frames are followed through it.
+    pub flow: bool,
     /// The system's thread id.
     pub thread: u32,
     /// `CLOCK_MONOTONIC`.

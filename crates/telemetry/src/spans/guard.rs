@@ -62,6 +62,7 @@ impl Span {
         let event = Event {
             kind: Kind::Span,
             name: name.name,
+            flow: name.flow,
             thread: thread_id(),
             begin_nanos: clock::monotonic_nanos(),
             value: -1,

@@ -109,6 +109,7 @@ fn what_is_written_is_read() {
     assert!(outer.begin_nanos <= inner.begin_nanos && inner.end_nanos <= outer.end_nanos);
     assert_eq!(inner.thread, outer.thread);
     assert_eq!(inner.frames, [frame("cam1", 7)]);
+    assert!(inner.flow && batch.flow);
     assert_eq!(batch.frames, [frame("cam1", 8), frame("cam2", 3)]);
     let dropped = &found.drops[0];
     assert_eq!(

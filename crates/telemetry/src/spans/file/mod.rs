@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | 1 | text | number u32, length u16, UTF-8; other records name cameras, reasons and spans by such numbers, 0 is none |
 //! | 2 | thread | id u32, length u16, UTF-8 |
-//! | 3 | span | name u32, thread u32, begin i64, end i64, CPU i64 (-1: not looked at), frames u32, camera u32, session i64, sequence u64 |
+//! | 3 | span | name u32, thread u32, begin i64, end i64, CPU i64 (-1: not looked at), frames u32, flow u8 (1: frames are followed through it), camera u32, session i64, sequence u64 |
 //! | 4 | member | name u32, thread u32, begin i64, camera u32, session i64, sequence u64: a frame of the span over several frames with the same name, thread and begin |
 //! | 5 | drop | thread u32, time i64, camera u32, reason u32, frames u32 |
 //! | 6 | gauge | name u32, about u32, time i64, value i64 |
@@ -27,6 +27,7 @@ mod bytes;
 mod read;
 mod write;
 
+use bytes::Put;
 use serde::{Deserialize, Serialize};
 
 pub use read::{Dropped, Frame, Gauge, SpanFile, SpanFileError, TracedSpan, read};
@@ -63,4 +64,17 @@ pub struct SpanFileHeader {
     pub boottime_nanos: i64,
     /// The wall clock at the same moment.
     pub unix_nanos: i64,
+}
+
+impl SpanFileHeader {
+    /// The beginning of a file, to which blocks can be appended.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let header = serde_json::to_vec(self).unwrap_or_default();
+        let mut bytes = MAGIC.to_vec();
+        bytes.put(VERSION.to_le_bytes());
+        bytes.put((header.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&header);
+        bytes
+    }
 }

@@ -57,6 +57,8 @@ pub struct TracedSpan {
     pub cpu_nanos: Option<i64>,
     /// How many frames it was about.
     pub count: u32,
+    /// Whether arrows that follow a frame go through it.
+    pub flow: bool,
     /// Those of them that were named.
     pub frames: Vec<Frame>,
 }
@@ -215,7 +217,7 @@ impl Reader {
             SPAN => {
                 let (name, thread, begin_nanos) = (cursor.u32()?, cursor.u32()?, cursor.i64()?);
                 let (end_nanos, cpu_nanos) = (cursor.i64()?, cursor.i64()?);
-                let count = cursor.u32()?;
+                let (count, flow) = (cursor.u32()?, cursor.u8()? != 0);
                 let frame = self.frame(cursor)?;
                 let mut frames = self
                     .members
@@ -231,6 +233,7 @@ impl Reader {
                     end_nanos,
                     cpu_nanos: (cpu_nanos >= 0).then_some(cpu_nanos),
                     count,
+                    flow,
                     frames,
                 });
             }

@@ -6,9 +6,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::bytes::Put;
-use super::{
-    DROP, EXTENSION, GAUGE, LOST, MAGIC, MEMBER, SPAN, SpanFileHeader, TEXT, THREAD, VERSION,
-};
+use super::{DROP, EXTENSION, GAUGE, LOST, MEMBER, SPAN, SpanFileHeader, TEXT, THREAD};
 use crate::clock;
 use crate::spans::event::{Event, Kind};
 use crate::spans::labels::Labels;
@@ -53,11 +51,7 @@ impl SpanFileWriter {
             boottime_nanos: clock::boottime_nanos(),
             unix_nanos: clock::unix_nanos(),
         };
-        let header = serde_json::to_vec(&header).map_err(|error| error.to_string())?;
-        let mut bytes = MAGIC.to_vec();
-        bytes.put(VERSION.to_le_bytes());
-        bytes.put((header.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&header);
+        let bytes = header.to_bytes();
         file.write_all(&bytes).map_err(refused)?;
         Ok(Self {
             path,
@@ -155,6 +149,7 @@ fn put_event(block: &mut Vec<u8>, event: &Event, name: u32) {
             block.put(event.end_nanos.to_le_bytes());
             block.put(event.value.to_le_bytes());
             block.put(event.count.to_le_bytes());
+            block.put([u8::from(event.flow)]);
             put_frame(block, event);
         }
         Kind::Member => {
