@@ -3,6 +3,7 @@
 
 use std::ffi::c_int;
 
+use camweave_decode::Plan;
 use camweave_pool::WriteSlot;
 use camweave_vision::{ColorRange, PixelFormat};
 use ffmpeg_next::ffi;
@@ -11,7 +12,6 @@ use ffmpeg_next::frame;
 use ffmpeg_next::software::scaling::{Context, Flags};
 
 use crate::color;
-use crate::plan::Plan;
 
 /// Converts pictures of one camera; its tables serve until the pictures change.
 #[derive(Default)]

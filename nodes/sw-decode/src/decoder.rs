@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use camweave_decode::Decoded;
 use camweave_message::{Codec, PictureRef};
 use camweave_pool::{PoolError, Reference};
 use camweave_vision::{PictureLayout, PixelFormat, Plane, Planes};
@@ -56,15 +57,6 @@ pub(crate) enum PublishError {
         height: u32,
         planes: Vec<(u64, i64)>,
     },
-}
-
-/// What the decoder has output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Output {
-    /// The ticket that came with the picture's unit.
-    pub ticket: i64,
-    /// Whether the decoder found the picture damaged and made up for parts of it.
-    pub is_damaged: bool,
 }
 
 /// A picture in a slot.
@@ -133,10 +125,10 @@ impl Decoder {
     }
 
     /// The next picture in presentation order.
-    pub fn receive(&mut self) -> Result<Option<Output>, DecodeError> {
+    pub fn receive(&mut self) -> Result<Option<Decoded>, DecodeError> {
         use ffmpeg_next::Error;
         match self.opened.receive_frame(&mut self.picture) {
-            Ok(()) => Ok(Some(Output {
+            Ok(()) => Ok(Some(Decoded {
                 ticket: self.picture.pts().unwrap_or(-1),
                 is_damaged: self.picture.is_corrupt() || self.picture.has_decode_errors(),
             })),
@@ -241,3 +233,7 @@ fn direct_format(frame: &frame::Video) -> PixelFormat {
         _ => PixelFormat::I420,
     }
 }
+
+#[cfg(test)]
+#[path = "decoder_tests.rs"]
+mod tests;

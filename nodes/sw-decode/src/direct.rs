@@ -15,6 +15,7 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use camweave_decode::{CameraPools, Plan};
 use camweave_pool::{PoolError, Reference, Retained, WriteSlot};
 use camweave_vision::PixelFormat;
 use ffmpeg_next::codec::{self, Capabilities};
@@ -23,8 +24,6 @@ use ffmpeg_next::frame;
 
 use crate::Limits;
 use crate::dpb::pictures_held;
-use crate::plan::Plan;
-use crate::pools::CameraPools;
 
 /// The largest coding tree unit of H.265 and superblock of VP9, in pixels.
 const LARGEST_BLOCK: u32 = 64;
@@ -82,7 +81,7 @@ impl Direct {
     pub fn new(camera: &Arc<str>, limits: Limits) -> Self {
         Self {
             limits,
-            pools: Mutex::new(CameraPools::new(camera, limits.slots)),
+            pools: Mutex::new(CameraPools::new((), camera, limits.slots)),
             lent: Mutex::default(),
             refusal: Mutex::default(),
         }

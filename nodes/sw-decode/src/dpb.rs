@@ -2,9 +2,8 @@
 
 use std::ffi::c_int;
 
+use camweave_decode::MAX_DPB;
 use ffmpeg_next::ffi::{AVCodecContext, AVCodecID};
-
-use crate::pools::MAX_DPB;
 
 /// How many pictures the decoder may hold beside the one that it writes.
 pub(crate) fn pictures_held(context: &AVCodecContext) -> u32 {

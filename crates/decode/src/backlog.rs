@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use camweave_message::{Row, Unit};
 
 /// A camera with more units waiting than this loses them up to the next entry point.
-pub(crate) const UNITS_PER_CAMERA: usize = 64;
+pub const UNITS_PER_CAMERA: usize = 64;
 
 /// One thing to do for a camera.
 #[derive(Debug, Clone, PartialEq)]

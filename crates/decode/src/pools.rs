@@ -1,33 +1,36 @@
 //! One camera's slots: a pool for the pictures of one size.
 
-use std::sync::Arc;
+use std::fmt;
 use std::time::{Duration, Instant};
 
-use camweave_pool::{MAX_NAME_BYTES, PoolError, PoolSpec, Producer, WriteSlot};
+use camweave_pool::{HostMemory, MAX_NAME_BYTES, Memory, PoolError, PoolSpec, Producer, WriteSlot};
 
 /// Slots beyond those that the decoder itself may hold: what consumers may hold
 /// or have on the way, at a few stages of a few frames each.
-pub(crate) const SLOTS_FOR_CONSUMERS: u32 = 12;
+pub const SLOTS_FOR_CONSUMERS: u32 = 12;
 /// The most pictures that a decoder holds, by any level of H.264 and H.265.
-pub(crate) const MAX_DPB: u32 = 16;
+pub const MAX_DPB: u32 = 16;
 /// A pool that was replaced is kept for so long, for references that are on their way.
 const KEEP_REPLACED: Duration = Duration::from_secs(2);
 /// Pools of small pictures differ by less than is worth a new one.
 const WORTH_A_POOL: usize = 64 * 1024;
 
 /// The pools of one camera. Its bursts overwrite only its own frames.
-#[derive(Debug)]
-pub(crate) struct CameraPools {
+pub struct CameraPools<M: Memory = HostMemory> {
+    place: M::Place,
     name: String,
     /// 0: by the stream.
     slots: u32,
-    current: Option<Producer>,
-    replaced: Vec<(Producer, Instant)>,
+    current: Option<Producer<M>>,
+    replaced: Vec<(Producer<M>, Instant)>,
 }
 
-impl CameraPools {
-    pub fn new(camera: &Arc<str>, slots: u32) -> Self {
+impl<M: Memory> CameraPools<M> {
+    /// No pool yet; `slots` is what each will have, 0: by the stream.
+    #[must_use]
+    pub fn new(place: M::Place, camera: &str, slots: u32) -> Self {
         Self {
+            place,
             name: pool_name(camera),
             slots,
             current: None,
@@ -42,7 +45,7 @@ impl CameraPools {
     ///
     /// # Errors
     /// The pool is exhausted, or a new one cannot be had.
-    pub fn begin(&mut self, bytes: usize, dpb: u32) -> Result<WriteSlot, PoolError> {
+    pub fn begin(&mut self, bytes: usize, dpb: u32) -> Result<WriteSlot<M>, PoolError> {
         let slots = match self.slots {
             0 => SLOTS_FOR_CONSUMERS + dpb.clamp(1, MAX_DPB),
             slots => slots,
@@ -60,7 +63,7 @@ impl CameraPools {
             slots,
             slot_bytes: bytes,
         };
-        let pool = Producer::create(&spec)?;
+        let pool = Producer::create_in(&self.place, &spec)?;
         tracing::debug!(pool = %pool.id(), camera = %self.name, slots, bytes, "new pool");
         if let Some(replaced) = self.current.replace(pool.clone()) {
             self.replaced.push((replaced, Instant::now()));
@@ -75,12 +78,23 @@ impl CameraPools {
     }
 
     /// Whether a consumer holds a slot.
+    #[must_use]
     pub fn is_held(&self) -> bool {
         let replaced = self.replaced.iter().map(|(pool, _)| pool);
         self.current
             .iter()
             .chain(replaced)
             .any(|pool| pool.usage().held > 0)
+    }
+}
+
+impl<M: Memory> fmt::Debug for CameraPools<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("CameraPools");
+        debug
+            .field("name", &self.name)
+            .field("current", &self.current);
+        debug.finish_non_exhaustive()
     }
 }
 
@@ -117,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_new_size_gets_a_new_pool() {
-        let mut pools = CameraPools::new(&Arc::from("cam1"), 0);
+        let mut pools = CameraPools::<HostMemory>::new((), "cam1", 0);
         let pool_of = |pools: &mut CameraPools, bytes| {
             let slot = pools.begin(bytes, 4).expect("memory for a small pool");
             slot.publish().pool

@@ -3,15 +3,17 @@
 use camweave_vision::{PixelFormat, Plane};
 
 /// Rows begin at multiples of this many bytes: what the widest vector units want.
-pub(crate) const ALIGN: usize = 64;
+pub const ALIGN: usize = 64;
 /// libavcodec's and libswscale's assembly may touch so many bytes behind a plane
 /// (`update_frame_pool` in libavcodec/get_buffer.c reserves 16 and one alignment).
 const SLACK: usize = 16 + ALIGN;
 
 /// The planes of one picture, and the bytes that they need.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub struct Plan {
+    /// The planes, in the format's order.
     pub planes: Vec<Plane>,
+    /// Bytes of the whole picture.
     pub bytes: usize,
 }
 
@@ -19,6 +21,7 @@ impl Plan {
     /// Lays out `width` by `height` pixels. `align` is what a row must be a multiple
     /// of, in bytes, and at least [`ALIGN`] is used. `None` for RGB, for an empty
     /// picture, and for one that 32-bit offsets cannot describe.
+    #[must_use]
     pub fn new(format: PixelFormat, width: u32, height: u32, align: usize) -> Option<Self> {
         let (width, height) = (usize::try_from(width).ok()?, usize::try_from(height).ok()?);
         if width == 0 || height == 0 {

@@ -12,19 +12,19 @@ use std::thread::JoinHandle;
 use camweave_message::Frame;
 use camweave_stage::Waker;
 
+use crate::backend::Backend;
 use crate::backlog::{Backlog, Job};
 use crate::camera::Camera;
 
 /// A camera and what waits for it.
-pub(crate) struct Lane {
+pub(crate) struct Lane<B: Backend> {
     backlog: Mutex<Backlog>,
-    camera: Mutex<Camera>,
+    camera: Mutex<Camera<B>>,
 }
 
 /// Which cameras have something to do.
-#[derive(Default)]
-struct Agenda {
-    ready: Mutex<VecDeque<Arc<Lane>>>,
+struct Agenda<B: Backend> {
+    ready: Mutex<VecDeque<Arc<Lane<B>>>>,
     condition: Condvar,
     is_stopping: AtomicBool,
     /// Jobs that wait or are being done.
@@ -32,8 +32,8 @@ struct Agenda {
 }
 
 /// The threads.
-pub(crate) struct Workers {
-    agenda: Arc<Agenda>,
+pub(crate) struct Workers<B: Backend> {
+    agenda: Arc<Agenda<B>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -42,8 +42,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Lane {
-    pub fn new(camera: Camera) -> Arc<Self> {
+impl<B: Backend> Lane<B> {
+    pub fn new(camera: Camera<B>) -> Arc<Self> {
         Arc::new(Self {
             backlog: Mutex::default(),
             camera: Mutex::new(camera),
@@ -56,13 +56,18 @@ impl Lane {
     }
 }
 
-impl Workers {
+impl<B: Backend> Workers<B> {
     /// Starts `count` threads, which put frames into `frames` and then wake the stage.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start(count: usize, frames: &SyncSender<Frame>, waker: &Waker) -> std::io::Result<Self> {
-        let agenda = Arc::new(Agenda::default());
+        let agenda = Arc::new(Agenda {
+            ready: Mutex::default(),
+            condition: Condvar::new(),
+            is_stopping: AtomicBool::new(false),
+            jobs: AtomicUsize::new(0),
+        });
         let mut workers = Self {
             agenda,
             threads: Vec::with_capacity(count),
@@ -79,7 +84,7 @@ impl Workers {
     }
 
     /// Adds a job for a camera; never waits. Returns how many units gave way.
-    pub fn push(&self, lane: &Arc<Lane>, job: Job) -> usize {
+    pub fn push(&self, lane: &Arc<Lane<B>>, job: Job) -> usize {
         let mut backlog = lock(&lane.backlog);
         let before = backlog.len();
         let dropped = backlog.push(job);
@@ -109,7 +114,7 @@ impl Workers {
     }
 
     /// Forgets what waits for a camera; returns how many units that were.
-    pub fn forget(&self, lane: &Lane) -> usize {
+    pub fn forget(&self, lane: &Lane<B>) -> usize {
         let mut backlog = lock(&lane.backlog);
         self.agenda.jobs.fetch_sub(backlog.len(), Ordering::AcqRel);
         backlog.clear()
@@ -126,13 +131,13 @@ impl Workers {
     }
 }
 
-impl Agenda {
-    fn add(&self, lane: Arc<Lane>) {
+impl<B: Backend> Agenda<B> {
+    fn add(&self, lane: Arc<Lane<B>>) {
         lock(&self.ready).push_back(lane);
         self.condition.notify_one();
     }
 
-    fn next(&self) -> Option<Arc<Lane>> {
+    fn next(&self) -> Option<Arc<Lane<B>>> {
         let mut ready = lock(&self.ready);
         loop {
             if self.is_stopping.load(Ordering::Acquire) {
@@ -150,7 +155,10 @@ impl Agenda {
 
     fn work(&self, frames: &SyncSender<Frame>, waker: &Waker) {
         while let Some(lane) = self.next() {
-            let job = lock(&lane.backlog).pop();
+            let mut backlog = lock(&lane.backlog);
+            let job = backlog.pop();
+            let more_waiting = backlog.len() > 0;
+            drop(backlog);
             if let Some(job) = job {
                 let mut camera = lock(&lane.camera);
                 let mut send = |frame| {
@@ -159,7 +167,7 @@ impl Agenda {
                     waker.wake();
                 };
                 match job {
-                    Job::Unit(unit) => camera.take(&unit, &mut send),
+                    Job::Unit(unit) => camera.take(&unit, more_waiting, &mut send),
                     Job::Finish => camera.finish(&mut send),
                 }
                 drop(camera);

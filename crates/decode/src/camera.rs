@@ -1,16 +1,13 @@
 //! One camera: from units in decode order to frames in presentation order.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use camweave_message::{Codec, Frame, Unit};
 use camweave_telemetry::Counters;
 use tracing::{debug, warn};
 
-use crate::Limits;
-use crate::decoder::{DecodeError, Decoder, PublishError};
-use crate::direct::Direct;
+use crate::backend::{Backend, Decoder, Failure, Unpublished};
 use crate::identity::{Identities, Identity};
 use crate::reason;
 
@@ -20,50 +17,38 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 /// Takes a frame that is ready.
 pub(crate) type Send<'a> = dyn FnMut(Frame) + 'a;
 
-/// How the pictures of all cameras came into their slots.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    /// Written there by the decoder.
-    pub direct: AtomicU64,
-    /// Written there from memory of the decoder's own.
-    pub copied: AtomicU64,
-}
-
 /// One camera's decoder and its account.
-pub(crate) struct Camera {
+pub(crate) struct Camera<B: Backend> {
     id: Arc<str>,
     counters: Counters,
-    tally: Arc<Tally>,
-    direct: Arc<Direct>,
+    backend: B,
     /// `None` until the session's first entry point.
-    stream: Option<Stream>,
+    stream: Option<Stream<B::Decoder>>,
     trouble: Trouble,
 }
 
 /// A session from an entry point on.
-struct Stream {
+struct Stream<D> {
     session: i64,
     codec: Codec,
     last_sequence: u64,
-    decoder: Decoder,
+    decoder: D,
     identities: Identities,
 }
 
-impl Camera {
-    pub fn new(id: Arc<str>, limits: Limits, counters: Counters, tally: Arc<Tally>) -> Self {
-        let direct = Arc::new(Direct::new(&id, limits));
+impl<B: Backend> Camera<B> {
+    pub fn new(id: Arc<str>, backend: B, counters: Counters) -> Self {
         Self {
             id,
             counters,
-            tally,
-            direct,
+            backend,
             stream: None,
             trouble: Trouble::default(),
         }
     }
 
-    /// Decodes a unit; gives the frames that are ready.
-    pub fn take(&mut self, unit: &Unit, send: &mut Send<'_>) {
+    /// Decodes a unit; gives the frames that are ready. `more_waiting`: units of the camera are queued.
+    pub fn take(&mut self, unit: &Unit, more_waiting: bool, send: &mut Send<'_>) {
         let id = &unit.id;
         let goes_on = self.stream.as_ref().is_some_and(|stream| {
             let follows = stream.last_sequence.checked_add(1) == Some(id.sequence);
@@ -85,7 +70,11 @@ impl Camera {
         }
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
-            None => match Stream::open(unit, &self.direct) {
+            None => match self
+                .backend
+                .open(unit.codec)
+                .map(|it| Stream::new(unit, it))
+            {
                 Ok(stream) => stream,
                 Err(error) => {
                     self.failed(unit, &error);
@@ -94,9 +83,9 @@ impl Camera {
                 }
             },
         };
-        self.decode(&mut stream, unit, send);
+        self.decode(&mut stream, unit, more_waiting, send);
         self.stream = Some(stream);
-        self.direct.tidy();
+        self.backend.tidy();
     }
 
     /// Ends the session: gives the frames that the decoder still holds back.
@@ -105,18 +94,25 @@ impl Camera {
             return;
         };
         if let Err(error) = stream.decoder.finish() {
-            debug!(camera = %self.id, "at the end of the session: {error}");
+            debug!(camera = %self.id, "at the end of the session: {}", error.message);
         }
-        self.receive(&mut stream, send);
+        self.receive(&mut stream, false, send);
         self.dropped(reason::UNDECODABLE, stream.identities.forget_all());
+        self.backend.close(stream.decoder);
     }
 
     /// Whether a consumer holds a slot.
     pub fn is_held(&self) -> bool {
-        self.direct.is_held()
+        self.backend.is_held()
     }
 
-    fn decode(&mut self, stream: &mut Stream, unit: &Unit, send: &mut Send<'_>) {
+    fn decode(
+        &mut self,
+        stream: &mut Stream<B::Decoder>,
+        unit: &Unit,
+        more_waiting: bool,
+        send: &mut Send<'_>,
+    ) {
         let gap = unit.id.sequence != stream.last_sequence.wrapping_add(1)
             && unit.id.sequence != stream.last_sequence;
         stream.last_sequence = unit.id.sequence;
@@ -134,21 +130,26 @@ impl Camera {
                 self.dropped(reason::DECODE_ERROR, 1);
             }
         }
-        self.receive(stream, send);
+        self.receive(stream, more_waiting, send);
         self.dropped(reason::UNDECODABLE, stream.identities.forget_overdue());
     }
 
-    fn receive(&mut self, stream: &mut Stream, send: &mut Send<'_>) {
+    fn receive(
+        &mut self,
+        stream: &mut Stream<B::Decoder>,
+        more_waiting: bool,
+        send: &mut Send<'_>,
+    ) {
         // A decoder that fails here has still more to say, but only so often per unit.
         let mut failures = 0;
         while failures < 4 {
-            let output = match stream.decoder.receive() {
+            let output = match stream.decoder.receive(more_waiting) {
                 Ok(Some(output)) => output,
                 Ok(None) => break,
                 Err(error) => {
                     failures += 1;
-                    self.counters.error(&self.id, error.kind());
-                    self.trouble.log(&self.id, &error.to_string());
+                    self.counters.error(&self.id, error.kind);
+                    self.trouble.log(&self.id, &error.message);
                     continue;
                 }
             };
@@ -164,32 +165,23 @@ impl Camera {
         }
     }
 
-    fn publish(&mut self, stream: &mut Stream, identity: Identity, send: &mut Send<'_>) {
+    fn publish(
+        &mut self,
+        stream: &mut Stream<B::Decoder>,
+        identity: Identity,
+        send: &mut Send<'_>,
+    ) {
+        let Identity { id, trace, .. } = identity;
         match stream.decoder.publish() {
-            Ok(published) => {
-                let count = if published.is_direct {
-                    &self.tally.direct
-                } else {
-                    &self.tally.copied
-                };
-                count.fetch_add(1, Ordering::Relaxed);
-                let Identity { id, trace, .. } = identity;
-                send(Frame {
-                    id,
-                    trace,
-                    picture: published.picture,
-                });
-            }
-            Err(PublishError::Pool(error))
-                if error.kind() == camweave_pool::PoolErrorKind::Exhausted =>
-            {
+            Ok(picture) => send(Frame { id, trace, picture }),
+            Err(Unpublished::Exhausted(message)) => {
                 self.dropped(reason::POOL_EXHAUSTED, 1);
-                self.trouble.log(&self.id, &error.to_string());
+                self.trouble.log(&self.id, &message);
             }
-            Err(error) => {
+            Err(Unpublished::Failed(message)) => {
                 self.dropped(reason::UNPUBLISHED, 1);
                 self.counters.error(&self.id, "unpublished");
-                self.trouble.log(&self.id, &error.to_string());
+                self.trouble.log(&self.id, &message);
             }
         }
     }
@@ -198,22 +190,22 @@ impl Camera {
         self.counters.dropped(&self.id, reason, count);
     }
 
-    fn failed(&mut self, unit: &Unit, error: &DecodeError) {
-        self.counters.error(&self.id, error.kind());
-        let text = format!("sequence {}: {error}", unit.id.sequence);
+    fn failed(&mut self, unit: &Unit, error: &Failure) {
+        self.counters.error(&self.id, error.kind);
+        let text = format!("sequence {}: {}", unit.id.sequence, error.message);
         self.trouble.log(&self.id, &text);
     }
 }
 
-impl Stream {
-    fn open(unit: &Unit, direct: &Arc<Direct>) -> Result<Self, DecodeError> {
-        Ok(Self {
+impl<D> Stream<D> {
+    fn new(unit: &Unit, decoder: D) -> Self {
+        Self {
             session: unit.id.session_unix_nanos,
             codec: unit.codec,
             last_sequence: unit.id.sequence.wrapping_sub(1),
-            decoder: Decoder::open(unit.codec, direct)?,
+            decoder,
             identities: Identities::default(),
-        })
+        }
     }
 }
 
@@ -235,7 +227,3 @@ impl Trouble {
         self.logged = Some(Instant::now());
     }
 }
-
-#[cfg(test)]
-#[path = "camera_tests.rs"]
-mod tests;

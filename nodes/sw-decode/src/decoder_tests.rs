@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use super::*;
+use crate::Limits;
 
 /// The mapping of this process in which an address lies: its name and permissions.
 fn mapping_of(address: usize) -> String {
@@ -53,8 +54,8 @@ fn the_decoder_works_in_the_slots_that_consumers_read() {
     let mut check = |decoder: &mut Decoder| {
         while decoder.receive().expect("a sound stream").is_some() {
             // What libavcodec's frame points to is the memory of the pool.
-            let own = crate::direct::raw_planes(decoder.picture());
-            let base = crate::direct::buffer_address(decoder.picture()).expect("a buffer");
+            let own = direct::raw_planes(decoder.picture());
+            let base = direct::buffer_address(decoder.picture()).expect("a buffer");
             let mapping = mapping_of(own[0].0.addr());
             assert!(mapping.contains("camweave-data:cam1"), "{mapping}");
             let published = decoder.publish().expect("a free slot");

@@ -1,0 +1,94 @@
+//! What a stage must bring: decoders.
+
+use camweave_message::{Codec, PictureRef};
+use camweave_pool::{PoolError, PoolErrorKind};
+
+/// Something that did not work, for the counters and the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The kind of error in the counters.
+    pub kind: &'static str,
+    /// One line: what was found and what was expected.
+    pub message: String,
+}
+
+/// Why a decoded picture cannot be given to anyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unpublished {
+    /// Consumers hold all slots.
+    Exhausted(String),
+    /// Anything else, in one line.
+    Failed(String),
+}
+
+impl From<PoolError> for Unpublished {
+    fn from(error: PoolError) -> Self {
+        match error.kind() {
+            PoolErrorKind::Exhausted => Self::Exhausted(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// What a decoder has output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decoded {
+    /// The ticket that came with the picture's unit.
+    pub ticket: i64,
+    /// Whether the decoder found the picture damaged and made up for parts of it.
+    pub is_damaged: bool,
+}
+
+/// One camera's source of decoders, and its pools.
+pub trait Backend: Send + 'static {
+    /// What decodes a session.
+    type Decoder: Decoder;
+
+    /// A decoder that knows nothing yet.
+    ///
+    /// # Errors
+    /// There is none for this codec.
+    fn open(&mut self, codec: Codec) -> Result<Self::Decoder, Failure>;
+
+    /// Takes a decoder whose session has ended and that has given out everything.
+    fn close(&mut self, decoder: Self::Decoder) {
+        drop(decoder);
+    }
+
+    /// Gives back pools that are no longer needed.
+    fn tidy(&mut self);
+
+    /// Whether a consumer holds a slot.
+    fn is_held(&self) -> bool;
+}
+
+/// Decodes one session of one camera: units in decode order in, pictures in presentation order out.
+pub trait Decoder: Send {
+    /// Decodes one unit. Then [`Decoder::receive`] until it gives none.
+    ///
+    /// # Errors
+    /// The unit cannot be decoded; the decoder goes on with the next.
+    fn send(&mut self, data: &[u8], ticket: i64) -> Result<(), Failure>;
+
+    /// Makes the decoder give out what it holds back; it then takes nothing more.
+    ///
+    /// # Errors
+    /// It cannot.
+    fn finish(&mut self) -> Result<(), Failure>;
+
+    /// The next picture in presentation order. Where `more_waiting` units of the camera are
+    /// queued, a decoder that works beside the CPU may keep a few pictures under way.
+    ///
+    /// # Errors
+    /// A picture is lost; there may be more.
+    fn receive(&mut self, more_waiting: bool) -> Result<Option<Decoded>, Failure>;
+
+    /// Makes the picture that was received last readable for consumers.
+    ///
+    /// # Errors
+    /// It cannot be brought into a slot.
+    fn publish(&mut self) -> Result<PictureRef, Unpublished>;
+
+    /// Lets go of the picture that was received last.
+    fn release(&mut self) {}
+}

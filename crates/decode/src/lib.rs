@@ -1,0 +1,23 @@
+//! What the decoding stages share, whatever decodes: units in, frames out.
+//!
+//! - [`Decoding`]: the stage's half: a queue per camera, a few worker threads for all cameras.
+//! - A camera's sessions, its units' identities, and its account of what gave no frame ([`reason`]).
+//! - [`CameraPools`] and [`Plan`]: where pictures go.
+//!
+//! A stage brings a [`Backend`] per camera, which opens a [`Decoder`] per session.
+
+mod backend;
+mod backlog;
+mod camera;
+mod decoding;
+mod identity;
+mod plan;
+mod pools;
+pub mod reason;
+mod worker;
+
+pub use backend::{Backend, Decoded, Decoder, Failure, Unpublished};
+pub use backlog::UNITS_PER_CAMERA;
+pub use decoding::Decoding;
+pub use plan::{ALIGN, Plan};
+pub use pools::{CameraPools, MAX_DPB, SLOTS_FOR_CONSUMERS};

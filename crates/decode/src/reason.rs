@@ -1,0 +1,18 @@
+//! Why a unit gave no frame, as it stands in the counters (see the stages' README.md).
+
+/// The session has not come to its first entry point yet.
+pub const BEFORE_KEYFRAME: &str = "before_keyframe";
+/// The picture lacks what was lost on the way, or the decoder made up for damage.
+pub const CORRUPT: &str = "corrupt";
+/// The decoder refused the unit.
+pub const DECODE_ERROR: &str = "decode_error";
+/// The decoder fell behind; dropped up to the next entry point.
+pub const DECODER_BACKLOG: &str = "decoder_backlog";
+/// Consumers held all slots.
+pub const POOL_EXHAUSTED: &str = "pool_exhausted";
+/// The run ended before the unit was decoded.
+pub const STOPPED: &str = "stopped";
+/// The decoder gave no picture for the unit.
+pub const UNDECODABLE: &str = "undecodable";
+/// The picture could not be brought into a slot.
+pub const UNPUBLISHED: &str = "unpublished";

@@ -1,0 +1,120 @@
+//! One camera's decoders and slots, as the shared half of decoding wants them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use camweave_decode::{Backend, Decoded, Failure, Unpublished};
+use camweave_message::{Codec, PictureRef};
+use camweave_telemetry::Counters;
+
+use crate::Limits;
+use crate::decoder::{DecodeError, Decoder, PublishError};
+use crate::direct::Direct;
+
+/// How the pictures of all cameras came into their slots.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Written there by the decoder.
+    direct: AtomicU64,
+    /// Written there from memory of the decoder's own.
+    copied: AtomicU64,
+    /// Pictures that are in the facts.
+    noted: AtomicU64,
+}
+
+impl Tally {
+    /// Writes the facts, where they have changed.
+    pub fn note(&self, counters: &Counters) {
+        let direct = self.direct.load(Ordering::Relaxed);
+        let copied = self.copied.load(Ordering::Relaxed);
+        if self.noted.swap(direct + copied, Ordering::Relaxed) != direct + copied {
+            counters.fact("direct_pictures", &direct.to_string());
+            counters.fact("copied_pictures", &copied.to_string());
+        }
+    }
+}
+
+/// One camera's decoders, which write into the camera's pools.
+pub(crate) struct Software {
+    direct: Arc<Direct>,
+    tally: Arc<Tally>,
+}
+
+impl Software {
+    pub fn new(camera: &Arc<str>, limits: Limits, tally: Arc<Tally>) -> Self {
+        let direct = Arc::new(Direct::new(camera, limits));
+        Self { direct, tally }
+    }
+}
+
+impl Backend for Software {
+    type Decoder = Stream;
+
+    fn open(&mut self, codec: Codec) -> Result<Stream, Failure> {
+        Ok(Stream {
+            decoder: Decoder::open(codec, &self.direct)?,
+            tally: Arc::clone(&self.tally),
+        })
+    }
+
+    fn tidy(&mut self) {
+        self.direct.tidy();
+    }
+
+    fn is_held(&self) -> bool {
+        self.direct.is_held()
+    }
+}
+
+/// A session's decoder.
+pub(crate) struct Stream {
+    decoder: Decoder,
+    tally: Arc<Tally>,
+}
+
+impl camweave_decode::Decoder for Stream {
+    fn send(&mut self, data: &[u8], ticket: i64) -> Result<(), Failure> {
+        Ok(self.decoder.send(data, ticket)?)
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        Ok(self.decoder.finish()?)
+    }
+
+    fn receive(&mut self, _more_waiting: bool) -> Result<Option<Decoded>, Failure> {
+        Ok(self.decoder.receive()?)
+    }
+
+    fn publish(&mut self) -> Result<PictureRef, Unpublished> {
+        let published = self.decoder.publish()?;
+        let count = if published.is_direct {
+            &self.tally.direct
+        } else {
+            &self.tally.copied
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(published.picture)
+    }
+
+    fn release(&mut self) {
+        self.decoder.release();
+    }
+}
+
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        Self {
+            kind: error.kind(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<PublishError> for Unpublished {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Pool(error) => error.into(),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
