@@ -6,14 +6,17 @@
 //!   each of them, so that a decoder can join at any.
 //! - [`Configuration`]: the `avcC` and `hvcC` records of MP4 and Matroska files
 //!   (ISO/IEC 14496-15, sections 5.3.3.1 and 8.3.3.1) and their length-prefixed units.
+//! - [`presents_in_decode_order`]: whether a decoder may give out pictures at once.
 //! - [`av1`]: sequence headers of AV1 (AV1 specification, section 5.3).
 
 pub mod av1;
 mod bits;
 mod configuration;
 mod nal;
+mod order;
 mod parameter_sets;
 
 pub use configuration::{BitstreamError, Configuration};
 pub use nal::{END_OF_SEQUENCE_H265, NalCodec, NalKind, START_CODE, StartCode, StartCodes};
+pub use order::presents_in_decode_order;
 pub use parameter_sets::{AccessUnit, ParameterSets};

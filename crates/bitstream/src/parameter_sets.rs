@@ -182,7 +182,10 @@ impl ParameterSets {
 }
 
 /// H.265, section 7.3.3, with `profilePresentFlag` 1.
-fn skip_profile_tier_level(bits: &mut Bits<'_>, max_sub_layers_minus1: u32) -> Option<()> {
+pub(crate) fn skip_profile_tier_level(
+    bits: &mut Bits<'_>,
+    max_sub_layers_minus1: u32,
+) -> Option<()> {
     bits.skip(88 + 8); // general profile, general_level_idc
     let mut profile_bits = 0;
     for _ in 0..max_sub_layers_minus1 {

@@ -1,0 +1,231 @@
+//! Whether a stream's pictures are presented in the order in which they are coded.
+
+use crate::bits::{Bits, payload};
+use crate::nal::{NalCodec, NalKind, StartCodes};
+use crate::parameter_sets::skip_profile_tier_level;
+
+/// Whether the first sequence parameter set in `unit` (an Annex B access unit) promises that
+/// pictures are presented in decode order. `None` if there is none before the unit's slices;
+/// `Some(false)` also where the set does not say.
+///
+/// H.264: profile Baseline (section A.2.1: no B slices), `pic_order_cnt_type` 2 (section 8.2.1.3),
+/// or `max_num_reorder_frames` 0 (section E.2.1). H.265: `sps_max_num_reorder_pics` 0 (section 7.4.3.2.1).
+#[must_use]
+pub fn presents_in_decode_order(codec: NalCodec, unit: &[u8]) -> Option<bool> {
+    let codes = StartCodes::new(unit);
+    for code in codes.clone() {
+        match codec.kind(&unit[code.nal_at..]) {
+            NalKind::Sps => {
+                let sps = codes.nal(code.nal_at);
+                let answer = match codec {
+                    NalCodec::H264 => h264(&payload(sps, 1, 1024)),
+                    NalCodec::H265 => h265(&payload(sps, 2, 1024)),
+                };
+                return Some(answer.unwrap_or(false));
+            }
+            kind if kind.is_slice() => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// H.264, section 7.3.2.1.1. `None` if the set ends early.
+fn h264(sps: &[u8]) -> Option<bool> {
+    const BASELINE: u32 = 66;
+    let mut bits = Bits::new(sps);
+    let profile = bits.read(8)?;
+    bits.skip(16); // constraint flags, level_idc
+    bits.read_ue()?; // seq_parameter_set_id
+    if profile == BASELINE {
+        return Some(true);
+    }
+    if matches!(
+        profile,
+        100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
+    ) {
+        skip_h264_chroma(&mut bits)?;
+    }
+    bits.read_ue()?; // log2_max_frame_num_minus4
+    match bits.read_ue()? {
+        0 => {
+            bits.read_ue()?;
+        }
+        1 => {
+            bits.skip(1);
+            bits.read_ue()?;
+            bits.read_ue()?;
+            for _ in 0..bits.read_ue()?.min(255) {
+                bits.read_ue()?;
+            }
+        }
+        _ => return Some(true),
+    }
+    bits.read_ue()?; // max_num_ref_frames
+    bits.skip(1);
+    bits.read_ue()?; // size
+    bits.read_ue()?;
+    if bits.read(1)? == 0 {
+        bits.skip(1); // mb_adaptive_frame_field_flag
+    }
+    bits.skip(1); // direct_8x8_inference_flag
+    if bits.read(1)? == 1 {
+        skip_ue(&mut bits, 4)?; // cropping
+    }
+    if bits.read(1)? == 0 {
+        return Some(false); // no VUI
+    }
+    Some(h264_max_reorder(&mut bits)? == Some(0))
+}
+
+/// `chroma_format_idc` to the scaling lists.
+fn skip_h264_chroma(bits: &mut Bits<'_>) -> Option<()> {
+    let chroma = bits.read_ue()?;
+    if chroma == 3 {
+        bits.skip(1);
+    }
+    skip_ue(bits, 2)?; // bit depths
+    bits.skip(1);
+    if bits.read(1)? == 0 {
+        return Some(());
+    }
+    for list in 0..if chroma == 3 { 12 } else { 8 } {
+        if bits.read(1)? == 1 {
+            skip_scaling_list(bits, if list < 6 { 16 } else { 64 })?;
+        }
+    }
+    Some(())
+}
+
+/// Section 7.3.2.1.1.1.
+fn skip_scaling_list(bits: &mut Bits<'_>, size: usize) -> Option<()> {
+    let (mut last, mut next) = (8_i64, 8_i64);
+    for _ in 0..size {
+        if next != 0 {
+            let code = i64::from(bits.read_ue()?);
+            let delta = if code % 2 == 1 {
+                (code + 1) / 2
+            } else {
+                -code / 2
+            };
+            next = (last + delta).rem_euclid(256);
+        }
+        if next != 0 {
+            last = next;
+        }
+    }
+    Some(())
+}
+
+/// `max_num_reorder_frames` of the VUI (section E.1.1), if it is there.
+fn h264_max_reorder(bits: &mut Bits<'_>) -> Option<Option<u32>> {
+    const EXTENDED_SAR: u32 = 255;
+    if bits.read(1)? == 1 && bits.read(8)? == EXTENDED_SAR {
+        bits.skip(32);
+    }
+    if bits.read(1)? == 1 {
+        bits.skip(1); // overscan
+    }
+    if bits.read(1)? == 1 {
+        bits.skip(4); // video_format, range
+        if bits.read(1)? == 1 {
+            bits.skip(24); // colours
+        }
+    }
+    if bits.read(1)? == 1 {
+        skip_ue(bits, 2)?; // chroma location
+    }
+    if bits.read(1)? == 1 {
+        bits.skip(65); // timing
+    }
+    let mut has_hrd = false;
+    for _ in ["nal", "vcl"] {
+        if bits.read(1)? == 1 {
+            has_hrd = true;
+            let count = bits.read_ue()?.min(31) + 1;
+            bits.skip(8);
+            for _ in 0..count {
+                skip_ue(bits, 2)?;
+                bits.skip(1);
+            }
+            bits.skip(20);
+        }
+    }
+    if has_hrd {
+        bits.skip(1); // low_delay_hrd_flag
+    }
+    bits.skip(1); // pic_struct_present_flag
+    if bits.read(1)? == 0 {
+        return Some(None);
+    }
+    bits.skip(1); // motion_vectors_over_pic_boundaries_flag
+    skip_ue(bits, 4)?;
+    bits.read_ue().map(Some)
+}
+
+/// H.265, section 7.3.2.2.1. `None` if the set ends early.
+fn h265(sps: &[u8]) -> Option<bool> {
+    let mut bits = Bits::new(sps);
+    bits.skip(4); // sps_video_parameter_set_id
+    let max_sub_layers_minus1 = bits.read(3)?;
+    bits.skip(1); // sps_temporal_id_nesting_flag
+    skip_profile_tier_level(&mut bits, max_sub_layers_minus1)?;
+    bits.read_ue()?; // sps_seq_parameter_set_id
+    if bits.read_ue()? == 3 {
+        bits.skip(1); // separate_colour_plane_flag
+    }
+    skip_ue(&mut bits, 2)?; // size
+    if bits.read(1)? == 1 {
+        skip_ue(&mut bits, 4)?; // conformance window
+    }
+    skip_ue(&mut bits, 3)?; // bit depths, log2_max_pic_order_cnt_lsb_minus4
+    let each_layer = bits.read(1)? == 1;
+    let layers = if each_layer {
+        max_sub_layers_minus1 + 1
+    } else {
+        1
+    };
+    // All layers are decoded: what the highest says counts, and it comes last.
+    let mut max_reorder = None;
+    for _ in 0..layers {
+        bits.read_ue()?; // sps_max_dec_pic_buffering_minus1
+        max_reorder = Some(bits.read_ue()?);
+        bits.read_ue()?; // sps_max_latency_increase_plus1
+    }
+    Some(max_reorder == Some(0))
+}
+
+fn skip_ue(bits: &mut Bits<'_>, count: usize) -> Option<()> {
+    for _ in 0..count {
+        bits.read_ue()?;
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_without_a_whole_parameter_set_promises_nothing() {
+        assert_eq!(presents_in_decode_order(NalCodec::H264, &[]), None);
+        let slice = [0, 0, 1, 0x41, 0x9a, 0, 0, 1, 0x67, 66, 0, 30, 0x80];
+        assert_eq!(presents_in_decode_order(NalCodec::H264, &slice), None);
+        for length in 0..6 {
+            let mut cut = vec![0, 0, 1, 0x67];
+            cut.extend(&[77, 0x40, 30, 0x96, 0x54, 0x05][..length]);
+            assert_eq!(presents_in_decode_order(NalCodec::H264, &cut), Some(false));
+        }
+        let cut = [0, 0, 1, 0x42, 1, 1, 1, 0x60];
+        assert_eq!(presents_in_decode_order(NalCodec::H265, &cut), Some(false));
+    }
+
+    #[test]
+    fn baseline_has_no_b_slices() {
+        let baseline = [0, 0, 0, 1, 0x67, 66, 0xc0, 30, 0xda];
+        assert_eq!(
+            presents_in_decode_order(NalCodec::H264, &baseline),
+            Some(true)
+        );
+    }
+}
