@@ -1,0 +1,406 @@
+//! One camera's decoder: units in decode order in, pictures in presentation order out.
+#![expect(unsafe_code, reason = "passes what the parser hands over to the chip")]
+
+use std::collections::VecDeque;
+use std::ffi::c_int;
+
+use camweave_bitstream::{NalCodec, presents_in_decode_order};
+use camweave_cuda::{CudaError, CudaMemory, Rows, Stream};
+use camweave_pool::{PoolError, Reference, WriteSlot};
+use camweave_vision::PictureLayout;
+
+use crate::hardware::{Hardware, Mapped, luma_rows};
+use crate::layout::{copies, in_slot};
+use crate::library::{CallError, Library, LoadError};
+use crate::parser::{Events, Parser};
+use crate::stream::{Codec, Coded, Limits, Plan, Refusal};
+use crate::sys;
+
+/// Pictures that may be under way on the chip while more units wait: what keeps an engine busy
+/// (NVIDIA's notes on the interface map picture N-4 after picture N has been begun).
+const UNDER_WAY: usize = 4;
+
+/// A unit that cannot be decoded, or a picture that is lost.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum DecodeError {
+    /// The library is missing.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The stream is none that this decoder takes.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The library refused.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The driver refused.
+    #[error(transparent)]
+    Cuda(#[from] CudaError),
+    /// The unit does not follow from a sequence header.
+    #[error("a picture of {codec} came before any sequence header that can be decoded")]
+    NoSequence {
+        /// The codec's name.
+        codec: &'static str,
+    },
+}
+
+/// Why a decoded picture has no slot.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// There is no slot for it.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// It was decoded, and then lost.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+/// A slot for a picture of so many bytes.
+pub type Slots = Box<dyn FnMut(usize) -> Result<WriteSlot<CudaMemory>, PoolError> + Send>;
+
+/// A decoded picture.
+#[derive(Debug)]
+pub struct Picture {
+    /// What came with its unit.
+    pub ticket: i64,
+    /// Whether the chip found it damaged. VP9 and AV1 do not tell.
+    pub is_damaged: bool,
+    /// Its slot, and how it lies there.
+    pub content: Result<(PictureLayout, WriteSlot<CudaMemory>), PictureError>,
+}
+
+/// A decoder of one stream at a time. Its engine is the driver's choice.
+pub struct Decoder {
+    parser: Parser<State>,
+    codec: Codec,
+}
+
+/// A picture that has been begun and comes next in presentation order.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    surface: c_int,
+    is_progressive: bool,
+    is_top_first: bool,
+    ticket: i64,
+}
+
+/// What the parser's callbacks work on.
+struct State {
+    library: &'static Library,
+    stream: Stream,
+    codec: Codec,
+    limits: Limits,
+    slots: Slots,
+    hardware: Option<Hardware>,
+    /// Pictures are shown as they are decoded, and the parser's order is not waited for.
+    is_in_decode_order: Option<bool>,
+    /// Of the unit that is being parsed.
+    ticket: i64,
+    /// Begun, in presentation order.
+    shown: VecDeque<Shown>,
+    /// In their slots, and before all of `shown`.
+    ready: VecDeque<Picture>,
+    /// What went wrong in a callback during the current call.
+    failure: Option<DecodeError>,
+}
+
+impl Decoder {
+    /// A decoder on the device of `stream`, which copies on that stream into slots of `slots`.
+    ///
+    /// # Errors
+    /// libnvcuvid is missing or refuses.
+    pub fn open(
+        codec: Codec,
+        stream: Stream,
+        limits: Limits,
+        slots: Slots,
+    ) -> Result<Self, DecodeError> {
+        let library = Library::get()?;
+        stream.context().bind()?;
+        let state = State {
+            library,
+            stream,
+            codec,
+            limits,
+            slots,
+            hardware: None,
+            is_in_decode_order: None,
+            ticket: 0,
+            shown: VecDeque::new(),
+            ready: VecDeque::new(),
+            failure: None,
+        };
+        let parser = Parser::new(library, codec, Box::new(state))?;
+        Ok(Self { parser, codec })
+    }
+
+    /// The codec that it decodes.
+    #[must_use]
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Forgets the stream, and keeps the chip's memory for the next one of the same kind.
+    ///
+    /// # Errors
+    /// The library refuses.
+    pub fn restart(&mut self) -> Result<(), DecodeError> {
+        let state = self.bound()?;
+        state.shown.clear();
+        state.ready.clear();
+        state.failure = None;
+        state.is_in_decode_order = None;
+        self.parser.restart(self.codec)?;
+        Ok(())
+    }
+
+    /// Begins to decode one unit. `ticket` comes back with its picture.
+    ///
+    /// # Errors
+    /// The unit cannot be decoded; the next may be.
+    pub fn send(&mut self, unit: &[u8], ticket: i64) -> Result<(), DecodeError> {
+        let codec = self.codec;
+        let state = self.bound()?;
+        state.begin(unit, ticket);
+        // One unit is one picture, so nothing needs to be waited for. A superframe of VP9 is more.
+        let is_whole = matches!(codec, Codec::H264 | Codec::H265);
+        let parsed = self.parser.parse(unit, ticket, is_whole);
+        self.outcome(parsed)
+    }
+
+    /// Makes the parser give out what it holds back. Then [`Self::restart`] before the next unit.
+    ///
+    /// # Errors
+    /// The library refuses.
+    pub fn finish(&mut self) -> Result<(), DecodeError> {
+        self.bound()?;
+        let parsed = self.parser.finish();
+        self.outcome(parsed)
+    }
+
+    /// The next picture in presentation order, in its slot. Waits for the chip, unless more units
+    /// wait: then a few pictures stay under way.
+    ///
+    /// # Errors
+    /// The driver refuses.
+    pub fn receive(&mut self, more_waiting: bool) -> Result<Option<Picture>, DecodeError> {
+        let state = self.bound()?;
+        let keep = if more_waiting { UNDER_WAY } else { 0 };
+        if state.ready.is_empty() && state.shown.len() > keep {
+            state.retire();
+        }
+        Ok(state.ready.pop_front())
+    }
+
+    /// Publishes a picture's slot behind the copy into it.
+    ///
+    /// # Errors
+    /// The driver refuses.
+    pub fn publish(&mut self, slot: WriteSlot<CudaMemory>) -> Result<Reference, PoolError> {
+        slot.publish_on(&self.parser.events().stream)
+    }
+
+    fn bound(&mut self) -> Result<&mut State, CudaError> {
+        let state = self.parser.events();
+        state.stream.context().bind()?;
+        Ok(state)
+    }
+
+    /// The callback's error says more than the parser's.
+    fn outcome(&mut self, parsed: Result<(), CallError>) -> Result<(), DecodeError> {
+        match self.parser.events().failure.take() {
+            Some(failure) => Err(failure),
+            None => Ok(parsed?),
+        }
+    }
+}
+
+impl State {
+    fn begin(&mut self, unit: &[u8], ticket: i64) {
+        self.ticket = ticket;
+        self.failure = None;
+        let nal_codec = match self.codec {
+            Codec::H264 => NalCodec::H264,
+            Codec::H265 => NalCodec::H265,
+            Codec::Vp9 | Codec::Av1 => return,
+        };
+        // What the parser holds back must come out its way, so the first promise counts,
+        // until one is taken back.
+        match presents_in_decode_order(nal_codec, unit) {
+            Some(false) => self.is_in_decode_order = Some(false),
+            Some(true) if self.is_in_decode_order.is_none() => self.is_in_decode_order = Some(true),
+            _ => {}
+        }
+    }
+
+    fn configure(&mut self, format: &sys::CUVIDEOFORMAT) -> Result<u32, DecodeError> {
+        // The surfaces of the stream so far are about to go.
+        while !self.shown.is_empty() {
+            self.retire();
+        }
+        let coded = Coded::new(self.codec, format);
+        let spare = UNDER_WAY as u32 + 1;
+        let plan = Plan::new(coded, &self.limits, spare)?;
+        if let Some(hardware) = &mut self.hardware {
+            if *hardware.plan() == plan {
+                return Ok(hardware.surfaces());
+            }
+            if hardware.can_become(&plan) {
+                // SAFETY: this is called within the sequence callback.
+                match unsafe { hardware.reconfigure(&plan) } {
+                    Ok(()) => return Ok(hardware.surfaces()),
+                    Err(error) => tracing::debug!("{error}; a new decoder is made"),
+                }
+            }
+        }
+        // First the old one's memory goes.
+        self.hardware = None;
+        let mut caps = coded.caps();
+        self.library.caps(&mut caps)?;
+        coded.check(&caps)?;
+        let hardware = Hardware::create(self.library, &plan)?;
+        tracing::debug!(
+            width = plan.picture[2],
+            height = plan.picture[3],
+            surfaces = plan.surfaces,
+            engines = caps.nNumNVDECs,
+            "new {} decoder",
+            self.codec.as_str()
+        );
+        let surfaces = hardware.surfaces();
+        self.hardware = Some(hardware);
+        Ok(surfaces)
+    }
+
+    /// Brings the picture that is shown next into its slot.
+    fn retire(&mut self) {
+        let Some(shown) = self.shown.pop_front() else {
+            return;
+        };
+        let mut is_damaged = false;
+        let content = self.bring(shown, &mut is_damaged);
+        self.ready.push_back(Picture {
+            ticket: shown.ticket,
+            is_damaged,
+            content,
+        });
+    }
+
+    fn bring(
+        &mut self,
+        shown: Shown,
+        is_damaged: &mut bool,
+    ) -> Result<(PictureLayout, WriteSlot<CudaMemory>), PictureError> {
+        let Some(hardware) = &self.hardware else {
+            let codec = self.codec.as_str();
+            return Err(DecodeError::NoSequence { codec }.into());
+        };
+        let (layout, bytes) = in_slot(hardware.plan());
+        // The decoder waits for no slot: without one the picture is dropped on the chip.
+        let slot = (self.slots)(bytes)?;
+        let Shown {
+            surface,
+            is_progressive,
+            is_top_first,
+            ..
+        } = shown;
+        // SAFETY: the surface has been decoded into: only then is a picture shown.
+        let mapped = unsafe { hardware.map(surface, is_progressive, is_top_first, &self.stream) };
+        let mapped = mapped.map_err(DecodeError::from)?;
+        *is_damaged = hardware.is_damaged(surface);
+        let copied = copy(hardware.plan(), &layout, &mapped, &slot, &self.stream);
+        // The surface must not be given back before the copy is done, also where it failed half-way.
+        let waited = self.stream.synchronize();
+        // SAFETY: the stream has passed all work on the surface.
+        let unmapped = unsafe { hardware.unmap(&mapped) };
+        copied.and(waited).map_err(DecodeError::from)?;
+        unmapped.map_err(DecodeError::from)?;
+        Ok((layout, slot))
+    }
+}
+
+/// The one copy: from the decoder's surface into the slot.
+fn copy(
+    plan: &Plan,
+    layout: &PictureLayout,
+    mapped: &Mapped,
+    slot: &WriteSlot<CudaMemory>,
+    stream: &Stream,
+) -> Result<(), CudaError> {
+    let target = slot.address();
+    let pitch = mapped.pitch;
+    let planes = copies(plan, layout, pitch, luma_rows(plan));
+    for (copy, plane) in planes.into_iter().zip(layout.planes.iter()) {
+        let rest = |memory: camweave_cuda::DeviceSlice, offset: usize| {
+            memory.part(offset, memory.len().saturating_sub(offset))
+        };
+        let from = Rows {
+            memory: rest(mapped.memory, copy.from)?,
+            pitch,
+        };
+        let to = Rows {
+            memory: rest(target, copy.to)?,
+            pitch: plane.stride as usize,
+        };
+        stream.copy_rows(from, to, copy.row_bytes, copy.rows)?;
+    }
+    Ok(())
+}
+
+impl Events for State {
+    fn sequence(&mut self, format: &sys::CUVIDEOFORMAT) -> Option<u32> {
+        match self.configure(format) {
+            Ok(surfaces) => Some(surfaces),
+            Err(error) => {
+                self.hardware = None;
+                self.failure = Some(error);
+                None
+            }
+        }
+    }
+
+    unsafe fn decode(&mut self, picture: *mut sys::CUVIDPICPARAMS) -> bool {
+        // SAFETY: the parser's own picture, by the caller's promise; read before it is passed on.
+        let it = unsafe { &*picture };
+        let (surface, is_field, is_second) =
+            (it.CurrPicIdx, it.field_pic_flag == 1, it.second_field == 1);
+        let is_top_first = it.bottom_field_flag == c_int::from(is_second);
+        // The parser may choose a surface whose picture has been shown, but is not in its slot yet.
+        if !is_second {
+            while self.shown.iter().any(|shown| shown.surface == surface) {
+                self.retire();
+            }
+        }
+        let Some(hardware) = &self.hardware else {
+            let codec = self.codec.as_str();
+            self.failure
+                .get_or_insert(DecodeError::NoSequence { codec });
+            return false;
+        };
+        // SAFETY: the parser's own picture, within its callback.
+        if let Err(error) = unsafe { hardware.decode(picture) } {
+            self.failure = Some(error.into());
+            return false;
+        }
+        if self.is_in_decode_order == Some(true) && (!is_field || is_second) {
+            self.shown.push_back(Shown {
+                surface,
+                is_progressive: !is_field,
+                is_top_first,
+                ticket: self.ticket,
+            });
+        }
+        true
+    }
+
+    fn display(&mut self, shown: &sys::CUVIDPARSERDISPINFO) {
+        if self.is_in_decode_order == Some(true) {
+            return; // shown already
+        }
+        self.shown.push_back(Shown {
+            surface: shown.picture_index,
+            is_progressive: shown.progressive_frame == 1,
+            is_top_first: shown.top_field_first == 1,
+            ticket: shown.timestamp,
+        });
+    }
+}

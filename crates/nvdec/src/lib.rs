@@ -1,0 +1,32 @@
+//! Decodes video with NVIDIA's decoding engines (NVDEC), into slots of device pools.
+//!
+//! A [`Decoder`] per camera: units in decode order in, pictures in presentation order out, each in
+//! a slot of a [`camweave_cuda::CudaMemory`] pool. The engines write into surfaces of the driver's;
+//! a surface is copied once, within the device, and given back. How the driver spreads the decoders
+//! over the engines is its own matter.
+//!
+//! - H.264 and H.265 of 8 and 10 bits, VP9, and AV1 where the chip has it; 4:2:0 only. What the
+//!   chip or this crate does not decode is refused with a line that names `sw-decode`.
+//! - Streams that promise not to reorder are shown in decode order, without the delay that the
+//!   parser else has; all others in the parser's presentation order.
+//! - A few pictures stay under way while more units wait, so that the engines are never idle; none
+//!   otherwise, so that a live picture comes out at once.
+//! - Optionally the decoder scales pictures down ([`Limits::target`]), before the copy.
+//!
+//! Layers, with calls only downward: [`sys`] is made of NVIDIA's headers at build time; [`Library`]
+//! finds libnvcuvid at run time and turns codes into errors; the rest is safe.
+//!
+//! Written and compiled, not yet run on a GPU. What needs none is tested: declarations against the
+//! C compiler's, the loader, the plans of decoders and slots, and the copies' arithmetic.
+
+mod decoder;
+mod hardware;
+mod layout;
+mod library;
+mod parser;
+mod stream;
+pub mod sys;
+
+pub use decoder::{DecodeError, Decoder, Picture, PictureError, Slots};
+pub use library::{CallError, LIBRARY_NAMES, Library, LoadError};
+pub use stream::{Codec, Limits, Refusal};
