@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use camweave_model::{ModelError, ModelErrorKind, ModelFile, head_layout, input_size, numbered};
 use camweave_stage::StageError;
 use camweave_vision::{HeadLayout, PAD_VALUE};
 use tracing::warn;
 
 use crate::engine::{self, Engine, EngineChoice, EngineError, OpenEngine};
-use crate::metadata::numbered;
-use crate::model::ModelFile;
 
 /// What to open, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +56,13 @@ impl Detector {
     /// The file or its output is not a detector's, the engine is missing or refuses it, or the
     /// options contradict the file.
     pub fn open(options: &DetectorOptions) -> Result<Self, StageError> {
-        let file = ModelFile::read(&options.model)?;
+        let file = ModelFile::read(&options.model).map_err(|error| model_error(&error))?;
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        let size = input_size(&file, options.side)?;
+        let size =
+            input_size(&file, options.side, "env SIZE").map_err(|error| model_error(&error))?;
         let OpenEngine { engine, reason } =
             engine::open(options.engine, &file, threads, options.library.as_deref())?;
         let batching = file.input.batch.map_or(Batching::Dynamic, Batching::Fixed);
@@ -258,54 +258,12 @@ impl Detector {
     }
 }
 
-/// What the file fixes, else `side`, else what the exporter says.
-fn input_size(file: &ModelFile, side: u32) -> Result<(u32, u32), StageError> {
-    let path = file.path.display();
-    let stride = file.metadata.stride.unwrap_or(32);
-    if side > 0 && !side.is_multiple_of(stride) {
-        return Err(StageError::configuration(format!(
-            "env SIZE='{side}', expected a multiple of the stride of model '{path}', {stride}"
-        )));
+fn model_error(error: &ModelError) -> StageError {
+    let message = error.to_string();
+    match error.kind() {
+        ModelErrorKind::File => StageError::input(message),
+        ModelErrorKind::Option => StageError::configuration(message),
     }
-    for (name, fixed) in [("width", file.input.width), ("height", file.input.height)] {
-        if let Some(fixed) = fixed.filter(|fixed| side > 0 && *fixed != side) {
-            return Err(StageError::configuration(format!(
-                "env SIZE='{side}', expected 0 or {fixed}: the input of model '{path}' has a fixed {name}"
-            )));
-        }
-    }
-    let asked = (side > 0).then_some((side, side)).or(file.metadata.size);
-    let width = file.input.width.or(asked.map(|size| size.0));
-    let height = file.input.height.or(asked.map(|size| size.1));
-    width.zip(height).ok_or_else(|| {
-        StageError::configuration(format!(
-            "env SIZE='0', expected the side of the input in pixels: the input of model '{path}' is dynamic, and it has no metadata 'imgsz'"
-        ))
-    })
-}
-
-/// The layout that an output's shape shows.
-fn head_layout(
-    shape: &[usize],
-    batch: usize,
-    names: Option<&[String]>,
-) -> Result<HeadLayout, String> {
-    let sizes: Vec<_> = shape.iter().map(|size| Some(*size)).collect();
-    let count = names.map(<[String]>::len);
-    let layout = HeadLayout::from_shape(&sizes, count).map_err(|error| {
-        match (count, HeadLayout::from_shape(&sizes, None)) {
-            (Some(count), Ok(HeadLayout::Yolov8 { classes, .. })) => format!(
-                "metadata 'names' has {count} classes, its output {shape:?} has {classes}, expected the same number"
-            ),
-            _ => error.to_string(),
-        }
-    })?;
-    if shape.len() != 3 || shape.first() != Some(&batch) {
-        return Err(format!(
-            "output of shape {shape:?} for {batch} frames, expected [{batch}, 4 + classes, anchors] (YOLOv8) or [{batch}, detections, 6] (end to end)"
-        ));
-    }
-    Ok(layout)
 }
 
 /// The file's names; a YOLOv8 head shows at least how many there are.

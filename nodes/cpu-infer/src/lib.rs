@@ -7,16 +7,11 @@
 mod batch;
 mod detector;
 mod engine;
-mod literal;
-mod metadata;
-mod model;
-pub mod onnx;
 mod settings;
 mod stage;
 
+pub use camweave_model::{ElementType, Metadata, ModelFile, ModelInput, onnx};
 pub use detector::{Batching, Detector, DetectorOptions};
 pub use engine::{Engine, EngineChoice, EngineError, EngineKind, OpenEngine};
-pub use metadata::Metadata;
-pub use model::{ElementType, ModelFile, ModelInput};
 pub use settings::Settings;
 pub use stage::CpuInfer;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use camweave_stage::StageError;
 
-use crate::model::ModelFile;
+use camweave_model::ModelFile;
 
 /// The network failed on one batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -14,7 +14,7 @@ use ort::session::Session;
 use ort::value::TensorRef;
 
 use super::{Engine, EngineError, EngineKind, ReadOutput, one_line};
-use crate::model::{ElementType, ModelFile};
+use camweave_model::{ElementType, ModelFile};
 
 /// ONNX Runtime has one environment per process; it stays until the process ends.
 static LOADED: Mutex<Option<(Environment, PathBuf)>> = Mutex::new(None);

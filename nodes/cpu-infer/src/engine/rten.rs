@@ -8,7 +8,7 @@ use rten_tensor::prelude::*;
 use rten_tensor::{NdTensorView, TensorView};
 
 use super::{Engine, EngineError, EngineKind, ReadOutput, one_line};
-use crate::model::ModelFile;
+use camweave_model::ModelFile;
 
 /// A model in rten. It computes in 32 bits, also where the file has 16.
 pub struct Rten {

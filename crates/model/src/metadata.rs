@@ -64,7 +64,8 @@ fn class_names(value: Literal) -> Option<Vec<String>> {
     Some(names)
 }
 
-/// The names of classes that nobody has named.
+/// The names of classes that nobody has named: `class0`, `class1`, ...
+#[must_use]
 pub fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|id| format!("class{id}")).collect()
 }

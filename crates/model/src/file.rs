@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use camweave_stage::StageError;
 use prost::Message;
 use prost::bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use crate::error::ModelError;
 use crate::metadata::Metadata;
 use crate::onnx::{GraphProto, ModelProto, TensorTypeProto, ValueInfoProto, data_type};
 
@@ -53,6 +53,8 @@ pub struct ModelFile {
     pub path: PathBuf,
     /// `<file name>@<first 12 hexadecimal digits of its SHA-256>`.
     pub id: Arc<str>,
+    /// The whole SHA-256, hexadecimal.
+    pub sha256: String,
     /// The network's input.
     pub input: ModelInput,
     /// The name of the network's first output.
@@ -69,9 +71,9 @@ impl ModelFile {
     ///
     /// # Errors
     /// The file cannot be read, is no ONNX model, or no detector of pictures.
-    pub fn read(path: &Path) -> Result<Self, StageError> {
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
         let refuse =
-            |message: String| StageError::input(format!("model '{}': {message}", path.display()));
+            |message: String| ModelError::file(format!("model '{}': {message}", path.display()));
         let bytes = std::fs::read(path)
             .map_err(|error| refuse(format!("{error}, expected the path of an ONNX file")))?;
         if bytes.starts_with(LFS_POINTER) {
@@ -79,7 +81,8 @@ impl ModelFile {
                 "a Git LFS pointer, expected the file itself ('git lfs pull')".to_owned(),
             ));
         }
-        let id = identity(path, &bytes);
+        let sha256 = hex_digest(&bytes);
+        let id = identity(path, &sha256);
         let size = bytes.len();
         // Weights are slices of this buffer, not copies.
         let model = ModelProto::decode(Bytes::from(bytes)).ok();
@@ -103,6 +106,7 @@ impl ModelFile {
         Ok(Self {
             path: path.to_owned(),
             id,
+            sha256,
             input,
             output,
             metadata,
@@ -110,15 +114,14 @@ impl ModelFile {
     }
 }
 
-fn identity(path: &Path, bytes: &[u8]) -> Arc<str> {
+fn hex_digest(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
-    let digits: String = digest
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn identity(path: &Path, sha256: &str) -> Arc<str> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Arc::from(format!("{name}@{digits}"))
+    Arc::from(format!("{name}@{}", &sha256[..12]))
 }
 
 /// The network's only input, checked.

@@ -1,0 +1,63 @@
+//! What kind of detector a model is.
+
+use camweave_vision::HeadLayout;
+
+use crate::error::ModelError;
+use crate::file::ModelFile;
+
+/// Width and height of the network's input in pixels: what the file fixes, else the square of
+/// `side` (0: none asked for), else what the exporter says. `option` is how people set `side`.
+///
+/// # Errors
+/// `side` contradicts the file or its stride, or nothing says the size.
+pub fn input_size(file: &ModelFile, side: u32, option: &str) -> Result<(u32, u32), ModelError> {
+    let path = file.path.display();
+    let stride = file.metadata.stride.unwrap_or(32);
+    if side > 0 && !side.is_multiple_of(stride) {
+        return Err(ModelError::option(format!(
+            "{option}='{side}', expected a multiple of the stride of model '{path}', {stride}"
+        )));
+    }
+    for (name, fixed) in [("width", file.input.width), ("height", file.input.height)] {
+        if let Some(fixed) = fixed.filter(|fixed| side > 0 && *fixed != side) {
+            return Err(ModelError::option(format!(
+                "{option}='{side}', expected 0 or {fixed}: the input of model '{path}' has a fixed {name}"
+            )));
+        }
+    }
+    let asked = (side > 0).then_some((side, side)).or(file.metadata.size);
+    let width = file.input.width.or(asked.map(|size| size.0));
+    let height = file.input.height.or(asked.map(|size| size.1));
+    width.zip(height).ok_or_else(|| {
+        ModelError::option(format!(
+            "{option}='0', expected the side of the input in pixels: the input of model '{path}' is dynamic, and it has no metadata 'imgsz'"
+        ))
+    })
+}
+
+/// The layout that an output's shape, `[batch, ...]`, shows; `names` are the file's class names.
+///
+/// # Errors
+/// In words that complete 'model ...: '.
+pub fn head_layout(
+    shape: &[usize],
+    batch: usize,
+    names: Option<&[String]>,
+) -> Result<HeadLayout, String> {
+    let sizes: Vec<_> = shape.iter().map(|size| Some(*size)).collect();
+    let count = names.map(<[String]>::len);
+    let layout = HeadLayout::from_shape(&sizes, count).map_err(|error| {
+        match (count, HeadLayout::from_shape(&sizes, None)) {
+            (Some(count), Ok(HeadLayout::Yolov8 { classes, .. })) => format!(
+                "metadata 'names' has {count} classes, its output {shape:?} has {classes}, expected the same number"
+            ),
+            _ => error.to_string(),
+        }
+    })?;
+    if shape.len() != 3 || shape.first() != Some(&batch) {
+        return Err(format!(
+            "output of shape {shape:?} for {batch} frames, expected [{batch}, 4 + classes, anchors] (YOLOv8) or [{batch}, detections, 6] (end to end)"
+        ));
+    }
+    Ok(layout)
+}
