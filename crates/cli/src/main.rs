@@ -5,6 +5,7 @@ mod demo;
 mod error;
 mod evaluate;
 mod places;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,8 @@ struct Arguments {
 enum Command {
     /// Run simulated cameras (or your own) through a whole graph, and show what came of it.
     Demo(Box<demo::Options>),
+    /// Merge the spans of all processes of a run (CAMWEAVE_SPANS=trace) into one Perfetto trace.
+    Trace(trace::Options),
     /// Check a cameras.yml, and list its cameras.
     Cameras {
         /// The file.
@@ -40,6 +43,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(options) => demo::run(&options),
+        Command::Trace(options) => trace::run(&options),
         Command::Cameras { file } => cameras::check(&file),
         Command::Evaluate { detections, record } => evaluate::show(&detections, &record),
     };

@@ -1,0 +1,79 @@
+//! `camweave trace`: the spans of all processes of a run as one file for Perfetto.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use camweave_stage::Exit;
+use camweave_trace::{Merged, TraceError, gather, merge};
+
+use crate::error::CliError;
+
+/// What `camweave trace` takes.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The folder with the files of spans (*.spans), or the run's folder with `trace` in it.
+    pub folder: PathBuf,
+    /// The trace [default: trace.perfetto-trace in the folder].
+    #[arg(short, long)]
+    pub output: Option<PathBuf>,
+}
+
+/// A trace that was written.
+#[derive(Debug)]
+pub struct Written {
+    /// What went into it.
+    pub merged: Merged,
+    /// A line for each file of which something was left out.
+    pub complaints: Vec<String>,
+}
+
+impl From<TraceError> for CliError {
+    fn from(error: TraceError) -> Self {
+        let exit = match &error {
+            TraceError::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
+                Exit::Resource
+            }
+            _ => Exit::Input,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+/// Writes the trace of the spans in `folder` to `output`.
+///
+/// # Errors
+/// There are no spans, they are of two boots, or the trace cannot be written.
+pub fn write(folder: &Path, output: &Path) -> Result<Written, CliError> {
+    let gathered = gather(folder)?;
+    let merged = merge(&gathered.files, output)?;
+    let mut complaints = gathered.complaints;
+    if merged.cut > 0 {
+        complaints.push(format!(
+            "{} spans did not nest in the span around them and were cut to it",
+            merged.cut
+        ));
+    }
+    Ok(Written { merged, complaints })
+}
+
+/// Runs `camweave trace`.
+#[expect(clippy::print_stdout, reason = "the command's output")]
+#[expect(clippy::print_stderr, reason = "what was left out")]
+pub fn run(options: &Options) -> Result<Exit, CliError> {
+    let default = || options.folder.join("trace.perfetto-trace");
+    let output = options.output.clone().unwrap_or_else(default);
+    let Written { merged, complaints } = write(&options.folder, &output)?;
+    for line in complaints {
+        eprintln!("warning: {line}");
+    }
+    println!(
+        "'{}': {} processes, {} spans about {} frames, {} frames dropped, {:.1} s; open it in https://ui.perfetto.dev",
+        output.display(),
+        merged.processes,
+        merged.spans,
+        merged.frames,
+        merged.dropped,
+        merged.seconds
+    );
+    Ok(Exit::Success)
+}
