@@ -1,10 +1,15 @@
 //! The `camweave` command.
 
+mod ab;
+mod bench;
 mod cameras;
 mod demo;
 mod error;
 mod evaluate;
+mod graph;
 mod places;
+mod profile;
+mod run;
 mod trace;
 
 use std::process::ExitCode;
@@ -25,6 +30,18 @@ enum Command {
     Demo(Box<demo::Options>),
     /// Merge the spans of all processes of a run (CAMWEAVE_SPANS=trace) into one Perfetto trace.
     Trace(trace::Options),
+    /// Check a graph: what dora would refuse, and what it would accept and then lose.
+    Check {
+        /// The graph.
+        graph: std::path::PathBuf,
+    },
+    /// Show where the time of a graph goes: each component, and which one is the bottleneck.
+    Profile(Box<profile::Options>),
+    /// Measure frames per second, over numbers of cameras or sizes of batches.
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Compare graphs: in turns, on the same pictures, with intervals and verdicts.
+    Ab(Box<ab::Options>),
     /// Check a cameras.yml, and list its cameras.
     Cameras {
         /// The file.
@@ -44,6 +61,10 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Trace(options) => trace::run(&options),
+        Command::Check { graph } => graph::show(&graph),
+        Command::Profile(options) => profile::run(&options),
+        Command::Bench(command) => bench::run(&command),
+        Command::Ab(options) => ab::run(&options),
         Command::Cameras { file } => cameras::check(&file),
         Command::Evaluate { detections, record } => evaluate::show(&detections, &record),
     };

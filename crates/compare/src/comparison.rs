@@ -346,8 +346,11 @@ fn text(verdict: &Verdict, letter: &str) -> String {
     }
 }
 
+/// How a number is written.
+type Shown<'a> = &'a dyn Fn(f64) -> String;
+
 /// Large ratios as a factor, small ones in percent.
-fn faster(ratio: f64, range: &dyn Fn(&dyn Fn(f64) -> String, bool) -> String) -> String {
+fn faster(ratio: f64, range: &dyn Fn(Shown<'_>, bool) -> String) -> String {
     const LARGE: f64 = 1.5;
     let times = |it: f64| format!("{it:.2}");
     let divided = |it: f64| format!("{:.2}", 1.0 / it);

@@ -1,14 +1,11 @@
 //! `camweave demo`: simulated cameras, a graph, results on screen and on disk.
 
-mod dataflow;
 mod options;
 mod progress;
 mod results;
-mod simulator;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -17,11 +14,11 @@ use camweave_stage::Exit;
 
 pub use options::Options;
 
+use crate::doctor;
 use crate::error::CliError;
 use crate::places;
-use dataflow::Dataflow;
+use crate::run::{Dataflow, Launch, Scenes, Simulator, interruption};
 use progress::Progress;
-use simulator::Simulator;
 
 /// How often the run is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -89,11 +86,17 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let interrupted = interruption()?;
     let workspace = places::workspace()?;
     options.check()?;
+    let graph = options.graph(&workspace, doctor::missing_for_gpu)?;
     let model = options.model(&workspace)?;
     let folder = Folder::create(&options.out)?;
     let simulator = match &options.cameras_file {
         Some(_) => None,
-        None => Some(Simulator::start(options, &folder, &interrupted)?),
+        None => Some(Simulator::start(
+            &scenes(options),
+            &folder.record(),
+            &folder.0.join("cameras.yml"),
+            &interrupted,
+        )?),
     };
     let cameras = match &options.cameras_file {
         Some(file) => {
@@ -104,9 +107,18 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         }
         None => folder.0.join("cameras.yml"),
     };
-    let graph = workspace.join(format!("dataflows/cpu-{}.yml", options.topology.name()));
     eprintln!("graph: {}", graph.display());
-    let mut dataflow = Dataflow::start(&graph, &cameras, &model, &folder)?;
+    let mut dataflow = Dataflow::start(&Launch {
+        graph,
+        folder: folder.0.clone(),
+        stats: folder.stats(),
+        env: vec![
+            ("CAMERAS".to_owned(), cameras.into_os_string()),
+            ("MODEL".to_owned(), model.into_os_string()),
+            ("OUT".to_owned(), folder.0.clone().into_os_string()),
+        ],
+        wrapper: Vec::new(),
+    })?;
     let watched = watch(
         options,
         &folder,
@@ -183,17 +195,15 @@ fn watch(
     }
 }
 
-/// Set by the first Ctrl-C: the run ends in order, with its results.
-fn interruption() -> Result<Arc<AtomicBool>, CliError> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let flag = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // The second one ends the program at once.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
-            .map_err(|error| {
-                CliError::new(Exit::Internal, format!("cannot handle signals: {error}"))
-            })?;
+fn scenes(options: &Options) -> Scenes {
+    Scenes {
+        cameras: options.cameras,
+        seconds: options.seconds,
+        seed: options.seed,
+        fps: options.fps.clone(),
+        size: options.size.clone(),
+        codec: options.codec.clone(),
+        media: options.media.clone(),
+        again: false,
     }
-    Ok(flag)
 }

@@ -12,6 +12,8 @@ pub enum Topology {
     Batched,
     /// One inference per frame.
     Sequential,
+    /// As batched, with all stages from decoder to tracker in one process.
+    Fused,
 }
 
 impl Topology {
@@ -19,8 +21,20 @@ impl Topology {
         match self {
             Self::Batched => "batched",
             Self::Sequential => "sequential",
+            Self::Fused => "fused",
         }
     }
+}
+
+/// What decodes and detects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Device {
+    /// The GPU where all is there that its graphs need, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU.
+    Gpu,
 }
 
 /// The demo's options.
@@ -32,9 +46,12 @@ pub struct Options {
     /// Length of the run, in seconds
     #[arg(long, default_value_t = 30.0)]
     pub seconds: f64,
-    /// With or without the batcher
+    /// With or without the batcher, or batched in one process
     #[arg(long, value_enum, default_value_t = Topology::Batched)]
     pub topology: Topology,
+    /// What decodes and detects
+    #[arg(long, value_enum, default_value_t = Device::Auto)]
+    pub device: Device,
     /// Frames per second of each simulated camera
     #[arg(long, default_value = "8")]
     pub fps: String,
@@ -76,6 +93,32 @@ impl Options {
         Ok(())
     }
 
+    /// The graph, on the GPU if that is asked for or at hand.
+    ///
+    /// `missing` tells what the GPU graphs lack on this machine, if anything.
+    pub fn graph(
+        &self,
+        workspace: &Path,
+        missing: impl FnOnce() -> Option<String>,
+    ) -> Result<PathBuf, CliError> {
+        let name = self.topology.name();
+        let graph = |device| format!("dataflows/{device}-{name}.yml");
+        let (cpu, gpu) = (graph("cpu"), graph("gpu"));
+        let lacking = match self.device {
+            Device::Cpu => return Ok(workspace.join(cpu)),
+            _ if !workspace.join(&gpu).is_file() => Some(format!("'{gpu}' is not there")),
+            _ => missing(),
+        };
+        match (self.device, lacking) {
+            (_, None) => Ok(workspace.join(gpu)),
+            (Device::Gpu, Some(lacking)) => Err(CliError::new(
+                Exit::Missing,
+                format!("--device gpu: {lacking}; --device cpu ({cpu}) does the same on the CPU"),
+            )),
+            (_, Some(_)) => Ok(workspace.join(cpu)),
+        }
+    }
+
     /// The detector's file.
     pub fn model(&self, workspace: &Path) -> Result<PathBuf, CliError> {
         let path = self
@@ -84,5 +127,70 @@ impl Options {
             .unwrap_or_else(|| workspace.join("models/camweave-street-448x256.onnx"));
         path.canonicalize()
             .map_err(|error| CliError::file("open the model", &path, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn graph(
+        arguments: &[&str],
+        has_graph: bool,
+        missing: Option<&str>,
+    ) -> Result<String, CliError> {
+        let workspace = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(workspace.path().join("dataflows")).expect("a new folder");
+        if has_graph {
+            let file = workspace.path().join("dataflows/gpu-batched.yml");
+            std::fs::write(file, "").expect("a new file");
+        }
+        let line = Line::parse_from([&["demo"], arguments].concat());
+        let found = line
+            .options
+            .graph(workspace.path(), || missing.map(str::to_owned))?;
+        let name = found.file_name().unwrap_or_default();
+        Ok(name.to_string_lossy().into_owned())
+    }
+
+    #[test]
+    fn the_gpu_graph_is_taken_where_it_can_run() {
+        let is = |result: Result<String, CliError>, name: &str| {
+            assert_eq!(result.expect("a graph"), name);
+        };
+        is(graph(&[], true, None), "gpu-batched.yml");
+        is(graph(&[], true, Some("no GPU")), "cpu-batched.yml");
+        is(graph(&[], false, None), "cpu-batched.yml");
+        is(graph(&["--device", "cpu"], true, None), "cpu-batched.yml");
+        is(graph(&["--device", "gpu"], true, None), "gpu-batched.yml");
+        is(graph(&["--topology", "fused"], true, None), "cpu-fused.yml");
+    }
+
+    #[test]
+    fn without_a_gpu_the_line_names_what_lacks_and_the_cpu_graph() {
+        for (has_graph, missing, part) in [
+            (
+                true,
+                Some("CUDA driver: libcuda.so.1 not found"),
+                "libcuda.so.1 not found",
+            ),
+            (false, None, "'dataflows/gpu-batched.yml' is not there"),
+        ] {
+            let error = graph(&["--device", "gpu"], has_graph, missing).expect_err("no GPU");
+            assert_eq!(error.exit, Exit::Missing);
+            assert!(
+                error.message.contains(part) && error.message.contains("dataflows/cpu-batched.yml"),
+                "{error}"
+            );
+            assert!(!error.message.contains('\n'), "{error}");
+        }
     }
 }

@@ -1,21 +1,35 @@
 //! The graph under `dora run`, a process of its own.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camweave_stage::Exit;
 use camweave_telemetry::read_reports;
-use rustix::process::{Pid, Signal};
 
-use super::Folder;
+use super::process::{interrupt, wait};
 use crate::error::CliError;
 use crate::places;
 
 /// dora gives its nodes 10 s to stop; so much and a little more.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// A graph that is about to run.
+pub struct Launch {
+    /// The file.
+    pub graph: PathBuf,
+    /// The folder for `dora.log`.
+    pub folder: PathBuf,
+    /// The folder for the nodes' counters.
+    pub stats: PathBuf,
+    /// Further variables for dora and all nodes.
+    pub env: Vec<(String, OsString)>,
+    /// A program with arguments that `dora run` is started by, such as a profiler; or none.
+    pub wrapper: Vec<OsString>,
+}
 
 /// A running graph.
 pub struct Dataflow {
@@ -27,26 +41,31 @@ pub struct Dataflow {
 
 impl Dataflow {
     /// Starts the graph; what dora and the nodes print goes to `dora.log` in the folder.
-    pub fn start(
-        graph: &Path,
-        cameras: &Path,
-        model: &Path,
-        folder: &Folder,
-    ) -> Result<Self, CliError> {
-        let log = folder.0.join("dora.log");
+    ///
+    /// # Errors
+    /// The log cannot be written, or dora cannot be started.
+    pub fn start(launch: &Launch) -> Result<Self, CliError> {
+        let log = launch.folder.join("dora.log");
         let open = || File::options().create(true).append(true).open(&log);
         drop(File::create(&log).map_err(|error| CliError::file("create", &log, &error))?);
         let (out, err) = open()
             .and_then(|out| Ok((out, open()?)))
             .map_err(|error| CliError::file("open", &log, &error))?;
         let dora = places::dora();
-        let child = Command::new(&dora)
+        let mut words = launch.wrapper.iter().cloned();
+        let mut command = match words.next() {
+            Some(program) => {
+                let mut command = Command::new(program);
+                command.args(words).arg(&dora);
+                command
+            }
+            None => Command::new(&dora),
+        };
+        let child = command
             .arg("run")
-            .arg(graph)
-            .env("CAMERAS", cameras)
-            .env("MODEL", model)
-            .env("OUT", &folder.0)
-            .env("CAMWEAVE_STATS_DIR", folder.stats())
+            .arg(&launch.graph)
+            .env("CAMWEAVE_STATS_DIR", &launch.stats)
+            .envs(launch.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
@@ -58,16 +77,21 @@ impl Dataflow {
                     Exit::Missing,
                     format!(
                         "cannot start '{}': {error}; install dora with scripts/setup.sh, or name it in CAMWEAVE_DORA",
-                        dora.display()
+                        command.get_program().display()
                     ),
                 )
             })?;
         Ok(Self {
             child,
             log,
-            stats: folder.stats(),
+            stats: launch.stats.clone(),
             done: false,
         })
+    }
+
+    /// The process that was started: dora, which is the daemon as well, or its wrapper.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether the graph still runs and no stage has given up.
@@ -131,24 +155,5 @@ impl Dataflow {
 impl Drop for Dataflow {
     fn drop(&mut self) {
         drop(self.stop());
-    }
-}
-
-/// Sends SIGINT to a child; one that has ended meanwhile needs none.
-pub fn interrupt(child: &Child) {
-    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, Signal::INT);
-    }
-}
-
-/// Waits for a child, and kills it at `deadline`.
-pub fn wait(child: &mut Child, deadline: Instant) {
-    while matches!(child.try_wait(), Ok(None)) {
-        if Instant::now() >= deadline {
-            drop(child.kill());
-            drop(child.wait());
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -9,48 +10,75 @@ use std::time::{Duration, Instant};
 
 use camweave_stage::Exit;
 
-use super::dataflow::{interrupt, wait};
-use super::{Folder, Options};
+use super::process::{interrupt, wait};
 use crate::error::CliError;
 use crate::{evaluate, places};
+
+/// What the cameras show.
+#[derive(Debug, Clone)]
+pub struct Scenes {
+    /// How many cameras.
+    pub cameras: u32,
+    /// Length of the run.
+    pub seconds: f64,
+    /// Which scenes.
+    pub seed: u64,
+    /// Frames per second.
+    pub fps: String,
+    /// Such as `640x360`.
+    pub size: String,
+    /// `h264` or `h265`.
+    pub codec: String,
+    /// Files instead of scenes.
+    pub media: Vec<PathBuf>,
+    /// Whether the cameras begin again at the end.
+    pub again: bool,
+}
 
 /// A running `camera-sim`.
 pub struct Simulator {
     child: Child,
-    record: std::path::PathBuf,
+    record: PathBuf,
 }
 
 impl Simulator {
     /// Starts the cameras and waits until they are ready; their progress goes to standard error.
+    /// What they send is recorded in the folder `record`, and `cameras_file` is written for a source.
+    ///
+    /// # Errors
+    /// The cameras cannot start, or `interrupted` was set before they were ready.
     pub fn start(
-        options: &Options,
-        folder: &Folder,
+        scenes: &Scenes,
+        record: &Path,
+        cameras_file: &Path,
         interrupted: &AtomicBool,
     ) -> Result<Self, CliError> {
         let program = places::sibling("camera-sim")?;
         let mut command = Command::new(&program);
         command
             .arg("serve")
-            .args(["--cameras", &options.cameras.to_string()])
-            .args(["--seconds", &options.seconds.to_string()])
-            .args(["--seed", &options.seed.to_string()])
+            .args(["--cameras", &scenes.cameras.to_string()])
+            .args(["--seconds", &scenes.seconds.to_string()])
+            .args(["--seed", &scenes.seed.to_string()])
             .args([
                 "--fps",
-                &options.fps,
+                &scenes.fps,
                 "--size",
-                &options.size,
+                &scenes.size,
                 "--codec",
-                &options.codec,
+                &scenes.codec,
             ])
             .args(["--port", "0"])
             .arg("--record")
-            .arg(folder.record())
+            .arg(record)
             .arg("--write-cameras")
-            .arg(folder.0.join("cameras.yml"));
-        for file in &options.media {
+            .arg(cameras_file);
+        for file in &scenes.media {
             command.arg("--media").arg(file);
         }
-        if !options.media.is_empty() {
+        if scenes.again {
+            command.args(["--at-end", "loop"]);
+        } else if !scenes.media.is_empty() {
             // A file may have B frames: the end of the session gives out the last pictures,
             // which a decoder would hold back while the camera is silent.
             command.args(["--at-end", "bye"]);
@@ -65,7 +93,7 @@ impl Simulator {
         let lines = child.stdout.take().map(first_line);
         let mut simulator = Self {
             child,
-            record: folder.record(),
+            record: record.to_owned(),
         };
         loop {
             let line = lines

@@ -1,0 +1,200 @@
+//! `camweave ab`: graphs against one another, in turns, on the same pictures.
+
+mod lock;
+mod options;
+mod order;
+mod results;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use camweave_compare::agreement::{self, Agreement};
+use camweave_compare::comparison::letter;
+use camweave_compare::{Comparison, Run};
+use camweave_stage::Exit;
+
+pub use lock::Lock;
+pub use options::{FootageOptions, Options, absolute, between};
+pub use order::interleaved;
+pub use results::machine;
+
+use crate::error::CliError;
+use crate::graph::Graph;
+use crate::run::{Feeder, Measured, Plan, interruption, measure};
+
+/// Runs the comparison.
+///
+/// # Errors
+/// What makes it impossible. A run that ends early is a result: it is kept, marked, and told
+/// by the exit code.
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command's output"
+)]
+pub fn run(options: &Options) -> Result<Exit, CliError> {
+    options.check()?;
+    let interrupted = interruption()?;
+    let graphs = options
+        .graphs
+        .iter()
+        .map(|path| open(path, &options.footage))
+        .collect::<Result<Vec<_>, _>>()?;
+    let wrapper = options.wrapper()?;
+    let _lock = Lock::take()?;
+    let out = folder(&options.out)?;
+    let footage = options.footage.footage(&graphs)?;
+    let settings = results::settings(options, &footage);
+    let feeder = Feeder::new(footage, &out.join("clips"))?;
+    let mut session = Session {
+        options,
+        graphs: &graphs,
+        feeder: &feeder,
+        wrapper,
+        out: &out,
+        runs: Vec::new(),
+        first: Vec::new(),
+    };
+    let ended = session.run_all(&interrupted);
+    // Whatever ended it, what has been measured is kept.
+    let names = options
+        .graphs
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let agreements = session.agreements();
+    let comparison = Comparison::new(names, settings, session.runs, agreements);
+    results::write(&comparison, &out)?;
+    if options.trace {
+        results::traces(&out, graphs.len());
+    }
+    ended?;
+    println!("{}", camweave_compare::report::text(&comparison));
+    println!(
+        "report: {0}/report.html, {0}/report.md, {0}/summary.json",
+        out.display()
+    );
+    for note in &comparison.notes {
+        eprintln!("{note}");
+    }
+    if interrupted.load(Ordering::Acquire) {
+        return Err(CliError::new(
+            Exit::Incomplete,
+            "interrupted; what was measured until then is in the report",
+        ));
+    }
+    match comparison.notes.first() {
+        Some(note) => Err(CliError::new(Exit::Incomplete, note.clone())),
+        None => Ok(Exit::Success),
+    }
+}
+
+/// Reads a graph and refuses one with an error.
+pub fn open(path: &Path, footage: &FootageOptions) -> Result<Graph, CliError> {
+    let graph = Graph::read(path, &footage.variables())?;
+    graph.check().refuse(path)?;
+    Ok(graph)
+}
+
+/// The folder of the results, created.
+pub fn folder(path: &Path) -> Result<PathBuf, CliError> {
+    fs::create_dir_all(path).map_err(|error| CliError::file("create", path, &error))?;
+    path.canonicalize()
+        .map_err(|error| CliError::file("open", path, &error))
+}
+
+struct Session<'a> {
+    options: &'a Options,
+    graphs: &'a [Graph],
+    feeder: &'a Feeder,
+    wrapper: Vec<OsString>,
+    out: &'a Path,
+    runs: Vec<Run>,
+    /// The first whole run of each graph, for its detections.
+    first: Vec<Option<Measured>>,
+}
+
+impl Session<'_> {
+    fn run_all(&mut self, interrupted: &AtomicBool) -> Result<(), CliError> {
+        self.first = self.graphs.iter().map(|_| None).collect();
+        let order = interleaved(self.graphs.len(), self.options.repeat.into());
+        for (place, graph) in order.iter().copied().enumerate() {
+            if interrupted.load(Ordering::Acquire) {
+                break;
+            }
+            let repeat = order[..place].iter().filter(|it| **it == graph).count();
+            self.run_one(graph, place, repeat, order.len(), interrupted)?;
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::print_stderr, reason = "progress")]
+    fn run_one(
+        &mut self,
+        graph: usize,
+        place: usize,
+        repeat: usize,
+        all: usize,
+        interrupted: &AtomicBool,
+    ) -> Result<(), CliError> {
+        let name = letter(graph);
+        let plan = Plan {
+            graph: &self.graphs[graph],
+            feeder: self.feeder,
+            warm_up: self.options.warm_up,
+            seconds: self.options.seconds,
+            model: absolute(self.options.model.as_ref())?,
+            stages: Vec::new(),
+            // The first run of each graph is the one that is traced.
+            trace: self.options.trace && repeat == 0,
+            wrapper: self.wrapper_of(graph, repeat),
+            folder: self.out.join(format!("{name}-{}", repeat + 1)),
+        };
+        let mut measured = measure(&plan, interrupted, &mut |_, _| {})?;
+        measured.run.graph = graph;
+        measured.run.place = place;
+        let run = &measured.run;
+        let told = match &run.partial {
+            None => format!(
+                "{:.1} frames/s, {:.2} ms CPU per frame, latency p50 {:.1} p99 {:.1} ms, {} dropped",
+                run.combined_fps,
+                run.cpu_ms(),
+                run.latency_ms.p50,
+                run.latency_ms.p99,
+                run.dropped.values().sum::<u64>()
+            ),
+            Some(reason) => format!("not whole: {reason}"),
+        };
+        eprintln!("run {} of {all}, {name}: {told}", place + 1);
+        self.runs.push(run.clone());
+        if run.partial.is_none() && self.first[graph].is_none() {
+            self.first[graph] = Some(measured);
+        }
+        Ok(())
+    }
+
+    /// `--nsys`: each run writes its own report.
+    fn wrapper_of(&self, graph: usize, repeat: usize) -> Vec<OsString> {
+        let mut words = self.wrapper.clone();
+        if !words.is_empty() {
+            let name = format!("{}-{}.nsys-rep", letter(graph), repeat + 1);
+            words.push(OsString::from("--output"));
+            words.push(self.out.join(name).into_os_string());
+        }
+        words
+    }
+
+    fn agreements(&self) -> std::collections::BTreeMap<usize, Agreement> {
+        let Some(Some(a)) = self.first.first() else {
+            return std::collections::BTreeMap::new();
+        };
+        let of = |graph: usize| {
+            let b = self.first.get(graph)?.as_ref()?;
+            let found = agreement::compare(&a.lines, &a.clocks, &b.lines, &b.clocks)?;
+            Some((graph, found))
+        };
+        (1..self.graphs.len()).filter_map(of).collect()
+    }
+}

@@ -1,0 +1,188 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use camweave_stage::Exit;
+use clap::Args;
+
+use crate::error::CliError;
+use crate::graph::{Graph, Variables};
+use crate::run::{Footage, Pace};
+
+/// What measured graphs see.
+#[derive(Debug, Clone, Args)]
+pub struct FootageOptions {
+    /// Number of cameras
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=400))]
+    pub cameras: u32,
+    /// Simulated RTSP cameras in real time, or files as fast as the graph gives frames back
+    /// [default: live; fast with --files or for a graph that plays files]
+    #[arg(long, value_enum)]
+    pub pace: Option<Pace>,
+    /// Frames per second of each simulated camera
+    #[arg(long, default_value_t = 8.0)]
+    pub fps: f64,
+    /// Which scenes the cameras show
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    pub seed: u64,
+    /// Picture size of scenes
+    #[arg(long, value_name = "WxH", default_value = "640x360")]
+    pub size: String,
+    /// Media files instead of scenes, dealt out to the cameras in turn
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub files: Vec<PathBuf>,
+}
+
+impl FootageOptions {
+    /// Checks what the command line's parser cannot.
+    ///
+    /// # Errors
+    /// Names the option, its value and what was expected.
+    pub fn check(&self) -> Result<(), CliError> {
+        between("--fps", self.fps, 0.1, 1000.0)
+    }
+
+    /// What a measurement sets in a graph, so that a check does not miss it.
+    pub fn variables(&self) -> Variables {
+        ["CAMERAS", "FILES", "OUT"]
+            .map(|name| {
+                (
+                    name.to_owned(),
+                    format!("set-by-camweave-{}", name.to_lowercase()),
+                )
+            })
+            .into()
+    }
+
+    /// All graphs see the same; one that plays files can only be fed with files.
+    ///
+    /// # Errors
+    /// The pace and the graphs do not fit.
+    pub fn footage(&self, graphs: &[Graph]) -> Result<Footage, CliError> {
+        let plays_files = graphs
+            .iter()
+            .find(|graph| graph.stages("file-source").next().is_some());
+        let pace = match (self.pace, plays_files) {
+            (Some(Pace::Live), Some(graph)) => {
+                return Err(CliError::new(
+                    Exit::Configuration,
+                    format!(
+                        "--pace live: graph '{}' plays files, expected --pace fast",
+                        graph.path.display()
+                    ),
+                ));
+            }
+            (Some(pace), _) => pace,
+            (None, Some(_)) => Pace::Fast,
+            (None, None) if !self.files.is_empty() => Pace::Fast,
+            (None, None) => Pace::Live,
+        };
+        Ok(Footage {
+            pace,
+            cameras: self.cameras,
+            fps: self.fps,
+            seed: self.seed,
+            size: self.size.clone(),
+            files: self.files.clone(),
+        })
+    }
+}
+
+/// Whether a number is in its range.
+///
+/// # Errors
+/// Names the option, its value and what was expected.
+pub fn between(option: &str, value: f64, low: f64, high: f64) -> Result<(), CliError> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Configuration,
+        format!("{option} {value}: expected a number from {low} to {high}"),
+    ))
+}
+
+/// The detector's file, absolute.
+///
+/// # Errors
+/// There is no such file.
+pub fn absolute(model: Option<&PathBuf>) -> Result<Option<PathBuf>, CliError> {
+    let absolute = |path: &PathBuf| {
+        path.canonicalize()
+            .map_err(|error| CliError::file("open the model", path, &error))
+    };
+    model.map(absolute).transpose()
+}
+
+/// Compare graphs.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// The graphs; each is compared with the first
+    #[arg(required = true, num_args = 2.., value_name = "GRAPH.yml")]
+    pub graphs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub footage: FootageOptions,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 20.0)]
+    pub seconds: f64,
+    /// Seconds before each measurement, from the first frame of the last camera on
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    pub warm_up: f64,
+    /// Runs of each graph; intervals need two, and are useful from three on
+    #[arg(long, value_name = "R", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub repeat: u16,
+    /// Another detector than the graphs'
+    #[arg(long, value_name = "FILE.onnx")]
+    pub model: Option<PathBuf>,
+    /// The folder for reports and runs
+    #[arg(long, value_name = "FOLDER", default_value = "out/ab")]
+    pub out: PathBuf,
+    /// Write a Perfetto trace of the first run of each graph
+    #[arg(long)]
+    pub trace: bool,
+    /// Run the graphs under Nsight Systems, one report per run
+    #[arg(long)]
+    pub nsys: bool,
+}
+
+impl Options {
+    /// Checks what the command line's parser cannot.
+    ///
+    /// # Errors
+    /// Names the option, its value and what was expected.
+    pub fn check(&self) -> Result<(), CliError> {
+        between("--seconds", self.seconds, 1.0, 86_400.0)?;
+        between("--warm-up", self.warm_up, 0.0, 3600.0)?;
+        self.footage.check()
+    }
+
+    /// What `dora run` is started by.
+    ///
+    /// # Errors
+    /// `--nsys`, and the machine does not have it.
+    pub fn wrapper(&self) -> Result<Vec<OsString>, CliError> {
+        if !self.nsys {
+            return Ok(Vec::new());
+        }
+        let found = Command::new("nsys")
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        if !found.is_ok_and(|status| status.success()) {
+            return Err(CliError::new(
+                Exit::Missing,
+                "--nsys: 'nsys' was looked for on the PATH and not found; install Nsight Systems, or leave --nsys out",
+            ));
+        }
+        let words = [
+            "nsys",
+            "profile",
+            "--trace=cuda,nvtx,osrt",
+            "--sample=none",
+            "--force-overwrite=true",
+        ];
+        Ok(words.map(OsString::from).into())
+    }
+}

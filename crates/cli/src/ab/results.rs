@@ -1,0 +1,122 @@
+//! What a comparison leaves on disk.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use camweave_compare::{Comparison, report};
+use camweave_stage::Exit;
+
+use super::Options;
+use crate::error::CliError;
+use crate::run::{Footage, Pace};
+
+/// What all runs have in common, for the reports.
+pub fn settings(options: &Options, footage: &Footage) -> BTreeMap<String, String> {
+    let mut settings = machine();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    settings.insert(
+        "command".to_owned(),
+        format!("camweave {}", words.join(" ")),
+    );
+    settings.insert("cameras".to_owned(), shown(footage));
+    let warm_up = options.warm_up;
+    settings.insert(
+        "each run".to_owned(),
+        format!("{} s behind {warm_up} s of warm-up", options.seconds),
+    );
+    settings.insert("runs of each graph".to_owned(), options.repeat.to_string());
+    settings
+}
+
+fn shown(footage: &Footage) -> String {
+    let what = if footage.files.is_empty() {
+        format!("scenes of seed {} at {}", footage.seed, footage.size)
+    } else {
+        format!("{} files", footage.files.len())
+    };
+    match footage.pace {
+        Pace::Live => format!(
+            "{}, live over RTSP at {} frames/s each, {what}",
+            footage.cameras, footage.fps
+        ),
+        Pace::Fast => format!(
+            "{}, as fast as the graph gives frames back, {what}",
+            footage.cameras
+        ),
+    }
+}
+
+/// The machine: its processor, cores, memory, system, and how busy it was.
+pub fn machine() -> BTreeMap<String, String> {
+    let line = |file: &str, name: &str| {
+        let text = fs::read_to_string(file).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        Some(line.trim_start_matches([' ', '\t', ':']).trim().to_owned())
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let cpu = line("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned());
+    let memory = line("/proc/meminfo", "MemTotal:")
+        .and_then(|text| text.split(' ').next()?.parse::<f64>().ok())
+        .map_or(0.0, |kibibytes| kibibytes / 1_048_576.0);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let kernel = kernel
+        .split(['-', '\n'])
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: Vec<&str> = load.split(' ').take(3).collect();
+    [
+        ("CPU", format!("{cpu}, {cores} cores")),
+        ("memory", format!("{memory:.0} GiB")),
+        ("kernel", format!("Linux {kernel}")),
+        ("load average at the begin", load.join(" ")),
+        ("camweave", env!("CARGO_PKG_VERSION").to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// Writes `summary.json`, `report.md` and `report.html`.
+///
+/// # Errors
+/// The folder cannot be written, or the disk is full.
+pub fn write(comparison: &Comparison, out: &Path) -> Result<(), CliError> {
+    let json = serde_json::to_string_pretty(comparison)
+        .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+    for (name, text) in [
+        ("summary.json", json),
+        ("report.md", report::markdown(comparison)),
+        ("report.html", report::html(comparison)),
+    ] {
+        let path = out.join(name);
+        fs::write(&path, text).map_err(|error| CliError::file("write", &path, &error))?;
+    }
+    Ok(())
+}
+
+/// Merges the spans of the first run of each graph, by `camweave trace`. A trace that cannot be
+/// written costs the trace, and not the comparison.
+#[expect(clippy::print_stderr, reason = "what is missing is said")]
+pub fn traces(out: &Path, graphs: usize) {
+    for graph in 0..graphs {
+        let letter = camweave_compare::comparison::letter(graph);
+        let target = out.join(format!("{letter}.perfetto-trace"));
+        let merged = std::env::current_exe().and_then(|program| {
+            Command::new(program)
+                .arg("trace")
+                .arg(out.join(format!("{letter}-1/trace")))
+                .arg("-o")
+                .arg(&target)
+                .stdout(Stdio::null())
+                .status()
+        });
+        match merged {
+            Ok(status) if status.success() => eprintln!("trace: {}", target.display()),
+            Ok(status) => eprintln!("no trace of {letter} ({status}); the reason stands above"),
+            Err(error) => eprintln!("no trace of {letter}: {error}"),
+        }
+    }
+}

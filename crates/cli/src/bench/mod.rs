@@ -1,0 +1,30 @@
+//! `camweave bench`: frames per second, over numbers of cameras or sizes of batches.
+
+mod batch;
+mod fps;
+mod series;
+
+use camweave_stage::Exit;
+use clap::Subcommand;
+
+use crate::error::CliError;
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// One camera against several: per camera, combined, and what each camera loses
+    Fps(Box<fps::Options>),
+    /// One inference per frame against batches of several sizes
+    Batch(Box<batch::Options>),
+}
+
+/// Measures.
+///
+/// # Errors
+/// What makes it impossible; or a run that ended early, which is in the results all the same.
+pub fn run(command: &Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Fps(options) => fps::run(options),
+        Command::Batch(options) => batch::run(options),
+    }
+}

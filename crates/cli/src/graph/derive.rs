@@ -1,0 +1,204 @@
+//! The graph that a measurement runs: the user's, with its modules expanded, its paths made
+//! absolute, and what comes in and goes out turned to the measurement's folder. It is written
+//! beside the results, so that everybody can see, and run, what was measured.
+
+use std::path::{Path, PathBuf};
+
+use camweave_stage::Exit;
+use dora_core::descriptor::Node;
+use serde_json::{Map, Value, json};
+
+use super::nodes::inputs;
+use super::{Graph, Kind};
+use crate::error::CliError;
+
+/// Frames of a file that are under way at a time; more than a decoder keeps back to reorder.
+const WINDOW: u32 = 24;
+
+/// What the graph sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed {
+    /// Cameras in real time.
+    Cameras(PathBuf),
+    /// Files as `id=path`, again and again, as fast as the graph gives frames back.
+    Files(Vec<(String, PathBuf)>),
+}
+
+/// What a measurement puts into a graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What comes in.
+    pub feed: Feed,
+    /// Where the sinks write.
+    pub out: PathBuf,
+    /// Another model than the graph's.
+    pub model: Option<PathBuf>,
+    /// Values for stages of one kind: kind, name, value.
+    pub stages: Vec<(String, String, String)>,
+}
+
+impl Graph {
+    /// The graph to run, as JSON, which is YAML.
+    ///
+    /// # Errors
+    /// The graph has no source that could show the feed, or no sink that could be measured.
+    pub fn derive(&self, settings: &Settings) -> Result<String, CliError> {
+        let refuse = |reason: &str| {
+            let shown = self.path.display();
+            CliError::new(Exit::Configuration, format!("graph '{shown}': {reason}"))
+        };
+        let sink = self.stages("sink").next().ok_or_else(|| {
+            refuse("it has no node whose program is 'sink', which a measurement reads")
+        })?;
+        let source = ["rtsp-source", "file-source"];
+        if !source.iter().any(|kind| self.stages(kind).next().is_some()) {
+            return Err(refuse(
+                "it has no node whose program is 'rtsp-source' or 'file-source', which a measurement feeds",
+            ));
+        }
+        let mut whole = serde_json::to_value(&self.descriptor)
+            .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+        self.absolute_env(&mut whole);
+        if matches!(settings.feed, Feed::Files(_)) {
+            patient(&mut whole);
+        }
+        let nodes = whole.get_mut("nodes").and_then(Value::as_array_mut);
+        for (node, json) in self
+            .descriptor
+            .nodes
+            .iter()
+            .zip(nodes.into_iter().flatten())
+        {
+            self.absolute_path(node, json);
+            self.absolute_env(json);
+            if let Kind::Stage(kind) = self.kind(node) {
+                self.change(kind, sink, settings, json)?;
+            }
+        }
+        Ok(without_nulls(whole).to_string())
+    }
+
+    /// Relative paths in values are as seen from the graph's folder.
+    fn absolute_env(&self, holder: &mut Value) {
+        let env = holder.get_mut("env").and_then(Value::as_object_mut);
+        for value in env.into_iter().flat_map(Map::values_mut) {
+            let Some(text) = value.as_str() else {
+                continue;
+            };
+            let path = self.folder().join(text);
+            let relative = text.starts_with("./") || text.starts_with("../");
+            if relative && path.exists() {
+                *value = json!(path);
+            }
+        }
+    }
+
+    fn absolute_path(&self, node: &Node, json: &mut Value) {
+        if let (Ok(Some(program)), Some(path)) = (self.program(node), json.get_mut("path")) {
+            *path = json!(program);
+        }
+    }
+
+    fn change(
+        &self,
+        kind: &str,
+        sink: &Node,
+        settings: &Settings,
+        json: &mut Value,
+    ) -> Result<(), CliError> {
+        let mut set = |name: &str, value: Value| {
+            if !json["env"].is_object() {
+                json["env"] = json!({});
+            }
+            json["env"][name] = value;
+        };
+        match (kind, &settings.feed) {
+            ("sink", _) => {
+                set("OUT", json!(settings.out));
+                set("SNAPSHOT_EVERY_MS", json!(0));
+                set("TABLE_EVERY_MS", json!(0));
+            }
+            ("cpu-infer" | "trt-infer", _) => {
+                if let Some(model) = &settings.model {
+                    set("MODEL", json!(model));
+                }
+            }
+            ("rtsp-source", Feed::Cameras(cameras)) => set("CAMERAS", json!(cameras)),
+            ("file-source", Feed::Cameras(_)) => {
+                return Err(CliError::new(
+                    Exit::Configuration,
+                    format!(
+                        "graph '{}': it plays files, so it is measured with --pace fast",
+                        self.path.display()
+                    ),
+                ));
+            }
+            ("rtsp-source" | "file-source", Feed::Files(files)) => {
+                let files: Vec<String> = files
+                    .iter()
+                    .map(|(id, path)| format!("{id}={}", path.display()))
+                    .collect();
+                let done = inputs(sink).next().map(|(_, mapping)| {
+                    json!({
+                        "source": format!("{}/{}", mapping.source, mapping.output),
+                        "queue_size": 1024,
+                        "queue_policy": "backpressure",
+                    })
+                });
+                json["env"] = json!({
+                    "FILES": files.join(","),
+                    "PACE": "fast",
+                    "LOOP": 0,
+                    "WINDOW": WINDOW,
+                    "RETURN_TIMEOUT_MS": 30_000,
+                });
+                json["inputs"] = json!({ "done": done });
+                let program = crate::places::sibling("file-source")?;
+                json["path"] = json!(program);
+            }
+            _ => {}
+        }
+        for (of, name, value) in &settings.stages {
+            if of == kind {
+                if !json["env"].is_object() {
+                    json["env"] = json!({});
+                }
+                json["env"][name] = json!(value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Of a file every frame counts, and none is too old. Names in the root `env` are for those
+/// stages that know them; what a node has in its own `env` stays.
+fn patient(whole: &mut Value) {
+    if !whole["env"].is_object() {
+        whole["env"] = json!({});
+    }
+    whole["env"]["MAX_WAIT_MS"] = json!(10_000);
+    whole["env"]["QUEUE"] = json!(64);
+    // What the source has under way, and what the decoder itself holds.
+    whole["env"]["SLOTS"] = json!(2 * WINDOW);
+}
+
+/// Optional fields that are not set are left out, as people would write it.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, without_nulls(value)))
+            .collect(),
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
+/// Writes the graph of a run.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    std::fs::write(path, text).map_err(|error| CliError::file("write", path, &error))
+}

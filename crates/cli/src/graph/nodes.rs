@@ -1,0 +1,144 @@
+//! What is known of a graph's nodes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use dora_core::config::{InputMapping, UserInputMapping};
+use dora_core::descriptor::{DYNAMIC_SOURCE, Node, SHELL_SOURCE, resolve_path, source_is_url};
+
+use super::Graph;
+
+/// Camweave's own stages, by the names of their binaries.
+const STAGES: [&str; 12] = [
+    "rtsp-source",
+    "file-source",
+    "sw-decode",
+    "nvdec",
+    "batcher",
+    "cpu-infer",
+    "trt-infer",
+    "cpu-nms",
+    "gpu-nms",
+    "tracker",
+    "sink",
+    "fused",
+];
+
+/// What a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One of camweave's stages, by the name of its binary.
+    Stage(&'static str),
+    /// A program of somebody else.
+    Other,
+}
+
+/// What a stage says of its ports: the schema of its rows, `None` where it has no such port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ports {
+    /// Of what comes in.
+    pub takes: Option<String>,
+    /// Of what goes out.
+    pub gives: Option<String>,
+}
+
+impl Graph {
+    /// What a node is, by the name of its program.
+    pub fn kind(&self, node: &Node) -> Kind {
+        let name = node
+            .path
+            .as_deref()
+            .and_then(|path| Path::new(path).file_name()?.to_str());
+        let known = name.and_then(|name| STAGES.into_iter().find(|stage| *stage == name));
+        known.map_or(Kind::Other, Kind::Stage)
+    }
+
+    /// The nodes of one kind of stage.
+    pub fn stages(&self, kind: &str) -> impl Iterator<Item = &Node> {
+        self.descriptor
+            .nodes
+            .iter()
+            .filter(move |node| self.kind(node) == Kind::Stage(named(kind)))
+    }
+
+    /// A node's program on this machine; `None` where dora finds or makes it otherwise.
+    ///
+    /// # Errors
+    /// The path, if there is no such program.
+    pub fn program(&self, node: &Node) -> Result<Option<PathBuf>, String> {
+        let Some(path) = node.path.as_deref() else {
+            return Ok(None);
+        };
+        let elsewhere = [SHELL_SOURCE, DYNAMIC_SOURCE].contains(&path)
+            || source_is_url(path)
+            || node.build.is_some()
+            || node.git.is_some()
+            || node.hub.is_some();
+        if elsewhere {
+            return Ok(None);
+        }
+        resolve_path(path, self.folder())
+            .map(Some)
+            .map_err(|_| path.to_owned())
+    }
+}
+
+fn named(kind: &str) -> &'static str {
+    STAGES
+        .into_iter()
+        .find(|stage| *stage == kind)
+        .unwrap_or("")
+}
+
+/// The inputs of a node that come from other nodes, with their names.
+pub fn inputs(node: &Node) -> impl Iterator<Item = (String, &UserInputMapping)> {
+    node.inputs.iter().filter_map(|(name, input)| {
+        let InputMapping::User(mapping) = &input.mapping else {
+            return None;
+        };
+        Some((name.to_string(), mapping))
+    })
+}
+
+/// Asks a stage for its ports; `None` where it does not say.
+pub fn ports(program: &Path, known: &mut BTreeMap<PathBuf, Option<Ports>>) -> Option<Ports> {
+    if let Some(ports) = known.get(program) {
+        return ports.clone();
+    }
+    let output = Command::new(program)
+        .arg("--help")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok();
+    let ports = output.and_then(|output| parse(&String::from_utf8_lossy(&output.stdout)));
+    known.insert(program.to_owned(), ports.clone());
+    ports
+}
+
+fn parse(help: &str) -> Option<Ports> {
+    let port = |title: &str| {
+        let line = help.lines().find_map(|line| line.strip_prefix(title))?;
+        Some(line.trim().to_owned())
+    };
+    let schema = |name: String| (name != "none").then_some(name);
+    Some(Ports {
+        takes: schema(port("Input:")?),
+        gives: schema(port("Output:")?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_says_what_it_takes() {
+        let help = "cpu-nms\n\nInput:  camweave.heads/1\nOutput: none\n";
+        let ports = parse(help).expect("ports");
+        assert_eq!(ports.takes.as_deref(), Some("camweave.heads/1"));
+        assert_eq!(ports.gives, None);
+        assert_eq!(parse("usage: x"), None);
+    }
+}

@@ -1,0 +1,262 @@
+//! From a run to its components.
+
+use std::collections::BTreeMap;
+
+use camweave_compare::Run;
+use camweave_compare::metric::WORK;
+use camweave_compare::run::Span;
+use serde::{Deserialize, Serialize};
+
+use crate::run::{Snapshot, spans_between};
+
+/// Spans that only move messages, or that hold the others; they are shown as `other`.
+const FRAME: [&str; 3] = ["rows", "send", "receive"];
+/// Spans that lie inside a span that is shown.
+const INSIDE: [&str; 2] = ["publish", "acquire"];
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Component {
+    /// The node's id in the graph.
+    pub stage: String,
+    /// What it does: the name of a span, or `other` for what is in no span.
+    pub component: String,
+    /// Milliseconds per frame, mean: time in the work, not in a queue.
+    pub ms: f64,
+    /// The median, where it is known.
+    pub p50_ms: Option<f64>,
+    /// The 99th percentile, where it is known.
+    pub p99_ms: Option<f64>,
+    /// Frames per second that one thread could do of this alone: 1000 / `ms`.
+    pub fps: f64,
+    /// Share of all components' time, in percent.
+    pub share_percent: f64,
+    /// CPU time per frame, in milliseconds, where it is known.
+    pub cpu_ms: Option<f64>,
+    /// Threads that were busy with this on average: its time over the wall clock's.
+    pub busy: f64,
+}
+
+/// The table.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Profile {
+    /// Frames per second of all cameras.
+    pub combined_fps: f64,
+    /// CPU time per frame of all processes, in milliseconds.
+    pub cpu_ms: f64,
+    /// CPU time per frame of each process, in milliseconds.
+    pub processes: BTreeMap<String, f64>,
+    /// Median time from capture to the sink, in milliseconds, where it is known.
+    pub latency_p50_ms: Option<f64>,
+    /// In the order of the data's way, as far as it is known.
+    pub components: Vec<Component>,
+    /// The component with the most time per frame: its place in `components`.
+    pub bottleneck: Option<usize>,
+    /// How many times the next one's time it takes.
+    pub times_the_next: Option<f64>,
+}
+
+impl Profile {
+    /// Of a run that has ended.
+    pub fn new(run: &Run) -> Self {
+        let order: Vec<String> = run.stops.iter().map(|stop| stop.stage.clone()).collect();
+        let processes = run.nodes.iter().map(|(id, node)| (id.clone(), node.cpu_ms));
+        let mut profile = Self::of(&order, processes.collect(), &run.spans, run.combined_fps);
+        profile.latency_p50_ms = Some(run.latency_ms.p50);
+        profile
+    }
+
+    /// Of the time between two moments of a run.
+    pub fn between(begin: &Snapshot, now: &Snapshot) -> Self {
+        let sum = |snapshot: &Snapshot| snapshot.detected().values().sum::<u64>();
+        let frames = sum(now).saturating_sub(sum(begin)) as f64;
+        let seconds = (now.unix_nanos - begin.unix_nanos) as f64 / 1e9;
+        if frames < 1.0 || seconds <= 0.0 {
+            return Self::default();
+        }
+        let cpu = now.cpu_ms_since(begin);
+        let processes = cpu.into_iter().map(|(id, ms)| (id, ms / frames)).collect();
+        let spans = spans_between(begin, now);
+        Self::of(&[], processes, &spans, frames / seconds)
+    }
+
+    fn of(
+        order: &[String],
+        processes: BTreeMap<String, f64>,
+        spans: &BTreeMap<String, BTreeMap<String, Span>>,
+        combined_fps: f64,
+    ) -> Self {
+        let mut nodes: Vec<&String> = order.iter().collect();
+        let known = spans.keys().chain(processes.keys());
+        for node in known {
+            if !nodes.contains(&node) {
+                nodes.push(node);
+            }
+        }
+        let none = BTreeMap::new();
+        let mut components: Vec<Component> = nodes
+            .into_iter()
+            .flat_map(|node| {
+                let cpu_ms = processes.get(node).copied();
+                of_node(node, spans.get(node).unwrap_or(&none), cpu_ms)
+            })
+            .collect();
+        let total: f64 = components.iter().map(|it| it.ms).sum();
+        for component in &mut components {
+            component.share_percent = 100.0 * component.ms / total.max(1e-9);
+            component.busy = component.ms / 1e3 * combined_fps;
+        }
+        let mut largest: Vec<usize> = (0..components.len()).collect();
+        largest.sort_by(|a, b| components[*b].ms.total_cmp(&components[*a].ms));
+        let time = |rank: usize| largest.get(rank).map(|index| components[*index].ms);
+        let times_the_next = time(0)
+            .zip(time(1))
+            .map(|(first, second)| first / second.max(1e-9));
+        Self {
+            combined_fps,
+            cpu_ms: processes.values().sum(),
+            processes,
+            latency_p50_ms: None,
+            bottleneck: largest.first().copied(),
+            times_the_next,
+            components,
+        }
+    }
+}
+
+/// The components of one node: its spans, and what is in none of them. A node without spans, of
+/// somebody else, is one component, of which the CPU time is all that is known.
+fn of_node(node: &str, spans: &BTreeMap<String, Span>, cpu_ms: Option<f64>) -> Vec<Component> {
+    let component = |name: &str, ms: f64, span: Option<&Span>, cpu_ms: Option<f64>| Component {
+        stage: node.to_owned(),
+        component: name.to_owned(),
+        ms,
+        p50_ms: span.map(|span| span.ms_per_frame.p50),
+        p99_ms: span.map(|span| span.ms_per_frame.p99),
+        fps: 1e3 / ms.max(1e-6),
+        share_percent: 0.0,
+        cpu_ms,
+        busy: 0.0,
+    };
+    if spans.is_empty() {
+        let ms = cpu_ms.unwrap_or(0.0);
+        return vec![component("process", ms, None, cpu_ms)];
+    }
+    let shown: Vec<(&String, &Span)> = spans
+        .iter()
+        .filter(|(name, _)| !FRAME.contains(&name.as_str()) && !INSIDE.contains(&name.as_str()))
+        .collect();
+    // What the spans of the whole work hold beyond the spans that are shown.
+    let time = |name: &str| spans.get(name).map_or(0.0, |span| span.busy_ms);
+    let whole: f64 = WORK
+        .iter()
+        .chain(&["send", "receive"])
+        .map(|name| time(name))
+        .sum();
+    let known: f64 = shown.iter().map(|(_, span)| span.busy_ms).sum();
+    let known_cpu: f64 = shown.iter().filter_map(|(_, span)| span.cpu_ms).sum();
+    let mut components: Vec<Component> = shown
+        .iter()
+        .map(|(name, span)| component(name, span.busy_ms, Some(span), span.cpu_ms))
+        .collect();
+    let rest = (whole - known).max(0.0);
+    let rest_cpu = cpu_ms.map(|cpu| (cpu - known_cpu).max(0.0));
+    components.push(component("other", rest, None, rest_cpu));
+    components
+}
+
+#[cfg(test)]
+mod tests {
+    use camweave_compare::run::{Node, Quantiles, Stop};
+
+    use super::*;
+
+    fn span(busy_ms: f64, cpu_ms: Option<f64>) -> Span {
+        Span {
+            calls: 10,
+            frames: 40,
+            busy_ms,
+            cpu_ms,
+            ms_per_frame: Quantiles {
+                mean: busy_ms,
+                p50: busy_ms,
+                p95: busy_ms,
+                p99: 2.0 * busy_ms,
+            },
+        }
+    }
+
+    #[test]
+    fn the_bottleneck_is_named_and_nothing_counts_twice() {
+        let node = |cpu_ms| Node {
+            cpu_ms,
+            memory_mib: 1.0,
+        };
+        let spans = |list: &[(&str, Span)]| -> BTreeMap<String, Span> {
+            list.iter()
+                .map(|(name, span)| ((*name).to_owned(), *span))
+                .collect()
+        };
+        let stop = |stage: &str| Stop {
+            stage: stage.to_owned(),
+            ..Stop::default()
+        };
+        let run = Run {
+            combined_fps: 50.0,
+            stops: vec![stop("decode"), stop("infer")],
+            nodes: [
+                ("decode", node(1.2)),
+                ("infer", node(12.0)),
+                ("own", node(0.5)),
+            ]
+            .map(|(id, node)| (id.to_owned(), node))
+            .into(),
+            spans: [
+                (
+                    "decode".to_owned(),
+                    spans(&[
+                        ("decode", span(1.0, Some(0.9))),
+                        ("publish", span(0.1, None)),
+                    ]),
+                ),
+                (
+                    "infer".to_owned(),
+                    spans(&[
+                        ("infer", span(8.0, Some(7.0))),
+                        ("letterbox", span(1.5, Some(1.5))),
+                        ("rows", span(10.0, None)),
+                    ]),
+                ),
+            ]
+            .into(),
+            ..Run::default()
+        };
+        let profile = Profile::new(&run);
+        let lines: Vec<(&str, &str, f64)> = profile
+            .components
+            .iter()
+            .map(|it| (&*it.stage, &*it.component, it.ms))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                ("decode", "decode", 1.0),
+                ("decode", "other", 0.0),
+                ("infer", "infer", 8.0),
+                ("infer", "letterbox", 1.5),
+                ("infer", "other", 0.5),
+                ("own", "process", 0.5),
+            ]
+        );
+        assert_eq!(profile.bottleneck, Some(2));
+        let times = profile.times_the_next.expect("there is a next");
+        assert!((times - 8.0 / 1.5).abs() < 1e-9);
+        let infer = &profile.components[2];
+        assert!((infer.fps - 125.0).abs() < 1e-9 && (infer.busy - 0.4).abs() < 1e-9);
+        let shares: f64 = profile.components.iter().map(|it| it.share_percent).sum();
+        assert!((shares - 100.0).abs() < 1e-9);
+        // Of the process, what no span accounts for.
+        let rest = profile.components[4].cpu_ms.expect("known");
+        assert!((rest - 3.5).abs() < 1e-9, "{rest}");
+    }
+}

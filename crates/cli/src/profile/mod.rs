@@ -1,0 +1,156 @@
+//! `camweave profile`: where the time of a graph goes.
+
+mod components;
+mod show;
+
+use std::fs;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use camweave_stage::Exit;
+use clap::Args;
+use serde::Serialize;
+
+use crate::ab::{self, FootageOptions, between};
+use crate::error::CliError;
+use crate::run::{Feeder, Pace, Plan, Snapshot, interruption, measure};
+use components::Profile;
+
+/// How often the table is shown while the graph runs.
+const SHOW_EVERY: Duration = Duration::from_secs(1);
+
+/// Profile a graph.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// The graph
+    #[arg(value_name = "GRAPH.yml")]
+    pub graph: PathBuf,
+    #[command(flatten)]
+    pub footage: FootageOptions,
+    /// Seconds of the measurement
+    #[arg(long, default_value_t = 20.0)]
+    pub seconds: f64,
+    /// Seconds before the measurement
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    pub warm_up: f64,
+    /// Another detector than the graph's
+    #[arg(long, value_name = "FILE.onnx")]
+    pub model: Option<PathBuf>,
+    /// Print JSON instead of the table
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// Print the table as Markdown
+    #[arg(long)]
+    pub markdown: bool,
+    /// The folder for the run
+    #[arg(long, value_name = "FOLDER", default_value = "out/profile")]
+    pub out: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    graph: String,
+    settings: std::collections::BTreeMap<String, String>,
+    #[serde(flatten)]
+    profile: &'a Profile,
+    run: &'a camweave_compare::Run,
+}
+
+/// Profiles the graph.
+///
+/// # Errors
+/// What makes it impossible; and a graph that ended early, whose table is printed all the same.
+#[expect(clippy::print_stdout, reason = "the command's output")]
+pub fn run(options: &Options) -> Result<Exit, CliError> {
+    between("--seconds", options.seconds, 1.0, 86_400.0)?;
+    between("--warm-up", options.warm_up, 0.0, 3600.0)?;
+    options.footage.check()?;
+    let interrupted = interruption()?;
+    let graph = ab::open(&options.graph, &options.footage)?;
+    let _lock = ab::Lock::take()?;
+    let out = ab::folder(&options.out)?;
+    let mut footage = options.footage.clone();
+    // What a graph can do is seen when it has all to do.
+    footage.pace.get_or_insert(Pace::Fast);
+    let footage = footage.footage(std::slice::from_ref(&graph))?;
+    let feeder = Feeder::new(footage, &out.join("clips"))?;
+    let plan = Plan {
+        graph: &graph,
+        feeder: &feeder,
+        warm_up: options.warm_up,
+        seconds: options.seconds,
+        model: ab::absolute(options.model.as_ref())?,
+        stages: Vec::new(),
+        trace: false,
+        wrapper: Vec::new(),
+        folder: out.join("run"),
+    };
+    let mut live = Live::new();
+    let measured = measure(&plan, &interrupted, &mut |begin, now| live.look(begin, now))?;
+    let run = &measured.run;
+    let profile = Profile::new(run);
+    let report = Report {
+        graph: options.graph.display().to_string(),
+        settings: ab::machine(),
+        profile: &profile,
+        run,
+    };
+    let json = serde_json::to_string_pretty(&report)
+        .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+    let path = out.join("profile.json");
+    fs::write(&path, &json).map_err(|error| CliError::file("write", &path, &error))?;
+    if options.json {
+        println!("{json}");
+    } else if options.markdown {
+        println!("{}", show::markdown(&profile));
+    } else {
+        println!("{}", show::table(&profile));
+    }
+    match &run.partial {
+        None => Ok(Exit::Success),
+        Some(reason) => Err(CliError::new(
+            Exit::Incomplete,
+            format!("the run is not whole: {reason}"),
+        )),
+    }
+}
+
+/// The table on standard error, renewed while the graph runs.
+struct Live {
+    shown: Option<Instant>,
+    lines: usize,
+    is_terminal: bool,
+}
+
+impl Live {
+    fn new() -> Self {
+        Self {
+            shown: None,
+            lines: 0,
+            is_terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn look(&mut self, begin: &Snapshot, now: &Snapshot) {
+        // Elsewhere than on a terminal, the result is enough.
+        if !self.is_terminal || self.shown.is_some_and(|shown| shown.elapsed() < SHOW_EVERY) {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let profile = Profile::between(begin, now);
+        if profile.components.is_empty() {
+            return;
+        }
+        let text = show::table(&profile);
+        let mut screen = std::io::stderr().lock();
+        // Up over the last table, and clear to the end of the screen.
+        let back = match self.lines {
+            0 => String::new(),
+            lines => format!("\x1b[{lines}A\x1b[J"),
+        };
+        self.lines = text.lines().count();
+        // Nobody reads a closed terminal.
+        drop(writeln!(screen, "{back}{text}"));
+    }
+}

@@ -1,0 +1,168 @@
+//! What a measured graph sees: the same pictures in every run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
+
+use camweave_compare::agreement::Clocks;
+use camweave_stage::Exit;
+use clap::ValueEnum;
+
+use super::{Scenes, Simulator};
+use crate::error::CliError;
+use crate::graph::Feed;
+use crate::{evaluate, places};
+
+/// How fast frames come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Pace {
+    /// Simulated RTSP cameras in real time
+    Live,
+    /// Files, as fast as the graph gives frames back (a closed loop)
+    Fast,
+}
+
+/// Frames of a rendered clip; with 10 a second, half a minute until it begins again.
+const CLIP_FRAMES: u32 = 300;
+/// The scenes of the simulated cameras begin here (`camera-sim`'s rule), so that both paces
+/// show the same streets.
+const FIRST_SCENE: u64 = 1_000_000;
+
+/// What the cameras of all runs show.
+#[derive(Debug, Clone)]
+pub struct Footage {
+    /// How fast.
+    pub pace: Pace,
+    /// Number of cameras.
+    pub cameras: u32,
+    /// Frames per second of simulated cameras.
+    pub fps: f64,
+    /// Which scenes.
+    pub seed: u64,
+    /// Picture size of scenes.
+    pub size: String,
+    /// Files instead of scenes, dealt out to the cameras in turn.
+    pub files: Vec<PathBuf>,
+}
+
+/// Feeds runs.
+pub struct Feeder {
+    footage: Footage,
+    clips: Vec<PathBuf>,
+}
+
+impl Feeder {
+    /// Checks the files; for the fast pace without any, renders scenes into `folder`.
+    ///
+    /// # Errors
+    /// A file is not there, or scenes cannot be rendered.
+    pub fn new(footage: Footage, folder: &Path) -> Result<Self, CliError> {
+        let mut clips = Vec::new();
+        for file in &footage.files {
+            let path = file
+                .canonicalize()
+                .map_err(|error| CliError::file("open", file, &error))?;
+            if path.display().to_string().contains(',') {
+                return Err(CliError::new(
+                    Exit::Input,
+                    format!("'{}': expected a path without commas", path.display()),
+                ));
+            }
+            clips.push(path);
+        }
+        if clips.is_empty() && footage.pace == Pace::Fast {
+            clips = render(&footage, folder)?;
+        }
+        Ok(Self { footage, clips })
+    }
+
+    /// The first `cameras` of them.
+    pub fn first(&self, cameras: u32) -> Self {
+        Self {
+            footage: Footage {
+                cameras,
+                ..self.footage.clone()
+            },
+            clips: self.clips.clone(),
+        }
+    }
+
+    /// How many cameras there are.
+    pub fn cameras(&self) -> u32 {
+        self.footage.cameras
+    }
+
+    /// Starts what a run sees, for at least `seconds`; the record of it goes into `folder`.
+    ///
+    /// # Errors
+    /// The cameras cannot be started.
+    pub fn start(
+        &self,
+        seconds: f64,
+        folder: &Path,
+        interrupted: &AtomicBool,
+    ) -> Result<(Feed, Option<Simulator>), CliError> {
+        if self.footage.pace == Pace::Fast {
+            let files = (0..self.footage.cameras as usize)
+                .map(|index| {
+                    let clip = self.clips[index % self.clips.len().max(1)].clone();
+                    (format!("cam{}", index + 1), clip)
+                })
+                .collect();
+            return Ok((Feed::Files(files), None));
+        }
+        let scenes = Scenes {
+            cameras: self.footage.cameras,
+            seconds,
+            seed: self.footage.seed,
+            fps: self.footage.fps.to_string(),
+            size: self.footage.size.clone(),
+            codec: "h264".to_owned(),
+            media: self.clips.clone(),
+            // A slow start of the graph must not run into the end of the scenes.
+            again: true,
+        };
+        let cameras = folder.join("cameras.yml");
+        let simulator = Simulator::start(&scenes, &folder.join("cameras"), &cameras, interrupted)?;
+        Ok((Feed::Cameras(cameras), Some(simulator)))
+    }
+}
+
+/// The clocks of a run's simulated cameras.
+pub fn clocks(folder: &Path) -> Clocks {
+    let records = evaluate::read_record(&folder.join("cameras")).unwrap_or_default();
+    records
+        .into_iter()
+        .filter_map(|camera| Some((camera.id, (camera.t0_unix_nanos?, camera.fps))))
+        .collect()
+}
+
+/// One clip per camera, by the program that renders the detector's test scenes.
+fn render(footage: &Footage, folder: &Path) -> Result<Vec<PathBuf>, CliError> {
+    fs::create_dir_all(folder).map_err(|error| CliError::file("create", folder, &error))?;
+    let first = FIRST_SCENE + footage.seed * 1000;
+    let seeds = first..first + u64::from(footage.cameras);
+    let program = places::sibling("render-scenes")?;
+    let status = Command::new(&program)
+        .args(["--seeds", &format!("{}..{}", seeds.start, seeds.end)])
+        .args(["--frames", &CLIP_FRAMES.to_string()])
+        .args(["--burst", &CLIP_FRAMES.to_string()])
+        .args(["--stride-seconds", "30", "--crf", "23..24"])
+        .args(["--size", &footage.size])
+        .arg("--out")
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|error| CliError::file("start", &program, &error))?;
+    if !status.success() {
+        return Err(CliError::new(
+            Exit::Input,
+            format!("the scenes could not be rendered ({status}); the reason stands above"),
+        ));
+    }
+    Ok(seeds
+        .map(|seed| folder.join(format!("{seed}.mp4")))
+        .collect())
+}

@@ -1,0 +1,101 @@
+//! How busy a GPU is, by NVIDIA's own command where the machine has it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use camweave_compare::run::Gpu;
+
+/// Asks `nvidia-smi` four times a second until it is dropped.
+pub struct GpuWatch {
+    child: Child,
+    seen: Arc<Mutex<Vec<Gpu>>>,
+}
+
+impl GpuWatch {
+    /// Starts to watch the first GPU; `None` where there is no such command.
+    pub fn start() -> Option<Self> {
+        let mut child = Command::new("nvidia-smi")
+            .args(["--query-gpu=utilization.gpu,utilization.decoder,memory.used"])
+            .args(["--format=csv,noheader,nounits", "--id=0", "-lms", "250"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let output = child.stdout.take()?;
+        let store = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if let Some(gpu) = parse(&line) {
+                    store
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(gpu);
+                }
+            }
+        });
+        Some(Self { child, seen })
+    }
+
+    /// Forgets what was seen so far, such as the warm-up.
+    pub fn begin(&self) {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// The mean use and the largest memory since [`GpuWatch::begin`].
+    pub fn sum_up(&self) -> Option<Gpu> {
+        mean(&self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for GpuWatch {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// `37, 12, 1024`; a device that does not know its decoders says `[N/A]` there.
+fn parse(line: &str) -> Option<Gpu> {
+    let mut fields = line.split(',').map(str::trim);
+    let busy_percent = fields.next()?.parse().ok()?;
+    let decoder_percent = fields.next()?.parse().unwrap_or(0.0);
+    let memory_mib = fields.next()?.parse().ok()?;
+    Some(Gpu {
+        busy_percent,
+        decoder_percent,
+        memory_mib,
+    })
+}
+
+fn mean(seen: &[Gpu]) -> Option<Gpu> {
+    let count = seen.len() as f64;
+    let mean = |part: fn(&Gpu) -> f64| seen.iter().map(part).sum::<f64>() / count;
+    (!seen.is_empty()).then(|| Gpu {
+        busy_percent: mean(|gpu| gpu.busy_percent),
+        decoder_percent: mean(|gpu| gpu.decoder_percent),
+        memory_mib: seen.iter().map(|gpu| gpu.memory_mib).fold(0.0, f64::max),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_and_averaged() {
+        let seen: Vec<Gpu> = ["40, 10, 1000", "60, [N/A], 1200", "No devices were found"]
+            .iter()
+            .filter_map(|line| parse(line))
+            .collect();
+        let found = mean(&seen).expect("two lines");
+        assert_eq!((found.busy_percent, found.decoder_percent), (50.0, 5.0));
+        assert_eq!(found.memory_mib, 1200.0);
+        assert_eq!(mean(&[]), None);
+    }
+}

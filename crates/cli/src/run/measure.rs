@@ -1,0 +1,260 @@
+//! One run of one graph, measured behind its warm-up.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use camweave_compare::agreement::Clocks;
+use camweave_compare::lines::{self, Line};
+use camweave_compare::run::{Node, Run};
+
+use super::cost;
+use super::gpu::GpuWatch;
+use super::{Dataflow, Feeder, Launch, Simulator, Snapshot, feed, spans_between};
+use crate::error::CliError;
+use crate::graph::{Graph, Settings, write};
+
+/// How often the run is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often memory is looked at, which costs the processes a little.
+const MEMORY_EVERY: Duration = Duration::from_secs(1);
+/// All cameras must have delivered by then.
+const FIRST_FRAMES_WITHIN: Duration = Duration::from_secs(60);
+
+/// What is measured, and how.
+pub struct Plan<'a> {
+    /// The graph.
+    pub graph: &'a Graph,
+    /// What it sees.
+    pub feeder: &'a Feeder,
+    /// Seconds before the measurement, from the first frame of the last camera on.
+    pub warm_up: f64,
+    /// Seconds of the measurement.
+    pub seconds: f64,
+    /// Another model than the graph's.
+    pub model: Option<PathBuf>,
+    /// Values for stages of one kind: kind, name, value.
+    pub stages: Vec<(String, String, String)>,
+    /// Whether every span is written down for a trace.
+    pub trace: bool,
+    /// What `dora run` is started by, such as a profiler.
+    pub wrapper: Vec<OsString>,
+    /// Where all of the run goes; it is emptied.
+    pub folder: PathBuf,
+}
+
+/// A run, with what its sink wrote.
+pub struct Measured {
+    /// The run.
+    pub run: Run,
+    /// All frames, with those of the warm-up.
+    pub lines: Vec<Line>,
+    /// The clocks of simulated cameras.
+    pub clocks: Clocks,
+}
+
+impl Plan<'_> {
+    fn stats(&self) -> PathBuf {
+        self.folder.join("stats")
+    }
+
+    /// Where the stages write their spans.
+    pub fn traces(&self) -> PathBuf {
+        self.folder.join("trace")
+    }
+
+    fn launch(&self) -> Launch {
+        let mode = if self.trace { "trace" } else { "stats" };
+        let env = [
+            ("CAMWEAVE_SPANS", OsString::from(mode)),
+            ("CAMWEAVE_PASSES", OsString::from("on")),
+            ("CAMWEAVE_TRACE_DIR", self.traces().into_os_string()),
+        ];
+        Launch {
+            graph: self.folder.join("graph.yml"),
+            folder: self.folder.clone(),
+            stats: self.stats(),
+            env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+            wrapper: self.wrapper.clone(),
+        }
+    }
+}
+
+/// Runs the graph. `look` sees the state at the begin of the measurement and now, ten times a
+/// second while it is measured.
+///
+/// A graph that ends early, a node that ends, and an interruption make a run that is partial.
+///
+/// # Errors
+/// What makes a run impossible: no dora, no cameras, a folder that cannot be written.
+pub fn measure(
+    plan: &Plan<'_>,
+    interrupted: &AtomicBool,
+    look: &mut dyn FnMut(&Snapshot, &Snapshot),
+) -> Result<Measured, CliError> {
+    empty(&plan.folder)?;
+    // Three seconds are for the start of the graph.
+    let seconds = plan.warm_up + plan.seconds + 3.0;
+    let (feed, simulator) = plan.feeder.start(seconds, &plan.folder, interrupted)?;
+    let settings = Settings {
+        feed,
+        out: plan.folder.clone(),
+        model: plan.model.clone(),
+        stages: plan.stages.clone(),
+    };
+    write(
+        &plan.folder.join("graph.yml"),
+        &plan.graph.derive(&settings)?,
+    )?;
+    let mut dataflow = Dataflow::start(&plan.launch())?;
+    let gpu = GpuWatch::start();
+    let watched = watch(plan, &mut dataflow, interrupted, gpu.as_ref(), look);
+    let used = gpu.as_ref().and_then(GpuWatch::sum_up);
+    drop(gpu);
+    dataflow.stop()?;
+    simulator.map(Simulator::stop).transpose()?;
+    let path = plan.folder.join("detections.jsonl");
+    let lines = match lines::read(&path) {
+        Ok(lines) => lines,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(CliError::file("read", &path, &error)),
+    };
+    let mut run = watched.sum_up(&lines);
+    run.gpu = used;
+    Ok(Measured {
+        run,
+        lines,
+        clocks: feed::clocks(&plan.folder),
+    })
+}
+
+/// Results of an earlier run must not pass for this one's.
+fn empty(folder: &Path) -> Result<(), CliError> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(|error| CliError::file("remove", folder, &error))?;
+    }
+    fs::create_dir_all(folder).map_err(|error| CliError::file("create", folder, &error))
+}
+
+/// What was seen of a run.
+#[derive(Default)]
+struct Watched {
+    begin: Option<Snapshot>,
+    end: Snapshot,
+    memory: BTreeMap<String, f64>,
+    partial: Option<String>,
+}
+
+fn watch(
+    plan: &Plan<'_>,
+    dataflow: &mut Dataflow,
+    interrupted: &AtomicBool,
+    gpu: Option<&GpuWatch>,
+    look: &mut dyn FnMut(&Snapshot, &Snapshot),
+) -> Watched {
+    let dora = dataflow.process_id();
+    let take = || Snapshot::take(&plan.stats(), dora);
+    let mut watched = Watched::default();
+    let started = Instant::now();
+    let mut warm: Option<Instant> = None;
+    let mut measured: Option<Instant> = None;
+    let mut memory_at = Instant::now();
+    let mut first = Snapshot::default();
+    loop {
+        std::thread::sleep(LOOK_EVERY);
+        let now = take();
+        watched.partial = if interrupted.load(Ordering::Acquire) {
+            Some("interrupted".to_owned())
+        } else {
+            let ended = dataflow.check().err().map(|error| error.to_string());
+            ended.or_else(|| now.trouble_since(&first))
+        };
+        if watched.partial.is_some() {
+            // The last state before the end counts what happened until then.
+            if !now.cpu.is_empty() && now.cpu.len() >= watched.end.cpu.len() {
+                watched.end = now;
+            }
+            return watched;
+        }
+        if first.reports.len() < now.reports.len() {
+            first = now.clone();
+        }
+        let delivering = now.detected().values().filter(|count| **count > 0).count();
+        if warm.is_none() {
+            if delivering >= plan.feeder.cameras() as usize {
+                warm = Some(Instant::now());
+            } else if started.elapsed() > FIRST_FRAMES_WITHIN {
+                watched.partial = Some(format!(
+                    "{delivering} of {} cameras delivered a frame within {} s",
+                    plan.feeder.cameras(),
+                    FIRST_FRAMES_WITHIN.as_secs()
+                ));
+                return watched;
+            }
+            continue;
+        }
+        if warm.is_some_and(|warm| warm.elapsed().as_secs_f64() < plan.warm_up) {
+            continue;
+        }
+        let since = *measured.get_or_insert_with(|| {
+            if let Some(gpu) = gpu {
+                gpu.begin();
+            }
+            Instant::now()
+        });
+        let begin = watched.begin.get_or_insert_with(|| now.clone());
+        if memory_at.elapsed() >= MEMORY_EVERY || watched.memory.is_empty() {
+            memory_at = Instant::now();
+            for (node, (process, _)) in &now.cpu {
+                let seen = cost::memory_mib(*process).unwrap_or(0.0);
+                let most = watched.memory.entry(node.clone()).or_default();
+                *most = most.max(seen);
+            }
+        }
+        look(begin, &now);
+        watched.end = now;
+        if since.elapsed().as_secs_f64() >= plan.seconds {
+            return watched;
+        }
+    }
+}
+
+impl Watched {
+    fn sum_up(self, lines: &[Line]) -> Run {
+        let mut run = Run {
+            partial: self.partial,
+            ..Run::default()
+        };
+        let Some(begin) = self.begin else {
+            run.partial
+                .get_or_insert_with(|| "it ended in its warm-up".to_owned());
+            return run;
+        };
+        let end = self.end;
+        run.seconds = (end.unix_nanos - begin.unix_nanos) as f64 / 1e9;
+        run.add_lines(lines, begin.unix_nanos, end.unix_nanos);
+        let frames = run.frames.max(1) as f64;
+        let cpu = end.cpu_ms_since(&begin);
+        let own: f64 = cpu.values().sum();
+        run.nodes = cpu
+            .into_iter()
+            .map(|(node, ms)| {
+                let memory_mib = self.memory.get(&node).copied().unwrap_or(0.0);
+                let cpu_ms = ms / frames;
+                (node, Node { cpu_ms, memory_mib })
+            })
+            .collect();
+        let machine = (end.machine_nanos - begin.machine_nanos) as f64 / 1e6;
+        run.other_cores = ((machine - own) / 1e3 / run.seconds.max(1e-9)).max(0.0);
+        let (by_reason, by_camera) = end.dropped_since(&begin);
+        run.dropped = by_reason;
+        for camera in &mut run.cameras {
+            camera.dropped = by_camera.get(&camera.id).copied().unwrap_or(0);
+        }
+        run.spans = spans_between(&begin, &end);
+        run
+    }
+}

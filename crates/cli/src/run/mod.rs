@@ -1,0 +1,18 @@
+//! Running a graph: cameras, dora, and what the run costs. `demo`, `profile`, `bench` and `ab`
+//! share it.
+
+mod cost;
+mod dataflow;
+mod feed;
+mod gpu;
+mod measure;
+mod process;
+mod simulator;
+mod snapshot;
+
+pub use dataflow::{Dataflow, Launch};
+pub use feed::{Feeder, Footage, Pace};
+pub use measure::{Measured, Plan, measure};
+pub use process::interruption;
+pub use simulator::{Scenes, Simulator};
+pub use snapshot::{Snapshot, spans_between};

@@ -1,0 +1,222 @@
+//! The state of a run at one moment. What happened between two moments is their difference.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use camweave_compare::run::{Quantiles, Span};
+use camweave_telemetry::{StageReport, clock, read_reports};
+
+use super::cost::{self, CpuTime};
+
+/// The state of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// When, by the wall clock.
+    pub unix_nanos: i64,
+    /// The nodes' counters.
+    pub reports: Vec<StageReport>,
+    /// CPU time by node, with the process that used it; `dora` is the daemon.
+    pub cpu: BTreeMap<String, (u32, CpuTime)>,
+    /// CPU time of the whole machine.
+    pub machine_nanos: i64,
+}
+
+impl Snapshot {
+    /// Looks at the counters in `stats` and at the processes that wrote them.
+    pub fn take(stats: &Path, dora: u32) -> Self {
+        let reports = read_reports(stats).unwrap_or_default();
+        let processes = reports
+            .iter()
+            .map(|report| (report.stage.clone(), report.process_id));
+        // Stages that share a process share its cost: it stands at the first of them.
+        let mut seen = Vec::new();
+        let mut cpu = BTreeMap::new();
+        for (node, process) in processes.chain([("dora".to_owned(), dora)]) {
+            if seen.contains(&process) {
+                continue;
+            }
+            seen.push(process);
+            if let Some(time) = CpuTime::of(process) {
+                cpu.insert(node, (process, time));
+            }
+        }
+        Self {
+            unix_nanos: clock::unix_nanos(),
+            reports,
+            cpu,
+            machine_nanos: cost::machine_nanos().unwrap_or_default(),
+        }
+    }
+
+    /// Milliseconds of CPU time by node since `earlier`; a node whose process is another one
+    /// counts from that one's begin.
+    pub fn cpu_ms_since(&self, earlier: &Self) -> BTreeMap<String, f64> {
+        self.cpu
+            .iter()
+            .map(|(node, (process, time))| {
+                let before = earlier
+                    .cpu
+                    .get(node)
+                    .filter(|(then, _)| then == process)
+                    .map_or(CpuTime::default(), |(_, time)| *time);
+                (node.clone(), time.since(before) as f64 / 1e6)
+            })
+            .collect()
+    }
+
+    /// Dropped frames of all cameras since `earlier`, by `stage.reason`, and by camera.
+    pub fn dropped_since(&self, earlier: &Self) -> (BTreeMap<String, u64>, BTreeMap<String, u64>) {
+        let mut by_reason = BTreeMap::new();
+        let mut by_camera = BTreeMap::new();
+        let before = counts(&earlier.reports);
+        for ((stage, camera, reason), count) in counts(&self.reports) {
+            let key = (stage, camera, reason);
+            let new = count.saturating_sub(before.get(&key).copied().unwrap_or(0));
+            if new > 0 {
+                let (stage, camera, reason) = key;
+                *by_reason.entry(format!("{stage}.{reason}")).or_default() += new;
+                *by_camera.entry(camera).or_default() += new;
+            }
+        }
+        (by_reason, by_camera)
+    }
+
+    /// The first node that is not well: given up, started again since `earlier`, or dead.
+    pub fn trouble_since(&self, earlier: &Self) -> Option<String> {
+        for report in &self.reports {
+            let node = &report.stage;
+            if let Some(reason) = &report.fatal {
+                return Some(format!("node '{node}' ended: {reason}"));
+            }
+            let before = earlier.reports.iter().find(|it| it.stage == *node);
+            if before.is_some_and(|before| report.starts > before.starts) {
+                return Some(format!("node '{node}' ended and was started again"));
+            }
+            if !report.closed && !cost::is_alive(report.process_id) {
+                return Some(format!("node '{node}' died"));
+            }
+        }
+        None
+    }
+
+    /// Frames that have reached the sinks, by camera.
+    pub fn detected(&self) -> BTreeMap<String, u64> {
+        let mut detected = BTreeMap::new();
+        for report in self.reports.iter().filter(|report| report.kind == "sink") {
+            for (camera, counters) in &report.cameras {
+                *detected.entry(camera.clone()).or_default() += counters.sent;
+            }
+        }
+        detected
+    }
+}
+
+type Counts = BTreeMap<(String, String, String), u64>;
+
+fn counts(reports: &[StageReport]) -> Counts {
+    let mut counts = Counts::new();
+    for report in reports {
+        for (camera, counters) in &report.cameras {
+            for (reason, count) in &counters.dropped {
+                let key = (report.stage.clone(), camera.clone(), reason.clone());
+                counts.insert(key, *count);
+            }
+        }
+    }
+    counts
+}
+
+/// What each span of each node took between two moments.
+pub fn spans_between(begin: &Snapshot, end: &Snapshot) -> BTreeMap<String, BTreeMap<String, Span>> {
+    let mut nodes = BTreeMap::new();
+    for report in &end.reports {
+        let before = begin
+            .reports
+            .iter()
+            .find(|it| it.stage == report.stage && it.process_id == report.process_id);
+        let mut spans = BTreeMap::new();
+        for (name, now) in &report.spans {
+            let then = before.and_then(|report| report.spans.get(name));
+            let (calls, frames, busy_ms, cpu_ms) = then.map_or((0, 0, 0.0, None), |then| {
+                (then.calls, then.frames, then.busy_ms, then.cpu_ms)
+            });
+            let frames = now.frames.saturating_sub(frames);
+            if frames == 0 {
+                continue;
+            }
+            let each = |total: f64| total / frames as f64;
+            let span = Span {
+                calls: now.calls.saturating_sub(calls),
+                frames,
+                busy_ms: each(now.busy_ms - busy_ms),
+                cpu_ms: now.cpu_ms.map(|cpu| each(cpu - cpu_ms.unwrap_or(0.0))),
+                ms_per_frame: Quantiles {
+                    mean: each(now.busy_ms - busy_ms),
+                    p50: now.ms_per_frame.p50,
+                    p95: now.ms_per_frame.p95,
+                    p99: now.ms_per_frame.p99,
+                },
+            };
+            spans.insert(name.clone(), span);
+        }
+        if !spans.is_empty() {
+            nodes.insert(report.stage.clone(), spans);
+        }
+    }
+    nodes
+}
+
+#[cfg(test)]
+mod tests {
+    use camweave_telemetry::Counters;
+
+    use super::*;
+
+    fn at(report: StageReport) -> Snapshot {
+        Snapshot {
+            reports: vec![report],
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn drops_are_those_between_the_moments() {
+        let counters = Counters::new("detect.infer", "cpu-infer", None);
+        counters.dropped("a", "superseded", 3);
+        let begin = at(counters.report());
+        counters.dropped("a", "superseded", 2);
+        counters.dropped("b", "expired", 1);
+        let (by_reason, by_camera) = at(counters.report()).dropped_since(&begin);
+        let expected = [("detect.infer.expired", 1), ("detect.infer.superseded", 2)];
+        assert_eq!(by_reason, expected.map(|(k, v)| (k.to_owned(), v)).into());
+        assert_eq!(
+            by_camera,
+            [("a", 2), ("b", 1)].map(|(k, v)| (k.to_owned(), v)).into()
+        );
+    }
+
+    #[test]
+    fn trouble_is_named() {
+        let counters = Counters::new("track", "tracker", None);
+        let begin = at(counters.report());
+        assert_eq!(begin.trouble_since(&begin), None);
+        let again = Counters::new("track", "tracker", Some(counters.report()));
+        let told = at(again.report()).trouble_since(&begin);
+        assert_eq!(
+            told.as_deref(),
+            Some("node 'track' ended and was started again")
+        );
+        counters.closing(Some("MODEL='x': no such file"));
+        let told = at(counters.report()).trouble_since(&begin);
+        assert_eq!(
+            told.as_deref(),
+            Some("node 'track' ended: MODEL='x': no such file")
+        );
+        let mut dead = begin.reports[0].clone();
+        dead.process_id = u32::MAX;
+        assert_eq!(
+            at(dead).trouble_since(&begin).as_deref(),
+            Some("node 'track' died")
+        );
+    }
+}
