@@ -4,6 +4,7 @@ mod ab;
 mod bench;
 mod cameras;
 mod demo;
+mod doctor;
 mod error;
 mod evaluate;
 mod graph;
@@ -28,8 +29,6 @@ struct Arguments {
 enum Command {
     /// Run simulated cameras (or your own) through a whole graph, and show what came of it.
     Demo(Box<demo::Options>),
-    /// Merge the spans of all processes of a run (CAMWEAVE_SPANS=trace) into one Perfetto trace.
-    Trace(trace::Options),
     /// Check a graph: what dora would refuse, and what it would accept and then lose.
     Check {
         /// The graph.
@@ -42,6 +41,10 @@ enum Command {
     Bench(bench::Command),
     /// Compare graphs: in turns, on the same pictures, with intervals and verdicts.
     Ab(Box<ab::Options>),
+    /// Merge the spans of all processes of a run (CAMWEAVE_SPANS=trace) into one Perfetto trace.
+    Trace(trace::Options),
+    /// Tell what this machine has of what the graphs use, what works without, and how to get it.
+    Doctor(doctor::Options),
     /// Check a cameras.yml, and list its cameras.
     Cameras {
         /// The file.
@@ -60,11 +63,12 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(options) => demo::run(&options),
-        Command::Trace(options) => trace::run(&options),
         Command::Check { graph } => graph::show(&graph),
         Command::Profile(options) => profile::run(&options),
         Command::Bench(command) => bench::run(&command),
         Command::Ab(options) => ab::run(&options),
+        Command::Trace(options) => trace::run(&options),
+        Command::Doctor(options) => doctor::run(options),
         Command::Cameras { file } => cameras::check(&file),
         Command::Evaluate { detections, record } => evaluate::show(&detections, &record),
     };

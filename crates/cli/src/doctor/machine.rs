@@ -1,0 +1,140 @@
+//! Cores, memory and ports.
+
+use std::fs;
+use std::net::TcpListener;
+
+use rustix::fs::{MemfdFlags, memfd_create, statvfs};
+
+use super::{Need, Row, State};
+
+/// The port that the demo's cameras do not need, but that a user will know.
+const RTSP_PORT: u16 = 554;
+/// Room for the pictures of a few cameras and dora's own pools.
+const LEAST_MEMORY_MIB: u64 = 512;
+/// dora has 8 MiB for each node there.
+const LEAST_SHARED_MIB: u64 = 64;
+
+pub fn rows() -> Vec<Row> {
+    vec![rtsp(), cores(), shared(), memory()]
+}
+
+fn rtsp() -> Row {
+    let any = TcpListener::bind(("127.0.0.1", 0));
+    let (state, found) = match any {
+        Err(error) => (
+            State::Broken,
+            format!("no TCP port of 127.0.0.1 can be bound: {error}"),
+        ),
+        Ok(_) => match TcpListener::bind(("127.0.0.1", RTSP_PORT)) {
+            Ok(_) => (
+                State::Ok,
+                format!("TCP ports can be bound, {RTSP_PORT} as well"),
+            ),
+            Err(error) => (
+                State::Ok,
+                format!(
+                    "TCP ports can be bound, not {RTSP_PORT} ({error}); the simulated cameras take a free one"
+                ),
+            ),
+        },
+    };
+    Row {
+        name: "RTSP port",
+        state,
+        found,
+        need: Need::Cpu,
+        used_for: "the simulated cameras of the demo",
+        without: "cameras of your own: demo.sh --cameras-file",
+        get: "allow this user to listen on 127.0.0.1",
+    }
+}
+
+fn cores() -> Row {
+    let (state, found) = match std::thread::available_parallelism() {
+        Ok(cores) => (State::Ok, format!("{cores} that this process may use")),
+        Err(error) => (State::Broken, format!("their number is not known: {error}")),
+    };
+    Row {
+        name: "cores",
+        state,
+        found,
+        need: Need::Optional,
+        used_for: "decoding and inference on the CPU",
+        without: "everything, for fewer cameras",
+        get: "more cores; --cameras 1",
+    }
+}
+
+fn shared() -> Row {
+    let (state, found) = match memfd_create("camweave-doctor", MemfdFlags::CLOEXEC) {
+        Err(error) => (State::Broken, format!("memfd_create: {error}")),
+        Ok(_) => match statvfs("/dev/shm") {
+            Err(error) => (State::Broken, format!("/dev/shm: {error}")),
+            Ok(found) => {
+                let free = found.f_bavail.saturating_mul(found.f_frsize) >> 20;
+                let text = format!("memfd, and {free} MiB free in /dev/shm");
+                if free < LEAST_SHARED_MIB {
+                    (
+                        State::Broken,
+                        format!("{text}, expected {LEAST_SHARED_MIB} or more"),
+                    )
+                } else {
+                    (State::Ok, text)
+                }
+            }
+        },
+    };
+    Row {
+        name: "shared memory",
+        state,
+        found,
+        need: Need::Cpu,
+        used_for: "pictures between processes (memfd), and dora's own (/dev/shm)",
+        without: "no graph runs",
+        get: "Linux 3.17 or newer; docker run --shm-size 1g",
+    }
+}
+
+fn memory() -> Row {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let (state, found) = match available_mib(&text) {
+        None => (
+            State::Broken,
+            "/proc/meminfo does not tell MemAvailable".to_owned(),
+        ),
+        Some(mib) if mib < LEAST_MEMORY_MIB => (
+            State::Broken,
+            format!("{mib} MiB available, expected {LEAST_MEMORY_MIB} or more"),
+        ),
+        Some(mib) => (State::Ok, format!("{mib} MiB available")),
+    };
+    Row {
+        name: "memory",
+        state,
+        found,
+        need: Need::Cpu,
+        used_for: "pictures: up to 37 MiB a camera at 1280x720 (28 slots)",
+        without: "fewer or smaller cameras",
+        get: "more memory, or --cameras and --size",
+    }
+}
+
+fn available_mib(text: &str) -> Option<u64> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib >> 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn available_memory_is_read() {
+        let text = "MemTotal:       32000000 kB\nMemAvailable:   2097152 kB\n";
+        assert_eq!(available_mib(text), Some(2048));
+        assert_eq!(available_mib("MemAvailable: much"), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! `camweave doctor`: what this machine has of what camweave can use.
+
+mod cpu;
+mod gpu;
+mod library;
+mod machine;
+mod show;
+
+use camweave_stage::Exit;
+use clap::Args;
+use serde::Serialize;
+
+use crate::error::CliError;
+
+/// The options.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Options {
+    /// The rows as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Whether a part of the machine serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It serves.
+    Ok,
+    /// It is not there.
+    Missing,
+    /// It is there and does not serve.
+    Broken,
+}
+
+/// Which path of camweave needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Need {
+    /// Every graph.
+    Cpu,
+    /// The GPU graphs.
+    Gpu,
+    /// None: it makes things faster or easier.
+    Optional,
+}
+
+/// One part of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// What it is.
+    pub name: &'static str,
+    /// Whether it serves.
+    pub state: State,
+    /// What was found: a version, or why it does not serve.
+    pub found: String,
+    /// Which graphs need it.
+    pub need: Need,
+    /// What it is for.
+    pub used_for: &'static str,
+    /// What works without it.
+    pub without: &'static str,
+    /// How to get it.
+    pub get: &'static str,
+}
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether the CPU graphs can run.
+    pub cpu: bool,
+    /// Whether the GPU graphs can run.
+    pub gpu: bool,
+    /// Part by part.
+    pub rows: Vec<Row>,
+}
+
+impl Report {
+    fn new(rows: Vec<Row>) -> Self {
+        let serves = |need: Need| {
+            let mut needed = rows.iter().filter(|row| row.need == need);
+            needed.all(|row| row.state == State::Ok)
+        };
+        let cpu = serves(Need::Cpu);
+        Self {
+            cpu,
+            gpu: cpu && serves(Need::Gpu),
+            rows,
+        }
+    }
+}
+
+/// Looks at the machine and prints what there is.
+///
+/// # Errors
+/// None: what is missing is a result. The exit code is 0 where the CPU graphs can run, else 4.
+#[expect(clippy::print_stdout, reason = "the command's output")]
+pub fn run(options: Options) -> Result<Exit, CliError> {
+    let mut rows = gpu::rows();
+    rows.extend(cpu::rows());
+    rows.extend(machine::rows());
+    let report = Report::new(rows);
+    if options.json {
+        let json = serde_json::to_string_pretty(&report)
+            .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+        println!("{json}");
+    } else {
+        print!("{}", show::table(&report));
+    }
+    Ok(if report.cpu {
+        Exit::Success
+    } else {
+        Exit::Missing
+    })
+}
+
+/// What the GPU graphs lack on this machine, in one line; `None` if nothing.
+pub fn missing_for_gpu() -> Option<String> {
+    let rows = gpu::rows();
+    let lacking = rows
+        .iter()
+        .filter(|row| row.need == Need::Gpu && row.state != State::Ok)
+        .map(|row| format!("{}: {}", row.name, row.found));
+    let lines: Vec<String> = lacking.collect();
+    (!lines.is_empty()).then(|| lines.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(need: Need, state: State) -> Row {
+        Row {
+            name: "part",
+            state,
+            found: String::new(),
+            need,
+            used_for: "",
+            without: "",
+            get: "",
+        }
+    }
+
+    #[test]
+    fn what_is_optional_decides_nothing_and_the_gpu_needs_the_cpu_path_too() {
+        let verdict = |rows: Vec<Row>| {
+            let report = Report::new(rows);
+            (report.cpu, report.gpu)
+        };
+        use Need::{Cpu, Gpu, Optional};
+        use State::{Broken, Missing, Ok};
+        assert_eq!(
+            verdict(vec![row(Cpu, Ok), row(Gpu, Ok), row(Optional, Missing)]),
+            (true, true)
+        );
+        assert_eq!(verdict(vec![row(Cpu, Ok), row(Gpu, Broken)]), (true, false));
+        assert_eq!(
+            verdict(vec![row(Cpu, Missing), row(Gpu, Ok)]),
+            (false, false)
+        );
+    }
+}
