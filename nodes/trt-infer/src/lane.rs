@@ -1,0 +1,320 @@
+//! One place of the ring: an execution context, its stream and its memory.
+#![expect(unsafe_code, reason = "gives TensorRT addresses and a stream")]
+
+use camweave_cuda::letterbox::{self, FrameDescriptor, Kernels};
+use camweave_cuda::{
+    Context, CudaError, CudaMemory, DeviceBuffer, DeviceSlice, Event, Graph, PinnedBuffer, Stream,
+};
+use camweave_pool::{AcquireError, ReadSlot};
+use camweave_stage::StageError;
+use camweave_tensorrt::{Error, ExecutionContext};
+use tracing::{debug, warn};
+
+use crate::error::{of_cuda, of_tensorrt};
+use crate::frames::{HeldPicture, Pixels};
+use crate::model::Model;
+
+/// What a batch failed with.
+#[derive(Debug)]
+pub enum LaneError {
+    Cuda(CudaError),
+    TensorRt(Error),
+    Pool(AcquireError),
+}
+
+impl From<CudaError> for LaneError {
+    fn from(error: CudaError) -> Self {
+        Self::Cuda(error)
+    }
+}
+
+impl From<Error> for LaneError {
+    fn from(error: Error) -> Self {
+        Self::TensorRt(error)
+    }
+}
+
+impl LaneError {
+    pub fn into_stage(self) -> StageError {
+        match self {
+            Self::Cuda(error) => of_cuda(&error),
+            Self::TensorRt(error) => of_tensorrt(&error),
+            Self::Pool(error) => StageError::resource(error.to_string()),
+        }
+    }
+}
+
+/// One batch at a time. Its work is put into its stream, and nothing waits for it but the next
+/// batch of this lane.
+pub struct Lane {
+    // Dropped in this order, after the stream's work is through.
+    /// By batch size, from 1 on; `None` where it runs without one.
+    graphs: Vec<Option<Graph>>,
+    execution: ExecutionContext,
+    input: DeviceBuffer,
+    output: DeviceBuffer,
+    staging: Option<Staging>,
+    /// Pictures of the device that the letterbox kernel may still read.
+    held: Vec<ReadSlot<CudaMemory>>,
+    /// Behind the letterbox kernel.
+    pictures_read: Event,
+    /// Behind everything.
+    done: Event,
+    stream: Stream,
+    /// The batch that the execution context is set to.
+    batch: u32,
+}
+
+/// Pictures of the host on their way to the device.
+struct Staging {
+    pinned: PinnedBuffer,
+    device: DeviceBuffer,
+}
+
+/// Where each picture begins, a multiple of this many bytes.
+const PICTURE_ALIGNMENT: usize = 256;
+
+impl Lane {
+    /// Makes a lane, and runs every batch size once: what is missing shows here, and later nothing
+    /// is allocated.
+    pub fn new(context: &Context, model: &Model) -> Result<Self, LaneError> {
+        let mut execution = model.engine.context()?;
+        let most = model.max_batch as usize;
+        let input = DeviceBuffer::new(context, most * model.input_bytes(), "the network's input")?;
+        let output =
+            DeviceBuffer::new(context, most * model.output_bytes(), "the network's output")?;
+        for (tensor, buffer) in [(&model.input, &input), (&model.output, &output)] {
+            // SAFETY: the buffer has room for the largest batch, CUDA aligns allocations to 256
+            // bytes, and the lane keeps both until its stream's work is through.
+            unsafe { execution.set_address(tensor, buffer.slice().address())? };
+        }
+        let mut lane = Self {
+            graphs: Vec::new(),
+            execution,
+            input,
+            output,
+            staging: None,
+            held: Vec::new(),
+            pictures_read: Event::new(context)?,
+            done: Event::new(context)?,
+            stream: Stream::new(context)?,
+            batch: 0,
+        };
+        lane.stream.fill(lane.input.slice(), 0)?;
+        for batch in 1..=model.max_batch {
+            let runs = !model.is_batch_fixed || batch == model.max_batch;
+            let graph = if runs {
+                lane.capture(model, batch)?
+            } else {
+                None
+            };
+            lane.graphs.push(graph);
+        }
+        lane.stream.synchronize()?;
+        Ok(lane)
+    }
+
+    /// Runs a batch once, which TensorRT needs before it can be captured, and captures it.
+    fn capture(&mut self, model: &Model, batch: u32) -> Result<Option<Graph>, LaneError> {
+        self.set_batch(model, batch)?;
+        enqueue(&mut self.execution, &self.stream)?;
+        self.stream.synchronize()?;
+        let execution = &mut self.execution;
+        let graph = Graph::capture(&self.stream, |stream| -> Result<(), LaneError> {
+            enqueue(execution, stream)
+        });
+        match graph {
+            Ok(graph) => Ok(Some(graph)),
+            Err(error) => {
+                // Some engines cannot be captured; they run all the same.
+                if batch == model.max_batch {
+                    let error = error.into_stage();
+                    warn!("batches run without a CUDA graph, which costs launches: {error}");
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn set_batch(&mut self, model: &Model, batch: u32) -> Result<(), LaneError> {
+        if self.batch != batch {
+            let shape = model.input_shape(batch);
+            self.execution.set_input_shape(&model.input, &shape)?;
+            self.batch = batch;
+        }
+        Ok(())
+    }
+
+    /// How many batch sizes run as a graph.
+    pub fn graphs(&self) -> usize {
+        self.graphs.iter().flatten().count()
+    }
+
+    /// Waits until the lane's last batch is through.
+    pub fn wait(&mut self) -> Result<(), LaneError> {
+        self.done.synchronize()?;
+        self.held.clear();
+        Ok(())
+    }
+
+    /// Lets go of pictures that have been read; whether there are others.
+    pub fn release(&mut self) -> Result<bool, LaneError> {
+        if !self.held.is_empty() && self.pictures_read.is_done()? {
+            self.held.clear();
+        }
+        Ok(!self.held.is_empty())
+    }
+
+    /// Puts the pictures into the network's input. The lane must have been waited for.
+    pub fn letterbox(
+        &mut self,
+        kernels: &Kernels,
+        model: &Model,
+        pictures: Vec<HeldPicture>,
+    ) -> Result<(), LaneError> {
+        let staged = self.stage(&pictures)?;
+        let mut frames = Vec::with_capacity(pictures.len());
+        for (picture, staged) in pictures.into_iter().zip(staged) {
+            let memory = match (&picture.pixels, staged) {
+                (Pixels::Host(_), Some(copy)) => copy,
+                (Pixels::Device(slot), _) => {
+                    slot.wait_on(&self.stream).map_err(LaneError::Pool)?;
+                    slot.address()
+                }
+                (Pixels::Host(slot), None) => {
+                    // `stage` copies every picture of the host that has any byte.
+                    let found = format!("{} bytes of the host", slot.len());
+                    return Err(LaneError::Cuda(CudaError::Argument {
+                        what: "a picture",
+                        found,
+                        expected: "a copy on the device".to_owned(),
+                    }));
+                }
+            };
+            frames.push(FrameDescriptor::new(
+                &picture.layout,
+                memory,
+                &picture.letterbox,
+            )?);
+            if let Pixels::Device(slot) = picture.pixels {
+                self.held.push(slot);
+            }
+        }
+        let input = self.input.slice();
+        letterbox::launch(
+            kernels,
+            &self.stream,
+            &frames,
+            input
+                .part(0, frames.len() * model.input_bytes())
+                .map_err(CudaError::from)?,
+            model.size,
+            model.precision,
+        )?;
+        self.pictures_read.record(&self.stream)?;
+        Ok(())
+    }
+
+    /// Copies the pictures of the host to the device, in one transfer; where each begins.
+    fn stage(&mut self, pictures: &[HeldPicture]) -> Result<Vec<Option<DeviceSlice>>, LaneError> {
+        let mut bytes = 0;
+        let mut places = Vec::with_capacity(pictures.len());
+        for picture in pictures {
+            let Pixels::Host(slot) = &picture.pixels else {
+                places.push(None);
+                continue;
+            };
+            // The layout has been checked against the slot.
+            let needed = picture.layout.required_bytes().unwrap_or(0).min(slot.len());
+            places.push(Some((bytes, needed, slot)));
+            bytes = (bytes + needed).next_multiple_of(PICTURE_ALIGNMENT);
+        }
+        if bytes == 0 {
+            return Ok(places.iter().map(|_| None).collect());
+        }
+        let staging = grown(&mut self.staging, self.stream.context(), bytes)?;
+        let pinned = staging.pinned.bytes_mut()?;
+        for (start, length, slot) in places.iter().flatten() {
+            pinned[*start..start + length].copy_from_slice(&slot[..*length]);
+        }
+        let device = staging
+            .device
+            .slice()
+            .part(0, bytes)
+            .map_err(CudaError::from)?;
+        self.stream.upload(&staging.pinned, 0..bytes, device)?;
+        let part = |(start, length, _)| device.part(start, length).map_err(CudaError::from);
+        let parts = places.into_iter().map(|place| place.map(part).transpose());
+        Ok(parts.collect::<Result<_, _>>()?)
+    }
+
+    /// Puts the inference of `frames` frames into the stream.
+    pub fn infer(&mut self, model: &Model, frames: u32) -> Result<(), LaneError> {
+        let batch = if model.is_batch_fixed {
+            model.max_batch
+        } else {
+            frames
+        };
+        let index = (batch as usize).saturating_sub(1);
+        if let Some(Some(graph)) = self.graphs.get_mut(index) {
+            graph.launch(&self.stream)?;
+            return Ok(());
+        }
+        self.set_batch(model, batch)?;
+        enqueue(&mut self.execution, &self.stream)
+    }
+
+    /// The head of a frame of the batch.
+    pub fn head(&self, model: &Model, frame: usize) -> Result<DeviceSlice, CudaError> {
+        let bytes = model.output_bytes();
+        Ok(self.output.slice().part(frame * bytes, bytes)?)
+    }
+
+    /// What the batch's work is put into.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The batch is complete: the next one waits for it.
+    pub fn finish(&mut self) -> Result<(), LaneError> {
+        self.done.record(&self.stream)?;
+        Ok(())
+    }
+}
+
+/// One inference.
+fn enqueue(execution: &mut ExecutionContext, stream: &Stream) -> Result<(), LaneError> {
+    stream.context().bind()?;
+    // SAFETY: the stream is the lane's only one, and lives; the lane waits for its work before it
+    // drops the execution context.
+    unsafe { execution.enqueue(stream.raw().cast()) }?;
+    Ok(())
+}
+
+/// Room for `bytes` bytes; grows by doubling, so that it soon does not grow any more.
+fn grown<'a>(
+    staging: &'a mut Option<Staging>,
+    context: &Context,
+    bytes: usize,
+) -> Result<&'a mut Staging, CudaError> {
+    if staging.as_ref().is_none_or(|it| it.pinned.len() < bytes) {
+        let bytes = bytes.next_power_of_two();
+        debug!(bytes, "room for pictures of the host");
+        let what = "pictures of the host on their way to the device";
+        // The old one goes first.
+        *staging = None;
+        *staging = Some(Staging {
+            pinned: PinnedBuffer::new(context, bytes, what)?,
+            device: DeviceBuffer::new(context, bytes, what)?,
+        });
+    }
+    Ok(staging.as_mut().expect("made above where there was none"))
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        if let Err(error) = self.stream.synchronize() {
+            debug!("a lane's last work failed: {error}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Runs a detector over frames with TensorRT.
+//!
+//! A list of N frames is one inference of batch N: one kernel letterboxes all of them straight into
+//! the engine's input, a CUDA graph per batch size runs the network, and each frame's output goes
+//! into a slot of this stage's own pool of device memory. Several batches are under way at once,
+//! each on a stream and an execution context of its own, and the CPU waits for none of them.
+//!
+//! Written and compiled, not yet run on a GPU.
+
+mod error;
+mod frames;
+mod lane;
+mod model;
+mod settings;
+mod source;
+mod stage;
+
+pub use settings::Settings;
+pub use stage::TrtInfer;

@@ -1,0 +1,99 @@
+//! What `MODEL` names: an ONNX file or a plan, looked at before any GPU is.
+
+use std::path::{Path, PathBuf};
+
+use camweave_model::{ModelFile, input_size};
+use camweave_stage::StageError;
+use camweave_tensorrt::{EngineSpec, PlanHeader, Sidecar, Wishes, sidecar_path};
+
+use crate::error::{of_model, of_tensorrt};
+use crate::settings::Settings;
+
+/// A model that has been read.
+#[derive(Debug)]
+pub enum Source {
+    /// An ONNX file: its engine comes from the cache.
+    Onnx {
+        /// The file.
+        file: ModelFile,
+        /// What the engine shall be like.
+        wishes: Wishes,
+    },
+    /// A plan, run as it is.
+    Plan {
+        /// Where it is.
+        path: PathBuf,
+        /// The serialized engine.
+        plan: Vec<u8>,
+        /// What is known of it, where it has a sidecar.
+        sidecar: Option<Sidecar>,
+    },
+}
+
+impl Source {
+    /// Reads the file that `MODEL` names.
+    ///
+    /// # Errors
+    /// It cannot be read, is neither, or contradicts the settings.
+    pub fn read(settings: &Settings) -> Result<Self, StageError> {
+        let path = &settings.model;
+        if path.extension().is_some_and(|end| end == "onnx") {
+            let file = ModelFile::read(path).map_err(|error| of_model(&error))?;
+            let size =
+                input_size(&file, settings.side, "env SIZE").map_err(|error| of_model(&error))?;
+            let wishes = Wishes {
+                max_batch: settings.max_batch,
+                opt_batch: settings.opt_batch,
+                size,
+                precision: settings.precision,
+                // 3 is TensorRT's own default, so it is the same engine.
+                level: (settings.level != 3).then_some(settings.level),
+                version_compatible: false,
+            };
+            return Ok(Self::Onnx { file, wishes });
+        }
+        let plan = std::fs::read(path).map_err(|error| {
+            StageError::input(format!(
+                "model '{}': {error}, expected the path of an ONNX file or a plan",
+                path.display()
+            ))
+        })?;
+        let input = |error| of_tensorrt(&error);
+        PlanHeader::read(&path.display().to_string(), &plan).map_err(input)?;
+        let sidecar = Sidecar::read(&sidecar_path(path)).map_err(input)?;
+        if let Some(sidecar) = &sidecar {
+            sidecar.check_plan(&plan).map_err(|what| {
+                StageError::input(format!(
+                    "plan '{}' {what}, expected both from one 'camweave engine build'",
+                    path.display()
+                ))
+            })?;
+            check_batch(path, &sidecar.spec, settings.max_batch)?;
+        }
+        Ok(Self::Plan {
+            path: path.clone(),
+            plan,
+            sidecar,
+        })
+    }
+}
+
+fn check_batch(path: &Path, spec: &EngineSpec, max_batch: u32) -> Result<(), StageError> {
+    let EngineSpec { batch, .. } = spec;
+    // A fixed batch is run in pieces.
+    if batch.min == batch.max {
+        return Ok(());
+    }
+    larger_than_profile(path, max_batch, batch.max)
+}
+
+/// A batch that the engine's profile does not allow.
+pub fn larger_than_profile(path: &Path, max_batch: u32, allowed: u32) -> Result<(), StageError> {
+    if max_batch <= allowed {
+        return Ok(());
+    }
+    Err(StageError::configuration(format!(
+        "env MAX_BATCH='{max_batch}', expected at most {allowed}: the profile of plan '{}' allows no larger batch",
+        path.display()
+    )))
+}

@@ -1,0 +1,386 @@
+//! The stage: frames in, heads out.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use camweave_cuda::letterbox::Kernels;
+use camweave_cuda::{CudaMemory, missing};
+use camweave_message::{Frame, Head, TensorShape};
+use camweave_pool::{PoolError, PoolErrorKind, PoolSpec, Producer, Reference, Retained};
+use camweave_stage::telemetry::span_names;
+use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError};
+use camweave_tensorrt::{ErrorKind, TensorRt};
+use camweave_vision::HeadLayout;
+use tracing::{debug, error, info, warn};
+
+use crate::error::{of_cuda, of_tensorrt};
+use crate::frames::PicturePools;
+use crate::lane::{Lane, LaneError};
+use crate::model::Model;
+use crate::settings::{KEYS, Settings};
+use crate::source::Source;
+
+/// Runs a detector over lists of frames with TensorRT.
+pub struct TrtInfer {
+    // Dropped in this order: lanes before the engine and the heads that they write.
+    lanes: Vec<Lane>,
+    next: usize,
+    model: Model,
+    kernels: Kernels,
+    heads: Producer<CudaMemory>,
+    pools: PicturePools,
+    device: camweave_cuda::Context,
+    context: Context,
+    settings: Settings,
+    shape: TensorShape,
+    class_names: Arc<str>,
+    /// Whether a lane holds pictures.
+    is_holding: bool,
+    /// When pools were last looked at whose producers have died.
+    swept: Instant,
+    /// Refusals that the log has already: pool and kind of error.
+    logged: HashSet<String>,
+}
+
+/// The log says the same of at most so many pools.
+const MAX_LOGGED: usize = 256;
+
+/// How soon after a batch its pictures are let go of, at the latest, where no message comes.
+const RELEASE_WITHIN: Duration = Duration::from_millis(1);
+
+/// How soon the device memory of a dead decoder goes back where no frame comes any more.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+
+impl Stage for TrtInfer {
+    const KIND: &'static str = "trt-infer";
+    const ABOUT: &'static str =
+        "Runs a detector over lists of frames with TensorRT. Its heads stay on the GPU.";
+    const KEYS: &'static [Key] = KEYS;
+    type In = Frame;
+    type Out = Head;
+
+    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
+        let settings = Settings::read(env)?;
+        // What is wrong with the file is said with or without a GPU.
+        let source = Source::read(&settings)?;
+        if let Some(line) = missing() {
+            return Err(StageError::missing(line));
+        }
+        let tensorrt = TensorRt::load().map_err(|error| of_tensorrt(&error))?;
+        let device =
+            camweave_cuda::Context::open(settings.device).map_err(|error| of_cuda(&error))?;
+        device.bind().map_err(|error| of_cuda(&error))?;
+        let model = Model::open(source, &tensorrt, &device, settings.max_batch)?;
+        let shape = tensor_shape(model.layout)?;
+        let kernels = Kernels::load(&device).map_err(|error| of_cuda(&error))?;
+        let lanes = lanes(&device, &model, settings.ring)?;
+        let spec = PoolSpec {
+            name: format!("{}-heads", context.stage)
+                .chars()
+                .take(64)
+                .collect(),
+            slots: settings.head_slots,
+            slot_bytes: shape.bytes(),
+        };
+        let heads = Producer::create_in(&device, &spec).map_err(|error| {
+            StageError::resource(format!("{error}; HEAD_SLOTS is {}", settings.head_slots))
+        })?;
+        let stage = Self {
+            lanes,
+            next: 0,
+            class_names: Arc::from(model.class_names.join("\n")),
+            kernels,
+            heads,
+            pools: PicturePools::new(context.attachments.clone(), &device),
+            device,
+            context: context.clone(),
+            settings,
+            shape,
+            model,
+            is_holding: false,
+            swept: Instant::now(),
+            logged: HashSet::new(),
+        };
+        stage.note(&tensorrt);
+        Ok(stage)
+    }
+
+    fn queue(&self) -> QueuePolicy {
+        let Settings {
+            max_wait,
+            per_camera,
+            ..
+        } = self.settings;
+        QueuePolicy::Newest {
+            max_wait,
+            per_camera,
+        }
+    }
+
+    fn rows(&mut self, rows: Vec<Frame>, out: &mut Output<Head>) -> Result<(), StageError> {
+        self.device.bind().map_err(|error| of_cuda(&error))?;
+        let mut heads = Vec::with_capacity(rows.len());
+        // Slots of this message are not overwritten before it is sent.
+        let mut kept = Vec::with_capacity(rows.len());
+        let mut rows = rows.into_iter();
+        loop {
+            let piece: Vec<Frame> = rows.by_ref().take(self.model.max_batch as usize).collect();
+            if piece.is_empty() {
+                break;
+            }
+            self.run(piece, &mut heads, &mut kept)?;
+        }
+        out.send(heads);
+        Ok(())
+    }
+
+    fn tick(&mut self, _: &mut Output<Head>) -> Result<(), StageError> {
+        self.is_holding = false;
+        for lane in &mut self.lanes {
+            self.is_holding |= lane.release().map_err(LaneError::into_stage)?;
+        }
+        if self.swept.elapsed() >= SWEEP_EVERY {
+            self.swept = Instant::now();
+            self.pools.sweep();
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.is_holding.then(|| Instant::now() + RELEASE_WITHIN)
+    }
+
+    fn close(&mut self, _: &mut Output<Head>) -> Result<(), StageError> {
+        for lane in &mut self.lanes {
+            lane.wait().map_err(LaneError::into_stage)?;
+        }
+        for error in self.device.take_drop_errors() {
+            warn!("{error}");
+        }
+        Ok(())
+    }
+}
+
+/// The ring. A plan of TensorRT 8 may allow one execution context only.
+fn lanes(
+    device: &camweave_cuda::Context,
+    model: &Model,
+    wanted: usize,
+) -> Result<Vec<Lane>, StageError> {
+    let mut lanes = Vec::with_capacity(wanted);
+    while lanes.len() < wanted {
+        match Lane::new(device, model) {
+            Ok(lane) => lanes.push(lane),
+            Err(LaneError::TensorRt(error))
+                if error.kind() == ErrorKind::Configuration && !lanes.is_empty() =>
+            {
+                warn!("batches run one by one, RING is {wanted}: {error}");
+                break;
+            }
+            Err(error) => {
+                let StageError { exit, message } = error.into_stage();
+                let (number, each) = (lanes.len() + 1, model.engine.context_bytes());
+                let message = format!(
+                    "place {number} of RING={wanted}, {each} bytes for activations: {message}"
+                );
+                return Err(StageError { exit, message });
+            }
+        }
+    }
+    Ok(lanes)
+}
+
+/// The shape of a head as messages say it.
+fn tensor_shape(layout: HeadLayout) -> Result<TensorShape, StageError> {
+    let (rows, columns) = match layout {
+        HeadLayout::Yolov8 { classes, anchors } => (4 + classes, anchors),
+        HeadLayout::EndToEnd { max } => (max, 6),
+    };
+    let size = |size: usize| {
+        u32::try_from(size)
+            .map_err(|_| StageError::input(format!("a head of {rows}x{columns} values")))
+    };
+    Ok(TensorShape {
+        rows: size(rows)?,
+        columns: size(columns)?,
+    })
+}
+
+/// Why a head has not been published.
+enum Unpublished {
+    /// The stages behind hold all slots.
+    Exhausted,
+    /// What went wrong.
+    Failed(String),
+}
+
+impl Unpublished {
+    fn of_pool(error: PoolError) -> Self {
+        match error.kind() {
+            PoolErrorKind::Exhausted => Self::Exhausted,
+            _ => Self::failed(error),
+        }
+    }
+
+    fn failed(error: impl std::fmt::Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl TrtInfer {
+    fn is_end_to_end(&self) -> bool {
+        matches!(self.model.layout, HeadLayout::EndToEnd { .. })
+    }
+
+    /// Says once what runs.
+    fn note(&self, tensorrt: &TensorRt) {
+        let Model {
+            size: (width, height),
+            max_batch,
+            ..
+        } = self.model;
+        let batch = if self.model.is_batch_fixed {
+            format!("fixed {max_batch}")
+        } else {
+            format!("1 to {max_batch}")
+        };
+        let head = format!("[{}, {}]", self.shape.rows, self.shape.columns);
+        let graphs = self.lanes.first().map_or(0, Lane::graphs);
+        let facts = [
+            ("engine", tensorrt.version().to_string()),
+            ("engine_reason", self.model.origin.clone()),
+            ("plan", self.model.path.display().to_string()),
+            ("gpu", self.device.name().to_owned()),
+            ("model", self.model.id.to_string()),
+            ("input_size", format!("{width}x{height}")),
+            ("input_type", format!("{:?}", self.model.precision)),
+            ("classes", self.model.class_names.len().to_string()),
+            ("batch", batch),
+            ("head", head),
+            ("ring", self.lanes.len().to_string()),
+            ("cuda_graphs", graphs.to_string()),
+        ];
+        for (name, value) in &facts {
+            self.context.counters.fact(name, value);
+        }
+        let facts: Vec<_> = facts
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        info!("model is open: {}", facts.join(", "));
+    }
+
+    fn refuse(&mut self, frame: &Frame, refusal: &Refusal) {
+        let camera = &frame.id.camera;
+        self.context.counters.dropped(camera, refusal.reason, 1);
+        let Some(kind) = refusal.error else { return };
+        self.context.counters.error(camera, kind);
+        let seen = format!("{kind} {}", frame.picture.slot.pool);
+        if self.logged.len() < MAX_LOGGED && self.logged.insert(seen) {
+            error!(%camera, sequence = frame.id.sequence, "frame dropped: {}", refusal.message);
+        }
+    }
+
+    /// One inference. Where the device fails, the stage ends: a context that has failed does not
+    /// recover, and a new process has a new one.
+    fn run(
+        &mut self,
+        frames: Vec<Frame>,
+        heads: &mut Vec<Head>,
+        kept: &mut Vec<Retained<CudaMemory>>,
+    ) -> Result<(), StageError> {
+        let mut pictures = Vec::with_capacity(frames.len());
+        let mut held = Vec::with_capacity(frames.len());
+        for frame in frames {
+            let span = self.context.span(&span_names::ACQUIRE, &frame.id);
+            let result = self.pools.hold(&frame, self.model.size);
+            drop(span);
+            match result {
+                Ok(picture) => {
+                    pictures.push(picture);
+                    held.push(frame);
+                }
+                Err(refusal) => self.refuse(&frame, &refusal),
+            }
+        }
+        let Ok(count @ 1..) = u32::try_from(held.len()) else {
+            return Ok(());
+        };
+        self.next = (self.next + 1) % self.lanes.len();
+        let lane = &mut self.lanes[self.next];
+        let work = || {
+            lane.wait()?;
+            let span = self.context.span_over(&span_names::LETTERBOX, &held);
+            lane.letterbox(&self.kernels, &self.model, pictures)?;
+            drop(span);
+            let _span = self.context.span_over(&span_names::INFER, &held);
+            lane.infer(&self.model, count)
+        };
+        if let Err(error) = work() {
+            for frame in &held {
+                let camera = &frame.id.camera;
+                self.context.counters.dropped(camera, "inference_failed", 1);
+                self.context.counters.error(camera, "inference");
+            }
+            return Err(error.into_stage());
+        }
+        self.is_holding = true;
+        for (index, frame) in held.into_iter().enumerate() {
+            let _span = self.context.span(&span_names::PUBLISH, &frame.id);
+            match self.publish(index) {
+                Ok((tensor, retained)) => {
+                    kept.push(retained);
+                    heads.push(self.head(frame, tensor));
+                }
+                Err(unpublished) => {
+                    let camera = &frame.id.camera;
+                    self.context.counters.dropped(camera, "heads_exhausted", 1);
+                    match unpublished {
+                        Unpublished::Exhausted => debug!(%camera, "head dropped: no free slot"),
+                        Unpublished::Failed(error) => {
+                            self.context.counters.error(camera, "heads_pool");
+                            error!(%camera, "head dropped: {error}");
+                        }
+                    }
+                }
+            }
+        }
+        self.lanes[self.next]
+            .finish()
+            .map_err(LaneError::into_stage)
+    }
+
+    /// Puts the copy of a head into a slot of its own behind the inference, and publishes it:
+    /// consumers' streams wait for it, the CPU does not.
+    fn publish(&self, index: usize) -> Result<(Reference, Retained<CudaMemory>), Unpublished> {
+        let lane = &self.lanes[self.next];
+        let slot = self.heads.begin().map_err(Unpublished::of_pool)?;
+        CudaMemory::before_writing(&slot, lane.stream()).map_err(Unpublished::failed)?;
+        let head = lane.head(&self.model, index).map_err(Unpublished::failed)?;
+        let target = slot
+            .address()
+            .part(0, head.len())
+            .map_err(Unpublished::failed)?;
+        lane.stream()
+            .copy(head, target)
+            .map_err(Unpublished::failed)?;
+        slot.publish_retained_on(lane.stream())
+            .map_err(Unpublished::of_pool)
+    }
+
+    fn head(&self, frame: Frame, tensor: Reference) -> Head {
+        Head {
+            id: frame.id,
+            trace: frame.trace,
+            picture: frame.picture,
+            model_size: self.model.size,
+            model: Arc::clone(&self.model.id),
+            class_names: Arc::clone(&self.class_names),
+            end_to_end: self.is_end_to_end(),
+            shape: self.shape,
+            tensor,
+            row: 0,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The stage on a GPU with TensorRT, against the CPU's stage. Builds engines, which takes minutes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use camweave_cpu_infer::{Detector, DetectorOptions, EngineChoice, EngineKind};
+use camweave_cuda::{CudaMemory, PinnedBuffer, Stream};
+use camweave_message::{CapturedClock, Frame, FrameId, Head, PictureRef};
+use camweave_pool::{Attachments, PoolSpec, Producer, Reference};
+use camweave_stage::{Context, Env, Output, Stage};
+use camweave_trt_infer::TrtInfer;
+use camweave_vision::{
+    ColorMatrix, ColorRange, Letterbox, Picture, PictureLayout, PixelFormat, letterbox_into,
+};
+
+fn model() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/camweave-street-320.onnx")
+}
+
+fn open(values: &[(&str, &str)]) -> (TrtInfer, Context) {
+    let mut all: BTreeMap<String, String> = values
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    all.insert("MODEL".to_owned(), model().display().to_string());
+    // The tests are about results, not speed.
+    all.insert("LEVEL".to_owned(), "0".to_owned());
+    all.insert("MAX_BATCH".to_owned(), "4".to_owned());
+    let declared: Vec<String> = all.keys().cloned().collect();
+    let env = Env::new(TrtInfer::KEYS, &declared, |name| all.get(name).cloned());
+    let folder = std::env::temp_dir();
+    let context = Context::for_tests("detector", &folder);
+    let stage = TrtInfer::open(&env.expect("keys of the stage"), &context);
+    (
+        stage.expect("TensorRT, its shim and a model that it can run"),
+        context,
+    )
+}
+
+/// A smooth picture with a few edges, another one for each number.
+fn pixels(layout: &PictureLayout, number: usize) -> Vec<u8> {
+    let bytes = layout.required_bytes().expect("a possible layout");
+    let value = |index: usize| {
+        let wave = ((index % 640) as f32 / 37.0 + number as f32).sin() * 60.0;
+        let step = if (index / 9000 + number).is_multiple_of(3) {
+            40.0
+        } else {
+            0.0
+        };
+        (110.0 + wave + step) as u8
+    };
+    (0..bytes).map(value).collect()
+}
+
+fn frame(layout: PictureLayout, number: usize, slot: Reference, context: &Context) -> Frame {
+    Frame {
+        id: FrameId {
+            camera: Arc::from("north"),
+            session_unix_nanos: 1,
+            sequence: number as u64,
+            pts_nanos: 0,
+            captured_unix_nanos: 2,
+            captured_clock: CapturedClock::Arrival,
+        },
+        trace: context.new_trace(),
+        picture: PictureRef { layout, slot },
+    }
+}
+
+fn run(stage: &mut TrtInfer, frames: Vec<Frame>) -> Vec<Head> {
+    let mut out = Output::default();
+    stage.rows(frames, &mut out).expect("the stage goes on");
+    out.take().pop().unwrap_or_default()
+}
+
+/// The values of a head, copied to the host.
+fn values(
+    head: &Head,
+    pools: &Attachments<CudaMemory>,
+    device: &camweave_cuda::Context,
+) -> Vec<f32> {
+    let stream = Stream::new(device).expect("a stream");
+    let slot = pools
+        .acquire(&head.tensor)
+        .expect("the newest heads are there");
+    slot.wait_on(&stream).expect("an order");
+    let bytes = head.shape.bytes();
+    let mut pinned = PinnedBuffer::new(device, bytes, "a head").expect("memory");
+    let part = slot
+        .address()
+        .part(0, bytes)
+        .expect("the slot has room for it");
+    stream
+        .download(part, &mut pinned, 0..bytes)
+        .expect("a copy");
+    let (values, _) = pinned.bytes().expect("the copy is done").as_chunks::<4>();
+    values
+        .iter()
+        .map(|bytes| f32::from_le_bytes(*bytes))
+        .collect()
+}
+
+/// What the CPU computes of the same pixels, in float32.
+fn expected(layout: &PictureLayout, number: usize) -> Vec<f32> {
+    let mut detector = Detector::open(&DetectorOptions {
+        model: model(),
+        engine: EngineChoice::Only(EngineKind::Rten),
+        library: None,
+        threads: 2,
+        side: 0,
+        max_batch: 1,
+    })
+    .expect("the shipped model");
+    let pixels = pixels(layout, number);
+    let picture = Picture::new(layout, &pixels).expect("pixels of this layout");
+    let letterbox = Letterbox::new((layout.width, layout.height), detector.size());
+    let letterbox = letterbox.expect("sizes above 0");
+    letterbox_into(&picture, &letterbox, detector.input(1)).expect("it fits");
+    let mut head = Vec::new();
+    detector
+        .run(1, |_, values| head = values.to_vec())
+        .expect("the shipped model runs");
+    head
+}
+
+/// Largest difference of coordinates, in pixels, and of scores.
+fn differences(found: &[f32], expected: &[f32], anchors: usize) -> (f32, f32) {
+    assert_eq!(found.len(), expected.len());
+    let largest = |range: std::ops::Range<usize>| {
+        range.fold(0.0_f32, |most, index| {
+            let difference = (found[index] - expected[index]).abs();
+            // A NaN must not pass.
+            if difference <= most { most } else { difference }
+        })
+    };
+    (largest(0..4 * anchors), largest(4 * anchors..found.len()))
+}
+
+#[test]
+fn heads_are_those_of_the_cpu_from_pools_of_either_memory() {
+    let Some(device) = camweave_cuda::testing::device() else {
+        return;
+    };
+    let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+    let layout = PictureLayout::packed(636, 360, PixelFormat::Nv12, matrix, range);
+    let bytes = layout.required_bytes().expect("a possible layout");
+    let spec = |name: &str| PoolSpec {
+        name: name.to_owned(),
+        slots: 8,
+        slot_bytes: bytes,
+    };
+    let host = Producer::create(&spec("host")).expect("memory");
+    let on_device = Producer::<CudaMemory>::create_in(&device, &spec("device")).expect("memory");
+    let stream = Stream::new(&device).expect("a stream");
+    let pools = Attachments::new_in(device.clone());
+    let expected: Vec<_> = (0..6).map(|number| expected(&layout, number)).collect();
+    // Coordinates of boxes far from any object are soft: a few pixels of 320 in FP16.
+    for (precision, pixels_apart, scores_apart) in [("fp32", 0.5, 0.01), ("fp16", 6.0, 0.03)] {
+        let (mut stage, context) = open(&[("PRECISION", precision)]);
+        let frame_of = |number: usize| {
+            let pixels = pixels(&layout, number);
+            let reference = if number.is_multiple_of(2) {
+                let mut slot = host.begin().expect("a free slot");
+                slot[..bytes].copy_from_slice(&pixels);
+                slot.publish()
+            } else {
+                let slot = on_device.begin().expect("a free slot");
+                let mut pinned = PinnedBuffer::new(&device, bytes, "a picture").expect("memory");
+                pinned
+                    .bytes_mut()
+                    .expect("nothing waits")
+                    .copy_from_slice(&pixels);
+                let part = slot.address().part(0, bytes).expect("the slot has room");
+                stream.upload(&pinned, 0..bytes, part).expect("a copy");
+                slot.publish_on(&stream).expect("an order")
+            };
+            frame(layout, number, reference, &context)
+        };
+        // Six frames are two pieces, of four and of two.
+        let heads = run(&mut stage, (0..6).map(frame_of).collect());
+        assert_eq!(heads.len(), 6, "{:?}", context.counters.report());
+        for (number, head) in heads.iter().enumerate() {
+            let found = values(head, &pools, &device);
+            let anchors = head.shape.columns as usize;
+            let (pixels, scores) = differences(&found, &expected[number], anchors);
+            assert!(
+                pixels <= pixels_apart && scores <= scores_apart,
+                "{precision}, frame {number}: {pixels} pixels and {scores} apart"
+            );
+        }
+        // The same alone: a batch does not mix its frames.
+        let alone = run(&mut stage, vec![frame_of(3)]);
+        let found = values(&alone[0], &pools, &device);
+        let (pixels, scores) = differences(&found, &expected[3], alone[0].shape.columns as usize);
+        assert!(
+            pixels <= pixels_apart && scores <= scores_apart,
+            "{precision}: alone"
+        );
+        stage.close(&mut Output::default()).expect("all is through");
+        assert_eq!(
+            (host.usage().held, on_device.usage().held),
+            (0, 0),
+            "pixels are let go of"
+        );
+    }
+}
+
+#[test]
+fn an_engine_is_built_once() {
+    if camweave_cuda::testing::device().is_none() {
+        return;
+    }
+    drop(open(&[]));
+    let (_stage, context) = open(&[]);
+    let facts = context.counters.report().facts;
+    assert_eq!(
+        facts.get("engine_reason").map(String::as_str),
+        Some("from the cache")
+    );
+    assert_eq!(facts.get("ring").map(String::as_str), Some("2"));
+    assert_eq!(facts.get("cuda_graphs").map(String::as_str), Some("4"));
+}
+
+#[test]
+fn many_lists_in_a_row_keep_their_order_and_their_pixels() {
+    let Some(device) = camweave_cuda::testing::device() else {
+        return;
+    };
+    let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+    let layout = PictureLayout::packed(320, 180, PixelFormat::I420, matrix, range);
+    let bytes = layout.required_bytes().expect("a possible layout");
+    let spec = PoolSpec {
+        name: "host".to_owned(),
+        slots: 4,
+        slot_bytes: bytes,
+    };
+    let host = Producer::create(&spec).expect("memory");
+    let pools = Attachments::new_in(device.clone());
+    let (mut stage, context) = open(&[]);
+    let mut by_number: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
+    // Twice the same pictures, on alternating lanes: equal pictures give equal heads.
+    for number in (0..10).chain((0..10).rev()) {
+        let mut slot = host.begin().expect("a free slot");
+        slot[..bytes].copy_from_slice(&pixels(&layout, number));
+        let heads = run(
+            &mut stage,
+            vec![frame(layout, number, slot.publish(), &context)],
+        );
+        assert_eq!(heads[0].id.sequence, number as u64);
+        let found = values(&heads[0], &pools, &device);
+        let first = by_number.entry(number).or_insert_with(|| found.clone());
+        assert_eq!(*first, found, "picture {number}");
+    }
+    assert_ne!(by_number[&0], by_number[&1], "pictures differ");
+}
