@@ -1,0 +1,194 @@
+//! One camera's decoders and slots, as the shared half of decoding wants them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use camweave_cuda::{Context, CudaError, CudaMemory, Stream};
+use camweave_decode::{Backend, CameraPools, Decoded, Decoder, Failure, Unpublished};
+use camweave_message::{Codec, PictureRef};
+use camweave_nvdec::{DecodeError, Limits, Picture, PictureError, Refusal};
+
+/// Slots beyond those for consumers: pictures that are decoded, but not sent yet.
+const SLOTS_OF_ITS_OWN: u32 = 4;
+
+/// What broke the device's context, and with it every camera's decoder.
+pub(crate) type Broken = Arc<Mutex<Option<String>>>;
+
+/// Locks what no panic leaves half done.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One camera's decoders, which copy into the camera's pools.
+pub(crate) struct Nvdec {
+    context: Context,
+    limits: Limits,
+    pools: Arc<Mutex<CameraPools<CudaMemory>>>,
+    /// Of a session that has ended: its memory on the chip serves the next.
+    spare: Option<camweave_nvdec::Decoder>,
+    broken: Broken,
+}
+
+impl Nvdec {
+    pub fn new(context: Context, camera: &str, slots: u32, limits: Limits, broken: Broken) -> Self {
+        let pools = CameraPools::new(context.clone(), camera, slots);
+        Self {
+            context,
+            limits,
+            pools: Arc::new(Mutex::new(pools)),
+            spare: None,
+            broken,
+        }
+    }
+}
+
+impl Backend for Nvdec {
+    type Decoder = Session;
+
+    fn open(&mut self, codec: Codec) -> Result<Session, Failure> {
+        let codec = match codec {
+            Codec::H264 => camweave_nvdec::Codec::H264,
+            Codec::H265 => camweave_nvdec::Codec::H265,
+            Codec::Vp9 => camweave_nvdec::Codec::Vp9,
+            Codec::Av1 => camweave_nvdec::Codec::Av1,
+        };
+        let spare = self.spare.take().filter(|spare| spare.codec() == codec);
+        let broken = Arc::clone(&self.broken);
+        let opened = match spare {
+            Some(mut decoder) => decoder.restart().map(|()| decoder),
+            None => Stream::new(&self.context)
+                .map_err(DecodeError::from)
+                .and_then(|stream| {
+                    let pools = Arc::clone(&self.pools);
+                    let slots = Box::new(move |bytes| lock(&pools).begin(bytes, SLOTS_OF_ITS_OWN));
+                    camweave_nvdec::Decoder::open(codec, stream, self.limits, slots)
+                }),
+        };
+        match opened {
+            Ok(decoder) => Ok(Session {
+                decoder,
+                received: None,
+                broken,
+            }),
+            Err(error) => Err(failure(&error, &broken)),
+        }
+    }
+
+    fn close(&mut self, session: Session) {
+        self.spare = Some(session.decoder);
+    }
+
+    fn tidy(&mut self) {
+        lock(&self.pools).tidy();
+    }
+
+    fn is_held(&self) -> bool {
+        lock(&self.pools).is_held()
+    }
+}
+
+/// A session's decoder, and the picture that it gave last.
+pub(crate) struct Session {
+    decoder: camweave_nvdec::Decoder,
+    received: Option<Picture>,
+    broken: Broken,
+}
+
+impl Decoder for Session {
+    fn send(&mut self, data: &[u8], ticket: i64) -> Result<(), Failure> {
+        let sent = self.decoder.send(data, ticket);
+        sent.map_err(|error| failure(&error, &self.broken))
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        let finished = self.decoder.finish();
+        finished.map_err(|error| failure(&error, &self.broken))
+    }
+
+    fn receive(&mut self, more_waiting: bool) -> Result<Option<Decoded>, Failure> {
+        let received = self.decoder.receive(more_waiting);
+        self.received = received.map_err(|error| failure(&error, &self.broken))?;
+        Ok(self.received.as_ref().map(|picture| Decoded {
+            ticket: picture.ticket,
+            is_damaged: picture.is_damaged,
+        }))
+    }
+
+    fn publish(&mut self) -> Result<PictureRef, Unpublished> {
+        let Some(picture) = self.received.take() else {
+            return Err(Unpublished::Failed("no picture was received".to_owned()));
+        };
+        match picture.content {
+            Ok((layout, slot)) => {
+                let slot = self.decoder.publish(slot)?;
+                Ok(PictureRef { layout, slot })
+            }
+            Err(PictureError::Pool(error)) => Err(error.into()),
+            Err(PictureError::Decode(error)) => {
+                Err(Unpublished::Failed(failure(&error, &self.broken).message))
+            }
+        }
+    }
+
+    fn release(&mut self) {
+        self.received = None;
+    }
+}
+
+/// What the counters and the log get; notes an error after which no decoder of the process can go on.
+fn failure(error: &DecodeError, broken: &Broken) -> Failure {
+    const OUT_OF_MEMORY: u32 = 2;
+    /// `CUDA_ERROR_ILLEGAL_ADDRESS` to `CUDA_ERROR_LAUNCH_FAILED`: errors that end a context.
+    const ENDS_CONTEXT: std::ops::RangeInclusive<u32> = 700..=720;
+    let code = match error {
+        DecodeError::Call(error) => error.code,
+        DecodeError::Cuda(CudaError::Driver { code, .. }) => *code,
+        DecodeError::Cuda(CudaError::OutOfMemory { .. }) => OUT_OF_MEMORY,
+        _ => 0,
+    };
+    if ENDS_CONTEXT.contains(&code) {
+        lock(broken).get_or_insert(error.to_string());
+    }
+    let kind = match error {
+        _ if code == OUT_OF_MEMORY => "device_memory",
+        DecodeError::Refused(Refusal::Size { .. }) => "picture_size",
+        DecodeError::Refused(_) | DecodeError::Load(_) => "no_decoder",
+        DecodeError::Call(_) | DecodeError::NoSequence { .. } => "decode",
+        DecodeError::Cuda(_) => "cuda",
+    };
+    Failure {
+        kind,
+        message: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_the_cameras_and_a_broken_context_everybodys() {
+        let broken = Broken::default();
+        let refused = DecodeError::from(Refusal::Codec {
+            codec: "AV1",
+            bit_depth: 8,
+        });
+        let counted = failure(&refused, &broken);
+        assert_eq!(counted.kind, "no_decoder");
+        assert!(counted.message.contains("sw-decode"), "{}", counted.message);
+        let driver = |code| {
+            DecodeError::from(CudaError::Driver {
+                action: "wait for a stream".to_owned(),
+                code,
+                name: "CUDA_ERROR".to_owned(),
+                text: "text".to_owned(),
+            })
+        };
+        assert_eq!(failure(&driver(2), &broken).kind, "device_memory");
+        assert_eq!(failure(&driver(999), &broken).kind, "cuda");
+        assert_eq!(*lock(&broken), None);
+        failure(&driver(700), &broken);
+        failure(&driver(719), &broken);
+        let text = lock(&broken).clone().expect("noted");
+        assert!(text.contains("(700)"), "the first one counts: {text}");
+    }
+}

@@ -1,0 +1,98 @@
+//! The nvdec stage: units in, frames out, decoded by NVIDIA's engines.
+//!
+//! The same as `sw-decode` in all that a graph can see; pictures lie in device memory. One process
+//! decodes all cameras: contexts of several processes would take turns on the engines.
+//!
+//! Written and compiled, not yet run on a GPU.
+
+mod backend;
+mod settings;
+
+use std::sync::Arc;
+
+use camweave_cuda::{CudaErrorKind, CudaMemory};
+use camweave_decode::Decoding;
+use camweave_message::{Frame, Unit};
+use camweave_nvdec::Library;
+use camweave_pool::Memory;
+use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
+
+use backend::{Broken, Nvdec, lock};
+use settings::{KEYS, Settings};
+
+/// Decodes H.264, H.265, VP9, and AV1 where the chip has it.
+pub struct NvDec {
+    decoding: Decoding<Nvdec>,
+    broken: Broken,
+}
+
+impl Stage for NvDec {
+    const KIND: &'static str = "nvdec";
+    const ABOUT: &'static str =
+        "Decodes the video of many cameras with NVIDIA's decoding engines, into device memory.";
+    const KEYS: &'static [Key] = KEYS;
+    type In = Unit;
+    type Out = Frame;
+
+    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
+        let settings = Settings::new(env)?;
+        if let Some(line) = camweave_cuda::missing() {
+            return Err(StageError::missing(line));
+        }
+        Library::get().map_err(|error| StageError::missing(error.to_string()))?;
+        let device = camweave_cuda::Context::open(settings.device).map_err(|error| match error
+            .kind()
+        {
+            CudaErrorKind::Missing => StageError::missing(error.to_string()),
+            CudaErrorKind::OutOfMemory => StageError::resource(error.to_string()),
+            _ => StageError::configuration(format!("env DEVICE='{}': {error}", settings.device)),
+        })?;
+        context.counters.fact("device", device.name());
+        context.counters.fact("memory", CudaMemory::BACKEND);
+        let broken = Broken::default();
+        let shared = Arc::clone(&broken);
+        let decoding = Decoding::start(settings.threads, context, move |camera| {
+            let Settings { slots, limits, .. } = settings;
+            Nvdec::new(device.clone(), camera, slots, limits, Arc::clone(&shared))
+        })?;
+        Ok(Self { decoding, broken })
+    }
+
+    fn queue(&self) -> QueuePolicy {
+        Decoding::<Nvdec>::queue()
+    }
+
+    fn rows(&mut self, rows: Vec<Unit>, out: &mut Output<Frame>) -> Result<(), StageError> {
+        self.decoding.rows(rows, out)?;
+        self.check()
+    }
+
+    fn tick(&mut self, out: &mut Output<Frame>) -> Result<(), StageError> {
+        self.decoding.tick(out)?;
+        self.check()
+    }
+
+    fn close(&mut self, out: &mut Output<Frame>) -> Result<(), StageError> {
+        self.decoding.close(out)
+    }
+}
+
+impl NvDec {
+    /// Whether all units that were taken are decoded, and their frames in the
+    /// stage's hands or further. Frames that a decoder holds back for reordering
+    /// do not count.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.decoding.is_idle()
+    }
+
+    /// A process whose context is gone decodes nothing any more; started anew, it does.
+    fn check(&self) -> Result<(), StageError> {
+        match lock(&self.broken).take() {
+            Some(error) => Err(StageError::resource(format!(
+                "the device's context is broken, expected to be started anew: {error}"
+            ))),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The stage alone. On a device: a clip of B frames comes out in presentation order, each picture
+//! with its own unit's identity and the pixels that FFmpeg's own decoder gives.
+
+#[path = "../../../crates/nvdec/tests/clips/mod.rs"]
+mod clips;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow_buffer::Buffer;
+use camweave_cuda::{CudaMemory, PinnedBuffer, Stream};
+use camweave_message::{CapturedClock, Codec, Frame, FrameId, Unit};
+use camweave_nvdec_node::NvDec;
+use camweave_pool::Attachments;
+use camweave_stage::{Context, Env, Exit, Output, Stage};
+use clips::{Clip, Kind, packed, visible_rows};
+
+fn open(context: &Context) -> Result<NvDec, camweave_stage::StageError> {
+    let env = Env::new(NvDec::KEYS, &[], |_| None).expect("no key is set");
+    NvDec::open(&env, context)
+}
+
+#[test]
+fn without_cuda_one_line_says_what_is_missing_and_what_does_the_same() {
+    if camweave_cuda::missing().is_none() {
+        return; // there is a device: the other tests run
+    }
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let context = Context::for_tests("decode", folder.path());
+    let error = open(&context).err().expect("no device");
+    assert_eq!(error.exit, Exit::Missing);
+    assert_eq!(error.exit as u8, 4);
+    assert!(!error.message.contains('\n'), "{error}");
+    for part in ["libcuda", "dataflows/cpu-batched.yml"] {
+        assert!(error.message.contains(part), "{error}");
+    }
+}
+
+fn unit(context: &Context, clip: &Clip, sequence: usize, data: &[u8]) -> Unit {
+    let codec = match clip.kind {
+        Kind::H264 => Codec::H264,
+        Kind::H265 => Codec::H265,
+        Kind::Vp9 => Codec::Vp9,
+    };
+    Unit {
+        id: FrameId {
+            camera: Arc::from("cam1"),
+            session_unix_nanos: 1,
+            sequence: sequence as u64,
+            pts_nanos: 0,
+            captured_unix_nanos: 0,
+            captured_clock: CapturedClock::File,
+        },
+        trace: context.new_trace(),
+        codec,
+        keyframe: sequence == 0,
+        lost_packets: 0,
+        data: Buffer::from(data.to_vec()),
+    }
+}
+
+#[test]
+fn frames_leave_in_presentation_order_with_their_own_identity_and_pixels() {
+    let Some(device) = camweave_cuda::testing::device() else {
+        return;
+    };
+    let clip = clips::get("h264-high-b");
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let context = Context::for_tests("decode", folder.path());
+    let mut stage = open(&context).expect("a device with a decoder");
+    let stream = Stream::new(&device).expect("a stream");
+    let attachments = Attachments::<CudaMemory>::new_in(device.clone());
+    let expected = clip.presentation_order();
+    let mut shown = 0;
+    let mut check = |frames: Vec<Frame>| {
+        for frame in frames {
+            assert_eq!(frame.id.sequence, expected[shown] as u64, "picture {shown}");
+            let layout = frame.picture.layout;
+            let slot = attachments
+                .acquire(&frame.picture.slot)
+                .expect("a frame that was just sent");
+            slot.wait_on(&stream).expect("the producer's event");
+            let bytes = slot.address().len();
+            let mut host = PinnedBuffer::new(&device, bytes, "a test").expect("pinned memory");
+            stream
+                .download(slot.address(), &mut host, 0..bytes)
+                .expect("a copy");
+            let pixels = packed(
+                host.bytes().expect("copied"),
+                &layout,
+                visible_rows(&layout),
+            );
+            assert_eq!(
+                clips::hash(&pixels),
+                clip.pictures[shown],
+                "picture {shown}"
+            );
+            shown += 1;
+        }
+    };
+    for sequence in 0..=clip.units.len() {
+        let data = clip.units.get(sequence).map_or(&[][..], |it| &it.data);
+        if !data.is_empty() {
+            context.counters.received("cam1");
+        }
+        let mut out = Output::default();
+        let row = unit(&context, &clip, sequence, data);
+        stage.rows(vec![row], &mut out).expect("the stage goes on");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let was_idle = stage.is_idle();
+            stage.tick(&mut out).expect("the stage goes on");
+            if was_idle {
+                break;
+            }
+            assert!(Instant::now() < deadline, "the stage hangs");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        check(out.take().into_iter().flatten().collect());
+    }
+    assert_eq!(shown, clip.pictures.len());
+    let report = context.counters.report();
+    assert!(report.cameras["cam1"].dropped.is_empty(), "{report:?}");
+}
