@@ -7,5 +7,9 @@ mod settings;
 mod stage;
 mod tensor;
 
-pub use settings::Settings;
+// What a stage on another device has in common with this one.
+pub use classes::Classes;
+pub use settings::{KEYS, Settings};
+pub use tensor::{TensorError, layout, place};
+
 pub use stage::CpuNms;

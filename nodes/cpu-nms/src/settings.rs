@@ -4,7 +4,7 @@ use camweave_stage::{Env, Key, StageError};
 use camweave_vision::NmsConfig;
 
 /// The node's variables.
-pub(crate) const KEYS: &[Key] = &[
+pub const KEYS: &[Key] = &[
     Key {
         name: "CONFIDENCE",
         default: Some("0.25"),

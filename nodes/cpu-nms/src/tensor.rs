@@ -1,5 +1,7 @@
 //! A frame's head inside its slot.
 
+use std::ops::Range;
+
 use camweave_message::Head;
 use camweave_vision::HeadLayout;
 
@@ -38,6 +40,9 @@ pub enum TensorError {
 }
 
 /// The layout that a row names.
+///
+/// # Errors
+/// Its shape is neither of the two.
 pub fn layout(head: &Head) -> Result<HeadLayout, TensorError> {
     let shape = head.shape;
     let (rows, columns) = (shape.rows as usize, shape.columns as usize);
@@ -55,8 +60,11 @@ pub fn layout(head: &Head) -> Result<HeadLayout, TensorError> {
     }
 }
 
-/// The values of a row's head in its slot.
-pub fn values<'a>(head: &Head, slot: &'a [u8]) -> Result<&'a [f32], TensorError> {
+/// The bytes of a row's head within a slot of `slot_bytes` bytes.
+///
+/// # Errors
+/// They leave the slot.
+pub fn place(head: &Head, slot_bytes: usize) -> Result<Range<usize>, TensorError> {
     let shape = head.shape;
     // Numbers of a message may be anything.
     let bytes = u64::from(shape.rows)
@@ -66,13 +74,18 @@ pub fn values<'a>(head: &Head, slot: &'a [u8]) -> Result<&'a [f32], TensorError>
     let range = bytes.zip(end).and_then(|(bytes, end)| {
         Some(usize::try_from(end - bytes).ok()?..usize::try_from(end).ok()?)
     });
-    let found = range
-        .and_then(|range| slot.get(range))
+    range
+        .filter(|range| range.end <= slot_bytes)
         .ok_or(TensorError::OutOfSlot {
             row: head.row,
             rows: shape.rows,
             columns: shape.columns,
-            slot_bytes: slot.len(),
-        })?;
+            slot_bytes,
+        })
+}
+
+/// The values of a row's head in its slot.
+pub fn values<'a>(head: &Head, slot: &'a [u8]) -> Result<&'a [f32], TensorError> {
+    let found = &slot[place(head, slot.len())?];
     bytemuck::try_cast_slice(found).map_err(|_| TensorError::Misaligned)
 }

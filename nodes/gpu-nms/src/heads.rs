@@ -1,0 +1,90 @@
+//! A row's head where it lies on the device.
+
+use camweave_cpu_nms::{layout, place};
+use camweave_cuda::{CudaMemory, DeviceSlice, Stream};
+use camweave_message::Head;
+use camweave_pool::{Attachments, Memory as _, ReadSlot, Reference};
+use camweave_stage::Refusal;
+use camweave_vision::{HeadLayout, Letterbox};
+
+/// A head that can be read by work on the stream.
+pub struct Held {
+    pub layout: HeadLayout,
+    pub letterbox: Letterbox,
+    /// Its values.
+    pub memory: DeviceSlice,
+    /// Keeps them, until the stream has passed the work.
+    _slot: ReadSlot<CudaMemory>,
+}
+
+/// Holds a row's head, and makes the stream wait for its values.
+pub fn hold(
+    head: &Head,
+    attachments: &Attachments<CudaMemory>,
+    stream: &Stream,
+) -> Result<Held, Refusal> {
+    let layout = layout(head).map_err(|error| malformed(error.to_string()))?;
+    let letterbox = head.letterbox();
+    let letterbox = letterbox.map_err(|error| malformed(error.to_string()))?;
+    if let Some(refusal) = elsewhere(&head.tensor) {
+        return Err(refusal);
+    }
+    let slot = attachments.acquire(&head.tensor);
+    let slot = slot.map_err(|error| Refusal::from(&error))?;
+    let range = place(head, slot.slot_bytes()).map_err(|error| malformed(error.to_string()))?;
+    let memory = slot.address().part(range.start, range.len());
+    let memory = memory.map_err(|error| malformed(error.to_string()))?;
+    let waits = slot.wait_on(stream);
+    waits.map_err(|error| Refusal::from(&error))?;
+    Ok(Held {
+        layout,
+        letterbox,
+        memory,
+        _slot: slot,
+    })
+}
+
+/// Whether the head is in memory that this stage does not read.
+fn elsewhere(tensor: &Reference) -> Option<Refusal> {
+    let backend = &*tensor.pool.address().backend;
+    (backend != CudaMemory::BACKEND).then(|| Refusal {
+        reason: "unreachable",
+        error: Some("incompatible_pool"),
+        message: format!(
+            "the heads of pool {} are in {backend} memory, gpu-nms reads {}: put cpu-nms behind this detector",
+            tensor.pool,
+            CudaMemory::BACKEND,
+        ),
+    })
+}
+
+fn malformed(message: String) -> Refusal {
+    Refusal {
+        reason: "malformed",
+        error: Some("malformed_head"),
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use camweave_pool::{PoolSpec, Producer};
+
+    use super::*;
+
+    #[test]
+    fn heads_on_the_host_are_refused_with_what_reads_them() {
+        let spec = PoolSpec {
+            name: "heads".to_owned(),
+            slots: 1,
+            slot_bytes: 64,
+        };
+        let pool = Producer::create(&spec).expect("a small pool");
+        let reference = pool.begin().expect("a free slot").publish();
+        let refusal = elsewhere(&reference).expect("host memory");
+        assert_eq!(refusal.reason, "unreachable");
+        for part in ["host memory", "reads cuda", "cpu-nms"] {
+            assert!(refusal.message.contains(part), "{}", refusal.message);
+        }
+    }
+}

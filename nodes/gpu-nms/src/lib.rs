@@ -1,0 +1,13 @@
+//! Turns detector outputs into detections on a GPU: decoding and non-maximum suppression of a whole
+//! list at once, and one small copy to the host.
+//!
+//! The detections are those of `cpu-nms`, in the same order. Written and compiled, not yet run on
+//! a GPU; the kernels are tested on the CPU (`crates/cuda`).
+
+mod batch;
+mod heads;
+mod models;
+mod settings;
+mod stage;
+
+pub use stage::GpuNms;

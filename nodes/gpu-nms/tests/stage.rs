@@ -1,0 +1,278 @@
+//! The stage beside the one on the CPU, on the same heads.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use camweave_cpu_nms::CpuNms;
+use camweave_cuda::{Context as Device, CudaMemory, PinnedBuffer, Stream, missing, testing};
+use camweave_gpu_nms::GpuNms;
+use camweave_message::{CapturedClock, Detections, FrameId, Head, PictureRef, TensorShape};
+use camweave_pool::{PoolSpec, Producer, Reference};
+use camweave_stage::{Context, Env, Exit, Output, Stage};
+use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+use proptest::prelude::*;
+
+const ANCHORS: usize = 96;
+const ROWS: usize = 6;
+const HEAD_BYTES: usize = ROWS * ANCHORS * size_of::<f32>();
+const PICTURE: (u32, u32) = (640, 320);
+const MODEL: (u32, u32) = (320, 320);
+
+fn env<S: Stage>(values: &[(&str, &str)]) -> Env {
+    let declared: Vec<String> = values.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let value = |name: &str| {
+        let found = values.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    Env::new(S::KEYS, &declared, value).expect("keys of the stage")
+}
+
+#[test]
+fn without_a_device_it_ends_with_one_line_that_names_what_to_use_instead() {
+    if missing().is_some() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let context = Context::for_tests("nms", folder.path());
+        let opened = GpuNms::open(&env::<GpuNms>(&[]), &context);
+        let error = opened.map(|_| ()).expect_err("no CUDA");
+        assert_eq!(error.exit, Exit::Missing);
+        assert!(!error.message.contains('\n'), "{error}");
+        for part in ["libcuda", "dataflows/cpu-batched.yml"] {
+            assert!(error.message.contains(part), "no '{part}' in: {error}");
+        }
+    } else {
+        assert!(testing::device().is_some());
+    }
+}
+
+#[test]
+fn wrong_settings_are_named_before_a_device_is_looked_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let context = Context::for_tests("nms", folder.path());
+    for (name, value) in [("DEVICE", "first"), ("IOU", "2"), ("CLASSES", "car,,cat")] {
+        let opened = GpuNms::open(&env::<GpuNms>(&[(name, value)]), &context);
+        let error = opened.map(|_| ()).expect_err("a wrong value");
+        assert_eq!(error.exit, Exit::Configuration);
+        for part in [name, value] {
+            assert!(error.message.contains(part), "no '{part}' in: {error}");
+        }
+    }
+}
+
+/// One of the stages, with what it reads.
+struct Bench<S> {
+    _folder: tempfile::TempDir,
+    context: Context,
+    stage: S,
+}
+
+impl<S: Stage<In = Head, Out = Detections>> Bench<S> {
+    fn new(values: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let context = Context::for_tests("nms", folder.path());
+        let stage = S::open(&env::<S>(values), &context).expect("good settings");
+        Self {
+            _folder: folder,
+            context,
+            stage,
+        }
+    }
+
+    fn run(&mut self, heads: Vec<Head>) -> Vec<Vec<Detections>> {
+        let mut out = Output::default();
+        self.stage.rows(heads, &mut out).expect("the stage goes on");
+        self.stage.tick(&mut out).expect("the stage goes on");
+        out.take()
+    }
+
+    /// Drops and errors of the camera.
+    fn counts(&self) -> Vec<(String, u64)> {
+        let report = self.context.counters.report();
+        let camera = report.cameras.get("north");
+        let counts = camera.map(|camera| camera.dropped.iter().chain(&camera.errors));
+        let counts = counts.into_iter().flatten();
+        counts.map(|(name, count)| (name.clone(), *count)).collect()
+    }
+}
+
+/// Where heads are put for each stage.
+struct Pools {
+    host: Producer,
+    device: Producer<CudaMemory>,
+    stream: Stream,
+    place: Device,
+    picture: Reference,
+}
+
+impl Pools {
+    fn new(place: Device) -> Self {
+        let spec = |name: &str| PoolSpec {
+            name: name.to_owned(),
+            slots: 2,
+            slot_bytes: 48 * HEAD_BYTES,
+        };
+        let pictures = Producer::create(&spec("frames")).expect("memory for a pool");
+        Self {
+            host: Producer::create(&spec("heads")).expect("memory for a pool"),
+            device: Producer::create_in(&place, &spec("heads")).expect("memory for a pool"),
+            stream: Stream::new(&place).expect("a stream"),
+            picture: pictures.begin().expect("a free slot").publish(),
+            place,
+        }
+    }
+
+    /// Puts heads into one slot of each memory, as a batch.
+    fn publish(&self, heads: &[Vec<f32>]) -> [Reference; 2] {
+        let bytes: Vec<u8> = heads
+            .iter()
+            .flatten()
+            .flat_map(|value| value.to_ne_bytes())
+            .collect();
+        let mut slot = self.host.begin().expect("a free slot");
+        slot[..bytes.len()].copy_from_slice(&bytes);
+        let host = slot.publish();
+        let mut pinned = PinnedBuffer::new(&self.place, bytes.len(), "a test").expect("memory");
+        pinned
+            .bytes_mut()
+            .expect("no copy yet")
+            .copy_from_slice(&bytes);
+        let slot = self.device.begin().expect("a free slot");
+        let memory = slot.address().part(0, bytes.len()).expect("room");
+        self.stream
+            .upload(&pinned, 0..bytes.len(), memory)
+            .expect("a copy");
+        let device = slot.publish_on(&self.stream).expect("a recorded order");
+        [host, device]
+    }
+
+    fn head(&self, tensor: &Reference, row: u32) -> Head {
+        let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+        let layout = PictureLayout::packed(PICTURE.0, PICTURE.1, PixelFormat::Nv12, matrix, range);
+        Head {
+            id: FrameId {
+                camera: Arc::from("north"),
+                session_unix_nanos: 1,
+                sequence: u64::from(row),
+                pts_nanos: 0,
+                captured_unix_nanos: 2,
+                captured_clock: CapturedClock::Arrival,
+            },
+            trace: camweave_message::Trace(Vec::new()),
+            picture: PictureRef {
+                layout,
+                slot: self.picture.clone(),
+            },
+            model_size: MODEL,
+            model: Arc::from("net.onnx@0123456789ab"),
+            class_names: Arc::from("person\ncar"),
+            end_to_end: false,
+            shape: TensorShape {
+                rows: ROWS as u32,
+                columns: ANCHORS as u32,
+            },
+            tensor: tensor.clone(),
+            row,
+        }
+    }
+}
+
+/// Boxes that crowd, of few scores, some of them in the padding.
+fn yolov8() -> impl Strategy<Value = Vec<f32>> {
+    let rows = |values: std::ops::Range<u32>, step: f32, rows: usize| {
+        let value = values.prop_map(move |value| value as f32 * step);
+        proptest::collection::vec(value, rows * ANCHORS)
+    };
+    (
+        rows(0..32, 10.0, 2),
+        rows(0..20, 8.0, 2),
+        rows(0..10, 0.1, 2),
+    )
+        .prop_map(|(centres, sizes, scores)| [centres, sizes, scores].concat())
+}
+
+#[test]
+fn the_detections_are_those_of_the_stage_on_the_cpu() {
+    let Some(place) = testing::device() else {
+        return;
+    };
+    let pools = Pools::new(place);
+    let settings: [&[(&str, &str)]; 4] = [
+        &[],
+        &[("CLASSES", "car"), ("IOU", "0.3")],
+        &[("MAX_DETECTIONS", "5"), ("ROWS_PER_MESSAGE", "1")],
+        &[("CONFIDENCE", "0.6"), ("CLASSES", "0,cat")],
+    ];
+    for settings in settings {
+        let cpu = RefCell::new(Bench::<CpuNms>::new(settings));
+        let gpu = RefCell::new(Bench::<GpuNms>::new(settings));
+        let config = ProptestConfig {
+            cases: 50,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        };
+        // Up to more than one launch takes.
+        let heads = proptest::collection::vec(yolov8(), 1..45);
+        proptest!(config, |(heads in heads, end_to_end in any::<bool>())| {
+            let rows = |tensor: &Reference| -> Vec<Head> {
+                let rows = (0..heads.len() as u32).rev();
+                rows.map(|row| {
+                    let head = pools.head(tensor, row);
+                    if !end_to_end || row % 3 > 0 {
+                        return head;
+                    }
+                    // The same values, read as rows of six: another kind in the same list.
+                    let shape = TensorShape { rows: ANCHORS as u32, columns: ROWS as u32 };
+                    Head { end_to_end: true, shape, ..head }
+                })
+                .collect()
+            };
+            let [host, device] = pools.publish(&heads);
+            let expected = cpu.borrow_mut().run(rows(&host));
+            let found = gpu.borrow_mut().run(rows(&device));
+            prop_assert_eq!(found, expected);
+            prop_assert_eq!(pools.device.usage().held, 0, "the tensors are let go of");
+        });
+        assert_eq!(gpu.borrow().counts(), cpu.borrow().counts());
+    }
+}
+
+#[test]
+fn what_cannot_be_read_costs_only_itself() {
+    let Some(place) = testing::device() else {
+        return;
+    };
+    let pools = Pools::new(place);
+    let mut gpu = Bench::<GpuNms>::new(&[]);
+    let empty = || vec![vec![0.0; ROWS * ANCHORS]];
+    let [_, old] = pools.publish(&empty());
+    pools.publish(&empty());
+    let [host, new] = pools.publish(&empty());
+    let malformed = Head {
+        shape: TensorShape {
+            rows: 4,
+            columns: 9,
+        },
+        ..pools.head(&new, 0)
+    };
+    let outside = pools.head(&new, 1000);
+    let rows = vec![
+        pools.head(&old, 0),
+        pools.head(&host, 1),
+        malformed,
+        outside,
+        pools.head(&new, 2),
+    ];
+    let found = gpu.run(rows);
+    let found: Vec<_> = found.iter().flatten().map(|row| row.id.sequence).collect();
+    assert_eq!(found, [2]);
+    let expected = [
+        ("expired", 1),
+        ("malformed", 2),
+        ("unreachable", 1),
+        ("incompatible_pool", 1),
+        ("malformed_head", 2),
+    ];
+    let expected: Vec<_> = expected
+        .map(|(name, count)| (name.to_owned(), count))
+        .into();
+    assert_eq!(gpu.counts(), expected);
+}
