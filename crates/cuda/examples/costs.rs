@@ -1,0 +1,145 @@
+//! What the kernels cost on a device: `cargo run --release -p camweave-cuda --example costs`.
+//!
+//! Times are the device's own, by events around many launches in a row; the least and the median
+//! of several such rows.
+#![expect(
+    clippy::print_stdout,
+    reason = "an example that prints what it measures"
+)]
+
+use std::error::Error;
+
+use camweave_cuda::heads::{HeadConfig, HeadDecoder};
+use camweave_cuda::letterbox::{FrameDescriptor, Kernels, launch};
+use camweave_cuda::{Context, DeviceBuffer, Event, PinnedBuffer, Precision, Stream};
+use camweave_vision::{
+    ColorMatrix, ColorRange, HeadLayout, Letterbox, NmsConfig, PictureLayout, PixelFormat,
+};
+
+/// Launches between two events, and how often.
+const LAUNCHES: u32 = 50;
+const REPEATS: usize = 9;
+const MODEL: (u32, u32) = (640, 640);
+/// Of a YOLOv8 network for 640 x 640.
+const ANCHORS: usize = 8400;
+const CLASSES: usize = 80;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let context = Context::open(0)?;
+    println!("{context}; milliseconds, least and median of {REPEATS} times {LAUNCHES} launches");
+    let stream = Stream::new(&context)?;
+    for format in [PixelFormat::Nv12, PixelFormat::P010] {
+        for batch in [1, 16, 32] {
+            letterbox(&context, &stream, format, batch)?;
+        }
+    }
+    for batch in [1, 4, 16, 32] {
+        heads(&context, &stream, batch)?;
+    }
+    Ok(())
+}
+
+/// The least and the median of milliseconds per call of `work`.
+fn measure(
+    context: &Context,
+    stream: &Stream,
+    mut work: impl FnMut() -> Result<(), Box<dyn Error>>,
+) -> Result<(f32, f32), Box<dyn Error>> {
+    let (begin, end) = (Event::timed(context)?, Event::timed(context)?);
+    let mut millis = Vec::new();
+    work()?;
+    for _ in 0..REPEATS {
+        begin.record(stream)?;
+        for _ in 0..LAUNCHES {
+            work()?;
+        }
+        end.record(stream)?;
+        end.synchronize()?;
+        millis.push(end.millis_since(&begin)? / LAUNCHES as f32);
+    }
+    millis.sort_by(f32::total_cmp);
+    Ok((millis[0], millis[REPEATS / 2]))
+}
+
+fn letterbox(
+    context: &Context,
+    stream: &Stream,
+    format: PixelFormat,
+    batch: usize,
+) -> Result<(), Box<dyn Error>> {
+    let kernels = Kernels::load(context)?;
+    let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+    let layout = PictureLayout::packed(1920, 1080, format, matrix, range);
+    let geometry = Letterbox::new((1920, 1080), MODEL)?;
+    let bytes = layout.required_bytes()?;
+    // Pictures of their own, as cameras have: the cache must not help.
+    let pictures = DeviceBuffer::new(context, batch * bytes, "pictures")?;
+    stream.fill(pictures.slice(), 120)?;
+    let frames: Vec<FrameDescriptor> = (0..batch)
+        .map(|index| {
+            let memory = pictures.slice().part(index * bytes, bytes)?;
+            FrameDescriptor::new(&layout, memory, &geometry)
+        })
+        .collect::<Result<_, _>>()?;
+    let values = batch * geometry.output_len();
+    let input = DeviceBuffer::new(context, values * Precision::F16.bytes(), "inputs")?;
+    let (least, median) = measure(context, stream, || {
+        let input = input.slice();
+        Ok(launch(
+            &kernels,
+            stream,
+            &frames,
+            input,
+            MODEL,
+            Precision::F16,
+        )?)
+    })?;
+    let per_frame = median / batch as f32 * 1000.0;
+    println!(
+        "letterbox {format} 1920x1080 to 640x640 half, batch {batch}: {least:.4}, {median:.4}; {per_frame:.2} us a frame"
+    );
+    Ok(())
+}
+
+fn heads(context: &Context, stream: &Stream, batch: usize) -> Result<(), Box<dyn Error>> {
+    let layout = HeadLayout::Yolov8 {
+        classes: CLASSES,
+        anchors: ANCHORS,
+    };
+    let head_bytes = layout.len() * Precision::F32.bytes();
+    let memory = DeviceBuffer::new(context, batch * head_bytes, "heads")?;
+    let heads: Vec<_> = (0..batch)
+        .map(|index| memory.slice().part(index * head_bytes, head_bytes))
+        .collect::<Result<_, _>>()?;
+    // One anchor in ten is a candidate of one of four classes: 840 boxes that overlap in groups.
+    let mut values = vec![0.0_f32; layout.len()];
+    for anchor in (0..ANCHORS).step_by(10) {
+        let place = (anchor / 10 % 40) as f32 * 15.0;
+        for (row, value) in [place, place, 60.0, 90.0].into_iter().enumerate() {
+            values[row * ANCHORS + anchor] = value + (anchor % 7) as f32;
+        }
+        values[(4 + anchor / 10 % 4) * ANCHORS + anchor] = 0.3 + (anchor % 600) as f32 / 1000.0;
+    }
+    let mut pinned = PinnedBuffer::new(context, head_bytes, "heads")?;
+    for (bytes, value) in pinned.bytes_mut()?.chunks_exact_mut(4).zip(&values) {
+        bytes.copy_from_slice(&value.to_ne_bytes());
+    }
+    for head in &heads {
+        stream.upload(&pinned, 0..head_bytes, *head)?;
+    }
+    let mut decoder = HeadDecoder::new(context)?;
+    let config = HeadConfig {
+        layout,
+        precision: Precision::F32,
+        nms: NmsConfig::default(),
+        classes: None,
+    };
+    let (least, median) = measure(context, stream, || {
+        Ok(decoder.enqueue(stream, &heads, &config)?)
+    })?;
+    let found = decoder.results()?.first().map_or(0, Vec::len);
+    println!(
+        "heads of 8400 anchors and 80 classes, 840 candidates, {found} found, with the copy to the host, batch {batch}: {least:.4}, {median:.4}"
+    );
+    Ok(())
+}
