@@ -5,6 +5,7 @@ mod bench;
 mod cameras;
 mod demo;
 mod doctor;
+mod engine;
 mod error;
 mod evaluate;
 mod graph;
@@ -45,6 +46,9 @@ enum Command {
     Trace(trace::Options),
     /// Tell what this machine has of what the graphs use, what works without, and how to get it.
     Doctor(doctor::Options),
+    /// Build TensorRT engines, and show what a plan or a model is.
+    #[command(subcommand)]
+    Engine(engine::Command),
     /// Check a cameras.yml, and list its cameras.
     Cameras {
         /// The file.
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
         Command::Ab(options) => ab::run(&options),
         Command::Trace(options) => trace::run(&options),
         Command::Doctor(options) => doctor::run(options),
+        Command::Engine(command) => engine::run(&command),
         Command::Cameras { file } => cameras::check(&file),
         Command::Evaluate { detections, record } => evaluate::show(&detections, &record),
     };
