@@ -86,11 +86,12 @@ struct Shown {
 /// What the parser's callbacks work on.
 struct State {
     library: &'static Library,
+    /// Before the stream, which it may still use when it goes.
+    hardware: Option<Hardware>,
     stream: Stream,
     codec: Codec,
     limits: Limits,
     slots: Slots,
-    hardware: Option<Hardware>,
     /// Pictures are shown as they are decoded, and the parser's order is not waited for.
     is_in_decode_order: Option<bool>,
     /// Of the unit that is being parsed.
@@ -257,7 +258,7 @@ impl State {
         let mut caps = coded.caps();
         self.library.caps(&mut caps)?;
         coded.check(&caps)?;
-        let hardware = Hardware::create(self.library, &plan)?;
+        let hardware = Hardware::create(self.library, self.stream.context(), &plan)?;
         tracing::debug!(
             width = plan.picture[2],
             height = plan.picture[3],

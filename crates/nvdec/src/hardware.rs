@@ -3,7 +3,7 @@
 
 use std::ffi::{c_int, c_short};
 
-use camweave_cuda::{DeviceSlice, Stream};
+use camweave_cuda::{Context, DeviceSlice, Stream};
 use camweave_vision::PixelFormat;
 
 use crate::library::{CallError, Library};
@@ -13,6 +13,7 @@ use crate::sys;
 /// A decoder that was made, or told, to decode the streams of a plan.
 pub(crate) struct Hardware {
     library: &'static Library,
+    context: Context,
     raw: sys::CUvideodecoder,
     /// What it was made for: its room.
     made_for: Plan,
@@ -32,8 +33,12 @@ pub(crate) struct Mapped {
 }
 
 impl Hardware {
-    /// Makes a decoder on the current context.
-    pub fn create(library: &'static Library, plan: &Plan) -> Result<Self, CallError> {
+    /// Makes a decoder on `context`, which must be the thread's current one.
+    pub fn create(
+        library: &'static Library,
+        context: &Context,
+        plan: &Plan,
+    ) -> Result<Self, CallError> {
         let coded = &plan.coded;
         let [left, top, right, bottom] = plan.scaled_from.unwrap_or_default().map(short);
         let mut info = sys::CUVIDDECODECREATEINFO {
@@ -69,6 +74,7 @@ impl Hardware {
             })?;
         Ok(Self {
             library,
+            context: context.clone(),
             raw,
             made_for: *plan,
             plan: *plan,
@@ -179,6 +185,10 @@ impl Hardware {
 
 impl Drop for Hardware {
     fn drop(&mut self) {
+        // Whoever drops it last may be a thread that has not decoded.
+        if let Err(error) = self.context.bind() {
+            tracing::warn!("{error}");
+        }
         // SAFETY: made in `create`, not used after this, and nothing is mapped between calls.
         if let Err(error) = unsafe { self.library.destroy_decoder(self.raw) } {
             tracing::warn!("{error}");
