@@ -3,7 +3,7 @@
 # stripped binaries, the GPU tests, the dora command, models, graphs, test clips, and the shared
 # libraries that the binaries were linked with.
 #
-# Usage: scripts/gpu-package.sh [--no-build]     --no-build takes the binaries that are there
+# Usage: scripts/gpu-package.sh [--no-build]     --no-build takes the binaries that are there; tests are built in any case
 #
 # Writes .gpu/camweave-gpu.tar.gz.00, .01, ... of at most 60 MiB each. On the GPU machine:
 #   cat camweave-gpu.tar.gz.* | tar xz && cd camweave-gpu && scripts/gpu-check.sh
@@ -20,12 +20,6 @@ for tool in cargo python3 ffmpeg strip; do
 done
 [ "${1:-}" = --no-build ] || camweave_setup
 
-# Packages with tests that a GPU must pass; those that are not there yet are left out.
-tested=()
-for folder in crates/cuda crates/nvdec crates/tensorrt nodes/nvdec nodes/trt-infer nodes/gpu-nms; do
-  [ -f "$folder/Cargo.toml" ] && tested+=(-p "$(sed -n 's/^name = "\(camweave-[^"]*\)"/\1/p' "$folder/Cargo.toml" | head -n 1)")
-done
-
 target=${CARGO_TARGET_DIR:-target}
 package=.gpu/camweave-gpu
 rm -rf .gpu
@@ -33,18 +27,21 @@ mkdir -p "$package"/{target/release,gpu-tests,clips,lib,bin,docs/benchmarks,scri
 
 [ "${1:-}" = --no-build ] || cargo build --release --workspace --bins
 say "GPU tests"
-cargo test --release --no-run --message-format=json "${tested[@]}" --tests |
+# The whole workspace, so that the dependencies have the features of the build above.
+cargo test --release --workspace --no-run --tests --message-format=json |
   python3 -c '
-import json, sys
+import json, os, sys
+tested = {"crates/cuda", "crates/nvdec", "crates/tensorrt", "nodes/nvdec", "nodes/trt-infer", "nodes/gpu-nms"}
 # These compare with a C compiler and need no GPU.
 skipped = {"declarations", "library", "kernels"}
 for line in sys.stdin:
     it = json.loads(line)
     target = it.get("target", {})
-    if it.get("executable") and target.get("kind") == ["test"] and target["name"] not in skipped:
-        package = it["package_id"].split("#")[0].rsplit("/", 1)[1]
-        parent = it["package_id"].split("#")[0].rsplit("/", 2)[1]
-        print(parent + "-" + package + "-" + target["name"], it["executable"])
+    if not it.get("executable") or target.get("kind") != ["test"] or target["name"] in skipped:
+        continue
+    folder = os.path.relpath(os.path.dirname(it["manifest_path"]))
+    if folder in tested:
+        print(folder.replace("/", "-") + "-" + target["name"], it["executable"])
 ' >.gpu/tests.txt
 [ -s .gpu/tests.txt ] || die "cargo names no GPU test"
 while read -r name file; do
