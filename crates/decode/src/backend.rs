@@ -60,6 +60,11 @@ pub trait Backend: Send + 'static {
 
     /// Whether a consumer holds a slot.
     fn is_held(&self) -> bool;
+
+    /// Slots that consumers hold or that are being written, for the trace; `None`: not known.
+    fn slots_in_use(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Decodes one session of one camera: units in decode order in, pictures in presentation order out.

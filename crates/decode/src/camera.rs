@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camweave_message::{Codec, Frame, Unit};
-use camweave_telemetry::Counters;
+use camweave_stage::frame_key;
+use camweave_telemetry::{Counters, span_names};
 use tracing::{debug, warn};
 
 use crate::backend::{Backend, Decoder, Failure, Unpublished};
@@ -86,6 +87,7 @@ impl<B: Backend> Camera<B> {
         self.decode(&mut stream, unit, more_waiting, send);
         self.stream = Some(stream);
         self.backend.tidy();
+        self.note_slots();
     }
 
     /// Ends the session: gives the frames that the decoder still holds back.
@@ -106,6 +108,15 @@ impl<B: Backend> Camera<B> {
         self.backend.is_held()
     }
 
+    fn note_slots(&self) {
+        let spans = self.counters.spans();
+        if spans.are_traced()
+            && let Some(slots) = self.backend.slots_in_use()
+        {
+            spans.gauge(&span_names::SLOTS_IN_USE, &self.id, slots);
+        }
+    }
+
     fn decode(
         &mut self,
         stream: &mut Stream<B::Decoder>,
@@ -124,6 +135,10 @@ impl<B: Backend> Camera<B> {
             trace: unit.trace.clone(),
             after_loss: !unit.keyframe && (gap || unit.lost_packets > 0),
         });
+        let span = self
+            .counters
+            .spans()
+            .frame(&span_names::DECODE, frame_key(&unit.id));
         if let Err(error) = stream.decoder.send(unit.data.as_slice(), ticket) {
             self.failed(unit, &error);
             if stream.identities.take(ticket).is_some() {
@@ -131,6 +146,7 @@ impl<B: Backend> Camera<B> {
             }
         }
         self.receive(stream, more_waiting, send);
+        drop(span);
         self.dropped(reason::UNDECODABLE, stream.identities.forget_overdue());
     }
 
@@ -172,7 +188,11 @@ impl<B: Backend> Camera<B> {
         send: &mut Send<'_>,
     ) {
         let Identity { id, trace, .. } = identity;
-        match stream.decoder.publish() {
+        let spans = self.counters.spans();
+        let span = spans.frame(&span_names::PUBLISH, frame_key(&id));
+        let published = stream.decoder.publish();
+        drop(span);
+        match published {
             Ok(picture) => send(Frame { id, trace, picture }),
             Err(Unpublished::Exhausted(message)) => {
                 self.dropped(reason::POOL_EXHAUSTED, 1);

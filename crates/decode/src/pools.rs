@@ -80,11 +80,19 @@ impl<M: Memory> CameraPools<M> {
     /// Whether a consumer holds a slot.
     #[must_use]
     pub fn is_held(&self) -> bool {
+        self.pools().any(|pool| pool.usage().held > 0)
+    }
+
+    /// Slots that consumers hold or that are being written.
+    #[must_use]
+    pub fn slots_in_use(&self) -> u64 {
+        let usages = self.pools().map(Producer::usage);
+        usages.map(|it| u64::from(it.held + it.writing)).sum()
+    }
+
+    fn pools(&self) -> impl Iterator<Item = &Producer<M>> {
         let replaced = self.replaced.iter().map(|(pool, _)| pool);
-        self.current
-            .iter()
-            .chain(replaced)
-            .any(|pool| pool.usage().held > 0)
+        self.current.iter().chain(replaced)
     }
 }
 

@@ -107,6 +107,11 @@ impl Direct {
         lock(&self.pools).is_held()
     }
 
+    /// Slots that consumers hold or that are being written.
+    pub fn slots_in_use(&self) -> u64 {
+        lock(&self.pools).slots_in_use()
+    }
+
     /// Publishes the slot of a picture that the decoder has output, or gives the
     /// reference again where the decoder outputs a picture twice (VP9's
     /// `show_existing_frame`). `None` if the picture lies in other memory.

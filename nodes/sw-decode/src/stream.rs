@@ -64,6 +64,10 @@ impl Backend for Software {
     fn is_held(&self) -> bool {
         self.direct.is_held()
     }
+
+    fn slots_in_use(&self) -> Option<u64> {
+        Some(self.direct.slots_in_use())
+    }
 }
 
 /// A session's decoder.
