@@ -46,6 +46,8 @@ fi
 if wants unit; then
   say "PTX is what its sources compile to"
   scripts/ptx.sh --check
+  say "the TensorRT shim compiles with the headers of its versions"
+  scripts/tensorrt-shim.sh --check
   say "unit, property and conformance tests"
   tests --workspace --exclude camweave-tests
 fi
