@@ -1,0 +1,61 @@
+//! NVIDIA's decoder alone: how many pictures a second for one and for many streams in one process,
+//! each copied into a slot of a device pool, and how busy the engines are.
+//!
+//! Streams come from elementary files (H.264 or H.265, Annex B), such as
+//! `ffmpeg -i FILE -c copy -bsf:v h264_mp4toannexb out.h264` makes; each is played again and again.
+#![expect(clippy::print_stdout, reason = "the result is for standard output")]
+
+mod busy;
+mod play;
+mod split;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use camweave_cuda::Context;
+use clap::Parser;
+
+/// Decodes files as fast as the chip can; prints a table in Markdown.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Options {
+    /// Elementary streams that begin with a key frame: *.h264 or *.h265
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Numbers of streams to decode beside each other, one after the other
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 8, 16, 32])]
+    streams: Vec<usize>,
+    /// Seconds of each measurement, after one to warm up
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Number of the CUDA device
+    #[arg(long, default_value_t = 0)]
+    device: u32,
+}
+
+fn main() -> Result<ExitCode> {
+    const MISSING: u8 = 4;
+    let options = Options::parse();
+    if let Some(line) = camweave_cuda::missing() {
+        println!("error: {line}");
+        return Ok(ExitCode::from(MISSING));
+    }
+    let context = Context::open(options.device)?;
+    let busy = busy::Busy::open(&context);
+    println!("{context}\n");
+    println!("| file | streams | frames/s | per stream | engines busy | video clock |");
+    println!("|---|---|---|---|---|---|");
+    for file in &options.files {
+        let clip = split::Clip::read(file)?;
+        for &streams in &options.streams {
+            let seconds = Duration::from_secs(options.seconds);
+            let (rate, shares) = play::measure(&context, &clip, streams, seconds, &busy)?;
+            let per_stream = rate / streams as f64;
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            println!("| {name} | {streams} | {rate:.0} | {per_stream:.0} | {shares} |");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
