@@ -84,6 +84,10 @@ impl Backend for Nvdec {
     fn is_held(&self) -> bool {
         lock(&self.pools).is_held()
     }
+
+    fn slots_in_use(&self) -> Option<u64> {
+        Some(lock(&self.pools).slots_in_use())
+    }
 }
 
 /// A session's decoder, and the picture that it gave last.
