@@ -151,11 +151,12 @@ DEVICE bool suppresses(Box better, u32 better_class, Box box, u32 class_id, floa
 }
 
 // Keeps the best candidates that no kept one of their class suppresses, at most `max_detections`,
-// in the order of their scores. A block is a frame; any multiple of 64 threads.
+// in the order of their scores. A block is a frame; any multiple of 64 threads up to 1024, for which
+// the bounds keep registers few enough.
 //
 // Chunk by chunk: all threads compare the chunk with what has been kept and within itself, then one
 // thread resolves the chunk from bits, and its survivors are written.
-KERNEL select(Scratch scratch, u32 limit, u32 max_detections, float threshold, u32 suppress, u32* results) {
+KERNEL __launch_bounds__(1024) select(Scratch scratch, u32 limit, u32 max_detections, float threshold, u32 suppress, u32* results) {
   __shared__ Box box[CHUNK];
   __shared__ u32 class_of[CHUNK], score_of[CHUNK], anchor_of[CHUNK];
   // Which candidates of the chunk an earlier one suppresses, and which ones each suppresses.

@@ -174,10 +174,10 @@ DEVICE void letterbox(const Frames& frames, T* out, u32 model_width, u32 model_h
   store_pair(out + 2 * plane, index, a.b, b.b, second, paired);
 }
 
-KERNEL letterbox_f16(PARAMETER Frames frames, u16* out, u32 model_width, u32 model_height) {
+KERNEL __launch_bounds__(256) letterbox_f16(PARAMETER Frames frames, u16* out, u32 model_width, u32 model_height) {
   letterbox(frames, out, model_width, model_height);
 }
 
-KERNEL letterbox_f32(PARAMETER Frames frames, float* out, u32 model_width, u32 model_height) {
+KERNEL __launch_bounds__(256) letterbox_f32(PARAMETER Frames frames, float* out, u32 model_width, u32 model_height) {
   letterbox(frames, out, model_width, model_height);
 }

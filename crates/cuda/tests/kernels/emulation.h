@@ -26,6 +26,7 @@ static thread_local Index blockIdx, threadIdx, blockDim;
 #define DEVICE static inline
 #define PARAMETER const
 #define __shared__ static thread_local
+#define __launch_bounds__(threads)
 
 typedef unsigned char u8;
 typedef unsigned short u16;
