@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use camweave_tensorrt::{LIBRARY_VARIABLE, TensorRt};
 use nvml_wrapper::Nvml;
 
 use super::library::{self, Search};
@@ -45,7 +46,7 @@ fn row(name: &'static str, need: Need, (state, found): (State, String)) -> Row {
         "TensorRT" => (
             "the node trt-infer",
             "cpu-infer: rten or ONNX Runtime on the CPU",
-            "libnvinfer10 or libnvinfer-lean10 of NVIDIA's apt repository; PyPI: tensorrt-lean, with its folder in LD_LIBRARY_PATH",
+            "libnvinfer10 or libnvinfer-lean10 of NVIDIA's apt repository; PyPI: tensorrt-lean, with its library named by CAMWEAVE_TENSORRT_LIB; the shim by scripts/tensorrt-shim.sh",
         ),
         "CUDA runtime" => (
             "what some builds of TensorRT load; camweave itself needs only the driver",
@@ -158,6 +159,30 @@ fn decoder() -> Row {
 }
 
 fn tensorrt() -> Row {
+    let found = match TensorRt::load() {
+        Ok(found) => {
+            let can = if found.has_builder() {
+                "builds and runs engines"
+            } else {
+                "runs engines and builds none"
+            };
+            let library = found.library().display();
+            let (version, headers) = (found.version(), found.headers());
+            (
+                State::Ok,
+                format!("'{library}' {version} with a shim for {headers}, {can}"),
+            )
+        }
+        Err(error) if std::env::var_os(LIBRARY_VARIABLE).is_some() => {
+            (State::Broken, error.to_string())
+        }
+        Err(error) => without_tensorrt(&error.to_string()),
+    };
+    row("TensorRT", Need::Gpu, found)
+}
+
+/// Why there is none that serves: a library that does not load, or one that no shim fits.
+fn without_tensorrt(error: &str) -> (State, String) {
     let mut usable = Vec::new();
     let mut broken = Vec::new();
     for name in TENSORRT {
@@ -172,19 +197,15 @@ fn tensorrt() -> Row {
             },
         }
     }
-    let found = if !usable.is_empty() {
-        usable.extend(broken);
-        (State::Ok, usable.join("; "))
+    if !usable.is_empty() {
+        (State::Broken, format!("{}: {error}", usable.join(", ")))
     } else if !broken.is_empty() {
         (State::Broken, broken.join("; "))
     } else {
         let names = TENSORRT.join(", ");
-        (
-            State::Missing,
-            format!("{names} not found; {}", library::searched()),
-        )
-    };
-    row("TensorRT", Need::Gpu, found)
+        let searched = library::searched();
+        (State::Missing, format!("{names} not found; {searched}"))
+    }
 }
 
 /// As `NV_TENSORRT_VERSION` counts: 8600 is 8.6.0, 10701 is RTX 1.7.1, 101600 is 10.16.0.
