@@ -311,7 +311,15 @@ fn text(verdict: &Verdict, letter: &str) -> String {
                     range(&|value| format!("{value:+.2}"), false)
                 )
             };
-            format!("{name}: no difference that this run can show ({shown})")
+            // By itself it would be called a difference; among so many metrics it may be chance.
+            let zero = if metric.by_ratio { 1.0 } else { 0.0 };
+            let leans = interval.is_some_and(|(low, high)| low > zero || high < zero);
+            let hint = if leans {
+                "; more runs may show one"
+            } else {
+                ""
+            };
+            format!("{name}: no difference that this run can show ({shown}{hint})")
         }
         Outcome::Equal => format!(
             "{name}: no difference above {}",
@@ -385,11 +393,15 @@ fn headline(
         parts.push(format!(
             "{letter} against A: no difference that this run can show"
         ));
+    } else if parts.is_empty() {
+        parts.push(format!(
+            "{letter} against A: no difference of the whole that this run can show"
+        ));
     }
     if let Some((node, millis)) = named {
         let way = if *millis > 0.0 { "more" } else { "less" };
         parts.push(format!(
-            "the stage that differs most is {node}: {} ms {way} per frame",
+            "the process that differs most is {node}: {} ms {way} per frame",
             short(millis.abs())
         ));
     }

@@ -114,6 +114,12 @@ pub struct Run {
     pub graph: usize,
     /// Its place in the order of all runs, counted from 0.
     pub place: usize,
+    /// Begin of the measurement, behind the warm-up, by the wall clock.
+    #[serde(default)]
+    pub begin_unix_nanos: i64,
+    /// Its end: frames that reached the sink before are in it.
+    #[serde(default)]
+    pub end_unix_nanos: i64,
     /// Length of the measurement, in seconds.
     pub seconds: f64,
     /// Why the run is not whole; such a run is shown and not compared.

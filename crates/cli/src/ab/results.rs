@@ -42,7 +42,7 @@ fn shown(footage: &Footage) -> String {
             footage.cameras, footage.fps
         ),
         Pace::Fast => format!(
-            "{}, as fast as the graph gives frames back, {what}",
+            "{}, as fast as the graph gives frames back (so the latency is that of a full queue), {what}",
             footage.cameras
         ),
     }

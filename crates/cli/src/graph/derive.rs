@@ -12,16 +12,19 @@ use super::nodes::inputs;
 use super::{Graph, Kind};
 use crate::error::CliError;
 
-/// Frames of a file that are under way at a time; more than a decoder keeps back to reorder.
-const WINDOW: u32 = 24;
-
 /// What the graph sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Feed {
     /// Cameras in real time.
     Cameras(PathBuf),
-    /// Files as `id=path`, again and again, as fast as the graph gives frames back.
-    Files(Vec<(String, PathBuf)>),
+    /// Files, again and again, as fast as the graph gives frames back.
+    Files {
+        /// Camera id and file.
+        files: Vec<(String, PathBuf)>,
+        /// Frames of each that are under way at a time; more than a decoder keeps back to
+        /// reorder them.
+        window: u32,
+    },
 }
 
 /// What a measurement puts into a graph.
@@ -59,8 +62,8 @@ impl Graph {
         let mut whole = serde_json::to_value(&self.descriptor)
             .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
         self.absolute_env(&mut whole);
-        if matches!(settings.feed, Feed::Files(_)) {
-            patient(&mut whole);
+        if let Feed::Files { window, .. } = settings.feed {
+            patient(&mut whole, window);
         }
         let nodes = whole.get_mut("nodes").and_then(Value::as_array_mut);
         for (node, json) in self
@@ -133,7 +136,7 @@ impl Graph {
                     ),
                 ));
             }
-            ("rtsp-source" | "file-source", Feed::Files(files)) => {
+            ("rtsp-source" | "file-source", Feed::Files { files, window }) => {
                 let files: Vec<String> = files
                     .iter()
                     .map(|(id, path)| format!("{id}={}", path.display()))
@@ -149,7 +152,7 @@ impl Graph {
                     "FILES": files.join(","),
                     "PACE": "fast",
                     "LOOP": 0,
-                    "WINDOW": WINDOW,
+                    "WINDOW": window,
                     "RETURN_TIMEOUT_MS": 30_000,
                 });
                 json["inputs"] = json!({ "done": done });
@@ -172,14 +175,14 @@ impl Graph {
 
 /// Of a file every frame counts, and none is too old. Names in the root `env` are for those
 /// stages that know them; what a node has in its own `env` stays.
-fn patient(whole: &mut Value) {
+fn patient(whole: &mut Value, window: u32) {
     if !whole["env"].is_object() {
         whole["env"] = json!({});
     }
     whole["env"]["MAX_WAIT_MS"] = json!(10_000);
-    whole["env"]["QUEUE"] = json!(64);
+    whole["env"]["QUEUE"] = json!(window.max(32));
     // What the source has under way, and what the decoder itself holds.
-    whole["env"]["SLOTS"] = json!(2 * WINDOW);
+    whole["env"]["SLOTS"] = json!(window + 24);
 }
 
 /// Optional fields that are not set are left out, as people would write it.

@@ -160,7 +160,18 @@ fn of_node(node: &str, spans: &BTreeMap<String, Span>, cpu_ms: Option<f64>) -> V
         .map(|(name, span)| component(name, span.busy_ms, Some(span), span.cpu_ms))
         .collect();
     let rest = (whole - known).max(0.0);
-    let rest_cpu = cpu_ms.map(|cpu| (cpu - known_cpu).max(0.0));
+    let mut rest_cpu = cpu_ms.map(|cpu| (cpu - known_cpu).max(0.0));
+    // A span that waits for an engine's own threads has next to no CPU time itself: what the
+    // process used beyond its spans, and beyond the rest of its time, is theirs.
+    let waiting = components
+        .iter_mut()
+        .filter(|it| it.cpu_ms.is_some_and(|cpu| cpu < it.ms / 2.0) && it.ms > whole / 2.0)
+        .max_by(|a, b| a.ms.total_cmp(&b.ms));
+    if let (Some(waiting), Some(left)) = (waiting, rest_cpu) {
+        let theirs = (left - rest).max(0.0);
+        waiting.cpu_ms = waiting.cpu_ms.map(|cpu| cpu + theirs);
+        rest_cpu = Some(left - theirs);
+    }
     components.push(component("other", rest, None, rest_cpu));
     components
 }
@@ -258,5 +269,18 @@ mod tests {
         // Of the process, what no span accounts for.
         let rest = profile.components[4].cpu_ms.expect("known");
         assert!((rest - 3.5).abs() < 1e-9, "{rest}");
+    }
+
+    #[test]
+    fn an_engines_own_threads_count_where_they_are_waited_for() {
+        let spans = [("infer", span(8.0, Some(0.1))), ("rows", span(8.5, None))]
+            .map(|(name, span)| (name.to_owned(), span))
+            .into();
+        let found = of_node("infer", &spans, Some(14.0));
+        let cpu: Vec<f64> = found.iter().filter_map(|it| it.cpu_ms).collect();
+        assert!(
+            (cpu[0] - 13.5).abs() < 1e-9 && (cpu[1] - 0.5).abs() < 1e-9,
+            "{cpu:?}"
+        );
     }
 }

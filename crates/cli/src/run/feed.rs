@@ -23,6 +23,10 @@ pub enum Pace {
     Fast,
 }
 
+/// Frames of each camera under way in a closed loop: enough that no stage waits for the next.
+/// Rendered clips are not reordered; files may be, and decoders keep frames back for that.
+const RENDERED_WINDOW: u32 = 8;
+const FILES_WINDOW: u32 = 24;
 /// Frames of a rendered clip; with 10 a second, half a minute until it begins again.
 const CLIP_FRAMES: u32 = 300;
 /// The scenes of the simulated cameras begin here (`camera-sim`'s rule), so that both paces
@@ -110,7 +114,12 @@ impl Feeder {
                     (format!("cam{}", index + 1), clip)
                 })
                 .collect();
-            return Ok((Feed::Files(files), None));
+            let window = if self.footage.files.is_empty() {
+                RENDERED_WINDOW
+            } else {
+                FILES_WINDOW
+            };
+            return Ok((Feed::Files { files, window }, None));
         }
         let scenes = Scenes {
             cameras: self.footage.cameras,

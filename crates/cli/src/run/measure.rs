@@ -234,6 +234,8 @@ impl Watched {
             return run;
         };
         let end = self.end;
+        run.begin_unix_nanos = begin.unix_nanos;
+        run.end_unix_nanos = end.unix_nanos;
         run.seconds = (end.unix_nanos - begin.unix_nanos) as f64 / 1e9;
         run.add_lines(lines, begin.unix_nanos, end.unix_nanos);
         let frames = run.frames.max(1) as f64;
