@@ -1,0 +1,77 @@
+//! `cpu-infer`, slowed down on purpose: after each message it burns a set share of the time that
+//! the message took. With this in one side of a comparison it is known what must be found.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use camweave_cpu_infer::CpuInfer;
+use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
+
+/// The variable with the share in percent. It stands in the graph's root `env`, so that the
+/// stage's own variables stay what they are.
+const VARIABLE: &str = "SLOWED_PERCENT";
+
+struct Slowed<S> {
+    inner: S,
+    share: f64,
+}
+
+impl<S: Stage> Stage for Slowed<S> {
+    const KIND: &'static str = S::KIND;
+    const ABOUT: &'static str = S::ABOUT;
+    const KEYS: &'static [Key] = S::KEYS;
+    const OPTIONAL_INPUT: bool = S::OPTIONAL_INPUT;
+    type In = S::In;
+    type Out = S::Out;
+
+    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
+        let text = std::env::var(VARIABLE).unwrap_or_default();
+        let percent = text
+            .parse::<f64>()
+            .ok()
+            .filter(|it| (0.0..=1000.0).contains(it));
+        let percent = percent.ok_or_else(|| {
+            StageError::configuration(format!(
+                "env {VARIABLE}='{text}': expected a number from 0 to 1000, in percent"
+            ))
+        })?;
+        Ok(Self {
+            inner: S::open(env, context)?,
+            share: percent / 100.0,
+        })
+    }
+
+    fn queue(&self) -> QueuePolicy {
+        self.inner.queue()
+    }
+
+    fn rows(&mut self, rows: Vec<S::In>, out: &mut Output<S::Out>) -> Result<(), StageError> {
+        let begin = Instant::now();
+        self.inner.rows(rows, out)?;
+        let until = begin.elapsed().mul_f64(1.0 + self.share);
+        while begin.elapsed() < until {
+            std::hint::spin_loop();
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, out: &mut Output<S::Out>) -> Result<(), StageError> {
+        self.inner.tick(out)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.inner.deadline()
+    }
+
+    fn finished(&self) -> bool {
+        self.inner.finished()
+    }
+
+    fn close(&mut self, out: &mut Output<S::Out>) -> Result<(), StageError> {
+        self.inner.close(out)
+    }
+}
+
+fn main() -> ExitCode {
+    camweave_stage::main::<Slowed<CpuInfer>>()
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Checks the comparison itself, on what is known: the same graph twice must show no difference,
+# and a detector that was slowed down by 5 % must be found and named.
+#
+# Usage: scripts/ab-selfcheck.sh [TRIES]     default 20 of each, about 25 minutes
+#
+# Environment: SLOWED_PERCENT (5), SECONDS_EACH (2.5) of one run, REPEAT (4) runs of each graph,
+# CAMERAS (2), OUT (out/ab-selfcheck). Have nothing else run on the machine meanwhile.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/setup.sh
+camweave_setup
+
+tries=${1:-20}
+[[ $tries =~ ^[1-9][0-9]*$ ]] || die "TRIES '$tries': expected a whole number from 1"
+seconds=${SECONDS_EACH:-2.5}
+repeat=${REPEAT:-4}
+cameras=${CAMERAS:-2}
+out=${OUT:-out/ab-selfcheck}
+export SLOWED_PERCENT=${SLOWED_PERCENT:-5}
+unset CAMERAS OUT
+
+say "building"
+cargo build --release --quiet --workspace --bins
+mkdir -p "$out"
+# One rendering for all runs.
+target/release/render-scenes --seeds "1500000..$((1500000 + cameras))" --frames 300 --burst 300 \
+  --stride-seconds 30 --crf 23..24 --out "$out/clips" >/dev/null 2>&1
+clips=("$out"/clips/*.mp4)
+
+# one NAME TRY GRAPH_B: a comparison; its line of results is appended to NAME.
+one() {
+  local folder="$out/$1-$2"
+  # A run that is not whole is a result as well: it is said, and counted as not found.
+  target/release/camweave ab benches/graphs/plain.yml "benches/graphs/$3.yml" --pace fast \
+    --files "${clips[@]}" --cameras "$cameras" --seconds "$seconds" --warm-up 0.5 \
+    --repeat "$repeat" --out "$folder" >"$folder.log" 2>&1 ||
+    say "$1 $2: $(tail -n 1 "$folder.log")"
+  python3 - "$folder/summary.json" <<'PY' | tee -a "$out/$1.txt"
+import json, sys
+versus = json.load(open(sys.argv[1]))["versus"][0]
+differs = any(it["outcome"] in ("better", "worse") for it in versus["verdicts"])
+named = versus["named"][0] if versus["named"] else "none"
+print("differs" if differs else "same", named, versus["headline"], sep="\t")
+PY
+  # The verdict is what is kept; runs are large.
+  rm -rf "$folder"
+}
+
+: >"$out/same.txt"
+: >"$out/slowed.txt"
+for try in $(seq "$tries"); do
+  one same "$try" plain
+  one slowed "$try" slowed
+done
+
+count() { awk -F '\t' "$1" "$2" | wc -l; }
+wrong=$(count '$1 == "differs"' "$out/same.txt")
+found=$(count '$1 == "differs"' "$out/slowed.txt")
+named=$(count '$2 == "infer"' "$out/slowed.txt")
+echo
+echo "| comparison | tries | difference reported | stage 'infer' named |"
+echo "|---|---:|---:|---:|"
+echo "| the same graph twice | $tries | $wrong | $(count '$2 == "infer"' "$out/same.txt") |"
+echo "| one stage slowed by $SLOWED_PERCENT % | $tries | $found | $named |"
+# At least 19 of 20 must be right, of each.
+allowed=$((tries / 20))
+if [ "$wrong" -gt "$allowed" ] || [ "$named" -lt $((tries - allowed)) ]; then
+  printf 'error: expected a difference in %s of %s at most where there is none, and the stage named in %s at least where there is one\n' \
+    "$allowed" "$tries" "$((tries - allowed))" >&2
+  exit 1
+fi

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Compares the benchmarks of single operations between two commits, and says what got slower.
+#
+#   scripts/bench-commits.sh [--instructions] A B [BENCH...]
+#
+# A and B are commits; BENCH is pool, message, batcher or vision (default: all that both have).
+# Both are built in work trees below target/bench-commits, and run in turns, A B B A ...
+# --instructions counts instructions under valgrind's callgrind instead of measuring time: slow,
+# but the same on a busy machine. It needs valgrind.
+#
+# Environment: REPEAT, runs of each (5); MARGIN, percent of change that is of interest (3).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+  sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+}
+instructions=0
+if [ "${1:-}" = --instructions ]; then
+  instructions=1
+  shift
+fi
+[ $# -ge 2 ] || usage
+if [ "$instructions" = 1 ] && ! command -v valgrind >/dev/null; then
+  echo "error: --instructions: 'valgrind' is not there; install it, or leave the option out" >&2
+  exit 4
+fi
+repeat=${REPEAT:-5}
+work=$PWD/target/bench-commits
+declare -A tree commit
+for side in A B; do
+  name=$([ "$side" = A ] && echo "$1" || echo "$2")
+  commit[$side]=$(git rev-parse --verify --quiet "$name^{commit}") || {
+    echo "error: '$name' is no commit" >&2
+    exit 2
+  }
+  tree[$side]=$work/$side
+done
+shift 2
+benches=("$@")
+[ ${#benches[@]} -gt 0 ] || benches=(pool message batcher vision)
+
+# executable SIDE BENCH: builds it, and prints where it is.
+executable() {
+  (cd "${tree[$1]}" && cargo bench --quiet --no-run --profile release -p camweave-benches --bench "$2" \
+    --target-dir "$work/target-$1" --message-format json) |
+    python3 -c '
+import json, sys
+found = [json.loads(line) for line in sys.stdin]
+print([it["executable"] for it in found if it.get("executable")][-1])'
+}
+
+declare -A program
+for side in A B; do
+  # A work tree of an earlier call goes to the commit that is wanted now.
+  if [ -d "${tree[$side]}" ]; then
+    git -C "${tree[$side]}" checkout --quiet --detach "${commit[$side]}"
+  else
+    git worktree add --quiet --detach "${tree[$side]}" "${commit[$side]}"
+  fi
+  for bench in "${benches[@]}"; do
+    echo "building $bench of ${commit[$side]:0:10} ($side)" >&2
+    program[$side-$bench]=$(executable "$side" "$bench")
+  done
+done
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+order=()
+for ((round = 0; round < repeat; round++)); do
+  if ((round % 2)); then order+=(B A); else order+=(A B); fi
+done
+for bench in "${benches[@]}"; do
+  number=0
+  for side in "${order[@]}"; do
+    number=$((number + 1))
+    echo "running $bench, $number of ${#order[@]} ($side)" >&2
+    if [ "$instructions" = 1 ]; then
+      # One sample of one iteration: the count does not vary, so more would only take longer.
+      (cd "${tree[$side]}" && valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        "${program[$side-$bench]}" --bench --sample-count 1 --sample-size 1) \
+        >/dev/null 2>"$results/$bench.$side.$number.callgrind"
+      # Each benchmark's set-up is counted too, so this is of the bench as a whole.
+      [ "$number" -lt 2 ] || break
+    else
+      (cd "${tree[$side]}" && "${program[$side-$bench]}" --bench) >"$results/$bench.$side.$number.divan"
+    fi
+  done
+done
+python3 scripts/bench_commits.py "$results" "${commit[A]:0:10}" "${commit[B]:0:10}" "${MARGIN:-3}"

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Measures what docs/OPTIMIZATION_SUMMARY.md is made of, and writes it.
+#
+#   scripts/optimization-summary.sh [cpu|gpu|write]
+#
+# cpu     measure the CPU graphs on this machine (about 8 minutes), then write (default)
+# gpu     the same of the GPU graphs
+# write   only write the document, from the records that are there
+#
+# The records are docs/benchmarks/records/<cpu|gpu>/*.json. What has none stands as 'not
+# measured'. Have nothing else run on the machine meanwhile.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/setup.sh
+
+device=${1:-cpu}
+case $device in
+  cpu | gpu | write) ;;
+  *)
+    printf "error: '%s', expected cpu, gpu or write\n" "$device" >&2
+    exit 2
+    ;;
+esac
+
+# measure DEVICE: one record per command, with its command line in it.
+measure() {
+  local records=docs/benchmarks/records/$1 out=out/optimization-summary
+  local sequential=dataflows/$1-sequential.yml batched=dataflows/$1-batched.yml
+  local camweave=target/release/camweave
+  mkdir -p "$records" "$out"
+  camweave_setup
+  say "building"
+  cargo build --release --quiet --workspace --bins
+  say "profile"
+  "$camweave" profile "$batched" --cameras 4 --seconds 15 --json --out "$out/profile" >"$out/profile.json"
+  say "one camera against four"
+  "$camweave" bench fps "$sequential" --cameras 1,4 --seconds 8 --repeat 2 --json --out "$out/fps" >"$out/fps-sequential.json"
+  "$camweave" bench fps "$batched" --cameras 1,4 --seconds 8 --repeat 2 --json --out "$out/fps" >"$out/fps-batched.json"
+  say "batches"
+  "$camweave" bench batch --sequential "$sequential" --batched "$batched" --batches 1,2,4,8 \
+    --cameras 1,4 --seconds 8 --repeat 2 --json --out "$out/batch" >"$out/batch.json"
+  say "sequential against batched"
+  "$camweave" ab "$sequential" "$batched" --pace fast --cameras 4 --seconds 8 --repeat 3 --out "$out/ab" >"$out/ab.txt"
+  cp "$out/ab/summary.json" "$out/ab.json"
+  # The single runs are large, and the document needs none.
+  python3 scripts/optimization_summary.py keep "$out" "$records"
+}
+
+[ "$device" = write ] || measure "$device"
+python3 scripts/optimization_summary.py write docs/benchmarks/records docs/OPTIMIZATION_SUMMARY.md
+say "docs/OPTIMIZATION_SUMMARY.md"
