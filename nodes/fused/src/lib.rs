@@ -10,9 +10,12 @@ pub const PARTS: &[Part] = &[
     Part::of::<camweave_rtsp_source::RtspSource>(),
     Part::of::<camweave_file_source::FileSource>(),
     Part::of::<camweave_sw_decode::SwDecode>(),
+    Part::of::<camweave_nvdec_node::NvDec>(),
     Part::of::<camweave_batcher::BatcherStage>(),
     Part::of::<camweave_cpu_infer::CpuInfer>(),
+    Part::of::<camweave_trt_infer::TrtInfer>(),
     Part::of::<camweave_cpu_nms::CpuNms>(),
+    Part::of::<camweave_gpu_nms::GpuNms>(),
     Part::of::<camweave_tracker::TrackerStage>(),
     Part::of::<camweave_sink::SinkStage>(),
 ];
