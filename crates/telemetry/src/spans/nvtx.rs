@@ -4,6 +4,7 @@
 //! number of frames in a batch, is the range's payload.
 
 use std::collections::HashMap;
+use std::ffi::CString;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
 use nvtx::Domain;
@@ -20,6 +21,11 @@ fn domain() -> &'static Domain {
     DOMAIN.get_or_init(|| Domain::new(c"camweave"))
 }
 
+/// In bytes, not in wide characters: all tools show and filter those.
+fn text(text: &str) -> nvtx::Str {
+    nvtx::Str::Ascii(CString::new(text).unwrap_or_default())
+}
+
 /// One stage's ranges.
 #[derive(Debug)]
 pub(super) struct Ranges {
@@ -31,7 +37,7 @@ impl Ranges {
     /// Ranges of the category `kind`.
     pub fn new(kind: &str) -> Self {
         Self {
-            category: domain().register_category(nvtx::Str::from_str_lossy(kind)),
+            category: domain().register_category(text(kind)),
             names: RwLock::default(),
         }
     }
@@ -53,7 +59,7 @@ impl Ranges {
             return *registered;
         }
         drop(names);
-        let registered = domain().register_string(nvtx::Str::from_str_lossy(name.name));
+        let registered = domain().register_string(text(name.name));
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
         *names.entry(name.name).or_insert(registered)
     }
