@@ -71,7 +71,7 @@ fn whole(
 
 /// Parts of the whole below this share are not tested: what they cost cannot matter, and each
 /// further test makes all others less sharp.
-const LEAST_SHARE: f64 = 0.02;
+const LEAST_SHARE: f64 = 0.05;
 
 /// Spans that hold all that a node does; other spans lie inside these and are shown only.
 pub const WORK: [&str; 4] = ["rows", "decode", "unit", "read"];
