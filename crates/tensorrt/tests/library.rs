@@ -8,7 +8,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use camweave_tensorrt::{Engine, Error, ErrorKind, Flavor, Places, TensorRt};
+use camweave_model::ModelFile;
+use camweave_tensorrt::{
+    Engine, EngineSpec, Error, ErrorKind, Flavor, Gpu, Places, Precision, TensorRt, Wishes,
+};
 
 /// A shared library of C code.
 fn library(folder: &Path, name: &str, code: &str) -> PathBuf {
@@ -221,6 +224,60 @@ fn a_shim_of_other_headers_is_refused_with_both_versions() {
     assert_says(&error, ErrorKind::Missing, &["TensorRT 11.5.0"]);
 }
 
+#[test]
+fn from_tensorrt_11_on_the_precision_is_the_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shims = shims(folder.path());
+    let Some(eleven) = shims
+        .iter()
+        .find(|path| path.ends_with("libcamweave_tensorrt_11.so"))
+    else {
+        return skipped("no TensorRT headers; scripts/tensorrt-shim.sh --check fetches some");
+    };
+    let code = "int getInferLibVersion(void) { return 110400; }\n\
+                void* createInferRuntime_INTERNAL(void* logger, int version) { return 0; }\n\
+                void* createInferBuilder_INTERNAL(void* logger, int version) { return 0; }\n";
+    let places = Places {
+        library: Some(library(folder.path(), "libnvinfer.so", code)),
+        shim: Some(eleven.clone()),
+        folders: Vec::new(),
+    };
+    let tensorrt = TensorRt::find(&places).expect("it fits");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    let spec = |name: &str, precision| {
+        let file = ModelFile::read(&models.join(name)).expect("a shipped model");
+        let wishes = Wishes {
+            max_batch: 8,
+            opt_batch: 4,
+            size: (320, 320),
+            precision,
+            level: None,
+            version_compatible: false,
+        };
+        let gpu = Gpu {
+            name: "NVIDIA H200".to_owned(),
+            compute_capability: (9, 0),
+        };
+        EngineSpec::of_file(&file, &wishes, &tensorrt, &gpu)
+    };
+    let error = spec("camweave-street-320.onnx", Precision::Fp16).expect_err("it is float32");
+    let parts = [
+        "camweave-street-320.onnx",
+        "float32",
+        "TensorRT 11.4.0",
+        "'fp16'",
+    ];
+    assert_says(&error, ErrorKind::Configuration, &parts);
+    let good = spec("camweave-street-320-fp16.onnx", Precision::Fp16).expect("it is float16");
+    assert_eq!((good.batch.min, good.batch.opt, good.batch.max), (1, 4, 8));
+    // There is a builder, and no parser beside it.
+    let onnx = models.join("camweave-street-320-fp16.onnx");
+    let error = good
+        .build(&tensorrt, &onnx, &[], &|_| true)
+        .expect_err("no parser");
+    assert_says(&error, ErrorKind::Missing, &["libnvonnxparser.so.11"]);
+}
+
 /// `CAMWEAVE_TENSORRT_LIB` and `CAMWEAVE_TENSORRT_SHIM` name a real TensorRT: it is loaded, and
 /// refuses what is no plan with one line.
 #[test]
@@ -256,7 +313,7 @@ fn a_real_tensorrt_is_loaded_and_refuses_what_is_no_plan() {
             onnx: &onnx,
             batch: camweave_tensorrt::BatchProfile::new(1, 2).expect("a profile"),
             size: (64, 64),
-            precision: camweave_tensorrt::Precision::Fp32,
+            precision: Precision::Fp32,
             level: None,
             version_compatible: false,
             timing_cache: &[],
