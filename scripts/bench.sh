@@ -3,9 +3,9 @@
 #
 #   scripts/bench.sh [micro|handover|pipeline|all]
 #
-# micro      single operations: pool, messages, batcher, image and box arithmetic
+# micro      single operations: pool, messages, batcher, image and box arithmetic, spans
 # handover   3 MiB frames between two processes: pool references against dora's shared memory
-# pipeline   the pipeline's throughput against the bare engine's, at 320 and 640
+# pipeline   the pipeline's throughput against the bare engine's, at 448x256, 320 and 640
 #
 # Environment: PAIRS, runs of each side of a comparison (4); SECONDS_EACH, seconds of one
 # measurement of the pipeline (15); ENGINE, rten or onnxruntime (rten); CARGO_SCOPE, what cargo
@@ -64,7 +64,7 @@ micro() {
     local file bench
     file=$(target micro)
     begin "Single operations" "$file"
-    for bench in pool message batcher vision; do
+    for bench in pool message batcher vision spans; do
         {
             printf '## `cargo bench -p camweave-benches --bench %s`\n\n```text\n' "$bench"
             cargo bench -q --profile release "${scope[@]}" --bench "$bench"
@@ -92,7 +92,7 @@ pipeline() {
     # Four scenes that no model was trained on; the clips are the same on each machine.
     target/release/render-scenes --seeds 2000000..2000004 --frames 300 --burst 300 \
         --stride-seconds 30 --size 640x360 --crf 23..24 --out "$work" 2>/dev/null
-    for side in 320 640; do
+    for side in 448x256 320 640; do
         record "$file" \
             "pipeline compare --model models/camweave-street-$side.onnx --engine $engine --pairs $pairs --seconds $seconds CLIPS" \
             target/release/pipeline compare --model "models/camweave-street-$side.onnx" \
