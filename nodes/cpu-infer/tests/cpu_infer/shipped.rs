@@ -76,3 +76,27 @@ fn shipped_models_open_and_run() {
         assert_ne!(batch[0], batch[1], "{name}");
     }
 }
+
+/// With two threads, an even batch is run in two shares, an odd one as a whole.
+#[test]
+fn shares_of_a_batch_are_the_batch() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/camweave-street-320.onnx");
+    let open = |threads| {
+        let options = camweave_cpu_infer::DetectorOptions {
+            threads,
+            ..options(path.clone())
+        };
+        Detector::open(&options).expect("a shipped model")
+    };
+    let (mut one, mut two) = (open(1), open(2));
+    for frames in [2, 3, 4] {
+        let (expected, found) = (heads(&mut one, frames), heads(&mut two, frames));
+        assert_eq!(found.len(), frames);
+        for (frame, (expected, found)) in expected.iter().zip(&found).enumerate() {
+            assert_eq!(expected.len(), found.len());
+            let apart = expected.iter().zip(found).map(|(a, b)| (a - b).abs());
+            let most = apart.fold(0.0, f32::max);
+            assert!(most < 0.01, "frame {frame} of {frames}: {most}");
+        }
+    }
+}
