@@ -11,6 +11,7 @@ use crate::sys;
 
 /// A device's primary context, retained until the last clone and everything made in it is dropped.
 /// It is shared with other libraries of the process, such as TensorRT. Usable from any thread.
+/// Threads that wait for the device sleep.
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
@@ -71,6 +72,12 @@ impl Context {
         let major = Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
         let minor = Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
         let compute_capability = (attribute(device, major)?, attribute(device, minor)?);
+        // Threads sleep while they wait for the device: with one waiting thread per camera, those
+        // that turn round instead would use up all cores.
+        let flags = sys::CUctx_flags_enum::CU_CTX_SCHED_BLOCKING_SYNC as u32;
+        // SAFETY: the device is one that the driver has named.
+        let code = unsafe { sys::cuDevicePrimaryCtxSetFlags_v2(device, flags) };
+        check(code, opening)?;
         let mut raw = std::ptr::null_mut();
         // SAFETY: as above; released when the last clone is dropped.
         let code = unsafe { sys::cuDevicePrimaryCtxRetain(&raw mut raw, device) };
