@@ -1,6 +1,7 @@
 //! Results on screen and on disk: JSON Lines, annotated snapshots, a live table, a summary.
 
 mod annotate;
+mod device;
 mod lines;
 mod snapshot;
 mod stage;

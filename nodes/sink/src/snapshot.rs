@@ -6,28 +6,46 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use camweave_message::Detections;
+use camweave_cuda::CudaMemory;
+use camweave_message::{Detections, PictureRef};
+use camweave_pool::{Memory as _, ReadSlot};
 use camweave_stage::Context;
 use camweave_telemetry::span_names;
 use camweave_vision::Picture;
+use tracing::error;
 
+use crate::device::{DevicePictures, NoPicture};
 use crate::{Canvas, annotate};
 
 /// Keeps one annotated picture per camera up to date on disk.
-#[derive(Debug)]
 pub(crate) struct Snapshots {
     folder: PathBuf,
     every: Duration,
+    /// When the camera's last one was taken, or could not be.
     taken: HashMap<String, Instant>,
+    device: DevicePictures,
+}
+
+/// A picture's pixels, in whichever memory they are.
+enum Held {
+    Host(ReadSlot),
+    Device(ReadSlot<CudaMemory>),
 }
 
 impl Snapshots {
-    pub fn new(folder: &Path, every: Duration) -> Self {
+    /// Pictures in device memory are read from the CUDA device of the given number.
+    pub fn new(folder: &Path, every: Duration, device: u32) -> Self {
         Self {
             folder: folder.to_owned(),
             every,
             taken: HashMap::new(),
+            device: DevicePictures::new(device),
         }
+    }
+
+    /// Lets go of the device memory of decoders that are gone.
+    pub fn sweep(&mut self) {
+        self.device.sweep();
     }
 
     /// Writes the row's picture if the camera's last one is old enough and the
@@ -44,23 +62,56 @@ impl Snapshots {
         let Some(picture) = row.picture.as_ref().filter(|_| due) else {
             return Ok(());
         };
-        let Ok(slot) = context.attachments.acquire(&picture.slot) else {
-            return Ok(());
+        let held = match self.hold(context, picture) {
+            Ok(held) => held,
+            Err(NoPicture::Gone) => return Ok(()),
+            Err(NoPicture::Unopened(line)) => {
+                context.counters.stage_error("device_pictures");
+                error!("no <camera>.png of pictures in device memory: {line}; the run goes on");
+                return Ok(());
+            }
+            Err(NoPicture::Failed(line)) => return Err(self.failed(camera, &line)),
         };
         let _span = context.span(&span_names::DRAW, &row.id);
-        let view = Picture::new(&picture.layout, &slot)
-            .map_err(|error| format!("{camera}: picture: {error}"))?;
+        let pixels = match self.rgb8(picture, held) {
+            Ok(pixels) => pixels,
+            Err(line) => return Err(self.failed(camera, &line)),
+        };
         let mut canvas = Canvas {
             width: picture.layout.width,
             height: picture.layout.height,
-            pixels: view.to_rgb8(),
+            pixels,
         };
-        drop(slot);
         annotate(&mut canvas, &row.boxes);
         let path = self.folder.join(format!("{camera}.png"));
         write_png(&path, &canvas).map_err(|error| format!("'{}': {error}", path.display()))?;
         self.taken.insert(camera.to_owned(), Instant::now());
         Ok(())
+    }
+
+    fn hold(&mut self, context: &Context, picture: &PictureRef) -> Result<Held, NoPicture> {
+        let backend = &*picture.slot.pool.address().backend;
+        if backend == CudaMemory::BACKEND {
+            return self.device.hold(&picture.slot).map(Held::Device);
+        }
+        let held = context.attachments.acquire(&picture.slot);
+        held.map(Held::Host).map_err(|_| NoPicture::Gone)
+    }
+
+    fn rgb8(&mut self, picture: &PictureRef, held: Held) -> Result<Vec<u8>, String> {
+        match held {
+            Held::Device(slot) => self.device.rgb8(&picture.layout, slot),
+            Held::Host(slot) => {
+                let view = Picture::new(&picture.layout, &slot);
+                Ok(view.map_err(|error| error.to_string())?.to_rgb8())
+            }
+        }
+    }
+
+    /// The line of a picture that cannot be had. The next try comes when the next snapshot is due.
+    fn failed(&mut self, camera: &str, line: &str) -> String {
+        self.taken.insert(camera.to_owned(), Instant::now());
+        format!("{camera}: picture: {line}")
     }
 }
 

@@ -126,6 +126,11 @@ impl Stage for SinkStage {
             help: "the table on standard output this often, 0 for none",
         },
         Key {
+            name: "DEVICE",
+            default: Some("0"),
+            help: "number of the CUDA device whose memory pictures may be in; opened when the first one is",
+        },
+        Key {
             name: "PASSES",
             default: Some("off"),
             help: "'on': each line says when the frame entered and left each stage; so does CAMWEAVE_PASSES=on",
@@ -148,6 +153,7 @@ impl Stage for SinkStage {
                 .map(Duration::from_millis)
         };
         let (snapshot, table) = (every("SNAPSHOT_EVERY_MS")?, every("TABLE_EVERY_MS")?);
+        let device = env.number("DEVICE", 0..=255)?;
         let passes = env.choice("PASSES", &WORDS)? || everywhere()?;
         // A restarted sink goes on where the killed one stopped.
         let again = context.counters.report().starts > 1;
@@ -155,7 +161,7 @@ impl Stage for SinkStage {
         Ok(Self {
             context: context.clone(),
             lines: BufWriter::new(lines),
-            snapshots: (!snapshot.is_zero()).then(|| Snapshots::new(&folder, snapshot)),
+            snapshots: (!snapshot.is_zero()).then(|| Snapshots::new(&folder, snapshot, device)),
             folder,
             collector: Collector::default(),
             passes,
@@ -200,6 +206,9 @@ impl Stage for SinkStage {
         {
             self.shown = Instant::now();
             self.show();
+        }
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.sweep();
         }
         if self.written.elapsed() >= Duration::from_secs(1) {
             self.written = Instant::now();

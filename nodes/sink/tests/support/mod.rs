@@ -1,0 +1,153 @@
+//! A sink outside of a graph, pictures for it, and its files.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use camweave_message::{CapturedClock, DetectedBox, Detections, FrameId, Never, PictureRef, Trace};
+use camweave_pool::{PoolSpec, Producer, Reference};
+use camweave_sink::{Canvas, SinkStage, annotate};
+use camweave_stage::{Context, Env, Output, Stage};
+use camweave_vision::{ColorMatrix, ColorRange, Picture, PictureLayout, PixelFormat, Plane};
+
+/// A sink with an empty folder. Each row's picture is due.
+pub struct Sink {
+    pub stage: SinkStage,
+    pub context: Context,
+    pub folder: tempfile::TempDir,
+}
+
+impl Sink {
+    /// With these variables and no tables.
+    pub fn open(values: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut all: BTreeMap<String, String> = values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        all.insert("OUT".to_owned(), folder.path().display().to_string());
+        all.insert("TABLE_EVERY_MS".to_owned(), "0".to_owned());
+        let declared: Vec<String> = all.keys().cloned().collect();
+        let env = Env::new(SinkStage::KEYS, &declared, |name| all.get(name).cloned());
+        let context = Context::for_tests("sink", &folder.path().join("stats"));
+        let stage = SinkStage::open(&env.expect("keys of the stage"), &context);
+        Self {
+            stage: stage.expect("a folder that can be written"),
+            context,
+            folder,
+        }
+    }
+
+    pub fn take(&mut self, row: Detections) {
+        let taken = self.stage.rows(vec![row], &mut Output::<Never>::default());
+        taken.expect("the sink goes on");
+    }
+
+    /// Frames in `detections.jsonl`.
+    pub fn lines(&self) -> usize {
+        let path = self.folder.path().join("detections.jsonl");
+        let text = std::fs::read_to_string(path).expect("the sink's file");
+        text.lines().count()
+    }
+
+    /// The errors that belong to no camera, by kind.
+    pub fn errors(&self) -> BTreeMap<String, u64> {
+        self.context.counters.report().errors
+    }
+
+    /// A camera's picture, if there is one.
+    pub fn snapshot(&self, camera: &str) -> Option<Canvas> {
+        let path = self.folder.path().join(format!("{camera}.png"));
+        path.exists().then(|| read_png(&path))
+    }
+}
+
+fn read_png(path: &Path) -> Canvas {
+    let file = BufReader::new(File::open(path).expect("the snapshot"));
+    let mut reader = png::Decoder::new(file).read_info().expect("a PNG file");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
+    let info = reader.next_frame(&mut pixels).expect("a whole picture");
+    assert_eq!(info.color_type, png::ColorType::Rgb);
+    Canvas {
+        width: info.width,
+        height: info.height,
+        pixels,
+    }
+}
+
+/// A picture with padded rows, another one for each format.
+pub fn picture(format: PixelFormat) -> (PictureLayout, Vec<u8>) {
+    let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+    let mut layout = PictureLayout::packed(322, 182, format, matrix, range);
+    if matches!(format, PixelFormat::Nv12 | PixelFormat::P010) {
+        // As a hardware decoder lays it out.
+        let stride = 1024;
+        let plane = |offset| Plane { offset, stride };
+        layout.planes = [plane(0), plane(stride * layout.height)].into();
+    }
+    let bytes = layout.required_bytes().expect("a possible layout");
+    let value = |index: usize| (index % 1024 / 5 + index / 1024) as u8;
+    (layout, (0..bytes).map(value).collect())
+}
+
+/// A pool for a few of these pictures.
+pub fn pool(layout: &PictureLayout) -> PoolSpec {
+    PoolSpec {
+        name: "pictures".to_owned(),
+        slots: 2,
+        slot_bytes: layout.required_bytes().expect("a possible layout"),
+    }
+}
+
+/// A frame of a camera, with one box.
+pub fn row(camera: &str, layout: PictureLayout, slot: Reference) -> Detections {
+    Detections {
+        id: FrameId {
+            camera: Arc::from(camera),
+            session_unix_nanos: 1,
+            sequence: 0,
+            pts_nanos: 0,
+            captured_unix_nanos: 2,
+            captured_clock: CapturedClock::Arrival,
+        },
+        trace: Trace::default(),
+        image_size: (layout.width, layout.height),
+        picture: Some(PictureRef { layout, slot }),
+        model: Arc::from("m"),
+        boxes: vec![DetectedBox {
+            bbox: [40.0, 50.0, 200.0, 150.0],
+            score: 0.9,
+            class_id: 0,
+            label: Arc::from("car"),
+            track_id: Some(7),
+        }],
+    }
+}
+
+/// What the sink should draw of a picture with [`row`]'s box.
+pub fn expected(layout: &PictureLayout, data: &[u8]) -> Canvas {
+    let picture = Picture::new(layout, data).expect("pixels of this layout");
+    let mut canvas = Canvas {
+        width: layout.width,
+        height: layout.height,
+        pixels: picture.to_rgb8(),
+    };
+    let plain = canvas.clone();
+    annotate(&mut canvas, &row("any", *layout, made_up()).boxes);
+    assert_ne!(canvas, plain, "the box is in the picture");
+    canvas
+}
+
+/// A reference to device memory that nobody has.
+pub fn made_up() -> Reference {
+    let (layout, _) = picture(PixelFormat::Rgb8);
+    let producer = Producer::create(&pool(&layout)).expect("memory");
+    let reference = producer.begin().expect("a free slot").publish();
+    let id = reference.pool.as_str().replacen("host:", "cuda:", 1);
+    Reference {
+        pool: id.parse().expect("an id as pools have it"),
+        ..reference
+    }
+}
