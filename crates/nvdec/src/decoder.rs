@@ -1,7 +1,7 @@
 //! One camera's decoder: units in decode order in, pictures in presentation order out.
 #![expect(unsafe_code, reason = "passes what the parser hands over to the chip")]
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::c_int;
 
 use camweave_bitstream::{NalCodec, presents_in_decode_order};
@@ -96,6 +96,9 @@ struct State {
     is_in_decode_order: Option<bool>,
     /// Of the unit that is being parsed.
     ticket: i64,
+    /// By surface: the ticket of the unit whose picture it holds. The parser's own time stamps are
+    /// sorted, as if they were presentation times.
+    tickets: HashMap<c_int, i64>,
     /// Begun, in presentation order.
     shown: VecDeque<Shown>,
     /// In their slots, and before all of `shown`.
@@ -126,6 +129,7 @@ impl Decoder {
             hardware: None,
             is_in_decode_order: None,
             ticket: 0,
+            tickets: HashMap::new(),
             shown: VecDeque::new(),
             ready: VecDeque::new(),
             failure: None,
@@ -150,6 +154,7 @@ impl Decoder {
         state.ready.clear();
         state.failure = None;
         state.is_in_decode_order = None;
+        state.tickets.clear();
         self.parser.restart(self.codec)?;
         Ok(())
     }
@@ -272,6 +277,16 @@ impl State {
         Ok(surfaces)
     }
 
+    fn ticket_of(&self, shown: &sys::CUVIDPARSERDISPINFO) -> i64 {
+        let is_whole = matches!(self.codec, Codec::H264 | Codec::H265);
+        // A superframe of VP9 may be parsed later than it is given; its pictures are in order.
+        let of_surface = self.tickets.get(&shown.picture_index);
+        of_surface
+            .filter(|_| is_whole)
+            .copied()
+            .unwrap_or(shown.timestamp)
+    }
+
     /// Brings the picture that is shown next into its slot.
     fn retire(&mut self) {
         let Some(shown) = self.shown.pop_front() else {
@@ -382,6 +397,9 @@ impl Events for State {
             self.failure = Some(error.into());
             return false;
         }
+        if !is_second {
+            self.tickets.insert(surface, self.ticket);
+        }
         if self.is_in_decode_order == Some(true) && (!is_field || is_second) {
             self.shown.push_back(Shown {
                 surface,
@@ -401,7 +419,7 @@ impl Events for State {
             surface: shown.picture_index,
             is_progressive: shown.progressive_frame == 1,
             is_top_first: shown.top_field_first == 1,
-            ticket: shown.timestamp,
+            ticket: self.ticket_of(shown),
         });
     }
 }
