@@ -193,7 +193,9 @@ fn watched(
         scope.spawn(move || {
             while end.recv_timeout(SAY_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let phase = phase.lock().unwrap_or_else(PoisonError::into_inner);
-                eprintln!("building, {} s: {phase}", began.elapsed().as_secs());
+                // TensorRT tells from version 10 on what it is at.
+                let colon = if phase.is_empty() { "" } else { ": " };
+                eprintln!("building, {} s{colon}{phase}", began.elapsed().as_secs());
             }
         });
         let result = build(&|progress| {
