@@ -3,5 +3,6 @@
 
 pub mod cpu;
 pub mod graph;
+pub mod json;
 pub mod pairs;
 pub mod rows;

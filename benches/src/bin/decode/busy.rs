@@ -1,6 +1,6 @@
 //! How busy the decoding engines are, by NVML.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Mutex;
 
 use camweave_cuda::Context;
@@ -12,6 +12,22 @@ pub struct Busy {
     nvml: Result<Nvml, String>,
     uuid: String,
     samples: Mutex<Vec<(u32, u32)>>,
+}
+
+/// The mean of samples, or why there is none.
+pub struct Shares {
+    /// Share of the time in which the engines decoded, in percent, and the video clock in MHz.
+    pub known: Result<(f64, f64), String>,
+}
+
+impl fmt::Display for Shares {
+    /// Two columns of the table.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.known {
+            Ok((busy, clock)) => write!(f, "{busy:.0} % | {clock:.0} MHz"),
+            Err(why) => write!(f, "unknown ({why}) | unknown"),
+        }
+    }
 }
 
 impl Busy {
@@ -40,18 +56,27 @@ impl Busy {
         }
     }
 
-    /// The two last columns of the table, from the samples since the last call.
-    pub fn columns(&self) -> String {
+    /// Forgets what was seen so far, such as the warm-up.
+    pub fn begin(&self) {
+        if let Ok(mut samples) = self.samples.lock() {
+            samples.clear();
+        }
+    }
+
+    /// The mean of the samples since [`Busy::begin`].
+    pub fn shares(&self) -> Shares {
         let samples = self.samples.lock().map(|mut it| std::mem::take(&mut *it));
         let samples = samples.unwrap_or_default();
-        let count = samples.len() as f64;
         if samples.is_empty() {
-            let why = self.nvml.as_ref().err().map_or("no sample", String::as_str);
-            return format!("unknown ({why}) | unknown");
+            let why = self.nvml.as_ref().err();
+            let known = Err(why.map_or("no sample", String::as_str).to_owned());
+            return Shares { known };
         }
-        let share: f64 = samples.iter().map(|it| f64::from(it.0)).sum::<f64>() / count;
-        let clock: f64 = samples.iter().map(|it| f64::from(it.1)).sum::<f64>() / count;
-        format!("{share:.0} % | {clock:.0} MHz")
+        let count = samples.len() as f64;
+        let busy: f64 = samples.iter().map(|it| f64::from(it.0)).sum();
+        let clock: f64 = samples.iter().map(|it| f64::from(it.1)).sum();
+        let known = Ok((busy / count, clock / count));
+        Shares { known }
     }
 }
 

@@ -14,8 +14,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
+use camweave_benches::json;
 use camweave_cuda::Context;
 use clap::Parser;
+use serde::Serialize;
 
 /// Decodes files as fast as the chip can; prints a table in Markdown.
 #[derive(Debug, Parser)]
@@ -33,6 +35,24 @@ struct Options {
     /// Number of the CUDA device
     #[arg(long, default_value_t = 0)]
     device: u32,
+    /// Also write the table as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// One number of streams of one file.
+#[derive(Debug, Serialize)]
+struct Row {
+    file: String,
+    streams: usize,
+    frames_per_second: f64,
+    /// Milliseconds per frame, of all threads.
+    cpu_ms: f64,
+    /// Device memory per stream.
+    memory_mib: f64,
+    /// Share of the time in which the engines decoded, in percent.
+    decoder_percent: Option<f64>,
+    video_clock_mhz: Option<f64>,
 }
 
 fn main() -> Result<ExitCode> {
@@ -45,17 +65,38 @@ fn main() -> Result<ExitCode> {
     let context = Context::open(options.device)?;
     let busy = busy::Busy::open(&context);
     println!("{context}\n");
-    println!("| file | streams | frames/s | per stream | engines busy | video clock |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| file | streams | frames/s | per stream | CPU ms a frame | device MiB a stream | engines busy | video clock |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
+    let mut rows = Vec::new();
     for file in &options.files {
         let clip = split::Clip::read(file)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
         for &streams in &options.streams {
             let seconds = Duration::from_secs(options.seconds);
-            let (rate, shares) = play::measure(&context, &clip, streams, seconds, &busy)?;
-            let per_stream = rate / streams as f64;
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            println!("| {name} | {streams} | {rate:.0} | {per_stream:.0} | {shares} |");
+            let found = play::measure(&context, &clip, streams, seconds, &busy)?;
+            let rate = found.frames_per_second;
+            println!(
+                "| {name} | {streams} | {rate:.0} | {:.0} | {:.3} | {:.0} | {} |",
+                rate / streams as f64,
+                found.cpu_ms,
+                found.memory_mib,
+                found.shares
+            );
+            rows.push(Row {
+                file: name.to_string(),
+                streams,
+                frames_per_second: rate,
+                cpu_ms: found.cpu_ms,
+                memory_mib: found.memory_mib,
+                decoder_percent: found.shares.known.as_ref().ok().map(|it| it.0),
+                video_clock_mhz: found.shares.known.as_ref().ok().map(|it| it.1),
+            });
         }
+    }
+    if let Some(file) = &options.json {
+        json::write(file, &rows)?;
     }
     Ok(ExitCode::SUCCESS)
 }

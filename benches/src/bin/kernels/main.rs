@@ -1,20 +1,22 @@
-//! What the kernels cost on a device: `cargo run --release -p camweave-cuda --example costs`.
+//! What the kernels cost on a device: letterboxing of batches, and heads to detections on the host.
 //!
 //! Times are the device's own, by events around many launches in a row; the least and the median
 //! of several such rows.
-#![expect(
-    clippy::print_stdout,
-    reason = "an example that prints what it measures"
-)]
+#![expect(clippy::print_stdout, reason = "the result is for standard output")]
 
-use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
+use anyhow::Result;
+use camweave_benches::json;
 use camweave_cuda::heads::{HeadConfig, HeadDecoder};
 use camweave_cuda::letterbox::{FrameDescriptor, Kernels, launch};
 use camweave_cuda::{Context, DeviceBuffer, Event, PinnedBuffer, Precision, Stream};
 use camweave_vision::{
     ColorMatrix, ColorRange, HeadLayout, Letterbox, NmsConfig, PictureLayout, PixelFormat,
 };
+use clap::Parser;
+use serde::Serialize;
 
 /// Launches between two events, and how often.
 const LAUNCHES: u32 = 50;
@@ -24,27 +26,81 @@ const MODEL: (u32, u32) = (640, 640);
 const ANCHORS: usize = 8400;
 const CLASSES: usize = 80;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let context = Context::open(0)?;
-    println!("{context}; milliseconds, least and median of {REPEATS} times {LAUNCHES} launches");
+/// Measures the kernels; prints a table in Markdown.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Options {
+    /// Number of the CUDA device
+    #[arg(long, default_value_t = 0)]
+    device: u32,
+    /// Also write the table as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// One kind of work over one size of batch.
+#[derive(Debug, Serialize)]
+struct Row {
+    /// `letterbox` or `postprocess`.
+    kernel: &'static str,
+    /// The pictures' format, or what the heads hold.
+    what: String,
+    batch: usize,
+    /// Milliseconds per batch, the least and the median of several rows of launches.
+    least_ms: f32,
+    median_ms: f32,
+}
+
+fn main() -> Result<ExitCode> {
+    const MISSING: u8 = 4;
+    let options = Options::parse();
+    if let Some(line) = camweave_cuda::missing() {
+        println!("error: {line}");
+        return Ok(ExitCode::from(MISSING));
+    }
+    let context = Context::open(options.device)?;
     let stream = Stream::new(&context)?;
+    println!(
+        "{context}; the device's time, least and median of {REPEATS} times {LAUNCHES} batches"
+    );
+    println!("letterbox: 1920x1080 to 640x640 in half precision");
+    println!("postprocess: 8400 anchors and 80 classes, with the copy to the host\n");
+    println!("| kernel | of | batch | least ms | median ms | us a frame |");
+    println!("|---|---|---:|---:|---:|---:|");
+    let mut rows = Vec::new();
     for format in [PixelFormat::Nv12, PixelFormat::P010] {
         for batch in [1, 16, 32] {
-            letterbox(&context, &stream, format, batch)?;
+            rows.push(show(letterbox(&context, &stream, format, batch)?));
         }
     }
     for batch in [1, 4, 16, 32] {
-        heads(&context, &stream, batch)?;
+        rows.push(show(postprocess(&context, &stream, batch)?));
     }
-    Ok(())
+    if let Some(file) = &options.json {
+        json::write(file, &rows)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(row: Row) -> Row {
+    println!(
+        "| {} | {} | {} | {:.4} | {:.4} | {:.2} |",
+        row.kernel,
+        row.what,
+        row.batch,
+        row.least_ms,
+        row.median_ms,
+        row.median_ms / row.batch as f32 * 1000.0
+    );
+    row
 }
 
 /// The least and the median of milliseconds per call of `work`.
 fn measure(
     context: &Context,
     stream: &Stream,
-    mut work: impl FnMut() -> Result<(), Box<dyn Error>>,
-) -> Result<(f32, f32), Box<dyn Error>> {
+    mut work: impl FnMut() -> Result<()>,
+) -> Result<(f32, f32)> {
     let (begin, end) = (Event::timed(context)?, Event::timed(context)?);
     let mut millis = Vec::new();
     work()?;
@@ -61,12 +117,7 @@ fn measure(
     Ok((millis[0], millis[REPEATS / 2]))
 }
 
-fn letterbox(
-    context: &Context,
-    stream: &Stream,
-    format: PixelFormat,
-    batch: usize,
-) -> Result<(), Box<dyn Error>> {
+fn letterbox(context: &Context, stream: &Stream, format: PixelFormat, batch: usize) -> Result<Row> {
     let kernels = Kernels::load(context)?;
     let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
     let layout = PictureLayout::packed(1920, 1080, format, matrix, range);
@@ -78,9 +129,9 @@ fn letterbox(
     let frames: Vec<FrameDescriptor> = (0..batch)
         .map(|index| {
             let memory = pictures.slice().part(index * bytes, bytes)?;
-            FrameDescriptor::new(&layout, memory, &geometry)
+            Ok(FrameDescriptor::new(&layout, memory, &geometry)?)
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_>>()?;
     let values = batch * geometry.output_len();
     let input = DeviceBuffer::new(context, values * Precision::F16.bytes(), "inputs")?;
     let (least, median) = measure(context, stream, || {
@@ -94,14 +145,16 @@ fn letterbox(
             Precision::F16,
         )?)
     })?;
-    let per_frame = median / batch as f32 * 1000.0;
-    println!(
-        "letterbox {format} 1920x1080 to 640x640 half, batch {batch}: {least:.4}, {median:.4}; {per_frame:.2} us a frame"
-    );
-    Ok(())
+    Ok(Row {
+        kernel: "letterbox",
+        what: format.to_string(),
+        batch,
+        least_ms: least,
+        median_ms: median,
+    })
 }
 
-fn heads(context: &Context, stream: &Stream, batch: usize) -> Result<(), Box<dyn Error>> {
+fn postprocess(context: &Context, stream: &Stream, batch: usize) -> Result<Row> {
     let layout = HeadLayout::Yolov8 {
         classes: CLASSES,
         anchors: ANCHORS,
@@ -138,8 +191,11 @@ fn heads(context: &Context, stream: &Stream, batch: usize) -> Result<(), Box<dyn
         Ok(decoder.enqueue(stream, &heads, &config)?)
     })?;
     let found = decoder.results()?.first().map_or(0, Vec::len);
-    println!(
-        "heads of 8400 anchors and 80 classes, 840 candidates, {found} found, with the copy to the host, batch {batch}: {least:.4}, {median:.4}"
-    );
-    Ok(())
+    Ok(Row {
+        kernel: "postprocess",
+        what: format!("840 candidates, {found} found"),
+        batch,
+        least_ms: least,
+        median_ms: median,
+    })
 }
