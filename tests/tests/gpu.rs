@@ -1,0 +1,157 @@
+//! The GPU graphs end to end. Skipped where there is no device, required where `CAMWEAVE_REQUIRE_GPU` is 1.
+//!
+//! `CAMWEAVE_TEST_MODEL` names a plan of the default model. Without it `trt-infer` takes its engine
+//! from the cache: build it first (`camweave engine build models/camweave-street-448x256.onnx`).
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use camweave_tests::{Builder, Cameras, Pipeline, Results, Score, is_alive, score};
+use rustix::process::Signal;
+
+const GRAPHS: [&str; 4] = [
+    "gpu-batched.yml",
+    "gpu-sequential.yml",
+    "gpu-fused.yml",
+    "mixed-batched.yml",
+];
+/// Average precision may differ so much between FP32 on the CPU and FP16 on the GPU.
+const AP50_APART: f64 = 0.005;
+/// The nodes that have a context on the device.
+const GPU_NODES: [&str; 3] = ["decode", "detect.infer", "detect.nms"];
+const ROUNDS: usize = 3;
+const RECOVERY: Duration = Duration::from_secs(5);
+/// Device memory that may differ between two looks at the same graph.
+const MEMORY_MIB: u64 = 64;
+
+fn has_device() -> bool {
+    camweave_cuda::testing::device().is_some()
+}
+
+fn graph(name: &str, cameras: &Cameras) -> Builder {
+    let builder = Pipeline::of(name).cameras(cameras.yml());
+    match std::env::var_os("CAMWEAVE_TEST_MODEL") {
+        Some(plan) if name != "cpu-batched.yml" => builder.env("MODEL", plan),
+        _ => builder,
+    }
+}
+
+/// Every frame that was sent is detected, none is dropped.
+fn run(name: &str) -> (Results, Score) {
+    let cameras = Cameras::start(&["--cameras", "4", "--seconds", "10", "--seed", "11"]);
+    let mut run = graph(name, &cameras).env("MAX_WAIT_MS", "10000").start();
+    run.wait_until("the first frame", |run| run.detected_in_all() > 0);
+    cameras.wait_until_ended();
+    run.wait_until_quiet();
+    let results = run.stop();
+    assert_eq!(results.exit_code, Some(0), "{name}: {}", results.log);
+    for camera in cameras.records() {
+        let summary = results.summary.camera(&camera.id);
+        assert_eq!(summary.dropped, BTreeMap::new(), "{name}: {summary:?}");
+        assert_eq!(summary.errors, BTreeMap::new(), "{name}: {summary:?}");
+        assert_eq!(
+            summary.frames_detected, camera.frames_sent,
+            "{name}: {summary:?}"
+        );
+    }
+    let score = score(&cameras, &results);
+    (results, score)
+}
+
+#[test]
+fn all_graphs_find_what_the_cpu_finds() {
+    if !has_device() {
+        return;
+    }
+    let (_, on_cpu) = run("cpu-batched.yml");
+    let expected = on_cpu.detection.ap50.expect("scenes have objects");
+    for name in GRAPHS {
+        let (results, score) = run(name);
+        let found = score.detection.ap50.expect("scenes have objects");
+        assert!(
+            (found - expected).abs() <= AP50_APART,
+            "{name}: AP50 {found}, expected the CPU's {expected}"
+        );
+        for camera in &results.summary.cameras {
+            let picture = results
+                .folder
+                .path()
+                .join("out")
+                .join(format!("{}.png", camera.id));
+            assert!(picture.is_file(), "{name}: no {}", picture.display());
+        }
+    }
+}
+
+/// MiB of device memory that all processes use together.
+fn memory_mib() -> u64 {
+    let output = Command::new("nvidia-smi")
+        .args(["--query-gpu=memory.used", "--format=csv,noheader,nounits"])
+        .args(["--id", "0"])
+        .output()
+        .expect("nvidia-smi comes with the driver");
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim()
+        .parse()
+        .unwrap_or_else(|error| panic!("'{text}': {error}"))
+}
+
+#[test]
+fn killed_gpu_nodes_come_back_and_device_memory_returns() {
+    if !has_device() {
+        return;
+    }
+    let before = memory_mib();
+    let cameras = Cameras::start(&[
+        "--cameras",
+        "2",
+        "--seconds",
+        "20",
+        "--at-end",
+        "loop",
+        "--seed",
+        "41",
+    ]);
+    let mut run = graph("gpu-batched.yml", &cameras).start();
+    let both = |run: &Pipeline| run.detected("cam1") > 20 && run.detected("cam2") > 20;
+    run.wait_until("frames of both cameras", both);
+    let running = memory_mib();
+    let mut recoveries = Vec::new();
+    for node in GPU_NODES.into_iter().cycle().take(GPU_NODES.len() * ROUNDS) {
+        let victim = run.process(node).expect("the node has reported");
+        assert!(
+            is_alive(victim),
+            "node '{node}' died by itself; {}",
+            run.log()
+        );
+        let killed = Instant::now();
+        camweave_tests::kill(victim, Signal::KILL);
+        run.wait_until(&format!("node '{node}' comes back"), |run| {
+            run.process(node).is_some_and(|process| process != victim)
+        });
+        let reached = ["cam1", "cam2"].map(|camera| run.detected(camera));
+        run.wait_until(&format!("frames after the death of '{node}'"), |run| {
+            run.detected("cam1") > reached[0] && run.detected("cam2") > reached[1]
+        });
+        recoveries.push((node, killed.elapsed()));
+        std::thread::sleep(Duration::from_secs(4).saturating_sub(killed.elapsed()));
+    }
+    let after = memory_mib();
+    let results = run.stop();
+    assert_eq!(results.exit_code, Some(0), "{}", results.log);
+    println!("MiB {before} before, {running} running, {after} after kills; {recoveries:.1?}");
+    assert!(
+        recoveries.iter().all(|(_, time)| *time <= RECOVERY),
+        "from a kill to new detections of both cameras: {recoveries:.1?}"
+    );
+    assert!(
+        after <= running + MEMORY_MIB,
+        "{running} MiB of device memory before the kills, {after} MiB after"
+    );
+    let end = memory_mib();
+    assert!(
+        end <= before + MEMORY_MIB,
+        "{before} MiB before the run, {end} MiB after"
+    );
+}
