@@ -2,28 +2,68 @@
 # Runs the GPU tests and benchmarks on this machine and writes a dated record of them into
 # docs/benchmarks/<date>-gpu.md: card, driver, versions, each command and what it printed.
 #
-# Usage: scripts/gpu-check.sh [tests|benchmarks]     default: both
+# Usage: scripts/gpu-check.sh [tests] [benchmarks[:PART,...]]     default: both, all parts
+#
+# Parts of the benchmarks:
+#   kernels  letterbox and postprocess, the device's own time
+#   engine   TensorRT alone, batches of 1 to 32
+#   decode   the decoder alone, one and many streams, H.264 and H.265
+#   one      one and four streams of files to detections, as fast as possible, fused and separate
+#   many     MANY streams to detections: fused, separate processes with and without MPS, in turns
+#   live     LIVE simulated 1080p30 RTSP cameras in real time, fused and separate
+#   long     LONG_SECONDS of simulated cameras at 80 % of the limit found before: drops and memory
 #
 # In a checkout it builds what it needs. In a package of scripts/gpu-package.sh it builds nothing.
-# Environment: SECONDS_EACH, seconds of one measurement (5); STREAMS, numbers of streams (1,4,8,16,32).
+# docs/engines.md says how TensorRT is found. Parts may be run one by one: figures are kept in
+# out/gpu, and the table at the end is made of all that are there.
+# Environment:
+#   MODEL         an ONNX file, of which a plan is built first (LEVEL, 3), or a plan; without it
+#                 models/bench.plan if it is there, else models/camweave-street-640.onnx
+#   SECONDS_EACH  seconds of one measurement (5)        REPEAT  measurements of each (2)
+#   STREAMS       streams of the decoder alone (1,4,8,16,32)
+#   MANY          streams of 'many' (16,32)             LIVE    cameras of 'live' (100)
+#   LONG_SECONDS  (600)                                 LONG_CAMERAS  instead of 80 % of the limit
+#   CONFIDENCE    of the detections, as for gpu-nms: a network of random weights finds boxes everywhere
+#   RESULTS       where figures are kept (out/gpu)      RECORD  the record's file
 #
 # Exit codes: 0 all passed; 1 a test or benchmark failed (the record says which); 2 a wrong
 # command line; 4 the machine lacks something (each thing is named).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/gpu-bench.sh
 
-what=${1:-all}
-case $what in
-  all | tests | benchmarks) ;;
-  *) printf "error: '%s', expected tests, benchmarks or nothing\n" "$what" >&2; exit 2 ;;
-esac
-seconds=${SECONDS_EACH:-5}
-streams=${STREAMS:-1,4,8,16,32}
+wrong() { printf "error: '%s', expected %s\n" "$1" "$2" >&2; exit 2; }
+tests=no parts=()
+[ $# -gt 0 ] || set -- tests benchmarks
+for what in "$@"; do
+  case $what in
+    tests) tests=yes ;;
+    benchmarks) parts=("${bench_parts[@]}") ;;
+    benchmarks:*)
+      for part in ${what//[:,]/ }; do
+        [[ " benchmarks ${bench_parts[*]} " = *" $part "* ]] || wrong "$part" "one of ${bench_parts[*]}"
+        [ "$part" = benchmarks ] || parts+=("$part")
+      done
+      ;;
+    -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; exit ;;
+    *) wrong "$what" "tests, benchmarks, benchmarks:PART,... or --help" ;;
+  esac
+done
+seconds=${SECONDS_EACH:-5} repeat=${REPEAT:-2} streams=${STREAMS:-1,4,8,16,32}
+MANY=${MANY:-16,32} live=${LIVE:-100} results=${RESULTS:-out/gpu}
 
 packaged=no
-[ -d gpu-tests ] && packaged=yes
+[ ! -f COMMIT ] || packaged=yes
 if [ $packaged = yes ]; then
-  export LD_LIBRARY_PATH="$PWD/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" PATH="$PWD/bin:$PATH"
+  [ $tests = no ] || [ -d gpu-tests ] || wrong tests "benchmarks: the tests are not in this package"
+  [ ${#parts[@]} -eq 0 ] || [ -d dataflows ] || wrong benchmarks "tests: the benchmarks are not in this package"
+  # A library that the machine has is its own: Python and others would find ours in place of it.
+  mkdir -p lib-used
+  for file in lib/*; do
+    known=$({ ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -c "${file#lib/} " || true)
+    [ "$known" != 0 ] || ln -sf "../$file" lib-used/
+  done
+  export LD_LIBRARY_PATH="$PWD/lib-used${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" PATH="$PWD/bin:$PATH"
   export CAMWEAVE_CLIPS="$PWD/clips"
 fi
 
@@ -39,6 +79,7 @@ has_library() {
   "$ldconfig" -p 2>/dev/null | grep -q "$1 "
 }
 needs_library() { has_library "$1" || missing+=("the library $1: $2"); }
+needs_command python3 "install it"
 needs_command nvidia-smi "it comes with NVIDIA's driver"
 needs_library libcuda.so.1 "it comes with NVIDIA's driver"
 needs_library libnvcuvid.so.1 "it comes with NVIDIA's driver; containers need the capability 'video'"
@@ -49,29 +90,32 @@ fi
 if command -v nvidia-smi >/dev/null && ! nvidia-smi -L 2>/dev/null | grep -q '^GPU'; then
   missing+=("a GPU: nvidia-smi lists none")
 fi
-if [ ${#missing[@]} -gt 0 ]; then
+# GRAPHS=cpu tries these scripts on a machine without a GPU.
+if [ ${#missing[@]} -gt 0 ] && [ "${GRAPHS:-gpu}" = gpu ]; then
   printf 'error: this machine lacks %s\n' "${missing[@]}" >&2
   printf 'without a GPU: scripts/test.sh checks all that needs none, dataflows/cpu-batched.yml runs\n' >&2
   exit 4
 fi
 
 mkdir -p docs/benchmarks
-record=docs/benchmarks/$(date -u '+%Y-%m-%d')-gpu.md
-query() { nvidia-smi --query-gpu="$1" --format=csv,noheader | head -n 1; }
-commit=$(git rev-parse --short=10 HEAD 2>/dev/null || cat COMMIT)
-mps=off
-pgrep -x nvidia-cuda-mps-control >/dev/null 2>&1 || pgrep -f nvidia-cuda-mps-control >/dev/null 2>&1 && mps=on
-{
+record=${RECORD:-docs/benchmarks/$(date -u '+%Y-%m-%d')-gpu.md}
+query() { nvidia-smi --query-gpu="$1" --format=csv,noheader 2>/dev/null | head -n 1 || echo unknown; }
+commit=$(cat COMMIT 2>/dev/null || git rev-parse --short=10 HEAD)
+mps_before=off
+if scripts/mps.sh status >/dev/null 2>&1; then mps_before=on; fi
+# Parts that are run one by one stand in one record.
+[ -s "$record" ] || {
   echo "# GPU: tests and benchmarks"
   echo
   echo "| | |"
   echo "|---|---|"
   echo "| date | $(date -u '+%Y-%m-%d %H:%M') UTC |"
   echo "| card | $(query name), $(query memory.total) |"
-  echo "| driver | $(query driver_version), $(nvidia-smi | sed -n 's/.*CUDA Version: *\([0-9.]*\).*/CUDA \1/p' | head -n 1) |"
+  echo "| driver | $(query driver_version), $(nvidia-smi 2>/dev/null | sed -n 's/.*CUDA Version: *\([0-9.]*\).*/CUDA \1/p' | head -n 1) |"
   echo "| clocks (SM, video, memory; largest) | $(query clocks.max.sm), $(query clocks.max.video 2>/dev/null || echo unknown), $(query clocks.max.memory) |"
-  echo "| MPS | $mps |"
+  echo "| MPS at the begin | $mps_before |"
   echo "| CPU | $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores |"
+  echo "| memory, shared memory, open files | $(free -h | awk '/^Mem/ { print $2 }'), $(df -h /dev/shm 2>/dev/null | awk 'NR == 2 { print $2 }'), $(ulimit -Hn) |"
   echo "| kernel | Linux $(uname -r | cut -d- -f1) |"
   echo "| commit | $commit |"
   echo "| versions | $(dora --version 2>/dev/null | head -n 1 || true) $(rustc --version 2>/dev/null | cut -d' ' -f1,2 || true) |"
@@ -83,7 +127,7 @@ failed=()
 run() {
   local name=$1 status=0
   shift
-  printf '## %s\n\n`%s`\n\n```text\n' "$name" "${*//$PWD\//}" >>"$record"
+  printf '## %s\n\n%s UTC: `%s`\n\n```text\n' "$name" "$(date -u '+%Y-%m-%d %H:%M')" "${*//$PWD\//}" >>"$record"
   "$@" 2>&1 | tee -a "$record" || status=$?
   printf '```\n\nexit code %s\n\n' "$status" >>"$record"
   [ "$status" -eq 0 ] || failed+=("$name")
@@ -105,30 +149,11 @@ tests() {
   done
 }
 
-# 1080p as cameras send it; in a package the files are there.
-clips() {
-  local codec
-  clips=${CAMWEAVE_CLIPS:-target/gpu-clips}
-  mkdir -p "$clips"
-  for codec in h264 h265; do
-    [ -e "$clips/bench.$codec" ] || ffmpeg -nostdin -loglevel error -f lavfi \
-      -i testsrc2=size=1920x1080:rate=30 -frames:v 240 -c:v "libx26${codec#h26}" \
-      -preset fast -b:v 6M -bf 0 -g 60 "$clips/bench.$codec"
-  done
-}
-
-benchmarks() {
-  [ $packaged = yes ] || cargo build --release --workspace --bins
-  clips
-  run "decoding alone" target/release/decode --seconds "$seconds" --streams "$streams" \
-    "$clips/bench.h264" "$clips/bench.h265"
-  if [ -x target/release/camweave ]; then
-    run "what the machine has" target/release/camweave doctor
-  fi
-}
-
-[ "$what" = benchmarks ] || tests
-[ "$what" = tests ] || benchmarks
+if [ $packaged = no ] && [ ${#parts[@]} -gt 0 ]; then
+  cargo build --release --workspace --bins
+fi
+[ $tests = no ] || tests
+[ ${#parts[@]} -eq 0 ] || benchmarks "${parts[@]}"
 echo "record: $record"
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'failed: %s\n' "${failed[@]}" >&2

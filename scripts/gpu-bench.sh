@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# The benchmarks of scripts/gpu-check.sh, which sources this file; each part leaves JSON in $results.
+#
+# Usage: scripts/gpu-bench.sh make-clips FOLDER     only makes the clips that the benchmarks play
+set -euo pipefail
+
+bench_parts=(kernels engine decode one many live long)
+
+# 1080p as cameras send it: 30 frames/s, 5 Mbit/s, no B frames, a key frame every 2 s; 10 s long.
+# The scenes are rendered with 10 frames/s and shown with 30, so all moves three times as fast.
+make_clips() {
+  local folder=$1 number
+  [ ! -e "$folder/street1.h265" ] || return 0
+  mkdir -p "$folder/scenes"
+  target/release/render-scenes --seeds 2000000..2000003 --frames 300 --burst 300 \
+    --stride-seconds 30 --size 1920x1080 --crf 16..17 --out "$folder/scenes" >&2
+  for number in 1 2 3; do
+    encode "$folder/scenes/200000$((number - 1)).mp4" -c:v libx264 -preset fast \
+      -x264-params bframes=0:ref=1:keyint=60:min-keyint=60:scenecut=0 "$folder/street$number.mp4"
+  done
+  encode "$folder/scenes/2000000.mp4" -c:v libx265 -preset fast -tag:v hvc1 \
+    -x265-params bframes=0:keyint=60:min-keyint=60:scenecut=0:log-level=error "$folder/street1-hevc.mp4"
+  # The decoder alone takes elementary streams.
+  ffmpeg -nostdin -y -loglevel error -i "$folder/street1.mp4" -c copy -bsf:v h264_mp4toannexb "$folder/street1.h264"
+  ffmpeg -nostdin -y -loglevel error -i "$folder/street1-hevc.mp4" -c copy -bsf:v hevc_mp4toannexb -f hevc "$folder/street1.h265"
+  rm -rf "$folder/scenes"
+}
+
+encode() {
+  local from=$1
+  shift
+  ffmpeg -nostdin -y -loglevel error -i "$from" -vf setpts=N/30/TB -r 30 -pix_fmt yuv420p \
+    -b:v 5M -maxrate 6M -bufsize 6M "$@"
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  cd "$(dirname "$0")/.."
+  case "${1:-}:${2:-}" in
+    make-clips:?*) make_clips "$2" ;;
+    *) printf "error: '%s', expected make-clips FOLDER\n" "$*" >&2; exit 2 ;;
+  esac
+  exit
+fi
+
+graph() { printf 'dataflows/%s-%s.yml' "${GRAPHS:-gpu}" "$1"; }
+
+# What all parts need: clips, and a plan, so that no measurement waits for an engine to be built.
+bench_prepare() {
+  # A hundred cameras are some hundred sockets and shared pools.
+  ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+  export CUDA_MODULE_LOADING=LAZY
+  clips=$PWD/clips
+  [ $packaged = yes ] || clips=$PWD/target/gpu-clips
+  [ $packaged = yes ] || make_clips "$clips"
+  mkdir -p "$results"
+  local model=${MODEL:-}
+  if [ -z "$model" ]; then
+    model=models/camweave-street-640.onnx
+    [ ! -f models/bench.plan ] || model=models/bench.plan
+  fi
+  [ -f "$model" ] || { printf "error: MODEL='%s': there is no such file\n" "$model" >&2; exit 2; }
+  model=$(realpath "$model")
+  if [ "${GRAPHS:-gpu}" = gpu ] && [[ $model = *.onnx ]]; then
+    local plan
+    plan=$PWD/$results/$(basename "$model" .onnx).plan
+    [ -f "$plan" ] || run "the engine of $(basename "$model")" target/release/camweave engine build "$model" \
+      --max-batch 32 --level "${LEVEL:-3}" --out "$plan"
+    model=$plan
+  fi
+  # The graphs take it from here.
+  export MODEL=$model
+}
+
+part_kernels() { run "kernels" target/release/kernels --json "$results/kernels.json"; }
+
+part_engine() { run "the engine alone" target/release/engine "$MODEL" --json "$results/engine.json"; }
+
+part_decode() {
+  run "the decoder alone" target/release/decode --seconds "$seconds" --streams "$streams" \
+    --json "$results/decode.json" "$clips/street1.h264" "$clips/street1.h265"
+}
+
+# A graph and all that it needs of the GPU to be measured: separate processes under MPS.
+fps() { # name, graph, then options
+  local name=$1 graph=$2
+  shift 2
+  run "$name" target/release/camweave bench fps "$graph" --out "$results/$name" "$@"
+}
+
+part_one() {
+  local graph
+  for graph in fused batched; do
+    [ $graph = fused ] || mps_start
+    # The same clip for all: what is compared is the number of streams.
+    fps "one-$graph" "$(graph $graph)" --cameras 1,4 --seconds "$seconds" --repeat "$repeat" \
+      --files "$clips/street1.mp4"
+  done
+  mps_stop
+}
+
+part_many() {
+  local count
+  for count in ${MANY//,/ }; do
+    many "many-$count" "$count" "$clips"/street{1,2,3}.mp4
+  done
+  many "many-${MANY##*,}-hevc" "${MANY##*,}" "$clips/street1-hevc.mp4"
+}
+
+# Fused without MPS, separate processes under MPS, and separate ones without, in turns. A process
+# that does not find the daemon's pipes works without it.
+many() { # name, number of cameras, files
+  local name=$1 count=$2 graphs
+  shift 2
+  graphs=("$(without_mps fused)" "$(graph batched)")
+  mps_start
+  [ "$mps" = no ] || graphs+=("$(without_mps batched)")
+  run "$name" target/release/camweave ab "${graphs[@]}" --cameras "$count" --seconds "$seconds" \
+    --repeat "$repeat" --pace fast --out "$results/$name" --files "$@"
+  mps_stop
+}
+
+# A copy of a graph beside it, since its paths are as seen from there; removed at the end.
+without_mps() {
+  local from copy
+  from=$(graph "$1")
+  copy=${from%.yml}-without-mps.yml
+  sed '0,/^env:/s||env:\n  CUDA_MPS_PIPE_DIRECTORY: /nonexistent|' "$from" >"$copy"
+  printf '%s' "$copy"
+}
+
+mps=no
+mps_start() {
+  mps=no
+  if [ "${GRAPHS:-gpu}" = gpu ] && scripts/mps.sh start >&2; then mps=yes; fi
+}
+mps_stop() { [ "$mps" = no ] || scripts/mps.sh stop >&2 || true; mps=no; }
+bench_clean() {
+  mps_stop
+  rm -f dataflows/*-without-mps.yml
+}
+
+part_live() {
+  fps live-fused "$(graph fused)" --pace live --cameras "$live" --seconds "$((seconds * 4))" \
+    --warm-up 5 --repeat 1 --files "$clips"/street{1,2,3}.mp4
+  mps_start
+  fps live-batched "$(graph batched)" --pace live --cameras "$live" --seconds "$((seconds * 4))" \
+    --warm-up 5 --repeat 1 --files "$clips"/street{1,2,3}.mp4
+  mps_stop
+}
+
+# Cameras of 80 % of the limit that the parts before have found, in real time.
+part_long() {
+  local cameras watch
+  cameras=${LONG_CAMERAS:-$(python3 scripts/gpu_report.py cameras "$results")} ||
+    { failed+=("long: no limit to take 80 % of"); return; }
+  python3 scripts/gpu_report.py watch "$results/long/run/stats" "$results/long-memory.json" &
+  watch=$!
+  fps long "$(graph fused)" --pace live --cameras "$cameras" --seconds "${LONG_SECONDS:-600}" \
+    --warm-up 10 --repeat 1 --files "$clips"/street{1,2,3}.mp4
+  kill "$watch" 2>/dev/null || true
+  wait "$watch" 2>/dev/null || true
+}
+
+# benchmarks PART...: the parts, and a table of what has been measured and what was to be reached.
+benchmarks() {
+  local part
+  trap bench_clean EXIT
+  bench_prepare
+  for part in "$@"; do "part_$part"; done
+  bench_clean
+  python3 scripts/gpu_report.py table "$results" | tee -a "$record"
+}
