@@ -57,6 +57,9 @@ pub struct StageReport {
     /// By span name, of this start; empty where spans are off.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub spans: BTreeMap<String, SpanSummary>,
+    /// The same of what the stage's device did; empty where there is none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gpu_spans: BTreeMap<String, SpanSummary>,
     /// Events of spans, of this start, that found no room in memory or on disk.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spans_lost: u64,
@@ -95,6 +98,7 @@ impl Counters {
             fatal: None,
             stage_ms: None,
             spans: BTreeMap::new(),
+            gpu_spans: BTreeMap::new(),
             spans_lost: 0,
             cameras: BTreeMap::new(),
         });
@@ -211,6 +215,7 @@ impl Counters {
         report.stage_ms = state.times.percentiles();
         drop(state);
         report.spans = self.spans.summaries();
+        report.gpu_spans = self.spans.device_summaries();
         report.spans_lost = self.spans.lost();
         report
     }

@@ -20,5 +20,6 @@ pub use histogram::{Histogram, Percentiles};
 pub use spans::file as span_file;
 pub use spans::name as span_names;
 pub use spans::{
-    FrameKey, Span, SpanMode, SpanSettings, SpanSummary, Spans, VARIABLES as SPAN_VARIABLES,
+    DeviceRange, FrameKey, Members, Span, SpanMode, SpanSettings, SpanSummary, Spans,
+    VARIABLES as SPAN_VARIABLES,
 };

@@ -1,9 +1,12 @@
 //! What a stage's threads leave for the one that writes it down.
 
+/// The thread of what a device does: no thread of the system has this id.
+pub(super) const DEVICE: u32 = 0;
+
 /// What an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Kind {
-    /// Something that took time on one thread.
+    /// Something that took time on one thread, or on a device.
     #[default]
     Span,
     /// A frame of the span on the same thread that has the same name and begin.
@@ -21,7 +24,7 @@ pub(super) struct Event {
     pub name: &'static str,
     /// Whether frames are followed through it.
     pub flow: bool,
-    /// The system's thread id.
+    /// The system's thread id, or [`DEVICE`].
     pub thread: u32,
     /// `CLOCK_MONOTONIC`.
     pub begin_nanos: i64,

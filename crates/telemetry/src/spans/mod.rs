@@ -20,6 +20,7 @@
 //! assert_eq!(spans.summaries()["decode"].calls, 1);
 //! ```
 
+mod device;
 mod event;
 pub mod file;
 mod guard;
@@ -34,6 +35,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use device::{DeviceRange, Members};
 pub use guard::Span;
 pub use settings::{SpanMode, SpanSettings, VARIABLES};
 pub use stats::SpanSummary;
@@ -75,6 +77,12 @@ impl Spans {
     #[must_use]
     pub fn are_on(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Whether spans are timed; not so where only a profiler sees them.
+    #[must_use]
+    pub fn are_timed(&self) -> bool {
+        self.0.as_ref().is_some_and(|recorder| recorder.records())
     }
 
     /// Whether every span is written down: only then are gauges worth their price.
@@ -145,7 +153,14 @@ impl Spans {
         recorder.map_or_else(BTreeMap::new, |recorder| recorder.summaries())
     }
 
-    /// Events that found no room, in memory or on disk.
+    /// The same of the stage's device; see [`Spans::device`].
+    #[must_use]
+    pub fn device_summaries(&self) -> BTreeMap<String, SpanSummary> {
+        let recorder = self.0.as_ref();
+        recorder.map_or_else(BTreeMap::new, |recorder| recorder.device_summaries())
+    }
+
+    /// Events that found no room, in memory or on disk, and ranges that [`Spans::not_measured`].
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.0.as_ref().map_or(0, |recorder| recorder.lost())

@@ -62,6 +62,10 @@ pub static PUBLISH: SpanName = SpanName::hop("publish");
 pub static BATCH: SpanName = SpanName::hop("batch");
 /// A slot of a pool is held for reading.
 pub static ACQUIRE: SpanName = SpanName::part("acquire");
+/// A stage waits for its device to end earlier work.
+pub static WAIT: SpanName = SpanName::part("wait");
+/// A decoder on a device: a picture is copied out of the decoder's surface.
+pub static COPY: SpanName = SpanName::hop("copy");
 /// A detector: pictures become the network's input.
 pub static LETTERBOX: SpanName = SpanName::work("letterbox");
 /// A detector: the network runs.
@@ -99,4 +103,14 @@ pub static QUEUE_DEPTH: GaugeName = GaugeName {
 pub static SLOTS_IN_USE: GaugeName = GaugeName {
     name: "slots in use",
     unit: "slots",
+};
+/// Share of the time in which a GPU computed.
+pub static GPU_BUSY: GaugeName = GaugeName {
+    name: "GPU busy %",
+    unit: "%",
+};
+/// Share of the time in which a GPU's decoding engines ran.
+pub static NVDEC_BUSY: GaugeName = GaugeName {
+    name: "NVDEC busy %",
+    unit: "%",
 };

@@ -26,7 +26,7 @@ const DRAIN_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Recorder {
     mode: SpanMode,
     queue: ArrayQueue<Event>,
-    /// Events for which the queue had no room.
+    /// Events for which the queue, or whoever measures, had no room.
     overflowed: AtomicU64,
     /// Events that could not be written.
     unwritten: AtomicU64,
@@ -104,8 +104,13 @@ impl Recorder {
     /// Never waits.
     pub fn push(&self, event: Event) {
         if self.queue.push(event).is_err() {
-            self.overflowed.fetch_add(1, Ordering::Relaxed);
+            self.lose(1);
         }
+    }
+
+    /// Counts events for which there was no room.
+    pub fn lose(&self, events: u64) {
+        self.overflowed.fetch_add(events, Ordering::Relaxed);
     }
 
     /// Begins a profiler's range, where there is a profiler.
@@ -124,6 +129,10 @@ impl Recorder {
 
     pub fn summaries(&self) -> BTreeMap<String, SpanSummary> {
         lock(&self.stats).summaries()
+    }
+
+    pub fn device_summaries(&self) -> BTreeMap<String, SpanSummary> {
+        lock(&self.stats).device_summaries()
     }
 
     /// Takes what the queue has into the sums and the file.

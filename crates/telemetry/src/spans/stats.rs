@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Event, Kind};
+use super::event::{DEVICE, Event, Kind};
 use crate::{Histogram, Percentiles};
 
-/// The spans of one name in one stage, of this start of the stage.
+/// The spans of one name in one stage, or on its device, of this start of the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SpanSummary {
@@ -18,7 +18,7 @@ pub struct SpanSummary {
     /// The sum of their durations, in milliseconds; threads side by side add up.
     pub busy_ms: f64,
     /// CPU time of the threads inside the spans, in milliseconds. It is scaled up from a random
-    /// eighth of the spans; absent for names whose spans are too short to look.
+    /// eighth of the spans; absent for names whose spans are too short to look, and on a device.
     pub cpu_ms: Option<f64>,
     /// Milliseconds per frame: a span over a batch of N counts N times with an Nth of its duration.
     pub ms_per_frame: Percentiles,
@@ -36,13 +36,23 @@ struct Sum {
 }
 
 /// The sums of all names.
+type Sums = BTreeMap<&'static str, Sum>;
+
+/// What has ended so far.
 #[derive(Debug, Default)]
-pub(super) struct Stats(BTreeMap<&'static str, Sum>);
+pub(super) struct Stats {
+    threads: Sums,
+    device: Sums,
+}
 
 impl Stats {
     pub fn add(&mut self, event: &Event) {
         let Kind::Span = event.kind else { return };
-        let sum = self.0.entry(event.name).or_insert_with(|| Sum {
+        let sums = match event.thread {
+            DEVICE => &mut self.device,
+            _ => &mut self.threads,
+        };
+        let sum = sums.entry(event.name).or_insert_with(|| Sum {
             calls: 0,
             frames: 0,
             busy_nanos: 0,
@@ -65,23 +75,33 @@ impl Stats {
         }
     }
 
+    /// Of the stage's threads.
     pub fn summaries(&self) -> BTreeMap<String, SpanSummary> {
-        let summary = |sum: &Sum| {
-            let busy_ms = sum.busy_nanos as f64 / 1e6;
-            let share = sum.sampled_cpu_nanos as f64 / sum.sampled_nanos as f64;
-            SpanSummary {
-                calls: sum.calls,
-                frames: sum.frames,
-                busy_ms,
-                cpu_ms: (sum.sampled_nanos > 0).then_some(busy_ms * share),
-                ms_per_frame: sum.per_frame.percentiles().unwrap_or_default(),
-            }
-        };
-        let named = self.0.iter();
-        named
-            .map(|(name, sum)| ((*name).to_owned(), summary(sum)))
-            .collect()
+        summaries(&self.threads)
     }
+
+    /// Of its device.
+    pub fn device_summaries(&self) -> BTreeMap<String, SpanSummary> {
+        summaries(&self.device)
+    }
+}
+
+fn summaries(sums: &Sums) -> BTreeMap<String, SpanSummary> {
+    let summary = |sum: &Sum| {
+        let busy_ms = sum.busy_nanos as f64 / 1e6;
+        let share = sum.sampled_cpu_nanos as f64 / sum.sampled_nanos as f64;
+        SpanSummary {
+            calls: sum.calls,
+            frames: sum.frames,
+            busy_ms,
+            cpu_ms: (sum.sampled_nanos > 0).then_some(busy_ms * share),
+            ms_per_frame: sum.per_frame.percentiles().unwrap_or_default(),
+        }
+    };
+    let named = sums.iter();
+    named
+        .map(|(name, sum)| ((*name).to_owned(), summary(sum)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -92,6 +112,7 @@ mod tests {
         Event {
             kind: Kind::Span,
             name: "infer",
+            thread: 7,
             begin_nanos: 5,
             end_nanos: 5 + millis * 1_000_000,
             value: cpu_millis.map_or(-1, |millis| millis * 1_000_000),

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::file::{Frame, SpanFile, read};
-use super::name::{BATCH, DECODE, QUEUE_DEPTH, RECEIVE};
+use super::name::{BATCH, COPY, DECODE, INFER, QUEUE_DEPTH, RECEIVE};
 use super::*;
 
 fn settings(mode: SpanMode) -> SpanSettings {
@@ -238,4 +238,73 @@ fn spans_of_many_threads_arrive() {
         .iter()
         .flat_map(|camera| (0..500).map(|it| frame(camera, it)));
     assert!(frames.into_iter().eq(expected));
+}
+
+fn range(begin_nanos: i64, duration_nanos: i64) -> DeviceRange {
+    DeviceRange {
+        begin_nanos,
+        duration_nanos,
+    }
+}
+
+#[test]
+fn a_device_is_summed_up_apart_from_threads() {
+    let spans = Spans::open("s", "k", &settings(SpanMode::Stats), Path::new("unused"));
+    drop(spans.batch(&INFER, 4));
+    let four = spans.members((0..4).map(|sequence| key("cam1", sequence)));
+    spans.device(&INFER, range(1_000, 8_000_000), &four);
+    spans.device(&INFER, range(5_000, 4_000_000), &four);
+    // A clock that is off by a little must not make a negative time.
+    let one = spans.members([key("cam1", 4)]);
+    spans.device(&COPY, range(9, -3), &one);
+    spans.finish();
+    let found = spans.device_summaries();
+    assert_eq!(found.len(), 2, "{found:?}");
+    let infer = found["infer"];
+    assert_eq!((infer.calls, infer.frames, infer.cpu_ms), (2, 8, None));
+    assert!((infer.busy_ms - 12.0).abs() < 1e-9, "{infer:?}");
+    assert!((infer.ms_per_frame.p50 - 1.0).abs() < 0.01, "{infer:?}");
+    assert!((infer.ms_per_frame.p99 - 2.0).abs() < 0.01, "{infer:?}");
+    assert_eq!(found["copy"].busy_ms, 0.0);
+    let threads = spans.summaries();
+    assert_eq!(threads.keys().collect::<Vec<_>>(), ["infer"]);
+    assert_eq!(threads["infer"].calls, 1);
+}
+
+#[test]
+fn a_devices_spans_are_written_with_their_frames() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spans = Spans::open("s", "k", &settings(SpanMode::Trace), folder.path());
+    let two = spans.members([key("cam1", 8), key("cam2", 3)]);
+    spans.device(&INFER, range(1_000, 500), &two);
+    let one = spans.members([key("cam2", 4)]);
+    spans.device(&COPY, range(1_200, 100), &one);
+    spans.not_measured(3);
+    spans.finish();
+    let found = read(&only_file(folder.path())).expect("a file of spans");
+    assert!(found.threads.is_empty(), "a device is no thread: {found:?}");
+    assert_eq!(found.lost, 3);
+    let [infer, copy] = &*found.spans else {
+        panic!("two spans: {found:?}");
+    };
+    assert_eq!((infer.thread, copy.thread), (file::DEVICE_THREAD, 0));
+    assert_eq!((infer.begin_nanos, infer.end_nanos), (1_000, 1_500));
+    assert_eq!((infer.cpu_nanos, infer.count), (None, 2));
+    assert_eq!(infer.frames, [frame("cam1", 8), frame("cam2", 3)]);
+    assert_eq!(copy.frames, [frame("cam2", 4)]);
+    assert!(infer.flow && copy.flow);
+}
+
+#[test]
+fn a_device_is_not_timed_where_only_a_profiler_sees_spans() {
+    let settings = SpanSettings {
+        nvtx: true,
+        ..SpanSettings::default()
+    };
+    let spans = Spans::open("s", "k", &settings, Path::new("unused"));
+    assert!(spans.are_on() && !spans.are_timed());
+    let one = spans.members([key("cam1", 4)]);
+    spans.device(&COPY, range(9, 3), &one);
+    spans.finish();
+    assert!(spans.device_summaries().is_empty());
 }

@@ -21,7 +21,8 @@
 //! | 6 | gauge | name u32, about u32, time i64, value i64 |
 //! | 7 | lost | events in all so far, u64 |
 //!
-//! Times are nanoseconds of `CLOCK_MONOTONIC`.
+//! Times are nanoseconds of `CLOCK_MONOTONIC`. Thread 0 is the stage's device, on which spans may
+//! overlap.
 
 mod bytes;
 mod read;
@@ -35,6 +36,9 @@ pub(super) use write::SpanFileWriter;
 
 /// The ending of a file of spans.
 pub const EXTENSION: &str = "spans";
+
+/// The thread of spans on a device.
+pub const DEVICE_THREAD: u32 = super::event::DEVICE;
 
 const MAGIC: [u8; 8] = *b"CAMWSPAN";
 const VERSION: u32 = 1;

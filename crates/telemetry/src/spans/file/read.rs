@@ -47,7 +47,7 @@ pub struct Frame {
 pub struct TracedSpan {
     /// Its name.
     pub name: Arc<str>,
-    /// The system's thread id.
+    /// The system's thread id, or [`DEVICE_THREAD`](super::DEVICE_THREAD).
     pub thread: u32,
     /// When it began, in monotonic nanoseconds.
     pub begin_nanos: i64,

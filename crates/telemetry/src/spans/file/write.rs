@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::bytes::Put;
 use super::{DROP, EXTENSION, GAUGE, LOST, MEMBER, SPAN, SpanFileHeader, TEXT, THREAD};
 use crate::clock;
-use crate::spans::event::{Event, Kind};
+use crate::spans::event::{DEVICE, Event, Kind};
 use crate::spans::labels::Labels;
 
 /// The kernel's id of this start of the machine.
@@ -122,7 +122,7 @@ impl SpanFileWriter {
         let mut threads: Vec<u32> = events.iter().map(|event| event.thread).collect();
         threads.sort_unstable();
         threads.dedup();
-        threads.retain(|thread| !self.threads.contains(thread));
+        threads.retain(|thread| *thread != DEVICE && !self.threads.contains(thread));
         for thread in &threads {
             block.put([THREAD]);
             block.put(thread.to_le_bytes());
