@@ -1,5 +1,5 @@
 //! Files of spans (`camweave_telemetry::span_file`) of all processes of a run into one trace for
-//! Perfetto: a track per thread, arrows that follow each frame from its source to its sink,
+//! Perfetto: a track per thread, one for what a stage's device did, arrows that follow each frame from its source to its sink,
 //! counter tracks, and drops as instants.
 //!
 //! All times are `CLOCK_MONOTONIC` of one host since one boot, which its processes share; so there
@@ -12,7 +12,7 @@ pub mod proto;
 mod slices;
 
 pub use gather::{Gathered, gather};
-pub use merge::{Merged, flow_id, merge};
+pub use merge::{MACHINE, Merged, flow_id, merge};
 pub use slices::{Edge, Edges, edges};
 
 use std::path::PathBuf;

@@ -5,13 +5,15 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use camweave_telemetry::span_file::{Dropped, Frame, Gauge, SpanFile, TracedSpan};
-use camweave_telemetry::span_names::{QUEUE_DEPTH, SLOTS_IN_USE};
+use camweave_telemetry::span_file::{
+    DEVICE_THREAD, Dropped, Frame, Gauge, SpanFile, SpanFileHeader, TracedSpan,
+};
+use camweave_telemetry::span_names::{GPU_BUSY, NVDEC_BUSY, QUEUE_DEPTH, SLOTS_IN_USE};
 
 use crate::TraceError;
 use crate::packets::{Packets, number, text};
 use crate::proto::{DebugAnnotation, TrackEvent, event_type};
-use crate::slices::{Edge, edges};
+use crate::slices::{Edge, edges, rows};
 
 /// What went into a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -101,7 +103,11 @@ fn write(files: &[SpanFile], mut packets: Packets<impl Write>) -> io::Result<Mer
     Ok(merged)
 }
 
-/// The uuids of tracks: the process in the upper half, the thread or a counter's number below.
+/// The kind of what is measured of a whole machine, by none of the stages.
+pub const MACHINE: &str = "machine";
+
+/// The uuids of tracks: the process in the upper half, below the thread, or the number of a counter
+/// or of a device's track.
 fn process_uuid(pid: u32) -> u64 {
     u64::from(pid) << 32
 }
@@ -113,6 +119,10 @@ fn thread_uuid(pid: u32, thread: u32) -> u64 {
 /// System ids of threads are below 2^22.
 fn counter_uuid(pid: u32, index: usize) -> u64 {
     process_uuid(pid) | (1 << 31) | index as u64
+}
+
+fn device_uuid(pid: u32, index: usize) -> u64 {
+    process_uuid(pid) | (1 << 30) | index as u64
 }
 
 /// A thread works for one stage, also in a `fused` node.
@@ -137,7 +147,7 @@ fn process(
         for dropped in &file.drops {
             threads.entry(dropped.thread).or_default();
         }
-        for span in &file.spans {
+        for span in file.spans.iter().filter(|it| it.thread != DEVICE_THREAD) {
             let thread = threads.entry(span.thread).or_default();
             thread.kind = Some(&file.header.kind);
             thread.spans.push(span);
@@ -154,6 +164,7 @@ fn process(
         merged.spans += thread.spans.len();
         merged.cut += slices(uuid, thread, packets)?;
     }
+    devices(pid, stages, packets, merged)?;
     for file in stages {
         for dropped in &file.drops {
             merged.dropped += u64::from(dropped.count);
@@ -161,6 +172,34 @@ fn process(
         }
     }
     gauges(pid, stages, packets)
+}
+
+/// What each stage's device did. A device does several things at once, and slices of one track must
+/// nest: so there are as many tracks of one name as needed, which Perfetto shows as one.
+fn devices(
+    pid: u32,
+    stages: &[&SpanFile],
+    packets: &mut Packets<impl Write>,
+    merged: &mut Merged,
+) -> io::Result<()> {
+    let mut index = 0;
+    for file in stages {
+        let SpanFileHeader { stage, kind, .. } = &file.header;
+        let spans = file.spans.iter().filter(|it| it.thread == DEVICE_THREAD);
+        for spans in rows(spans.collect()) {
+            let uuid = device_uuid(pid, index);
+            index += 1;
+            packets.device(uuid, process_uuid(pid), format!("{stage} GPU"))?;
+            merged.spans += spans.len();
+            let row = Thread {
+                kind: Some(kind),
+                spans,
+                ..Thread::default()
+            };
+            merged.cut += slices(uuid, row, packets)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes one thread's spans; gives how many had to be cut.
@@ -242,14 +281,16 @@ fn gauges(pid: u32, stages: &[&SpanFile], packets: &mut Packets<impl Write>) -> 
     let mut tracks: BTreeMap<(&str, &str, &str), Vec<&Gauge>> = BTreeMap::new();
     for file in stages {
         for gauge in &file.gauges {
-            let key = (&*file.header.stage, &*gauge.name, &*gauge.about);
+            let SpanFileHeader { stage, kind, .. } = &file.header;
+            let stage = if kind == MACHINE { "" } else { stage };
+            let key = (stage, &*gauge.name, &*gauge.about);
             tracks.entry(key).or_default().push(gauge);
         }
     }
     for (index, ((stage, name, about), mut gauges)) in tracks.into_iter().enumerate() {
         let uuid = counter_uuid(pid, index);
         let title = [stage, name, about].join(" ");
-        let unit = [&QUEUE_DEPTH, &SLOTS_IN_USE]
+        let unit = [&QUEUE_DEPTH, &SLOTS_IN_USE, &GPU_BUSY, &NVDEC_BUSY]
             .into_iter()
             .find(|known| known.name == name)
             .map_or("", |known| known.unit);

@@ -94,6 +94,16 @@ impl<W: Write> Packets<W> {
         })
     }
 
+    /// A track of a process that is no thread of it.
+    pub fn device(&mut self, uuid: u64, process: u64, name: String) -> io::Result<()> {
+        self.track(TrackDescriptor {
+            uuid: Some(uuid),
+            parent_uuid: Some(process),
+            name: Some(name),
+            ..TrackDescriptor::default()
+        })
+    }
+
     pub fn counter(&mut self, uuid: u64, process: u64, name: String, unit: &str) -> io::Result<()> {
         self.track(TrackDescriptor {
             uuid: Some(uuid),

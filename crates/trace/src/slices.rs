@@ -44,6 +44,24 @@ pub fn edges(mut spans: Vec<&TracedSpan>) -> Edges<'_> {
     Edges { edges, cut }
 }
 
+/// Spreads spans that may overlap over rows in which none does: each goes into the first row that
+/// has room for it.
+pub(crate) fn rows(mut spans: Vec<&TracedSpan>) -> Vec<Vec<&TracedSpan>> {
+    spans.sort_by_key(|span| (span.begin_nanos, span.end_nanos));
+    let mut rows: Vec<Vec<&TracedSpan>> = Vec::new();
+    for span in spans {
+        let free = rows.iter_mut().find(|row| {
+            row.last()
+                .is_none_or(|last| last.end_nanos <= span.begin_nanos)
+        });
+        match free {
+            Some(row) => row.push(span),
+            None => rows.push(vec![span]),
+        }
+    }
+    rows
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -94,5 +112,23 @@ mod tests {
     fn what_does_not_nest_is_cut_and_counted() {
         let spans = [span("a", 1, 5), span("b", 3, 8)];
         assert_eq!(text(&spans), ("a1 b3 /5 /5".to_owned(), 1));
+    }
+
+    #[test]
+    fn what_overlaps_goes_into_rows_of_its_own() {
+        let spans = [
+            span("d", 6, 8),
+            span("a", 1, 5),
+            span("b", 2, 9),
+            span("c", 5, 6),
+            span("e", 7, 10),
+        ];
+        let words = |row: Vec<&TracedSpan>| row.iter().map(|it| &*it.name).collect::<String>();
+        let found: Vec<String> = rows(spans.iter().collect())
+            .into_iter()
+            .map(words)
+            .collect();
+        assert_eq!(found, ["acd", "b", "e"]);
+        assert!(rows(Vec::new()).is_empty());
     }
 }

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use camweave_telemetry::span_file::SpanFileHeader;
-use camweave_telemetry::{FrameKey, SpanMode, SpanSettings, Spans, span_names};
-use camweave_trace::proto::{Trace, TracePacket, TrackEvent, event_type};
-use camweave_trace::{Merged, TraceError, gather, merge};
+use camweave_telemetry::{DeviceRange, FrameKey, SpanMode, SpanSettings, Spans, span_names};
+use camweave_trace::proto::{DebugAnnotation, Trace, TracePacket, TrackEvent, event_type};
+use camweave_trace::{MACHINE, Merged, TraceError, gather, merge};
 use prost::Message;
 
 fn stage(folder: &Path, name: &str) -> Spans {
@@ -137,6 +137,106 @@ fn every_event_has_a_described_track() {
     assert_eq!(tracks[&depth.track_uuid()], "infer queue depth");
     let instants = events(&packets, event_type::INSTANT);
     assert_eq!(instants[0].1.name(), "dropped: corrupt");
+}
+
+/// Two batches on streams of their own, so that they overlap, and one of another stage.
+#[test]
+fn a_device_has_tracks_of_its_own_on_which_slices_nest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (decode, infer) = (
+        stage(folder.path(), "decode"),
+        stage(folder.path(), "infer"),
+    );
+    let work = |spans: &Spans, name, begin_nanos, duration_nanos, frames: std::ops::Range<u64>| {
+        let range = DeviceRange {
+            begin_nanos,
+            duration_nanos,
+        };
+        spans.device(name, range, &spans.members(frames.map(key)));
+    };
+    work(&decode, &span_names::COPY, 50, 10, 0..1);
+    work(&infer, &span_names::LETTERBOX, 100, 20, 0..2);
+    work(&infer, &span_names::INFER, 120, 100, 0..2);
+    work(&infer, &span_names::LETTERBOX, 130, 20, 2..3);
+    work(&infer, &span_names::INFER, 150, 200, 2..3);
+    drop((decode, infer));
+    let (merged, packets) = merged(folder.path());
+    assert_eq!((merged.spans, merged.cut, merged.frames), (5, 0, 3));
+    let process = u64::from(std::process::id()) << 32;
+    let descriptors = packets.iter().filter_map(|it| it.track_descriptor.as_ref());
+    let names: HashMap<u64, &str> = descriptors
+        .filter(|track| track.parent_uuid() == process)
+        .map(|track| (track.uuid(), track.name()))
+        .collect();
+    let mut slices: Vec<(&str, u64, &str, u64, usize)> = events(&packets, event_type::SLICE_BEGIN)
+        .into_iter()
+        .map(|(packet, event)| {
+            let track = event.track_uuid();
+            let frames = event.flow_ids.len();
+            (
+                names[&track],
+                track,
+                event.name(),
+                packet.timestamp(),
+                frames,
+            )
+        })
+        .collect();
+    slices.sort_by_key(|slice| slice.3);
+    let (first, second) = (slices[1].1, slices[3].1);
+    assert_ne!(first, second, "they overlap");
+    let expected = [
+        ("decode GPU", slices[0].1, "copy", 50, 1),
+        ("infer GPU", first, "letterbox", 100, 2),
+        ("infer GPU", first, "infer", 120, 2),
+        ("infer GPU", second, "letterbox", 130, 1),
+        ("infer GPU", second, "infer", 150, 1),
+    ];
+    assert_eq!(slices, expected);
+    let mut ends: Vec<u64> = events(&packets, event_type::SLICE_END)
+        .iter()
+        .map(|(packet, _)| packet.timestamp())
+        .collect();
+    ends.sort_unstable();
+    assert_eq!(ends, [60, 120, 150, 220, 350]);
+    let begins = events(&packets, event_type::SLICE_BEGIN);
+    let (_, copy) = begins
+        .iter()
+        .find(|(_, it)| it.name() == "copy")
+        .expect("it was told");
+    let notes: Vec<&str> = copy
+        .debug_annotations
+        .iter()
+        .map(DebugAnnotation::name)
+        .collect();
+    assert_eq!(notes, ["camera", "sequence"]);
+}
+
+#[test]
+fn a_machines_counters_bear_no_stage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = SpanSettings {
+        mode: SpanMode::Trace,
+        ..SpanSettings::default()
+    };
+    let spans = Spans::open("nvidia-smi", MACHINE, &settings, folder.path());
+    spans.gauge(&span_names::GPU_BUSY, "", 87);
+    spans.gauge(&span_names::NVDEC_BUSY, "", 12);
+    drop(spans);
+    let (_, packets) = merged(folder.path());
+    let descriptors = packets.iter().filter_map(|it| it.track_descriptor.as_ref());
+    let counters: HashMap<u64, (&str, &str)> = descriptors
+        .filter_map(|track| {
+            let counter = track.counter.as_ref()?;
+            Some((track.uuid(), (track.name(), counter.unit_name())))
+        })
+        .collect();
+    let found: HashMap<(&str, &str), i64> = events(&packets, event_type::COUNTER)
+        .iter()
+        .map(|(_, it)| (counters[&it.track_uuid()], it.counter_value()))
+        .collect();
+    let expected = [(("GPU busy %", "%"), 87), (("NVDEC busy %", "%"), 12)];
+    assert_eq!(found, expected.into());
 }
 
 #[test]
