@@ -21,6 +21,14 @@ pub enum Exit {
     Incomplete = 6,
 }
 
+impl Exit {
+    /// Whether the next start of the same program would end in the same way.
+    #[must_use]
+    pub fn is_lasting(self) -> bool {
+        matches!(self, Self::Configuration | Self::Input | Self::Missing)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

@@ -1,5 +1,6 @@
 //! The node's side of dora: joining the dataflow, its events, its output.
 
+use std::mem::discriminant;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,21 +85,36 @@ impl GraphOutput {
         &self.node
     }
 
+    /// The inputs that the graph declares. Timers, which only keep a node restartable, are none.
+    pub fn inputs(&self) -> impl Iterator<Item = String> {
+        let inputs = self.node.node_config().inputs.iter();
+        inputs
+            .filter(|(_, input)| !input.mapping.to_string().starts_with("dora/"))
+            .map(|(name, _)| name.to_string())
+    }
+
+    /// Whether dora starts the node again when it has failed.
+    pub fn is_restarted(&self) -> bool {
+        let Ok(descriptor) = self.node.dataflow_descriptor() else {
+            return false;
+        };
+        // The default is 'never'; the type itself is not for nodes to name.
+        let mut nodes = descriptor.nodes.iter();
+        nodes.any(|node| {
+            node.id == *self.node.id()
+                && discriminant(&node.restart_policy) != discriminant(&Default::default())
+        })
+    }
+
     /// Checks what the graph declares against what the stage takes and gives.
     pub fn check_ports(
         &mut self,
         takes: Option<&str>,
         gives: Option<&str>,
     ) -> Result<(), StageError> {
-        let config = self.node.node_config();
-        let inputs: Vec<String> = config
-            .inputs
-            .iter()
-            // Timers, which only keep a node restartable, are no input.
-            .filter(|(_, input)| !input.mapping.to_string().starts_with("dora/"))
-            .map(|(name, _)| name.to_string())
-            .collect();
-        let outputs: Vec<String> = config.outputs.iter().map(ToString::to_string).collect();
+        let inputs: Vec<String> = self.inputs().collect();
+        let outputs = self.node.node_config().outputs.iter();
+        let outputs: Vec<String> = outputs.map(ToString::to_string).collect();
         self.output = ports::check(takes, gives, &inputs, &outputs)?;
         Ok(())
     }

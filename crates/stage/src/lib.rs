@@ -45,6 +45,7 @@ mod output;
 mod ports;
 mod refusal;
 mod runtime;
+mod start;
 
 pub use context::{Context, Waker, frame_key};
 pub use env::{Env, Key};

@@ -7,12 +7,12 @@ use std::time::Instant;
 use camweave_message::{Never, Row};
 use camweave_pool::Attachments;
 use camweave_telemetry::Counters;
-use dora_node_api::EventStream;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::drive::{Ends, Reporter, drive};
 use crate::everywhere;
 use crate::graph::{self, GraphOutput};
+use crate::start::{Ended, Joined};
 use crate::{Context, Env, Exit, Inbox, Key, Output, QueuePolicy, StageError};
 
 /// A stage: rows of one type in, rows of another out.
@@ -88,10 +88,7 @@ pub fn main<S: Stage>() -> ExitCode {
     }
     match start::<S>() {
         Ok(()) => Exit::Success.into(),
-        Err(error) => {
-            error!("{error}");
-            error.exit.into()
-        }
+        Err(ended) => ended.finish(),
     }
 }
 
@@ -151,24 +148,32 @@ pub(crate) fn is_never<R: Row>() -> bool {
     R::SCHEMA == Never::SCHEMA
 }
 
-fn start<S: Stage>() -> Result<(), StageError> {
-    let terminate = graph::signals()?;
-    let (node, events) = graph::join(S::KIND)?;
-    let folder = graph::stats_folder(&node);
-    let mut reporter = Reporter::open(&folder, node.id().as_ref(), S::KIND)?;
-    let mut output = GraphOutput::new(node);
-    let result = run::<S>(&mut output, events, &terminate, &folder, &mut reporter);
-    reporter.close(result.as_ref().err().map(ToString::to_string).as_deref());
-    result
+fn start<S: Stage>() -> Result<(), Ended> {
+    let mut joined = Joined::new(S::KIND)?;
+    let is_source = S::OPTIONAL_INPUT || is_never::<S::In>();
+    let folder = graph::stats_folder(joined.output.node());
+    let id = joined.output.node().id().to_string();
+    let mut reporter = match Reporter::open(&folder, &id, S::KIND) {
+        Ok(reporter) => reporter,
+        Err(error) => return Err(joined.fail(error, is_source)),
+    };
+    let (mut stage, context) = match open::<S>(&mut joined.output, &folder, &reporter) {
+        Ok(opened) => opened,
+        Err(error) => {
+            reporter.close(Some(&error.message));
+            return Err(joined.fail(error, is_source));
+        }
+    };
+    let result = run(&mut stage, &context, joined, &mut reporter);
+    reporter.close(result.as_ref().err().map(|error| &*error.message));
+    Ok(result?)
 }
 
-fn run<S: Stage>(
+fn open<S: Stage>(
     output: &mut GraphOutput,
-    events: EventStream,
-    terminate: &AtomicBool,
     folder: &Path,
-    reporter: &mut Reporter,
-) -> Result<(), StageError> {
+    reporter: &Reporter,
+) -> Result<(S, Context), StageError> {
     let [takes, gives] = schemas::<S>();
     output.check_ports(takes.filter(|_| !S::OPTIONAL_INPUT), gives)?;
     let env = Env::new(S::KEYS, &graph::declared_env(output.node()), |name| {
@@ -180,16 +185,29 @@ fn run<S: Stage>(
         Attachments::new(),
         folder,
     );
-    let mut stage = S::open(&env, &context)?;
-    let inbox = Arc::new(inbox(&stage, &context));
+    Ok((S::open(&env, &context)?, context))
+}
+
+fn run<S: Stage>(
+    stage: &mut S,
+    context: &Context,
+    joined: Joined,
+    reporter: &mut Reporter,
+) -> Result<(), StageError> {
+    let Joined {
+        mut output,
+        events,
+        terminate,
+    } = joined;
+    let inbox = Arc::new(inbox(stage, context));
     let closed = Arc::new(AtomicBool::new(false));
-    graph::read(&context, events, &inbox, &closed)?;
+    graph::read(context, events, &inbox, &closed)?;
     info!(stage = %context.stage, kind = S::KIND, process = std::process::id(), "ready");
     let ends = Ends {
         closed: &closed,
-        terminate,
+        terminate: &terminate,
     };
-    drive(&mut stage, &context, &inbox, ends, reporter, output)
+    drive(stage, context, &inbox, ends, reporter, &mut output)
 }
 
 /// The queue in front of an open stage.

@@ -13,14 +13,13 @@ mod run;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
-use tracing::error;
-
 use crate::drive::Reporter;
 use crate::graph::{self, GraphOutput};
+use crate::start::{Ended, Joined};
 use crate::{Exit, Key, StageError};
 
 pub use part::Part;
-pub use plan::Plan;
+pub use plan::{Plan, listed, own_variable};
 pub use run::{Fused, Outgoing, Place};
 
 /// The kind of the node itself, beside its stages.
@@ -44,33 +43,23 @@ pub fn main(parts: &'static [Part]) -> ExitCode {
     }
     match start(parts) {
         Ok(()) => Exit::Success.into(),
-        Err(error) => {
-            error!("{error}");
-            error.exit.into()
-        }
+        Err(ended) => ended.finish(),
     }
 }
 
-fn start(parts: &'static [Part]) -> Result<(), StageError> {
-    let terminate = graph::signals()?;
-    let (node, events) = graph::join(KIND)?;
-    let folder = graph::stats_folder(&node);
-    let id = node.id().to_string();
-    let mut reporter = Reporter::open(&folder, &id, KIND)?;
-    let mut output = GraphOutput::new(node);
-    let opened = (|| {
-        let text = std::env::var(STAGES.name).unwrap_or_default();
-        let plan = Plan::parse(&text, parts)?;
-        output.check_ports(plan.takes(), plan.gives())?;
-        plan.check_names(&graph::declared_env(output.node()))?;
-        Ok(plan)
-    })();
-    let plan = match opened {
+fn start(parts: &'static [Part]) -> Result<(), Ended> {
+    let mut joined = Joined::new(KIND)?;
+    let folder = graph::stats_folder(joined.output.node());
+    let id = joined.output.node().id().to_string();
+    let mut reporter = match Reporter::open(&folder, &id, KIND) {
+        Ok(reporter) => reporter,
+        Err(error) => return Err(joined.fail(error, false)),
+    };
+    let plan = match plan(parts, &mut joined.output) {
         Ok(plan) => plan,
         Err(error) => {
-            let error: StageError = error;
             reporter.close(Some(&error.message));
-            return Err(error);
+            return Err(joined.fail(error, false));
         }
     };
     let counters = reporter.counters();
@@ -79,16 +68,33 @@ fn start(parts: &'static [Part]) -> Result<(), StageError> {
     let place = Place {
         node: &id,
         stats_dir: &folder,
-        terminate: &terminate,
+        terminate: &joined.terminate,
     };
+    let fused = match Fused::open(&plan, &place, |name| std::env::var(name).ok()) {
+        Ok(fused) => fused,
+        Err(error) => {
+            // It stands in the report of the stage that cannot be opened.
+            reporter.close(None);
+            return Err(joined.fail(error, plan.takes().is_none()));
+        }
+    };
+    let Joined { output, events, .. } = joined;
     // The node stays in the graph until the last stage has ended: others may still read
     // from the stages' pools.
     let output = Arc::new(Mutex::new(output));
-    let result = Fused::open(&plan, &place, |name| std::env::var(name).ok())
-        .and_then(|fused| fused.run(Some(events), &Outgoing::graph(&output)));
+    let result = fused.run(Some(events), &Outgoing::graph(&output));
     // What ended a stage stands in that stage's own report.
     reporter.close(None);
-    result
+    Ok(result?)
+}
+
+/// The stages that the graph wants, where they fit the node's place in it.
+fn plan(parts: &'static [Part], output: &mut GraphOutput) -> Result<Plan, StageError> {
+    let text = std::env::var(STAGES.name).unwrap_or_default();
+    let plan = Plan::parse(&text, parts)?;
+    output.check_ports(plan.takes(), plan.gives())?;
+    plan.check_names(&graph::declared_env(output.node()))?;
+    Ok(plan)
 }
 
 fn help(parts: &[Part]) -> String {

@@ -16,11 +16,25 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// The variable `key` of this stage alone: `CPU_INFER__THREADS`.
     fn own(&self, key: &str) -> String {
-        let name = self.name.to_uppercase().replace('-', "_");
-        format!("{name}{SEPARATOR}{key}")
+        own_variable(&self.name, key)
     }
+}
+
+/// The variable `key` of the stage `name` alone: `CPU_INFER__THREADS`.
+#[must_use]
+pub fn own_variable(name: &str, key: &str) -> String {
+    let name = name.to_uppercase().replace('-', "_");
+    format!("{name}{SEPARATOR}{key}")
+}
+
+/// Name and kind of each stage of a list such as `sw-decode,infer=cpu-infer`, unchecked.
+pub fn listed(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let entries = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+    entries.map(|entry| {
+        let (name, kind) = entry.split_once('=').unwrap_or((entry, entry));
+        (name.trim(), kind.trim())
+    })
 }
 
 /// An ordered list of stages, each of which takes what the one before gives.
@@ -39,9 +53,7 @@ impl Plan {
             StageError::configuration(format!("env {}='{text}': {message}", STAGES.name))
         };
         let mut seats: Vec<Seat> = Vec::new();
-        for entry in text.split(',').map(str::trim).filter(|it| !it.is_empty()) {
-            let (name, kind) = entry.split_once('=').unwrap_or((entry, entry));
-            let (name, kind) = (name.trim(), kind.trim());
+        for (name, kind) in listed(text) {
             let Some(part) = known.iter().find(|part| part.kind() == kind) else {
                 let kinds: Vec<_> = known.iter().map(Part::kind).collect();
                 return Err(wrong(format!(
