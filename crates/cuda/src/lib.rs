@@ -15,6 +15,8 @@
 
 mod buffer;
 mod context;
+mod device_clock;
+mod device_spans;
 mod error;
 mod event;
 mod graph;
@@ -28,10 +30,13 @@ mod result;
 mod slice;
 mod stream;
 pub mod testing;
+mod timeline;
 
 pub use crate::{
     buffer::{DeviceBuffer, PinnedBuffer},
     context::Context,
+    device_clock::DeviceClock,
+    device_spans::DeviceSpans,
     error::{CudaError, CudaErrorKind},
     event::Event,
     graph::Graph,
@@ -41,6 +46,7 @@ pub use crate::{
     presence::{device_count, missing},
     slice::{DeviceSlice, SliceError},
     stream::{Rows, Stream},
+    timeline::{Begun, Timeline},
 };
 
 /// The driver's own functions and types. They panic where libcuda is not there: ask [`missing`] first.

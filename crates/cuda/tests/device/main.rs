@@ -4,3 +4,4 @@
 mod conformance;
 mod processes;
 mod streams;
+mod timeline;
