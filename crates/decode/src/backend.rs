@@ -2,6 +2,7 @@
 
 use camweave_message::{Codec, PictureRef};
 use camweave_pool::{PoolError, PoolErrorKind};
+use camweave_telemetry::DeviceRange;
 
 /// Something that did not work, for the counters and the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +88,11 @@ pub trait Decoder: Send {
     /// # Errors
     /// A picture is lost; there may be more.
     fn receive(&mut self, more_waiting: bool) -> Result<Option<Decoded>, Failure>;
+
+    /// When a device copied the picture that was received last, where that is measured.
+    fn copied(&self) -> Option<DeviceRange> {
+        None
+    }
 
     /// Makes the picture that was received last readable for consumers.
     ///

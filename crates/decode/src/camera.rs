@@ -189,6 +189,10 @@ impl<B: Backend> Camera<B> {
     ) {
         let Identity { id, trace, .. } = identity;
         let spans = self.counters.spans();
+        if let Some(range) = stream.decoder.copied() {
+            let members = spans.members([frame_key(&id)]);
+            spans.device(&span_names::COPY, range, &members);
+        }
         let span = spans.frame(&span_names::PUBLISH, frame_key(&id));
         let published = stream.decoder.publish();
         drop(span);

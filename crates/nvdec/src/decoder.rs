@@ -5,8 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use std::ffi::c_int;
 
 use camweave_bitstream::{NalCodec, presents_in_decode_order};
-use camweave_cuda::{CudaError, CudaMemory, Rows, Stream};
+use camweave_cuda::{CudaError, CudaMemory, DeviceClock, Rows, Stream, Timeline};
 use camweave_pool::{PoolError, Reference, WriteSlot};
+use camweave_telemetry::DeviceRange;
 use camweave_vision::PictureLayout;
 
 use crate::hardware::{Hardware, Mapped, luma_rows};
@@ -64,6 +65,8 @@ pub struct Picture {
     pub ticket: i64,
     /// Whether the chip found it damaged. VP9 and AV1 do not tell.
     pub is_damaged: bool,
+    /// When the device copied it, where that is [measured](Decoder::measure_copies).
+    pub copied: Option<DeviceRange>,
     /// Its slot, and how it lies there.
     pub content: Result<(PictureLayout, WriteSlot<CudaMemory>), PictureError>,
 }
@@ -89,6 +92,7 @@ struct State {
     /// Before the stream, which it may still use when it goes.
     hardware: Option<Hardware>,
     stream: Stream,
+    copies: Timeline<()>,
     codec: Codec,
     limits: Limits,
     slots: Slots,
@@ -123,6 +127,7 @@ impl Decoder {
         let state = State {
             library,
             stream,
+            copies: Timeline::off(),
             codec,
             limits,
             slots,
@@ -136,6 +141,16 @@ impl Decoder {
         };
         let parser = Parser::new(library, codec, Box::new(state))?;
         Ok(Self { parser, codec })
+    }
+
+    /// Measures from now on when pictures are copied, without waiting for it.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn measure_copies(&mut self, clock: &DeviceClock) -> Result<(), CudaError> {
+        // The copy of one picture is waited for before that of the next begins.
+        self.bound()?.copies = Timeline::new(clock, 1)?;
+        Ok(())
     }
 
     /// The codec that it decodes.
@@ -294,9 +309,12 @@ impl State {
         };
         let mut is_damaged = false;
         let content = self.bring(shown, &mut is_damaged);
+        let mut copied = None;
+        self.copies.poll(|range, ()| copied = Some(range));
         self.ready.push_back(Picture {
             ticket: shown.ticket,
             is_damaged,
+            copied,
             content,
         });
     }
@@ -323,7 +341,9 @@ impl State {
         let mapped = unsafe { hardware.map(surface, is_progressive, is_top_first, &self.stream) };
         let mapped = mapped.map_err(DecodeError::from)?;
         *is_damaged = hardware.is_damaged(surface);
+        let span = self.copies.begin(&self.stream);
         let copied = copy(hardware.plan(), &layout, &mapped, &slot, &self.stream);
+        self.copies.end(&self.stream, span, ());
         // The surface must not be given back before the copy is done, also where it failed half-way.
         let waited = self.stream.synchronize();
         // SAFETY: the stream has passed all work on the surface.

@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use camweave_cuda::heads::{HeadConfig, HeadDecoder};
 use camweave_cuda::{
-    Context as Device, CudaError, CudaErrorKind, CudaMemory, Precision, Stream, missing,
+    Context as Device, CudaError, CudaErrorKind, CudaMemory, DeviceSpans, Precision, Stream,
+    missing,
 };
 use camweave_message::{DetectedBox, Detections, Head};
 use camweave_pool::Attachments;
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError};
+use camweave_stage::{
+    Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError, frame_key,
+};
 use camweave_vision::{Candidate, HeadLayout};
 use tracing::{error, warn};
 
@@ -28,6 +31,8 @@ pub struct GpuNms {
     // Dropped in this order: what uses the device before the device.
     decoder: HeadDecoder,
     stream: Stream,
+    /// When the device was at it.
+    spans: DeviceSpans,
     attachments: Attachments<CudaMemory>,
     device: Device,
     swept: Instant,
@@ -88,6 +93,7 @@ impl Stage for GpuNms {
             models: Models::default(),
             decoder,
             stream,
+            spans: DeviceSpans::open(&device, context.counters.spans()),
             attachments: Attachments::new_in(device.clone()),
             device,
             swept: Instant::now(),
@@ -126,6 +132,7 @@ impl Stage for GpuNms {
     }
 
     fn tick(&mut self, _out: &mut Output<Detections>) -> Result<(), StageError> {
+        self.spans.poll();
         if self.swept.elapsed() >= SWEEP {
             self.swept = Instant::now();
             self.attachments.sweep();
@@ -139,6 +146,11 @@ impl Stage for GpuNms {
 
     fn deadline(&self) -> Option<Instant> {
         (self.attachments.pool_count() > 0).then(|| self.swept + SWEEP)
+    }
+
+    fn close(&mut self, _out: &mut Output<Detections>) -> Result<(), StageError> {
+        self.spans.poll();
+        Ok(())
     }
 }
 
@@ -187,9 +199,16 @@ impl GpuNms {
             nms: self.settings.common.nms,
             classes: self.models.get(*model).mask.as_ref(),
         };
-        let _span = self.context.span_over(&span_names::NMS, &ready.heads[part]);
+        let heads = &ready.heads[part];
+        let _span = self.context.span_over(&span_names::NMS, heads);
+        // The stream already waits for the heads: their inference is not in the device's span.
+        let span = self.spans.begin(&self.stream);
         self.decoder.enqueue(&self.stream, &memory, &config)?;
-        self.decoder.results()
+        let keys = heads.iter().map(|head| frame_key(&head.id));
+        self.spans.end(&self.stream, span, &span_names::NMS, keys);
+        let found = self.decoder.results();
+        self.spans.poll();
+        found
     }
 
     fn refuse(&mut self, head: &Head, refusal: &Refusal) {

@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use camweave_cpu_nms::CpuNms;
 use camweave_cuda::{Context as Device, CudaMemory, PinnedBuffer, Stream, missing, testing};
 use camweave_gpu_nms::GpuNms;
 use camweave_message::{CapturedClock, Detections, FrameId, Head, PictureRef, TensorShape};
 use camweave_pool::{PoolSpec, Producer, Reference};
+use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_stage::{Context, Env, Exit, Output, Stage};
 use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
 use proptest::prelude::*;
@@ -68,7 +70,13 @@ struct Bench<S> {
 impl<S: Stage<In = Head, Out = Detections>> Bench<S> {
     fn new(values: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let context = Context::for_tests("nms", folder.path());
+        let mut context = Context::for_tests("nms", folder.path());
+        let settings = SpanSettings {
+            mode: SpanMode::Stats,
+            ..SpanSettings::default()
+        };
+        let spans = Spans::open("nms", S::KIND, &settings, folder.path());
+        context.counters = context.counters.with_spans(spans);
         let stage = S::open(&env::<S>(values), &context).expect("good settings");
         Self {
             _folder: folder,
@@ -82,6 +90,21 @@ impl<S: Stage<In = Head, Out = Detections>> Bench<S> {
         self.stage.rows(heads, &mut out).expect("the stage goes on");
         self.stage.tick(&mut out).expect("the stage goes on");
         out.take()
+    }
+
+    /// Frames whose work on the device was measured; waits until there are some.
+    fn frames_on_device(&mut self) -> u64 {
+        let spans = self.context.counters.spans().clone();
+        let limit = Instant::now() + Duration::from_secs(60);
+        loop {
+            let ticked = self.stage.tick(&mut Output::default());
+            ticked.expect("the stage goes on");
+            spans.finish();
+            if let Some(nms) = spans.device_summaries().get("nms") {
+                return nms.frames;
+            }
+            assert!(Instant::now() < limit, "nothing was measured");
+        }
     }
 
     /// Drops and errors of the camera.
@@ -264,6 +287,7 @@ fn what_cannot_be_read_costs_only_itself() {
     let found = gpu.run(rows);
     let found: Vec<_> = found.iter().flatten().map(|row| row.id.sequence).collect();
     assert_eq!(found, [2]);
+    assert_eq!(gpu.frames_on_device(), 1, "what was read was measured");
     let expected = [
         ("expired", 1),
         ("malformed", 2),

@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use camweave_cuda::{Context, CudaError, CudaMemory, Stream};
+use camweave_cuda::{Context, CudaError, CudaMemory, DeviceClock, Stream};
 use camweave_decode::{Backend, CameraPools, Decoded, Decoder, Failure, Unpublished};
 use camweave_message::{Codec, PictureRef};
 use camweave_nvdec::{DecodeError, Limits, Picture, PictureError, Refusal};
+use camweave_stage::telemetry::DeviceRange;
+
+use crate::settings::Settings;
 
 /// Slots beyond those for consumers: pictures that are decoded, but not sent yet.
 const SLOTS_OF_ITS_OWN: u32 = 4;
@@ -25,17 +28,26 @@ pub(crate) struct Nvdec {
     pools: Arc<Mutex<CameraPools<CudaMemory>>>,
     /// Of a session that has ended: its memory on the chip serves the next.
     spare: Option<camweave_nvdec::Decoder>,
+    /// Where the device's time is measured.
+    clock: Option<DeviceClock>,
     broken: Broken,
 }
 
 impl Nvdec {
-    pub fn new(context: Context, camera: &str, slots: u32, limits: Limits, broken: Broken) -> Self {
+    pub fn new(
+        context: Context,
+        camera: &str,
+        Settings { slots, limits, .. }: Settings,
+        clock: Option<DeviceClock>,
+        broken: Broken,
+    ) -> Self {
         let pools = CameraPools::new(context.clone(), camera, slots);
         Self {
             context,
             limits,
             pools: Arc::new(Mutex::new(pools)),
             spare: None,
+            clock,
             broken,
         }
     }
@@ -60,7 +72,12 @@ impl Backend for Nvdec {
                 .and_then(|stream| {
                     let pools = Arc::clone(&self.pools);
                     let slots = Box::new(move |bytes| lock(&pools).begin(bytes, SLOTS_OF_ITS_OWN));
-                    camweave_nvdec::Decoder::open(codec, stream, self.limits, slots)
+                    let mut decoder =
+                        camweave_nvdec::Decoder::open(codec, stream, self.limits, slots)?;
+                    if let Some(clock) = &self.clock {
+                        decoder.measure_copies(clock)?;
+                    }
+                    Ok(decoder)
                 }),
         };
         match opened {
@@ -115,6 +132,10 @@ impl Decoder for Session {
             ticket: picture.ticket,
             is_damaged: picture.is_damaged,
         }))
+    }
+
+    fn copied(&self) -> Option<DeviceRange> {
+        self.received.as_ref()?.copied
     }
 
     fn publish(&mut self) -> Result<PictureRef, Unpublished> {

@@ -10,7 +10,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use camweave_cuda::{CudaErrorKind, CudaMemory};
+use camweave_cuda::{CudaError, CudaErrorKind, CudaMemory, DeviceClock};
 use camweave_decode::Decoding;
 use camweave_message::{Frame, Unit};
 use camweave_nvdec::Library;
@@ -40,20 +40,23 @@ impl Stage for NvDec {
             return Err(StageError::missing(line));
         }
         Library::get().map_err(|error| StageError::missing(error.to_string()))?;
-        let device = camweave_cuda::Context::open(settings.device).map_err(|error| match error
-            .kind()
-        {
+        let refused = |error: CudaError| match error.kind() {
             CudaErrorKind::Missing => StageError::missing(error.to_string()),
             CudaErrorKind::OutOfMemory => StageError::resource(error.to_string()),
             _ => StageError::configuration(format!("env DEVICE='{}': {error}", settings.device)),
-        })?;
+        };
+        let device = camweave_cuda::Context::open(settings.device).map_err(refused)?;
         context.counters.fact("device", device.name());
         context.counters.fact("memory", CudaMemory::BACKEND);
+        let clock = match context.counters.spans().are_timed() {
+            true => Some(DeviceClock::new(&device).map_err(refused)?),
+            false => None,
+        };
         let broken = Broken::default();
         let shared = Arc::clone(&broken);
         let decoding = Decoding::start(settings.threads, context, move |camera| {
-            let Settings { slots, limits, .. } = settings;
-            Nvdec::new(device.clone(), camera, slots, limits, Arc::clone(&shared))
+            let (device, clock) = (device.clone(), clock.clone());
+            Nvdec::new(device, camera, settings, clock, Arc::clone(&shared))
         })?;
         Ok(Self { decoding, broken })
     }

@@ -12,6 +12,7 @@ use camweave_cuda::{CudaMemory, PinnedBuffer, Stream};
 use camweave_message::{CapturedClock, Codec, Frame, FrameId, Unit};
 use camweave_nvdec_node::NvDec;
 use camweave_pool::Attachments;
+use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_stage::{Context, Env, Exit, Output, Stage};
 use clips::{Clip, Kind, packed, visible_rows};
 
@@ -66,7 +67,13 @@ fn frames_leave_in_presentation_order_with_their_own_identity_and_pixels() {
     };
     let clip = clips::get("h264-high-b");
     let folder = tempfile::tempdir().expect("a folder for temporary files");
-    let context = Context::for_tests("decode", folder.path());
+    let mut context = Context::for_tests("decode", folder.path());
+    let settings = SpanSettings {
+        mode: SpanMode::Stats,
+        ..SpanSettings::default()
+    };
+    let spans = Spans::open("decode", NvDec::KIND, &settings, folder.path());
+    context.counters = context.counters.with_spans(spans);
     let mut stage = open(&context).expect("a device with a decoder");
     let stream = Stream::new(&device).expect("a stream");
     let attachments = Attachments::<CudaMemory>::new_in(device.clone());
@@ -121,4 +128,9 @@ fn frames_leave_in_presentation_order_with_their_own_identity_and_pixels() {
     assert_eq!(shown, clip.pictures.len());
     let report = context.counters.report();
     assert!(report.cameras["cam1"].dropped.is_empty(), "{report:?}");
+    let spans = context.counters.spans();
+    spans.finish();
+    let copy = spans.device_summaries()["copy"];
+    assert_eq!(copy.frames, clip.pictures.len() as u64);
+    assert!(copy.busy_ms > 0.0, "{copy:?}");
 }

@@ -3,10 +3,13 @@
 
 use camweave_cuda::letterbox::{self, FrameDescriptor, Kernels};
 use camweave_cuda::{
-    Context, CudaError, CudaMemory, DeviceBuffer, DeviceSlice, Event, Graph, PinnedBuffer, Stream,
+    Context, CudaError, CudaMemory, DeviceBuffer, DeviceSlice, DeviceSpans, Event, Graph,
+    PinnedBuffer, Stream,
 };
+use camweave_message::Frame;
 use camweave_pool::{AcquireError, ReadSlot};
-use camweave_stage::StageError;
+use camweave_stage::telemetry::span_names;
+use camweave_stage::{StageError, frame_key};
 use camweave_tensorrt::{Error, ExecutionContext};
 use tracing::{debug, warn};
 
@@ -165,14 +168,16 @@ impl Lane {
         Ok(!self.held.is_empty())
     }
 
-    /// Puts the pictures into the network's input. The lane must have been waited for.
+    /// Puts the pictures of `rows` into the network's input. The lane must have been waited for.
     pub fn letterbox(
         &mut self,
         kernels: &Kernels,
         model: &Model,
+        rows: &[Frame],
         pictures: Vec<HeldPicture>,
+        spans: &mut DeviceSpans,
     ) -> Result<(), LaneError> {
-        let staged = self.stage(&pictures)?;
+        let (bytes, staged) = self.stage(&pictures)?;
         let mut frames = Vec::with_capacity(pictures.len());
         for (picture, staged) in pictures.into_iter().zip(staged) {
             let memory = match (&picture.pixels, staged) {
@@ -200,6 +205,13 @@ impl Lane {
                 self.held.push(slot);
             }
         }
+        // What the stream waits for, such as a decoder, is not in the span.
+        let span = spans.begin(&self.stream);
+        if let Some(staging) = self.staging.as_ref().filter(|_| bytes > 0) {
+            let device = staging.device.slice().part(0, bytes);
+            let device = device.map_err(CudaError::from)?;
+            self.stream.upload(&staging.pinned, 0..bytes, device)?;
+        }
         let input = self.input.slice();
         letterbox::launch(
             kernels,
@@ -211,12 +223,18 @@ impl Lane {
             model.size,
             model.precision,
         )?;
+        let keys = rows.iter().map(|row| frame_key(&row.id));
+        spans.end(&self.stream, span, &span_names::LETTERBOX, keys);
         self.pictures_read.record(&self.stream)?;
         Ok(())
     }
 
-    /// Copies the pictures of the host to the device, in one transfer; where each begins.
-    fn stage(&mut self, pictures: &[HeldPicture]) -> Result<Vec<Option<DeviceSlice>>, LaneError> {
+    /// Puts the pictures of the host together for one transfer to the device: its bytes, and where
+    /// each picture will be.
+    fn stage(
+        &mut self,
+        pictures: &[HeldPicture],
+    ) -> Result<(usize, Vec<Option<DeviceSlice>>), LaneError> {
         let mut bytes = 0;
         let mut places = Vec::with_capacity(pictures.len());
         for picture in pictures {
@@ -230,7 +248,7 @@ impl Lane {
             bytes = (bytes + needed).next_multiple_of(PICTURE_ALIGNMENT);
         }
         if bytes == 0 {
-            return Ok(places.iter().map(|_| None).collect());
+            return Ok((0, places.iter().map(|_| None).collect()));
         }
         let staging = grown(&mut self.staging, self.stream.context(), bytes)?;
         let pinned = staging.pinned.bytes_mut()?;
@@ -242,18 +260,29 @@ impl Lane {
             .slice()
             .part(0, bytes)
             .map_err(CudaError::from)?;
-        self.stream.upload(&staging.pinned, 0..bytes, device)?;
         let part = |(start, length, _)| device.part(start, length).map_err(CudaError::from);
         let parts = places.into_iter().map(|place| place.map(part).transpose());
-        Ok(parts.collect::<Result<_, _>>()?)
+        Ok((bytes, parts.collect::<Result<_, _>>()?))
     }
 
-    /// Puts the inference of `frames` frames into the stream.
-    pub fn infer(&mut self, model: &Model, frames: u32) -> Result<(), LaneError> {
-        let batch = if model.is_batch_fixed {
-            model.max_batch
-        } else {
-            frames
+    /// Puts the inference of `rows` into the stream.
+    pub fn infer(
+        &mut self,
+        model: &Model,
+        rows: &[Frame],
+        spans: &mut DeviceSpans,
+    ) -> Result<(), LaneError> {
+        let span = spans.begin(&self.stream);
+        self.run(model, rows.len())?;
+        let keys = rows.iter().map(|row| frame_key(&row.id));
+        spans.end(&self.stream, span, &span_names::INFER, keys);
+        Ok(())
+    }
+
+    fn run(&mut self, model: &Model, frames: usize) -> Result<(), LaneError> {
+        let batch = match u32::try_from(frames) {
+            Ok(frames) if !model.is_batch_fixed => frames,
+            _ => model.max_batch,
         };
         let index = (batch as usize).saturating_sub(1);
         if let Some(Some(graph)) = self.graphs.get_mut(index) {

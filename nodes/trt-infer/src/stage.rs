@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camweave_cuda::letterbox::Kernels;
-use camweave_cuda::{CudaMemory, missing};
+use camweave_cuda::{CudaMemory, DeviceSpans, missing};
 use camweave_message::{Frame, Head, TensorShape};
 use camweave_pool::{PoolError, PoolErrorKind, PoolSpec, Producer, Reference, Retained};
 use camweave_stage::telemetry::span_names;
@@ -30,6 +30,8 @@ pub struct TrtInfer {
     kernels: Kernels,
     heads: Producer<CudaMemory>,
     pools: PicturePools,
+    /// When the device was at it.
+    spans: DeviceSpans,
     device: camweave_cuda::Context,
     context: Context,
     settings: Settings,
@@ -93,6 +95,7 @@ impl Stage for TrtInfer {
             kernels,
             heads,
             pools: PicturePools::new(context.attachments.clone(), &device),
+            spans: DeviceSpans::open(&device, context.counters.spans()),
             device,
             context: context.clone(),
             settings,
@@ -136,6 +139,7 @@ impl Stage for TrtInfer {
     }
 
     fn tick(&mut self, _: &mut Output<Head>) -> Result<(), StageError> {
+        self.spans.poll();
         self.is_holding = false;
         for lane in &mut self.lanes {
             self.is_holding |= lane.release().map_err(LaneError::into_stage)?;
@@ -155,6 +159,7 @@ impl Stage for TrtInfer {
         for lane in &mut self.lanes {
             lane.wait().map_err(LaneError::into_stage)?;
         }
+        self.spans.poll();
         for error in self.device.take_drop_errors() {
             warn!("{error}");
         }
@@ -304,18 +309,22 @@ impl TrtInfer {
                 Err(refusal) => self.refuse(&frame, &refusal),
             }
         }
-        let Ok(count @ 1..) = u32::try_from(held.len()) else {
+        if held.is_empty() {
             return Ok(());
-        };
+        }
         self.next = (self.next + 1) % self.lanes.len();
         let lane = &mut self.lanes[self.next];
         let work = || {
+            let span = self.context.span_over(&span_names::WAIT, &held);
             lane.wait()?;
+            drop(span);
+            self.spans.poll();
+            let spans = &mut self.spans;
             let span = self.context.span_over(&span_names::LETTERBOX, &held);
-            lane.letterbox(&self.kernels, &self.model, pictures)?;
+            lane.letterbox(&self.kernels, &self.model, &held, pictures, spans)?;
             drop(span);
             let _span = self.context.span_over(&span_names::INFER, &held);
-            lane.infer(&self.model, count)
+            lane.infer(&self.model, &held, spans)
         };
         if let Err(error) = work() {
             for frame in &held {

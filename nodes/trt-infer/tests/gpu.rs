@@ -8,6 +8,7 @@ use camweave_cpu_infer::{Detector, DetectorOptions, EngineChoice, EngineKind};
 use camweave_cuda::{CudaMemory, PinnedBuffer, Stream};
 use camweave_message::{CapturedClock, Frame, FrameId, Head, PictureRef};
 use camweave_pool::{Attachments, PoolSpec, Producer, Reference};
+use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_stage::{Context, Env, Output, Stage};
 use camweave_trt_infer::TrtInfer;
 use camweave_vision::{
@@ -30,7 +31,13 @@ fn open(values: &[(&str, &str)]) -> (TrtInfer, Context) {
     let declared: Vec<String> = all.keys().cloned().collect();
     let env = Env::new(TrtInfer::KEYS, &declared, |name| all.get(name).cloned());
     let folder = std::env::temp_dir();
-    let context = Context::for_tests("detector", &folder);
+    let mut context = Context::for_tests("detector", &folder);
+    let settings = SpanSettings {
+        mode: SpanMode::Stats,
+        ..SpanSettings::default()
+    };
+    let spans = Spans::open("detector", TrtInfer::KIND, &settings, &folder);
+    context.counters = context.counters.with_spans(spans);
     let stage = TrtInfer::open(&env.expect("keys of the stage"), &context);
     (
         stage.expect("TensorRT, its shim and a model that it can run"),
@@ -204,7 +211,22 @@ fn heads_are_those_of_the_cpu_from_pools_of_either_memory() {
             (0, 0),
             "pixels are let go of"
         );
+        check_spans(&context);
     }
+}
+
+/// Each frame's work was measured on the device as well: pieces of four, two and one.
+fn check_spans(context: &Context) {
+    let spans = context.counters.spans();
+    spans.finish();
+    let (threads, device) = (spans.summaries(), spans.device_summaries());
+    for name in ["letterbox", "infer"] {
+        let (thread, device) = (threads[name], device[name]);
+        assert_eq!((device.calls, device.frames), (3, 7), "{name}");
+        assert_eq!((thread.calls, thread.frames), (3, 7), "{name}");
+        assert!(device.busy_ms > 0.0, "{name}: {device:?}");
+    }
+    assert_eq!(spans.lost(), 0);
 }
 
 #[test]
