@@ -85,6 +85,11 @@ pub struct Span {
     pub cpu_ms: Option<f64>,
     /// Of the time per frame; over the whole run, so with the warm-up.
     pub ms_per_frame: Quantiles,
+    /// Of what a GPU did under this name, per frame, where that was measured; the quantiles are
+    /// of the whole run. A GPU works beside the thread. Where a thread has no span of this name,
+    /// all the rest but `calls` and `frames` is 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_ms: Option<Quantiles>,
 }
 
 /// A frame in the timeline: when it was in which stage.

@@ -4,7 +4,7 @@ use camweave_compare::comparison::short;
 
 use super::components::Profile;
 
-const HEAD: [&str; 9] = [
+const HEAD: [&str; 10] = [
     "Stage",
     "Component",
     "ms/frame",
@@ -13,12 +13,13 @@ const HEAD: [&str; 9] = [
     "FPS",
     "Share",
     "CPU ms",
+    "GPU ms",
     "Status",
 ];
 
-fn rows(profile: &Profile) -> Vec<[String; 9]> {
+fn rows(profile: &Profile) -> Vec<[String; 10]> {
     let optional = |value: Option<f64>| value.map_or("-".to_owned(), short);
-    let mut rows: Vec<[String; 9]> = profile
+    let mut rows: Vec<[String; 10]> = profile
         .components
         .iter()
         .enumerate()
@@ -46,6 +47,7 @@ fn rows(profile: &Profile) -> Vec<[String; 9]> {
                 },
                 format!("{:.1} %", it.share_percent),
                 optional(it.cpu_ms),
+                optional(it.gpu_ms),
                 status,
             ]
         })
@@ -60,6 +62,7 @@ fn rows(profile: &Profile) -> Vec<[String; 9]> {
         format!("{:.1}", profile.combined_fps),
         "100.0 %".to_owned(),
         short(profile.cpu_ms),
+        optional(profile.gpu_ms),
         "measured FPS of all cameras".to_owned(),
     ]);
     rows
@@ -76,13 +79,21 @@ fn sentence(profile: &Profile) -> String {
     let next = profile.times_the_next.map_or(String::new(), |times| {
         format!(", {times:.1} times the next component")
     });
+    let busy = match found.gpu_ms {
+        Some(gpu_ms) if gpu_ms >= found.ms => {
+            format!(
+                "the GPU busy with it {:.0} % of the time",
+                100.0 * found.busy
+            )
+        }
+        _ => format!("{:.2} threads busy with it", found.busy),
+    };
     format!(
-        "bottleneck: {} of {}: {} ms per frame, {:.0} % of all work{next}; {:.2} threads busy with it",
+        "bottleneck: {} of {}: {} ms per frame, {:.0} % of all work{next}; {busy}",
         found.component,
         found.stage,
         short(found.ms),
         found.share_percent,
-        found.busy
     )
 }
 
@@ -101,7 +112,7 @@ pub fn table(profile: &Profile) -> String {
             .map(|(column, cell)| {
                 let width = widths[column];
                 // Numbers to the right.
-                if (2..8).contains(&column) {
+                if (2..9).contains(&column) {
                     format!("{cell:>width$}")
                 } else {
                     format!("{cell:<width$}")
@@ -120,7 +131,7 @@ pub fn table(profile: &Profile) -> String {
 pub fn markdown(profile: &Profile) -> String {
     let mut lines = vec![
         format!("| {} |", HEAD.join(" | ")),
-        "|---|---|---:|---:|---:|---:|---:|---:|---|".to_owned(),
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---|".to_owned(),
     ];
     for row in rows(profile) {
         lines.push(format!(
@@ -131,4 +142,76 @@ pub fn markdown(profile: &Profile) -> String {
     lines.push(String::new());
     lines.push(format!("{}.", sentence(profile)));
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::components::Component;
+    use super::*;
+
+    fn component(name: &str, ms: f64, cpu_ms: Option<f64>, gpu_ms: Option<f64>) -> Component {
+        Component {
+            stage: "infer".to_owned(),
+            component: name.to_owned(),
+            ms,
+            p50_ms: Some(ms),
+            p99_ms: Some(ms),
+            fps: 1e3 / ms,
+            share_percent: 50.0,
+            cpu_ms,
+            gpu_ms,
+            busy: ms / 2.0,
+        }
+    }
+
+    fn profile(gpu_ms: Option<f64>) -> Profile {
+        Profile {
+            combined_fps: 500.0,
+            cpu_ms: 0.25,
+            gpu_ms,
+            bottleneck: Some(0),
+            times_the_next: Some(2.0),
+            components: vec![
+                component("infer", 1.5, Some(0.05), gpu_ms),
+                component("other", 0.75, Some(0.2), None),
+            ],
+            ..Profile::default()
+        }
+    }
+
+    #[test]
+    fn cpu_and_gpu_stand_apart() {
+        let text = markdown(&profile(Some(1.5)));
+        let row = "| infer | infer | 1.50 | 1.50 | 1.50 | 667 | 50.0 % | 0.050 | 1.50 | **bottleneck**, 2.0x the next |";
+        assert!(text.contains(row), "{text}");
+        let sum = "| full pipeline | all work | 2.25 |  |  | 500.0 | 100.0 % | 0.250 | 1.50 |";
+        assert!(text.contains(sum), "{text}");
+        assert!(
+            text.contains("the GPU busy with it 75 % of the time"),
+            "{text}"
+        );
+        let bars: Vec<usize> = text
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .map(|line| line.matches('|').count())
+            .collect();
+        assert_eq!(bars, [11; 5]);
+        // The columns of numbers end where their heads do.
+        let text = table(&profile(Some(1.5)));
+        let ends: Vec<Option<usize>> = [("GPU ms", 0), ("1.50  BOTTLENECK", 1)]
+            .map(|(cell, row)| {
+                let line = text.lines().nth(row)?;
+                Some(line.find(cell)? + cell.split("  ").next()?.len())
+            })
+            .into();
+        assert!(ends[0].is_some() && ends[0] == ends[1], "{text}");
+    }
+
+    #[test]
+    fn without_a_gpu_there_are_no_figures_of_it() {
+        let text = table(&profile(None));
+        let row = text.lines().nth(1).expect("the first component");
+        assert!(row.contains("0.050       -  BOTTLENECK"), "{text}");
+        assert!(text.contains("0.75 threads busy with it"), "{text}");
+    }
 }

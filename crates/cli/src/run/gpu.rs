@@ -1,20 +1,27 @@
 //! How busy a GPU is, by NVIDIA's own command where the machine has it.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use camweave_compare::run::Gpu;
+use camweave_telemetry::span_names::{GPU_BUSY, NVDEC_BUSY};
+use camweave_telemetry::{SpanMode, SpanSettings, Spans};
+use camweave_trace::MACHINE;
 
 /// Asks `nvidia-smi` four times a second until it is dropped.
 pub struct GpuWatch {
     child: Child,
+    reader: Option<JoinHandle<()>>,
     seen: Arc<Mutex<Vec<Gpu>>>,
 }
 
 impl GpuWatch {
-    /// Starts to watch the first GPU; `None` where there is no such command.
-    pub fn start() -> Option<Self> {
+    /// Starts to watch the first GPU; `None` where there is no such command. What is seen goes
+    /// into the folder `trace` as well, if there is one, for the counter tracks of a trace.
+    pub fn start(trace: Option<&Path>) -> Option<Self> {
         let mut child = Command::new("nvidia-smi")
             .args(["--query-gpu=utilization.gpu,utilization.decoder,memory.used"])
             .args(["--format=csv,noheader,nounits", "--id=0", "-lms", "250"])
@@ -26,9 +33,14 @@ impl GpuWatch {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let output = child.stdout.take()?;
         let store = Arc::clone(&seen);
-        std::thread::spawn(move || {
+        let mut spans = None;
+        let trace = trace.map(Path::to_owned);
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if let Some(gpu) = parse(&line) {
+                    if let Some(trace) = &trace {
+                        note(spans.get_or_insert_with(|| counters(trace)), &gpu);
+                    }
                     store
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
@@ -36,7 +48,11 @@ impl GpuWatch {
                 }
             }
         });
-        Some(Self { child, seen })
+        Some(Self {
+            child,
+            reader: Some(reader),
+            seen,
+        })
     }
 
     /// Forgets what was seen so far, such as the warm-up.
@@ -57,6 +73,27 @@ impl Drop for GpuWatch {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        // It has read the last line, and what it noted is in its file.
+        drop(self.reader.take().map(JoinHandle::join));
+    }
+}
+
+/// A file of counters in `folder`.
+fn counters(folder: &Path) -> Spans {
+    let settings = SpanSettings {
+        mode: SpanMode::Trace,
+        ..SpanSettings::default()
+    };
+    Spans::open("nvidia-smi", MACHINE, &settings, folder)
+}
+
+fn note(spans: &Spans, gpu: &Gpu) {
+    let parts = [
+        (&GPU_BUSY, gpu.busy_percent),
+        (&NVDEC_BUSY, gpu.decoder_percent),
+    ];
+    for (name, percent) in parts {
+        spans.gauge(name, "", percent.round().max(0.0) as u64);
     }
 }
 
@@ -97,5 +134,25 @@ mod tests {
         assert_eq!((found.busy_percent, found.decoder_percent), (50.0, 5.0));
         assert_eq!(found.memory_mib, 1200.0);
         assert_eq!(mean(&[]), None);
+    }
+
+    #[test]
+    fn what_is_seen_becomes_counters_of_the_machine() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spans = counters(folder.path());
+        for line in ["40, 10, 1000", "61, [N/A], 1200"] {
+            note(&spans, &parse(line).expect("a line of figures"));
+        }
+        drop(spans);
+        let gathered = camweave_trace::gather(folder.path()).expect("a file");
+        let file = &gathered.files[0];
+        assert_eq!(file.header.kind, MACHINE);
+        let found: Vec<(&str, i64)> = file
+            .gauges
+            .iter()
+            .map(|gauge| (&*gauge.name, gauge.value))
+            .collect();
+        let (gpu, nvdec) = ("GPU busy %", "NVDEC busy %");
+        assert_eq!(found, [(gpu, 40), (nvdec, 10), (gpu, 61), (nvdec, 0)]);
     }
 }

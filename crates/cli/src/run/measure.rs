@@ -110,7 +110,7 @@ pub fn measure(
         &plan.graph.derive(&settings)?,
     )?;
     let mut dataflow = Dataflow::start(&plan.launch())?;
-    let gpu = GpuWatch::start();
+    let gpu = GpuWatch::start(plan.trace.then(|| plan.traces()).as_deref());
     let watched = watch(plan, &mut dataflow, interrupted, gpu.as_ref(), look);
     let used = gpu.as_ref().and_then(GpuWatch::sum_up);
     drop(gpu);

@@ -9,10 +9,12 @@ mod measure;
 mod process;
 mod simulator;
 mod snapshot;
+mod spans;
 
 pub use dataflow::{Dataflow, Launch};
 pub use feed::{Feeder, Footage, Pace};
 pub use measure::{Measured, Plan, measure};
 pub use process::interruption;
 pub use simulator::{Scenes, Simulator};
-pub use snapshot::{Snapshot, spans_between};
+pub use snapshot::Snapshot;
+pub use spans::spans_between;

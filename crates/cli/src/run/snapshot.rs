@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use camweave_compare::run::{Quantiles, Span};
 use camweave_telemetry::{StageReport, clock, read_reports};
 
 use super::cost::{self, CpuTime};
@@ -124,46 +123,6 @@ fn counts(reports: &[StageReport]) -> Counts {
         }
     }
     counts
-}
-
-/// What each span of each node took between two moments.
-pub fn spans_between(begin: &Snapshot, end: &Snapshot) -> BTreeMap<String, BTreeMap<String, Span>> {
-    let mut nodes = BTreeMap::new();
-    for report in &end.reports {
-        let before = begin
-            .reports
-            .iter()
-            .find(|it| it.stage == report.stage && it.process_id == report.process_id);
-        let mut spans = BTreeMap::new();
-        for (name, now) in &report.spans {
-            let then = before.and_then(|report| report.spans.get(name));
-            let (calls, frames, busy_ms, cpu_ms) = then.map_or((0, 0, 0.0, None), |then| {
-                (then.calls, then.frames, then.busy_ms, then.cpu_ms)
-            });
-            let frames = now.frames.saturating_sub(frames);
-            if frames == 0 {
-                continue;
-            }
-            let each = |total: f64| total / frames as f64;
-            let span = Span {
-                calls: now.calls.saturating_sub(calls),
-                frames,
-                busy_ms: each(now.busy_ms - busy_ms),
-                cpu_ms: now.cpu_ms.map(|cpu| each(cpu - cpu_ms.unwrap_or(0.0))),
-                ms_per_frame: Quantiles {
-                    mean: each(now.busy_ms - busy_ms),
-                    p50: now.ms_per_frame.p50,
-                    p95: now.ms_per_frame.p95,
-                    p99: now.ms_per_frame.p99,
-                },
-            };
-            spans.insert(name.clone(), span);
-        }
-        if !spans.is_empty() {
-            nodes.insert(report.stage.clone(), spans);
-        }
-    }
-    nodes
 }
 
 #[cfg(test)]

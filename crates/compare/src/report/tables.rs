@@ -245,6 +245,7 @@ fn spans(comparison: &Comparison) -> Table {
             "p50",
             "p99",
             "CPU ms per frame",
+            "GPU ms per frame",
             "frames per call",
         ],
     );
@@ -262,7 +263,12 @@ fn spans(comparison: &Comparison) -> Table {
             let mean = |value: &dyn Fn(&crate::run::Span) -> f64| {
                 spans.iter().map(|span| value(span)).sum::<f64>() / spans.len() as f64
             };
-            let cpu = spans.iter().all(|span| span.cpu_ms.is_some());
+            let optional = |value: &dyn Fn(&crate::run::Span) -> Option<f64>| {
+                let values: Option<Vec<f64>> = spans.iter().map(|span| value(span)).collect();
+                values.map_or("-".to_owned(), |values| {
+                    short(values.iter().sum::<f64>() / values.len() as f64)
+                })
+            };
             table.rows.push(vec![
                 letter(graph),
                 node.to_owned(),
@@ -270,11 +276,8 @@ fn spans(comparison: &Comparison) -> Table {
                 short(mean(&|span| span.busy_ms)),
                 short(mean(&|span| span.ms_per_frame.p50)),
                 short(mean(&|span| span.ms_per_frame.p99)),
-                if cpu {
-                    short(mean(&|span| span.cpu_ms.unwrap_or(0.0)))
-                } else {
-                    "-".to_owned()
-                },
+                optional(&|span| span.cpu_ms),
+                optional(&|span| span.gpu_ms.map(|gpu| gpu.mean)),
                 format!(
                     "{:.2}",
                     mean(&|span| span.frames as f64 / span.calls.max(1) as f64)

@@ -2,7 +2,25 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::Run;
-use crate::run::{Camera, Node, Passed, Quantiles, Stop};
+use crate::run::{Camera, Node, Passed, Quantiles, Span, Stop};
+
+/// Of which the GPU was measured in graph B.
+fn span(graph: usize) -> Span {
+    let same = |ms: f64| Quantiles {
+        mean: ms,
+        p50: ms,
+        p95: ms,
+        p99: ms,
+    };
+    Span {
+        calls: 10,
+        frames: 40,
+        busy_ms: 2.0,
+        cpu_ms: Some(1.0),
+        ms_per_frame: same(2.0),
+        gpu_ms: (graph == 1).then(|| same(0.5)),
+    }
+}
 
 fn comparison() -> Comparison {
     let run = |place: usize, graph: usize, fps: f64| {
@@ -41,6 +59,11 @@ fn comparison() -> Comparison {
                 wait_ms: quantiles(1.0),
                 stage_ms: quantiles(10.0),
             }],
+            spans: [(
+                "infer".to_owned(),
+                BTreeMap::from([("infer".to_owned(), span(graph))]),
+            )]
+            .into(),
             timeline: vec![Passed {
                 camera: "gate|<1>".to_owned(),
                 stages: vec![("infer".to_owned(), 0.0, 10.0)],
@@ -86,6 +109,14 @@ fn markdown_tables_are_whole() {
         "{text}"
     );
     assert!(text.contains("| infer.superseded | 75 |"), "{text}");
+    assert!(
+        text.contains("| A | infer | infer | 2.00 | 2.00 | 2.00 | 1.00 | - | 4.00 |"),
+        "{text}"
+    );
+    assert!(
+        text.contains("| B | infer | infer | 2.00 | 2.00 | 2.00 | 1.00 | 0.500 | 4.00 |"),
+        "{text}"
+    );
     // Each row has as many cells as the head above it.
     let mut cells = None;
     for line in text.lines() {
