@@ -4,9 +4,10 @@
 # libraries that the binaries were linked with. TensorRT is not in it; the shim for it is, if
 # scripts/tensorrt-shim.sh has made one.
 #
-# Usage: scripts/gpu-package.sh [--only tests|benchmarks] [--no-build] [--plan FILE]
+# Usage: scripts/gpu-package.sh [--only tests|benchmarks|programs] [--no-build] [--plan FILE]
 #   --only tests       the GPU tests and their clips
 #   --only benchmarks  what scripts/gpu-check.sh benchmarks runs
+#   --only programs    its programs, graphs and scripts, to be unpacked over such a package
 #   --no-build         takes the binaries and tests that are there
 #   --plan FILE        packs a TensorRT plan along (with its FILE.json), which benchmarks then take
 #
@@ -23,7 +24,10 @@ while [ $# -gt 0 ]; do
   case $1 in
     --only)
       only=${2:-}
-      case $only in tests | benchmarks) ;; *) refuse "--only '$only', expected tests or benchmarks" ;; esac
+      case $only in
+        tests | benchmarks | programs) ;;
+        *) refuse "--only '$only', expected tests, benchmarks or programs" ;;
+      esac
       shift 2
       ;;
     --no-build) build=no; shift ;;
@@ -72,13 +76,13 @@ for line in sys.stdin:
     the_order_that_a_sequence_header_promises_is_that_of_the_time_stamps >/dev/null
 }
 
-pack_benchmarks() {
-  local programs program module
-  say "binaries"
-  programs=(camweave camera-sim file-source rtsp-source nvdec sw-decode batcher trt-infer gpu-nms
-    fused tracker sink decode engine kernels)
+pack_programs() {
+  local programs program
+  say "programs and graphs"
+  programs=(camweave camera-sim file-source rtsp-source nvdec batcher trt-infer gpu-nms fused tracker
+    sink decode engine kernels)
   if [ $only = all ]; then
-    programs+=(cpu-infer cpu-nms render-scenes)
+    programs+=(sw-decode cpu-infer cpu-nms render-scenes)
   fi
   for program in "${programs[@]}"; do
     [ -x "$target/release/$program" ] || die "$target/release/$program is not there; leave --no-build out"
@@ -87,12 +91,16 @@ pack_benchmarks() {
   # Without a TensorRT there is no shim either.
   find "$target/release" -maxdepth 1 -name 'libcamweave_tensorrt_*.so' \
     -exec cp {} "$package/target/release/" \;
+  cp -a dataflows "$package/"
+  rm -rf "$package/dataflows/out"
+}
+
+pack_rest() {
+  local module
   say "clips"
   scripts/gpu-bench.sh make-clips "$target/gpu-clips"
   cp "$target"/gpu-clips/street* "$package/clips/"
-  say "graphs, models, dora"
-  cp -a dataflows "$package/"
-  rm -rf "$package/dataflows/out"
+  say "models, dora"
   mkdir -p "$package/models"
   cp models/camweave-street-{448x256,640}.onnx "$package/models/"
   if [ $only = all ]; then
@@ -107,7 +115,6 @@ pack_benchmarks() {
   [ -n "$module" ] || die "the dora command is missing: call scripts/setup.sh"
   mkdir -p "$package/python" "$package/bin"
   cp -r "$module" "$package/python/"
-  find "$package/python" -name '*.so' -exec strip --strip-unneeded {} +
   cat >"$package/bin/dora" <<'END'
 #!/bin/sh
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -120,16 +127,21 @@ END
 if [ $build = yes ] && [ $only != tests ]; then
   cargo build --release --workspace --bins
 fi
-[ $only = benchmarks ] || pack_tests
-[ $only = tests ] || pack_benchmarks
+case $only in all | tests) pack_tests ;; esac
+case $only in all | benchmarks | programs) pack_programs ;; esac
+case $only in all | benchmarks) pack_rest ;; esac
 
-say "libraries"
-# What belongs to glibc, the compiler and the driver is the GPU machine's own.
-# Scripts among them have none, which ldd takes for an error.
-{ find "$package" -type f -executable -exec ldd {} + 2>/dev/null || true; } |
-  sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u |
-  grep -Ev '/(libc|libm|libdl|librt|libpthread|libresolv|libgcc_s|libstdc\+\+|libcuda|libnv[^/]*)\.so' |
-  while read -r library; do cp -L "$library" "$package/lib/"; done
+pack_libraries() {
+  say "libraries"
+  # What belongs to glibc, the compiler and the driver is the GPU machine's own. Scripts among the
+  # executables have none, which ldd takes for an error.
+  { find "$package" -type f -executable -exec ldd {} + 2>/dev/null || true; } |
+    sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u |
+    grep -Ev '/(libc|libm|libdl|librt|libpthread|libresolv|libgcc_s|libstdc\+\+|libcuda|libnv[^/]*)\.so' |
+    while read -r library; do cp -L "$library" "$package/lib/"; done
+}
+# The package that programs are unpacked over has them.
+[ $only = programs ] || pack_libraries
 
 say "pack"
 # Many programs share most of their code, and the two forms of a clip their pictures: a window that
