@@ -14,8 +14,8 @@ use crate::stream::Stream;
 ///
 /// An *anchor* is an event whose moment is known on both clocks; all else is so much later. A new
 /// one is taken every second, on a stream of its own, so that no work is waited for: the two clocks
-/// drift apart by micros a second, and a difference in milliseconds as `f32` is good to a microsecond
-/// up to 16 s only.
+/// need not run alike, and a difference in milliseconds as `f32` is good to a microsecond up to 16 s
+/// only.
 #[derive(Debug, Clone)]
 pub struct DeviceClock(Arc<Inner>);
 
