@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The benchmarks of scripts/gpu-check.sh, which sources this file; each part leaves JSON in $results.
+# Runs of graphs leave frames, counters and logs in $work.
 #
 # Usage: scripts/gpu-bench.sh make-clips FOLDER     only makes the clips that the benchmarks play
 set -euo pipefail
@@ -52,7 +53,7 @@ bench_prepare() {
   clips=$PWD/clips
   [ $packaged = yes ] || clips=$PWD/target/gpu-clips
   [ $packaged = yes ] || make_clips "$clips"
-  mkdir -p "$results"
+  mkdir -p "$results" "$work"
   local model=${MODEL:-}
   if [ -z "$model" ]; then
     model=models/camweave-street-640.onnx
@@ -80,11 +81,25 @@ part_decode() {
     --json "$results/decode.json" "$clips/street1.h264" "$clips/street1.h265"
 }
 
-# A graph and all that it needs of the GPU to be measured: separate processes under MPS.
+# Frames per second of a graph over numbers of cameras.
 fps() { # name, graph, then options
   local name=$1 graph=$2
   shift 2
-  run "$name" target/release/camweave bench fps "$graph" --out "$results/$name" "$@"
+  run "$name" target/release/camweave bench fps "$graph" --out "$work/$name" "$@"
+  keep "$name" "$work/$name/run"
+}
+
+# What is worth keeping of a run; frames and all else may be gigabytes.
+keep() { # name, the folder of a run
+  local name=$1 file
+  mkdir -p "$results/$name"
+  for file in "$work/$name"/{bench-fps.json,summary.json,report.md,report.html}; do
+    [ ! -f "$file" ] || cp "$file" "$results/$name/"
+  done
+  [ ! -f "$2/dora.log" ] || tail -n 400 "$2/dora.log" >"$results/$name/dora.log"
+  [ ! -f "$2/graph.yml" ] || cp "$2/graph.yml" "$results/$name/"
+  python3 scripts/gpu_report.py boxes "$2/detections.jsonl" | tee -a "$record"
+  find "$work/$name" -name detections.jsonl -delete
 }
 
 part_one() {
@@ -115,7 +130,8 @@ many() { # name, number of cameras, files
   mps_start
   [ "$mps" = no ] || graphs+=("$(without_mps batched)")
   run "$name" target/release/camweave ab "${graphs[@]}" --cameras "$count" --seconds "$seconds" \
-    --repeat "$repeat" --pace fast --out "$results/$name" --files "$@"
+    --repeat "$repeat" --pace fast --out "$work/$name" --files "$@"
+  keep "$name" "$work/$name/B-1"
   mps_stop
 }
 
@@ -151,9 +167,10 @@ part_live() {
 # Cameras of 80 % of the limit that the parts before have found, in real time.
 part_long() {
   local cameras watch
+  rm -rf "$work/long" "$results/long-memory.json"
   cameras=${LONG_CAMERAS:-$(python3 scripts/gpu_report.py cameras "$results")} ||
     { failed+=("long: no limit to take 80 % of"); return; }
-  python3 scripts/gpu_report.py watch "$results/long/run/stats" "$results/long-memory.json" &
+  python3 scripts/gpu_report.py watch "$work/long/run/stats" "$results/long-memory.json" &
   watch=$!
   fps long "$(graph fused)" --pace live --cameras "$cameras" --seconds "${LONG_SECONDS:-600}" \
     --warm-up 10 --repeat 1 --files "$clips"/street{1,2,3}.mp4

@@ -21,10 +21,11 @@
 #                 models/bench.plan if it is there, else models/camweave-street-640.onnx
 #   SECONDS_EACH  seconds of one measurement (5)        REPEAT  measurements of each (2)
 #   STREAMS       streams of the decoder alone (1,4,8,16,32)
-#   MANY          streams of 'many' (16,32)             LIVE    cameras of 'live' (100)
+#   MANY          streams of 'many' (16,32)             LIVE    cameras of 'live' (100), or 60,80,...
 #   LONG_SECONDS  (600)                                 LONG_CAMERAS  instead of 80 % of the limit
 #   CONFIDENCE    of the detections, as for gpu-nms: a network of random weights finds boxes everywhere
-#   RESULTS       where figures are kept (out/gpu)      RECORD  the record's file
+#   RESULTS       where figures are kept (out/gpu)      WORK    where graphs run (out/gpu-runs)
+#   RECORD        the record's file
 #
 # Exit codes: 0 all passed; 1 a test or benchmark failed (the record says which); 2 a wrong
 # command line; 4 the machine lacks something (each thing is named).
@@ -50,7 +51,7 @@ for what in "$@"; do
   esac
 done
 seconds=${SECONDS_EACH:-5} repeat=${REPEAT:-2} streams=${STREAMS:-1,4,8,16,32}
-MANY=${MANY:-16,32} live=${LIVE:-100} results=${RESULTS:-out/gpu}
+MANY=${MANY:-16,32} live=${LIVE:-100} results=${RESULTS:-out/gpu} work=${WORK:-out/gpu-runs}
 
 packaged=no
 [ ! -f COMMIT ] || packaged=yes
@@ -147,6 +148,7 @@ tests() {
     package=$(sed -n 's/^name = "\(camweave-[^"]*\)"/\1/p' "$folder/Cargo.toml" | head -n 1)
     run "tests: $package" cargo test --release -p "$package" -- --test-threads=1 --nocapture
   done
+  run "tests: graphs end to end" cargo test --release -p camweave-tests --test gpu -- --test-threads=1 --nocapture
 }
 
 if [ $packaged = no ] && [ ${#parts[@]} -gt 0 ]; then

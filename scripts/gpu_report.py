@@ -4,6 +4,7 @@
 gpu_report.py table RESULTS        what was measured and what was to be reached, as Markdown
 gpu_report.py cameras RESULTS      30 frames/s cameras at 80 % of the limit that has been measured
 gpu_report.py watch STATS FILE     memory of the processes in STATS and of the GPU, until it is ended
+gpu_report.py boxes FILE           how many boxes the first frames of a detections.jsonl have
 """
 
 import json
@@ -34,6 +35,12 @@ def whole(record, graph):
     """The runs of a graph that are whole; with none of them, nothing can be said."""
     runs = record["runs"] if record else []
     return [run for run in runs if run["graph"] == graph and "partial" not in run]
+
+
+def settings(record):
+    """The numbers of a benchmark's settings that have a whole run."""
+    runs = record["runs"] if record else []
+    return sorted({run["graph"] for run in runs if "partial" not in run})
 
 
 def mean(values):
@@ -176,12 +183,9 @@ def alone(figures, table):
 def one(figures, table):
     for graph in ("fused", "batched"):
         record = figures.bench(f"one-{graph}")
-        settings = {point["name"]: index for index, point in enumerate(record["points"])} if record else {}
         single = None
-        for index in settings.values():
+        for index in settings(record):
             runs = whole(record, index)
-            if not runs:
-                continue
             cameras = len(runs[0]["cameras"])
             value, busy = rate(runs) / cameras, shares(runs)
             if cameras == 1:
@@ -218,7 +222,7 @@ def many(figures, table):
 def live(figures, table):
     for name in ("live-fused", "live-batched", "long"):
         record = figures.bench(name)
-        for run in whole(record, 0):
+        for run in (run for index in settings(record) for run in whole(record, index)):
             cameras = len(run["cameras"])
             busy, lost = shares([run]), sum(run["dropped"].values())
             p99 = run["latency_ms"]["p99"]
@@ -239,6 +243,15 @@ def live(figures, table):
             table.add(f"{name}: host CPU a camera", f"{percent:.2f} % of a core", "<= 3 %", percent <= 3, busy, parts)
             if name == "long":
                 memory_of(figures.folder, run, table)
+
+
+def broken(figures, table):
+    """Runs that are not whole stand in no other row."""
+    for path in sorted(figures.folder.glob("*/*.json")):
+        for run in (load(path) or {}).get("runs", []):
+            if "partial" in run:
+                what = f"{path.parent.name}, run {run['place'] + 1}"
+                table.add(what, "not whole", "", False, shares([run]), run["partial"].replace("|", "/"))
 
 
 def memory_of(folder, run, table):
@@ -294,6 +307,18 @@ def watch(stats, target):
         time.sleep(WATCH_EVERY_SECONDS)
 
 
+def boxes(path):
+    counts = []
+    try:
+        with path.open() as lines:
+            # The first thousand tell enough.
+            for line, _ in zip(lines, range(1000)):
+                counts.append(len(json.loads(line)["boxes"]))
+    except (FileNotFoundError, ValueError):
+        pass  # no run, or a last line that was cut off
+    print(f"boxes a frame, in {len(counts)} frames: {mean(counts):.1f}\n" if counts else "no frame reached the sink\n")
+
+
 def cameras_at(figures, share):
     fused = [rate(whole(record, 0)) for name, record in figures.many.items() if not name.endswith("hevc")]
     known = [figures.decode_rate("h264"), figures.engine_rate(), max(filter(None, fused), default=None)]
@@ -307,13 +332,15 @@ def main():
     words = sys.argv[1:]
     if len(words) == 2 and words[0] == "table":
         figures, table = Figures(pathlib.Path(words[1])), Table()
-        for part in (kernels, alone, one, many, live):
+        for part in (kernels, alone, one, many, live, broken):
             part(figures, table)
         table.show()
     elif len(words) == 2 and words[0] == "cameras":
         print(cameras_at(Figures(pathlib.Path(words[1])), 0.8))
     elif len(words) == 3 and words[0] == "watch":
         watch(pathlib.Path(words[1]), pathlib.Path(words[2]))
+    elif len(words) == 2 and words[0] == "boxes":
+        boxes(pathlib.Path(words[1]))
     else:
         sys.exit(__doc__)
 
