@@ -61,7 +61,7 @@ if [ $packaged = yes ]; then
   # A library that the machine has is its own: Python and others would find ours in place of it.
   mkdir -p lib-used
   for file in lib/*; do
-    known=$({ ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -c "${file#lib/} " || true)
+    known=$({ ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -cF "${file#lib/} " || true)
     [ "$known" != 0 ] || ln -sf "../$file" lib-used/
   done
   export LD_LIBRARY_PATH="$PWD/lib-used${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" PATH="$PWD/bin:$PATH"
