@@ -27,6 +27,13 @@ DEVICE float float_from_half(u16 bits) {
   return value;
 }
 
+// Loads of several turns of the loop that follows are under way at a time.
+#define PRAGMA(text) _Pragma(#text)
+#define UNROLL(turns) PRAGMA(unroll turns)
+
+// The number of the lowest bit that is set, of which there must be one.
+DEVICE u32 lowest_bit(u32 bits) { return (u32)__ffs((int)bits) - 1; }
+
 DEVICE u32 float_bits(float value) { return __float_as_uint(value); }
 
 DEVICE float float_of_bits(u32 bits) { return __uint_as_float(bits); }

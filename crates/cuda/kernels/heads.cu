@@ -77,6 +77,7 @@ DEVICE void decode_yolov8(const Heads& heads, const Scratch& scratch, const Kept
   float best = confidence;
   u32 best_class = NONE;
   const T* scores = values + 4 * (u64)anchors;
+  UNROLL(8)
   for (u32 class_id = 0; class_id < classes; class_id++) {
     float score = value(load(scores + (u64)class_id * anchors));
     if (score > best && score <= LARGEST) {
@@ -130,6 +131,7 @@ KERNEL rank(Scratch scratch, u32 limit) {
   const u64* keys = scratch.keys + base;
   u64 key = keys[index];
   u32 before = 0;
+  UNROLL(8)
   for (u32 other = 0; other < count; other++) before += load(keys + other) < key;
   if (before < limit) scratch.sorted[base + before] = key;
 }
@@ -213,10 +215,17 @@ KERNEL __launch_bounds__(1024) select(Scratch scratch, u32 limit, u32 max_detect
     if (thread == 0) {
       u32 room = max_detections - kept_before;
       survivors = 0;
-      for (u32 own = 0; own < size && survivors < room; own++) {
-        if (gone[own / 32] >> (own % 32) & 1) continue;
-        for (u32 word = 0; word < CHUNK / 32; word++) gone[word] |= suppressed_by[own][word];
-        survivor[survivors++] = own;
+      // Only those that are left are looked at: as a rule few of a chunk.
+      for (u32 word = 0; word < CHUNK / 32; word++) {
+        u32 begin = 32 * word, end = size < begin + 32 ? size : begin + 32;
+        u32 bits = end <= begin ? 0 : ~0u >> (32 - (end - begin));
+        for (u32 left = bits & ~gone[word]; left && survivors < room;) {
+          u32 own = begin + lowest_bit(left);
+          for (u32 later = word; later < CHUNK / 32; later++) gone[later] |= suppressed_by[own][later];
+          left &= left - 1;
+          left &= ~gone[word];
+          survivor[survivors++] = own;
+        }
       }
       kept = kept_before + survivors;
     }

@@ -27,6 +27,7 @@ static thread_local Index blockIdx, threadIdx, blockDim;
 #define PARAMETER const
 #define __shared__ static thread_local
 #define __launch_bounds__(threads)
+#define UNROLL(turns)
 
 typedef unsigned char u8;
 typedef unsigned short u16;
@@ -43,6 +44,8 @@ template <typename T>
 static inline T load(const T* place) {
   return *place;
 }
+
+static inline u32 lowest_bit(u32 bits) { return (u32)__builtin_ctz(bits); }
 
 static inline u32 float_bits(float value) {
   u32 bits;
