@@ -131,11 +131,15 @@ impl Playback {
         }
     }
 
-    /// Opens the file anew, which works for every format; seeking does not.
+    /// Goes back to the begin, or opens the file anew where that does not lead there.
     fn begin_pass(&mut self) -> bool {
         let more = self.extent.passes == 0 || self.passes < self.extent.passes;
         if !more || self.units_of_pass == 0 {
             return false;
+        }
+        if self.reader.rewind() {
+            self.count_pass();
+            return true;
         }
         match Reader::open(&self.spec.path) {
             Ok(reader) if reader.codec == self.reader.codec => self.reader = reader,
@@ -149,9 +153,13 @@ impl Playback {
                 return false;
             }
         }
+        self.count_pass();
+        true
+    }
+
+    fn count_pass(&mut self) {
         self.passes += 1;
         self.units_of_pass = 0;
         self.pass_begin_nanos = self.pass_end_nanos;
-        true
     }
 }

@@ -16,6 +16,8 @@ use crate::extradata::extradata;
 const NANOS: i128 = 1_000_000_000;
 /// Damaged packets in a row after which the rest of the file is given up.
 const MAX_ERRORS: u32 = 64;
+/// Formats whose index leads back to the first unit, by FFmpeg's names.
+const SEEKABLE: [&str; 2] = ["mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"];
 /// Where a file says nothing of its frame rate.
 const DEFAULT_FRAME_NANOS: i64 = 40_000_000;
 
@@ -61,6 +63,24 @@ pub(crate) enum Read {
     End(Option<String>),
 }
 
+/// What one unit is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct First {
+    bytes: usize,
+    pts_nanos: i64,
+    dts_nanos: i64,
+}
+
+impl First {
+    fn of(unit: &ReadUnit) -> Self {
+        Self {
+            bytes: unit.data.len(),
+            pts_nanos: unit.pts_nanos,
+            dts_nanos: unit.dts_nanos,
+        }
+    }
+}
+
 /// Demuxes one file.
 pub(crate) struct Reader {
     input: ffmpeg::format::context::Input,
@@ -71,6 +91,10 @@ pub(crate) struct Reader {
     frame_nanos: i64,
     /// The first unit's presentation and decoding time in `time_base`.
     origin: Option<(i64, i64)>,
+    /// The first unit that was read, to know it again.
+    first: Option<First>,
+    /// Read, and not given out yet.
+    ahead: Option<Read>,
     /// Decoding time of the next unit, for files that give no times.
     next_dts_nanos: i64,
     damage: Option<String>,
@@ -137,12 +161,46 @@ impl Reader {
             time_base,
             frame_nanos,
             origin: None,
+            first: None,
+            ahead: None,
             next_dts_nanos: 0,
             damage: None,
         })
     }
 
+    /// Goes back to the first unit, which costs far less than to open the file again; whether that
+    /// worked. Formats without an index are not tried.
+    pub fn rewind(&mut self) -> bool {
+        let name = self.input.format().name().to_owned();
+        if !SEEKABLE.contains(&name.as_str()) {
+            return false;
+        }
+        let parameters = self.input.stream(self.stream).map(|it| it.parameters());
+        let converter = parameters.and_then(|it| Converter::new(self.codec, &extradata(&it)).ok());
+        let (Some(converter), Some(first)) = (converter, self.first) else {
+            return false;
+        };
+        if self.input.seek(0, ..).is_err() {
+            return false;
+        }
+        self.converter = converter;
+        self.next_dts_nanos = 0;
+        let unit = self.demux();
+        let is_first = matches!(&unit, Read::Unit(unit) if First::of(unit) == first);
+        self.ahead = Some(unit);
+        is_first
+    }
+
+    /// The next unit.
     pub fn read(&mut self) -> Read {
+        let read = self.ahead.take().unwrap_or_else(|| self.demux());
+        if let Read::Unit(unit) = &read {
+            self.first.get_or_insert_with(|| First::of(unit));
+        }
+        read
+    }
+
+    fn demux(&mut self) -> Read {
         let mut errors = 0;
         let mut packet = Packet::empty();
         loop {
