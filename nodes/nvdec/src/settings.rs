@@ -8,7 +8,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "THREADS",
         default: Some("0"),
-        help: "threads that feed the decoding engines, for all cameras together; 0: 16. They mostly wait",
+        help: "threads that feed the decoding engines, for all cameras together; 0: 32. They mostly wait",
     },
     Key {
         name: "SLOTS",
@@ -37,8 +37,9 @@ pub(crate) const KEYS: &[Key] = &[
     },
 ];
 
-/// Threads that suffice to have two pictures under way on each of 7 engines.
-const DEFAULT_THREADS: usize = 16;
+/// Each waits for one picture: enough for four under way on each of 7 engines, so that cameras
+/// whose pictures come at once wait for the engines only.
+const DEFAULT_THREADS: usize = 32;
 /// The smallest target: what the chip's scaler takes.
 const MIN_TARGET: u32 = 16;
 
@@ -103,7 +104,7 @@ mod tests {
         let defaults = settings(&[]).expect("all have defaults");
         assert_eq!(
             (defaults.threads, defaults.slots, defaults.device),
-            (16, 0, 0)
+            (32, 0, 0)
         );
         assert_eq!(defaults.limits.target, None);
         let scaled = settings(&[("TARGET", "1281x720"), ("THREADS", "3")]).expect("valid");
