@@ -36,6 +36,8 @@ pub struct CameraSetup {
     pub at_end: AtEnd,
     /// What goes wrong with it, and when.
     pub faults: FaultPlan,
+    /// From its start to the capture of frame 0.
+    pub start_delay: Duration,
 }
 
 /// How a viewer's stream is to end, told to whoever sends it.
@@ -127,11 +129,11 @@ impl LiveCamera {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Captures frame 0 now, unless that was done before.
+    /// Captures frame 0 after the camera's delay, unless that was done before.
     pub fn start(&self) {
         self.started.send_if_modified(|t0| {
             let first = t0.is_none();
-            t0.get_or_insert_with(Instant::now);
+            t0.get_or_insert_with(|| Instant::now() + self.setup.start_delay);
             first
         });
     }

@@ -83,6 +83,11 @@ pub struct Serve {
     #[arg(long, value_enum, default_value_t = StartName::OnPlay)]
     pub start: StartName,
 
+    /// Delay frame 0 of each camera by another part of S seconds, so that frames and keyframes of
+    /// different cameras do not come at once
+    #[arg(long, value_name = "S", default_value_t = 0.0, value_parser = parse_seconds)]
+    pub stagger: f64,
+
     /// What follows the last frame: stay connected and silent, say goodbye and close, or begin again
     #[arg(long, value_enum, default_value_t = AtEndName::Silent)]
     pub at_end: AtEndName,

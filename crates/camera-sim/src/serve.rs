@@ -194,6 +194,7 @@ async fn run(options: &Serve, cameras: Vec<CameraConfig>) -> anyhow::Result<()> 
             StartName::OnPlay => Start::OnPlay,
             StartName::Now => Start::Now,
         },
+        stagger: Duration::from_secs_f64(options.stagger),
         at_end: match options.at_end {
             AtEndName::Bye => AtEnd::Bye,
             AtEndName::Silent | AtEndName::Loop => AtEnd::Silent,

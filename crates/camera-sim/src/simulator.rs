@@ -60,6 +60,9 @@ pub struct SimulatorConfig {
     pub credentials: Option<Credentials>,
     /// When cameras start.
     pub start: Start,
+    /// Frame 0 of each camera is delayed by another part of this, so that their frames and their
+    /// keyframes do not come all at once.
+    pub stagger: Duration,
     /// What cameras do after their last frame.
     pub at_end: AtEnd,
     /// Where the record goes, if anywhere; the directory is made.
@@ -80,6 +83,7 @@ impl Default for SimulatorConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8554)),
             credentials: None,
             start: Start::OnPlay,
+            stagger: Duration::ZERO,
             at_end: AtEnd::Silent,
             record: None,
             max_packet_bytes: 1400,
@@ -98,6 +102,13 @@ pub struct Simulator {
     record: Option<PathBuf>,
     tasks: JoinSet<()>,
     connections: Arc<tokio::sync::Mutex<JoinSet<()>>>,
+}
+
+/// From 0 to 1: numbers in a row lie far apart and fill the range evenly (multiples of the golden
+/// ratio, modulo 1).
+fn part_of(number: usize) -> f64 {
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    (number as f64 * GOLDEN).fract()
 }
 
 impl Simulator {
@@ -126,13 +137,14 @@ impl Simulator {
         }
         let clock = WallClock::new();
         let mut chance = Pcg64Mcg::seed_from_u64(config.seed);
-        let cameras = cameras.into_iter().map(|camera| {
+        let cameras = cameras.into_iter().enumerate().map(|(number, camera)| {
             let setup = CameraSetup {
                 id: camera.id,
                 clip: camera.clip,
                 frames_total: camera.frames_total,
                 at_end: config.at_end,
                 faults: FaultPlan::new(camera.faults, chance.random()),
+                start_delay: config.stagger.mul_f64(part_of(number)),
             };
             Arc::new(LiveCamera::new(setup, clock, chance.random()))
         });

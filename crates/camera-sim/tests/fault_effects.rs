@@ -9,7 +9,7 @@ mod common;
 use std::time::Duration;
 
 use camweave_camera_sim::nal::Codec;
-use camweave_camera_sim::{CameraConfig, Simulator, SimulatorConfig};
+use camweave_camera_sim::{CameraConfig, Simulator, SimulatorConfig, Start};
 use common::{
     Viewer, camera, config, fault, frame_number, make_media, plain_clip, play, start, url,
 };
@@ -205,4 +205,38 @@ async fn a_client_that_does_not_read_delays_nobody() {
     drop(stuck);
     // Ends in time although one client does not read.
     simulator.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn staggered_cameras_start_apart_and_tell_their_capture_times() {
+    let clip = plain_clip(Codec::H264, 1);
+    let cameras = vec![
+        camera("cam1", clip.clone()),
+        camera("cam2", clip.clone()),
+        camera("cam3", clip),
+    ];
+    let config = SimulatorConfig {
+        start: Start::Now,
+        stagger: Duration::from_secs(2),
+        ..config()
+    };
+    let simulator = Simulator::start(config, cameras).await.unwrap();
+    // cam2 starts after 1.24 s: its viewer is there before.
+    let seen = Viewer::connect(&url(&simulator, "cam2"), false)
+        .await
+        .all()
+        .await;
+    let t0: Vec<u64> = simulator
+        .records()
+        .iter()
+        .map(|record| record.t0_unix_nanos.unwrap())
+        .collect();
+    let delays = [t0[1] - t0[0], t0[2] - t0[0]].map(|nanos| (nanos as f64 / 1e7).round() / 100.0);
+    // Parts 0.618 and 0.236 of two seconds.
+    assert_eq!(delays, [1.24, 0.47]);
+    let numbers: Vec<u64> = seen
+        .iter()
+        .map(|seen| frame_number(seen, t0[1], 25.0))
+        .collect();
+    assert_eq!(numbers, (0..25).collect::<Vec<_>>());
 }

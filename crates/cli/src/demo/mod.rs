@@ -205,5 +205,6 @@ fn scenes(options: &Options) -> Scenes {
         codec: options.codec.clone(),
         media: options.media.clone(),
         again: false,
+        stagger_seconds: 0.0,
     }
 }

@@ -29,6 +29,9 @@ const RENDERED_WINDOW: u32 = 8;
 const FILES_WINDOW: u32 = 24;
 /// Frames of a rendered clip; with 10 a second, half a minute until it begins again.
 const CLIP_FRAMES: u32 = 300;
+/// Real cameras are not in step: their first frames are spread over this time, so that neither
+/// frames nor keyframes of all come at once.
+const STAGGER_SECONDS: f64 = 2.0;
 /// The scenes of the simulated cameras begin here (`camera-sim`'s rule), so that both paces
 /// show the same streets.
 const FIRST_SCENE: u64 = 1_000_000;
@@ -131,6 +134,7 @@ impl Feeder {
             media: self.clips.clone(),
             // A slow start of the graph must not run into the end of the scenes.
             again: true,
+            stagger_seconds: STAGGER_SECONDS,
         };
         let cameras = folder.join("cameras.yml");
         let simulator = Simulator::start(&scenes, &folder.join("cameras"), &cameras, interrupted)?;

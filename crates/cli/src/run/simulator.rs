@@ -33,6 +33,8 @@ pub struct Scenes {
     pub media: Vec<PathBuf>,
     /// Whether the cameras begin again at the end.
     pub again: bool,
+    /// Seconds over which the cameras' first frames are spread.
+    pub stagger_seconds: f64,
 }
 
 /// A running `camera-sim`.
@@ -60,6 +62,7 @@ impl Simulator {
             .args(["--cameras", &scenes.cameras.to_string()])
             .args(["--seconds", &scenes.seconds.to_string()])
             .args(["--seed", &scenes.seed.to_string()])
+            .args(["--stagger", &scenes.stagger_seconds.to_string()])
             .args([
                 "--fps",
                 &scenes.fps,
