@@ -40,11 +40,32 @@ impl Stream {
     /// # Errors
     /// The driver's.
     pub fn new(context: &Context) -> Result<Self, CudaError> {
+        // The driver's default.
+        Self::with_priority(context, 0)
+    }
+
+    /// An empty stream whose work goes before that of other streams, where both are ready: for short
+    /// work that something waits for.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn urgent(context: &Context) -> Result<Self, CudaError> {
+        context.bind()?;
+        let (mut least, mut greatest) = (0, 0);
+        // SAFETY: the places are this function's own.
+        let code = unsafe { sys::cuCtxGetStreamPriorityRange(&raw mut least, &raw mut greatest) };
+        check(code, || {
+            format!("ask {context} for its streams' priorities")
+        })?;
+        Self::with_priority(context, greatest)
+    }
+
+    fn with_priority(context: &Context, priority: i32) -> Result<Self, CudaError> {
         context.bind()?;
         let mut raw = ptr::null_mut();
         let flags = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
         // SAFETY: the place is this function's own; destroyed when dropped.
-        let code = unsafe { sys::cuStreamCreate(&raw mut raw, flags) };
+        let code = unsafe { sys::cuStreamCreateWithPriority(&raw mut raw, flags, priority) };
         check(code, || format!("make a stream on {context}"))?;
         let context = context.clone();
         Ok(Self { context, raw })

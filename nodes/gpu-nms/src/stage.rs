@@ -70,7 +70,7 @@ impl Stage for GpuNms {
             return Err(StageError::missing(line));
         }
         let device = Device::open(settings.device).map_err(|error| ending(&error))?;
-        let stream = Stream::new(&device).map_err(|error| ending(&error))?;
+        let stream = Stream::urgent(&device).map_err(|error| ending(&error))?;
         let decoder = HeadDecoder::new(&device).map_err(|error| ending(&error))?;
         let common = &settings.common;
         let classes = match common.classes.as_slice() {

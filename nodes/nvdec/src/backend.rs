@@ -67,7 +67,7 @@ impl Backend for Nvdec {
         let broken = Arc::clone(&self.broken);
         let opened = match spare {
             Some(mut decoder) => decoder.restart().map(|()| decoder),
-            None => Stream::new(&self.context)
+            None => Stream::urgent(&self.context)
                 .map_err(DecodeError::from)
                 .and_then(|stream| {
                     let pools = Arc::clone(&self.pools);
