@@ -61,6 +61,7 @@ if [ $packaged = yes ]; then
   # A library that the machine has is its own: Python and others would find ours in place of it.
   mkdir -p lib-used
   for file in lib/*; do
+    [ -e "$file" ] || continue
     known=$({ ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -cF "${file#lib/} " || true)
     [ "$known" != 0 ] || ln -sf "../$file" lib-used/
   done

@@ -137,7 +137,7 @@ pack_libraries() {
   # executables have none, which ldd takes for an error.
   { find "$package" -type f -executable -exec ldd {} + 2>/dev/null || true; } |
     sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u |
-    grep -Ev '/(libc|libm|libdl|librt|libpthread|libresolv|libgcc_s|libstdc\+\+|libcuda|libnv[^/]*)\.so' |
+    sed -E '/\/(libc|libm|libdl|librt|libpthread|libresolv|libgcc_s|libstdc\+\+|libcuda|libnv[^/]*)\.so/d' |
     while read -r library; do cp -L "$library" "$package/lib/"; done
 }
 # The package that programs are unpacked over has them.
