@@ -80,6 +80,11 @@ fn every_row_says_what_it_is_for_and_how_to_get_it() {
     if !card {
         assert_eq!(report["gpu"], false);
     }
+    // What NVDEC decodes is known where it serves, and only there.
+    let decoder = row(&report, "NVDEC");
+    let decodes = decoder["decodes"].as_array().map_or(0, Vec::len);
+    let serves = decoder["state"] == "ok" && row(&report, "CUDA driver")["state"] == "ok";
+    assert_eq!(decodes > 0, serves, "{decoder}");
 }
 
 #[test]

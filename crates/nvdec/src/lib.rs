@@ -19,6 +19,7 @@
 //! Written and compiled, not yet run on a GPU. What needs none is tested: declarations against the
 //! C compiler's, the loader, the plans of decoders and slots, and the copies' arithmetic.
 
+mod capabilities;
 mod decoder;
 mod hardware;
 mod layout;
@@ -27,6 +28,7 @@ mod parser;
 mod stream;
 pub mod sys;
 
+pub use capabilities::{Capability, CapabilityError, capabilities};
 pub use decoder::{DecodeError, Decoder, Picture, PictureError, Slots};
 pub use library::{CallError, LIBRARY_NAMES, Library, LoadError};
 pub use stream::{Codec, Limits, Refusal};

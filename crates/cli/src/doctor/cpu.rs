@@ -58,6 +58,7 @@ fn ffmpeg() -> Row {
         used_for: "the nodes sw-decode and file-source, and the simulated cameras",
         without: "nothing but nvdec with cameras of your own",
         get: "libavcodec-dev libavformat-dev libavutil-dev libswscale-dev (Debian, Ubuntu), by scripts/setup.sh",
+        decodes: Vec::new(),
     }
 }
 
@@ -96,6 +97,7 @@ fn dora() -> Row {
         used_for: "running graphs",
         without: "no graph runs",
         get: "scripts/setup.sh, or PyPI: dora-rs-cli==1.1.0; CAMWEAVE_DORA names one outside PATH",
+        decodes: Vec::new(),
     }
 }
 
@@ -132,6 +134,7 @@ fn onnxruntime() -> Row {
         used_for: "faster inference on the CPU (cpu-infer)",
         without: "everything: cpu-infer has rten built in",
         get: "PyPI: onnxruntime, with ORT_DYLIB_PATH naming its libonnxruntime.so.1.*",
+        decodes: Vec::new(),
     }
 }
 

@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::Path;
 
+use camweave_cuda::Context;
+use camweave_nvdec::{Capability, capabilities};
 use camweave_tensorrt::{LIBRARY_VARIABLE, TensorRt};
 use nvml_wrapper::Nvml;
 
 use super::library::{self, Search};
-use super::{Need, Row, State};
+use super::{Decodes, Need, Row, State};
 
 const ON_THE_CPU: &str = "the CPU graphs (dataflows/cpu-*.yml)";
 
@@ -23,7 +25,9 @@ const TENSORRT: [&str; 7] = [
 ];
 
 pub fn rows() -> Vec<Row> {
-    vec![card(), driver(), decoder(), tensorrt(), runtime(), mps()]
+    let driver = driver();
+    let decoder = decoder(driver.state == State::Ok);
+    vec![card(), driver, decoder, tensorrt(), runtime(), mps()]
 }
 
 fn row(name: &'static str, need: Need, (state, found): (State, String)) -> Row {
@@ -67,6 +71,7 @@ fn row(name: &'static str, need: Need, (state, found): (State, String)) -> Row {
         used_for,
         without,
         get,
+        decodes: Vec::new(),
     }
 }
 
@@ -142,20 +147,69 @@ fn cuda(version: i32) -> String {
     format!("{}.{}", version / 1000, version % 1000 / 10)
 }
 
-fn decoder() -> Row {
+/// `has_driver`: CUDA can be asked.
+fn decoder(has_driver: bool) -> Row {
     let found = match library::search(&["libnvcuvid.so.1", "libnvcuvid.so"]) {
         Search::Missing(why) => (State::Missing, why),
         Search::Broken(why) => (State::Broken, why),
-        Search::Loaded(name, library) if library::has(&library, "cuvidGetDecoderCaps") => (
-            State::Ok,
-            format!("{name}; nvdec says which codecs the GPU decodes"),
-        ),
-        Search::Loaded(name, _) => (
+        Search::Loaded(name, library) if !library::has(&library, "cuvidGetDecoderCaps") => (
             State::Broken,
             format!("{name} has no cuvidGetDecoderCaps, expected NVIDIA's decoder library"),
         ),
+        Search::Loaded(name, _) if has_driver => return engines(name),
+        Search::Loaded(name, _) => (
+            State::Ok,
+            format!("{name}; without the CUDA driver it does not tell what it decodes"),
+        ),
     };
     row("NVDEC", Need::Gpu, found)
+}
+
+/// What the engines of the first device decode.
+fn engines(library: &str) -> Row {
+    let asked = Context::open(0).map_err(|error| error.to_string());
+    let asked = asked.and_then(|context| {
+        let decodes = capabilities(&context).map_err(|error| error.to_string())?;
+        Ok((context.name().to_owned(), decodes))
+    });
+    let (state, found, decodes) = match asked {
+        Err(why) => (State::Broken, format!("{library}: {why}"), Vec::new()),
+        Ok((device, list)) if list.is_empty() => (
+            State::Broken,
+            format!("{library}: the {device} has no decoding engine that this driver knows"),
+            Vec::new(),
+        ),
+        Ok((device, list)) => (
+            State::Ok,
+            format!("{library}: the {device} decodes {}", decoded(&list)),
+            list.iter().map(Decodes::of).collect(),
+        ),
+    };
+    let row = row("NVDEC", Need::Gpu, (state, found));
+    Row { decodes, ..row }
+}
+
+/// `H.264 of 8 bits up to 4096x4096, ...; 7 engines`.
+fn decoded(list: &[Capability]) -> String {
+    let sorts = list.chunk_by(|a, b| {
+        let what = |it: &Capability| (it.codec, it.max_width, it.max_height);
+        what(a) == what(b)
+    });
+    let sorts = sorts.filter_map(|sort| {
+        let first = sort.first()?;
+        let bits: Vec<_> = sort.iter().map(|it| it.bit_depth.to_string()).collect();
+        Some(format!(
+            "{} of {} bits up to {}x{}",
+            first.codec.as_str(),
+            bits.join(" and "),
+            first.max_width,
+            first.max_height
+        ))
+    });
+    let sorts: Vec<String> = sorts.collect();
+    let engines = list.iter().map(|it| it.engines).max().unwrap_or(0);
+    let plural = if engines == 1 { "" } else { "s" };
+    format!("{}; {engines} engine{plural}", sorts.join(", "))
 }
 
 fn tensorrt() -> Row {
@@ -264,6 +318,31 @@ fn mps() -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_decoded_reads_as_a_sentence() {
+        use camweave_nvdec::Codec::{H264, H265};
+        let capability = |codec, bit_depth, max_width, engines| Capability {
+            codec,
+            bit_depth,
+            max_width,
+            max_height: max_width,
+            engines,
+        };
+        let list = [
+            capability(H264, 8, 4096, 7),
+            capability(H265, 8, 8192, 7),
+            capability(H265, 10, 8192, 7),
+        ];
+        assert_eq!(
+            decoded(&list),
+            "H.264 of 8 bits up to 4096x4096, H.265 of 8 and 10 bits up to 8192x8192; 7 engines"
+        );
+        assert_eq!(
+            decoded(&[capability(H264, 8, 2048, 1)]),
+            "H.264 of 8 bits up to 2048x2048; 1 engine"
+        );
+    }
 
     #[test]
     fn versions_are_read_as_the_vendor_counts() {

@@ -46,6 +46,7 @@ fn rtsp() -> Row {
         used_for: "the simulated cameras of the demo",
         without: "cameras of your own: demo.sh --cameras-file",
         get: "allow this user to listen on 127.0.0.1",
+        decodes: Vec::new(),
     }
 }
 
@@ -62,6 +63,7 @@ fn cores() -> Row {
         used_for: "decoding and inference on the CPU",
         without: "everything, for fewer cameras",
         get: "more cores; --cameras 1",
+        decodes: Vec::new(),
     }
 }
 
@@ -92,6 +94,7 @@ fn shared() -> Row {
         used_for: "pictures between processes (memfd), and dora's own (/dev/shm)",
         without: "no graph runs",
         get: "Linux 3.17 or newer; docker run --shm-size 1g",
+        decodes: Vec::new(),
     }
 }
 
@@ -116,6 +119,7 @@ fn memory() -> Row {
         used_for: "pictures: up to 37 MiB a camera at 1280x720 (28 slots)",
         without: "fewer or smaller cameras",
         get: "more memory, or --cameras and --size",
+        decodes: Vec::new(),
     }
 }
 

@@ -61,6 +61,36 @@ pub struct Row {
     pub without: &'static str,
     /// How to get it.
     pub get: &'static str,
+    /// What a decoder decodes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decodes: Vec<Decodes>,
+}
+
+/// A sort of stream that a decoder decodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decodes {
+    /// The codec's name.
+    pub codec: &'static str,
+    /// Bits per sample.
+    pub bits: u32,
+    /// The widest picture, in pixels.
+    pub max_width: u32,
+    /// The highest picture, in pixels.
+    pub max_height: u32,
+    /// Engines that decode it.
+    pub engines: u32,
+}
+
+impl Decodes {
+    fn of(capability: &camweave_nvdec::Capability) -> Self {
+        Self {
+            codec: capability.codec.as_str(),
+            bits: capability.bit_depth,
+            max_width: capability.max_width,
+            max_height: capability.max_height,
+            engines: capability.engines,
+        }
+    }
 }
 
 /// All of it.
@@ -137,6 +167,7 @@ mod tests {
             used_for: "",
             without: "",
             get: "",
+            decodes: Vec::new(),
         }
     }
 
