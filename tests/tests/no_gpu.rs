@@ -1,8 +1,9 @@
 //! The GPU graphs on a machine that has no GPU, or none that they may see.
 
 use std::fs;
+use std::process::Command;
 
-use camweave_tests::Pipeline;
+use camweave_tests::{Pipeline, binary, workspace};
 
 /// Runs a graph until dora would have started failed nodes again; its log then and at the end.
 fn run(graph: &str, nodes: &[&str]) -> (String, String) {
@@ -71,4 +72,35 @@ fn a_fused_node_says_it_once_for_all_of_its_stages() {
         assert!(said[0].contains(part), "{}", said[0]);
     }
     assert!(after.contains("Node `detect` failed: exited with code 4"));
+}
+
+#[test]
+fn measurements_say_at_once_what_a_gpu_graph_lacks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = folder.path().join("text.onnx");
+    fs::write(&text, "some text").expect("the folder is new");
+    let text = text.display().to_string();
+    let graph = |name: &str| workspace().join("dataflows").join(name);
+    let (cpu, fused) = (graph("cpu-batched.yml"), graph("gpu-fused.yml"));
+    let (cpu, fused) = (cpu.display().to_string(), fused.display().to_string());
+    for (arguments, exit, says) in [
+        (vec!["profile", &fused], 4, "detect.infer: no CUDA"),
+        (vec!["ab", &cpu, &fused], 4, "detect.infer: no CUDA"),
+        (vec!["bench", "fps", &fused], 4, "detect.infer: no CUDA"),
+        (vec!["profile", &fused, "--model", &text], 3, "text.onnx"),
+    ] {
+        let out = folder.path().join("out");
+        let output = Command::new(binary("camweave"))
+            .args(&arguments)
+            .arg("--out")
+            .arg(&out)
+            .env("CUDA_VISIBLE_DEVICES", "-1")
+            .output()
+            .expect("camweave runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {error}");
+        assert_eq!(error.trim_end().lines().count(), 1, "{error}");
+        assert!(error.contains(says), "{error}");
+        assert!(!out.exists(), "nothing is rendered before");
+    }
 }

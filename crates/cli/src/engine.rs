@@ -2,6 +2,8 @@
 
 #[path = "engine_info.rs"]
 mod info;
+#[path = "engine_prepare.rs"]
+mod prepare;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -14,6 +16,8 @@ use camweave_tensorrt::{
     Sidecar, TensorRt, Wishes, sidecar_path, write_engine,
 };
 use clap::{Args, Subcommand, ValueEnum};
+
+pub use prepare::prepare;
 
 use crate::error::CliError;
 
@@ -107,7 +111,9 @@ fn build(options: &Options) -> Result<Exit, CliError> {
             Some(path) => std::fs::read(path).unwrap_or_default(),
             None => timing.to_vec(),
         };
-        let built = watched(|progress| spec.build(&tensorrt, &file.path, &timing, progress))?;
+        let build =
+            |progress: &OnProgress<'_>| spec.build(&tensorrt, &file.path, &timing, progress);
+        let built = watched(&|| true, build)?;
         if let Some(path) = &options.timing_cache {
             std::fs::write(path, &built.timing_cache).map_err(|error| {
                 let path = path.display();
@@ -181,10 +187,14 @@ fn device(ordinal: u32) -> Result<(camweave_cuda::Context, Gpu), CliError> {
 /// How often a build that takes minutes says that it is still there.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// Runs a build, and says how far it is.
+/// Hears how far a build is; `false` cancels it.
+type OnProgress<'a> = dyn Fn(Progress<'_>) -> bool + Sync + 'a;
+
+/// Runs a build, and says how far it is. It is cancelled when it may not `go_on`.
 #[expect(clippy::print_stderr, reason = "progress of a long command")]
 fn watched(
-    build: impl FnOnce(&(dyn Fn(Progress<'_>) -> bool + Sync)) -> Result<Built, Error>,
+    go_on: &(dyn Fn() -> bool + Sync),
+    build: impl FnOnce(&OnProgress<'_>) -> Result<Built, Error>,
 ) -> Result<Built, Error> {
     let began = Instant::now();
     let phase = &Mutex::new(String::new());
@@ -205,7 +215,7 @@ fn watched(
             } else {
                 *phase = format!("{} of {} steps", progress.phase, progress.steps);
             }
-            true
+            go_on()
         });
         drop(ended);
         if result.is_ok() {

@@ -11,9 +11,11 @@ mod error;
 mod frames;
 mod lane;
 mod model;
+mod prepare;
 mod settings;
 mod source;
 mod stage;
 
+pub use prepare::{Build, prepare};
 pub use settings::Settings;
 pub use stage::TrtInfer;

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use camweave_cuda::{Context, Precision};
 use camweave_model::{head_layout, numbered};
 use camweave_stage::StageError;
-use camweave_tensorrt::{
-    ElementType, Engine, EngineCache, EngineSpec, Found, Gpu, ModelFacts, Shape, TensorInfo,
-    TensorRt,
-};
+use camweave_tensorrt::{ElementType, Engine, Found, ModelFacts, Shape, TensorInfo, TensorRt};
 use camweave_vision::HeadLayout;
 use tracing::{info, warn};
 
 use crate::error::of_tensorrt;
+use crate::prepare::{engine, gpu};
 use crate::source::{Source, larger_than_profile};
 
 /// An engine and its model.
@@ -38,14 +36,6 @@ pub struct Model {
     pub class_names: Vec<String>,
 }
 
-/// The device, as sidecars name it.
-fn gpu(context: &Context) -> Gpu {
-    Gpu {
-        name: context.name().to_owned(),
-        compute_capability: context.compute_capability(),
-    }
-}
-
 impl Model {
     /// Opens a source on a device whose context is the thread's current one.
     ///
@@ -60,19 +50,15 @@ impl Model {
         let gpu = gpu(context);
         match source {
             Source::Onnx { file, wishes } => {
-                let spec = EngineSpec::of_file(&file, &wishes, tensorrt, &gpu)
-                    .map_err(|error| of_tensorrt(&error))?;
-                let cache = EngineCache::of_user().map_err(|error| of_tensorrt(&error))?;
-                let found = cache.get_or_build(&spec, &ModelFacts::of_file(&file), |timing| {
-                    info!(model = %file.id, "building an engine, which takes minutes");
-                    spec.build(tensorrt, &file.path, timing, &|_| true)
-                });
                 let Found {
                     path,
                     plan,
                     sidecar,
                     built_because,
-                } = found.map_err(|error| of_tensorrt(&error))?;
+                } = engine(&file, &wishes, tensorrt, &gpu, |build| {
+                    info!(model = %file.id, "building an engine, which takes minutes");
+                    build(&|_| true)
+                })?;
                 let origin = match built_because {
                     None => "from the cache".to_owned(),
                     Some(why) => format!("built: {why}"),

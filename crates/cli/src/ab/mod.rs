@@ -20,6 +20,7 @@ pub use options::{FootageOptions, Options, absolute, between};
 pub use order::interleaved;
 pub use results::machine;
 
+use crate::engine;
 use crate::error::CliError;
 use crate::graph::Graph;
 use crate::run::{Feeder, Measured, Plan, interruption, measure};
@@ -44,12 +45,15 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         .collect::<Result<Vec<_>, _>>()?;
     let wrapper = options.wrapper()?;
     let _lock = Lock::take()?;
+    let model = absolute(options.model.as_ref())?;
+    engine::prepare(&graphs, model.as_deref(), &interrupted)?;
     let out = folder(&options.out)?;
     let footage = options.footage.footage(&graphs)?;
     let settings = results::settings(options, &footage);
     let feeder = Feeder::new(footage, &out.join("clips"))?;
     let mut session = Session {
         options,
+        model,
         graphs: &graphs,
         feeder: &feeder,
         wrapper,
@@ -107,6 +111,7 @@ pub fn folder(path: &Path) -> Result<PathBuf, CliError> {
 
 struct Session<'a> {
     options: &'a Options,
+    model: Option<PathBuf>,
     graphs: &'a [Graph],
     feeder: &'a Feeder,
     wrapper: Vec<OsString>,
@@ -145,7 +150,7 @@ impl Session<'_> {
             feeder: self.feeder,
             warm_up: self.options.warm_up,
             seconds: self.options.seconds,
-            model: absolute(self.options.model.as_ref())?,
+            model: self.model.clone(),
             stages: Vec::new(),
             // The first run of each graph is the one that is traced.
             trace: self.options.trace && repeat == 0,

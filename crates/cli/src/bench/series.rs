@@ -11,6 +11,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::ab::{self, FootageOptions, between};
+use crate::engine;
 use crate::error::CliError;
 use crate::graph::Graph;
 use crate::run::{Feeder, Pace, Plan, interruption, measure};
@@ -129,8 +130,10 @@ pub fn measure_all(
     options.check()?;
     let interrupted = interruption()?;
     let _lock = ab::Lock::take()?;
-    let out = ab::folder(out)?;
+    let model = ab::absolute(common.model.as_ref())?;
     let graphs: Vec<Graph> = settings.iter().map(|it| it.graph.clone()).collect();
+    engine::prepare(&graphs, model.as_deref(), &interrupted)?;
+    let out = ab::folder(out)?;
     let feeder = Feeder::new(options.footage(&graphs)?, &out.join("clips"))?;
     let mut described = ab::machine();
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -152,7 +155,7 @@ pub fn measure_all(
             feeder: &feeder.first(setting.cameras),
             warm_up: common.warm_up,
             seconds: common.seconds,
-            model: ab::absolute(common.model.as_ref())?,
+            model: model.clone(),
             stages: setting.stages.clone(),
             trace: false,
             wrapper: Vec::new(),

@@ -14,10 +14,10 @@ use camweave_stage::Exit;
 
 pub use options::Options;
 
-use crate::doctor;
 use crate::error::CliError;
-use crate::places;
+use crate::graph::{Graph, Variables};
 use crate::run::{Dataflow, Launch, Scenes, Simulator, interruption};
+use crate::{doctor, engine, places};
 use progress::Progress;
 
 /// How often the run is looked at.
@@ -88,6 +88,11 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     options.check()?;
     let graph = options.graph(&workspace, doctor::missing_for_gpu)?;
     let model = options.model(&workspace)?;
+    engine::prepare(
+        [&Graph::read(&graph, &Variables::new())?],
+        Some(&model),
+        &interrupted,
+    )?;
     let folder = Folder::create(&options.out)?;
     let simulator = match &options.cameras_file {
         Some(_) => None,

@@ -77,6 +77,7 @@ impl Graph {
             if let Kind::Stage(kind) = self.kind(node) {
                 self.change(kind, sink, settings, json)?;
             }
+            self.set(node, settings, json);
         }
         Ok(without_nulls(whole).to_string())
     }
@@ -102,6 +103,27 @@ impl Graph {
         }
     }
 
+    /// Sets the values for the node's stages.
+    fn set(&self, node: &Node, settings: &Settings, json: &mut Value) {
+        let models = ["cpu-infer", "trt-infer"].map(|kind| (kind, "MODEL"));
+        let models = settings.model.iter().flat_map(|model| {
+            let value = json!(model);
+            models.map(|(kind, name)| (kind, name, value.clone()))
+        });
+        let values = settings.stages.iter();
+        let values = values.map(|(kind, name, value)| (&**kind, &**name, json!(value)));
+        for (kind, name, value) in models.chain(values) {
+            for stage in self.variables(kind) {
+                if stage.node().id == node.id {
+                    if !json["env"].is_object() {
+                        json["env"] = json!({});
+                    }
+                    json["env"][stage.own(name)] = value.clone();
+                }
+            }
+        }
+    }
+
     fn change(
         &self,
         kind: &str,
@@ -120,11 +142,6 @@ impl Graph {
                 set("OUT", json!(settings.out));
                 set("SNAPSHOT_EVERY_MS", json!(0));
                 set("TABLE_EVERY_MS", json!(0));
-            }
-            ("cpu-infer" | "trt-infer", _) => {
-                if let Some(model) = &settings.model {
-                    set("MODEL", json!(model));
-                }
             }
             ("rtsp-source", Feed::Cameras(cameras)) => set("CAMERAS", json!(cameras)),
             ("file-source", Feed::Cameras(_)) => {
@@ -161,14 +178,6 @@ impl Graph {
             }
             _ => {}
         }
-        for (of, name, value) in &settings.stages {
-            if of == kind {
-                if !json["env"].is_object() {
-                    json["env"] = json!({});
-                }
-                json["env"][name] = json!(value);
-            }
-        }
         Ok(())
     }
 }
@@ -204,4 +213,43 @@ fn without_nulls(value: Value) -> Value {
 /// The file cannot be written.
 pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
     std::fs::write(path, text).map_err(|error| CliError::file("write", path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Variables;
+    use super::*;
+
+    #[test]
+    fn a_model_and_values_reach_stages_in_nodes_of_their_own_and_in_fused_ones() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("graph.yml");
+        let text = "\
+nodes:
+  - {id: source, path: bin/rtsp-source, outputs: [out]}
+  - {id: all, path: bin/fused, inputs: {in: source/out}, outputs: [out], env: {STAGES: 'decode=nvdec,batcher,infer=trt-infer,gpu-nms'}}
+  - {id: infer, path: bin/cpu-infer, inputs: {in: all/out}, outputs: [out]}
+  - {id: sink, path: bin/sink, inputs: {in: infer/out}}
+";
+        std::fs::write(&path, text).expect("writable");
+        let graph = Graph::read(&path, &Variables::new()).expect("a graph");
+        let settings = Settings {
+            feed: Feed::Cameras(PathBuf::from("/c.yml")),
+            out: PathBuf::from("/out"),
+            model: Some(PathBuf::from("/m.onnx")),
+            stages: vec![("batcher".to_owned(), "MAX_BATCH".to_owned(), "4".to_owned())],
+        };
+        let derived = graph.derive(&settings).expect("a source and a sink");
+        let derived: Value = serde_json::from_str(&derived).expect("JSON");
+        let env = |index: usize| derived["nodes"][index]["env"].clone();
+        assert_eq!(
+            env(1),
+            json!({
+                "STAGES": "decode=nvdec,batcher,infer=trt-infer,gpu-nms",
+                "INFER__MODEL": "/m.onnx",
+                "BATCHER__MAX_BATCH": "4",
+            })
+        );
+        assert_eq!(env(2), json!({"MODEL": "/m.onnx"}));
+    }
 }

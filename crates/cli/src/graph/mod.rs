@@ -5,6 +5,7 @@ mod check;
 mod derive;
 mod nodes;
 mod read;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use dora_core::descriptor::Descriptor;
 pub use check::show;
 pub use derive::{Feed, Settings, write};
 pub use nodes::Kind;
+pub use variables::StageVariables;
 
 /// Values for variables of a graph, which win over the environment's.
 pub type Variables = BTreeMap<String, String>;

@@ -13,6 +13,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::ab::{self, FootageOptions, between};
+use crate::engine;
 use crate::error::CliError;
 use crate::run::{Feeder, Pace, Plan, Snapshot, interruption, measure};
 use components::Profile;
@@ -69,6 +70,8 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let interrupted = interruption()?;
     let graph = ab::open(&options.graph, &options.footage)?;
     let _lock = ab::Lock::take()?;
+    let model = ab::absolute(options.model.as_ref())?;
+    engine::prepare([&graph], model.as_deref(), &interrupted)?;
     let out = ab::folder(&options.out)?;
     let mut footage = options.footage.clone();
     // What a graph can do is seen when it has all to do.
@@ -80,7 +83,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         feeder: &feeder,
         warm_up: options.warm_up,
         seconds: options.seconds,
-        model: ab::absolute(options.model.as_ref())?,
+        model,
         stages: Vec::new(),
         trace: false,
         wrapper: Vec::new(),

@@ -1,0 +1,59 @@
+//! The engines of a graph, built before it runs: a run that measures, or a demo with cameras, does
+//! not wait for minutes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use camweave_stage::{Env, Exit, Stage as _};
+use camweave_trt_infer::TrtInfer;
+
+use super::watched;
+use crate::error::CliError;
+use crate::graph::{Graph, StageVariables};
+
+/// Sees to it that the engines of the graphs' TensorRT stages are in the cache; `model` is one that
+/// the runs set in place of theirs. A graph without such stages needs nothing.
+///
+/// # Errors
+/// What those stages would end with; `interrupted` was set meanwhile.
+pub fn prepare<'a>(
+    graphs: impl IntoIterator<Item = &'a Graph>,
+    model: Option<&Path>,
+    interrupted: &AtomicBool,
+) -> Result<(), CliError> {
+    // One graph may be measured in several settings.
+    let graphs = graphs.into_iter().map(|graph| (&graph.path, graph));
+    let graphs: BTreeMap<_, _> = graphs.collect();
+    let stages = graphs
+        .values()
+        .flat_map(|graph| graph.variables(TrtInfer::KIND));
+    for stage in stages {
+        one(&stage, model, interrupted).map_err(|error| {
+            if interrupted.load(Ordering::Acquire) {
+                return CliError::new(Exit::Incomplete, "interrupted while an engine was built");
+            }
+            let stage = stage.name();
+            CliError::new(error.exit, format!("{stage}: {}", error.message))
+        })?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "progress of a long command")]
+fn one(
+    stage: &StageVariables<'_>,
+    model: Option<&Path>,
+    interrupted: &AtomicBool,
+) -> Result<(), camweave_stage::StageError> {
+    let env = Env::new(TrtInfer::KEYS, &[], |name| match (name, model) {
+        ("MODEL", Some(model)) => Some(model.display().to_string()),
+        ("MODEL", None) => stage.path(name),
+        _ => stage.get(name),
+    })?;
+    camweave_trt_infer::prepare(&env, |model, build| {
+        eprintln!("building an engine of {model}, which takes minutes and is done once");
+        let go_on = || !interrupted.load(Ordering::Acquire);
+        watched(&go_on, |progress| build(progress))
+    })
+}
