@@ -56,7 +56,7 @@ pack_tests() {
   cargo test --release --workspace --no-run --tests --message-format=json |
     python3 -c '
 import json, os, sys
-tested = {"crates/cuda", "crates/nvdec", "crates/tensorrt", "nodes/nvdec", "nodes/trt-infer", "nodes/gpu-nms"}
+tested = {"crates/cuda", "crates/nvdec", "crates/tensorrt", "nodes/nvdec", "nodes/trt-infer", "nodes/gpu-nms", "nodes/sink"}
 # These compare with a C compiler and need no GPU.
 skipped = {"declarations", "library", "kernels"}
 for line in sys.stdin:
