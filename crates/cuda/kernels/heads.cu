@@ -39,6 +39,10 @@ constexpr float LARGEST = 3.402823466e+38f;
 constexpr float CLASS_LIMIT = 16777216.0f;
 // Candidates that are compared with one another at a time.
 constexpr u32 CHUNK = 64;
+// Candidates, and kept ones, that lie in shared memory.
+constexpr u32 SEGMENT = 1024, NEAR = 512;
+// Keys that are compared with at a time.
+constexpr u32 TILE = 512;
 
 struct Box {
   float x1, y1, x2, y2;
@@ -77,7 +81,7 @@ DEVICE void decode_yolov8(const Heads& heads, const Scratch& scratch, const Kept
   float best = confidence;
   u32 best_class = NONE;
   const T* scores = values + 4 * (u64)anchors;
-  UNROLL(8)
+  UNROLL(16)
   for (u32 class_id = 0; class_id < classes; class_id++) {
     float score = value(load(scores + (u64)class_id * anchors));
     if (score > best && score <= LARGEST) {
@@ -121,19 +125,27 @@ KERNEL decode_end_to_end_f16(PARAMETER Heads heads, Scratch scratch, Kept kept, 
 }
 
 // Puts each candidate where its key belongs; those behind the best `limit` nowhere. A thread is a
-// candidate, blockIdx.y the frame. Quadratic, but without any waiting: there are a few hundred
-// candidates as a rule, and blocks without one end at once.
+// candidate, blockIdx.y the frame. Quadratic: there are a few hundred candidates as a rule, and blocks
+// without one end at once. Keys are compared tile by tile in shared memory.
 KERNEL rank(Scratch scratch, u32 limit) {
-  u32 index = blockIdx.x * blockDim.x + threadIdx.x;
+  __shared__ u64 tile[TILE];
   u32 count = scratch.counts[blockIdx.y];
-  if (index >= count) return;
+  // The same for all threads of the block, so that none is waited for in vain.
+  if (blockIdx.x * blockDim.x >= count) return;
+  u32 index = blockIdx.x * blockDim.x + threadIdx.x;
   u64 base = (u64)blockIdx.y * scratch.anchors;
   const u64* keys = scratch.keys + base;
-  u64 key = keys[index];
+  u64 key = index < count ? load(keys + index) : 0;
   u32 before = 0;
-  UNROLL(8)
-  for (u32 other = 0; other < count; other++) before += load(keys + other) < key;
-  if (before < limit) scratch.sorted[base + before] = key;
+  for (u32 first = 0; first < count; first += TILE) {
+    u32 size = count - first < TILE ? count - first : TILE;
+    for (u32 place = threadIdx.x; place < size; place += blockDim.x) tile[place] = load(keys + first + place);
+    __syncthreads();
+    UNROLL(8)
+    for (u32 other = 0; other < size; other++) before += tile[other] < key;
+    __syncthreads();
+  }
+  if (index < count && before < limit) scratch.sorted[base + before] = key;
 }
 
 DEVICE float side(float low, float high) { return fmaxf(high - low, 0.0f); }
@@ -159,8 +171,8 @@ DEVICE bool suppresses(Box better, u32 better_class, Box box, u32 class_id, floa
 // Chunk by chunk: all threads compare the chunk with what has been kept and within itself, then one
 // thread resolves the chunk from bits, and its survivors are written.
 KERNEL __launch_bounds__(1024) select(Scratch scratch, u32 limit, u32 max_detections, float threshold, u32 suppress, u32* results) {
-  __shared__ Box box[CHUNK];
-  __shared__ u32 class_of[CHUNK], score_of[CHUNK], anchor_of[CHUNK];
+  __shared__ Box box[SEGMENT], kept_box[NEAR];
+  __shared__ u32 class_of[SEGMENT], score_of[SEGMENT], anchor_of[SEGMENT], kept_class[NEAR];
   // Which candidates of the chunk an earlier one suppresses, and which ones each suppresses.
   __shared__ u32 gone[CHUNK / 32], suppressed_by[CHUNK][CHUNK / 32];
   __shared__ u32 survivor[CHUNK], survivors, kept;
@@ -173,75 +185,93 @@ KERNEL __launch_bounds__(1024) select(Scratch scratch, u32 limit, u32 max_detect
   u32* rows = result + HEAD;
   if (thread == 0) kept = 0;
 
-  for (u32 first = 0; first < count; first += CHUNK) {
-    u32 size = count - first < CHUNK ? count - first : CHUNK;
-    if (thread < CHUNK) {
-      if (thread < CHUNK / 32) gone[thread] = 0;
-      for (u32 word = 0; word < CHUNK / 32; word++) suppressed_by[thread][word] = 0;
-      if (thread < size) {
-        u64 key = scratch.sorted[base + first + thread];
-        u32 anchor = (u32)key;
-        const float* place = scratch.boxes + 4 * (base + anchor);
-        box[thread] = {place[0], place[1], place[2], place[3]};
-        class_of[thread] = scratch.classes[base + anchor];
-        score_of[thread] = ~(u32)(key >> 32);
-        anchor_of[thread] = anchor;
-      }
+  for (u32 begin = 0; begin < count; begin += SEGMENT) {
+    u32 held = count - begin < SEGMENT ? count - begin : SEGMENT;
+    for (u32 place = thread; place < held; place += blockDim.x) {
+      u64 key = scratch.sorted[base + begin + place];
+      u32 anchor = (u32)key;
+      const float* corner = scratch.boxes + 4 * (base + anchor);
+      box[place] = {corner[0], corner[1], corner[2], corner[3]};
+      class_of[place] = scratch.classes[base + anchor];
+      score_of[place] = ~(u32)(key >> 32);
+      anchor_of[place] = anchor;
     }
-    __syncthreads();
-    u32 kept_before = kept;
-    if (kept_before >= max_detections) break;
-    if (suppress) {
-      u32 own = thread % CHUNK, groups = blockDim.x / CHUNK;
-      if (own < size) {
-        for (u32 row = thread / CHUNK; row < kept_before; row += groups) {
-          const u32* better = rows + (u64)ROW * row;
-          Box better_box = {float_of_bits(better[0]), float_of_bits(better[1]), float_of_bits(better[2]), float_of_bits(better[3])};
-          if (suppresses(better_box, better[5], box[own], class_of[own], threshold)) {
-            atomicOr(gone + own / 32, 1u << own % 32);
-            break;
+    for (u32 first = 0; first < held; first += CHUNK) {
+      u32 size = held - first < CHUNK ? held - first : CHUNK;
+      if (thread < CHUNK) {
+        if (thread < CHUNK / 32) gone[thread] = 0;
+        for (u32 word = 0; word < CHUNK / 32; word++) suppressed_by[thread][word] = 0;
+      }
+      __syncthreads();
+      u32 kept_before = kept;
+      if (kept_before >= max_detections) break;
+      if (suppress) {
+        u32 own = thread % CHUNK, groups = blockDim.x / CHUNK;
+        if (own < size) {
+          Box mine = box[first + own];
+          u32 my_class = class_of[first + own];
+          for (u32 row = thread / CHUNK; row < kept_before; row += groups) {
+            Box better;
+            u32 better_class;
+            if (row < NEAR) {
+              better = kept_box[row];
+              better_class = kept_class[row];
+            } else {
+              const u32* far = rows + (u64)ROW * row;
+              better = {float_of_bits(far[0]), float_of_bits(far[1]), float_of_bits(far[2]), float_of_bits(far[3])};
+              better_class = far[5];
+            }
+            if (suppresses(better, better_class, mine, my_class, threshold)) {
+              atomicOr(gone + own / 32, 1u << own % 32);
+              break;
+            }
+          }
+        }
+        for (u32 pair = thread; pair < CHUNK * CHUNK; pair += blockDim.x) {
+          u32 better = pair / CHUNK, other = pair % CHUNK;
+          if (better < other && other < size &&
+              suppresses(box[first + better], class_of[first + better], box[first + other], class_of[first + other], threshold)) {
+            atomicOr(suppressed_by[better] + other / 32, 1u << other % 32);
           }
         }
       }
-      for (u32 pair = thread; pair < CHUNK * CHUNK; pair += blockDim.x) {
-        u32 better = pair / CHUNK, other = pair % CHUNK;
-        if (better < other && other < size &&
-            suppresses(box[better], class_of[better], box[other], class_of[other], threshold)) {
-          atomicOr(suppressed_by[better] + other / 32, 1u << other % 32);
+      __syncthreads();
+      if (thread == 0) {
+        u32 room = max_detections - kept_before;
+        survivors = 0;
+        // Only those that are left are looked at: as a rule few of a chunk.
+        for (u32 word = 0; word < CHUNK / 32; word++) {
+          u32 low = 32 * word, high = size < low + 32 ? size : low + 32;
+          u32 bits = high <= low ? 0 : ~0u >> (32 - (high - low));
+          for (u32 left = bits & ~gone[word]; left && survivors < room;) {
+            u32 own = low + lowest_bit(left);
+            for (u32 later = word; later < CHUNK / 32; later++) gone[later] |= suppressed_by[own][later];
+            left &= left - 1;
+            left &= ~gone[word];
+            survivor[survivors++] = first + own;
+          }
+        }
+        kept = kept_before + survivors;
+      }
+      __syncthreads();
+      if (thread < survivors) {
+        u32 own = survivor[thread], place = kept_before + thread;
+        u32* row = rows + (u64)ROW * place;
+        row[0] = float_bits(box[own].x1);
+        row[1] = float_bits(box[own].y1);
+        row[2] = float_bits(box[own].x2);
+        row[3] = float_bits(box[own].y2);
+        row[4] = score_of[own];
+        row[5] = class_of[own];
+        row[6] = anchor_of[own];
+        if (place < NEAR) {
+          kept_box[place] = box[own];
+          kept_class[place] = class_of[own];
         }
       }
+      __syncthreads();
     }
-    __syncthreads();
-    if (thread == 0) {
-      u32 room = max_detections - kept_before;
-      survivors = 0;
-      // Only those that are left are looked at: as a rule few of a chunk.
-      for (u32 word = 0; word < CHUNK / 32; word++) {
-        u32 begin = 32 * word, end = size < begin + 32 ? size : begin + 32;
-        u32 bits = end <= begin ? 0 : ~0u >> (32 - (end - begin));
-        for (u32 left = bits & ~gone[word]; left && survivors < room;) {
-          u32 own = begin + lowest_bit(left);
-          for (u32 later = word; later < CHUNK / 32; later++) gone[later] |= suppressed_by[own][later];
-          left &= left - 1;
-          left &= ~gone[word];
-          survivor[survivors++] = own;
-        }
-      }
-      kept = kept_before + survivors;
-    }
-    __syncthreads();
-    if (thread < survivors) {
-      u32 own = survivor[thread];
-      u32* row = rows + (u64)ROW * (kept_before + thread);
-      row[0] = float_bits(box[own].x1);
-      row[1] = float_bits(box[own].y1);
-      row[2] = float_bits(box[own].x2);
-      row[3] = float_bits(box[own].y2);
-      row[4] = score_of[own];
-      row[5] = class_of[own];
-      row[6] = anchor_of[own];
-    }
-    __syncthreads();
+    if (kept >= max_detections) break;
   }
   __syncthreads();
   if (thread == 0) {

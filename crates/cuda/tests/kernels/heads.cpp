@@ -15,7 +15,7 @@ extern "C" void run_decode(const Heads* heads, const Scratch* scratch, const Kep
 }
 
 extern "C" void run_rank(const Scratch* scratch, u32 limit, const u32* blocks, const u32* threads) {
-  emulation::launch(blocks, threads, false, [&] { rank(*scratch, limit); });
+  emulation::launch(blocks, threads, true, [&] { rank(*scratch, limit); });
 }
 
 extern "C" void run_select(const Scratch* scratch, u32 limit, u32 max_detections, float threshold, u32 suppress, u32* results, const u32* blocks, const u32* threads) {
