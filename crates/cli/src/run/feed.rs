@@ -26,7 +26,7 @@ pub enum Pace {
 /// Frames of each camera under way in a closed loop: enough that no stage waits for the next.
 /// Rendered clips are not reordered; files may be, and decoders keep frames back for that.
 const RENDERED_WINDOW: u32 = 8;
-const FILES_WINDOW: u32 = 24;
+const FILES_WINDOW: u32 = 48;
 /// Frames of a rendered clip; with 10 a second, half a minute until it begins again.
 const CLIP_FRAMES: u32 = 300;
 /// Real cameras are not in step: their first frames are spread over this time, so that neither
