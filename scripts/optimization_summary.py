@@ -16,6 +16,8 @@ REFERENCE = [
     ("Inference", [("infer", "infer")], 1.79, None),
     ("Postprocessing (NMS)", [("nms", "decode_head"), ("nms", "nms")], 404.87, 7.33),
 ]
+# The same in Python (PyTorch 2.11) on the GPU of the records: docs/benchmarks/2026-11-25-gpu.md.
+PYTHON = {"Preprocessing": 0.063, "Inference": 0.920, "Postprocessing (NMS)": 0.957}
 REFERENCE_FPS = [
     ("Single camera", 1, 3.01, 558.03),
     ("Multi-camera (4), per camera", 4, 0.70, 147.06),
@@ -75,15 +77,16 @@ def components(records):
     rows = []
     for title, parts, before, after in REFERENCE:
         row = [title, number(before), number(after) if after else "the same"]
+        row.append(number(PYTHON.get(title), 3))
         for device, _ in DEVICES:
             row.append(number(component(records[device].get("profile"), parts), 3))
         rows.append(row)
-    whole = ["Full pipeline, one camera", "1952.00", "714.00"]
+    whole = ["Full pipeline, one camera", "1952.00", "714.00", NOT_MEASURED]
     for device, _ in DEVICES:
         found = point(records[device].get("fps-sequential"), 1)
         whole.append(number(1000 / found["combined_fps"] if found else None, 3))
     rows.append(whole)
-    head = ["Component, ms per frame", "Reference, before", "Reference, after"]
+    head = ["Component, ms per frame", "Reference, before", "Reference, after", "Python on this GPU"]
     head += [f"camweave, {title}" for _, title in DEVICES]
     text = "## Profile of the components\n\n" + table(head, rows)
     for device, title in DEVICES:
@@ -182,7 +185,7 @@ def verdicts(records):
 def origin(records):
     text = "## Where the figures come from\n\n"
     text += "Made by `scripts/optimization-summary.sh`; the records are in `docs/benchmarks/records`. "
-    text += "The reference's figures are its own document's. No figure of a Python baseline on the same machines has been recorded.\n"
+    text += "The reference's figures are its own document's. Those of Python on the same GPU are in [benchmarks/2026-11-25-gpu.md](benchmarks/2026-11-25-gpu.md): one frame at a time, the network as a CUDA graph of the YOLOv8n layout, postprocess vectorised (401.6 ms as a loop over anchors).\n"
     for device, title in DEVICES:
         text += f"\n**{title}**: "
         if not records[device]:

@@ -10,8 +10,8 @@
 //!
 //! Kernel sources are in `kernels/`, next to the PTX that `scripts/ptx.sh` makes of them.
 //!
-//! Written and compiled, not yet run on a GPU. The kernels' arithmetic is tested without one: the
-//! same sources, compiled for the CPU, against `camweave-vision`.
+//! The kernels' arithmetic is tested without a GPU as well: the same sources, compiled for the CPU,
+//! against `camweave-vision`.
 
 mod buffer;
 mod context;

@@ -10,8 +10,8 @@
 //! libraries, [`Engine`], [`ExecutionContext`] and [`build`] the safe rest. [`EngineCache`] keeps
 //! what was built.
 //!
-//! Of this, loading, versions, error texts and the cache are tested without a GPU. Building and
-//! running engines is written and compiled, not yet run on a GPU.
+//! Loading, versions, error texts and the cache are tested without a GPU; building and running
+//! engines with one, by TensorRT 8.6.0.
 
 mod builder;
 mod cache;

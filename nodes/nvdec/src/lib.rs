@@ -2,8 +2,6 @@
 //!
 //! The same as `sw-decode` in all that a graph can see; pictures lie in device memory. One process
 //! decodes all cameras: contexts of several processes would take turns on the engines.
-//!
-//! Written and compiled, not yet run on a GPU.
 
 mod backend;
 mod settings;

@@ -4,8 +4,6 @@
 //! the engine's input, a CUDA graph per batch size runs the network, and each frame's output goes
 //! into a slot of this stage's own pool of device memory. Several batches are under way at once,
 //! each on a stream and an execution context of its own, and the CPU waits for none of them.
-//!
-//! Written and compiled, not yet run on a GPU.
 
 mod error;
 mod frames;
