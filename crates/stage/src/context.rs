@@ -21,6 +21,7 @@ pub struct Context {
     pub stats_dir: Arc<std::path::Path>,
     pub(crate) signal: Arc<Signal>,
     pub(crate) stopping: Arc<AtomicBool>,
+    is_busy: Arc<AtomicBool>,
 }
 
 impl Context {
@@ -34,6 +35,22 @@ impl Context {
     #[must_use]
     pub fn stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Says whether the stage can take rows. While it cannot, they wait in its queue and give way as
+    /// the queue's policy says. For stages whose threads work beside the loop: those without may
+    /// simply return from [`crate::Stage::rows`] later.
+    ///
+    /// The loop looks after [`crate::Stage::rows`] and [`crate::Stage::tick`]; another thread that
+    /// changes this wakes it.
+    pub fn set_ready(&self, is_ready: bool) {
+        self.is_busy.store(!is_ready, Ordering::Release);
+    }
+
+    /// Whether the stage can take rows; so from the beginning.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.is_busy.load(Ordering::Acquire)
     }
 
     /// The trace of a row that begins here, entered now.
@@ -87,6 +104,7 @@ impl Context {
             stats_dir: Arc::from(stats_dir),
             signal: Arc::new(Signal::default()),
             stopping: Arc::new(AtomicBool::new(false)),
+            is_busy: Arc::new(AtomicBool::new(false)),
         }
     }
 

@@ -97,7 +97,9 @@ pub(crate) fn drive<S: Stage>(
     let mut out = Output::default();
     let mut stopped_at: Option<Instant> = None;
     loop {
-        while let Some(rows) = inbox.pop() {
+        while context.is_ready()
+            && let Some(rows) = inbox.pop()
+        {
             let span = context.span_over(&span_names::ROWS, &rows);
             stage.rows(rows, &mut out)?;
             drop(span);
@@ -120,7 +122,7 @@ pub(crate) fn drive<S: Stage>(
         if stage.finished() {
             break;
         }
-        if inbox.is_empty() {
+        if inbox.is_empty() || !context.is_ready() {
             let report = Instant::now() + REPORT_EVERY;
             let next = stage
                 .deadline()
@@ -159,3 +161,7 @@ fn send<R: Row>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "drive_tests.rs"]
+mod tests;
