@@ -148,6 +148,7 @@ impl LetterboxPlan {
             plane[..rows.start * width].fill(PAD_VALUE);
             plane[rows.end * width..].fill(PAD_VALUE);
         }
+        let mut sampling = self.sampler.begin(picture);
         for row in rows.clone() {
             let rgb = planes.each_mut().map(|plane| {
                 let line = &mut plane[row * width..][..width];
@@ -155,7 +156,7 @@ impl LetterboxPlan {
                 line[columns.end..].fill(PAD_VALUE);
                 &mut line[columns.clone()]
             });
-            self.sampler.rgb_row(picture, row - rows.start, rgb);
+            sampling.rgb_row(row - rows.start, rgb);
         }
         Ok(())
     }

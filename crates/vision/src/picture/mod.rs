@@ -2,6 +2,7 @@
 
 mod color;
 mod format;
+mod kernels;
 mod layout;
 mod rgb;
 pub(crate) mod sample;

@@ -20,12 +20,13 @@ impl Picture<'_> {
         let size = (self.width(), self.height());
         let layout = self.layout();
         let mut sampler = RowSampler::new(layout.format, layout.matrix, layout.range, size, size);
+        let mut sampling = sampler.begin(self);
         let mut planar = vec![0.0f32; 3 * width];
         let mut codes = vec![0u8; 3 * width];
         for (row, line) in packed.chunks_exact_mut(3 * width).enumerate() {
             let (r, gb) = planar.split_at_mut(width);
             let (g, b) = gb.split_at_mut(width);
-            sampler.rgb_row(self, row, [r, g, b]);
+            sampling.rgb_row(row, [r, g, b]);
             for (code, &value) in codes.iter_mut().zip(&planar) {
                 // Floats from 2^23 on step by one: the addition rounds 0..=255 to the low byte.
                 // Unlike a conversion, which saturates, this vectorises.

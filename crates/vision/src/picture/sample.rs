@@ -1,34 +1,15 @@
-//! Bilinear sampling of one output row of RGB from the planes of a picture.
+//! Bilinear sampling of RGB rows from the planes of a picture.
 //!
-//! Two source rows are blended first, over their whole width: contiguous loads that the compiler
-//! vectorises. The columns are then picked from the blended row through a table.
+//! The columns are picked through a table, a sample at a time; all else is contiguous and becomes
+//! vectors. So as much as possible is picked at once: two output rows of luma, of which the source
+//! rows are blended before, and U with V. Rows of chroma are picked before they are blended, and
+//! kept, because most of them serve several output rows.
+
+use rten_simd::{Isa, SimdOp};
 
 use super::color::YuvToRgb;
+use super::kernels::{Tap, blend, convert, pick, pick_rgb, widen};
 use super::{ColorMatrix, ColorRange, Picture, PixelFormat};
-
-/// One sample between a source sample and the next: `(1 - weight) * s[index] + weight * s[index + 1]`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Tap {
-    pub index: u32,
-    pub weight: f32,
-}
-
-impl Tap {
-    /// The tap at `position`, counted in samples from the first one's centre, inside `0..=len - 1`.
-    fn at(position: f64, len: u32) -> Self {
-        let position = position.clamp(0.0, f64::from(len - 1));
-        let floor = position.floor();
-        Self {
-            index: floor as u32,
-            weight: (position - floor) as f32,
-        }
-    }
-
-    /// The two samples' indices; the second may be one behind the last where the weight is zero.
-    fn rows(self, len: u32) -> (usize, usize) {
-        (self.index as usize, (self.index + 1).min(len - 1) as usize)
-    }
-}
 
 /// Where `resized` output pixels lie among `len` source pixels, for one axis.
 ///
@@ -42,6 +23,12 @@ fn luma_positions(len: u32, resized: u32) -> impl Iterator<Item = f64> {
 /// Tables and row buffers for one source size, format and colour space, and one output size.
 #[derive(Debug, Clone)]
 pub(crate) struct RowSampler {
+    tables: Tables,
+    rows: Rows,
+}
+
+#[derive(Debug, Clone)]
+struct Tables {
     format: PixelFormat,
     height: u32,
     columns: Vec<Tap>,
@@ -49,11 +36,24 @@ pub(crate) struct RowSampler {
     rows: Vec<Tap>,
     chroma_rows: Vec<Tap>,
     yuv_to_rgb: YuvToRgb,
-    /// A blended row, with its last pixel repeated so that a tap's second sample always exists.
-    blended: Vec<f32>,
-    y: Vec<f32>,
-    u: Vec<f32>,
-    v: Vec<f32>,
+}
+
+/// Rows of one picture.
+#[derive(Debug, Clone)]
+struct Rows {
+    /// A source row that is not picked yet, with its last sample repeated: two rows of luma, or U
+    /// and V.
+    source: Vec<[f32; 2]>,
+    /// Two output rows of luma.
+    luma: Vec<[f32; 2]>,
+    /// The first of them.
+    luma_row: Option<usize>,
+    /// U and V of two source rows, at the output's columns.
+    chroma: [Vec<[f32; 2]>; 2],
+    /// Which rows these are.
+    chroma_rows: [Option<usize>; 2],
+    /// A source row and an output row of RGB.
+    rgb: [Vec<[f32; 3]>; 2],
 }
 
 impl RowSampler {
@@ -71,7 +71,8 @@ impl RowSampler {
         let rows = luma_positions(source.1, resized.1)
             .map(|y| Tap::at(y, source.1))
             .collect();
-        let (chroma_columns, chroma_rows) = if format == PixelFormat::Rgb8 {
+        let is_rgb = format == PixelFormat::Rgb8;
+        let (chroma_columns, chroma_rows) = if is_rgb {
             (Vec::new(), Vec::new())
         } else {
             let chroma = (source.0.div_ceil(2), source.1.div_ceil(2));
@@ -87,145 +88,207 @@ impl RowSampler {
             )
         };
         let bits = if format == PixelFormat::P010 { 10 } else { 8 };
-        let output = if format == PixelFormat::Rgb8 {
-            0
+        let (width, output) = (source.0 as usize + 1, resized.0 as usize);
+        let (of_yuv, of_rgb) = if is_rgb {
+            ((0, 0), (width, output))
         } else {
-            resized.0 as usize
+            ((width, output), (0, 0))
         };
+        let pairs = |len| vec![[0.0; 2]; len];
         Self {
-            format,
-            height: source.1,
-            columns,
-            chroma_columns,
-            rows,
-            chroma_rows,
-            yuv_to_rgb: YuvToRgb::new(matrix, range, bits),
-            blended: vec![0.0; 3 * source.0 as usize + 3],
-            y: vec![0.0; output],
-            u: vec![0.0; output],
-            v: vec![0.0; output],
+            tables: Tables {
+                format,
+                height: source.1,
+                columns,
+                chroma_columns,
+                rows,
+                chroma_rows,
+                yuv_to_rgb: YuvToRgb::new(matrix, range, bits),
+            },
+            rows: Rows {
+                source: pairs(of_yuv.0),
+                luma: pairs(of_yuv.1),
+                luma_row: None,
+                chroma: [pairs(of_yuv.1), pairs(of_yuv.1)],
+                chroma_rows: [None; 2],
+                rgb: [vec![[0.0; 3]; of_rgb.0], vec![[0.0; 3]; of_rgb.1]],
+            },
         }
     }
 
-    /// Writes output row `row` in 0..1 to the three slices, each as long as the output is wide.
-    ///
-    /// The picture must have the format and size that the sampler was made for.
-    pub fn rgb_row(&mut self, picture: &Picture<'_>, row: usize, rgb: [&mut [f32]; 3]) {
-        let tap = self.rows[row];
-        let (first, second) = tap.rows(self.height);
-        if self.format == PixelFormat::Rgb8 {
-            let blended = blend::<3>(
-                picture.row(0, first),
-                picture.row(0, second),
-                tap.weight,
-                &mut self.blended,
-            );
-            let [r, g, b] = rgb;
-            pick::<3>(blended, 0, &self.columns, r);
-            pick::<3>(blended, 1, &self.columns, g);
-            pick::<3>(blended, 2, &self.columns, b);
-            for channel in [r, g, b] {
-                channel.iter_mut().for_each(|value| *value *= 1.0 / 255.0);
-            }
-            return;
+    /// Begins a picture, which must have the format and size that the sampler was made for.
+    pub fn begin<'a>(&'a mut self, picture: &'a Picture<'_>) -> Sampling<'a> {
+        self.rows.luma_row = None;
+        self.rows.chroma_rows = [None; 2];
+        Sampling {
+            tables: &self.tables,
+            rows: &mut self.rows,
+            picture,
         }
+    }
+}
 
-        let wide = self.format == PixelFormat::P010;
-        let blend_luma = if wide { blend_p010::<1> } else { blend::<1> };
-        let luma = blend_luma(
-            picture.row(0, first),
-            picture.row(0, second),
-            tap.weight,
-            &mut self.blended,
+/// The sampling of one picture.
+pub(crate) struct Sampling<'a> {
+    tables: &'a Tables,
+    rows: &'a mut Rows,
+    picture: &'a Picture<'a>,
+}
+
+impl Sampling<'_> {
+    /// Writes output row `row` in 0..1 to the three slices, each as long as the output is wide. It is
+    /// quickest if the rows come in order.
+    pub fn rgb_row(&mut self, row: usize, rgb: [&mut [f32]; 3]) {
+        let sampling = Sampling {
+            tables: self.tables,
+            rows: self.rows,
+            picture: self.picture,
+        };
+        RgbRow { sampling, row, rgb }.dispatch();
+    }
+
+    #[inline(always)]
+    fn yuv_row(&mut self, row: usize, rgb: [&mut [f32]; 3]) {
+        let begin = row - row % 2;
+        if self.rows.luma_row != Some(begin) {
+            self.rows.luma_row = Some(begin);
+            self.sample_luma(begin);
+        }
+        let tap = self.tables.chroma_rows[row];
+        let (first, second) = tap.pair(self.tables.height.div_ceil(2));
+        let places = (
+            self.sample_chroma(first, second),
+            self.sample_chroma(second, first),
         );
-        pick::<1>(luma, 0, &self.columns, &mut self.y);
-
-        let tap = self.chroma_rows[row];
-        let (first, second) = tap.rows(self.height.div_ceil(2));
-        if self.format == PixelFormat::I420 {
-            for (plane, out) in [(1, &mut self.u), (2, &mut self.v)] {
-                let chroma = blend::<1>(
-                    picture.row(plane, first),
-                    picture.row(plane, second),
-                    tap.weight,
-                    &mut self.blended,
-                );
-                pick::<1>(chroma, 0, &self.chroma_columns, out);
-            }
+        let Rows { luma, chroma, .. } = &*self.rows;
+        let chroma = (&*chroma[places.0], &*chroma[places.1]);
+        let yuv_to_rgb = &self.tables.yuv_to_rgb;
+        if row == begin {
+            convert::<0>(yuv_to_rgb, luma, chroma, tap.weight, rgb);
         } else {
-            let blend_chroma = if wide { blend_p010::<2> } else { blend::<2> };
-            let chroma = blend_chroma(
-                picture.row(1, first),
-                picture.row(1, second),
-                tap.weight,
-                &mut self.blended,
-            );
-            pick::<2>(chroma, 0, &self.chroma_columns, &mut self.u);
-            pick::<2>(chroma, 1, &self.chroma_columns, &mut self.v);
-        }
-        convert(&self.yuv_to_rgb, [&self.y, &self.u, &self.v], rgb);
-    }
-}
-
-/// Blends two rows of `CHANNELS` interleaved 8-bit samples and repeats the last pixel.
-fn blend<'a, const CHANNELS: usize>(
-    first: &[u8],
-    second: &[u8],
-    weight: f32,
-    out: &'a mut [f32],
-) -> &'a [f32] {
-    let len = first.len();
-    let samples = &mut out[..len];
-    if weight == 0.0 {
-        for (out, &a) in samples.iter_mut().zip(first) {
-            *out = f32::from(a);
-        }
-    } else {
-        for (out, (&a, &b)) in samples.iter_mut().zip(first.iter().zip(second)) {
-            let (a, b) = (f32::from(a), f32::from(b));
-            *out = a + (b - a) * weight;
+            convert::<1>(yuv_to_rgb, luma, chroma, tap.weight, rgb);
         }
     }
-    out.copy_within(len - CHANNELS..len, len);
-    &out[..len + CHANNELS]
-}
 
-/// The same for 10-bit samples in the upper bits of little-endian words.
-fn blend_p010<'a, const CHANNELS: usize>(
-    first: &[u8],
-    second: &[u8],
-    weight: f32,
-    out: &'a mut [f32],
-) -> &'a [f32] {
-    let len = first.len() / 2;
-    let (first, _) = first.as_chunks::<2>();
-    let (second, _) = second.as_chunks::<2>();
-    for (out, (&a, &b)) in out[..len].iter_mut().zip(first.iter().zip(second)) {
-        let (a, b) = (
-            f32::from(u16::from_le_bytes(a) >> 6),
-            f32::from(u16::from_le_bytes(b) >> 6),
+    /// Output rows `row` and, if there is one, the next.
+    #[inline(always)]
+    fn sample_luma(&mut self, row: usize) {
+        let Tables {
+            format,
+            height,
+            columns,
+            rows: taps,
+            ..
+        } = self.tables;
+        let taps = [taps[row], taps[(row + 1).min(taps.len() - 1)]];
+        let weights = taps.map(|tap| tap.weight);
+        let lines = taps.map(|tap| {
+            let (first, second) = tap.pair(*height);
+            (self.picture.row(0, first), self.picture.row(0, second))
+        });
+        let Rows { source, luma, .. } = &mut *self.rows;
+        if *format == PixelFormat::P010 {
+            let lines = lines.map(|(a, b)| (a.as_chunks::<2>().0, b.as_chunks::<2>().0));
+            blend(lines, weights, p010, source);
+        } else {
+            blend(lines, weights, f32::from, source);
+        }
+        pick(source, columns, luma);
+    }
+
+    /// Where U and V of a source row lie in `chroma`. The place of the row `keep` is not taken.
+    #[inline(always)]
+    fn sample_chroma(&mut self, row: usize, keep: usize) -> usize {
+        let Rows {
+            source,
+            chroma,
+            chroma_rows,
+            ..
+        } = &mut *self.rows;
+        if let Some(place) = chroma_rows.iter().position(|known| *known == Some(row)) {
+            return place;
+        }
+        let place = usize::from(chroma_rows[0] == Some(keep));
+        chroma_rows[place] = Some(row);
+        let first = self.picture.row(1, row);
+        let len = (source.len() - 1).div_ceil(2);
+        match self.tables.format {
+            PixelFormat::I420 => {
+                let (u, v) = (&first[..len], &self.picture.row(2, row)[..len]);
+                widen(len, |i| [f32::from(u[i]), f32::from(v[i])], source);
+            }
+            PixelFormat::P010 => {
+                let pairs = &first.as_chunks::<4>().0[..len];
+                widen(
+                    len,
+                    |i| {
+                        let [a, b, c, d] = pairs[i];
+                        [p010([a, b]), p010([c, d])]
+                    },
+                    source,
+                );
+            }
+            _ => {
+                let pairs = &first.as_chunks::<2>().0[..len];
+                widen(len, |i| pairs[i].map(f32::from), source);
+            }
+        }
+        pick(
+            &source[..=len],
+            &self.tables.chroma_columns,
+            &mut chroma[place],
         );
-        *out = a + (b - a) * weight;
+        place
     }
-    out.copy_within(len - CHANNELS..len, len);
-    &out[..len + CHANNELS]
+
+    #[inline(always)]
+    fn rgb8_row(&mut self, row: usize, [r, g, b]: [&mut [f32]; 3]) {
+        let tap = self.tables.rows[row];
+        let (first, second) = tap.pair(self.tables.height);
+        let lines = [first, second].map(|row| self.picture.row(0, row).as_chunks::<3>().0);
+        let [source, output] = &mut self.rows.rgb;
+        let len = source.len() - 1;
+        let (first, second) = (&lines[0][..len], &lines[1][..len]);
+        let blended = |i: usize| {
+            std::array::from_fn(|channel| {
+                let (a, b): ([u8; 3], [u8; 3]) = (first[i], second[i]);
+                let (a, b) = (f32::from(a[channel]), f32::from(b[channel]));
+                a + (b - a) * tap.weight
+            })
+        };
+        widen(len, blended, source);
+        pick_rgb(source, &self.tables.columns, output);
+        for (channel, plane) in [r, g, b].into_iter().enumerate() {
+            for (value, pixel) in plane.iter_mut().zip(&*output) {
+                *value = pixel[channel] * (1.0 / 255.0);
+            }
+        }
+    }
 }
 
-/// Picks one of `CHANNELS` interleaved channels of a blended row at the columns.
-fn pick<const CHANNELS: usize>(row: &[f32], channel: usize, columns: &[Tap], out: &mut [f32]) {
-    for (out, tap) in out.iter_mut().zip(columns) {
-        let pair = &row[tap.index as usize * CHANNELS + channel..][..CHANNELS + 1];
-        let (a, b) = (pair[0], pair[CHANNELS]);
-        *out = a + (b - a) * tap.weight;
-    }
+/// A 10-bit sample in the upper bits of a little-endian word.
+#[inline(always)]
+fn p010(bytes: [u8; 2]) -> f32 {
+    f32::from(u16::from_le_bytes(bytes) >> 6)
 }
 
-fn convert(yuv_to_rgb: &YuvToRgb, [y, u, v]: [&[f32]; 3], [r, g, b]: [&mut [f32]; 3]) {
-    // Equal lengths, known to the compiler: the loop has no checks and becomes vectors.
-    let len = r.len();
-    let (g, b) = (&mut g[..len], &mut b[..len]);
-    let (y, u, v) = (&y[..len], &u[..len], &v[..len]);
-    for i in 0..len {
-        [r[i], g[i], b[i]] = yuv_to_rgb.pixel(y[i], u[i], v[i]);
+/// One row, to be compiled for each instruction set. None fuses a multiplication and an addition:
+/// all give the same values.
+struct RgbRow<'a> {
+    sampling: Sampling<'a>,
+    row: usize,
+    rgb: [&'a mut [f32]; 3],
+}
+
+impl SimdOp for RgbRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(mut self, _: I) {
+        if self.sampling.tables.format == PixelFormat::Rgb8 {
+            self.sampling.rgb8_row(self.row, self.rgb);
+        } else {
+            self.sampling.yuv_row(self.row, self.rgb);
+        }
     }
 }
