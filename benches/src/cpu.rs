@@ -24,7 +24,17 @@ fn ticks(stat: &str) -> Option<u64> {
 /// CPU time of this process so far, exact.
 #[must_use]
 pub fn of_this_process() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    of_clock(rustix::time::ClockId::ProcessCPUTime)
+}
+
+/// CPU time of the calling thread so far, exact.
+#[must_use]
+pub fn of_this_thread() -> Duration {
+    of_clock(rustix::time::ClockId::ThreadCPUTime)
+}
+
+fn of_clock(clock: rustix::time::ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(clock);
     let nanos = time.tv_sec * 1_000_000_000 + time.tv_nsec;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }

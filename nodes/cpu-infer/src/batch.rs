@@ -33,9 +33,12 @@ pub fn hold(
     Ok((slot, letterbox))
 }
 
+/// A frame whose pixels have been let go of, and whether its place in the input is filled.
+pub type Letterboxed = (Frame, Result<(), String>);
+
 impl HeldFrame {
     /// Fills `out` with the network's input, and lets go of the pixels.
-    fn letterbox(self, plans: &mut LetterboxPlans, out: &mut [f32]) -> (Frame, Result<(), String>) {
+    fn letterbox(self, plans: &mut LetterboxPlans, out: &mut [f32]) -> Letterboxed {
         let Self {
             frame,
             slot,
@@ -65,19 +68,20 @@ impl Letterboxer {
         }
     }
 
-    /// Fills `input` with one network input per frame, in order. A frame that fails leaves its
-    /// place in the input as it was.
+    /// Fills `input` with one network input per frame, in order, on at most `threads` threads. A
+    /// frame that fails leaves its place in the input as it was.
     pub fn fill(
         &mut self,
         frames: Vec<HeldFrame>,
         input: &mut [f32],
-    ) -> Vec<(Frame, Result<(), String>)> {
+        threads: usize,
+    ) -> Vec<Letterboxed> {
         let count = frames.len();
         if count == 0 {
             return Vec::new();
         }
         let frame_len = input.len() / count;
-        let share = count.div_ceil(self.plans.len());
+        let share = count.div_ceil(threads.clamp(1, self.plans.len()));
         let mut shares: Vec<Vec<HeldFrame>> = Vec::new();
         for (index, frame) in frames.into_iter().enumerate() {
             if index % share == 0 {
@@ -110,7 +114,7 @@ impl Letterboxer {
 
 type Job<'a> = (&'a mut LetterboxPlans, (Vec<HeldFrame>, &'a mut [f32]));
 
-fn fill_share((plans, (frames, input)): Job<'_>) -> Vec<(Frame, Result<(), String>)> {
+fn fill_share((plans, (frames, input)): Job<'_>) -> Vec<Letterboxed> {
     let frame_len = input.len() / frames.len().max(1);
     let places = input.chunks_mut(frame_len.max(1));
     frames

@@ -1,171 +1,51 @@
-//! A detector network without the stage around it.
+//! A network with memory for its input, outside of the stage.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::ops::Deref;
 
-use camweave_model::{ModelError, ModelErrorKind, ModelFile, head_layout, input_size, numbered};
 use camweave_stage::StageError;
-use camweave_vision::{HeadLayout, PAD_VALUE};
-use tracing::warn;
+use camweave_vision::PAD_VALUE;
 
-use crate::engine::{self, Engine, EngineChoice, EngineError, OpenEngine};
+use crate::engine::{EngineError, Threads};
+use crate::network::{DetectorOptions, Network};
 
-/// What to open, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DetectorOptions {
-    /// The ONNX file.
-    pub model: PathBuf,
-    /// Which engine.
-    pub engine: EngineChoice,
-    /// ONNX Runtime's library, where it is not to be searched for.
-    pub library: Option<PathBuf>,
-    /// Threads of one inference; 0: as many as there are cores.
-    pub threads: usize,
-    /// Side of the square input in pixels, for a model whose input is dynamic; 0: the exporter's.
-    pub side: u32,
-    /// Frames of one inference at most.
-    pub max_batch: usize,
-}
-
-/// How many frames one inference takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Batching {
-    /// Any number.
-    Dynamic,
-    /// This number; a shorter list is filled up, and what comes of the filling is thrown away.
-    Fixed(usize),
-}
-
-/// A detector that is ready to run.
+/// A network that runs a batch at a time, of an input of its own. Reads as its network.
 pub struct Detector {
-    engine: Box<dyn Engine>,
-    reason: String,
-    model: Arc<str>,
-    class_names: Vec<String>,
-    layout: HeadLayout,
-    size: (u32, u32),
-    threads: usize,
-    batching: Batching,
+    network: Network,
     input: Vec<f32>,
 }
 
+impl Deref for Detector {
+    type Target = Network;
+
+    fn deref(&self) -> &Network {
+        &self.network
+    }
+}
+
 impl Detector {
-    /// Opens a model, and runs it once to see what comes out.
+    /// Opens a model.
     ///
     /// # Errors
-    /// The file or its output is not a detector's, the engine is missing or refuses it, or the
-    /// options contradict the file.
+    /// Those of [`Network::open`].
     pub fn open(options: &DetectorOptions) -> Result<Self, StageError> {
-        let file = ModelFile::read(&options.model).map_err(|error| model_error(&error))?;
-        let threads = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
-        let size =
-            input_size(&file, options.side, "env SIZE").map_err(|error| model_error(&error))?;
-        let OpenEngine { engine, reason } =
-            engine::open(options.engine, &file, threads, options.library.as_deref())?;
-        let batching = file.input.batch.map_or(Batching::Dynamic, Batching::Fixed);
-        let mut detector = Self {
-            engine,
-            reason,
-            model: Arc::clone(&file.id),
-            class_names: Vec::new(),
-            // Known after the first run.
-            layout: HeadLayout::EndToEnd { max: 0 },
-            size,
-            threads,
-            batching,
+        Ok(Self {
+            network: Network::open(options)?,
             input: Vec::new(),
-        };
-        let first = match batching {
-            Batching::Dynamic => 1,
-            Batching::Fixed(batch) => batch,
-        };
-        let refuse = |message: String| {
-            StageError::input(format!("model '{}': {message}", file.path.display()))
-        };
-        let shape = detector
-            .trial(first)
-            .map_err(|error| refuse(error.to_string()))?;
-        detector.layout =
-            head_layout(&shape, first, file.metadata.class_names.as_deref()).map_err(refuse)?;
-        detector.class_names = class_names(&file, detector.layout);
-        detector.check_flag(&file);
-        if batching == Batching::Dynamic && options.max_batch > 1 {
-            detector.check_batching(&file);
-        }
-        Ok(detector)
-    }
-
-    /// Runs a grey batch; returns the output's shape.
-    fn trial(&mut self, batch: usize) -> Result<Vec<usize>, EngineError> {
-        let input = vec![PAD_VALUE; batch * self.frame_len()];
-        let mut found = Vec::new();
-        self.engine
-            .run(&input, self.shape(batch), &mut |shape, _| {
-                found = shape.to_vec();
-            })?;
-        Ok(found)
-    }
-
-    /// Some exporters declare a dynamic batch around a network that takes one frame.
-    fn check_batching(&mut self, file: &ModelFile) {
-        let trial = match self.trial(2) {
-            Ok(shape) => head_layout(&shape, 2, None).map(drop),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(error) = trial {
-            warn!(
-                "model '{}' declares a dynamic batch and cannot run two frames, so they run one by one: {error}",
-                file.path.display()
-            );
-            self.batching = Batching::Fixed(1);
-        }
-    }
-
-    fn check_flag(&self, file: &ModelFile) {
-        let shown = self.is_end_to_end();
-        if file.metadata.end_to_end.is_some_and(|flag| flag != shown) {
-            warn!(
-                "model '{}': its metadata says end2end={}, its output is that of end2end={shown}: the output counts",
-                file.path.display(),
-                !shown
-            );
-        }
-    }
-
-    fn shape(&self, batch: usize) -> [usize; 4] {
-        [batch, 3, self.size.1 as usize, self.size.0 as usize]
-    }
-
-    /// Values of one frame's input: 3 x height x width.
-    #[must_use]
-    pub fn frame_len(&self) -> usize {
-        3 * self.size.0 as usize * self.size.1 as usize
+        })
     }
 
     /// The memory that the next [`Detector::run`] reads: `frames` inputs, one after the other, each
     /// three planes (red, green, blue) of height x width values from 0 to 1. It holds older values.
     pub fn input(&mut self, frames: usize) -> &mut [f32] {
-        let step = self.step(frames);
-        let frame_len = self.frame_len();
-        let needed = frames.next_multiple_of(step) * frame_len;
+        let needed = self.network.input_len(frames);
         if self.input.len() < needed {
             self.input.resize(needed, PAD_VALUE);
         }
-        &mut self.input[..frames * frame_len]
+        &mut self.input[..frames * self.network.frame_len()]
     }
 
-    fn step(&self, frames: usize) -> usize {
-        match self.batching {
-            Batching::Dynamic => frames.max(1),
-            Batching::Fixed(batch) => batch,
-        }
-    }
-
-    /// Runs the first `frames` frames of [`Detector::input`]. `read` gets each frame's position and
-    /// head in ascending order: [`HeadLayout::len`] values.
+    /// Runs the first `frames` frames of [`Detector::input`], shared among the lanes where they can
+    /// be. `read` gets each frame's position and head in ascending order.
     ///
     /// # Errors
     /// The engine failed, or gave another shape than at first; `read` has then seen fewer frames.
@@ -175,109 +55,39 @@ impl Detector {
         mut read: impl FnMut(usize, &[f32]),
     ) -> Result<(), EngineError> {
         self.input(frames);
-        let (frame_len, head_len, step) = (self.frame_len(), self.layout.len(), self.step(frames));
-        let engine = self.engine.kind();
-        for start in (0..frames).step_by(step) {
-            let shape = self.shape(step);
-            let input = &self.input[start * frame_len..][..step * frame_len];
-            let wanted = step.min(frames - start);
-            let mut mismatch = None;
-            self.engine.run(input, shape, &mut |found, values| {
-                if found.first() != Some(&step) || values.len() != step * head_len {
-                    mismatch = Some(format!(
-                        "an output of {found:?}, expected {step} x {head_len} values"
-                    ));
-                    return;
-                }
-                for (index, head) in values.chunks_exact(head_len).take(wanted).enumerate() {
-                    read(start + index, head);
-                }
-            })?;
-            if let Some(message) = mismatch {
-                return Err(EngineError {
-                    engine,
-                    shape,
-                    message,
-                });
+        let Self { network, input } = self;
+        let Some(unit) = network.unit(frames) else {
+            return network.run(Threads::All, input, frames, read);
+        };
+        let (network, head_len) = (&*network, network.layout().len());
+        let (unit_len, units) = (unit * network.frame_len(), frames.div_ceil(unit));
+        let share = units.div_ceil(network.lanes());
+        let lane = |(lane, input): (usize, &[f32])| -> Result<Vec<f32>, EngineError> {
+            let mut heads = Vec::with_capacity(share * unit * head_len);
+            let threads = Threads::Lane(lane);
+            for input in input.chunks(unit_len) {
+                network.run(threads, input, unit, |_, head| {
+                    heads.extend_from_slice(head);
+                })?;
             }
+            Ok(heads)
+        };
+        let shares = input[..units * unit_len].chunks(share * unit_len);
+        let mut jobs = shares.enumerate();
+        let own = jobs.next();
+        let heads: Vec<_> = std::thread::scope(|scope| {
+            let others: Vec<_> = jobs.map(|job| scope.spawn(move || lane(job))).collect();
+            let first = own.map(lane);
+            let others = others.into_iter().map(|other| match other.join() {
+                Ok(heads) => heads,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            first.into_iter().chain(others).collect::<Result<_, _>>()
+        })?;
+        let heads = heads.iter().flat_map(|heads| heads.chunks_exact(head_len));
+        for (index, head) in heads.take(frames).enumerate() {
+            read(index, head);
         }
         Ok(())
     }
-
-    /// The engine, to run it alone.
-    pub fn engine(&mut self) -> &mut dyn Engine {
-        &mut *self.engine
-    }
-
-    /// The engine's name, and why it is this one.
-    #[must_use]
-    pub fn engine_choice(&self) -> (&'static str, &str) {
-        (self.engine.kind().as_str(), &self.reason)
-    }
-
-    /// `<file name>@<first 12 hexadecimal digits of its SHA-256>`.
-    #[must_use]
-    pub fn model(&self) -> &Arc<str> {
-        &self.model
-    }
-
-    /// Names in the order of class ids; empty where an end-to-end model names none.
-    #[must_use]
-    pub fn class_names(&self) -> &[String] {
-        &self.class_names
-    }
-
-    /// How a frame's head is ordered.
-    #[must_use]
-    pub fn layout(&self) -> HeadLayout {
-        self.layout
-    }
-
-    /// Whether the network suppresses overlaps itself.
-    #[must_use]
-    pub fn is_end_to_end(&self) -> bool {
-        matches!(self.layout, HeadLayout::EndToEnd { .. })
-    }
-
-    /// Width and height of the network's input, in pixels.
-    #[must_use]
-    pub fn size(&self) -> (u32, u32) {
-        self.size
-    }
-
-    /// Threads of one inference.
-    #[must_use]
-    pub fn threads(&self) -> usize {
-        self.threads
-    }
-
-    /// How many frames one inference takes.
-    #[must_use]
-    pub fn batching(&self) -> Batching {
-        self.batching
-    }
-}
-
-fn model_error(error: &ModelError) -> StageError {
-    let message = error.to_string();
-    match error.kind() {
-        ModelErrorKind::File => StageError::input(message),
-        ModelErrorKind::Option => StageError::configuration(message),
-    }
-}
-
-/// The file's names; a YOLOv8 head shows at least how many there are.
-fn class_names(file: &ModelFile, layout: HeadLayout) -> Vec<String> {
-    if let Some(names) = &file.metadata.class_names {
-        return names.clone();
-    }
-    let names = match layout {
-        HeadLayout::Yolov8 { classes, .. } => numbered(classes),
-        HeadLayout::EndToEnd { .. } => Vec::new(),
-    };
-    warn!(
-        "model '{}' has no metadata 'names': classes are called class0, class1, ...",
-        file.path.display()
-    );
-    names
 }

@@ -1,17 +1,22 @@
 //! Runs an ONNX detector over frames on the CPU.
 //!
-//! A list of N frames is one inference of batch N: frames are letterboxed straight from the
-//! decoder's pool into the network's input, and each frame's output goes into a slot of this
-//! stage's own pool. [`CpuInfer`] is the stage, [`Detector`] the network without it.
+//! A list of N frames is one inference of batch N, or equal shares of it side by side, one thread
+//! each: frames are letterboxed straight from the decoder's pool into the network's input, and each
+//! frame's output goes into a slot of this stage's own pool. [`CpuInfer`] is the stage, [`Network`]
+//! the network without it, [`Detector`] a network with memory for its input.
 
 mod batch;
 mod detector;
 mod engine;
+mod lanes;
+mod network;
 mod settings;
+mod share;
 mod stage;
 
 pub use camweave_model::{ElementType, Metadata, ModelFile, ModelInput, onnx};
-pub use detector::{Batching, Detector, DetectorOptions};
-pub use engine::{Engine, EngineChoice, EngineError, EngineKind, OpenEngine};
+pub use detector::Detector;
+pub use engine::{EngineChoice, EngineError, EngineKind, Threads};
+pub use network::{Batching, DetectorOptions, Network};
 pub use settings::Settings;
 pub use stage::CpuInfer;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use camweave_stage::{Env, Key, StageError};
 
-use crate::detector::DetectorOptions;
 use crate::engine::EngineChoice;
+use crate::network::DetectorOptions;
 
 /// The node's variables.
 pub(crate) const KEYS: &[Key] = &[

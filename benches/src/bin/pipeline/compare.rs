@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::Workload;
-use crate::bare::Bare;
+use crate::bare::{Bare, Speed};
 use crate::graph::{self, Pipeline};
 
 #[derive(Debug, Args)]
@@ -41,8 +41,12 @@ struct Record {
     clips: usize,
     pairs: Vec<(Bare, Pipeline)>,
     bare_fps: Spread,
+    lanes_fps: Spread,
     pipeline_fps: Spread,
+    /// To the engine that runs batch after batch.
     ratio: Spread,
+    /// To the engine whose threads never wait for one another.
+    lanes_ratio: Spread,
 }
 
 #[expect(clippy::print_stdout, reason = "prints its results")]
@@ -64,8 +68,7 @@ pub fn run(options: &Options) -> Result<()> {
             }
         }
         if let Some((bare, pipeline)) = bare.zip(pipeline) {
-            let ratio = pipeline.fps / bare.fps;
-            eprint(index + 1, &bare, &pipeline, ratio)?;
+            eprint(index + 1, &bare, &pipeline)?;
             pairs.push((bare, pipeline));
         }
     }
@@ -80,9 +83,11 @@ pub fn run(options: &Options) -> Result<()> {
             .unwrap_or_default(),
         batch: workload.batch,
         clips: workload.clips.len(),
-        bare_fps: spread(&|(bare, _)| bare.fps)?,
+        bare_fps: spread(&|(bare, _)| bare.batches.fps)?,
+        lanes_fps: spread(&|(bare, _)| bare.lanes.fps)?,
         pipeline_fps: spread(&|(_, pipeline)| pipeline.fps)?,
-        ratio: spread(&|(bare, pipeline)| pipeline.fps / bare.fps)?,
+        ratio: spread(&|(bare, pipeline)| pipeline.fps / bare.batches.fps)?,
+        lanes_ratio: spread(&|(bare, pipeline)| pipeline.fps / bare.lanes.fps)?,
         pairs,
     };
     println!("{}", table(&record));
@@ -93,12 +98,14 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn eprint(pair: usize, bare: &Bare, pipeline: &Pipeline, ratio: f64) -> std::io::Result<()> {
+fn eprint(pair: usize, bare: &Bare, pipeline: &Pipeline) -> std::io::Result<()> {
     use std::io::Write as _;
-    let (alone, whole) = (bare.fps, pipeline.fps);
+    let (batches, lanes, whole) = (bare.batches.fps, bare.lanes.fps, pipeline.fps);
     writeln!(
         std::io::stderr(),
-        "pair {pair}: bare {alone:.1}, pipeline {whole:.1} frames/s, ratio {ratio:.3}"
+        "pair {pair}: bare {batches:.1}, in lanes {lanes:.1}, pipeline {whole:.1} frames/s, ratios {:.3} and {:.3}",
+        whole / batches,
+        whole / lanes
     )
 }
 
@@ -120,6 +127,9 @@ fn in_its_own_process(workload: &Workload) -> Result<Bare> {
     }
     Ok(serde_json::from_slice(&output.stdout)?)
 }
+
+/// One of the ways in which the engine runs alone.
+type Way = fn(&Bare) -> Speed;
 
 fn table(record: &Record) -> String {
     let Record {
@@ -153,12 +163,21 @@ fn table(record: &Record) -> String {
         "|---|---|---|---|".to_owned(),
     ];
     let shown = |values: Vec<f64>| Spread::of(values).map_or_else(String::new, |it| it.to_string());
-    lines.push(format!(
-        "| bare engine | {:.1} | {} | {} |",
-        record.bare_fps,
-        shown(pairs.iter().map(|(bare, _)| bare.cpu_ms).collect()),
-        shown(pairs.iter().map(|(bare, _)| bare.other_cores).collect())
-    ));
+    let ways: [(_, _, Way); 2] = [
+        ("bare engine", record.bare_fps, |bare| bare.batches),
+        (
+            "bare engine, lanes that never wait",
+            record.lanes_fps,
+            |bare| bare.lanes,
+        ),
+    ];
+    for (name, fps, way) in ways {
+        let of = |value: fn(Speed) -> f64| {
+            shown(pairs.iter().map(|(bare, _)| value(way(bare))).collect())
+        };
+        let (cpu, others) = (of(|it| it.cpu_ms), of(|it| it.other_cores));
+        lines.push(format!("| {name} | {fps:.1} | {cpu} | {others} |"));
+    }
     let total = pairs.iter().map(|(_, it)| it.cpu_ms.values().sum());
     lines.push(format!(
         "| pipeline | {:.1} | {} | {} |",
@@ -169,16 +188,23 @@ fn table(record: &Record) -> String {
     for (stage, millis) in by_stage {
         lines.push(format!("| of it: {stage} | | {} | |", shown(millis)));
     }
-    lines.push(format!(
-        "| **pipeline / bare** | **{:.3}** | {} | |",
-        record.ratio,
-        shown(
-            pairs
-                .iter()
-                .map(|(bare, it)| it.cpu_ms.values().sum::<f64>() / bare.cpu_ms)
-                .collect()
-        )
-    ));
+    for (name, ratio, (_, _, way)) in [
+        (
+            "**pipeline / bare**",
+            format!("**{:.3}**", record.ratio),
+            ways[0],
+        ),
+        (
+            "pipeline / lanes that never wait",
+            format!("{:.3}", record.lanes_ratio),
+            ways[1],
+        ),
+    ] {
+        let cpu = pairs
+            .iter()
+            .map(|(bare, it)| it.cpu_ms.values().sum::<f64>() / way(bare).cpu_ms);
+        lines.push(format!("| {name} | {ratio} | {} | |", shown(cpu.collect())));
+    }
     lines.push(String::new());
     let batches = shown(pairs.iter().map(|(_, it)| it.batch).collect());
     lines.push(format!(

@@ -5,24 +5,24 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use camweave_cpu_infer::CpuInfer;
+use camweave_message::{Frame, Head};
 use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
 
 /// The variable with the share in percent. It stands in the graph's root `env`, so that the
 /// stage's own variables stay what they are.
 const VARIABLE: &str = "SLOWED_PERCENT";
 
-struct Slowed<S> {
-    inner: S,
+struct Slowed {
+    inner: CpuInfer,
     share: f64,
 }
 
-impl<S: Stage> Stage for Slowed<S> {
-    const KIND: &'static str = S::KIND;
-    const ABOUT: &'static str = S::ABOUT;
-    const KEYS: &'static [Key] = S::KEYS;
-    const OPTIONAL_INPUT: bool = S::OPTIONAL_INPUT;
-    type In = S::In;
-    type Out = S::Out;
+impl Stage for Slowed {
+    const KIND: &'static str = CpuInfer::KIND;
+    const ABOUT: &'static str = CpuInfer::ABOUT;
+    const KEYS: &'static [Key] = CpuInfer::KEYS;
+    type In = Frame;
+    type Out = Head;
 
     fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
         let text = std::env::var(VARIABLE).unwrap_or_default();
@@ -36,7 +36,7 @@ impl<S: Stage> Stage for Slowed<S> {
             ))
         })?;
         Ok(Self {
-            inner: S::open(env, context)?,
+            inner: CpuInfer::open(env, context)?,
             share: percent / 100.0,
         })
     }
@@ -45,9 +45,10 @@ impl<S: Stage> Stage for Slowed<S> {
         self.inner.queue()
     }
 
-    fn rows(&mut self, rows: Vec<S::In>, out: &mut Output<S::Out>) -> Result<(), StageError> {
+    fn rows(&mut self, rows: Vec<Frame>, out: &mut Output<Head>) -> Result<(), StageError> {
         let begin = Instant::now();
         self.inner.rows(rows, out)?;
+        self.inner.finish(out)?;
         let until = begin.elapsed().mul_f64(1.0 + self.share);
         while begin.elapsed() < until {
             std::hint::spin_loop();
@@ -55,23 +56,15 @@ impl<S: Stage> Stage for Slowed<S> {
         Ok(())
     }
 
-    fn tick(&mut self, out: &mut Output<S::Out>) -> Result<(), StageError> {
+    fn tick(&mut self, out: &mut Output<Head>) -> Result<(), StageError> {
         self.inner.tick(out)
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        self.inner.deadline()
-    }
-
-    fn finished(&self) -> bool {
-        self.inner.finished()
-    }
-
-    fn close(&mut self, out: &mut Output<S::Out>) -> Result<(), StageError> {
+    fn close(&mut self, out: &mut Output<Head>) -> Result<(), StageError> {
         self.inner.close(out)
     }
 }
 
 fn main() -> ExitCode {
-    camweave_stage::main::<Slowed<CpuInfer>>()
+    camweave_stage::main::<Slowed>()
 }

@@ -25,10 +25,25 @@ pub struct EngineError {
 /// Takes an output: its shape and its values.
 pub type ReadOutput<'a> = &'a mut dyn FnMut(&[usize], &[f32]);
 
+/// Which of an engine's threads run a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// All of them, which share the work of each operator.
+    All,
+    /// One of [`Engine::lanes`], by its number: lanes run batches of their own side by side.
+    Lane(usize),
+}
+
 /// A network that is ready to run.
-pub trait Engine: Send {
+pub trait Engine: Send + Sync {
     /// Which engine this is.
     fn kind(&self) -> EngineKind;
+
+    /// How many batches run side by side, each on one thread; 1: none beside another.
+    fn lanes(&self) -> usize;
+
+    /// Does `work` on the thread of a lane; a batch that it runs in that lane changes no thread.
+    fn in_lane(&self, lane: usize, work: &mut (dyn FnMut() + Send));
 
     /// Runs the network. `input` is `[batch, 3, height, width]`, row-major, 0 to 1, of the given
     /// shape; `read` gets the first output, row-major, converted to `f32` where it is not. Memory
@@ -37,7 +52,8 @@ pub trait Engine: Send {
     /// # Errors
     /// What the engine says.
     fn run(
-        &mut self,
+        &self,
+        threads: Threads,
         input: &[f32],
         shape: [usize; 4],
         read: ReadOutput<'_>,

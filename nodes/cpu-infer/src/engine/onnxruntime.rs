@@ -13,7 +13,7 @@ use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::value::TensorRef;
 
-use super::{Engine, EngineError, EngineKind, ReadOutput, one_line};
+use super::{Engine, EngineError, EngineKind, ReadOutput, Threads, one_line};
 use camweave_model::{ElementType, ModelFile};
 
 /// ONNX Runtime has one environment per process; it stays until the process ends.
@@ -79,8 +79,10 @@ fn log(level: LogLevel, _category: &str, _id: &str, location: &str, message: &st
     }
 }
 
-/// A model in ONNX Runtime.
-pub struct OnnxRuntime {
+/// A model in ONNX Runtime, which shares a run among threads of its own: one run at a time.
+pub struct OnnxRuntime(Mutex<Running>);
+
+struct Running {
     session: Session,
     element_type: ElementType,
     /// The input of a float16 model.
@@ -113,12 +115,12 @@ impl OnnxRuntime {
             .map_err(|error| refuse(error.to_string()))?
             .commit_from_file(&file.path)
             .map_err(|error| refuse(error.to_string()))?;
-        Ok(Self {
+        Ok(Self(Mutex::new(Running {
             session,
             element_type: file.input.element_type,
             half_input: Vec::new(),
             float_output: Vec::new(),
-        })
+        })))
     }
 }
 
@@ -127,6 +129,27 @@ impl Engine for OnnxRuntime {
         EngineKind::OnnxRuntime
     }
 
+    fn lanes(&self) -> usize {
+        1
+    }
+
+    fn in_lane(&self, _: usize, work: &mut (dyn FnMut() + Send)) {
+        work();
+    }
+
+    fn run(
+        &self,
+        _: Threads,
+        input: &[f32],
+        shape: [usize; 4],
+        read: ReadOutput<'_>,
+    ) -> Result<(), EngineError> {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        running.run(input, shape, read)
+    }
+}
+
+impl Running {
     fn run(
         &mut self,
         input: &[f32],

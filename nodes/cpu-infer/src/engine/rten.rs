@@ -7,7 +7,7 @@ use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensorView, TensorView};
 
-use super::{Engine, EngineError, EngineKind, ReadOutput, one_line};
+use super::{Engine, EngineError, EngineKind, ReadOutput, Threads, one_line};
 use camweave_model::ModelFile;
 
 /// A model in rten. It computes in 32 bits, also where the file has 16.
@@ -15,11 +15,11 @@ pub struct Rten {
     model: Model,
     input: NodeId,
     output: NodeId,
-    threads: Arc<ThreadPool>,
-    /// One pool of one thread for each of `threads`, where there are several.
+    /// One pool of all threads.
+    all: Arc<ThreadPool>,
+    /// A pool of one thread for each of them: threads that share the work of each operator wait
+    /// for one another at its end, some sixty times a run.
     lanes: Vec<Arc<ThreadPool>>,
-    /// The outputs of all lanes, one after the other.
-    joined: Vec<f32>,
 }
 
 impl Rten {
@@ -41,26 +41,45 @@ impl Rten {
                 .map_err(|error| refuse(error.to_string()))
         };
         let (input, output) = (node(&file.input.name)?, node(&file.output)?);
+        let pool = |threads| Arc::new(ThreadPool::with_num_threads(threads));
+        let all = pool(threads);
         let lanes = match threads {
-            2.. => (0..threads)
-                .map(|_| Arc::new(ThreadPool::with_num_threads(1)))
-                .collect(),
-            _ => Vec::new(),
+            2.. => (0..threads).map(|_| pool(1)).collect(),
+            _ => vec![Arc::clone(&all)],
         };
         Ok(Self {
             model,
             input,
             output,
-            threads: Arc::new(ThreadPool::with_num_threads(threads)),
+            all,
             lanes,
-            joined: Vec::new(),
         })
     }
 
-    /// Runs a batch on one pool; `read` gets the output.
-    fn run_on(
+    fn pool(&self, threads: Threads) -> &Arc<ThreadPool> {
+        match threads {
+            Threads::All => &self.all,
+            Threads::Lane(lane) => &self.lanes[lane],
+        }
+    }
+}
+
+impl Engine for Rten {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Rten
+    }
+
+    fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    fn in_lane(&self, lane: usize, work: &mut (dyn FnMut() + Send)) {
+        self.lanes[lane].run(work);
+    }
+
+    fn run(
         &self,
-        pool: &Arc<ThreadPool>,
+        threads: Threads,
         input: &[f32],
         shape: [usize; 4],
         read: ReadOutput<'_>,
@@ -72,7 +91,8 @@ impl Rten {
         };
         let view =
             NdTensorView::try_from_data(shape, input).map_err(|error| fail(error.to_string()))?;
-        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(pool)));
+        let pool = Arc::clone(self.pool(threads));
+        let options = RunOptions::default().with_thread_pool(Some(pool));
         let inputs = vec![(self.input, ValueOrView::from(view))];
         let [output] = self
             .model
@@ -81,70 +101,9 @@ impl Rten {
         let output: TensorView<f32> = output
             .as_tensor_view()
             .ok_or_else(|| fail(format!("an output of {}, expected float32", output.dtype())))?;
+        // Copies only what is not in order.
         let output = output.to_contiguous();
         read(output.shape(), output.data());
-        Ok(())
-    }
-
-    /// Runs equal shares of a batch side by side, each on one thread: threads that share the work of
-    /// each operator wait for one another at its end, some sixty times a run.
-    fn run_in_lanes(&self, input: &[f32], shape: [usize; 4]) -> Result<Vec<Output>, EngineError> {
-        let [batch, channels, height, width] = shape;
-        let share = [batch / self.lanes.len(), channels, height, width];
-        let inputs = input.chunks(share.iter().product::<usize>().max(1));
-        let run = |(pool, input)| {
-            let mut found = (Vec::new(), Vec::new());
-            self.run_on(pool, input, share, &mut |shape, values| {
-                found = (shape.to_vec(), values.to_vec());
-            })
-            .map(|()| found)
-        };
-        let mut jobs = self.lanes.iter().zip(inputs);
-        let own = jobs.next();
-        std::thread::scope(|scope| {
-            let others: Vec<_> = jobs.map(|job| scope.spawn(move || run(job))).collect();
-            let first = own.map(run);
-            let others = others.into_iter().map(|other| match other.join() {
-                Ok(found) => found,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-            first.into_iter().chain(others).collect()
-        })
-    }
-}
-
-/// Shape and values.
-type Output = (Vec<usize>, Vec<f32>);
-
-impl Engine for Rten {
-    fn kind(&self) -> EngineKind {
-        EngineKind::Rten
-    }
-
-    fn run(
-        &mut self,
-        input: &[f32],
-        shape: [usize; 4],
-        read: ReadOutput<'_>,
-    ) -> Result<(), EngineError> {
-        let is_shared = !self.lanes.is_empty() && shape[0].is_multiple_of(self.lanes.len());
-        if !is_shared {
-            return self.run_on(&self.threads, input, shape, read);
-        }
-        let outputs = self.run_in_lanes(input, shape)?;
-        self.joined.clear();
-        let mut whole = Vec::new();
-        for (found, values) in outputs {
-            if whole.is_empty() {
-                whole = found;
-                // The rest of the shape is the network's, and the same for every share.
-                if let Some(frames) = whole.first_mut() {
-                    *frames *= self.lanes.len();
-                }
-            }
-            self.joined.extend_from_slice(&values);
-        }
-        read(&whole, &self.joined);
         Ok(())
     }
 }

@@ -79,6 +79,35 @@ fn a_fixed_batch_is_filled_up() {
     }
 }
 
+/// A list is shared among threads, one inference each, unless more than a quarter of them would rest.
+#[test]
+fn frames_are_shared_where_most_threads_have_work() {
+    let mut fixed = yolov8();
+    fixed.input[0] = Some(2);
+    for (net, threads, unit, shared, whole) in [
+        (yolov8(), 4, 1, vec![3, 4, 6, 7, 8], vec![1, 2, 5]),
+        (yolov8(), 2, 1, vec![2, 3, 4, 5], vec![1]),
+        (yolov8(), 1, 1, vec![], vec![1, 2]),
+        (fixed, 2, 2, vec![3, 4, 5, 7], vec![1, 2]),
+    ] {
+        let folder = folder();
+        let options = DetectorOptions {
+            threads,
+            ..options(net.write(&folder))
+        };
+        let mut detector = Detector::open(&options).expect("the network is good");
+        let known = shared.iter().map(|frames| (*frames, Some(unit)));
+        for (frames, unit) in known.chain(whole.iter().map(|frames| (*frames, None))) {
+            assert_eq!(
+                detector.unit(frames),
+                unit,
+                "{frames} frames, {threads} threads"
+            );
+            assert_eq!(largest_difference(&mut detector, frames), 0.0);
+        }
+    }
+}
+
 #[test]
 fn a_batch_that_is_dynamic_by_name_only() {
     // The network always gives one frame, and its anchors grow with the batch.
