@@ -1,7 +1,7 @@
 //! Runs an ONNX detector over frames on the CPU.
 //!
-//! A list of N frames is one inference of batch N, or equal shares of it side by side, one thread
-//! each: frames are letterboxed straight from the decoder's pool into the network's input, and each
+//! The frames of a list are inferences side by side, one thread each, or the list is one inference
+//! on all threads: frames are letterboxed straight from the decoder's pool into the network's input, and each
 //! frame's output goes into a slot of this stage's own pool. [`CpuInfer`] is the stage, [`Network`]
 //! the network without it, [`Detector`] a network with memory for its input.
 

@@ -28,7 +28,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "THREADS",
         default: Some("0"),
-        help: "threads of one inference, 0 = all cores",
+        help: "threads, 0 = all cores",
     },
     Key {
         name: "SIZE",
