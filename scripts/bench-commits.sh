@@ -43,12 +43,13 @@ benches=("$@")
 
 # executable SIDE BENCH: builds it, and prints where it is.
 executable() {
-  (cd "${tree[$1]}" && cargo bench --quiet --no-run --profile release -p camweave-benches --bench "$2" \
+  (cd "${tree[$1]}" && cargo bench --quiet --no-run --profile release --workspace --bench "$2" \
     --target-dir "$work/target-$1" --message-format json) |
     python3 -c '
 import json, sys
 found = [json.loads(line) for line in sys.stdin]
-print([it["executable"] for it in found if it.get("executable")][-1])'
+# The programs that a bench may start are built as well.
+print([it["executable"] for it in found if it.get("executable") and "bench" in it["target"]["kind"]][-1])'
 }
 
 declare -A program
@@ -58,6 +59,12 @@ for side in A B; do
     git -C "${tree[$side]}" checkout --quiet --detach "${commit[$side]}"
   else
     git worktree add --quiet --detach "${tree[$side]}" "${commit[$side]}"
+  fi
+  # What both need of others is built once. The side's own crates are not: to cargo, crates of the
+  # same name in another work tree are the same, unless their files are newer than what was built.
+  if [ "$side" = B ] && [ ! -d "$work/target-B" ]; then
+    cp -a --reflink=auto "$work/target-A" "$work/target-B"
+    git -C "${tree[B]}" ls-files -z | (cd "${tree[B]}" && xargs -0 touch --no-create --no-dereference --)
   fi
   for bench in "${benches[@]}"; do
     echo "building $bench of ${commit[$side]:0:10} ($side)" >&2
