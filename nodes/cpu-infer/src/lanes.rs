@@ -33,7 +33,7 @@ struct Shared<J, R> {
     work: Condvar,
     /// A list is done, or a lane has died.
     done: Condvar,
-    /// Wakes the stage's loop after every part.
+    /// Wakes the stage's loop when a lane has nothing to do, and when a list is done.
     waker: Waker,
 }
 
@@ -223,13 +223,20 @@ impl<J, R> Turns<J, R> {
     pub fn work(&self, mut work: impl FnMut(Part<J>) -> R) {
         while let Some(Task { list, place, part }) = self.next() {
             let result = work(part);
-            let is_done = self.shared.lock().finish(list, place, result);
+            let mut state = self.shared.lock();
+            let is_done = state.finish(list, place, result);
+            let is_waiting = !state.waiting.is_empty();
+            drop(state);
             if is_done {
                 self.shared.done.notify_all();
             }
-            // A whole list may be waiting for this, or have kept the others waiting.
-            self.shared.work.notify_all();
-            self.shared.waker.wake();
+            if is_waiting {
+                // A whole list may be waiting for this, or have kept the others waiting.
+                self.shared.work.notify_all();
+            }
+            if is_done || !is_waiting {
+                self.shared.waker.wake();
+            }
         }
     }
 

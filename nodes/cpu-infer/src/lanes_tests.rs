@@ -64,6 +64,7 @@ fn a_free_lane_goes_on_with_the_next_list_and_lists_come_out_in_order() {
     assert_ne!(first.1, second.1);
     assert_eq!(bench.lanes.rest(), (false, 4));
     bench.lanes.push(shares([3, 4]), 2);
+    assert_eq!(bench.lanes.rest(), (false, 6));
     bench.nothing_begins();
     second.2.send(()).expect("it waits");
     let third = bench.begin();

@@ -17,7 +17,7 @@ use crate::share::{Common, Heads, Worker};
 /// Runs an ONNX detector over lists of frames.
 ///
 /// The lanes work beside the stage's loop. A list is taken when a lane has nothing to do, which may
-/// be before the others have done their shares of the list before.
+/// be before the others have done their frames of the list before.
 pub struct CpuInfer {
     common: Arc<Common>,
     lanes: Lanes<Vec<Frame>, Heads>,
