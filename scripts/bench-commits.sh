@@ -7,13 +7,15 @@
 # Both are built in work trees below target/bench-commits, and run in turns, A B B A ...
 # --instructions counts instructions under valgrind's callgrind instead of measuring time: slow,
 # but the same on a busy machine. It needs valgrind.
+# Where a function lies in a program changes its time, here by up to a quarter: look into the machine
+# code before you believe a lone 'slower' of something that the commits have not touched.
 #
 # Environment: REPEAT, runs of each (5); MARGIN, percent of change that is of interest (3).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
-  sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,15s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 instructions=0
