@@ -112,6 +112,10 @@ void set_flags(nvinfer1::IBuilderConfig& config, camweave_build const& options)
         config.setFlag(nvinfer1::BuilderFlag::kFP16);
     }
 #endif
+    if (!options.fp16) {
+        // On by default; its 10 bits of mantissa move boxes by a pixel.
+        config.clearFlag(nvinfer1::BuilderFlag::kTF32);
+    }
 #if !CAMWEAVE_RTX
     if (options.version_compatible) {
         config.setFlag(nvinfer1::BuilderFlag::kVERSION_COMPATIBLE);

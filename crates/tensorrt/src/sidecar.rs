@@ -11,6 +11,9 @@ use crate::version::Version;
 
 /// The schema's name and version.
 const SCHEMA: &str = "camweave.engine/1";
+/// Counts what this crate asks of TensorRT beyond an [`EngineSpec`]: engines of another number are
+/// built anew. 2: no TF32 where FP32 is wanted.
+const RECIPE: u32 = 2;
 
 /// The GPU that a plan is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +51,7 @@ impl EngineSpec {
     /// 32 hexadecimal digits that stand for all values.
     #[must_use]
     pub fn key(&self) -> String {
-        let mut digest = hex_digest(format!("{SCHEMA} {self:?}").as_bytes());
+        let mut digest = hex_digest(format!("{SCHEMA} {RECIPE} {self:?}").as_bytes());
         digest.truncate(32);
         digest
     }

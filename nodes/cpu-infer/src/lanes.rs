@@ -148,11 +148,16 @@ impl<J: Send + 'static, R: Send + 'static> Lanes<J, R> {
         }
     }
 
-    /// Whether a lane has nothing to do, and the frames of lists that have not been given out.
-    pub fn rest(&self) -> (bool, usize) {
+    /// Whether a lane has nothing to do.
+    pub fn has_idle_lane(&self) -> bool {
         let state = self.shared.lock();
-        let is_idle = state.waiting.is_empty() && state.running < self.threads.len();
-        (is_idle, state.lists.iter().map(|list| list.frames).sum())
+        state.waiting.is_empty() && state.running < self.threads.len()
+    }
+
+    /// Frames of the lists that have not been given out.
+    pub fn frames_under_way(&self) -> usize {
+        let state = self.shared.lock();
+        state.lists.iter().map(|list| list.frames).sum()
     }
 }
 

@@ -42,6 +42,11 @@ impl Bench {
         self.begun.recv_timeout(LONG).expect("a part begins")
     }
 
+    /// Whether a lane has nothing to do, and the frames under way.
+    fn rest(&self) -> (bool, usize) {
+        (self.lanes.has_idle_lane(), self.lanes.frames_under_way())
+    }
+
     fn nothing_begins(&self) {
         // A lane that wrongly goes on is found here, or by what follows.
         let found = self.begun.recv_timeout(Duration::from_millis(20));
@@ -56,15 +61,15 @@ fn shares(numbers: [u32; 2]) -> Vec<Part<u32>> {
 #[test]
 fn a_free_lane_goes_on_with_the_next_list_and_lists_come_out_in_order() {
     let bench = Bench::new(2);
-    assert_eq!(bench.lanes.rest(), (true, 0));
+    assert_eq!(bench.rest(), (true, 0));
     bench.lanes.push(shares([1, 2]), 4);
     let (first, second) = (bench.begin(), bench.begin());
     let numbers = BTreeSet::from([first.0, second.0]);
     assert_eq!(numbers, BTreeSet::from([1, 2]));
     assert_ne!(first.1, second.1);
-    assert_eq!(bench.lanes.rest(), (false, 4));
+    assert_eq!(bench.rest(), (false, 4));
     bench.lanes.push(shares([3, 4]), 2);
-    assert_eq!(bench.lanes.rest(), (false, 6));
+    assert_eq!(bench.rest(), (false, 6));
     bench.nothing_begins();
     second.2.send(()).expect("it waits");
     let third = bench.begin();
@@ -77,7 +82,7 @@ fn a_free_lane_goes_on_with_the_next_list_and_lists_come_out_in_order() {
     assert_eq!(bench.lanes.wait(), Ok(Some(vec![10, 20])));
     assert_eq!(bench.lanes.wait(), Ok(Some(vec![30, 40])));
     assert_eq!(bench.lanes.wait(), Ok(None));
-    assert_eq!(bench.lanes.rest(), (true, 0));
+    assert_eq!(bench.rest(), (true, 0));
 }
 
 #[test]

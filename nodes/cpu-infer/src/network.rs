@@ -19,7 +19,7 @@ pub struct DetectorOptions {
     pub engine: EngineChoice,
     /// ONNX Runtime's library, where it is not to be searched for.
     pub library: Option<PathBuf>,
-    /// Threads of one inference; 0: as many as there are cores.
+    /// Threads of all lanes together; 0: as many as there are cores.
     pub threads: usize,
     /// Side of the square input in pixels, for a model whose input is dynamic; 0: the exporter's.
     pub side: u32,
@@ -206,7 +206,13 @@ impl Network {
         for start in (0..frames).step_by(step) {
             let input = input
                 .get(start * frame_len..(start + step) * frame_len)
-                .ok_or_else(|| fail(format!("an input of {} values", input.len())))?;
+                .ok_or_else(|| {
+                    fail(format!(
+                        "an input of {} values, expected {} for {frames} frames",
+                        input.len(),
+                        self.input_len(frames)
+                    ))
+                })?;
             let wanted = step.min(frames - start);
             let mut mismatch = None;
             self.engine
@@ -264,7 +270,7 @@ impl Network {
         self.size
     }
 
-    /// Threads of one inference.
+    /// Threads of all lanes together.
     #[must_use]
     pub fn threads(&self) -> usize {
         self.threads

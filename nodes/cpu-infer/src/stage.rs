@@ -176,9 +176,9 @@ impl CpuInfer {
 
     /// Takes the next list only when it begins at once, so that what waits can still give way.
     fn note_ready(&self) {
-        let (has_idle_lane, frames) = self.lanes.rest();
+        let frames = self.lanes.frames_under_way();
         let has_slots = POOL_PART * frames <= self.settings.head_slots as usize;
-        let is_ready = has_idle_lane && (has_slots || frames == 0);
+        let is_ready = self.lanes.has_idle_lane() && (has_slots || frames == 0);
         self.common.context.set_ready(is_ready);
     }
 

@@ -7,6 +7,7 @@ use camweave_decode::{Backend, CameraPools, Decoded, Decoder, Failure, Unpublish
 use camweave_message::{Codec, PictureRef};
 use camweave_nvdec::{DecodeError, Limits, Picture, PictureError, Refusal};
 use camweave_stage::telemetry::DeviceRange;
+use tracing::warn;
 
 use crate::settings::Settings;
 
@@ -23,6 +24,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// One camera's decoders, which copy into the camera's pools.
 pub(crate) struct Nvdec {
+    camera: String,
     context: Context,
     limits: Limits,
     pools: Arc<Mutex<CameraPools<CudaMemory>>>,
@@ -43,6 +45,7 @@ impl Nvdec {
     ) -> Self {
         let pools = CameraPools::new(context.clone(), camera, slots);
         Self {
+            camera: camera.to_owned(),
             context,
             limits,
             pools: Arc::new(Mutex::new(pools)),
@@ -74,8 +77,10 @@ impl Backend for Nvdec {
                     let slots = Box::new(move |bytes| lock(&pools).begin(bytes, SLOTS_OF_ITS_OWN));
                     let mut decoder =
                         camweave_nvdec::Decoder::open(codec, stream, self.limits, slots)?;
-                    if let Some(clock) = &self.clock {
-                        decoder.measure_copies(clock)?;
+                    if let Some(clock) = &self.clock
+                        && let Err(error) = decoder.measure_copies(clock)
+                    {
+                        warn!(camera = self.camera, "copies are not measured: {error}");
                     }
                     Ok(decoder)
                 }),

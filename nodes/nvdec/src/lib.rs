@@ -14,6 +14,7 @@ use camweave_message::{Frame, Unit};
 use camweave_nvdec::Library;
 use camweave_pool::Memory;
 use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
+use tracing::warn;
 
 use backend::{Broken, Nvdec, lock};
 use settings::{KEYS, Settings};
@@ -46,10 +47,12 @@ impl Stage for NvDec {
         let device = camweave_cuda::Context::open(settings.device).map_err(refused)?;
         context.counters.fact("device", device.name());
         context.counters.fact("memory", CudaMemory::BACKEND);
-        let clock = match context.counters.spans().are_timed() {
-            true => Some(DeviceClock::new(&device).map_err(refused)?),
-            false => None,
-        };
+        let clock = context.counters.spans().are_timed();
+        let clock = clock.then(|| DeviceClock::new(&device)).transpose();
+        let clock = clock.unwrap_or_else(|error| {
+            warn!("copies are not measured: the device gives no clock: {error}");
+            None
+        });
         let broken = Broken::default();
         let shared = Arc::clone(&broken);
         let decoding = Decoding::start(settings.threads, context, move |camera| {

@@ -65,7 +65,7 @@ impl Settings {
                 max_height: env.number("MAX_HEIGHT", 16..=MAX_DIMENSION)?,
                 target: env.text("TARGET")?.map(target).transpose()?,
             },
-            device: env.number("DEVICE", 0..=1023)?,
+            device: env.number("DEVICE", 0..=255)?,
         })
     }
 }

@@ -134,6 +134,12 @@ impl Stage for TrtInfer {
             }
             self.run(piece, &mut heads, &mut kept)?;
         }
+        let spans = self.context.counters.spans();
+        if spans.are_traced() {
+            let usage = self.heads.usage();
+            let in_use = u64::from(usage.held + usage.writing);
+            spans.gauge(&span_names::SLOTS_IN_USE, "heads", in_use);
+        }
         out.send(heads);
         Ok(())
     }

@@ -15,6 +15,8 @@ const VARIABLE: &str = "SLOWED_PERCENT";
 struct Slowed {
     inner: CpuInfer,
     share: f64,
+    /// When the message came that is still to be brought to its end.
+    begun: Option<Instant>,
 }
 
 impl Stage for Slowed {
@@ -38,6 +40,7 @@ impl Stage for Slowed {
         Ok(Self {
             inner: CpuInfer::open(env, context)?,
             share: percent / 100.0,
+            begun: None,
         })
     }
 
@@ -46,18 +49,23 @@ impl Stage for Slowed {
     }
 
     fn rows(&mut self, rows: Vec<Frame>, out: &mut Output<Head>) -> Result<(), StageError> {
-        let begin = Instant::now();
-        self.inner.rows(rows, out)?;
-        self.inner.finish(out)?;
-        let until = begin.elapsed().mul_f64(1.0 + self.share);
-        while begin.elapsed() < until {
-            std::hint::spin_loop();
-        }
-        Ok(())
+        self.begun = Some(Instant::now());
+        self.inner.rows(rows, out)
     }
 
     fn tick(&mut self, out: &mut Output<Head>) -> Result<(), StageError> {
-        self.inner.tick(out)
+        // The inner tick lets go of the heads that were sent before it. Those of this message must
+        // come after it, or their slots are free before the message has left.
+        self.inner.tick(out)?;
+        let Some(begun) = self.begun.take() else {
+            return Ok(());
+        };
+        self.inner.finish(out)?;
+        let until = begun.elapsed().mul_f64(1.0 + self.share);
+        while begun.elapsed() < until {
+            std::hint::spin_loop();
+        }
+        Ok(())
     }
 
     fn close(&mut self, out: &mut Output<Head>) -> Result<(), StageError> {
