@@ -14,6 +14,7 @@ use camweave_compare::agreement::{self, Agreement};
 use camweave_compare::comparison::letter;
 use camweave_compare::{Comparison, Run};
 use camweave_stage::Exit;
+use camweave_telemetry::SpanMode;
 
 pub use lock::Lock;
 pub use options::{FootageOptions, Options, absolute, between};
@@ -153,7 +154,11 @@ impl Session<'_> {
             model: self.model.clone(),
             stages: Vec::new(),
             // The first run of each graph is the one that is traced.
-            trace: self.options.trace && repeat == 0,
+            spans: if self.options.trace && repeat == 0 {
+                SpanMode::Trace
+            } else {
+                SpanMode::Stats
+            },
             wrapper: self.wrapper_of(graph, repeat),
             folder: self.out.join(format!("{name}-{}", repeat + 1)),
         };

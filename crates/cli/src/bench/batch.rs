@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use camweave_stage::Exit;
+use camweave_telemetry::SpanMode;
 use clap::Args;
 
 use super::series::{Common, Point, Setting, finish, measure_all};
@@ -55,6 +56,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             graph: &sequential,
             cameras,
             stages: Vec::new(),
+            spans: SpanMode::Stats,
         });
         for batch in options.batches.iter().copied() {
             let value =
@@ -67,6 +69,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
                     value("MAX_BATCH", batch),
                     value("MAX_PER_SOURCE", batch.div_ceil(cameras)),
                 ],
+                spans: SpanMode::Stats,
             });
         }
     }

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use camweave_stage::Exit;
+use camweave_telemetry::SpanMode;
 use clap::Args;
 
 use super::series::{Common, Point, Setting, finish, measure_all};
@@ -41,6 +42,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             graph: &graph,
             cameras,
             stages: Vec::new(),
+            spans: SpanMode::Stats,
         })
         .collect();
     let series = measure_all(&options.common, &settings, &options.out)?;

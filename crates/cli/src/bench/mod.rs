@@ -1,8 +1,9 @@
-//! `camweave bench`: frames per second, over numbers of cameras or sizes of batches.
+//! `camweave bench`: frames per second, over numbers of cameras, sizes of batches or kinds of spans.
 
 mod batch;
 mod fps;
 mod series;
+mod tracing;
 
 use camweave_stage::Exit;
 use clap::Subcommand;
@@ -16,6 +17,8 @@ pub enum Command {
     Fps(Box<fps::Options>),
     /// One inference per frame against batches of several sizes
     Batch(Box<batch::Options>),
+    /// The same graph with spans off, in reports, and in a trace
+    Tracing(Box<tracing::Options>),
 }
 
 /// Measures.
@@ -26,5 +29,6 @@ pub fn run(command: &Command) -> Result<Exit, CliError> {
     match command {
         Command::Fps(options) => fps::run(options),
         Command::Batch(options) => batch::run(options),
+        Command::Tracing(options) => tracing::run(options),
     }
 }

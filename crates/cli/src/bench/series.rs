@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use camweave_compare::Run;
 use camweave_stage::Exit;
+use camweave_telemetry::SpanMode;
 use clap::Args;
 use serde::Serialize;
 
@@ -78,6 +79,8 @@ pub struct Setting<'a> {
     pub cameras: u32,
     /// Values for stages of one kind: kind, name, value.
     pub stages: Vec<(String, String, String)>,
+    /// What is done with spans.
+    pub spans: SpanMode,
 }
 
 /// What was measured of one setting: the means over its whole runs.
@@ -108,7 +111,9 @@ pub struct Point {
 pub struct Series {
     /// The machine and the command.
     pub settings: BTreeMap<String, String>,
-    /// One per setting.
+    /// The settings' names, in order.
+    pub names: Vec<String>,
+    /// One per setting that has a whole run.
     pub points: Vec<Point>,
     /// All runs, each with its setting's number as `graph`.
     pub runs: Vec<Run>,
@@ -157,7 +162,7 @@ pub fn measure_all(
             seconds: common.seconds,
             model: model.clone(),
             stages: setting.stages.clone(),
-            trace: false,
+            spans: setting.spans,
             wrapper: Vec::new(),
             folder: out.join("run"),
         };
@@ -177,6 +182,7 @@ pub fn measure_all(
         .collect();
     Ok(Series {
         settings: described,
+        names: settings.iter().map(|it| it.name.clone()).collect(),
         points,
         runs,
     })
@@ -279,6 +285,7 @@ mod tests {
             graph: &graph,
             cameras: 4,
             stages: Vec::new(),
+            spans: SpanMode::Stats,
         };
         let runs = [
             run(0, 999.0, None),

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use camweave_stage::Exit;
+use camweave_telemetry::SpanMode;
 use clap::Args;
 use serde::Serialize;
 
@@ -85,7 +86,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         seconds: options.seconds,
         model,
         stages: Vec::new(),
-        trace: false,
+        spans: SpanMode::Stats,
         wrapper: Vec::new(),
         folder: out.join("run"),
     };

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use camweave_compare::agreement::Clocks;
 use camweave_compare::lines::{self, Line};
 use camweave_compare::run::{Node, Run};
+use camweave_telemetry::SpanMode;
 
 use super::cost;
 use super::gpu::GpuWatch;
@@ -38,8 +39,8 @@ pub struct Plan<'a> {
     pub model: Option<PathBuf>,
     /// Values for stages of one kind: kind, name, value.
     pub stages: Vec<(String, String, String)>,
-    /// Whether every span is written down for a trace.
-    pub trace: bool,
+    /// What is done with spans.
+    pub spans: SpanMode,
     /// What `dora run` is started by, such as a profiler.
     pub wrapper: Vec<OsString>,
     /// Where all of the run goes; it is emptied.
@@ -67,9 +68,8 @@ impl Plan<'_> {
     }
 
     fn launch(&self) -> Launch {
-        let mode = if self.trace { "trace" } else { "stats" };
         let env = [
-            ("CAMWEAVE_SPANS", OsString::from(mode)),
+            ("CAMWEAVE_SPANS", OsString::from(self.spans.as_str())),
             ("CAMWEAVE_PASSES", OsString::from("on")),
             ("CAMWEAVE_TRACE_DIR", self.traces().into_os_string()),
         ];
@@ -110,7 +110,8 @@ pub fn measure(
         &plan.graph.derive(&settings)?,
     )?;
     let mut dataflow = Dataflow::start(&plan.launch())?;
-    let gpu = GpuWatch::start(plan.trace.then(|| plan.traces()).as_deref());
+    let traces = (plan.spans == SpanMode::Trace).then(|| plan.traces());
+    let gpu = GpuWatch::start(traces.as_deref());
     let watched = watch(plan, &mut dataflow, interrupted, gpu.as_ref(), look);
     let used = gpu.as_ref().and_then(GpuWatch::sum_up);
     drop(gpu);

@@ -16,6 +16,18 @@ pub enum SpanMode {
     Trace,
 }
 
+impl SpanMode {
+    /// As the environment says it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Stats => "stats",
+            Self::Trace => "trace",
+        }
+    }
+}
+
 /// The settings of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpanSettings {
