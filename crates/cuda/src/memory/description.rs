@@ -1,8 +1,10 @@
 //! What consumers learn of device memory through the pool's control block.
 //!
-//! Bytes: device UUID (16), nonce (16), bytes of the allocation (u64), one event handle (64) per
-//! slot; numbers in the machine's own byte order. The nonce also lies in the memory itself, behind
-//! the last slot, so that another allocation behind a reused descriptor is told from this one.
+//! Bytes: device UUID (16), nonce (16), bytes of the allocation (u64), way of sharing (u64: 1
+//! descriptor, 2 CUDA IPC), CUDA's handle of the memory (64, zeros for a descriptor), one event
+//! handle (64) per slot; numbers in the machine's own byte order. The nonce also lies in the memory
+//! itself, behind the last slot, so that another allocation behind a reused descriptor is told from
+//! this one.
 
 use camweave_pool::MemoryError;
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -12,15 +14,28 @@ use rustix::rand::{GetRandomFlags, getrandom};
 pub(super) struct Nonce(pub [u8; 16]);
 
 pub(super) const NONCE_BYTES: usize = 16;
-const EVENT_BYTES: usize = 64;
-const HEAD_BYTES: usize = 16 + NONCE_BYTES + 8;
+const HANDLE_BYTES: usize = 64;
+const HEAD_BYTES: usize = 16 + NONCE_BYTES + 8 + 8 + HANDLE_BYTES;
+
+/// How consumers get at the memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// The pool's data descriptor is the memory's.
+    Descriptor,
+    /// `cuIpcOpenMemHandle` opens this; the pool's data descriptor is a [lease](super::lease).
+    Ipc([u8; HANDLE_BYTES]),
+}
+
+const DESCRIPTOR: u64 = 1;
+const IPC: u64 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Description {
     pub device: [u8; 16],
     pub nonce: Nonce,
     pub mapped_bytes: u64,
-    pub events: Vec<[u8; EVENT_BYTES]>,
+    pub way: Way,
+    pub events: Vec<[u8; HANDLE_BYTES]>,
 }
 
 impl Nonce {
@@ -40,33 +55,55 @@ pub(super) fn with_nonce(data_bytes: usize) -> usize {
 
 impl Description {
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEAD_BYTES + self.events.len() * EVENT_BYTES);
+        let (way, handle) = match self.way {
+            Way::Descriptor => (DESCRIPTOR, [0; HANDLE_BYTES]),
+            Way::Ipc(handle) => (IPC, handle),
+        };
+        let mut bytes = Vec::with_capacity(HEAD_BYTES + self.events.len() * HANDLE_BYTES);
         bytes.extend(self.device);
         bytes.extend(self.nonce.0);
         bytes.extend(self.mapped_bytes.to_ne_bytes());
+        bytes.extend(way.to_ne_bytes());
+        bytes.extend(handle);
         bytes.extend(self.events.as_flattened());
         bytes
     }
 
     pub fn decode(bytes: &[u8], slots: u32) -> Result<Self, MemoryError> {
-        let expected = HEAD_BYTES + slots as usize * EVENT_BYTES;
+        let expected = HEAD_BYTES + slots as usize * HANDLE_BYTES;
         let whole = (bytes.len() == expected).then_some(bytes);
         let parts = whole.and_then(|bytes| {
             let (device, rest) = bytes.split_first_chunk()?;
             let (nonce, rest) = rest.split_first_chunk()?;
             let (mapped, rest) = rest.split_first_chunk()?;
+            let (way, rest) = rest.split_first_chunk()?;
+            let (handle, rest) = rest.split_first_chunk()?;
             let (events, _) = rest.as_chunks();
-            Some(Self {
-                device: *device,
-                nonce: Nonce(*nonce),
-                mapped_bytes: u64::from_ne_bytes(*mapped),
-                events: events.to_vec(),
-            })
+            Some((device, nonce, mapped, way, handle, events))
         });
-        parts.ok_or_else(|| MemoryError::Mismatch {
+        let parts = parts.ok_or_else(|| MemoryError::Mismatch {
             what: "size of the memory's description in bytes",
             found: bytes.len().to_string(),
             expected: expected.to_string(),
+        });
+        let (device, nonce, mapped, way, handle, events) = parts?;
+        let way = match u64::from_ne_bytes(*way) {
+            DESCRIPTOR => Way::Descriptor,
+            IPC => Way::Ipc(*handle),
+            other => {
+                return Err(MemoryError::Mismatch {
+                    what: "way of sharing device memory",
+                    found: other.to_string(),
+                    expected: format!("{DESCRIPTOR} (descriptor) or {IPC} (CUDA IPC)"),
+                });
+            }
+        };
+        Ok(Self {
+            device: *device,
+            nonce: Nonce(*nonce),
+            mapped_bytes: u64::from_ne_bytes(*mapped),
+            way,
+            events: events.to_vec(),
         })
     }
 }
@@ -87,22 +124,38 @@ pub(super) fn uuid_text(uuid: [u8; 16]) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_encoded_is_decoded() {
-        let description = Description {
+    fn description(way: Way) -> Description {
+        Description {
             device: [1; 16],
             nonce: Nonce::random().expect("random bytes"),
             mapped_bytes: 6 << 20,
+            way,
             events: vec![[2; 64], [3; 64], [4; 64]],
-        };
-        let bytes = description.encode();
-        let decoded = Description::decode(&bytes, 3).expect("its own bytes");
-        assert_eq!(decoded, description);
-        for slots in [0, 2, 4] {
-            let error = Description::decode(&bytes, slots).expect_err("other slots");
-            assert!(error.to_string().contains("is 232, expected"), "{error}");
         }
-        assert!(Description::decode(&bytes[..20], 0).is_err());
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        for way in [Way::Descriptor, Way::Ipc([9; 64])] {
+            let description = description(way);
+            let bytes = description.encode();
+            let decoded = Description::decode(&bytes, 3).expect("its own bytes");
+            assert_eq!(decoded, description);
+            for slots in [0, 2, 4] {
+                let error = Description::decode(&bytes, slots).expect_err("other slots");
+                assert!(error.to_string().contains("is 304, expected"), "{error}");
+            }
+            assert!(Description::decode(&bytes[..20], 0).is_err());
+        }
+    }
+
+    #[test]
+    fn an_unknown_way_of_sharing_is_named() {
+        let mut bytes = description(Way::Descriptor).encode();
+        bytes[40..48].copy_from_slice(&7_u64.to_ne_bytes());
+        let error = Description::decode(&bytes, 3).expect_err("no such way");
+        let expected = "way of sharing device memory is 7, expected 1 (descriptor) or 2 (CUDA IPC)";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! A file descriptor of another process.
 
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 
 use camweave_pool::{MemoryError, Process};
 use rustix::io::Errno;
 use rustix::process::{
-    PTracer, Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open, set_ptracer,
+    PTracer, Pid, PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open, set_ptracer,
 };
 
 /// Lets other processes of the same user take this process's descriptors, which Yama's
@@ -13,6 +13,15 @@ use rustix::process::{
 pub(super) fn allow_taking() {
     // Fails where there is no Yama, and nothing to be allowed.
     let _ = set_ptracer(PTracer::Any);
+}
+
+/// Whether descriptors can be taken on this system at all, which old kernels and the usual filters
+/// of containers' calls forbid. Consumers are taken to be under the same rules as this process.
+pub(super) fn can_be_taken() -> bool {
+    let taken = pidfd_open(getpid(), PidfdFlags::empty())
+        .and_then(|this| pidfd_getfd(&this, this.as_raw_fd(), PidfdGetfdFlags::empty()));
+    // Anything else, such as too many open files, is for whoever makes the pool to say.
+    !matches!(taken, Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS))
 }
 
 /// A descriptor for the same thing as `fd` of a process. Opening a path in `/proc` is not enough:
@@ -36,7 +45,7 @@ pub(super) fn take(producer: Process, fd: RawFd) -> Result<OwnedFd, MemoryError>
         Err(Errno::BADF) => Err(gone(&format!("descriptor {fd} is closed"))),
         Err(error) => Err(MemoryError::io(|| {
             format!(
-                "take descriptor {fd} of process {pid} (same user and kernel.yama.ptrace_scope of 0 or 1 expected)"
+                "take descriptor {fd} of process {pid} (same user and kernel.yama.ptrace_scope of 0 or 1 expected; CAMWEAVE_CUDA_SHARING=ipc does without)"
             )
         })(error)),
     }
@@ -51,6 +60,7 @@ mod tests {
 
     #[test]
     fn descriptors_of_another_process_are_taken_and_missing_ones_named() {
+        assert!(can_be_taken());
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(b"memory").expect("room on the disk");
         let mut child = Command::new("sh")

@@ -4,7 +4,6 @@
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::ptr;
 
-use super::description::{NONCE_BYTES, Nonce};
 use crate::context::Context;
 use crate::error::CudaError;
 use crate::result::check;
@@ -143,34 +142,12 @@ impl Mapping {
         self.range.unwrap_or(DeviceSlice::new(0, 0))
     }
 
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    pub fn context(&self) -> &Context {
+        &self.context
     }
 
     pub fn is_write_protected(&self) -> bool {
         self.is_write_protected
-    }
-
-    /// Writes the nonce at `offset`, and waits for it.
-    pub fn write_nonce(&self, offset: usize, nonce: Nonce) -> Result<(), CudaError> {
-        let part = self.slice().part(offset, NONCE_BYTES)?;
-        self.context.bind()?;
-        let from = nonce.0.as_ptr().cast();
-        // SAFETY: mapped for writing by `create`, with room for it; the copy is done on return.
-        let code = unsafe { sys::cuMemcpyHtoD_v2(part.address(), from, NONCE_BYTES) };
-        check(code, || "write to new device memory".to_owned())
-    }
-
-    /// Reads the nonce at `offset`.
-    pub fn read_nonce(&self, offset: usize) -> Result<Nonce, CudaError> {
-        let part = self.slice().part(offset, NONCE_BYTES)?;
-        self.context.bind()?;
-        let mut nonce = [0; NONCE_BYTES];
-        let to = nonce.as_mut_ptr().cast();
-        // SAFETY: mapped, and as long as the array; the copy is done on return.
-        let code = unsafe { sys::cuMemcpyDtoH_v2(to, part.address(), NONCE_BYTES) };
-        check(code, || "read imported device memory".to_owned())?;
-        Ok(Nonce(nonce))
     }
 }
 

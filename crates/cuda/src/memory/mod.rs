@@ -1,22 +1,27 @@
 //! Device memory as a backend of `camweave-pool`.
 //!
-//! One allocation for all slots, exported as a file descriptor (CUDA's virtual memory management),
-//! which lives until the last process that has imported it ends, and one interprocess event per
-//! slot, recorded behind the producer's writes. In the producer's own process both are shared
-//! directly: CUDA opens no event in the process that it comes from.
+//! One allocation for all slots, and one interprocess event per slot, recorded behind the
+//! producer's writes. The allocation is exported as a file descriptor (CUDA's virtual memory
+//! management), and lives until the last process that has imported it ends; where that cannot be,
+//! it is shared by CUDA IPC, and ends with its producer. In the producer's own process both are
+//! shared directly: CUDA opens no event in the process that it comes from.
 
+mod backing;
 mod description;
 mod descriptor;
+mod ipc;
+mod lease;
 mod mapping;
 mod registry;
+mod sharing;
 
-use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 
 use camweave_pool::{Export, Layout, Memory, MemoryError, Source, WriteSlot};
 
+use self::backing::{Backing, Made};
 use self::description::{Description, Nonce};
-use self::mapping::Mapping;
+use self::sharing::{Sharing, Wanted};
 use crate::context::Context;
 use crate::error::CudaError;
 use crate::event::Event;
@@ -24,6 +29,9 @@ use crate::slice::DeviceSlice;
 use crate::stream::Stream;
 
 /// Memory of a device, shared between processes. In consumers it is for reading only.
+///
+/// Memory that is shared by CUDA IPC ends with its producer: after that, waiting for a slot's
+/// writes is refused as [`MemoryError::Gone`], and the slot must not be read.
 ///
 /// Addresses are valid for as long as the pool's slot is held, which must be until the stream has
 /// passed the work on it.
@@ -35,9 +43,7 @@ pub struct CudaMemory(Arc<Shared>);
 pub(crate) struct Shared {
     // Dropped in this order.
     events: Vec<Event>,
-    mapping: Mapping,
-    /// In the producer: what consumers import.
-    _exported: Option<OwnedFd>,
+    backing: Backing,
     layout: Layout,
 }
 
@@ -56,11 +62,24 @@ impl CudaMemory {
     /// How the memory is shared, for logs and facts.
     #[must_use]
     pub fn sharing(&self) -> &'static str {
-        if self.0.mapping.is_write_protected() {
-            "virtual memory as a file descriptor, read only in consumers"
-        } else {
-            "virtual memory as a file descriptor"
+        match self.0.backing.sharing() {
+            Sharing::Descriptor if self.0.backing.is_write_protected() => {
+                "virtual memory as a file descriptor, read only in consumers"
+            }
+            sharing => sharing.text(),
         }
+    }
+
+    /// How this process will share memory of a device, for logs and facts before there is any.
+    ///
+    /// # Errors
+    /// The environment variable `CAMWEAVE_CUDA_SHARING` is none of `auto`, `descriptor` and `ipc`;
+    /// the driver's.
+    pub fn sharing_on(context: &Context) -> Result<&'static str, MemoryError> {
+        let sharing = Wanted::from_env()?.on(context);
+        let asking = || format!("ask {context} how it shares memory");
+        let sharing = sharing.map_err(|error| from_cuda(asking(), error))?;
+        Ok(sharing.text())
     }
 
     fn event(&self, slot: u32) -> Result<&Event, MemoryError> {
@@ -77,7 +96,7 @@ impl CudaMemory {
 
 impl Memory for CudaMemory {
     const BACKEND: &'static str = "cuda";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     type Place = Context;
     type Queue = Stream;
@@ -91,6 +110,7 @@ impl Memory for CudaMemory {
     ) -> Result<(Self, Export), MemoryError> {
         let making = || format!("make the device memory of pool '{name}' on {context}");
         let failed = |error| from_cuda(making(), error);
+        let wanted = Wanted::from_env()?;
         let nonce = Nonce::random()?;
         let what = format!(
             "pool '{name}', {} slots of {} bytes",
@@ -98,29 +118,29 @@ impl Memory for CudaMemory {
             layout.slot_bytes()
         );
         let bytes = description::with_nonce(layout.data_bytes());
-        let mapping = Mapping::create(context, bytes, &what).map_err(failed)?;
-        mapping
+        let Made { backing, fd, way } =
+            Backing::create(context, wanted, bytes, &what, nonce, &failed)?;
+        backing
             .write_nonce(layout.data_bytes(), nonce)
             .map_err(failed)?;
-        let exported = mapping.export().map_err(failed)?;
         let events = (0..layout.slots()).map(|_| Event::interprocess(context));
         let events: Vec<Event> = events.collect::<Result<_, _>>().map_err(failed)?;
         let handles = events.iter().map(Event::handle);
         let description = Description {
             device: context.uuid(),
             nonce,
-            mapped_bytes: mapping.bytes() as u64,
+            mapped_bytes: backing.slice().len() as u64,
+            way,
             events: handles.collect::<Result<_, _>>().map_err(failed)?,
         };
         descriptor::allow_taking();
         let export = Export {
-            fd: exported.as_raw_fd(),
+            fd,
             description: description.encode(),
         };
         let shared = Arc::new(Shared {
             events,
-            mapping,
-            _exported: Some(exported),
+            backing,
             layout,
         });
         registry::add(nonce, &shared);
@@ -154,11 +174,13 @@ impl Memory for CudaMemory {
                 expected: format!("at least {least}"),
             });
         }
-        let fd = descriptor::take(source.producer, source.fd)?;
-        let mapping = Mapping::import(context, &fd, bytes).map_err(failed)?;
-        let nonce = mapping.read_nonce(layout.data_bytes()).map_err(failed)?;
+        let backing = Backing::attach(context, source, &description, bytes, &failed)?;
+        let nonce = backing.read_nonce(layout.data_bytes()).map_err(|error| {
+            let gone = backing.check().err();
+            gone.unwrap_or_else(|| failed(error))
+        })?;
         if nonce != description.nonce {
-            let detail = "its descriptor shows other device memory than the control block names";
+            let detail = "its device memory is another than the control block names";
             return Err(MemoryError::Gone {
                 detail: detail.to_owned(),
             });
@@ -167,20 +189,17 @@ impl Memory for CudaMemory {
         let events = events.map(|&handle| Event::open(context, handle));
         Ok(Self(Arc::new(Shared {
             events: events.collect::<Result<_, _>>().map_err(failed)?,
-            mapping,
-            _exported: None,
+            backing,
             layout,
         })))
     }
 
     fn address(&self, slot: u32) -> DeviceSlice {
-        let (layout, all) = (self.0.layout, self.0.mapping.slice());
+        let (layout, all) = (self.0.layout, self.0.backing.slice());
         let offset = layout.offset(slot);
         offset
             .and_then(|offset| all.part(offset, layout.slot_bytes()).ok())
-            .expect(
-                "slots are numbered by the pool's own bookkeeping, and the mapping has them all",
-            )
+            .expect("slots are numbered by the pool's own bookkeeping, and the memory has them all")
     }
 
     fn written(&self, slot: u32, stream: &Stream) -> Result<(), MemoryError> {
@@ -189,6 +208,7 @@ impl Memory for CudaMemory {
     }
 
     fn wait_readable(&self, slot: u32, stream: &Stream) -> Result<(), MemoryError> {
+        self.0.backing.check()?;
         let waits = stream.wait(self.event(slot)?);
         waits.map_err(|error| from_cuda(format!("wait for slot {slot}'s writes"), error))
     }
