@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::{ptr, slice};
 
-use crate::context::Context;
+use crate::context::{Context, count_allocation};
 use crate::error::CudaError;
 use crate::event::Event;
 use crate::result::check;
@@ -88,6 +88,7 @@ impl PinnedBuffer {
         // SAFETY: the place is this function's own; freed when dropped.
         let code = unsafe { sys::cuMemHostAlloc(&raw mut place, bytes.max(1), 0) };
         check(code, || format!("pin {bytes} bytes of the host for {what}"))?;
+        count_allocation();
         let place = place.cast::<u8>();
         // SAFETY: just allocated, of this size.
         unsafe { place.write_bytes(0, bytes) };

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "calls the driver")]
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::CudaError;
@@ -28,6 +29,25 @@ struct Inner {
 
 /// Errors that are kept for [`Context::take_drop_errors`].
 const MAX_DROP_ERRORS: usize = 16;
+
+/// See [`allocations`].
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// How often this process has taken memory of a device, or pinned memory of the host, since it
+/// began: buffers, pools, and what [`count_allocation`] was told of. What was freed stays counted,
+/// so that a number that stands still says that nothing is allocated.
+///
+/// Mappings of other processes' pools are not counted, nor what the driver and TensorRT take by
+/// themselves: modules, graphs, engines. A lane of `trt-infer` has buffers, which are.
+#[must_use]
+pub fn allocations() -> u64 {
+    ALLOCATIONS.load(Ordering::Relaxed)
+}
+
+/// Counts memory of a device that another library has taken, such as a decoder of the chip.
+pub fn count_allocation() {
+    ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+}
 
 // SAFETY: the handles are the process's, not a thread's; the driver synchronises its calls.
 unsafe impl Send for Inner {}
@@ -175,6 +195,7 @@ impl Context {
     }
 
     /// The error of an allocation: out of memory says how much was wanted, for what, and was free.
+    /// Counts the allocation where there is none.
     pub(crate) fn check_allocation(
         &self,
         code: sys::CUresult,
@@ -190,7 +211,9 @@ impl Context {
                 total_bytes,
             });
         }
-        check(code, || format!("allocate {wanted_bytes} bytes for {what}"))
+        check(code, || format!("allocate {wanted_bytes} bytes for {what}"))?;
+        count_allocation();
+        Ok(())
     }
 }
 

@@ -34,7 +34,7 @@ mod timeline;
 
 pub use crate::{
     buffer::{DeviceBuffer, PinnedBuffer},
-    context::Context,
+    context::{Context, allocations, count_allocation},
     device_clock::DeviceClock,
     device_spans::DeviceSpans,
     error::{CudaError, CudaErrorKind},

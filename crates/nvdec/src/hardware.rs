@@ -72,6 +72,8 @@ impl Hardware {
                 subject: describe(plan),
                 ..error
             })?;
+        // Its surfaces.
+        camweave_cuda::count_allocation();
         Ok(Self {
             library,
             context: context.clone(),
