@@ -3,7 +3,7 @@
 
 gpu_report.py table RESULTS        what was measured and what was to be reached, as Markdown
 gpu_report.py cameras RESULTS      30 frames/s cameras at 80 % of the limit that has been measured
-gpu_report.py watch STATS FILE     memory of the processes in STATS and of the GPU, until it is ended
+gpu_report.py watch STATS FILE     memory of the processes in STATS, of dora and of the GPU, until it is ended
 gpu_report.py boxes FILE           how many boxes the first frames of a detections.jsonl have
 """
 
@@ -20,6 +20,8 @@ NVDEC_RATES = {"h264": 771, "h265": 1316}
 NVDEC_CLOCK_MHZ = 1860
 NVDEC_ENGINES = int(os.environ.get("NVDEC_ENGINES", "7"))
 WATCH_EVERY_SECONDS = 5
+# At both ends of a long run, or a third of a short one.
+COMPARED_SECONDS = 60
 # Memory that differs by less is flat: a page cache or an allocator moves so much.
 FLAT = 0.02
 
@@ -255,20 +257,47 @@ def broken(figures, table):
 
 
 def memory_of(folder, run, table):
+    """Whether memory stood still: the first minute behind the warm-up against the last one."""
     samples = load(folder / "long-memory.json") or []
     begin, end = run["begin_unix_nanos"] / 1e9, run["end_unix_nanos"] / 1e9
-    samples = [it for it in samples if begin <= it["unix_seconds"] <= end]
-    if len(samples) < 4:
-        return
-    part = max(1, len(samples) // 10)
+    window = min(COMPARED_SECONDS, (end - begin) / 3)
     for name, what in (("host_mib", "host"), ("device_mib", "device")):
-        values = [it[name] for it in samples if it[name] is not None]
-        if len(values) < 2 * part:
+        seen = [(it["unix_seconds"] - begin, it) for it in samples if it[name] is not None]
+        seen = [(at, it) for at, it in seen if 0 <= at <= end - begin]
+        first = [it for at, it in seen if at <= window]
+        last = [it for at, it in seen if at >= end - begin - window]
+        if not first or not last:
+            table.add(f"long: {what} memory", "not measured", f"flat (within {FLAT:.0%})",
+                      note=f"{len(seen)} samples, expected some in the first and last {window:.0f} s")
             continue
-        first, last = mean(values[:part]), mean(values[-part:])
-        change = (last - first) / first if first else 0.0
-        table.add(f"long: {what} memory", f"{first:.0f} to {last:.0f} MiB", f"flat (within {FLAT:.0%})",
-                  abs(change) <= FLAT, note=f"{change:+.2%}, from the first to the last tenth of {len(values)} samples")
+        before, after = (mean(it[name] for it in part) for part in (first, last))
+        change = (after - before) / before if before else 0.0
+        note = f"{change:+.2%} from the first to the last {window:.0f} s"
+        note += f"; slope {slope([(at / 60, it[name]) for at, it in seen]):+.2f} MiB a minute"
+        values = [it[name] for _, it in seen]
+        note += f"; {min(values):.1f} to {max(values):.1f} MiB in {len(seen)} samples"
+        if name == "host_mib":
+            note += f"; {grown(first, last)}"
+        table.add(f"long: {what} memory", f"{before:.1f} to {after:.1f} MiB", f"flat (within {FLAT:.0%})",
+                  abs(change) <= FLAT, note=note)
+
+
+def slope(points):
+    """Of the straight line through points, by least squares."""
+    x, y = mean(x for x, _ in points), mean(y for _, y in points)
+    spread = sum((at - x) ** 2 for at, _ in points)
+    return sum((at - x) * (value - y) for at, value in points) / spread if spread else 0.0
+
+
+def grown(first, last):
+    """MiB of each process at the end, and by how much more that is than at the begin."""
+    names = sorted({name for it in first + last for name in it.get("processes_mib", {})})
+    parts = []
+    for name in names:
+        # A process that was started anew stands under its name; one that is gone has nothing.
+        before, after = (mean(it.get("processes_mib", {}).get(name, 0.0) for it in part) for part in (first, last))
+        parts.append(f"{name} {after:.1f} ({after - before:+.1f})")
+    return ", ".join(parts)
 
 
 def pss_mib(process):
@@ -289,18 +318,45 @@ def device_mib():
         return None
 
 
+def parent_of(process):
+    try:
+        # The name in parentheses may have blanks in it.
+        fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[1])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def processes_in(stats):
+    """The nodes' processes by name, and dora, which has started them."""
+    names = {}
+    for path in stats.glob("*.json"):
+        try:
+            report = json.loads(path.read_text())
+            names.setdefault(report["process_id"], []).append(report["stage"])
+        except (OSError, ValueError, KeyError):
+            continue
+    # The stages of a fused node begin with its own name.
+    processes = {process: min(stages, key=len) for process, stages in names.items()}
+    parents = {parent_of(process) for process in processes} - {None, 0, 1, *processes}
+    return {**dict.fromkeys(parents, "dora"), **processes}
+
+
 def watch(stats, target):
     samples = []
     while True:
-        processes = set()
-        for path in stats.glob("*.json"):
-            try:
-                processes.add(json.loads(path.read_text())["process_id"])
-            except (OSError, ValueError, KeyError):
-                continue
-        memory = [mib for mib in map(pss_mib, processes) if mib is not None]
+        memory = {}
+        for process, name in processes_in(stats).items():
+            mib = pss_mib(process)
+            if mib is not None:
+                memory[name] = memory.get(name, 0.0) + mib
         if memory:
-            samples.append({"unix_seconds": time.time(), "host_mib": sum(memory), "device_mib": device_mib()})
+            samples.append({
+                "unix_seconds": time.time(),
+                "host_mib": sum(memory.values()),
+                "processes_mib": memory,
+                "device_mib": device_mib(),
+            })
             new = target.with_suffix(".new")
             new.write_text(json.dumps(samples))
             new.rename(target)
