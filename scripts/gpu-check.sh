@@ -144,7 +144,7 @@ tests() {
     done
     return
   fi
-  for folder in crates/cuda crates/nvdec crates/tensorrt nodes/nvdec nodes/trt-infer nodes/gpu-nms nodes/sink; do
+  for folder in crates/cuda crates/nvdec crates/tensorrt nodes/nvdec nodes/trt-infer nodes/gpu-nms nodes/fused nodes/sink; do
     [ -f "$folder/Cargo.toml" ] || continue
     package=$(sed -n 's/^name = "\(camweave-[^"]*\)"/\1/p' "$folder/Cargo.toml" | head -n 1)
     run "tests: $package" cargo test --release -p "$package" -- --test-threads=1 --nocapture
