@@ -90,6 +90,8 @@ impl<M: Memory> Attached<M> {
 
     /// Adds a hold; on `Ok` the caller must call `release` once.
     pub fn hold(&self, reference: &Reference) -> Result<(), AcquireError> {
+        let checked = self.memory.check();
+        checked.map_err(|error| AcquireError::from_memory(&self.id, error))?;
         let &Reference {
             slot, generation, ..
         } = reference;

@@ -8,7 +8,8 @@ use std::os::fd::RawFd;
 /// The pool decides who may touch a slot and when; a backend only provides the bytes, and the
 /// order of work that a processor other than the CPU does on them. A backend keeps these promises:
 ///
-/// - Memory stays readable in every process that attached, also after the producer's death.
+/// - Memory stays readable in every process that attached, also after the producer's death; where
+///   the platform cannot do that, [`check`](Memory::check) says that it is gone.
 /// - Memory goes back to the system when the last process that has it drops it or dies.
 /// - A consumer cannot write to it, where the platform can prevent that.
 pub trait Memory: Sized + Send + Sync + 'static {
@@ -42,6 +43,14 @@ pub trait Memory: Sized + Send + Sync + 'static {
     /// # Errors
     /// The producer is gone, the memory is not what was exported, or this place cannot map it.
     fn attach(place: &Self::Place, source: &Source<'_>) -> Result<Self, MemoryError>;
+
+    /// Consumer: whether the memory is still there, asked before each slot is acquired.
+    ///
+    /// # Errors
+    /// [`MemoryError::Gone`]: it has ended with its producer.
+    fn check(&self) -> Result<(), MemoryError> {
+        Ok(())
+    }
 
     /// Where a slot begins. `slot` is below the layout's number of slots.
     fn address(&self, slot: u32) -> Self::Address;

@@ -46,7 +46,10 @@ impl Stage for NvDec {
         };
         let device = camweave_cuda::Context::open(settings.device).map_err(refused)?;
         context.counters.fact("device", device.name());
-        context.counters.fact("memory", CudaMemory::BACKEND);
+        let sharing = CudaMemory::sharing_on(&device);
+        let sharing = sharing.map_err(|error| StageError::configuration(error.to_string()))?;
+        let memory = format!("{}: {sharing}", CudaMemory::BACKEND);
+        context.counters.fact("memory", &memory);
         let clock = context.counters.spans().are_timed();
         let clock = clock.then(|| DeviceClock::new(&device)).transpose();
         let clock = clock.unwrap_or_else(|error| {

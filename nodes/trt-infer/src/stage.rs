@@ -85,6 +85,8 @@ impl Stage for TrtInfer {
             slots: settings.head_slots,
             slot_bytes: shape.bytes(),
         };
+        CudaMemory::sharing_on(&device)
+            .map_err(|error| StageError::configuration(error.to_string()))?;
         let heads = Producer::create_in(&device, &spec).map_err(|error| {
             StageError::resource(format!("{error}; HEAD_SLOTS is {}", settings.head_slots))
         })?;
@@ -271,6 +273,7 @@ impl TrtInfer {
             ("head", head),
             ("ring", self.lanes.len().to_string()),
             ("cuda_graphs", graphs.to_string()),
+            ("memory", self.heads.memory().sharing().to_owned()),
         ];
         for (name, value) in &facts {
             self.context.counters.fact(name, value);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use camweave_cuda::Context;
+use camweave_cuda::{Context, CudaMemory};
 use camweave_nvdec::{Capability, capabilities};
 use camweave_tensorrt::{LIBRARY_VARIABLE, TensorRt};
 use nvml_wrapper::Nvml;
@@ -135,11 +135,22 @@ fn driver() -> Row {
                         cuda(LEAST)
                     ),
                 ),
-                Some(version) => (State::Ok, format!("{name} for CUDA {}", cuda(version))),
+                Some(version) => shared(format!("{name} for CUDA {}", cuda(version))),
             }
         }
     };
     row("CUDA driver", Need::Gpu, found)
+}
+
+/// A driver that is there, with how processes share the first device's memory.
+fn shared(driver: String) -> (State, String) {
+    let Ok(context) = Context::open(0) else {
+        return (State::Ok, driver);
+    };
+    match CudaMemory::sharing_on(&context) {
+        Ok(sharing) => (State::Ok, format!("{driver}; pools are {sharing}")),
+        Err(error) => (State::Broken, format!("{driver}; {error}")),
+    }
 }
 
 /// `12080` is 12.8.

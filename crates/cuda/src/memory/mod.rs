@@ -30,8 +30,8 @@ use crate::stream::Stream;
 
 /// Memory of a device, shared between processes. In consumers it is for reading only.
 ///
-/// Memory that is shared by CUDA IPC ends with its producer: after that, waiting for a slot's
-/// writes is refused as [`MemoryError::Gone`], and the slot must not be read.
+/// Memory that is shared by CUDA IPC ends with its producer: after that, acquiring a slot and
+/// waiting for its writes are refused as [`MemoryError::Gone`], and no slot must be read.
 ///
 /// Addresses are valid for as long as the pool's slot is held, which must be until the stream has
 /// passed the work on it.
@@ -192,6 +192,10 @@ impl Memory for CudaMemory {
             backing,
             layout,
         })))
+    }
+
+    fn check(&self) -> Result<(), MemoryError> {
+        self.0.backing.check()
     }
 
     fn address(&self, slot: u32) -> DeviceSlice {

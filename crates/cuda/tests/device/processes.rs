@@ -187,6 +187,10 @@ fn cuda_ipc_is_read_while_its_producer_lives_and_refused_after_that() {
         let error = slot.wait_on(&stream).expect_err("no memory any more");
         assert_eq!(error.kind(), AcquireErrorKind::ProducerGone, "{error}");
     }
+    let error = attachments
+        .acquire(&peer.references[0])
+        .expect_err("no memory any more");
+    assert_eq!(error.kind(), AcquireErrorKind::ProducerGone, "{error}");
     peer.expect_gone(&context);
     drop(held);
     assert_eq!(attachments.sweep(), 1);
