@@ -1,49 +1,14 @@
 //! The stage on a GPU with TensorRT, against the CPU's stage. Builds engines, which takes minutes.
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 
-use camweave_cpu_infer::{Detector, DetectorOptions, EngineChoice, EngineKind};
 use camweave_cuda::{CudaMemory, PinnedBuffer, Stream};
-use camweave_message::{CapturedClock, Frame, FrameId, Head, PictureRef};
-use camweave_pool::{Attachments, PoolSpec, Producer, Reference};
-use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
-use camweave_stage::{Context, Env, Output, Stage};
-use camweave_trt_infer::TrtInfer;
-use camweave_vision::{
-    ColorMatrix, ColorRange, Letterbox, Picture, PictureLayout, PixelFormat, letterbox_into,
-};
-
-fn model() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/camweave-street-320.onnx")
-}
-
-fn open(values: &[(&str, &str)]) -> (TrtInfer, Context) {
-    let mut all: BTreeMap<String, String> = values
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    all.insert("MODEL".to_owned(), model().display().to_string());
-    // The tests are about results, not speed.
-    all.insert("LEVEL".to_owned(), "0".to_owned());
-    all.insert("MAX_BATCH".to_owned(), "4".to_owned());
-    let declared: Vec<String> = all.keys().cloned().collect();
-    let env = Env::new(TrtInfer::KEYS, &declared, |name| all.get(name).cloned());
-    let folder = std::env::temp_dir();
-    let mut context = Context::for_tests("detector", &folder);
-    let settings = SpanSettings {
-        mode: SpanMode::Stats,
-        ..SpanSettings::default()
-    };
-    let spans = Spans::open("detector", TrtInfer::KIND, &settings, &folder);
-    context.counters = context.counters.with_spans(spans);
-    let stage = TrtInfer::open(&env.expect("keys of the stage"), &context);
-    (
-        stage.expect("TensorRT, its shim and a model that it can run"),
-        context,
-    )
-}
+use camweave_pool::{Attachments, PoolSpec, Producer};
+use camweave_stage::{Context, Output, Stage};
+use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+use support::{frame, head_of, on_cpu, open, run, values};
 
 /// A smooth picture with a few edges, another one for each number.
 fn pixels(layout: &PictureLayout, number: usize) -> Vec<u8> {
@@ -60,86 +25,13 @@ fn pixels(layout: &PictureLayout, number: usize) -> Vec<u8> {
     (0..bytes).map(value).collect()
 }
 
-fn frame(layout: PictureLayout, number: usize, slot: Reference, context: &Context) -> Frame {
-    Frame {
-        id: FrameId {
-            camera: Arc::from("north"),
-            session_unix_nanos: 1,
-            sequence: number as u64,
-            pts_nanos: 0,
-            captured_unix_nanos: 2,
-            captured_clock: CapturedClock::Arrival,
-        },
-        trace: context.new_trace(),
-        picture: PictureRef { layout, slot },
-    }
-}
-
-fn run(stage: &mut TrtInfer, frames: Vec<Frame>) -> Vec<Head> {
-    let mut out = Output::default();
-    stage.rows(frames, &mut out).expect("the stage goes on");
-    out.take().pop().unwrap_or_default()
-}
-
-/// The values of a head, copied to the host.
-fn values(
-    head: &Head,
-    pools: &Attachments<CudaMemory>,
-    device: &camweave_cuda::Context,
-) -> Vec<f32> {
-    let stream = Stream::new(device).expect("a stream");
-    let slot = pools
-        .acquire(&head.tensor)
-        .expect("the newest heads are there");
-    slot.wait_on(&stream).expect("an order");
-    let bytes = head.shape.bytes();
-    let mut pinned = PinnedBuffer::new(device, bytes, "a head").expect("memory");
-    let part = slot
-        .address()
-        .part(0, bytes)
-        .expect("the slot has room for it");
-    stream
-        .download(part, &mut pinned, 0..bytes)
-        .expect("a copy");
-    let (values, _) = pinned.bytes().expect("the copy is done").as_chunks::<4>();
-    values
-        .iter()
-        .map(|bytes| f32::from_le_bytes(*bytes))
-        .collect()
-}
-
-/// What the CPU computes of the same pixels, in float32.
-fn expected(layout: &PictureLayout, number: usize) -> Vec<f32> {
-    let mut detector = Detector::open(&DetectorOptions {
-        model: model(),
-        engine: EngineChoice::Only(EngineKind::Rten),
-        library: None,
-        threads: 2,
-        side: 0,
-        max_batch: 1,
-    })
-    .expect("the shipped model");
-    let pixels = pixels(layout, number);
-    let picture = Picture::new(layout, &pixels).expect("pixels of this layout");
-    let letterbox = Letterbox::new((layout.width, layout.height), detector.size());
-    let letterbox = letterbox.expect("sizes above 0");
-    letterbox_into(&picture, &letterbox, detector.input(1)).expect("it fits");
-    let mut head = Vec::new();
-    detector
-        .run(1, |_, values| head = values.to_vec())
-        .expect("the shipped model runs");
-    head
-}
-
 /// Largest difference of coordinates, in pixels, and of scores.
 fn differences(found: &[f32], expected: &[f32], anchors: usize) -> (f32, f32) {
     assert_eq!(found.len(), expected.len());
     let largest = |range: std::ops::Range<usize>| {
-        range.fold(0.0_f32, |most, index| {
-            let difference = (found[index] - expected[index]).abs();
-            // A NaN must not pass.
-            if difference <= most { most } else { difference }
-        })
+        let differences = range.map(|index| (found[index] - expected[index]).abs());
+        // A NaN must not pass: it is above all numbers in this order.
+        differences.max_by(f32::total_cmp).unwrap_or(f32::NAN)
     };
     (largest(0..4 * anchors), largest(4 * anchors..found.len()))
 }
@@ -161,7 +53,10 @@ fn heads_are_those_of_the_cpu_from_pools_of_either_memory() {
     let on_device = Producer::<CudaMemory>::create_in(&device, &spec("device")).expect("memory");
     let stream = Stream::new(&device).expect("a stream");
     let pools = Attachments::new_in(device.clone());
-    let expected: Vec<_> = (0..6).map(|number| expected(&layout, number)).collect();
+    let mut detector = on_cpu("camweave-street-320.onnx");
+    let expected: Vec<_> = (0..6)
+        .map(|number| head_of(&mut detector, &layout, &pixels(&layout, number)))
+        .collect();
     // Coordinates of boxes far from any object are soft: a few pixels of 320 in FP16.
     for (precision, pixels_apart, scores_apart) in [("fp32", 0.5, 0.01), ("fp16", 6.0, 0.03)] {
         let (mut stage, context) = open(&[("PRECISION", precision)]);
