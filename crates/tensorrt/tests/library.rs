@@ -5,6 +5,9 @@
     reason = "tests say what they skip and what they saw"
 )]
 
+#[path = "library/refusals.rs"]
+mod refusals;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -300,3 +300,33 @@ fn what_cannot_be_read_costs_only_itself() {
         .into();
     assert_eq!(gpu.counts(), expected);
 }
+
+#[test]
+fn heads_of_another_host_and_of_a_pool_that_is_gone_cost_only_themselves() {
+    let Some(place) = testing::device() else {
+        return;
+    };
+    let (pools, others) = (Pools::new(place.clone()), Pools::new(place));
+    let mut gpu = Bench::<GpuNms>::new(&[]);
+    let empty = vec![vec![0.0; ROWS * ANCHORS]];
+    let [_, good] = pools.publish(&empty);
+    let mut foreign = good.clone();
+    let id = foreign.pool.to_string();
+    let boot = id.split(':').nth(1).expect("an id names the boot");
+    let id = id.replace(boot, "00000000-0000-4000-8000-000000000000");
+    foreign.pool = id.parse().expect("an id of another boot");
+    let [_, gone] = others.publish(&empty);
+    drop(others);
+    let heads = [gone, foreign, good].map(|tensor| pools.head(&tensor, 0));
+    let found = gpu.run(heads.into());
+    assert_eq!(found.iter().flatten().count(), 1, "the good one is read");
+    let expected = [
+        ("producer_gone", 1),
+        ("unreachable", 1),
+        ("foreign_host", 1),
+    ];
+    let expected: Vec<_> = expected
+        .map(|(name, count)| (name.to_owned(), count))
+        .into();
+    assert_eq!(gpu.counts(), expected);
+}
