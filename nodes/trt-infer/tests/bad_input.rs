@@ -22,7 +22,7 @@ use camweave_model::onnx::{
     TensorTypeProto, TypeProto, ValueInfoProto, data_type,
 };
 use camweave_pool::{PoolSpec, Producer, Reference};
-use camweave_stage::{Exit, StageError};
+use camweave_stage::{Exit, Output, Stage as _, StageError};
 use camweave_tensorrt::{
     BatchProfile, EngineSpec, Gpu, ModelFacts, PlanHeader, Precision, Sidecar, TensorRt,
     write_engine,
@@ -349,6 +349,8 @@ fn pools_of_another_host_and_of_a_dead_process_cost_only_their_frames() {
     // While it lives, its pictures are read.
     let (read, late) = (others[0].clone(), others[1].clone());
     assert_eq!(run(&mut stage, vec![picture(0, read)]).len(), 1);
+    // The device has read it: shared memory may end with its process.
+    stage.close(&mut Output::default()).expect("all is through");
     // Another stage, which has not seen the pool while its producer lived.
     let (mut second, second_context) = open(&[]);
     child.kill().expect("a child");
