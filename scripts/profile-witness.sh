@@ -6,8 +6,8 @@
 # Usage: scripts/profile-witness.sh [GRAPH.yml]     default dataflows/cpu-batched.yml
 #
 # Environment: SECONDS_EACH (20) of the measurement, CAMERAS (4), OUT (out/profile-witness). Needs
-# perf (Debian: linux-perf, Ubuntu: linux-tools-generic) and the right to sample processes of one's
-# own (kernel.perf_event_paranoid of 2 or less, or root). Have nothing else run meanwhile.
+# perf (Debian: linux-perf, Ubuntu: linux-tools-generic) and the right to sample the machine (root, or
+# kernel.perf_event_paranoid of 0 or less). Have nothing else run meanwhile.
 # Exit codes: 0 all within 5 %; 1 not; 4 perf is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -35,14 +35,16 @@ for _ in $(seq 300); do
   sleep 0.2
 done
 [ -s "$lines" ] || die "no detection within 60 s"
-processes=$(python3 -c '
-import json, pathlib, sys
-print(",".join(str(json.loads(it.read_text())["process_id"]) for it in pathlib.Path(sys.argv[1]).glob("*.json")))
-' "$out/run/stats")
-# Samples of all the time until the graph has ended: those of the measurement are chosen afterwards.
-perf record --quiet -e cpu-clock -F 3989 -k CLOCK_REALTIME -p "$processes" -o "$out/perf.data" >/dev/null 2>"$out/perf.log" || true
-[ -s "$out/perf.data" ] || die "perf cannot sample: $(tail -n 1 "$out/perf.log")"
+# All of the machine, since perf runs in circles over a process one of whose threads has ended. The
+# samples of the measurement are chosen afterwards.
+perf record -a -e cpu-clock -F 997 -k CLOCK_REALTIME -o "$out/perf.data" >"$out/perf.log" 2>&1 &
+perf=$!
+trap 'kill -INT $profile $perf 2>/dev/null || true' EXIT
+sleep 1
+kill -0 $perf 2>/dev/null || die "perf cannot sample: $(tail -n 1 "$out/perf.log")"
 wait $profile || die "the profile failed: $(tail -n 1 "$out/log")"
+kill -INT $perf
+wait $perf || true
 trap - EXIT
-perf script -i "$out/perf.data" --ns -F comm,time,period 2>/dev/null >"$out/samples.txt"
+perf script -i "$out/perf.data" --ns -F comm,pid,time,period 2>/dev/null >"$out/samples.txt"
 python3 scripts/profile_witness.py "$out"

@@ -22,13 +22,14 @@ def frames_between(lines, begin, end):
     return sum(begin <= time < end for time in times)
 
 
-def thread_times(samples, begin, end):
+def thread_times(samples, processes, begin, end):
     """CPU milliseconds by name of thread; a sample stands for its period in nanoseconds."""
     found = collections.Counter()
     for line in samples.read_text().splitlines():
-        name, time, period = line.rsplit(None, 2)
+        name, process, time, period = line.rsplit(None, 3)
         seconds, fraction = time.rstrip(":").split(".")
-        if begin <= int(seconds + fraction.ljust(9, "0")) < end:
+        moment = int(seconds + fraction.ljust(9, "0"))
+        if process in processes and begin <= moment < end:
             found[name.strip()] += int(period) / 1e6
     return found
 
@@ -37,8 +38,10 @@ def main(out):
     profile = json.loads((out / "profile.json").read_text())
     run, lines = profile["run"], out / "run" / "detections.jsonl"
     begin, end = run["begin_unix_nanos"], run["end_unix_nanos"]
+    reports = (out / "run" / "stats").glob("*.json")
+    processes = {str(json.loads(it.read_text())["process_id"]) for it in reports}
     frames = frames_between(lines, begin, end)
-    times = thread_times(out / "samples.txt", begin, end)
+    times = thread_times(out / "samples.txt", processes, begin, end)
     rows = []
     for stage, spans, threads in STAGES:
         own = [
