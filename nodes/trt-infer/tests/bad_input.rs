@@ -131,30 +131,6 @@ fn a_plan_of_another_gpu_or_tensorrt_names_both() {
     );
 }
 
-/// Here TensorRT itself finds out.
-#[test]
-fn a_plan_of_another_tensorrt_that_has_no_sidecar() {
-    let Some((_device, _turn)) = device() else {
-        return;
-    };
-    let folder = tempfile::tempdir().expect("a folder");
-    // Where the header has the version, see `PlanHeader`.
-    let path = lone_plan(folder.path(), |plan| {
-        plan[24..28].copy_from_slice(&[9, 3, 0, 1]);
-    });
-    let here = TensorRt::load().expect("TensorRT and its shim").version();
-    assert_says(
-        &refused(&[("MODEL", &path.display().to_string())]),
-        Exit::Input,
-        &[
-            "lone.plan",
-            "built by TensorRT 9.3.0.1",
-            &here.to_string(),
-            "camweave engine build",
-        ],
-    );
-}
-
 #[test]
 fn a_plan_that_is_cut_off() {
     let Some((_device, _turn)) = device() else {
