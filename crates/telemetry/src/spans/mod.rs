@@ -43,7 +43,7 @@ pub use stats::SpanSummary;
 use crate::clock;
 use event::{Event, Kind};
 use name::{GaugeName, SpanName};
-use recorder::{Recorder, thread_id};
+use recorder::{Recorder, When, thread_id};
 
 /// Which frame of which camera: the same in all processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,7 +169,7 @@ impl Spans {
     /// Brings all spans that have ended into the summaries and the file.
     pub fn finish(&self) {
         if let Some(recorder) = &self.0 {
-            recorder.drain();
+            recorder.drain(When::Now);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
 use nvtx::domain::LocalRange;
@@ -21,6 +21,10 @@ use super::{SpanMode, SpanSettings};
 
 /// How often the queue is emptied.
 const DRAIN_EVERY: Duration = Duration::from_millis(100);
+/// How often events go into the file: each write costs a busy machine more than the events do.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+/// So many events are not kept back for longer, to bound the memory.
+const WRITE_AT: usize = 16_384;
 
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -37,9 +41,20 @@ pub(super) struct Recorder {
     drain: Mutex<Drain>,
 }
 
+/// When events go into the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// Once a second, or when there are many.
+    Due,
+    /// All that are there.
+    Now,
+}
+
 #[derive(Debug)]
 struct Drain {
+    /// Those that are not in the file yet.
     events: Vec<Event>,
+    written_at: Instant,
     file: Option<SpanFileWriter>,
     has_complained: bool,
 }
@@ -67,6 +82,7 @@ impl Recorder {
             stats: Mutex::default(),
             drain: Mutex::new(Drain {
                 events: Vec::new(),
+                written_at: Instant::now(),
                 file,
                 has_complained: false,
             }),
@@ -81,7 +97,7 @@ impl Recorder {
                         let Some(recorder) = weak.upgrade() else {
                             break;
                         };
-                        recorder.drain();
+                        recorder.drain(When::Due);
                     }
                 });
             if let Err(error) = drains {
@@ -135,29 +151,36 @@ impl Recorder {
         lock(&self.stats).device_summaries()
     }
 
-    /// Takes what the queue has into the sums and the file.
-    pub fn drain(&self) {
+    /// Takes what the queue has into the sums, and into the file where that is due.
+    pub fn drain(&self, when: When) {
         let mut drain = lock(&self.drain);
         let Drain {
             events,
+            written_at,
             file,
             has_complained,
         } = &mut *drain;
-        events.clear();
+        let known = events.len();
         // At most one queue's worth, so that a busy stage cannot keep this going.
-        while events.len() < self.queue.capacity() {
+        while events.len() - known < self.queue.capacity() {
             let Some(event) = self.queue.pop() else { break };
             events.push(event);
         }
         // Not for as long as the disk takes.
         let mut stats = lock(&self.stats);
-        for event in &*events {
+        for event in &events[known..] {
             stats.add(event);
         }
         drop(stats);
         if !self.traces() {
+            events.clear();
             return;
         }
+        let is_due = events.len() >= WRITE_AT || written_at.elapsed() >= WRITE_EVERY;
+        if when == When::Due && !is_due {
+            return;
+        }
+        *written_at = Instant::now();
         let written = match file {
             Some(file) => file.append(events, &self.labels, self.lost()),
             None => Err("there is no file".to_owned()),
@@ -169,13 +192,14 @@ impl Recorder {
                 warn!("spans are lost: {error}; the run goes on");
             }
         }
+        events.clear();
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
         if self.records() {
-            self.drain();
+            self.drain(When::Now);
         }
     }
 }

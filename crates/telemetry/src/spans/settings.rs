@@ -35,7 +35,7 @@ pub struct SpanSettings {
     pub mode: SpanMode,
     /// Where files of spans go, if not beside the folder of reports.
     pub trace_dir: Option<PathBuf>,
-    /// So many events are kept in memory until they are written, per stage.
+    /// So many events of a stage may come within a tenth of a second.
     pub events: usize,
     /// Whether NVTX ranges are emitted.
     pub nvtx: bool,
@@ -67,7 +67,7 @@ pub const VARIABLES: [Variable; 4] = [
     (
         EVENTS,
         "16384",
-        "events of a stage in memory until they are written; more are counted as lost",
+        "events of a stage that may come within a tenth of a second; more are counted as lost",
     ),
     (
         NVTX,
