@@ -60,8 +60,8 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         name: "HEAD_SLOTS",
-        default: Some("96"),
-        help: "network outputs kept for the stages behind, one per frame, at least MAX_BATCH",
+        default: Some("0"),
+        help: "network outputs kept for the stages behind, one per frame, at least MAX_BATCH; 0: a hundredth of the device's memory, at least three batches and at most 1024",
     },
 ];
 
@@ -88,11 +88,25 @@ pub struct Settings {
     pub max_wait: Duration,
     /// Frames of one camera that may wait.
     pub per_camera: usize,
-    /// Slots of the pool of heads, one per frame.
+    /// Slots of the pool of heads, one per frame; 0: by the device's memory.
     pub head_slots: u32,
 }
 
+/// Slots of heads that are chosen at most. At 4,000 frames/s, 139 cameras, the stages behind now and
+/// then come 25 ms late, which are a hundred frames.
+const MOST_HEAD_SLOTS: usize = 1024;
+
 impl Settings {
+    /// Slots of heads of `head_bytes` on a device that has `device_bytes`.
+    #[must_use]
+    pub fn head_slots_on(&self, device_bytes: usize, head_bytes: usize) -> u32 {
+        if self.head_slots != 0 {
+            return self.head_slots;
+        }
+        let fit = (device_bytes / 100 / head_bytes.max(1)).min(MOST_HEAD_SLOTS);
+        (fit as u32).max(3 * self.max_batch)
+    }
+
     /// Reads and checks the node's variables.
     ///
     /// # Errors
@@ -108,8 +122,8 @@ impl Settings {
                 )));
             }
         };
-        let head_slots = env.number::<u32>("HEAD_SLOTS", 1..=4096)?;
-        if head_slots < max_batch {
+        let head_slots = env.number::<u32>("HEAD_SLOTS", 0..=4096)?;
+        if head_slots != 0 && head_slots < max_batch {
             return Err(StageError::configuration(format!(
                 "env HEAD_SLOTS='{head_slots}', expected at least MAX_BATCH ({max_batch})"
             )));

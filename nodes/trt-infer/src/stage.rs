@@ -77,18 +77,20 @@ impl Stage for TrtInfer {
         let shape = tensor_shape(model.layout)?;
         let kernels = Kernels::load(&device).map_err(|error| of_cuda(&error))?;
         let lanes = lanes(&device, &model, settings.ring)?;
+        let (_, device_bytes) = device.memory().map_err(|error| of_cuda(&error))?;
+        let head_slots = settings.head_slots_on(device_bytes, shape.bytes());
         let spec = PoolSpec {
             name: format!("{}-heads", context.stage)
                 .chars()
                 .take(64)
                 .collect(),
-            slots: settings.head_slots,
+            slots: head_slots,
             slot_bytes: shape.bytes(),
         };
         CudaMemory::sharing_on(&device)
             .map_err(|error| StageError::configuration(error.to_string()))?;
         let heads = Producer::create_in(&device, &spec).map_err(|error| {
-            StageError::resource(format!("{error}; HEAD_SLOTS is {}", settings.head_slots))
+            StageError::resource(format!("{error}; HEAD_SLOTS is {head_slots}"))
         })?;
         let stage = Self {
             lanes,
@@ -274,6 +276,7 @@ impl TrtInfer {
             ("ring", self.lanes.len().to_string()),
             ("cuda_graphs", graphs.to_string()),
             ("memory", self.heads.memory().sharing().to_owned()),
+            ("head_slots", self.heads.slots().to_string()),
         ];
         for (name, value) in &facts {
             self.context.counters.fact(name, value);
