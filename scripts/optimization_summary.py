@@ -167,6 +167,11 @@ def batches(records):
             )
         head = ["", "FPS per camera", "Combined FPS", "Against sequential", "Frames of one inference", "CPU ms per frame"]
         text += table(head, rows)
+        if record["settings"].get("MPS") == "off":
+            text += (
+                "\nWithout MPS, so separate processes took turns on the GPU: one inference per frame "
+                "pays for each turn, and batching is worth more than under MPS (see the comparison below).\n"
+            )
     return text
 
 
