@@ -44,10 +44,9 @@ fn lines(log: &str) -> Vec<&str> {
         .collect()
 }
 
-#[test]
-fn each_gpu_node_says_once_what_is_missing_and_names_the_cpu_graph() {
-    let nodes = ["decode", "detect.infer", "detect.nms"];
-    let (during, after) = run("gpu-batched.yml", &nodes);
+/// Each of these nodes says once that there is no GPU, and names the CPU graph.
+fn say_once(graph: &str, nodes: &[&str]) {
+    let (during, after) = run(graph, nodes);
     let said = lines(&during);
     assert_eq!(said.len(), nodes.len(), "{}", said.join("\n"));
     for node in nodes {
@@ -61,6 +60,24 @@ fn each_gpu_node_says_once_what_is_missing_and_names_the_cpu_graph() {
         let failed = format!("Node `{node}` failed: exited with code 4");
         assert!(after.contains(&failed), "{failed}: {after}");
     }
+}
+
+#[test]
+fn each_gpu_node_says_once_what_is_missing_and_names_the_cpu_graph() {
+    say_once("gpu-batched.yml", &["decode", "detect.infer", "detect.nms"]);
+}
+
+#[test]
+fn the_nodes_of_the_sequential_graph_say_it_too() {
+    say_once(
+        "gpu-sequential.yml",
+        &["decode", "detect.infer", "detect.nms"],
+    );
+}
+
+#[test]
+fn in_a_mixed_graph_only_the_nodes_that_need_a_gpu_say_it() {
+    say_once("mixed-batched.yml", &["detect.infer", "detect.nms"]);
 }
 
 #[test]
