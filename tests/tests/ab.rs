@@ -81,6 +81,56 @@ fn errors(output: &Output) -> String {
 }
 
 #[test]
+fn in_slices_each_graph_goes_in_its_own_time_only() {
+    let place = Place::new();
+    let graph = graph("cpu-sequential.yml");
+    let output = run(place.ab(&graph, &graph, &["--seconds", "2", "--slices", "50"]));
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let summary = place.summary();
+    let runs = summary["runs"].as_array().expect("runs");
+    // Blocks of a second each, with the same place in both graphs.
+    let places: Vec<_> = runs.iter().filter_map(|run| run["place"].as_u64()).collect();
+    assert_eq!(places, [0, 0, 1, 1]);
+    for run in runs {
+        let number = |name: &str| run[name].as_i64().expect("a number");
+        let wall = (number("end_unix_nanos") - number("begin_unix_nanos")) as f64 / 1e9;
+        let own = run["seconds"].as_f64().expect("seconds");
+        assert!((1.0..1.3).contains(&own), "{own}");
+        // Two graphs: half of the time is each one's.
+        assert!(own < 0.6 * wall, "{own} of {wall}");
+        let frames = number("frames") as f64;
+        assert!(frames > 2.0 && (run["combined_fps"].as_f64() == Some(frames / own)));
+        assert_eq!(run["latency_curve"].as_array().map(Vec::len), Some(0));
+        // Who is held does not compute: no more than all cores for its own time, and a little for
+        // what runs on until a process is stopped.
+        let nodes = run["nodes"].as_object().expect("nodes");
+        let cpu: f64 = nodes.values().filter_map(|it| it["cpu_ms"].as_f64()).sum();
+        let cores = std::thread::available_parallelism().expect("cores").get() as f64;
+        assert!(cpu * frames / 1e3 < 1.1 * cores * own, "{run}");
+    }
+    let metrics = summary["versus"][0]["verdicts"].as_array().expect("metrics");
+    let names: Vec<_> = metrics.iter().filter_map(|it| it["metric"]["name"].as_str()).collect();
+    assert!(names.contains(&"throughput") && !names.iter().any(|it| it.contains("latency")));
+    assert!(summary["versus"][0]["headline"].as_str().is_some_and(|it| it.contains("detections identical")));
+}
+
+#[test]
+fn what_does_not_hold_still_is_refused() {
+    let place = Place::new();
+    let (cpu, gpu) = (graph("cpu-sequential.yml"), graph("gpu-fused.yml"));
+    for (graph, more, says) in [
+        (&cpu, vec!["--pace", "live"], "expected --pace fast"),
+        (&gpu, vec![], "gpu-fused.yml' has the stage"),
+    ] {
+        let output = run(place.ab(&cpu, graph, &[&["--slices"][..], &more].concat()));
+        let error = errors(&output);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains("--slices") && error.contains(says), "{error}");
+        assert_eq!(error.trim_end().lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
 fn a_comparison_says_what_an_independent_reader_counts() {
     let place = Place::new();
     let (a, b) = (graph("cpu-sequential.yml"), graph("cpu-batched.yml"));

@@ -89,6 +89,17 @@ pub struct Comparison {
     pub notes: Vec<String>,
 }
 
+impl Comparison {
+    /// Whether the graphs went in slices: then several runs share a place, and the times of frames
+    /// mean nothing.
+    #[must_use]
+    pub fn is_sliced(&self) -> bool {
+        let mut places: Vec<usize> = self.runs.iter().map(|run| run.place).collect();
+        places.sort_unstable();
+        places.windows(2).any(|pair| pair[0] == pair[1])
+    }
+}
+
 /// A, B, C, ... of a graph that is counted from 0.
 #[must_use]
 pub fn letter(graph: usize) -> String {

@@ -122,6 +122,9 @@ pub fn measure(runs: &[Run]) -> Vec<Measured> {
     }
     all.extend(nodes(runs));
     all.extend(spans(runs));
+    // Graphs that went in slices have no latency.
+    let known = |values: &[Option<f64>]| values.iter().flatten().any(|value| *value != 0.0);
+    all.retain(|(metric, values)| !metric.by_ratio || known(values));
     all
 }
 

@@ -117,7 +117,8 @@ pub struct Gpu {
 pub struct Run {
     /// Which graph, counted from 0.
     pub graph: usize,
-    /// Its place in the order of all runs, counted from 0.
+    /// Its place in the order of all runs, counted from 0. What graphs did in slices of the same
+    /// moments has the same place.
     pub place: usize,
     /// Begin of the measurement, behind the warm-up, by the wall clock.
     #[serde(default)]

@@ -1,8 +1,8 @@
-//! `cpu-infer`, slowed down on purpose: after each message it burns a set share of the time that
+//! `cpu-infer`, slowed down on purpose: after each message it burns a set share of the CPU time that
 //! the message took. With this in one side of a comparison it is known what must be found.
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::Duration;
 
 use camweave_cpu_infer::CpuInfer;
 use camweave_message::{Frame, Head};
@@ -12,11 +12,17 @@ use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
 /// stage's own variables stay what they are.
 const VARIABLE: &str = "SLOWED_PERCENT";
 
+/// Not the wall clock's: a process can be held meanwhile (`camweave ab --slices`).
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
 struct Slowed {
     inner: CpuInfer,
     share: f64,
-    /// When the message came that is still to be brought to its end.
-    begun: Option<Instant>,
+    /// The process's CPU time when the message came that is still to be brought to its end.
+    begun: Option<Duration>,
 }
 
 impl Stage for Slowed {
@@ -49,7 +55,7 @@ impl Stage for Slowed {
     }
 
     fn rows(&mut self, rows: Vec<Frame>, out: &mut Output<Head>) -> Result<(), StageError> {
-        self.begun = Some(Instant::now());
+        self.begun = Some(cpu_time());
         self.inner.rows(rows, out)
     }
 
@@ -61,8 +67,8 @@ impl Stage for Slowed {
             return Ok(());
         };
         self.inner.finish(out)?;
-        let until = begun.elapsed().mul_f64(1.0 + self.share);
-        while begun.elapsed() < until {
+        let until = begun + (cpu_time() - begun).mul_f64(1.0 + self.share);
+        while cpu_time() < until {
             std::hint::spin_loop();
         }
         Ok(())

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use camweave_compare::agreement::{self, Agreement};
 use camweave_compare::comparison::letter;
@@ -24,7 +25,9 @@ pub use results::machine;
 use crate::engine;
 use crate::error::CliError;
 use crate::graph::Graph;
-use crate::run::{Feeder, Measured, Plan, interruption, measure};
+use crate::run::{
+    Feeder, Measured, Plan, Sliced, Slices, interruption, measure, measure_in_slices,
+};
 
 /// Runs the comparison.
 ///
@@ -44,12 +47,13 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         .iter()
         .map(|path| open(path, &options.footage))
         .collect::<Result<Vec<_>, _>>()?;
+    let footage = options.footage.footage(&graphs)?;
+    options.check_slices(&graphs, &footage)?;
     let wrapper = options.wrapper()?;
     let _lock = Lock::take()?;
     let model = absolute(options.model.as_ref())?;
     engine::prepare(&graphs, model.as_deref(), &interrupted)?;
     let out = folder(&options.out)?;
-    let footage = options.footage.footage(&graphs)?;
     let settings = results::settings(options, &footage);
     let feeder = Feeder::new(footage, &out.join("clips"))?;
     let mut session = Session {
@@ -125,6 +129,16 @@ struct Session<'a> {
 impl Session<'_> {
     fn run_all(&mut self, interrupted: &AtomicBool) -> Result<(), CliError> {
         self.first = self.graphs.iter().map(|_| None).collect();
+        if let Some(millis) = self.options.slices {
+            let each = Duration::from_millis(millis.into());
+            for repeat in 0..self.options.repeat {
+                if interrupted.load(Ordering::Acquire) {
+                    break;
+                }
+                self.run_in_slices(each, repeat.into(), interrupted)?;
+            }
+            return Ok(());
+        }
         let order = interleaved(self.graphs.len(), self.options.repeat.into());
         for (place, graph) in order.iter().copied().enumerate() {
             if interrupted.load(Ordering::Acquire) {
@@ -146,22 +160,7 @@ impl Session<'_> {
         interrupted: &AtomicBool,
     ) -> Result<(), CliError> {
         let name = letter(graph);
-        let plan = Plan {
-            graph: &self.graphs[graph],
-            feeder: self.feeder,
-            warm_up: self.options.warm_up,
-            seconds: self.options.seconds,
-            model: self.model.clone(),
-            stages: Vec::new(),
-            // The first run of each graph is the one that is traced.
-            spans: if self.options.trace && repeat == 0 {
-                SpanMode::Trace
-            } else {
-                SpanMode::Stats
-            },
-            wrapper: self.wrapper_of(graph, repeat),
-            folder: self.out.join(format!("{name}-{}", repeat + 1)),
-        };
+        let plan = self.plan(graph, repeat);
         let mut measured = measure(&plan, interrupted, &mut |_, _| {})?;
         measured.run.graph = graph;
         measured.run.place = place;
@@ -183,6 +182,67 @@ impl Session<'_> {
             self.first[graph] = Some(measured);
         }
         Ok(())
+    }
+
+    /// All graphs at once, each held while others have their turns.
+    #[expect(clippy::print_stderr, reason = "progress")]
+    fn run_in_slices(
+        &mut self,
+        each: Duration,
+        repeat: usize,
+        interrupted: &AtomicBool,
+    ) -> Result<(), CliError> {
+        let graphs = 0..self.graphs.len();
+        let plans: Vec<Plan<'_>> = graphs.map(|graph| self.plan(graph, repeat)).collect();
+        let slices = Slices {
+            each,
+            seconds: self.options.seconds,
+            place: self.runs.iter().map(|run| run.place + 1).max().unwrap_or(0),
+        };
+        let found = measure_in_slices(&plans, &slices, interrupted)?;
+        for (graph, Sliced { runs, measured }) in found.into_iter().enumerate() {
+            let whole: Vec<&Run> = runs.iter().filter(|run| run.partial.is_none()).collect();
+            let mean = |value: &dyn Fn(&Run) -> f64| {
+                whole.iter().map(|run| value(run)).sum::<f64>() / whole.len().max(1) as f64
+            };
+            let end = runs.iter().find_map(|run| run.partial.clone());
+            eprintln!(
+                "run {} of {}, {}: {:.1} frames/s of its own time, {:.2} ms CPU per frame, {:.0} dropped{}",
+                repeat + 1,
+                self.options.repeat,
+                letter(graph),
+                mean(&|run| run.combined_fps),
+                mean(&Run::cpu_ms),
+                mean(&|run| run.dropped.values().sum::<u64>() as f64) * whole.len() as f64,
+                end.map_or(String::new(), |reason| format!("; not whole: {reason}"))
+            );
+            if !whole.is_empty() && self.first[graph].is_none() {
+                self.first[graph] = Some(measured);
+            }
+            self.runs.extend(runs);
+        }
+        // In the order in which they were measured.
+        self.runs.sort_by_key(|run| run.place);
+        Ok(())
+    }
+
+    fn plan(&self, graph: usize, repeat: usize) -> Plan<'_> {
+        Plan {
+            graph: &self.graphs[graph],
+            feeder: self.feeder,
+            warm_up: self.options.warm_up,
+            seconds: self.options.seconds,
+            model: self.model.clone(),
+            stages: Vec::new(),
+            // The first run of each graph is the one that is traced.
+            spans: if self.options.trace && repeat == 0 {
+                SpanMode::Trace
+            } else {
+                SpanMode::Stats
+            },
+            wrapper: self.wrapper_of(graph, repeat),
+            folder: self.out.join(format!("{}-{}", letter(graph), repeat + 1)),
+        }
     }
 
     /// `--nsys`: each run writes its own report.

@@ -143,7 +143,15 @@ pub struct Options {
     /// Run the graphs under Nsight Systems, one report per run
     #[arg(long)]
     pub nsys: bool,
+    /// Run the graphs at once, each holding still while another has its turn of MS milliseconds:
+    /// finds differences of a few percent on a machine whose speed wanders, in throughput and CPU
+    /// time alone
+    #[arg(long, value_name = "MS", num_args = 0..=1, default_missing_value = "100", value_parser = clap::value_parser!(u16).range(10..=300), conflicts_with_all = ["trace", "nsys"])]
+    pub slices: Option<u16>,
 }
+
+/// Stages whose work goes on while their process is held.
+const ON_A_GPU: [&str; 3] = ["nvdec", "trt-infer", "gpu-nms"];
 
 impl Options {
     /// Checks what the command line's parser cannot.
@@ -154,6 +162,31 @@ impl Options {
         between("--seconds", self.seconds, 1.0, 86_400.0)?;
         between("--warm-up", self.warm_up, 0.0, 3600.0)?;
         self.footage.check()
+    }
+
+    /// Whether graphs and cameras can be held still.
+    ///
+    /// # Errors
+    /// `--slices`, and cameras that send in real time, or stages on a GPU.
+    pub fn check_slices(&self, graphs: &[Graph], footage: &Footage) -> Result<(), CliError> {
+        if self.slices.is_none() {
+            return Ok(());
+        }
+        let refused = |reason: String| Err(CliError::new(Exit::Configuration, reason));
+        if footage.pace == Pace::Live {
+            return refused(
+                "--slices: cameras in real time do not wait for a graph that is held, expected --pace fast".to_owned(),
+            );
+        }
+        for graph in graphs {
+            if let Some(kind) = ON_A_GPU.iter().find(|kind| !graph.variables(kind).is_empty()) {
+                return refused(format!(
+                    "--slices: graph '{}' has the stage {kind}, and a GPU goes on while its process is held; expected graphs on the CPU",
+                    graph.path.display()
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// What `dora run` is started by.

@@ -27,6 +27,12 @@ pub fn settings(options: &Options, footage: &Footage) -> BTreeMap<String, String
         format!("{} s behind {warm_up} s of warm-up", options.seconds),
     );
     settings.insert("runs of each graph".to_owned(), options.repeat.to_string());
+    if let Some(millis) = options.slices {
+        settings.insert(
+            "slices".to_owned(),
+            format!("at once, in turns of {millis} ms; {} s are each graph's own", options.seconds),
+        );
+    }
     settings
 }
 

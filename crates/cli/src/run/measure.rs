@@ -64,7 +64,8 @@ pub struct Measured {
 }
 
 impl Plan<'_> {
-    fn stats(&self) -> PathBuf {
+    /// Where the stages write their counters.
+    pub fn stats(&self) -> PathBuf {
         self.folder.join("stats")
     }
 
@@ -101,41 +102,108 @@ pub fn measure(
     interrupted: &AtomicBool,
     look: &mut dyn FnMut(&Snapshot, &Snapshot),
 ) -> Result<Measured, CliError> {
-    empty(&plan.folder)?;
-    // Three seconds are for the start of the graph.
-    let seconds = plan.warm_up + plan.seconds + 3.0;
-    let (feed, simulator) = plan.feeder.start(seconds, &plan.folder, interrupted)?;
-    let settings = Settings {
-        feed,
-        out: plan.folder.clone(),
-        model: plan.model.clone(),
-        stages: plan.stages.clone(),
-    };
-    write(
-        &plan.folder.join("graph.yml"),
-        &plan.graph.derive(&settings)?,
-    )?;
-    let mut dataflow = Dataflow::start(&plan.launch())?;
+    let mut started = Started::new(plan, plan.seconds, interrupted)?;
     let traces = (plan.spans == SpanMode::Trace).then(|| plan.traces());
     let gpu = GpuWatch::start(traces.as_deref());
-    let watched = watch(plan, &mut dataflow, interrupted, gpu.as_ref(), look);
+    let watched = watch(plan, &mut started, interrupted, gpu.as_ref(), look);
     let used = gpu.as_ref().and_then(GpuWatch::sum_up);
     drop(gpu);
-    dataflow.stop()?;
-    simulator.map(Simulator::stop).transpose()?;
-    let path = plan.folder.join("detections.jsonl");
-    let lines = match lines::read(&path) {
-        Ok(lines) => lines,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(CliError::file("read", &path, &error)),
-    };
+    let (lines, clocks) = started.stop(plan)?;
     let mut run = watched.sum_up(&lines);
     run.gpu = used;
-    Ok(Measured {
-        run,
-        lines,
-        clocks: feed::clocks(&plan.folder),
-    })
+    Ok(Measured { run, lines, clocks })
+}
+
+/// A graph that runs, with what it sees.
+pub struct Started {
+    /// The graph.
+    pub dataflow: Dataflow,
+    simulator: Option<Simulator>,
+}
+
+impl Started {
+    /// Starts a plan's graph, to be measured for `seconds`.
+    ///
+    /// # Errors
+    /// No dora, no cameras, a folder that cannot be written.
+    pub fn new(plan: &Plan<'_>, seconds: f64, interrupted: &AtomicBool) -> Result<Self, CliError> {
+        empty(&plan.folder)?;
+        // Three seconds are for the start of the graph.
+        let seconds = plan.warm_up + seconds + 3.0;
+        let (feed, simulator) = plan.feeder.start(seconds, &plan.folder, interrupted)?;
+        let settings = Settings {
+            feed,
+            out: plan.folder.clone(),
+            model: plan.model.clone(),
+            stages: plan.stages.clone(),
+        };
+        write(
+            &plan.folder.join("graph.yml"),
+            &plan.graph.derive(&settings)?,
+        )?;
+        let dataflow = Dataflow::start(&plan.launch())?;
+        Ok(Self {
+            dataflow,
+            simulator,
+        })
+    }
+
+    /// Stops it; what its sink wrote, and the clocks of its cameras.
+    ///
+    /// # Errors
+    /// The sink's file cannot be read.
+    pub fn stop(mut self, plan: &Plan<'_>) -> Result<(Vec<Line>, Clocks), CliError> {
+        self.dataflow.stop()?;
+        self.simulator.map(Simulator::stop).transpose()?;
+        let path = plan.folder.join("detections.jsonl");
+        let lines = match lines::read(&path) {
+            Ok(lines) => lines,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(CliError::file("read", &path, &error)),
+        };
+        Ok((lines, feed::clocks(&plan.folder)))
+    }
+}
+
+/// Waits until all cameras deliver, and for the warm-up after that. The state in which all nodes
+/// were there first, or why it ended.
+pub fn warm_up(
+    plan: &Plan<'_>,
+    started: &mut Started,
+    interrupted: &AtomicBool,
+) -> Result<Snapshot, String> {
+    let dora = started.dataflow.process_id();
+    let since = Instant::now();
+    let mut warm: Option<Instant> = None;
+    let mut first = Snapshot::default();
+    loop {
+        std::thread::sleep(LOOK_EVERY);
+        let now = Snapshot::take(&plan.stats(), dora);
+        if interrupted.load(Ordering::Acquire) {
+            return Err("interrupted".to_owned());
+        }
+        started.dataflow.check().map_err(|error| error.to_string())?;
+        if let Some(trouble) = now.trouble_since(&first) {
+            return Err(trouble);
+        }
+        if first.reports.len() < now.reports.len() {
+            first = now.clone();
+        }
+        let delivering = now.detected().values().filter(|count| **count > 0).count();
+        if warm.is_none() && delivering >= plan.feeder.cameras() as usize {
+            warm = Some(Instant::now());
+        }
+        if warm.is_none() && since.elapsed() > FIRST_FRAMES_WITHIN {
+            return Err(format!(
+                "{delivering} of {} cameras delivered a frame within {} s",
+                plan.feeder.cameras(),
+                FIRST_FRAMES_WITHIN.as_secs()
+            ));
+        }
+        if warm.is_some_and(|warm| warm.elapsed().as_secs_f64() >= plan.warm_up) {
+            return Ok(first);
+        }
+    }
 }
 
 /// Results of an earlier run must not pass for this one's.
@@ -157,31 +225,47 @@ struct Watched {
 
 fn watch(
     plan: &Plan<'_>,
-    dataflow: &mut Dataflow,
+    started: &mut Started,
     interrupted: &AtomicBool,
     gpu: Option<&GpuWatch>,
     look: &mut dyn FnMut(&Snapshot, &Snapshot),
 ) -> Watched {
-    let dora = dataflow.process_id();
+    let dora = started.dataflow.process_id();
     let take = || Snapshot::take(&plan.stats(), dora);
     let mut watched = Watched::default();
-    let started = Instant::now();
-    let mut warm: Option<Instant> = None;
-    let mut measured: Option<Instant> = None;
+    let first = match warm_up(plan, started, interrupted) {
+        Ok(first) => first,
+        Err(reason) => {
+            watched.partial = Some(reason);
+            return watched;
+        }
+    };
+    if let Some(gpu) = gpu {
+        gpu.begin();
+    }
+    let since = Instant::now();
+    let begin = take();
+    watched.begin = Some(begin.clone());
+    watched.end = begin.clone();
     let mut memory_due = Instant::now();
-    let mut first = Snapshot::default();
     loop {
-        std::thread::sleep(match measured {
-            None => LOOK_EVERY,
-            Some(since) => Duration::from_secs_f64(plan.seconds)
-                .saturating_sub(since.elapsed())
-                .min(MEASURED_LOOK_EVERY),
-        });
+        let began = Instant::now();
+        if began >= memory_due {
+            for (node, (process, _)) in &watched.end.cpu {
+                let seen = cost::memory_mib(*process).unwrap_or(0.0);
+                let most = watched.memory.entry(node.clone()).or_default();
+                *most = most.max(seen);
+            }
+            memory_due = began + MEMORY_EVERY.max(began.elapsed() * MEMORY_PART);
+        }
+        let left = Duration::from_secs_f64(plan.seconds).saturating_sub(since.elapsed());
+        std::thread::sleep(left.min(MEASURED_LOOK_EVERY));
         let now = take();
         watched.partial = if interrupted.load(Ordering::Acquire) {
             Some("interrupted".to_owned())
         } else {
-            let ended = dataflow.check().err().map(|error| error.to_string());
+            let ended = started.dataflow.check().err();
+            let ended = ended.map(|error| error.to_string());
             ended.or_else(|| now.trouble_since(&first))
         };
         if watched.partial.is_some() {
@@ -191,43 +275,7 @@ fn watch(
             }
             return watched;
         }
-        if first.reports.len() < now.reports.len() {
-            first = now.clone();
-        }
-        let delivering = now.detected().values().filter(|count| **count > 0).count();
-        if warm.is_none() {
-            if delivering >= plan.feeder.cameras() as usize {
-                warm = Some(Instant::now());
-            } else if started.elapsed() > FIRST_FRAMES_WITHIN {
-                watched.partial = Some(format!(
-                    "{delivering} of {} cameras delivered a frame within {} s",
-                    plan.feeder.cameras(),
-                    FIRST_FRAMES_WITHIN.as_secs()
-                ));
-                return watched;
-            }
-            continue;
-        }
-        if warm.is_some_and(|warm| warm.elapsed().as_secs_f64() < plan.warm_up) {
-            continue;
-        }
-        let since = *measured.get_or_insert_with(|| {
-            if let Some(gpu) = gpu {
-                gpu.begin();
-            }
-            Instant::now()
-        });
-        let begin = watched.begin.get_or_insert_with(|| now.clone());
-        let began = Instant::now();
-        if began >= memory_due {
-            for (node, (process, _)) in &now.cpu {
-                let seen = cost::memory_mib(*process).unwrap_or(0.0);
-                let most = watched.memory.entry(node.clone()).or_default();
-                *most = most.max(seen);
-            }
-            memory_due = began + MEMORY_EVERY.max(began.elapsed() * MEMORY_PART);
-        }
-        look(begin, &now);
+        look(&begin, &now);
         watched.end = now;
         if since.elapsed().as_secs_f64() >= plan.seconds {
             return watched;
@@ -246,30 +294,47 @@ impl Watched {
                 .get_or_insert_with(|| "it ended in its warm-up".to_owned());
             return run;
         };
-        let end = self.end;
-        run.begin_unix_nanos = begin.unix_nanos;
-        run.end_unix_nanos = end.unix_nanos;
-        run.seconds = (end.unix_nanos - begin.unix_nanos) as f64 / 1e9;
-        run.add_lines(lines, begin.unix_nanos, end.unix_nanos);
-        let frames = run.frames.max(1) as f64;
-        let cpu = end.cpu_ms_since(&begin);
-        let own: f64 = cpu.values().sum();
-        run.nodes = cpu
-            .into_iter()
-            .map(|(node, ms)| {
-                let memory_mib = self.memory.get(&node).copied().unwrap_or(0.0);
-                let cpu_ms = ms / frames;
-                (node, Node { cpu_ms, memory_mib })
-            })
-            .collect();
-        let machine = (end.machine_nanos - begin.machine_nanos) as f64 / 1e6;
-        run.other_cores = ((machine - own) / 1e3 / run.seconds.max(1e-9)).max(0.0);
-        let (by_reason, by_camera) = end.dropped_since(&begin);
-        run.dropped = by_reason;
-        for camera in &mut run.cameras {
-            camera.dropped = by_camera.get(&camera.id).copied().unwrap_or(0);
+        let memory = |node: &str| self.memory.get(node).copied().unwrap_or(0.0);
+        let measured = summed_up(&begin, &self.end, lines, memory);
+        Run {
+            partial: run.partial,
+            ..measured
         }
-        run.spans = spans_between(&begin, &end);
-        run
     }
+}
+
+/// What happened between two moments: `lines` of the sink, and each node's largest memory in MiB.
+pub fn summed_up(
+    begin: &Snapshot,
+    end: &Snapshot,
+    lines: &[Line],
+    memory: impl Fn(&str) -> f64,
+) -> Run {
+    let mut run = Run {
+        begin_unix_nanos: begin.unix_nanos,
+        end_unix_nanos: end.unix_nanos,
+        seconds: (end.unix_nanos - begin.unix_nanos) as f64 / 1e9,
+        ..Run::default()
+    };
+    run.add_lines(lines, begin.unix_nanos, end.unix_nanos);
+    let frames = run.frames.max(1) as f64;
+    let cpu = end.cpu_ms_since(begin);
+    let own: f64 = cpu.values().sum();
+    run.nodes = cpu
+        .into_iter()
+        .map(|(node, ms)| {
+            let memory_mib = memory(&node);
+            let cpu_ms = ms / frames;
+            (node, Node { cpu_ms, memory_mib })
+        })
+        .collect();
+    let machine = (end.machine_nanos - begin.machine_nanos) as f64 / 1e6;
+    run.other_cores = ((machine - own) / 1e3 / run.seconds.max(1e-9)).max(0.0);
+    let (by_reason, by_camera) = end.dropped_since(begin);
+    run.dropped = by_reason;
+    for camera in &mut run.cameras {
+        camera.dropped = by_camera.get(&camera.id).copied().unwrap_or(0);
+    }
+    run.spans = spans_between(begin, end);
+    run
 }

@@ -8,6 +8,7 @@ mod gpu;
 mod measure;
 mod process;
 mod simulator;
+mod slices;
 mod snapshot;
 mod spans;
 
@@ -16,5 +17,6 @@ pub use feed::{Feeder, Footage, Pace};
 pub use measure::{Measured, Plan, measure};
 pub use process::interruption;
 pub use simulator::{Scenes, Simulator};
+pub use slices::{Sliced, Slices, measure_in_slices};
 pub use snapshot::Snapshot;
 pub use spans::spans_between;

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use super::svg::escape;
-use super::{METHOD, charts, tables, timeline};
+use super::{charts, method, tables, timeline};
 use crate::Comparison;
 use crate::comparison::letter;
 
@@ -92,7 +92,7 @@ pub fn html(comparison: &Comparison) -> String {
         let _ = write!(page, "<dt>{name}</dt><dd>{value}</dd>");
     }
     page.push_str("</dl>\n<h2>How to read it</h2><ul>");
-    for line in METHOD {
+    for line in method(comparison) {
         let _ = write!(page, "<li>{}</li>", escape(line));
     }
     page.push_str("</ul>\n</body></html>\n");
@@ -119,11 +119,13 @@ fn plots(page: &mut String, comparison: &Comparison) {
         page.push('\n');
     };
     plot("Throughput", false, charts::throughput(comparison));
-    plot(
-        "Latency: the share of frames within a time",
-        false,
-        charts::latency(comparison),
-    );
+    if !comparison.is_sliced() {
+        plot(
+            "Latency: the share of frames within a time",
+            false,
+            charts::latency(comparison),
+        );
+    }
     plot("What a frame costs", true, charts::cpu(comparison));
     if comparison.runs.iter().any(|run| !run.stops.is_empty()) {
         plot("Where a frame's time goes", true, charts::way(comparison));

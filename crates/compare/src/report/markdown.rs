@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::{METHOD, tables};
+use super::{method, tables};
 use crate::Comparison;
 use crate::comparison::letter;
 
@@ -30,7 +30,7 @@ pub fn markdown(comparison: &Comparison) -> String {
         }
     }
     text.push_str("\n## How to read it\n\n");
-    for line in METHOD {
+    for line in method(comparison) {
         let _ = writeln!(text, "- {line}");
     }
     text

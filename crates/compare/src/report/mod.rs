@@ -35,12 +35,24 @@ pub fn text(comparison: &Comparison) -> String {
 }
 
 /// How the figures came about and what they mean, for both kinds of report.
-const METHOD: [&str; 4] = [
+fn method(comparison: &Comparison) -> [&'static str; 4] {
+    let [order, interval, cpu] = if comparison.is_sliced() { SLICES } else { RUNS };
+    [order, interval, VERDICTS, cpu]
+}
+
+const RUNS: [&str; 3] = [
     "The graphs ran in turns (A B B A ...), so that a machine that gets slower or busier favours none of them. Each run counts as one value: frames within a run are not independent of one another.",
     "Intervals are Student's t at 95 %, of the logarithms for ratios, after a linear trend over the order of runs has been taken out (from six runs on). They are as wide as so few runs deserve.",
-    "A difference is reported where it is larger than what is of interest (the margin) with a chance of error below 5 % for all metrics together (Holm's correction in each group of metrics). So two runs of the same graph are reported to differ in fewer than one comparison of twenty.",
     "CPU time is the kernel's account of each process. Memory is the largest proportional set size seen. The time in a stage contains the wait in its queue; 'wait' is the way from the stage before.",
 ];
+
+const SLICES: [&str; 3] = [
+    "The graphs ran at once and went in turns (A B B A ...), a slice at a time: the processes of all others were held meanwhile. So a machine whose speed wanders is as slow for one as for the other. A 'run' here is a second or more of each graph's own time. Held frames wait: latencies and the times of spans mean nothing in such a comparison, and are left out.",
+    "Intervals are Student's t at 95 %, of the logarithms for ratios, over the differences within each such second (a paired test).",
+    "CPU time is the kernel's account of each process. Memory is the largest proportional set size seen. Frames per second are of each graph's own time.",
+];
+
+const VERDICTS: &str = "A difference is reported where it is larger than what is of interest (the margin) with a chance of error below 5 % for all metrics together (Holm's correction in each group of metrics). So two runs of the same graph are reported to differ in fewer than one comparison of twenty.";
 
 #[cfg(test)]
 #[path = "tests.rs"]

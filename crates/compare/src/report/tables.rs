@@ -46,6 +46,15 @@ pub fn mean(runs: &[&Run], value: impl Fn(&Run) -> f64) -> f64 {
     runs.iter().map(|run| value(run)).sum::<f64>() / runs.len().max(1) as f64
 }
 
+/// Runs in slices have none.
+fn latency(millis: f64) -> String {
+    if millis == 0.0 {
+        "-".to_owned()
+    } else {
+        short(millis)
+    }
+}
+
 /// All tables in their order.
 pub fn all(comparison: &Comparison) -> Vec<Table> {
     let mut tables: Vec<Table> = comparison
@@ -153,9 +162,9 @@ fn cameras(comparison: &Comparison) -> Table {
                 letter(graph),
                 id.clone(),
                 short(of(&|it| it.fps)),
-                short(of(&|it| it.latency_ms.p50)),
-                short(of(&|it| it.latency_ms.p95)),
-                short(of(&|it| it.latency_ms.p99)),
+                latency(of(&|it| it.latency_ms.p50)),
+                latency(of(&|it| it.latency_ms.p95)),
+                latency(of(&|it| it.latency_ms.p99)),
                 format!("{:.1} %", 100.0 * dropped / (frames + dropped).max(1.0)),
             ]);
         }
@@ -164,9 +173,9 @@ fn cameras(comparison: &Comparison) -> Table {
                 letter(graph),
                 "all".to_owned(),
                 short(mean(&runs, |run| run.combined_fps)),
-                short(mean(&runs, |run| run.latency_ms.p50)),
-                short(mean(&runs, |run| run.latency_ms.p95)),
-                short(mean(&runs, |run| run.latency_ms.p99)),
+                latency(mean(&runs, |run| run.latency_ms.p50)),
+                latency(mean(&runs, |run| run.latency_ms.p95)),
+                latency(mean(&runs, |run| run.latency_ms.p99)),
                 format!("{:.1} %", mean(&runs, Run::dropped_percent)),
             ]);
         }
@@ -326,8 +335,8 @@ fn runs(comparison: &Comparison) -> Table {
             (run.place + 1).to_string(),
             letter(run.graph),
             short(run.combined_fps),
-            short(run.latency_ms.p50),
-            short(run.latency_ms.p99),
+            latency(run.latency_ms.p50),
+            latency(run.latency_ms.p99),
             short(run.cpu_ms()),
             short(run.memory_mib()),
             run.dropped.values().sum::<u64>().to_string(),

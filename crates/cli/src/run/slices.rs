@@ -1,0 +1,223 @@
+//! Several graphs at once, of which one goes at a time: in turns of a fraction of a second.
+//!
+//! Where a machine's speed wanders within seconds, as virtual ones do whose neighbours are busy,
+//! whole runs are too far apart in time to be compared to a few percent. Slices are not.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use camweave_compare::run::Run;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::cost;
+use super::measure::{Plan, Started, summed_up, warm_up};
+use super::{Measured, Snapshot};
+use crate::error::CliError;
+
+/// Each graph goes for so long before its counters are read and make a value.
+const BLOCK: Duration = Duration::from_secs(1);
+
+/// How the graphs take turns.
+pub struct Slices {
+    /// The length of a turn.
+    pub each: Duration,
+    /// Seconds of each graph's own time.
+    pub seconds: f64,
+    /// The place of the first block among all runs.
+    pub place: usize,
+}
+
+/// What was measured of one graph.
+pub struct Sliced {
+    /// A run of each block, in their order.
+    pub runs: Vec<Run>,
+    /// All that its sink wrote.
+    pub measured: Measured,
+}
+
+/// Runs the graphs of all plans at once and in turns. The plans' own seconds do not count, their
+/// warm-up does.
+///
+/// A graph that ends early, a node that ends, and an interruption end all, with what was measured
+/// until then.
+///
+/// # Errors
+/// What makes a run impossible: no dora, no cameras, a folder that cannot be written.
+pub fn measure_in_slices(
+    plans: &[Plan<'_>],
+    slices: &Slices,
+    interrupted: &AtomicBool,
+) -> Result<Vec<Sliced>, CliError> {
+    let mut started = plans
+        .iter()
+        .map(|plan| Started::new(plan, slices.seconds, interrupted))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (blocks, trouble) = go(plans, &mut started, slices, interrupted);
+    let mut found = Vec::new();
+    for (graph, (plan, started)) in plans.iter().zip(started).enumerate() {
+        let (lines, clocks) = started.stop(plan)?;
+        let mut runs = Vec::new();
+        for (index, block) in blocks.iter().enumerate() {
+            let Turn { begin, end, own, .. } = &block[graph];
+            let memory = |node: &str| block[graph].memory_of(node);
+            let mut run = summed_up(begin, end, &lines, memory);
+            run.graph = graph;
+            run.place = slices.place + index;
+            // Wall time holds the others' turns, and frames that were held have no latency.
+            run.seconds = own.as_secs_f64();
+            run.combined_fps = run.frames as f64 / run.seconds;
+            for camera in &mut run.cameras {
+                camera.fps = camera.frames as f64 / run.seconds;
+                camera.latency_ms = Default::default();
+            }
+            run.latency_ms = Default::default();
+            run.latency_curve.clear();
+            run.stops.clear();
+            run.timeline.clear();
+            run.explained = None;
+            run.spans.clear();
+            let all: f64 = block.iter().map(Turn::cpu_seconds).sum();
+            let machine = (end.machine_nanos - begin.machine_nanos) as f64 / 1e9;
+            let wall = (end.unix_nanos - begin.unix_nanos) as f64 / 1e9;
+            run.other_cores = ((machine - all) / wall).max(0.0);
+            runs.push(run);
+        }
+        if let Some((of, reason)) = &trouble
+            && of.is_none_or(|of| of == graph)
+        {
+            runs.push(Run {
+                graph,
+                place: slices.place + blocks.len(),
+                partial: Some(reason.clone()),
+                ..Run::default()
+            });
+        }
+        let run = runs.last().cloned().unwrap_or_default();
+        found.push(Sliced {
+            runs,
+            measured: Measured { run, lines, clocks },
+        });
+    }
+    Ok(found)
+}
+
+/// One graph in one block.
+struct Turn {
+    begin: Snapshot,
+    end: Snapshot,
+    own: Duration,
+    memory: Vec<(String, f64)>,
+}
+
+impl Turn {
+    fn cpu_seconds(&self) -> f64 {
+        self.end.cpu_ms_since(&self.begin).values().sum::<f64>() / 1e3
+    }
+
+    fn memory_of(&self, node: &str) -> f64 {
+        let found = self.memory.iter().find(|(name, _)| name == node);
+        found.map_or(0.0, |(_, mib)| *mib)
+    }
+}
+
+/// Which graph, if it was one, and what happened.
+type Trouble = (Option<usize>, String);
+
+fn go(
+    plans: &[Plan<'_>],
+    started: &mut [Started],
+    slices: &Slices,
+    interrupted: &AtomicBool,
+) -> (Vec<Vec<Turn>>, Option<Trouble>) {
+    let mut blocks = Vec::new();
+    for (graph, (plan, started)) in plans.iter().zip(&mut *started).enumerate() {
+        if let Err(reason) = warm_up(plan, started, interrupted) {
+            return (blocks, Some((Some(graph), reason)));
+        }
+    }
+    let stats: Vec<(PathBuf, u32)> = plans
+        .iter()
+        .zip(&*started)
+        .map(|(plan, started)| (plan.stats(), started.dataflow.process_id()))
+        .collect();
+    let take = || -> Vec<Snapshot> {
+        let of = |(stats, dora): &(PathBuf, u32)| Snapshot::take(stats, *dora);
+        stats.iter().map(of).collect()
+    };
+    let first = take();
+    let mut held: Vec<Option<Held>> = first.iter().map(|it| Some(Held::all_of(it))).collect();
+    let mut begins = take();
+    let mut whole = Duration::ZERO;
+    while whole.as_secs_f64() < slices.seconds {
+        let mut own = vec![Duration::ZERO; plans.len()];
+        while own.iter().any(|own| *own < BLOCK) {
+            for graph in (0..plans.len()).chain((0..plans.len()).rev()) {
+                held[graph] = None;
+                let since = Instant::now();
+                std::thread::sleep(slices.each);
+                held[graph] = Some(Held::all_of(&first[graph]));
+                own[graph] += since.elapsed();
+            }
+            if interrupted.load(Ordering::Acquire) {
+                return (blocks, Some((None, "interrupted".to_owned())));
+            }
+        }
+        let ends = take();
+        for (graph, end) in ends.iter().enumerate() {
+            let ended = started[graph].dataflow.check().err();
+            let ended = ended.map(|error| error.to_string());
+            if let Some(reason) = ended.or_else(|| end.trouble_since(&first[graph])) {
+                return (blocks, Some((Some(graph), reason)));
+            }
+        }
+        whole += own.iter().copied().min().unwrap_or_default();
+        let turns = begins.into_iter().zip(&ends).zip(own);
+        blocks.push(
+            turns
+                .map(|((begin, end), own)| Turn {
+                    begin,
+                    end: end.clone(),
+                    own,
+                    // All are held, so that nobody waits for the kernel to add this up.
+                    memory: memory(end),
+                })
+                .collect(),
+        );
+        begins = ends;
+    }
+    (blocks, None)
+}
+
+fn memory(snapshot: &Snapshot) -> Vec<(String, f64)> {
+    let of = |(node, (process, _)): (&String, &(u32, _))| {
+        (node.clone(), cost::memory_mib(*process).unwrap_or(0.0))
+    };
+    snapshot.cpu.iter().map(of).collect()
+}
+
+/// Processes that are stopped until this is dropped.
+struct Held(Vec<Pid>);
+
+impl Held {
+    /// All nodes of a graph; dora goes on, as it waits for them anyway.
+    fn all_of(snapshot: &Snapshot) -> Self {
+        let processes: BTreeSet<u32> = snapshot.reports.iter().map(|it| it.process_id).collect();
+        let id = |process: u32| i32::try_from(process).ok().and_then(Pid::from_raw);
+        let nodes: Vec<Pid> = processes.into_iter().filter_map(id).collect();
+        for node in &nodes {
+            // One that has ended is found by the next look at the graph.
+            let _ = kill_process(*node, Signal::STOP);
+        }
+        Self(nodes)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        for node in &self.0 {
+            let _ = kill_process(*node, Signal::CONT);
+        }
+    }
+}
