@@ -167,7 +167,10 @@ def batches(records):
             )
         head = ["", "FPS per camera", "Combined FPS", "Against sequential", "Frames of one inference", "CPU ms per frame"]
         text += table(head, rows)
-        if record["settings"].get("MPS") == "off":
+        settings = record["settings"]
+        if "GPU" in settings:
+            text += f"\nOn {settings['GPU'].split(',')[0]}, MPS {settings.get('MPS', 'not known')}.\n"
+        if settings.get("MPS") == "off":
             text += (
                 "\nWithout MPS, so separate processes took turns on the GPU: one inference per frame "
                 "pays for each turn, and batching is worth more than under MPS (see the comparison below).\n"

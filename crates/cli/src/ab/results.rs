@@ -54,7 +54,8 @@ fn shown(footage: &Footage) -> String {
     }
 }
 
-/// The machine: its processor, cores, memory, system, and how busy it was.
+/// The machine: its processor, cores, memory, system, and how busy it was; with a GPU, its name
+/// and whether MPS runs.
 pub fn machine() -> BTreeMap<String, String> {
     let line = |file: &str, name: &str| {
         let text = fs::read_to_string(file).ok()?;
@@ -74,7 +75,7 @@ pub fn machine() -> BTreeMap<String, String> {
         .to_owned();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: Vec<&str> = load.split(' ').take(3).collect();
-    [
+    let mut found: BTreeMap<String, String> = [
         ("CPU", format!("{cpu}, {cores} cores")),
         ("memory", format!("{memory:.0} GiB")),
         ("kernel", format!("Linux {kernel}")),
@@ -82,7 +83,13 @@ pub fn machine() -> BTreeMap<String, String> {
         ("camweave", env!("CARGO_PKG_VERSION").to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    .into();
+    if let Some(card) = crate::run::card() {
+        found.insert("GPU".to_owned(), card);
+        let mps = if crate::doctor::mps_runs() { "on" } else { "off" };
+        found.insert("MPS".to_owned(), mps.to_owned());
+    }
+    found
 }
 
 /// Writes `summary.json`, `report.md` and `report.html`.

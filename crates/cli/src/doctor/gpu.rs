@@ -1,7 +1,7 @@
 //! What the GPU graphs use.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use camweave_cuda::{Context, CudaMemory};
 use camweave_nvdec::{Capability, capabilities};
@@ -300,14 +300,25 @@ fn runtime() -> Row {
     row("CUDA runtime", Need::Optional, found)
 }
 
-fn mps() -> Row {
+/// The process of MPS's control daemon, if it runs, and the file that says so.
+fn mps_daemon() -> (Option<String>, PathBuf) {
     let pipes = std::env::var("CUDA_MPS_PIPE_DIRECTORY");
     let pipes = pipes.unwrap_or_else(|_| "/tmp/nvidia-mps".to_owned());
     let file = Path::new(&pipes).join("nvidia-cuda-mps-control.pid");
     let daemon = fs::read_to_string(&file).unwrap_or_default();
     let daemon = daemon.trim();
     let runs = !daemon.is_empty() && Path::new("/proc").join(daemon).is_dir();
-    let found = if runs {
+    (runs.then(|| daemon.to_owned()), file)
+}
+
+/// Whether processes share a GPU under MPS.
+pub fn mps_runs() -> bool {
+    mps_daemon().0.is_some()
+}
+
+fn mps() -> Row {
+    let (daemon, file) = mps_daemon();
+    let found = if let Some(daemon) = daemon {
         (
             State::Ok,
             format!("the control daemon runs (process {daemon})"),

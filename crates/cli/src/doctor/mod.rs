@@ -6,6 +6,8 @@ mod library;
 mod machine;
 mod show;
 
+pub use gpu::mps_runs;
+
 use camweave_stage::Exit;
 use clap::Args;
 use serde::Serialize;

@@ -11,6 +11,20 @@ use camweave_telemetry::span_names::{GPU_BUSY, NVDEC_BUSY};
 use camweave_telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_trace::MACHINE;
 
+/// The GPU that is watched and its driver, by the same command.
+pub fn card() -> Option<String> {
+    let output = Command::new("nvidia-smi")
+        .args(["--query-gpu=name,memory.total,driver_version"])
+        .args(["--format=csv,noheader", "--id=0"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let text = text.trim();
+    (output.status.success() && !text.is_empty()).then(|| text.to_owned())
+}
+
 /// Asks `nvidia-smi` four times a second until it is dropped.
 pub struct GpuWatch {
     child: Child,

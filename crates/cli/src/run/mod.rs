@@ -14,6 +14,7 @@ mod spans;
 
 pub use dataflow::{Dataflow, Launch};
 pub use feed::{Feeder, Footage, Pace};
+pub use gpu::card;
 pub use measure::{Measured, Plan, measure};
 pub use process::interruption;
 pub use simulator::{Scenes, Simulator};
