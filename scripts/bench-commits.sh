@@ -5,10 +5,10 @@
 #
 # A and B are commits; BENCH is pool, message, batcher or vision (default: all that both have).
 # Both are built in work trees below target/bench-commits, and run in turns, A B B A ...
-# --instructions counts instructions under valgrind's callgrind instead of measuring time: slow,
-# but the same on a busy machine. It needs valgrind.
-# Where a function lies in a program changes its time, here by up to a quarter: look into the machine
-# code before you believe a lone 'slower' of something that the commits have not touched.
+# --instructions counts the instructions of one call of each benchmark under valgrind's callgrind
+# instead of measuring time: the same on a busy machine. It needs valgrind.
+# Where a function lies in a program changes its time, here by up to a quarter: count instructions
+# before you believe a lone 'slower' of something that the commits have not touched.
 #
 # Environment: REPEAT, runs of each (5); MARGIN, percent of change that is of interest (3).
 set -euo pipefail
@@ -74,6 +74,24 @@ for side in A B; do
   done
 done
 
+# calls SIDE BENCH NAME CALLS: instructions of a process that calls one benchmark so often.
+calls() {
+  (cd "${tree[$1]}" && valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+    "${program[$1-$2]}" --bench --exact "$3" --sample-count 1 --sample-size "$4" 2>&1 >/dev/null) |
+    sed -n 's/.*Collected *: *\([0-9]*\).*/\1/p'
+}
+
+# count SIDE BENCH: a line per benchmark, its name and the instructions of one call. What a process
+# does beside, and what only the first calls do, is in both counts.
+count() {
+  local name few more
+  "${program[$1-$2]}" --list --format terse | sed -n 's/: bench.*//p' | while read -r name; do
+    few=$(calls "$1" "$2" "$name" 2 </dev/null)
+    more=$(calls "$1" "$2" "$name" 6 </dev/null)
+    printf '%s\t%s\n' "$name" "$(((more - few) / 4))"
+  done
+}
+
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 order=()
@@ -86,11 +104,8 @@ for bench in "${benches[@]}"; do
     number=$((number + 1))
     echo "running $bench, $number of ${#order[@]} ($side)" >&2
     if [ "$instructions" = 1 ]; then
-      # One sample of one iteration: the count does not vary, so more would only take longer.
-      (cd "${tree[$side]}" && valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-        "${program[$side-$bench]}" --bench --sample-count 1 --sample-size 1) \
-        >/dev/null 2>"$results/$bench.$side.$number.callgrind"
-      # Each benchmark's set-up is counted too, so this is of the bench as a whole.
+      count "$side" "$bench" >"$results/$bench.$side.$number.callgrind"
+      # The count does not vary, so one of each does.
       [ "$number" -lt 2 ] || break
     else
       (cd "${tree[$side]}" && "${program[$side-$bench]}" --bench) >"$results/$bench.$side.$number.divan"

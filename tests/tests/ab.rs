@@ -89,7 +89,10 @@ fn in_slices_each_graph_goes_in_its_own_time_only() {
     let summary = place.summary();
     let runs = summary["runs"].as_array().expect("runs");
     // Blocks of a second each, with the same place in both graphs.
-    let places: Vec<_> = runs.iter().filter_map(|run| run["place"].as_u64()).collect();
+    let places: Vec<_> = runs
+        .iter()
+        .filter_map(|run| run["place"].as_u64())
+        .collect();
     assert_eq!(places, [0, 0, 1, 1]);
     for run in runs {
         let number = |name: &str| run[name].as_i64().expect("a number");
@@ -108,10 +111,19 @@ fn in_slices_each_graph_goes_in_its_own_time_only() {
         let cores = std::thread::available_parallelism().expect("cores").get() as f64;
         assert!(cpu * frames / 1e3 < 1.1 * cores * own, "{run}");
     }
-    let metrics = summary["versus"][0]["verdicts"].as_array().expect("metrics");
-    let names: Vec<_> = metrics.iter().filter_map(|it| it["metric"]["name"].as_str()).collect();
+    let metrics = summary["versus"][0]["verdicts"]
+        .as_array()
+        .expect("metrics");
+    let names: Vec<_> = metrics
+        .iter()
+        .filter_map(|it| it["metric"]["name"].as_str())
+        .collect();
     assert!(names.contains(&"throughput") && !names.iter().any(|it| it.contains("latency")));
-    assert!(summary["versus"][0]["headline"].as_str().is_some_and(|it| it.contains("detections identical")));
+    assert!(
+        summary["versus"][0]["headline"]
+            .as_str()
+            .is_some_and(|it| it.contains("detections identical"))
+    );
 }
 
 #[test]
@@ -125,7 +137,10 @@ fn what_does_not_hold_still_is_refused() {
         let output = run(place.ab(&cpu, graph, &[&["--slices"][..], &more].concat()));
         let error = errors(&output);
         assert_eq!(output.status.code(), Some(2), "{error}");
-        assert!(error.contains("--slices") && error.contains(says), "{error}");
+        assert!(
+            error.contains("--slices") && error.contains(says),
+            "{error}"
+        );
         assert_eq!(error.trim_end().lines().count(), 1, "{error}");
     }
 }

@@ -15,7 +15,10 @@ const VARIABLE: &str = "SLOWED_PERCENT";
 /// Not the wall clock's: a process can be held meanwhile (`camweave ab --slices`).
 fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
 }
 
 struct Slowed {

@@ -179,7 +179,10 @@ impl Options {
             );
         }
         for graph in graphs {
-            if let Some(kind) = ON_A_GPU.iter().find(|kind| !graph.variables(kind).is_empty()) {
+            if let Some(kind) = ON_A_GPU
+                .iter()
+                .find(|kind| !graph.variables(kind).is_empty())
+            {
                 return refused(format!(
                     "--slices: graph '{}' has the stage {kind}, and a GPU goes on while its process is held; expected graphs on the CPU",
                     graph.path.display()

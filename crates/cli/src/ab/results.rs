@@ -30,7 +30,10 @@ pub fn settings(options: &Options, footage: &Footage) -> BTreeMap<String, String
     if let Some(millis) = options.slices {
         settings.insert(
             "slices".to_owned(),
-            format!("at once, in turns of {millis} ms; {} s are each graph's own", options.seconds),
+            format!(
+                "at once, in turns of {millis} ms; {} s are each graph's own",
+                options.seconds
+            ),
         );
     }
     settings
@@ -86,7 +89,11 @@ pub fn machine() -> BTreeMap<String, String> {
     .into();
     if let Some(card) = crate::run::card() {
         found.insert("GPU".to_owned(), card);
-        let mps = if crate::doctor::mps_runs() { "on" } else { "off" };
+        let mps = if crate::doctor::mps_runs() {
+            "on"
+        } else {
+            "off"
+        };
         found.insert("MPS".to_owned(), mps.to_owned());
     }
     found

@@ -182,7 +182,10 @@ pub fn warm_up(
         if interrupted.load(Ordering::Acquire) {
             return Err("interrupted".to_owned());
         }
-        started.dataflow.check().map_err(|error| error.to_string())?;
+        started
+            .dataflow
+            .check()
+            .map_err(|error| error.to_string())?;
         if let Some(trouble) = now.trouble_since(&first) {
             return Err(trouble);
         }

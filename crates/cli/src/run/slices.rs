@@ -60,7 +60,9 @@ pub fn measure_in_slices(
         let (lines, clocks) = started.stop(plan)?;
         let mut runs = Vec::new();
         for (index, block) in blocks.iter().enumerate() {
-            let Turn { begin, end, own, .. } = &block[graph];
+            let Turn {
+                begin, end, own, ..
+            } = &block[graph];
             let memory = |node: &str| block[graph].memory_of(node);
             let mut run = summed_up(begin, end, &lines, memory);
             run.graph = graph;
