@@ -74,21 +74,26 @@ for side in A B; do
   done
 done
 
-# calls SIDE BENCH NAME CALLS: instructions of a process that calls one benchmark so often.
+# calls SIDE BENCH NAME CALLS: instructions of a process that calls one benchmark so often; nothing
+# if it dies.
 calls() {
   (cd "${tree[$1]}" && valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-    "${program[$1-$2]}" --bench --exact "$3" --sample-count 1 --sample-size "$4" 2>&1 >/dev/null) |
-    sed -n 's/.*Collected *: *\([0-9]*\).*/\1/p'
+    "${program[$1-$2]}" --bench --timer os "^$3(::|\$)" --sample-count 1 --sample-size "$4" 2>&1 >/dev/null) |
+    awk '/Process terminating/ { died = 1 } /Collected *:/ && !died { print $NF }'
 }
 
 # count SIDE BENCH: a line per benchmark, its name and the instructions of one call. What a process
 # does beside, and what only the first calls do, is in both counts.
 count() {
   local name few more
-  "${program[$1-$2]}" --list --format terse | sed -n 's/: bench.*//p' | while read -r name; do
+  "${program[$1-$2]}" --list | python3 scripts/bench_commits.py names | while read -r name; do
     few=$(calls "$1" "$2" "$name" 2 </dev/null)
     more=$(calls "$1" "$2" "$name" 6 </dev/null)
-    printf '%s\t%s\n' "$name" "$(((more - few) / 4))"
+    if [ -n "$few" ] && [ -n "$more" ]; then
+      printf '%s\t%s\n' "$name" "$(((more - few) / 4))"
+    else
+      echo "$name does not run under valgrind ($1) and was not counted" >&2
+    fi
   done
 }
 

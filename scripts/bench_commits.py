@@ -33,6 +33,22 @@ def callgrind(text):
     return {f"{name}, instructions": float(count) for name, count in pairs if float(count) > 0}
 
 
+def names(text):
+    """The full names of the benchmarks in divan's list, which is a tree."""
+    path, found = [], []
+    for line in text.splitlines():
+        match = re.match(r"^([│ ]*)(?:[├╰]─ )?(\S.*)$", line)
+        if not match:
+            continue
+        depth = len(match.group(1)) // 3 + (1 if "─ " in line else 0)
+        inner = len(path) == depth
+        if found and inner:
+            found.pop()
+        path = path[:depth] + [match.group(2).strip()]
+        found.append("::".join(path))
+    return found
+
+
 def read(folder):
     runs = collections.defaultdict(lambda: {"A": [], "B": []})
     for file in sorted(folder.iterdir()):
@@ -65,6 +81,9 @@ def shown(value, counts):
 
 
 def main():
+    if sys.argv[1:] == ["names"]:
+        print("\n".join(names(sys.stdin.read())))
+        return
     folder, commit_a, commit_b, margin = pathlib.Path(sys.argv[1]), *sys.argv[2:4], float(sys.argv[4])
     least = margin / 100
     print(f"| benchmark | {commit_a} | {commit_b} | change | 95 % interval | |")
