@@ -40,7 +40,7 @@ one() {
   # A run that is not whole is a result as well: it is said, and counted as not found.
   taskset -c "$core" target/release/camweave ab benches/graphs/plain.yml "benches/graphs/$3.yml" --pace fast \
     --files "${clips[@]}" --cameras "$cameras" --seconds "$seconds" --warm-up 0.5 \
-    --repeat "$repeat" --slices "$slices" --out "$folder" >"$folder.log" 2>&1 ||
+    --repeat "$repeat" --slices="$slices" --out "$folder" >"$folder.log" 2>&1 ||
     say "$1 $2: $(tail -n 1 "$folder.log")"
   python3 - "$folder/summary.json" <<'PY' | tee -a "$out/$1.txt"
 import json, sys

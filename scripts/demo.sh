@@ -14,8 +14,8 @@ say "building (a first build takes a while; cargo shows how far it is)"
 cargo build --release --workspace --bins
 
 target=$PWD/target/release
-# On a GPU the first demo builds TensorRT's engine: at level 1 in a fourth of the time of the nodes'
-# default, 3, for a network that is some percent slower.
+# On a GPU the first demo builds TensorRT's engine: at level 1 in less than a third of the time of the
+# nodes' default, 3, for batches that take 2 to 9 % longer (docs/engines.md).
 export LEVEL=${LEVEL:-1}
 cd "$started_in"
 exec "$target/camweave" demo "$@"

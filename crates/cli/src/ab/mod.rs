@@ -26,7 +26,7 @@ use crate::engine;
 use crate::error::CliError;
 use crate::graph::Graph;
 use crate::run::{
-    Feeder, Measured, Plan, Sliced, Slices, interruption, measure, measure_in_slices,
+    Feeder, Findings, Plan, Sliced, Slices, interruption, measure, measure_in_slices,
 };
 
 /// Runs the comparison.
@@ -122,8 +122,8 @@ struct Session<'a> {
     wrapper: Vec<OsString>,
     out: &'a Path,
     runs: Vec<Run>,
-    /// The first whole run of each graph, for its detections.
-    first: Vec<Option<Measured>>,
+    /// Of the first whole run of each graph.
+    first: Vec<Option<Findings>>,
 }
 
 impl Session<'_> {
@@ -179,7 +179,7 @@ impl Session<'_> {
         eprintln!("run {} of {all}, {name}: {told}", place + 1);
         self.runs.push(run.clone());
         if run.partial.is_none() && self.first[graph].is_none() {
-            self.first[graph] = Some(measured);
+            self.first[graph] = Some(measured.findings);
         }
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Session<'_> {
             place: self.runs.iter().map(|run| run.place + 1).max().unwrap_or(0),
         };
         let found = measure_in_slices(&plans, &slices, interrupted)?;
-        for (graph, Sliced { runs, measured }) in found.into_iter().enumerate() {
+        for (graph, Sliced { runs, findings }) in found.into_iter().enumerate() {
             let whole: Vec<&Run> = runs.iter().filter(|run| run.partial.is_none()).collect();
             let mean = |value: &dyn Fn(&Run) -> f64| {
                 whole.iter().map(|run| value(run)).sum::<f64>() / whole.len().max(1) as f64
@@ -217,7 +217,7 @@ impl Session<'_> {
                 end.map_or(String::new(), |reason| format!("; not whole: {reason}"))
             );
             if !whole.is_empty() && self.first[graph].is_none() {
-                self.first[graph] = Some(measured);
+                self.first[graph] = Some(findings);
             }
             self.runs.extend(runs);
         }

@@ -146,12 +146,9 @@ pub struct Options {
     /// Run the graphs at once, each holding still while another has its turn of MS milliseconds:
     /// finds differences of a few percent on a machine whose speed wanders, in throughput and CPU
     /// time alone
-    #[arg(long, value_name = "MS", num_args = 0..=1, default_missing_value = "100", value_parser = clap::value_parser!(u16).range(10..=300), conflicts_with_all = ["trace", "nsys"])]
+    #[arg(long, value_name = "MS", num_args = 0..=1, require_equals = true, default_missing_value = "100", value_parser = clap::value_parser!(u16).range(10..=300), conflicts_with_all = ["trace", "nsys"])]
     pub slices: Option<u16>,
 }
-
-/// Stages whose work goes on while their process is held.
-const ON_A_GPU: [&str; 3] = ["nvdec", "trt-infer", "gpu-nms"];
 
 impl Options {
     /// Checks what the command line's parser cannot.
@@ -179,10 +176,7 @@ impl Options {
             );
         }
         for graph in graphs {
-            if let Some(kind) = ON_A_GPU
-                .iter()
-                .find(|kind| !graph.variables(kind).is_empty())
-            {
+            if let Some(kind) = graph.kind_on_a_gpu() {
                 return refused(format!(
                     "--slices: graph '{}' has the stage {kind}, and a GPU goes on while its process is held; expected graphs on the CPU",
                     graph.path.display()

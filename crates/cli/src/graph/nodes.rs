@@ -25,6 +25,9 @@ const STAGES: [&str; 12] = [
     "fused",
 ];
 
+/// Those whose work a GPU does.
+const ON_A_GPU: [&str; 3] = ["nvdec", "trt-infer", "gpu-nms"];
+
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -60,6 +63,13 @@ impl Graph {
             .nodes
             .iter()
             .filter(move |node| self.kind(node) == Kind::Stage(named(kind)))
+    }
+
+    /// The first kind of stage in the graph, fused ones as well, whose work a GPU does.
+    pub fn kind_on_a_gpu(&self) -> Option<&'static str> {
+        ON_A_GPU
+            .into_iter()
+            .find(|kind| !self.variables(kind).is_empty())
     }
 
     /// A node's program on this machine; `None` where dora finds or makes it otherwise.

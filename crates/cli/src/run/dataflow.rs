@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use camweave_stage::Exit;
 use camweave_telemetry::read_reports;
 
-use super::process::{interrupt, wait};
+use super::process::{bound, interrupt, wait};
 use crate::error::CliError;
 use crate::places;
 
@@ -52,15 +52,11 @@ impl Dataflow {
             .and_then(|out| Ok((out, open()?)))
             .map_err(|error| CliError::file("open", &log, &error))?;
         let dora = places::dora();
-        let mut words = launch.wrapper.iter().cloned();
-        let mut command = match words.next() {
-            Some(program) => {
-                let mut command = Command::new(program);
-                command.args(words).arg(&dora);
-                command
-            }
-            None => Command::new(&dora),
-        };
+        let wrapper = launch.wrapper.iter().map(OsString::as_os_str);
+        let mut words = wrapper.chain([dora.as_os_str()]);
+        let program = words.next().unwrap_or_default();
+        let mut command = bound(program);
+        command.args(words);
         let child = command
             .arg("run")
             .arg(&launch.graph)
@@ -77,7 +73,7 @@ impl Dataflow {
                     Exit::Missing,
                     format!(
                         "cannot start '{}': {error}; install dora with scripts/setup.sh, or name it in CAMWEAVE_DORA",
-                        command.get_program().display()
+                        program.display()
                     ),
                 )
             })?;

@@ -57,7 +57,13 @@ pub struct Plan<'a> {
 pub struct Measured {
     /// The run.
     pub run: Run,
-    /// All frames, with those of the warm-up.
+    /// With those of the warm-up.
+    pub findings: Findings,
+}
+
+/// What a graph found, and when its cameras showed it: enough to compare detections.
+pub struct Findings {
+    /// All frames that reached the sink.
     pub lines: Vec<Line>,
     /// The clocks of simulated cameras.
     pub clocks: Clocks,
@@ -108,10 +114,10 @@ pub fn measure(
     let watched = watch(plan, &mut started, interrupted, gpu.as_ref(), look);
     let used = gpu.as_ref().and_then(GpuWatch::sum_up);
     drop(gpu);
-    let (lines, clocks) = started.stop(plan)?;
-    let mut run = watched.sum_up(&lines);
+    let findings = started.stop(plan)?;
+    let mut run = watched.sum_up(&findings.lines);
     run.gpu = used;
-    Ok(Measured { run, lines, clocks })
+    Ok(Measured { run, findings })
 }
 
 /// A graph that runs, with what it sees.
@@ -148,11 +154,11 @@ impl Started {
         })
     }
 
-    /// Stops it; what its sink wrote, and the clocks of its cameras.
+    /// Stops it; what it has found.
     ///
     /// # Errors
     /// The sink's file cannot be read.
-    pub fn stop(mut self, plan: &Plan<'_>) -> Result<(Vec<Line>, Clocks), CliError> {
+    pub fn stop(mut self, plan: &Plan<'_>) -> Result<Findings, CliError> {
         self.dataflow.stop()?;
         self.simulator.map(Simulator::stop).transpose()?;
         let path = plan.folder.join("detections.jsonl");
@@ -161,7 +167,10 @@ impl Started {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(CliError::file("read", &path, &error)),
         };
-        Ok((lines, feed::clocks(&plan.folder)))
+        Ok(Findings {
+            lines,
+            clocks: feed::clocks(&plan.folder),
+        })
     }
 }
 

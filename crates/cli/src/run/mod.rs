@@ -15,7 +15,7 @@ mod spans;
 pub use dataflow::{Dataflow, Launch};
 pub use feed::{Feeder, Footage, Pace};
 pub use gpu::card;
-pub use measure::{Measured, Plan, measure};
+pub use measure::{Findings, Plan, measure};
 pub use process::interruption;
 pub use simulator::{Scenes, Simulator};
 pub use slices::{Sliced, Slices, measure_in_slices};

@@ -1,6 +1,8 @@
 //! Ending child processes, and being ended.
 
-use std::process::Child;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -8,7 +10,27 @@ use std::time::{Duration, Instant};
 use camweave_stage::Exit;
 use rustix::process::{Pid, Signal};
 
+use crate::doctor::on_path;
 use crate::error::CliError;
+
+/// A program that is interrupted when this one dies, however that happens: by `setpriv` of
+/// util-linux, which sets the death signal and becomes the program. A system without it does not.
+pub fn bound(program: &OsStr) -> Command {
+    let found = if program.as_encoded_bytes().contains(&b'/') {
+        Path::new(program).is_file()
+    } else {
+        program.to_str().and_then(on_path).is_some()
+    };
+    // What is not there is to fail by its own name.
+    match on_path("setpriv").filter(|_| found) {
+        Some(setpriv) => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "INT", "--"]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    }
+}
 
 /// Sends SIGINT to a child; one that has ended meanwhile needs none.
 pub fn interrupt(child: &Child) {

@@ -3,14 +3,14 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use camweave_stage::Exit;
 
-use super::process::{interrupt, wait};
+use super::process::{bound, interrupt, wait};
 use crate::error::CliError;
 use crate::{evaluate, places};
 
@@ -56,7 +56,7 @@ impl Simulator {
         interrupted: &AtomicBool,
     ) -> Result<Self, CliError> {
         let program = places::sibling("camera-sim")?;
-        let mut command = Command::new(&program);
+        let mut command = bound(program.as_os_str());
         command
             .arg("serve")
             .args(["--cameras", &scenes.cameras.to_string()])

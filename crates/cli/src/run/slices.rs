@@ -3,7 +3,7 @@
 //! Where a machine's speed wanders within seconds, as virtual ones do whose neighbours are busy,
 //! whole runs are too far apart in time to be compared to a few percent. Slices are not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use camweave_compare::run::Run;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::Snapshot;
 use super::cost;
-use super::measure::{Plan, Started, summed_up, warm_up};
-use super::{Measured, Snapshot};
+use super::measure::{Findings, Plan, Started, summed_up, warm_up};
 use crate::error::CliError;
 
 /// Each graph goes for so long before its counters are read and make a value.
@@ -33,8 +33,8 @@ pub struct Slices {
 pub struct Sliced {
     /// A run of each block, in their order.
     pub runs: Vec<Run>,
-    /// All that its sink wrote.
-    pub measured: Measured,
+    /// With those of the warm-up.
+    pub findings: Findings,
 }
 
 /// Runs the graphs of all plans at once and in turns. The plans' own seconds do not count, their
@@ -57,14 +57,17 @@ pub fn measure_in_slices(
     let (blocks, trouble) = go(plans, &mut started, slices, interrupted);
     let mut found = Vec::new();
     for (graph, (plan, started)) in plans.iter().zip(started).enumerate() {
-        let (lines, clocks) = started.stop(plan)?;
+        let findings = started.stop(plan)?;
         let mut runs = Vec::new();
         for (index, block) in blocks.iter().enumerate() {
             let Turn {
-                begin, end, own, ..
+                begin,
+                end,
+                own,
+                memory,
             } = &block[graph];
-            let memory = |node: &str| block[graph].memory_of(node);
-            let mut run = summed_up(begin, end, &lines, memory);
+            let memory = |node: &str| memory.get(node).copied().unwrap_or(0.0);
+            let mut run = summed_up(begin, end, &findings.lines, memory);
             run.graph = graph;
             run.place = slices.place + index;
             // Wall time holds the others' turns, and frames that were held have no latency.
@@ -96,11 +99,7 @@ pub fn measure_in_slices(
                 ..Run::default()
             });
         }
-        let run = runs.last().cloned().unwrap_or_default();
-        found.push(Sliced {
-            runs,
-            measured: Measured { run, lines, clocks },
-        });
+        found.push(Sliced { runs, findings });
     }
     Ok(found)
 }
@@ -110,17 +109,13 @@ struct Turn {
     begin: Snapshot,
     end: Snapshot,
     own: Duration,
-    memory: Vec<(String, f64)>,
+    /// MiB by node.
+    memory: BTreeMap<String, f64>,
 }
 
 impl Turn {
     fn cpu_seconds(&self) -> f64 {
         self.end.cpu_ms_since(&self.begin).values().sum::<f64>() / 1e3
-    }
-
-    fn memory_of(&self, node: &str) -> f64 {
-        let found = self.memory.iter().find(|(name, _)| name == node);
-        found.map_or(0.0, |(_, mib)| *mib)
     }
 }
 
@@ -149,7 +144,7 @@ fn go(
         stats.iter().map(of).collect()
     };
     let first = take();
-    let mut held: Vec<Option<Held>> = first.iter().map(|it| Some(Held::all_of(it))).collect();
+    let mut held: Vec<Option<Held>> = first.iter().map(|it| Some(Held::nodes(it))).collect();
     let mut begins = take();
     let mut whole = Duration::ZERO;
     while whole.as_secs_f64() < slices.seconds {
@@ -159,7 +154,7 @@ fn go(
                 held[graph] = None;
                 let since = Instant::now();
                 std::thread::sleep(slices.each);
-                held[graph] = Some(Held::all_of(&first[graph]));
+                held[graph] = Some(Held::nodes(&first[graph]));
                 own[graph] += since.elapsed();
             }
             if interrupted.load(Ordering::Acquire) {
@@ -192,7 +187,7 @@ fn go(
     (blocks, None)
 }
 
-fn memory(snapshot: &Snapshot) -> Vec<(String, f64)> {
+fn memory(snapshot: &Snapshot) -> BTreeMap<String, f64> {
     let of = |(node, (process, _)): (&String, &(u32, _))| {
         (node.clone(), cost::memory_mib(*process).unwrap_or(0.0))
     };
@@ -204,22 +199,84 @@ struct Held(Vec<Pid>);
 
 impl Held {
     /// All nodes of a graph; dora goes on, as it waits for them anyway.
-    fn all_of(snapshot: &Snapshot) -> Self {
+    fn nodes(snapshot: &Snapshot) -> Self {
+        // Stages of one process share it.
         let processes: BTreeSet<u32> = snapshot.reports.iter().map(|it| it.process_id).collect();
+        Self::processes(processes)
+    }
+
+    fn processes(processes: impl IntoIterator<Item = u32>) -> Self {
         let id = |process: u32| i32::try_from(process).ok().and_then(Pid::from_raw);
-        let nodes: Vec<Pid> = processes.into_iter().filter_map(id).collect();
-        for node in &nodes {
+        let held: Vec<Pid> = processes.into_iter().filter_map(id).collect();
+        for process in &held {
             // One that has ended is found by the next look at the graph.
-            let _ = kill_process(*node, Signal::STOP);
+            let _ = kill_process(*process, Signal::STOP);
         }
-        Self(nodes)
+        Self(held)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        for node in &self.0 {
-            let _ = kill_process(*node, Signal::CONT);
+        for process in &self.0 {
+            let _ = kill_process(*process, Signal::CONT);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use super::super::cost::CpuTime;
+    use super::*;
+
+    /// A process that computes until it is dropped.
+    struct Busy(Child);
+
+    impl Busy {
+        fn start() -> Self {
+            let mut shell = Command::new("sh");
+            let child = shell.args(["-c", "while :; do :; done"]).spawn();
+            Self(child.expect("every system has a shell"))
+        }
+
+        fn used(&self) -> i64 {
+            let time = CpuTime::of(self.0.id()).expect("it runs");
+            time.since(CpuTime::default())
+        }
+
+        /// Whether it computes within `patience`.
+        fn computes(&self, patience: Duration) -> bool {
+            let (since, before) = (Instant::now(), self.used());
+            while since.elapsed() < patience {
+                if self.used() > before {
+                    return true;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            false
+        }
+    }
+
+    impl Drop for Busy {
+        fn drop(&mut self) {
+            drop(self.0.kill());
+            drop(self.0.wait());
+        }
+    }
+
+    #[test]
+    fn who_is_held_does_not_compute() {
+        let (held, other) = (Busy::start(), Busy::start());
+        let patience = Duration::from_secs(20);
+        assert!(held.computes(patience) && other.computes(patience));
+        let hold = Held::processes([held.0.id()]);
+        // A thread that computes stops at its next interrupt.
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(!held.computes(Duration::from_millis(300)));
+        assert!(other.computes(patience));
+        drop(hold);
+        assert!(held.computes(patience));
     }
 }
