@@ -20,6 +20,7 @@ use crate::{PATIENCE, kill, processes_with, wait_for, workspace};
 pub struct Builder {
     graph: PathBuf,
     env: BTreeMap<OsString, OsString>,
+    out: Option<PathBuf>,
 }
 
 /// A running graph; dropping it ends all of its processes.
@@ -27,6 +28,7 @@ pub struct Builder {
 pub struct Pipeline {
     dora: Child,
     folder: Arc<RunFolder>,
+    out: PathBuf,
 }
 
 impl Builder {
@@ -43,6 +45,13 @@ impl Builder {
         self
     }
 
+    /// Writes the results into this folder, which may have some.
+    #[must_use]
+    pub fn out(mut self, folder: impl AsRef<Path>) -> Self {
+        self.out = Some(folder.as_ref().to_owned());
+        self
+    }
+
     /// Starts `dora run`.
     ///
     /// # Panics
@@ -50,13 +59,14 @@ impl Builder {
     #[must_use]
     pub fn start(self) -> Pipeline {
         let folder = Arc::new(RunFolder::new());
+        let out = self.out.unwrap_or_else(|| folder.path().join("out"));
         let log = fs::File::create(folder.path().join("dora.log")).expect("the folder is new");
         let errors = log.try_clone().expect("a second handle of an open file");
         let dora = Command::new("dora")
             .arg("run")
             .arg(self.graph.file_name().unwrap_or_default())
             .current_dir(self.graph.parent().unwrap_or(Path::new(".")))
-            .env("OUT", folder.path().join("out"))
+            .env("OUT", &out)
             .env("CAMWEAVE_STATS_DIR", folder.path().join("stats"))
             .envs(&self.env)
             .stdin(Stdio::null())
@@ -65,7 +75,7 @@ impl Builder {
             .process_group(0)
             .spawn()
             .expect("'dora' is on the PATH: scripts/setup.sh installs it");
-        Pipeline { dora, folder }
+        Pipeline { dora, folder, out }
     }
 }
 
@@ -78,6 +88,7 @@ impl Pipeline {
         Builder {
             graph: workspace().join("dataflows").join(graph),
             env: BTreeMap::new(),
+            out: None,
         }
     }
 
@@ -85,6 +96,27 @@ impl Pipeline {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The process of `dora run`.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.dora.id()
+    }
+
+    /// Waits until dora ends; its exit code, or none if a signal ended it, and its log. For runs
+    /// that have no results.
+    ///
+    /// # Panics
+    /// If it does not end.
+    #[must_use]
+    pub fn wait_for_exit(mut self) -> (Option<i32>, String) {
+        let status = wait_for("dora ends", PATIENCE, || {
+            self.dora
+                .try_wait()
+                .expect("dora is a child of this process")
+        });
+        (status.code(), self.log())
     }
 
     /// What dora has written so far, with the nodes' lines.
@@ -135,7 +167,7 @@ impl Pipeline {
     /// If a line is not as documented.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
-        let path = self.folder().join("out/detections.jsonl");
+        let path = self.out.join("detections.jsonl");
         let text = fs::read_to_string(path).unwrap_or_default();
         let end = text.rfind('\n').map_or(0, |position| position + 1);
         text[..end]
@@ -149,7 +181,7 @@ impl Pipeline {
     /// `summary.json`, once the sink has written it.
     #[must_use]
     pub fn summary(&self) -> Option<Summary> {
-        let text = fs::read(self.folder().join("out/summary.json")).ok()?;
+        let text = fs::read(self.out.join("summary.json")).ok()?;
         Some(serde_json::from_slice(&text).unwrap_or_else(|error| panic!("summary.json: {error}")))
     }
 

@@ -290,6 +290,43 @@ fn nodes_refuse_wrong_configuration_and_files() {
 }
 
 #[test]
+fn a_missing_cameras_file_is_answered_in_a_few_lines_and_ends_the_graph() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("cameras.yml");
+    let run = Pipeline::of("cpu-batched.yml").cameras(&missing).start();
+    let (code, log) = run.wait_for_exit();
+    assert_eq!(code, Some(1), "{log}");
+    no_panic(&log);
+    // dora's own lines about its work are below a warning.
+    let answer: Vec<&str> = log
+        .lines()
+        .filter(|line| {
+            line.contains("cameras.yml") || line.contains("WARN") || line.contains("ERROR")
+        })
+        .collect();
+    assert!((1..=5).contains(&answer.len()), "{answer:#?}");
+    assert!(
+        answer[0].contains("source") && answer[0].contains("No such file"),
+        "{answer:#?}"
+    );
+    assert!(!log.contains("restart"), "{log}");
+    // From the first line to the end of all nodes.
+    let seconds = |line: &str| {
+        let time = line.get(..8)?.split(':').map(str::parse::<u32>);
+        time.collect::<Result<Vec<_>, _>>()
+            .ok()
+            .map(|it| (it[0] * 60 + it[1]) * 60 + it[2])
+    };
+    let times: Vec<u32> = log.lines().filter_map(seconds).collect();
+    let said = answer
+        .iter()
+        .find_map(|line| seconds(line))
+        .unwrap_or_default();
+    let took = times.last().copied().unwrap_or(said) - said;
+    assert!(took <= 5, "{took} s: {log}");
+}
+
+#[test]
 fn a_graph_that_wires_to_nothing_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let graph = format!(

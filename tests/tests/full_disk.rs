@@ -1,4 +1,5 @@
-//! A disk that is full for traces: the run goes on, and each process says once what is lost.
+//! A disk that is full: the run goes on, what is lost is counted and reported, and the demo ends
+//! with an exit code that says so.
 
 mod support;
 
@@ -7,9 +8,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use camweave_tests::Pipeline;
+use camweave_tests::{Pipeline, binary, workspace};
+use serde_json::Value;
 use support::{clip, node_lines, patient};
 
 const FRAMES: usize = 120;
@@ -17,9 +20,9 @@ const FRAMES: usize = 120;
 /// The folder that is full; seen by dora and its nodes alone, in their own mount namespace.
 const DISK: &str = "FULL_DISK";
 
-/// Mounts a file system of eight pages at `$FULL_DISK`: hardly more than one page for the file of
-/// each of the seven nodes, where a frame takes some 400 bytes of each.
-const MOUNT: &str = r#"mount -t tmpfs -o size=32k full "$FULL_DISK""#;
+/// Mounts a file system of nine pages at `$FULL_DISK`: hardly more than one page for the file of
+/// each of the seven nodes and the folder's mark, where a frame takes some 400 bytes of each.
+const MOUNT: &str = r#"mount -t tmpfs -o size=36k full "$FULL_DISK""#;
 
 /// Runs the rest of the command line in a namespace where mounting needs no rights.
 const UNSHARE: [&str; 6] = [
@@ -108,4 +111,133 @@ fn a_full_disk_costs_spans_and_no_frame() {
     // It was that disk: nothing has been written where the others see the folder.
     let seen = fs::read_dir(&disk).expect("our folder").count();
     assert_eq!(seen, 0);
+}
+
+/// Runs a demo into a disk that gets full once the first frames are detected, and stays full, or
+/// not: `$2` seconds later there is room again. `$0` is camweave, `$1` the folder for a copy of what
+/// is on the disk at the end.
+const FILLED_DEMO: &str = r#"
+mount -t tmpfs -o size=4m full "$FULL_DISK" || exit 99
+"$0" demo --cameras 1 --seconds 8 --out "$FULL_DISK/out" & demo=$!
+until [ -s "$FULL_DISK/out/detections.jsonl" ]; do sleep 0.1; kill -0 $demo || exit 98; done
+cat /dev/zero > "$FULL_DISK/filler" 2>/dev/null
+[ "$2" = never ] || { sleep "$2"; rm "$FULL_DISK/filler"; }
+wait $demo; code=$?
+cp -r "$FULL_DISK/out/." "$1" || exit 97
+exit $code
+"#;
+
+/// What a demo has left that found its disk full.
+struct Filled {
+    code: Option<i32>,
+    told: String,
+    took: Duration,
+    summary: Value,
+    lines: u64,
+    log: String,
+}
+
+impl Filled {
+    fn number(&self, pointer: &str) -> u64 {
+        self.summary
+            .pointer(pointer)
+            .and_then(Value::as_u64)
+            .unwrap_or(0)
+    }
+}
+
+/// `None` where this system has no file systems for us.
+fn filled_demo(room_again: &str) -> Option<Filled> {
+    let place = tempfile::tempdir().expect("a folder");
+    let (disk, copy) = (place.path().join("disk"), place.path().join("copy"));
+    for folder in [&disk, &copy] {
+        fs::create_dir(folder).expect("a folder");
+    }
+    if let Some(refusal) = refusal(&disk) {
+        eprintln!("skipped: no file system of a chosen size without root: {refusal}");
+        return None;
+    }
+    let since = Instant::now();
+    let output = Command::new(UNSHARE[0])
+        .args(&UNSHARE[1..])
+        .arg(FILLED_DEMO)
+        .arg(binary("camweave"))
+        .arg(&copy)
+        .arg(room_again)
+        .current_dir(workspace())
+        .env(DISK, &disk)
+        .stdin(Stdio::null())
+        .output()
+        .expect("unshare runs a shell");
+    let took = since.elapsed();
+    let read = |name: &str| fs::read_to_string(copy.join(name)).unwrap_or_default();
+    let text = read("detections.jsonl");
+    assert!(
+        text.is_empty() || text.ends_with('\n'),
+        "half a line is left: {text}"
+    );
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let summary = serde_json::from_str(&read("summary.json"));
+    Some(Filled {
+        code: output.status.code(),
+        summary: summary.unwrap_or_else(|error| panic!("summary.json: {error}; {told}")),
+        told,
+        took,
+        lines: text.lines().count() as u64,
+        log: read("dora.log"),
+    })
+}
+
+#[test]
+fn a_demo_on_a_full_disk_ends_in_time_and_counts_what_it_could_not_write() {
+    let Some(demo) = filled_demo("never") else {
+        return;
+    };
+    assert_eq!(demo.code, Some(5), "{}", demo.told);
+    assert!(
+        demo.took < Duration::from_secs(40),
+        "{:?}: {}",
+        demo.took,
+        demo.told
+    );
+    let lost = demo.number("/not_written/sink.detections");
+    assert!(lost > 0, "{}", demo.summary);
+    // Whatever stands in the summary is in the file.
+    assert_eq!(
+        demo.number("/cameras/0/frames_detected"),
+        demo.lines,
+        "{}",
+        demo.summary
+    );
+    assert_eq!(
+        demo.number("/cameras/0/dropped/sink.not_written"),
+        lost,
+        "{}",
+        demo.summary
+    );
+    let sent = demo.number("/cameras/0/frames_sent");
+    assert_eq!((sent, demo.lines + lost), (64, 64), "{}", demo.summary);
+    let last = demo.told.lines().last().unwrap_or_default();
+    for part in ["disk/out", "not written", "detections"] {
+        assert!(last.contains(part), "{last}");
+    }
+}
+
+#[test]
+fn a_disk_that_has_room_again_is_written_to_again() {
+    let Some(demo) = filled_demo("3") else {
+        return;
+    };
+    let lost = demo.number("/not_written/sink.detections");
+    assert!(lost > 0 && demo.lines > 20, "{}", demo.summary);
+    assert_eq!(
+        demo.number("/cameras/0/frames_detected"),
+        demo.lines,
+        "{}",
+        demo.summary
+    );
+    assert_eq!(demo.lines + lost, 64, "{}", demo.summary);
+    // The log has room again as well: it has the end of it, by output.
+    let over = format!("detections: written again; {lost} were not");
+    assert!(demo.log.contains(&over), "{}", demo.log);
 }

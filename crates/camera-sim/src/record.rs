@@ -1,9 +1,9 @@
 //! What a run leaves behind: `cameras.json`, `<id>.truth.jsonl`, and a cameras file for a pipeline.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
+use camweave_outdir::{FILE_MODE, Folder, PRIVATE_MODE, replace, replace_in_room};
 use serde::Serialize;
 
 use crate::SimError;
@@ -64,12 +64,13 @@ pub fn write_cameras(dir: &Path, cameras: &[CameraRecord]) -> Result<(), SimErro
         path: path.clone(),
         source: error.into(),
     })?;
-    write_atomically(&path, &json)
+    write_into(dir, "cameras.json", &json)
 }
 
 /// Writes `<camera>.truth.jsonl` into `dir`: one line per frame of the clip.
 pub fn write_truth(dir: &Path, camera: &str, truth: &[FrameTruth]) -> Result<(), SimError> {
-    let path = dir.join(format!("{camera}.truth.jsonl"));
+    let name = format!("{camera}.truth.jsonl");
+    let path = dir.join(&name);
     let mut lines = Vec::new();
     for frame in truth {
         serde_json::to_writer(&mut lines, frame).map_err(|error| SimError::Write {
@@ -78,7 +79,7 @@ pub fn write_truth(dir: &Path, camera: &str, truth: &[FrameTruth]) -> Result<(),
         })?;
         lines.push(b'\n');
     }
-    write_atomically(&path, &lines)
+    write_into(dir, &name, &lines)
 }
 
 /// Writes the cameras as a pipeline's `cameras.yml`. With `auth`, the file refers to the
@@ -99,19 +100,20 @@ pub fn write_cameras_yml(
             yml.push_str("    username: ${CAM_USER}\n    password: ${CAM_PASSWORD}\n");
         }
     }
-    write_atomically(path, yml.as_bytes())
-}
-
-fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), SimError> {
-    let failed = |source| SimError::Write {
+    // The URLs may have passwords.
+    replace(path, yml.as_bytes(), PRIVATE_MODE).map_err(|source| SimError::Write {
         path: path.to_owned(),
         source,
-    };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let mut file = std::fs::File::create(&temporary).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    drop(file);
-    std::fs::rename(&temporary, path).map_err(failed)
+    })
+}
+
+/// Replaces a file of the record in one step; one that somebody else has written is refused.
+fn write_into(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), SimError> {
+    let claimed = Folder::open(dir).and_then(|folder| folder.claim(name));
+    let written = claimed.map_err(std::io::Error::from);
+    let written = written.and_then(|path| replace_in_room(&path, bytes, FILE_MODE));
+    written.map_err(|source| SimError::Write {
+        path: dir.join(name),
+        source,
+    })
 }

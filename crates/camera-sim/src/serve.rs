@@ -218,6 +218,7 @@ async fn run(options: &Serve, cameras: Vec<CameraConfig>) -> anyhow::Result<()> 
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         () = ended(&simulator, options.exit_after_end) => {}
+        () = say_ended(&simulator) => {}
     }
     simulator.shutdown().await?;
     Ok(())
@@ -235,6 +236,17 @@ fn say_ready(simulator: &Simulator) -> anyhow::Result<()> {
     writeln!(stdout, "{ready}")
         .and_then(|()| stdout.flush())
         .context("cannot write the ready line to stdout")
+}
+
+/// Tells who started this program that the last frame was captured, also where the disk has no
+/// room for the record; and then waits for ever.
+async fn say_ended(simulator: &Simulator) {
+    simulator.ended().await;
+    let line = serde_json::json!({ "ended": true });
+    let mut stdout = std::io::stdout();
+    // Nobody need read it.
+    drop(writeln!(stdout, "{line}").and_then(|()| stdout.flush()));
+    std::future::pending().await
 }
 
 async fn ended(simulator: &Simulator, exit_after_end: Option<f64>) {

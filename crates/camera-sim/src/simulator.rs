@@ -183,10 +183,15 @@ impl Simulator {
             let (served, address) = (Arc::clone(&self.served), self.address);
             self.tasks.spawn(async move {
                 let mut ticks = tokio::time::interval(RECORD_PERIOD);
+                let mut is_failing = false;
                 loop {
                     ticks.tick().await;
-                    if let Err(error) = record::write_cameras(&dir, &records(&served, address)) {
-                        tracing::warn!(%error, "record not written");
+                    match record::write_cameras(&dir, &records(&served, address)) {
+                        Err(error) if !std::mem::replace(&mut is_failing, true) => {
+                            tracing::warn!(%error, "record not written");
+                        }
+                        Err(_) => {}
+                        Ok(()) => is_failing = false,
                     }
                 }
             });

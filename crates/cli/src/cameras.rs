@@ -5,9 +5,9 @@ use std::path::Path;
 use camweave_stage::Exit;
 
 use crate::error::CliError;
+use crate::say::say;
 
 /// Prints the cameras of `file`, without credentials.
-#[expect(clippy::print_stdout, reason = "the command's output")]
 pub fn check(file: &Path) -> Result<Exit, CliError> {
     let cameras = camweave_rtsp_source::cameras::load(file)
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
@@ -17,8 +17,8 @@ pub fn check(file: &Path) -> Result<Exit, CliError> {
         } else {
             ""
         };
-        println!("{:<16} {}{login}", camera.id, camera.url);
+        say!("{:<16} {}{login}", camera.id, camera.url);
     }
-    println!("{} cameras", cameras.len());
+    say!("{} cameras", cameras.len());
     Ok(Exit::Success)
 }

@@ -20,6 +20,7 @@ use clap::{Args, Subcommand, ValueEnum};
 pub use prepare::prepare;
 
 use crate::error::CliError;
+use crate::say::{note, say};
 
 /// The parts of `camweave engine`.
 #[derive(Debug, Subcommand)]
@@ -86,7 +87,6 @@ pub fn run(command: &Command) -> Result<Exit, CliError> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command's output")]
 fn build(options: &Options) -> Result<Exit, CliError> {
     let file = ModelFile::read(&options.model).map_err(|error| of_model(&error))?;
     let wishes = wishes(options, &file)?;
@@ -95,7 +95,7 @@ fn build(options: &Options) -> Result<Exit, CliError> {
     let tensorrt = TensorRt::load().map_err(|error| of_tensorrt(&error))?;
     let spec = EngineSpec::of_file(&file, &wishes, &tensorrt, &gpu)
         .map_err(|error| of_tensorrt(&error))?;
-    println!(
+    say!(
         "{}: {}x{}, batches of {} to {}, {}, for {} with {}",
         file.id,
         spec.width,
@@ -138,13 +138,13 @@ fn build(options: &Options) -> Result<Exit, CliError> {
             let found = cache.get_or_build(&spec, &facts, make);
             let found = found.map_err(|error| of_tensorrt(&error))?;
             if found.built_because.is_none() {
-                println!("it is in the cache already");
+                say!("it is in the cache already");
             }
             found.path
         }
     };
-    println!("plan: {}", path.display());
-    println!("sidecar: {}", sidecar_path(&path).display());
+    say!("plan: {}", path.display());
+    say!("sidecar: {}", sidecar_path(&path).display());
     Ok(Exit::Success)
 }
 
@@ -191,7 +191,6 @@ const SAY_EVERY: Duration = Duration::from_secs(10);
 type OnProgress<'a> = dyn Fn(Progress<'_>) -> bool + Sync + 'a;
 
 /// Runs a build, and says how far it is. It is cancelled when it may not `go_on`.
-#[expect(clippy::print_stderr, reason = "progress of a long command")]
 fn watched(
     go_on: &(dyn Fn() -> bool + Sync),
     build: impl FnOnce(&OnProgress<'_>) -> Result<Built, Error>,
@@ -205,7 +204,7 @@ fn watched(
                 let phase = phase.lock().unwrap_or_else(PoisonError::into_inner);
                 // TensorRT tells from version 10 on what it is at.
                 let colon = if phase.is_empty() { "" } else { ": " };
-                eprintln!("building, {} s{colon}{phase}", began.elapsed().as_secs());
+                note!("building, {} s{colon}{phase}", began.elapsed().as_secs());
             }
         });
         let result = build(&|progress| {
@@ -219,7 +218,7 @@ fn watched(
         });
         drop(ended);
         if result.is_ok() {
-            eprintln!("built in {} s", began.elapsed().as_secs());
+            note!("built in {} s", began.elapsed().as_secs());
         }
         result
     })

@@ -8,9 +8,9 @@ use camweave_tensorrt::{PlanHeader, Sidecar, TensorRt, sidecar_path};
 
 use super::{device, of_model, of_tensorrt, read};
 use crate::error::CliError;
+use crate::say::say;
 
 /// Shows what a file is.
-#[expect(clippy::print_stdout, reason = "the command's output")]
 pub fn show(file: &Path) -> Result<Exit, CliError> {
     let lines = if file.extension().is_some_and(|end| end == "onnx") {
         onnx(file)?
@@ -18,7 +18,7 @@ pub fn show(file: &Path) -> Result<Exit, CliError> {
         plan(file)?
     };
     for (name, value) in lines {
-        println!("{name:<12} {value}");
+        say!("{name:<12} {value}");
     }
     Ok(Exit::Success)
 }

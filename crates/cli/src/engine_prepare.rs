@@ -11,6 +11,7 @@ use camweave_trt_infer::TrtInfer;
 use super::watched;
 use crate::error::CliError;
 use crate::graph::{Graph, StageVariables};
+use crate::say::note;
 
 /// Sees to it that the engines of the graphs' TensorRT stages are in the cache; `model` is one that
 /// the runs set in place of theirs. A graph without such stages needs nothing.
@@ -40,7 +41,6 @@ pub fn prepare<'a>(
     Ok(())
 }
 
-#[expect(clippy::print_stderr, reason = "progress of a long command")]
 fn one(
     stage: &StageVariables<'_>,
     model: Option<&Path>,
@@ -52,7 +52,7 @@ fn one(
         _ => stage.get(name),
     })?;
     camweave_trt_infer::prepare(&env, |model, build| {
-        eprintln!("building an engine of {model}, which takes minutes and is done once");
+        note!("building an engine of {model}, which takes minutes and is done once");
         let go_on = || !interrupted.load(Ordering::Acquire);
         watched(&go_on, |progress| build(progress))
     })

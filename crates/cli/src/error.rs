@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use camweave_outdir::{Error, FILE_MODE, Folder, replace};
 use camweave_stage::Exit;
 use thiserror::Error;
 
@@ -32,4 +33,22 @@ impl CliError {
             format!("cannot {action} '{}': {error}", path.display()),
         )
     }
+}
+
+impl From<Error> for CliError {
+    fn from(error: Error) -> Self {
+        let exit = match &error {
+            Error::Foreign { .. } | Error::Name { .. } => Exit::Configuration,
+            Error::Busy { .. } => Exit::Resource,
+            error if error.is_full() => Exit::Resource,
+            Error::Io { .. } => Exit::Input,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+/// Replaces a file of results in one step; one that somebody else has written is refused.
+pub fn write(folder: &Folder, name: &str, bytes: &[u8]) -> Result<(), CliError> {
+    let path = folder.claim(name)?;
+    replace(&path, bytes, FILE_MODE).map_err(|error| CliError::file("write", &path, &error))
 }

@@ -15,6 +15,7 @@ use camweave_vision::metrics::tracking::{self, FrameTracks, Sequence, TrackedBox
 use serde::{Deserialize, Serialize};
 
 use crate::error::CliError;
+use crate::say::say;
 
 /// What the simulator recorded of one camera; see `camweave_camera_sim::record`.
 #[derive(Debug, Clone, Deserialize)]
@@ -178,7 +179,6 @@ impl Boxes {
 }
 
 /// `camweave evaluate`.
-#[expect(clippy::print_stdout, reason = "the command's output")]
 pub fn show(detections: &Path, record: &Path) -> Result<Exit, CliError> {
     let accuracy = score(detections, record)?.ok_or_else(|| {
         CliError::new(
@@ -190,7 +190,7 @@ pub fn show(detections: &Path, record: &Path) -> Result<Exit, CliError> {
             ),
         )
     })?;
-    println!("{}", describe(&accuracy));
+    say!("{}", describe(&accuracy));
     Ok(Exit::Success)
 }
 

@@ -12,11 +12,16 @@ mod graph;
 mod places;
 mod profile;
 mod run;
+mod say;
 mod trace;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rustix::fs::Mode;
+use rustix::process::umask;
+
+use crate::say::note;
 
 /// Many cameras in, detections and tracks out.
 #[derive(Debug, Parser)]
@@ -63,8 +68,10 @@ enum Command {
     },
 }
 
-#[expect(clippy::print_stderr, reason = "the one line that says what is wrong")]
 fn main() -> ExitCode {
+    // Pictures, detections and logs of cameras are nobody's but the user's and the group's, whoever
+    // writes them for this command.
+    umask(umask(Mode::empty()) | Mode::RWXO | Mode::WGRP);
     let result = match Arguments::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Check { graph } => graph::show(&graph),
@@ -80,7 +87,7 @@ fn main() -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("error: {error}");
+            note!("error: {error}");
             error.exit.into()
         }
     }

@@ -7,6 +7,7 @@ use camweave_stage::Exit;
 use camweave_trace::{Merged, TraceError, gather, merge};
 
 use crate::error::CliError;
+use crate::say::{note, say};
 
 /// What `camweave trace` takes.
 #[derive(Debug, clap::Args)]
@@ -57,16 +58,14 @@ pub fn write(folder: &Path, output: &Path) -> Result<Written, CliError> {
 }
 
 /// Runs `camweave trace`.
-#[expect(clippy::print_stdout, reason = "the command's output")]
-#[expect(clippy::print_stderr, reason = "what was left out")]
 pub fn run(options: &Options) -> Result<Exit, CliError> {
     let default = || options.folder.join("trace.perfetto-trace");
     let output = options.output.clone().unwrap_or_else(default);
     let Written { merged, complaints } = write(&options.folder, &output)?;
     for line in complaints {
-        eprintln!("warning: {line}");
+        note!("warning: {line}");
     }
-    println!(
+    say!(
         "'{}': {} processes, {} spans about {} frames, {} frames dropped, {:.1} s; open it in https://ui.perfetto.dev",
         output.display(),
         merged.processes,

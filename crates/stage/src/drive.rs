@@ -67,10 +67,17 @@ impl Reporter {
         self.reported = Instant::now();
         if let Some(report) = self.counters.changed_report() {
             match self.file.write(&report) {
-                Ok(()) => self.fails = false,
-                // Counting goes on; one line says that nobody can see it.
-                Err(error) if !std::mem::replace(&mut self.fails, true) => warn!("{error}"),
-                Err(_) => {}
+                Ok(()) if std::mem::take(&mut self.fails) => {
+                    warn!("counters: written again");
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    // Counting goes on; one line says that nobody can see it.
+                    self.counters.not_written("counters", 1);
+                    if !std::mem::replace(&mut self.fails, true) {
+                        warn!("counters: not written: {error}; the run goes on");
+                    }
+                }
             }
         }
     }

@@ -1,3 +1,4 @@
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use std::time::Instant;
 
 use camweave_message::{Never, Row};
 use camweave_pool::Attachments;
-use camweave_telemetry::Counters;
+use camweave_telemetry::{Counters, read_reports};
 use tracing::info;
 
 use crate::drive::{Ends, Reporter, drive};
@@ -99,22 +100,26 @@ pub(crate) fn fail(error: &StageError) -> ExitCode {
 }
 
 /// Whether to go on: `--help` and `--version` answer and end.
-#[expect(clippy::print_stdout, reason = "the answer to --help and --version")]
 pub(crate) fn argument(kind: &str, help: impl FnOnce() -> String) -> Result<bool, StageError> {
     match std::env::args().nth(1).as_deref() {
         None => Ok(true),
         Some("--version" | "-V") => {
-            println!("{kind} {}", env!("CARGO_PKG_VERSION"));
+            print(&format!("{kind} {}\n", env!("CARGO_PKG_VERSION")));
             Ok(false)
         }
         Some("--help" | "-h") => {
-            print!("{}{}", help(), everywhere::help());
+            print(&format!("{}{}", help(), everywhere::help()));
             Ok(false)
         }
         Some(other) => Err(StageError::configuration(format!(
             "unexpected argument '{other}', expected --help, --version or none"
         ))),
     }
+}
+
+/// Who has hung up (`sink --help | head -1`) wants no more.
+fn print(text: &str) {
+    drop(std::io::stdout().write_all(text.as_bytes()));
 }
 
 fn help<S: Stage>() -> String {
@@ -164,9 +169,30 @@ fn start<S: Stage>() -> Result<(), Ended> {
             return Err(joined.fail(error, is_source));
         }
     };
-    let result = run(&mut stage, &context, joined, &mut reporter);
+    let mut result = run(&mut stage, &context, joined, &mut reporter);
+    if result.is_ok() && is_never::<S::Out>() {
+        result = unfed(&context, &folder);
+    }
     reporter.close(result.as_ref().err().map(|error| &*error.message));
     Ok(result?)
+}
+
+/// The error of a last stage that nothing has reached because a source could not start. The source
+/// itself ends with 0, so that dora does not start it again and again; the graph must not.
+fn unfed(context: &Context, folder: &Path) -> Result<(), StageError> {
+    let own = context.counters.report();
+    if own.cameras.values().any(|camera| camera.received > 0) {
+        return Ok(());
+    }
+    let reports = read_reports(folder).unwrap_or_default().into_iter();
+    let mut sources = reports.filter(|report| report.kind.ends_with("-source"));
+    match sources.find_map(|source| Some((source.stage, source.fatal?))) {
+        None => Ok(()),
+        Some((source, reason)) => Err(StageError {
+            exit: Exit::Incomplete,
+            message: format!("nothing came: '{source}' could not start: {reason}"),
+        }),
+    }
 }
 
 fn open<S: Stage>(

@@ -48,6 +48,9 @@ pub struct StageReport {
     /// Errors that belong to no camera, by kind.
     #[serde(default)]
     pub errors: BTreeMap<String, u64>,
+    /// Results that could not be written, by output; `counters` are reports like this one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_written: BTreeMap<String, u64>,
     /// The last fatal error, if the stage ended with one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fatal: Option<String>,
@@ -95,6 +98,7 @@ impl Counters {
             closed: false,
             facts: BTreeMap::new(),
             errors: BTreeMap::new(),
+            not_written: BTreeMap::new(),
             fatal: None,
             stage_ms: None,
             spans: BTreeMap::new(),
@@ -179,6 +183,15 @@ impl Counters {
         let mut state = self.state();
         state.changed = true;
         add(&mut state.report.errors, kind, 1);
+    }
+
+    /// Counts `count` results of an output that could not be written.
+    pub fn not_written(&self, output: &str, count: u64) {
+        if count > 0 {
+            let mut state = self.state();
+            state.changed = true;
+            add(&mut state.report.not_written, output, count);
+        }
     }
 
     /// Says what state a camera is in; returns whether that is news.

@@ -1,7 +1,7 @@
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use camweave_outdir::{FILE_MODE, Folder, replace_in_room};
 use thiserror::Error;
 
 use crate::StageReport;
@@ -19,6 +19,9 @@ pub enum StatsError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The folder has what camweave did not write.
+    #[error(transparent)]
+    Folder(#[from] camweave_outdir::Error),
     /// A file is not a stage report.
     #[error("'{}' is not a stage report: {source}", path.display())]
     Json {
@@ -39,17 +42,12 @@ impl StatsFile {
     /// The file of the node `stage` in `folder`, which is created.
     ///
     /// # Errors
-    /// If the folder cannot be created.
+    /// If the folder cannot be created, or has such a file that camweave did not write.
     pub fn open(folder: &Path, stage: &str) -> Result<Self, StatsError> {
-        fs::create_dir_all(folder).map_err(|source| StatsError::Io {
-            action: "create folder",
-            path: folder.to_owned(),
-            source,
-        })?;
         // Node ids of dora modules contain '.', never '/': they are fit for a file name.
-        Ok(Self {
-            path: folder.join(format!("{}.json", stage.replace('/', "_"))),
-        })
+        let name = format!("{}.json", stage.replace('/', "_"));
+        let path = Folder::open(folder)?.claim(&name)?;
+        Ok(Self { path })
     }
 
     /// The report of the process that ran this node before, if it left one.
@@ -63,22 +61,15 @@ impl StatsFile {
     /// # Errors
     /// If the folder is not writable or the disk is full.
     pub fn write(&self, report: &StageReport) -> Result<(), StatsError> {
-        let io = |action| {
-            let path = self.path.clone();
-            move |source| StatsError::Io {
-                action,
-                path,
-                source,
-            }
-        };
         let json = serde_json::to_vec(report).map_err(|source| StatsError::Json {
             path: self.path.clone(),
             source,
         })?;
-        let temporary = self.path.with_extension("json.new");
-        let mut file = fs::File::create(&temporary).map_err(io("create"))?;
-        file.write_all(&json).map_err(io("write"))?;
-        fs::rename(&temporary, &self.path).map_err(io("replace"))
+        replace_in_room(&self.path, &json, FILE_MODE).map_err(|source| StatsError::Io {
+            action: "write",
+            path: self.path.clone(),
+            source,
+        })
     }
 }
 

@@ -1,12 +1,15 @@
 //! Results on screen and on disk: JSON Lines, annotated snapshots, a live table, a summary.
 
 mod annotate;
+mod detections;
 mod device;
 mod lines;
+mod pace;
 mod snapshot;
 mod stage;
 mod summary;
 mod table;
+mod trouble;
 
 pub use annotate::{Canvas, annotate};
 pub use lines::DetectionLine;

@@ -1,13 +1,11 @@
 //! `<camera>.png`: the camera's last picture that could be had, with its boxes.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use camweave_cuda::CudaMemory;
 use camweave_message::{Detections, PictureRef};
+use camweave_outdir::{FILE_MODE, Folder, replace};
 use camweave_pool::{Memory as _, ReadSlot};
 use camweave_stage::Context;
 use camweave_telemetry::span_names;
@@ -19,7 +17,7 @@ use crate::{Canvas, annotate};
 
 /// Keeps one annotated picture per camera up to date on disk.
 pub(crate) struct Snapshots {
-    folder: PathBuf,
+    folder: Folder,
     every: Duration,
     /// When the camera's last one was taken, or could not be.
     taken: HashMap<String, Instant>,
@@ -34,9 +32,9 @@ enum Held {
 
 impl Snapshots {
     /// Pictures in device memory are read from the CUDA device of the given number.
-    pub fn new(folder: &Path, every: Duration, device: u32) -> Self {
+    pub fn new(folder: &Folder, every: Duration, device: u32) -> Self {
         Self {
-            folder: folder.to_owned(),
+            folder: folder.clone(),
             every,
             taken: HashMap::new(),
             device: DevicePictures::new(device),
@@ -49,26 +47,26 @@ impl Snapshots {
     }
 
     /// Writes the row's picture if the camera's last one is old enough and the
-    /// pixels are still there: the reference is weak, so the frame may be gone.
+    /// pixels are still there: the reference is weak, so the frame may be gone. Gives whether it did.
     ///
     /// # Errors
     /// What could not be written, in one line.
-    pub fn offer(&mut self, context: &Context, row: &Detections) -> Result<(), String> {
+    pub fn offer(&mut self, context: &Context, row: &Detections) -> Result<bool, String> {
         let camera = &*row.id.camera;
         let due = self
             .taken
             .get(camera)
             .is_none_or(|last| last.elapsed() >= self.every);
         let Some(picture) = row.picture.as_ref().filter(|_| due) else {
-            return Ok(());
+            return Ok(false);
         };
         let held = match self.hold(context, picture) {
             Ok(held) => held,
-            Err(NoPicture::Gone) => return Ok(()),
+            Err(NoPicture::Gone) => return Ok(false),
             Err(NoPicture::Unopened(line)) => {
                 context.counters.stage_error("device_pictures");
                 error!("no <camera>.png of pictures in device memory: {line}; the run goes on");
-                return Ok(());
+                return Ok(false);
             }
             Err(NoPicture::Failed(line)) => return Err(self.failed(camera, &line)),
         };
@@ -83,10 +81,12 @@ impl Snapshots {
             pixels,
         };
         annotate(&mut canvas, &row.boxes);
-        let path = self.folder.join(format!("{camera}.png"));
-        write_png(&path, &canvas).map_err(|error| format!("'{}': {error}", path.display()))?;
         self.taken.insert(camera.to_owned(), Instant::now());
-        Ok(())
+        let path = self.folder.claim(&format!("{camera}.png"));
+        let path = path.map_err(|error| error.to_string())?;
+        let written = png(&canvas).and_then(|bytes| replace(&path, &bytes, FILE_MODE));
+        written.map_err(|error| format!("'{}': {error}", path.display()))?;
+        Ok(true)
     }
 
     fn hold(&mut self, context: &Context, picture: &PictureRef) -> Result<Held, NoPicture> {
@@ -115,14 +115,9 @@ impl Snapshots {
     }
 }
 
-/// Replaces the file in one step, so that a viewer never sees half a picture.
-fn write_png(path: &Path, canvas: &Canvas) -> std::io::Result<()> {
-    let temporary = path.with_extension("png.new");
-    let mut encoder = png::Encoder::new(
-        BufWriter::new(File::create(&temporary)?),
-        canvas.width,
-        canvas.height,
-    );
+fn png(canvas: &Canvas) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, canvas.width, canvas.height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Fast);
@@ -131,5 +126,5 @@ fn write_png(path: &Path, canvas: &Canvas) -> std::io::Result<()> {
         .write_image_data(&canvas.pixels)
         .map_err(std::io::Error::other)?;
     writer.finish().map_err(std::io::Error::other)?;
-    fs::rename(temporary, path)
+    Ok(bytes)
 }

@@ -1,33 +1,42 @@
-use std::fs::{self, File};
-use std::io::{BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use camweave_message::{Detections, Never};
+use camweave_outdir::{FILE_MODE, Folder, Retention, WriterLock, replace_in_room};
 use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
 use camweave_telemetry::{clock, read_reports, span_names};
-use tracing::{error, warn};
+use tracing::warn;
 
+use crate::detections::{DetectionsFile, SUMMARY, SegmentLimits};
+use crate::pace::Pace;
 use crate::snapshot::Snapshots;
+use crate::trouble::Troubles;
 use crate::{Collector, DetectionLine, Summary, render};
 
 /// How long after the end the sink waits for the last reports of the other stages.
 const REPORTS_SETTLE: Duration = Duration::from_millis(300);
+/// How long a folder that is in use is waited for: a process that was just killed lets go of it
+/// within milliseconds, unless the machine is busy.
+const FREE_WITHIN: Duration = Duration::from_secs(3);
+/// A frame whose line could not be written.
+const NOT_WRITTEN: &str = "not_written";
+const MIB: u64 = 1 << 20;
 /// Turns `PASSES` on in any graph, without a change to it.
 const PASSES_VARIABLE: &str = "CAMWEAVE_PASSES";
 
 /// The sink as a stage.
 pub struct SinkStage {
     context: Context,
-    folder: PathBuf,
-    lines: BufWriter<File>,
+    folder: Folder,
+    detections: DetectionsFile,
     snapshots: Option<Snapshots>,
     collector: Collector,
-    table: Option<Duration>,
+    table: Pace,
     passes: bool,
-    shown: Instant,
     written: Instant,
-    failing: bool,
+    troubles: Troubles,
+    _lock: WriterLock,
 }
 
 impl SinkStage {
@@ -40,30 +49,27 @@ impl SinkStage {
             .summary(&reports, &self.context.counters.report())
     }
 
-    /// A result that cannot be written must not stop those that can.
-    fn note(&mut self, what: &str, result: Result<(), String>) {
-        match result {
-            Ok(()) => {}
-            Err(message) => {
-                self.context.counters.stage_error("write");
-                if !std::mem::replace(&mut self.failing, true) {
-                    error!("{what} cannot be written: {message}; the run goes on");
-                }
-            }
-        }
-    }
-
     fn write_summary(&mut self) {
         let summary = self.summary();
-        let path = self.folder.join("summary.json");
-        let result =
-            replace(&path, &summary).map_err(|error| format!("'{}': {error}", path.display()));
-        self.note("the summary", result);
+        let written = self.replace_summary(&summary);
+        let written = written.map_err(|error| (1, error.to_string()));
+        self.troubles
+            .note(&self.context.counters, "summary", written);
     }
 
-    #[expect(clippy::print_stdout, reason = "the live table is this stage's output")]
+    fn replace_summary(&self, summary: &Summary) -> std::io::Result<()> {
+        let path = self.folder.claim(SUMMARY)?;
+        let json = serde_json::to_vec_pretty(summary).map_err(std::io::Error::other)?;
+        replace_in_room(&path, &json, FILE_MODE)
+    }
+
     fn show(&self) {
-        println!("{}", render(&self.summary(), 160));
+        // A closed pipe has no reader.
+        drop(writeln!(
+            std::io::stdout(),
+            "{}",
+            render(&self.summary(), 160)
+        ));
     }
 }
 
@@ -81,28 +87,27 @@ fn everywhere() -> Result<bool, StageError> {
     }
 }
 
-/// Opens the lines anew, or to go on behind the last whole line of a sink that was killed.
-fn open_lines(path: &Path, again: bool) -> std::io::Result<File> {
-    if again {
-        let text = fs::read(path).unwrap_or_default();
-        let whole = text
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |end| end + 1);
-        let file = File::options().create(true).append(true).open(path)?;
-        file.set_len(whole as u64)?;
-        return Ok(file);
-    }
-    File::create(path)
+fn segment_limits(env: &Env) -> Result<SegmentLimits, StageError> {
+    let minutes = env.number("SEGMENT_MINUTES", 0..=5_256_000_u64)?;
+    Ok(SegmentLimits {
+        bytes: mebibytes(env, "SEGMENT_MIB")?,
+        age: (minutes > 0).then(|| Duration::from_secs(minutes * 60)),
+    })
 }
 
-fn replace(path: &Path, summary: &Summary) -> std::io::Result<()> {
-    let temporary = path.with_extension("json.new");
-    fs::write(
-        &temporary,
-        serde_json::to_vec_pretty(summary).map_err(std::io::Error::other)?,
-    )?;
-    fs::rename(temporary, path)
+fn retention(env: &Env) -> Result<Retention, StageError> {
+    let days = env.number("HISTORY_DAYS", 0..=36_500_u64)?;
+    Ok(Retention {
+        age: (days > 0).then(|| Duration::from_secs(days * 86_400)),
+        bytes: mebibytes(env, "HISTORY_MIB")?,
+        free_bytes: mebibytes(env, "MIN_FREE_MIB")?,
+    })
+}
+
+/// 0 is no limit.
+fn mebibytes(env: &Env, name: &'static str) -> Result<Option<u64>, StageError> {
+    let number = env.number(name, 0..=1_073_741_824_u64)?;
+    Ok((number > 0).then_some(number * MIB))
 }
 
 impl Stage for SinkStage {
@@ -116,14 +121,39 @@ impl Stage for SinkStage {
             help: "the folder for the results; it is created",
         },
         Key {
+            name: "SEGMENT_MIB",
+            default: Some("256"),
+            help: "MiB of detections.jsonl after which it goes into history/ and a new one begins, 0 for any size",
+        },
+        Key {
+            name: "SEGMENT_MINUTES",
+            default: Some("1440"),
+            help: "minutes after which it does so, 0 for never",
+        },
+        Key {
+            name: "HISTORY_DAYS",
+            default: Some("30"),
+            help: "days after which a file in history/ is removed, 0 for never",
+        },
+        Key {
+            name: "HISTORY_MIB",
+            default: Some("20480"),
+            help: "MiB of all detections beyond which the oldest files in history/ are removed, 0 for never",
+        },
+        Key {
+            name: "MIN_FREE_MIB",
+            default: Some("1024"),
+            help: "free MiB of the disk (at most a twentieth of it) below which they are, 0 for never",
+        },
+        Key {
             name: "SNAPSHOT_EVERY_MS",
             default: Some("1000"),
             help: "an annotated picture of each camera this often, 0 for none",
         },
         Key {
             name: "TABLE_EVERY_MS",
-            default: Some("2000"),
-            help: "the table on standard output this often, 0 for none",
+            default: Some("auto"),
+            help: "the table on standard output this often, 0 for none; 'auto': every 2000 on a terminal, else rarer and rarer, up to an hour",
         },
         Key {
             name: "DEVICE",
@@ -140,76 +170,99 @@ impl Stage for SinkStage {
     type Out = Never;
 
     fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let folder = PathBuf::from(env.required("OUT")?);
-        let refuse = |error: std::io::Error| {
-            StageError::configuration(format!(
-                "env OUT='{}': {error}, expected a folder that can be written",
-                folder.display()
-            ))
-        };
-        fs::create_dir_all(&folder).map_err(refuse)?;
         let every = |name| {
             env.number(name, 0..=3_600_000_u64)
                 .map(Duration::from_millis)
         };
-        let (snapshot, table) = (every("SNAPSHOT_EVERY_MS")?, every("TABLE_EVERY_MS")?);
+        let (snapshot, table) = (
+            every("SNAPSHOT_EVERY_MS")?,
+            Pace::read(env, Instant::now())?,
+        );
         let device = env.number("DEVICE", 0..=255)?;
         let passes = env.choice("PASSES", &WORDS)? || everywhere()?;
+        let (limits, retention) = (segment_limits(env)?, retention(env)?);
+        let out = env.required("OUT")?;
+        let refuse = |error: camweave_outdir::Error| {
+            StageError::configuration(format!("env OUT='{out}': {error}"))
+        };
+        let folder = Folder::open(Path::new(out)).map_err(refuse)?;
+        let holder = format!("node {}", context.stage);
+        let lock = folder
+            .lock("results", &holder, FREE_WITHIN)
+            .map_err(refuse)?;
         // A restarted sink goes on where the killed one stopped.
         let again = context.counters.report().starts > 1;
-        let lines = open_lines(&folder.join("detections.jsonl"), again).map_err(refuse)?;
+        let detections = DetectionsFile::open(&folder, limits, retention, again).map_err(refuse)?;
         Ok(Self {
             context: context.clone(),
-            lines: BufWriter::new(lines),
+            detections,
             snapshots: (!snapshot.is_zero()).then(|| Snapshots::new(&folder, snapshot, device)),
             folder,
             collector: Collector::default(),
             passes,
-            table: (!table.is_zero()).then_some(table),
-            shown: Instant::now(),
+            table,
             written: Instant::now(),
-            failing: false,
+            troubles: Troubles::default(),
+            _lock: lock,
         })
     }
 
     fn rows(&mut self, rows: Vec<Detections>, _: &mut Output<Never>) -> Result<(), StageError> {
         let now = clock::unix_nanos();
+        let (mut block, mut ends) = (Vec::new(), Vec::with_capacity(rows.len()));
         for row in &rows {
             self.collector.add(row, now);
-            self.context.counters.sent(&row.id.camera, 0);
             let span = self.context.span(&span_names::WRITE, &row.id);
             let mut line = DetectionLine::new(row, now);
             if self.passes {
                 line = line.with_passes(row, clock::monotonic_nanos());
             }
-            let line = serde_json::to_string(&line)
+            serde_json::to_writer(&mut block, &line)
                 .map_err(|error| StageError::internal(error.to_string()))?;
-            let written = writeln!(self.lines, "{line}").map_err(|error| error.to_string());
+            block.push(b'\n');
+            ends.push(block.len());
             drop(span);
-            self.note("detections.jsonl", written);
-            if let Some(mut snapshots) = self.snapshots.take() {
-                let result = snapshots.offer(&self.context, row);
-                self.snapshots = Some(snapshots);
-                self.note("a snapshot", result);
+        }
+        // What has been counted is in the file, whatever happens to this process.
+        let written = self.detections.append(&block);
+        let whole = written
+            .as_ref()
+            .map_or_else(|failed| failed.written, |()| block.len());
+        for (row, end) in rows.iter().zip(ends) {
+            if end <= whole {
+                self.context.counters.sent(&row.id.camera, 0);
+            } else {
+                self.context
+                    .counters
+                    .dropped(&row.id.camera, NOT_WRITTEN, 1);
             }
         }
-        // What has been counted is on disk, whatever happens to this process.
-        let flushed = self.lines.flush().map_err(|error| error.to_string());
-        self.note("detections.jsonl", flushed);
+        let lost = block[whole..].iter().filter(|byte| **byte == b'\n').count() as u64;
+        let written = written.map_err(|failed| (lost, failed.source.to_string()));
+        self.troubles
+            .note(&self.context.counters, "detections", written);
+        if let Some(snapshots) = &mut self.snapshots {
+            for row in &rows {
+                let result = match snapshots.offer(&self.context, row) {
+                    Ok(false) => continue,
+                    Ok(true) => Ok(()),
+                    Err(line) => Err((1, line)),
+                };
+                self.troubles
+                    .note(&self.context.counters, "snapshots", result);
+            }
+        }
         Ok(())
     }
 
     fn tick(&mut self, _: &mut Output<Never>) -> Result<(), StageError> {
-        if self
-            .table
-            .is_some_and(|every| self.shown.elapsed() >= every)
-        {
-            self.shown = Instant::now();
+        if self.table.is_due(Instant::now()) {
             self.show();
         }
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.sweep();
         }
+        self.detections.tick();
         if self.written.elapsed() >= Duration::from_secs(1) {
             self.written = Instant::now();
             self.write_summary();
@@ -218,31 +271,11 @@ impl Stage for SinkStage {
     }
 
     fn close(&mut self, _: &mut Output<Never>) -> Result<(), StageError> {
-        let flushed = self.lines.flush().map_err(|error| error.to_string());
-        self.note("detections.jsonl", flushed);
         std::thread::sleep(REPORTS_SETTLE);
         self.write_summary();
-        if self.table.is_some() || std::io::stdout().is_terminal() {
+        if self.table.is_on() || std::io::stdout().is_terminal() {
             self.show();
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_restarted_sink_goes_on_behind_the_last_whole_line() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("detections.jsonl");
-        fs::write(&path, "{\"a\":1}\n{\"b\":2}\n{\"c\"").expect("writable");
-        let mut file = open_lines(&path, true).expect("writable");
-        file.write_all(b"{\"d\":4}\n").expect("writable");
-        let text = fs::read_to_string(&path).expect("readable");
-        assert_eq!(text, "{\"a\":1}\n{\"b\":2}\n{\"d\":4}\n");
-        drop(open_lines(&path, false).expect("writable"));
-        assert_eq!(fs::read_to_string(&path).expect("readable"), "");
     }
 }

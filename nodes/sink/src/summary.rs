@@ -65,6 +65,9 @@ pub struct Summary {
     pub stages: Vec<StageSummary>,
     /// Against ground truth, where there is one.
     pub accuracy: Option<serde_json::Value>,
+    /// Results that could not be written, by `stage.output`.
+    #[serde(default)]
+    pub not_written: BTreeMap<String, u64>,
     /// What the stages say of themselves, such as the engine in use, by `stage.fact`.
     #[serde(default)]
     pub facts: BTreeMap<String, String>,
@@ -190,6 +193,7 @@ impl Collector {
                 .map(|(stage, times)| stage_summary(stage, times))
                 .collect(),
             accuracy: None,
+            not_written: not_written(reports, own),
             facts: reports
                 .iter()
                 .flat_map(|report| {
@@ -202,6 +206,16 @@ impl Collector {
                 .collect(),
         }
     }
+}
+
+/// The sink's own report is newer than the one in its file.
+fn not_written(reports: &[StageReport], own: &StageReport) -> BTreeMap<String, u64> {
+    let others = reports.iter().filter(|report| report.stage != own.stage);
+    let all = others.chain([own]).flat_map(|report| {
+        let counts = report.not_written.iter();
+        counts.map(|(output, count)| (format!("{}.{output}", report.stage), *count))
+    });
+    all.collect()
 }
 
 fn stage_summary(stage: &str, times: &Histogram) -> StageSummary {

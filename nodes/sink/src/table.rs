@@ -37,6 +37,13 @@ pub fn render(summary: &Summary, width: usize) -> String {
         "{:<12} {:>8} {:>8} {:>8} {:>7.1}",
         "all", totals.0, totals.1, totals.2, summary.combined_fps
     ));
+    if !summary.not_written.is_empty() {
+        let counts = summary.not_written.iter();
+        let counts: Vec<String> = counts
+            .map(|(output, count)| format!("{output} {count}"))
+            .collect();
+        lines.push(format!("not written: {}", counts.join(", ")));
+    }
     let cut = |line: String| {
         line.chars()
             .take(width)

@@ -6,7 +6,6 @@ mod order;
 mod results;
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use std::time::Duration;
 use camweave_compare::agreement::{self, Agreement};
 use camweave_compare::comparison::letter;
 use camweave_compare::{Comparison, Run};
+use camweave_outdir::Folder;
 use camweave_stage::Exit;
 use camweave_telemetry::SpanMode;
 
@@ -28,17 +28,13 @@ use crate::graph::Graph;
 use crate::run::{
     Feeder, Findings, Plan, Sliced, Slices, interruption, measure, measure_in_slices,
 };
+use crate::say::{note, say};
 
 /// Runs the comparison.
 ///
 /// # Errors
 /// What makes it impossible. A run that ends early is a result: it is kept, marked, and told
 /// by the exit code.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command's output"
-)]
 pub fn run(options: &Options) -> Result<Exit, CliError> {
     options.check()?;
     let interrupted = interruption()?;
@@ -50,12 +46,18 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let footage = options.footage.footage(&graphs)?;
     options.check_slices(&graphs, &footage)?;
     let wrapper = options.wrapper()?;
+    let names = names(options, graphs.len());
+    Folder::check(&options.out, names.iter().map(String::as_str))?;
     let _lock = Lock::take()?;
     let model = absolute(options.model.as_ref())?;
     engine::prepare(&graphs, model.as_deref(), &interrupted)?;
-    let out = folder(&options.out)?;
+    let out = Folder::open(&options.out)?;
+    // The profiler itself writes these.
+    for name in names.iter().filter(|name| name.ends_with(".nsys-rep")) {
+        out.claim(name)?;
+    }
     let settings = results::settings(options, &footage);
-    let feeder = Feeder::new(footage, &out.join("clips"))?;
+    let feeder = Feeder::new(footage, &out)?;
     let mut session = Session {
         options,
         model,
@@ -77,16 +79,16 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let comparison = Comparison::new(names, settings, session.runs, agreements);
     results::write(&comparison, &out)?;
     if options.trace {
-        results::traces(&out, graphs.len());
+        results::traces(&out, graphs.len())?;
     }
     ended?;
-    println!("{}", camweave_compare::report::text(&comparison));
-    println!(
+    say!("{}", camweave_compare::report::text(&comparison));
+    say!(
         "report: {0}/report.html, {0}/report.md, {0}/summary.json",
-        out.display()
+        out.path().display()
     );
     for note in &comparison.notes {
-        eprintln!("{note}");
+        note!("{note}");
     }
     if interrupted.load(Ordering::Acquire) {
         return Err(CliError::new(
@@ -107,11 +109,21 @@ pub fn open(path: &Path, footage: &FootageOptions) -> Result<Graph, CliError> {
     Ok(graph)
 }
 
-/// The folder of the results, created.
-pub fn folder(path: &Path) -> Result<PathBuf, CliError> {
-    fs::create_dir_all(path).map_err(|error| CliError::file("create", path, &error))?;
-    path.canonicalize()
-        .map_err(|error| CliError::file("open", path, &error))
+/// All that a comparison of so many graphs writes into its folder.
+fn names(options: &Options, graphs: usize) -> Vec<String> {
+    let mut names = ["summary.json", "report.md", "report.html", "clips/"]
+        .map(str::to_owned)
+        .to_vec();
+    for letter in (0..graphs).map(letter) {
+        names.extend((1..=options.repeat).map(|run| format!("{letter}-{run}/")));
+        if options.trace {
+            names.push(format!("{letter}.perfetto-trace"));
+        }
+        if options.nsys {
+            names.extend((1..=options.repeat).map(|run| format!("{letter}-{run}.nsys-rep")));
+        }
+    }
+    names
 }
 
 struct Session<'a> {
@@ -120,7 +132,7 @@ struct Session<'a> {
     graphs: &'a [Graph],
     feeder: &'a Feeder,
     wrapper: Vec<OsString>,
-    out: &'a Path,
+    out: &'a Folder,
     runs: Vec<Run>,
     /// Of the first whole run of each graph.
     first: Vec<Option<Findings>>,
@@ -150,7 +162,6 @@ impl Session<'_> {
         Ok(())
     }
 
-    #[expect(clippy::print_stderr, reason = "progress")]
     fn run_one(
         &mut self,
         graph: usize,
@@ -176,7 +187,7 @@ impl Session<'_> {
             ),
             Some(reason) => format!("not whole: {reason}"),
         };
-        eprintln!("run {} of {all}, {name}: {told}", place + 1);
+        note!("run {} of {all}, {name}: {told}", place + 1);
         self.runs.push(run.clone());
         if run.partial.is_none() && self.first[graph].is_none() {
             self.first[graph] = Some(measured.findings);
@@ -185,7 +196,6 @@ impl Session<'_> {
     }
 
     /// All graphs at once, each held while others have their turns.
-    #[expect(clippy::print_stderr, reason = "progress")]
     fn run_in_slices(
         &mut self,
         each: Duration,
@@ -206,7 +216,7 @@ impl Session<'_> {
                 whole.iter().map(|run| value(run)).sum::<f64>() / whole.len().max(1) as f64
             };
             let end = runs.iter().find_map(|run| run.partial.clone());
-            eprintln!(
+            note!(
                 "run {} of {}, {}: {:.1} frames/s of its own time, {:.2} ms CPU per frame, {:.0} dropped{}",
                 repeat + 1,
                 self.options.repeat,
@@ -241,7 +251,8 @@ impl Session<'_> {
                 SpanMode::Stats
             },
             wrapper: self.wrapper_of(graph, repeat),
-            folder: self.out.join(format!("{}-{}", letter(graph), repeat + 1)),
+            out: self.out,
+            name: format!("{}-{}", letter(graph), repeat + 1),
         }
     }
 
@@ -251,7 +262,7 @@ impl Session<'_> {
         if !words.is_empty() {
             let name = format!("{}-{}.nsys-rep", letter(graph), repeat + 1);
             words.push(OsString::from("--output"));
-            words.push(self.out.join(name).into_os_string());
+            words.push(self.out.path().join(name).into_os_string());
         }
         words
     }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use camweave_compare::{Comparison, report};
+use camweave_outdir::Folder;
 use camweave_stage::Exit;
 
 use super::Options;
-use crate::error::CliError;
+use crate::error::{self, CliError};
 use crate::run::{Footage, Pace};
+use crate::say::note;
 
 /// What all runs have in common, for the reports.
 pub fn settings(options: &Options, footage: &Footage) -> BTreeMap<String, String> {
@@ -103,7 +104,7 @@ pub fn machine() -> BTreeMap<String, String> {
 ///
 /// # Errors
 /// The folder cannot be written, or the disk is full.
-pub fn write(comparison: &Comparison, out: &Path) -> Result<(), CliError> {
+pub fn write(comparison: &Comparison, out: &Folder) -> Result<(), CliError> {
     let json = serde_json::to_string_pretty(comparison)
         .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     for (name, text) in [
@@ -111,32 +112,31 @@ pub fn write(comparison: &Comparison, out: &Path) -> Result<(), CliError> {
         ("report.md", report::markdown(comparison)),
         ("report.html", report::html(comparison)),
     ] {
-        let path = out.join(name);
-        fs::write(&path, text).map_err(|error| CliError::file("write", &path, &error))?;
+        error::write(out, name, text.as_bytes())?;
     }
     Ok(())
 }
 
 /// Merges the spans of the first run of each graph, by `camweave trace`. A trace that cannot be
 /// written costs the trace, and not the comparison.
-#[expect(clippy::print_stderr, reason = "what is missing is said")]
-pub fn traces(out: &Path, graphs: usize) {
+pub fn traces(out: &Folder, graphs: usize) -> Result<(), CliError> {
     for graph in 0..graphs {
         let letter = camweave_compare::comparison::letter(graph);
-        let target = out.join(format!("{letter}.perfetto-trace"));
+        let target = out.claim(&format!("{letter}.perfetto-trace"))?;
         let merged = std::env::current_exe().and_then(|program| {
             Command::new(program)
                 .arg("trace")
-                .arg(out.join(format!("{letter}-1/trace")))
+                .arg(out.path().join(format!("{letter}-1/trace")))
                 .arg("-o")
                 .arg(&target)
                 .stdout(Stdio::null())
                 .status()
         });
         match merged {
-            Ok(status) if status.success() => eprintln!("trace: {}", target.display()),
-            Ok(status) => eprintln!("no trace of {letter} ({status}); the reason stands above"),
-            Err(error) => eprintln!("no trace of {letter}: {error}"),
+            Ok(status) if status.success() => note!("trace: {}", target.display()),
+            Ok(status) => note!("no trace of {letter} ({status}); the reason stands above"),
+            Err(error) => note!("no trace of {letter}: {error}"),
         }
     }
+    Ok(())
 }

@@ -9,6 +9,9 @@ use crate::ab;
 use crate::error::CliError;
 use crate::places;
 
+/// Where all of it is written.
+const FILE: &str = "bench-batch.json";
+
 /// One inference per frame against batches.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
@@ -73,9 +76,13 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             });
         }
     }
-    let series = measure_all(&options.common, &settings, &options.out)?;
-    let file = options.out.join("bench-batch.json");
-    finish(&series, options.common.json, &file, &table(&series.points))
+    let series = measure_all(&options.common, &settings, &options.out, FILE)?;
+    finish(
+        &series,
+        options.common.json,
+        (&options.out, FILE),
+        &table(&series.points),
+    )
 }
 
 /// Each against the sequential graph with as many cameras, which stands before it.

@@ -9,6 +9,9 @@ use crate::ab;
 use crate::error::CliError;
 use crate::places;
 
+/// Where all of it is written.
+const FILE: &str = "bench-fps.json";
+
 /// One camera against several.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
@@ -45,9 +48,13 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             spans: SpanMode::Stats,
         })
         .collect();
-    let series = measure_all(&options.common, &settings, &options.out)?;
-    let file = options.out.join("bench-fps.json");
-    finish(&series, options.common.json, &file, &table(&series.points))
+    let series = measure_all(&options.common, &settings, &options.out, FILE)?;
+    finish(
+        &series,
+        options.common.json,
+        (&options.out, FILE),
+        &table(&series.points),
+    )
 }
 
 fn table(points: &[Point]) -> String {

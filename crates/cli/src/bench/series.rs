@@ -1,11 +1,11 @@
 //! Several settings measured in turns, each several times.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use camweave_compare::Run;
+use camweave_outdir::Folder;
 use camweave_stage::Exit;
 use camweave_telemetry::SpanMode;
 use clap::Args;
@@ -13,9 +13,10 @@ use serde::Serialize;
 
 use crate::ab::{self, FootageOptions, between};
 use crate::engine;
-use crate::error::CliError;
+use crate::error::{self, CliError};
 use crate::graph::Graph;
 use crate::run::{Feeder, Pace, Plan, interruption, measure};
+use crate::say::{note, say};
 
 /// What all benchmarks are told.
 #[derive(Debug, Clone, Args)]
@@ -123,23 +124,24 @@ pub struct Series {
 ///
 /// # Errors
 /// What makes a run impossible.
-#[expect(clippy::print_stderr, reason = "progress")]
 pub fn measure_all(
     common: &Common,
     settings: &[Setting<'_>],
     out: &Path,
+    name: &str,
 ) -> Result<Series, CliError> {
     between("--seconds", common.seconds, 1.0, 86_400.0)?;
     between("--warm-up", common.warm_up, 0.0, 3600.0)?;
     let options = common.footage();
     options.check()?;
+    Folder::check(out, [name, "run/", "clips/"])?;
     let interrupted = interruption()?;
     let _lock = ab::Lock::take()?;
     let model = ab::absolute(common.model.as_ref())?;
     let graphs: Vec<Graph> = settings.iter().map(|it| it.graph.clone()).collect();
     engine::prepare(&graphs, model.as_deref(), &interrupted)?;
-    let out = ab::folder(out)?;
-    let feeder = Feeder::new(options.footage(&graphs)?, &out.join("clips"))?;
+    let out = Folder::open(out)?;
+    let feeder = Feeder::new(options.footage(&graphs)?, &out)?;
     let mut described = ab::machine();
     let words: Vec<String> = std::env::args().skip(1).collect();
     described.insert(
@@ -164,7 +166,8 @@ pub fn measure_all(
             stages: setting.stages.clone(),
             spans: setting.spans,
             wrapper: Vec::new(),
-            folder: out.join("run"),
+            out: &out,
+            name: "run".to_owned(),
         };
         let mut run = measure(&plan, &interrupted, &mut |_, _| {})?.run;
         (run.graph, run.place) = (index, place);
@@ -172,7 +175,7 @@ pub fn measure_all(
             None => format!("{:.1} frames/s", run.combined_fps),
             Some(reason) => format!("not whole: {reason}"),
         };
-        eprintln!("{}: {told}", setting.name);
+        note!("{}: {told}", setting.name);
         runs.push(run);
     }
     let points = settings
@@ -230,15 +233,19 @@ fn point(setting: &Setting<'_>, index: usize, runs: &[Run]) -> Option<Point> {
 ///
 /// # Errors
 /// The file cannot be written, or a run was not whole.
-#[expect(clippy::print_stdout, reason = "the command's output")]
-pub fn finish(series: &Series, json: bool, file: &Path, table: &str) -> Result<Exit, CliError> {
+pub fn finish(
+    series: &Series,
+    json: bool,
+    (out, name): (&Path, &str),
+    table: &str,
+) -> Result<Exit, CliError> {
     let text = serde_json::to_string_pretty(series)
         .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
-    fs::write(file, &text).map_err(|error| CliError::file("write", file, &error))?;
+    error::write(&Folder::open(out)?, name, text.as_bytes())?;
     if json {
-        println!("{text}");
+        say!("{text}");
     } else {
-        println!("{table}");
+        say!("{table}");
     }
     let partial = series.runs.iter().find_map(|run| run.partial.clone());
     match partial {

@@ -14,6 +14,9 @@ use crate::places;
 /// In the order of the table; each is compared with the first.
 const MODES: [SpanMode; 3] = [SpanMode::Off, SpanMode::Stats, SpanMode::Trace];
 
+/// Where all of it is written.
+const FILE: &str = "bench-tracing.json";
+
 /// What spans cost a graph.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
@@ -48,9 +51,13 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             spans,
         })
         .collect();
-    let series = measure_all(&options.common, &settings, &options.out)?;
-    let file = options.out.join("bench-tracing.json");
-    finish(&series, options.common.json, &file, &table(&series))
+    let series = measure_all(&options.common, &settings, &options.out, FILE)?;
+    finish(
+        &series,
+        options.common.json,
+        (&options.out, FILE),
+        &table(&series),
+    )
 }
 
 /// Each mode against spans off with as many cameras, which stands `number` settings before it.

@@ -1,15 +1,14 @@
 //! `camweave demo`: simulated cameras, a graph, results on screen and on disk.
 
+mod folder;
 mod options;
 mod progress;
 mod results;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use camweave_sink::Summary;
 use camweave_stage::Exit;
 
 pub use options::Options;
@@ -17,7 +16,9 @@ pub use options::Options;
 use crate::error::CliError;
 use crate::graph::{Graph, Variables};
 use crate::run::{Dataflow, Launch, Scenes, Simulator, interruption};
+use crate::say::{note, say};
 use crate::{doctor, engine, places};
+use folder::Folder;
 use progress::Progress;
 
 /// How often the run is looked at.
@@ -27,65 +28,20 @@ const FIRST_FRAME_WITHIN: Duration = Duration::from_secs(60);
 /// After the last frame was sent, what is under way may take this long.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
-/// The folder that the run writes into, by part.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn create(path: &Path) -> Result<Self, CliError> {
-        fs::create_dir_all(path).map_err(|error| CliError::file("create", path, &error))?;
-        let path = path
-            .canonicalize()
-            .map_err(|error| CliError::file("open", path, &error))?;
-        let folder = Self(path);
-        // Results of an earlier run must not pass for this one's.
-        for old in [folder.stats(), folder.record()] {
-            if old.exists() {
-                fs::remove_dir_all(&old).map_err(|error| CliError::file("remove", &old, &error))?;
-            }
-        }
-        let entries =
-            fs::read_dir(&folder.0).map_err(|error| CliError::file("list", &folder.0, &error))?;
-        for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".png") || ["summary.json", "detections.jsonl"].contains(&&*name) {
-                fs::remove_file(entry.path())
-                    .map_err(|error| CliError::file("remove", &entry.path(), &error))?;
-            }
-        }
-        Ok(folder)
-    }
-
-    fn stats(&self) -> PathBuf {
-        self.0.join("stats")
-    }
-
-    fn record(&self) -> PathBuf {
-        self.0.join("cameras")
-    }
-
-    fn summary(&self) -> PathBuf {
-        self.0.join("summary.json")
-    }
-
-    fn read_summary(&self) -> Option<Summary> {
-        serde_json::from_slice(&fs::read(self.summary()).ok()?).ok()
-    }
-}
-
 /// Runs the demo.
 ///
 /// # Errors
 /// What makes the run impossible. A camera that does not deliver is a result: the exit
 /// code says so, and the results of the others are written all the same.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command's output"
-)]
 pub fn run(options: &Options) -> Result<Exit, CliError> {
     let interrupted = interruption()?;
     let workspace = places::workspace()?;
     options.check()?;
+    let own = options
+        .cameras_file
+        .as_ref()
+        .map(OwnCameras::load)
+        .transpose()?;
     let graph = options.graph(&workspace, doctor::missing_for_gpu)?;
     let model = options.model(&workspace)?;
     engine::prepare(
@@ -93,37 +49,34 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         Some(&model),
         &interrupted,
     )?;
-    let folder = Folder::create(&options.out)?;
-    let simulator = match &options.cameras_file {
+    // Nothing of the folder is touched until all that can be checked before has been.
+    let mut folder = Folder::open(&options.out, &camera_ids(options, own.as_ref()))?;
+    let simulator = match &own {
         Some(_) => None,
         None => Some(Simulator::start(
             &scenes(options),
             &folder.record(),
-            &folder.0.join("cameras.yml"),
+            &folder.cameras(),
             &interrupted,
         )?),
     };
-    let cameras = match &options.cameras_file {
-        Some(file) => {
-            camweave_rtsp_source::cameras::load(file)
-                .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
-            file.canonicalize()
-                .map_err(|error| CliError::file("open", file, &error))?
-        }
-        None => folder.0.join("cameras.yml"),
-    };
-    eprintln!("graph: {}", graph.display());
+    let cameras = own.map_or_else(|| folder.cameras(), |own| own.file);
+    note!("graph: {}", graph.display());
     let mut dataflow = Dataflow::start(&Launch {
         graph,
-        folder: folder.0.clone(),
+        folder: folder.results().clone(),
         stats: folder.stats(),
         env: vec![
             ("CAMERAS".to_owned(), cameras.into_os_string()),
             ("MODEL".to_owned(), model.into_os_string()),
-            ("OUT".to_owned(), folder.0.clone().into_os_string()),
+            ("OUT".to_owned(), folder.path().into()),
+            // What the demo found is in one file, and scored by it.
+            ("SEGMENT_MIB".to_owned(), "0".into()),
+            ("SEGMENT_MINUTES".to_owned(), "0".into()),
         ],
         wrapper: Vec::new(),
     })?;
+    folder.started()?;
     let watched = watch(
         options,
         &folder,
@@ -135,15 +88,43 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let record = simulator.map(Simulator::stop).transpose();
     watched?;
     stopped?;
-    let (summary, failures) = results::finish(options, &folder, record?.is_some())?;
-    println!("{}", camweave_sink::render(&summary, 160));
-    for line in results::closing_lines(&summary, &folder.0) {
-        println!("{line}");
+    let (summary, failures, written) = results::finish(options, &folder, record?.is_some())?;
+    say!("{}", camweave_sink::render(&summary, 160));
+    for line in results::closing_lines(&summary, folder.path()) {
+        say!("{line}");
     }
+    written?;
     if failures.is_empty() {
         return Ok(Exit::Success);
     }
     Err(CliError::new(Exit::Incomplete, failures.join("; ")))
+}
+
+/// Cameras of the user's.
+struct OwnCameras {
+    file: PathBuf,
+    ids: Vec<String>,
+}
+
+impl OwnCameras {
+    fn load(file: &PathBuf) -> Result<Self, CliError> {
+        let cameras = camweave_rtsp_source::cameras::load(file)
+            .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
+        let file = file
+            .canonicalize()
+            .map_err(|error| CliError::file("open", file, &error))?;
+        let ids = cameras.iter().map(|camera| camera.id.to_string()).collect();
+        Ok(Self { file, ids })
+    }
+}
+
+fn camera_ids(options: &Options, own: Option<&OwnCameras>) -> Vec<String> {
+    match own {
+        Some(own) => own.ids.clone(),
+        None => (1..=options.cameras)
+            .map(|number| format!("cam{number}"))
+            .collect(),
+    }
 }
 
 /// Waits until every camera has sent its frames and they have come through.

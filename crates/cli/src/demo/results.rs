@@ -1,8 +1,8 @@
 //! The summary: the sink's, completed by what only the cameras know.
 
-use std::fs;
 use std::path::Path;
 
+use camweave_outdir::{FILE_MODE, replace_in_room};
 use camweave_sink::{CameraSummary, Summary, accounted};
 use camweave_stage::Exit;
 use camweave_telemetry::{StageReport, read_reports};
@@ -16,12 +16,13 @@ const NOT_RECEIVED: &str = "network.not_received";
 /// Frames that a stage sent and the next never saw, or that were inside a stage that died.
 const LOST: &str = "graph.lost";
 
-/// Completes and writes `summary.json`; returns it with the reasons why the run is no success.
+/// Completes and writes `summary.json`; returns it with the reasons why the run is no success, and
+/// with what could not be written.
 pub fn finish(
     options: &Options,
     folder: &Folder,
     is_simulated: bool,
-) -> Result<(Summary, Vec<String>), CliError> {
+) -> Result<(Summary, Vec<String>, Result<(), CliError>), CliError> {
     let path = folder.summary();
     let mut summary = folder.read_summary().ok_or_else(|| {
         CliError::new(
@@ -38,7 +39,7 @@ pub fn finish(
         for record in evaluate::read_record(&folder.record())? {
             complete(&mut summary, &record, &reports);
         }
-        let detections = folder.0.join("detections.jsonl");
+        let detections = folder.path().join("detections.jsonl");
         let accuracy = evaluate::score(&detections, &folder.record())?;
         summary.accuracy = accuracy
             .map(serde_json::to_value)
@@ -47,9 +48,17 @@ pub fn finish(
     }
     let json = serde_json::to_vec_pretty(&summary)
         .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
-    fs::write(&path, json).map_err(|error| CliError::file("write", &path, &error))?;
+    let written = folder
+        .results()
+        .claim("summary.json")
+        .map_err(CliError::from);
+    let written = written.and_then(|path| {
+        replace_in_room(&path, &json, FILE_MODE)
+            .map_err(|error| CliError::file("write", &path, &error))
+    });
     let failures = failures(&summary);
-    Ok((summary, failures))
+    let missing = written.and_then(|()| lost(&summary, folder.path()));
+    Ok((summary, failures, missing))
 }
 
 /// Replaces what the source received by what the camera sent, and names what lies between.
@@ -90,6 +99,20 @@ fn complete(summary: &mut Summary, record: &CameraRecord, reports: &[StageReport
             *camera.dropped.entry(reason.to_owned()).or_default() += count;
         }
     }
+}
+
+/// What was found and is not in the files.
+fn lost(summary: &Summary, folder: &Path) -> Result<(), CliError> {
+    let Some(lines) = summary.not_written.get("sink.detections") else {
+        return Ok(());
+    };
+    Err(CliError::new(
+        Exit::Resource,
+        format!(
+            "results in '{}' are not whole: {lines} lines of detections.jsonl were not written; dora.log there has the reason",
+            folder.display()
+        ),
+    ))
 }
 
 /// Why the run is no success: a camera that delivered nothing.

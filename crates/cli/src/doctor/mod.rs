@@ -14,6 +14,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::error::CliError;
+use crate::say::say;
 
 /// The options.
 #[derive(Debug, Clone, Copy, Args)]
@@ -126,7 +127,6 @@ impl Report {
 ///
 /// # Errors
 /// None: what is missing is a result. The exit code is 0 where the CPU graphs can run, else 4.
-#[expect(clippy::print_stdout, reason = "the command's output")]
 pub fn run(options: Options) -> Result<Exit, CliError> {
     let mut rows = gpu::rows();
     rows.extend(cpu::rows());
@@ -135,9 +135,9 @@ pub fn run(options: Options) -> Result<Exit, CliError> {
     if options.json {
         let json = serde_json::to_string_pretty(&report)
             .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
-        println!("{json}");
+        say!("{json}");
     } else {
-        print!("{}", show::table(&report));
+        crate::say::text(format_args!("{}", show::table(&report)))?;
     }
     Ok(if report.cpu {
         Exit::Success

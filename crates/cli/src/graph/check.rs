@@ -10,6 +10,7 @@ use dora_core::descriptor::{Node, validate::check_dataflow_static};
 use super::nodes::{inputs, ports};
 use super::{Graph, Kind, Variables};
 use crate::error::CliError;
+use crate::say::{note, say};
 
 /// Rows of any type, of which only the identity is read.
 const ANY: &str = "camweave.passage/1";
@@ -196,11 +197,6 @@ impl Graph {
 }
 
 /// `camweave check`.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command's output"
-)]
 pub fn show(path: &Path) -> Result<Exit, CliError> {
     // What a run is given need not be set for a check.
     let placeholders: Variables = ["CAMERAS", "FILES"]
@@ -211,11 +207,11 @@ pub fn show(path: &Path) -> Result<Exit, CliError> {
     let graph = Graph::read(path, &placeholders)?;
     let found = graph.check();
     for warning in &found.warnings {
-        eprintln!("warning: graph '{}': {warning}", path.display());
+        note!("warning: graph '{}': {warning}", path.display());
     }
     // The first is printed as the command's own error.
     for error in found.errors.iter().chain(&found.missing).skip(1) {
-        eprintln!("error: graph '{}': {error}", path.display());
+        note!("error: graph '{}': {error}", path.display());
     }
     found.refuse(path)?;
     for node in &graph.descriptor.nodes {
@@ -227,9 +223,9 @@ pub fn show(path: &Path) -> Result<Exit, CliError> {
         } else {
             format!(" <- {}", from.join(", "))
         };
-        println!("{:<16}{from}", node.id.to_string());
+        say!("{:<16}{from}", node.id.to_string());
     }
-    println!("{} nodes, no error", graph.descriptor.nodes.len());
+    say!("{} nodes, no error", graph.descriptor.nodes.len());
     Ok(Exit::Success)
 }
 

@@ -207,14 +207,6 @@ fn without_nulls(value: Value) -> Value {
     }
 }
 
-/// Writes the graph of a run.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    std::fs::write(path, text).map_err(|error| CliError::file("write", path, &error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Variables;

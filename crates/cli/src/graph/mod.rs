@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use dora_core::descriptor::Descriptor;
 
 pub use check::show;
-pub use derive::{Feed, Settings, write};
+pub use derive::{Feed, Settings};
 pub use nodes::Kind;
 pub use variables::StageVariables;
 

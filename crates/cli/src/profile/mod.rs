@@ -3,7 +3,6 @@
 mod components;
 mod show;
 
-use std::fs;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,8 +14,9 @@ use serde::Serialize;
 
 use crate::ab::{self, FootageOptions, between};
 use crate::engine;
-use crate::error::CliError;
+use crate::error::{self, CliError};
 use crate::run::{Feeder, Pace, Plan, Snapshot, interruption, measure};
+use crate::say::say;
 use components::Profile;
 
 /// How often the table is shown while the graph runs.
@@ -63,22 +63,22 @@ struct Report<'a> {
 ///
 /// # Errors
 /// What makes it impossible; and a graph that ended early, whose table is printed all the same.
-#[expect(clippy::print_stdout, reason = "the command's output")]
 pub fn run(options: &Options) -> Result<Exit, CliError> {
     between("--seconds", options.seconds, 1.0, 86_400.0)?;
     between("--warm-up", options.warm_up, 0.0, 3600.0)?;
     options.footage.check()?;
     let interrupted = interruption()?;
     let graph = ab::open(&options.graph, &options.footage)?;
+    camweave_outdir::Folder::check(&options.out, ["profile.json", "run/", "clips/"])?;
     let _lock = ab::Lock::take()?;
     let model = ab::absolute(options.model.as_ref())?;
     engine::prepare([&graph], model.as_deref(), &interrupted)?;
-    let out = ab::folder(&options.out)?;
+    let out = camweave_outdir::Folder::open(&options.out)?;
     let mut footage = options.footage.clone();
     // What a graph can do is seen when it has all to do.
     footage.pace.get_or_insert(Pace::Fast);
     let footage = footage.footage(std::slice::from_ref(&graph))?;
-    let feeder = Feeder::new(footage, &out.join("clips"))?;
+    let feeder = Feeder::new(footage, &out)?;
     let plan = Plan {
         graph: &graph,
         feeder: &feeder,
@@ -88,7 +88,8 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         stages: Vec::new(),
         spans: SpanMode::Stats,
         wrapper: Vec::new(),
-        folder: out.join("run"),
+        out: &out,
+        name: "run".to_owned(),
     };
     let mut live = Live::new();
     let measured = measure(&plan, &interrupted, &mut |begin, now| live.look(begin, now))?;
@@ -102,14 +103,13 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     };
     let json = serde_json::to_string_pretty(&report)
         .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
-    let path = out.join("profile.json");
-    fs::write(&path, &json).map_err(|error| CliError::file("write", &path, &error))?;
+    error::write(&out, "profile.json", json.as_bytes())?;
     if options.json {
-        println!("{json}");
+        say!("{json}");
     } else if options.markdown {
-        println!("{}", show::markdown(&profile));
+        say!("{}", show::markdown(&profile));
     } else {
-        println!("{}", show::table(&profile));
+        say!("{}", show::table(&profile));
     }
     match &run.partial {
         None => Ok(Exit::Success),

@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use camweave_outdir::{FILE_MODE, Folder};
 use camweave_stage::Exit;
 use camweave_telemetry::read_reports;
 
@@ -22,7 +24,7 @@ pub struct Launch {
     /// The file.
     pub graph: PathBuf,
     /// The folder for `dora.log`.
-    pub folder: PathBuf,
+    pub folder: Folder,
     /// The folder for the nodes' counters.
     pub stats: PathBuf,
     /// Further variables for dora and all nodes.
@@ -45,9 +47,16 @@ impl Dataflow {
     /// # Errors
     /// The log cannot be written, or dora cannot be started.
     pub fn start(launch: &Launch) -> Result<Self, CliError> {
-        let log = launch.folder.join("dora.log");
-        let open = || File::options().create(true).append(true).open(&log);
-        drop(File::create(&log).map_err(|error| CliError::file("create", &log, &error))?);
+        let log = launch.folder.claim("dora.log")?;
+        let open = || {
+            let mut options = File::options();
+            options.create(true).append(true).mode(FILE_MODE).open(&log)
+        };
+        if let Err(error) = fs::remove_file(&log)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(CliError::file("replace", &log, &error));
+        }
         let (out, err) = open()
             .and_then(|out| Ok((out, open()?)))
             .map_err(|error| CliError::file("open", &log, &error))?;

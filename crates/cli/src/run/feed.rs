@@ -1,11 +1,11 @@
 //! What a measured graph sees: the same pictures in every run.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 
 use camweave_compare::agreement::Clocks;
+use camweave_outdir::Folder;
 use camweave_stage::Exit;
 use clap::ValueEnum;
 
@@ -60,11 +60,12 @@ pub struct Feeder {
 }
 
 impl Feeder {
-    /// Checks the files; for the fast pace without any, renders scenes into `folder`.
+    /// Checks the files; for the fast pace without any, renders scenes into the folder `clips` of
+    /// the results.
     ///
     /// # Errors
     /// A file is not there, or scenes cannot be rendered.
-    pub fn new(footage: Footage, folder: &Path) -> Result<Self, CliError> {
+    pub fn new(footage: Footage, out: &Folder) -> Result<Self, CliError> {
         let mut clips = Vec::new();
         for file in &footage.files {
             let path = file
@@ -79,7 +80,7 @@ impl Feeder {
             clips.push(path);
         }
         if clips.is_empty() && footage.pace == Pace::Fast {
-            clips = render(&footage, folder)?;
+            clips = render(&footage, out)?;
         }
         Ok(Self { footage, clips })
     }
@@ -152,10 +153,16 @@ pub fn clocks(folder: &Path) -> Clocks {
 }
 
 /// One clip per camera, by the program that renders the detector's test scenes.
-fn render(footage: &Footage, folder: &Path) -> Result<Vec<PathBuf>, CliError> {
-    fs::create_dir_all(folder).map_err(|error| CliError::file("create", folder, &error))?;
+fn render(footage: &Footage, out: &Folder) -> Result<Vec<PathBuf>, CliError> {
+    let folder = out.claim_folder("clips")?;
     let first = FIRST_SCENE + footage.seed * 1000;
     let seeds = first..first + u64::from(footage.cameras);
+    folder.claim("classes.json")?;
+    let mut clips = Vec::new();
+    for seed in seeds.clone() {
+        folder.claim(&format!("{seed}.jsonl"))?;
+        clips.push(folder.claim(&format!("{seed}.mp4"))?);
+    }
     let program = places::sibling("render-scenes")?;
     let status = Command::new(&program)
         .args(["--seeds", &format!("{}..{}", seeds.start, seeds.end)])
@@ -164,7 +171,7 @@ fn render(footage: &Footage, folder: &Path) -> Result<Vec<PathBuf>, CliError> {
         .args(["--stride-seconds", "30", "--crf", "23..24"])
         .args(["--size", &footage.size])
         .arg("--out")
-        .arg(folder)
+        .arg(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status()
@@ -175,7 +182,5 @@ fn render(footage: &Footage, folder: &Path) -> Result<Vec<PathBuf>, CliError> {
             format!("the scenes could not be rendered ({status}); the reason stands above"),
         ));
     }
-    Ok(seeds
-        .map(|seed| folder.join(format!("{seed}.mp4")))
-        .collect())
+    Ok(clips)
 }

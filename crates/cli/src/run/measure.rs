@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camweave_compare::agreement::Clocks;
 use camweave_compare::lines::{self, Line};
 use camweave_compare::run::{Node, Run};
+use camweave_outdir::{Folder, WriterLock};
 use camweave_telemetry::SpanMode;
 
 use super::cost;
 use super::gpu::GpuWatch;
 use super::{Dataflow, Feeder, Launch, Simulator, Snapshot, feed, spans_between};
-use crate::error::CliError;
-use crate::graph::{Graph, Settings, write};
+use crate::error::{self, CliError};
+use crate::graph::{Graph, Settings};
 
 /// How often the run is looked at until it is measured.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -49,8 +49,11 @@ pub struct Plan<'a> {
     pub spans: SpanMode,
     /// What `dora run` is started by, such as a profiler.
     pub wrapper: Vec<OsString>,
-    /// Where all of the run goes; it is emptied.
-    pub folder: PathBuf,
+    /// The folder of the results.
+    pub out: &'a Folder,
+    /// The name of the folder in it where all of the run goes; what an earlier run has left there
+    /// is removed.
+    pub name: String,
 }
 
 /// A run, with what its sink wrote.
@@ -70,25 +73,33 @@ pub struct Findings {
 }
 
 impl Plan<'_> {
+    /// Where all of the run goes.
+    pub fn folder(&self) -> PathBuf {
+        self.out.path().join(&self.name)
+    }
+
     /// Where the stages write their counters.
     pub fn stats(&self) -> PathBuf {
-        self.folder.join("stats")
+        self.folder().join("stats")
     }
 
     /// Where the stages write their spans.
     pub fn traces(&self) -> PathBuf {
-        self.folder.join("trace")
+        self.folder().join("trace")
     }
 
-    fn launch(&self) -> Launch {
+    fn launch(&self, folder: &Folder) -> Launch {
         let env = [
+            // All that was found is in one file.
+            ("SEGMENT_MIB", OsString::from("0")),
+            ("SEGMENT_MINUTES", OsString::from("0")),
             ("CAMWEAVE_SPANS", OsString::from(self.spans.as_str())),
             ("CAMWEAVE_PASSES", OsString::from("on")),
             ("CAMWEAVE_TRACE_DIR", self.traces().into_os_string()),
         ];
         Launch {
-            graph: self.folder.join("graph.yml"),
-            folder: self.folder.clone(),
+            graph: folder.path().join("graph.yml"),
+            folder: folder.clone(),
             stats: self.stats(),
             env: env.map(|(name, value)| (name.to_owned(), value)).into(),
             wrapper: self.wrapper.clone(),
@@ -125,6 +136,7 @@ pub struct Started {
     /// The graph.
     pub dataflow: Dataflow,
     simulator: Option<Simulator>,
+    _lock: WriterLock,
 }
 
 impl Started {
@@ -133,24 +145,31 @@ impl Started {
     /// # Errors
     /// No dora, no cameras, a folder that cannot be written.
     pub fn new(plan: &Plan<'_>, seconds: f64, interrupted: &AtomicBool) -> Result<Self, CliError> {
-        empty(&plan.folder)?;
+        let folder = plan.out.claim_folder(&plan.name)?;
+        let lock = folder.lock("run", "camweave", Duration::ZERO)?;
+        // Results of an earlier run must not pass for this one's; they come back if it cannot start.
+        let earlier = folder.set_aside(&[])?;
+        for name in ["cameras", "stats", "trace"] {
+            folder.claim_folder(name)?;
+        }
+        folder.claim("cameras.yml")?;
         // Three seconds are for the start of the graph.
         let seconds = plan.warm_up + seconds + 3.0;
-        let (feed, simulator) = plan.feeder.start(seconds, &plan.folder, interrupted)?;
+        let (feed, simulator) = plan.feeder.start(seconds, folder.path(), interrupted)?;
         let settings = Settings {
             feed,
-            out: plan.folder.clone(),
+            out: folder.path().to_owned(),
             model: plan.model.clone(),
             stages: plan.stages.clone(),
         };
-        write(
-            &plan.folder.join("graph.yml"),
-            &plan.graph.derive(&settings)?,
-        )?;
-        let dataflow = Dataflow::start(&plan.launch())?;
+        let graph = plan.graph.derive(&settings)?;
+        error::write(&folder, "graph.yml", graph.as_bytes())?;
+        let dataflow = Dataflow::start(&plan.launch(&folder))?;
+        earlier.remove()?;
         Ok(Self {
             dataflow,
             simulator,
+            _lock: lock,
         })
     }
 
@@ -161,7 +180,7 @@ impl Started {
     pub fn stop(mut self, plan: &Plan<'_>) -> Result<Findings, CliError> {
         self.dataflow.stop()?;
         self.simulator.map(Simulator::stop).transpose()?;
-        let path = plan.folder.join("detections.jsonl");
+        let path = plan.folder().join("detections.jsonl");
         let lines = match lines::read(&path) {
             Ok(lines) => lines,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -169,7 +188,7 @@ impl Started {
         };
         Ok(Findings {
             lines,
-            clocks: feed::clocks(&plan.folder),
+            clocks: feed::clocks(&plan.folder()),
         })
     }
 }
@@ -216,14 +235,6 @@ pub fn warm_up(
             return Ok(first);
         }
     }
-}
-
-/// Results of an earlier run must not pass for this one's.
-fn empty(folder: &Path) -> Result<(), CliError> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(|error| CliError::file("remove", folder, &error))?;
-    }
-    fs::create_dir_all(folder).map_err(|error| CliError::file("create", folder, &error))
 }
 
 /// What was seen of a run.

@@ -1,5 +1,6 @@
 //! The simulated cameras, a process of their own.
 
+use std::cell::Cell;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub struct Scenes {
 pub struct Simulator {
     child: Child,
     record: PathBuf,
+    lines: Option<mpsc::Receiver<String>>,
+    has_said_so: Cell<bool>,
 }
 
 impl Simulator {
@@ -93,13 +96,16 @@ impl Simulator {
             .process_group(0)
             .spawn()
             .map_err(|error| CliError::file("start", &program, &error))?;
-        let lines = child.stdout.take().map(first_line);
+        let lines = child.stdout.take().map(lines);
         let mut simulator = Self {
             child,
             record: record.to_owned(),
+            lines,
+            has_said_so: Cell::new(false),
         };
         loop {
-            let line = lines
+            let line = simulator
+                .lines
                 .as_ref()
                 .map(|lines| lines.recv_timeout(Duration::from_millis(100)));
             if let Some(Ok(line)) = line
@@ -128,6 +134,16 @@ impl Simulator {
 
     /// Whether every camera has captured its last frame.
     pub fn ended(&self) -> bool {
+        let lines = self.lines.iter().flat_map(mpsc::Receiver::try_iter);
+        let says_so = lines.filter(|line| line.contains("\"ended\":true")).count() > 0;
+        if says_so {
+            self.has_said_so.set(true);
+        }
+        // The record needs room on a disk.
+        self.has_said_so.get() || self.has_recorded_the_end()
+    }
+
+    fn has_recorded_the_end(&self) -> bool {
         evaluate::read_record(&self.record)
             .is_ok_and(|cameras| !cameras.is_empty() && cameras.iter().all(|camera| camera.ended))
     }
@@ -146,8 +162,8 @@ impl Drop for Simulator {
     }
 }
 
-/// The first line that the process prints; the thread ends with the process.
-fn first_line(stdout: ChildStdout) -> mpsc::Receiver<String> {
+/// What the process prints; the thread ends with the process.
+fn lines(stdout: ChildStdout) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {

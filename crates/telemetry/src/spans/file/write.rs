@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use camweave_outdir::{FILE_MODE, Folder, create_new};
+
 use super::bytes::Put;
 use super::{DROP, EXTENSION, GAUGE, LOST, MEMBER, SPAN, SpanFileHeader, TEXT, THREAD};
 use crate::clock;
@@ -35,10 +37,13 @@ impl SpanFileWriter {
     pub fn create(folder: &Path, stage: &str, kind: &str) -> Result<Self, String> {
         let process_id = std::process::id();
         let name = format!("{}.{process_id}.{EXTENSION}", stage.replace('/', "_"));
-        let path = folder.join(name);
+        let path = folder.join(&name);
         let refused = |error: std::io::Error| format!("'{}': {error}", path.display());
-        fs::create_dir_all(folder).map_err(refused)?;
-        let mut file = File::create(&path).map_err(refused)?;
+        let claimed = Folder::open(folder).and_then(|folder| folder.claim(&name));
+        claimed.map_err(|error| error.to_string())?;
+        // A process of the same number may have left one.
+        drop(fs::remove_file(&path));
+        let mut file = create_new(&path, FILE_MODE).map_err(refused)?;
         let header = SpanFileHeader {
             stage: stage.to_owned(),
             kind: kind.to_owned(),

@@ -1,0 +1,214 @@
+use std::fs::{self, DirBuilder, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use crate::mark::{self, Mark};
+use crate::{Error, FOLDER_MODE};
+
+/// Longest name in bytes: what is put behind it while a file is replaced needs room, too.
+const MAX_NAME: usize = 200;
+
+/// A folder for results, which may hold files of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder at `path`, created where it is missing. Nothing in it is changed.
+    ///
+    /// # Errors
+    /// It cannot be created, or is no folder.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        create(path)?;
+        let path = path.canonicalize().map_err(Error::io("open", path))?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Checks that none of `names` (a folder's with a slash at its end) is somebody else's in the
+    /// folder at `path`, which need not exist. Changes nothing.
+    ///
+    /// # Errors
+    /// Names what is foreign; or the folder cannot be read.
+    pub fn check<'a>(path: &Path, names: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+        if let Ok(found) = fs::metadata(path)
+            && !found.is_dir()
+        {
+            return Err(Error::io("open", path)(ErrorKind::NotADirectory.into()));
+        }
+        let own = Mark::names_of(path)?;
+        let mut found = Vec::new();
+        for name in names {
+            valid(name)?;
+            if let Some(metadata) = look(&path.join(name.trim_end_matches('/')))?
+                && !(own.contains(name) && metadata.is_dir() == name.ends_with('/'))
+            {
+                found.push(shown(name, &metadata));
+            }
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Foreign {
+            folder: path.to_owned(),
+            found,
+        })
+    }
+
+    /// Makes the name of a file camweave's own, before the file is created or replaced.
+    ///
+    /// # Errors
+    /// There is such an entry, and it is not camweave's; or the mark cannot be written.
+    pub fn claim(&self, name: &str) -> Result<PathBuf, Error> {
+        valid(name)?;
+        self.own(name)?;
+        Ok(self.path.join(name))
+    }
+
+    /// The same for a folder, which is created.
+    ///
+    /// # Errors
+    /// As [`Folder::claim`].
+    pub fn claim_folder(&self, name: &str) -> Result<Self, Error> {
+        valid(name)?;
+        self.own(&format!("{name}/"))?;
+        let path = self.path.join(name);
+        create(&path)?;
+        Ok(Self { path })
+    }
+
+    /// Whether camweave has created this entry (a folder's name ends with a slash).
+    ///
+    /// # Errors
+    /// The mark cannot be read.
+    pub fn owns(&self, name: &str) -> Result<bool, Error> {
+        Ok(Mark::names_of(&self.path)?.contains(name))
+    }
+
+    fn own(&self, entry: &str) -> Result<(), Error> {
+        let mut mark = Mark::open(&self.path)?;
+        let found = look(&self.path.join(entry.trim_end_matches('/')))?;
+        let is_known = mark.has(entry);
+        match found {
+            Some(metadata) if !is_known || metadata.is_dir() != entry.ends_with('/') => {
+                Err(Error::Foreign {
+                    folder: self.path.clone(),
+                    found: vec![shown(entry, &metadata)],
+                })
+            }
+            _ if is_known => Ok(()),
+            _ => mark.add(&self.path, entry),
+        }
+    }
+
+    /// Removes what camweave has created here, except for the entries named. Files of others stay,
+    /// also within folders of camweave's, which stay with them.
+    ///
+    /// # Errors
+    /// Something refuses to be removed.
+    pub fn remove_own(&self, except: &[&str]) -> Result<(), Error> {
+        for entry in self.own_entries(except)? {
+            let path = self.path.join(entry.trim_end_matches('/'));
+            if entry.ends_with('/') {
+                Self { path: path.clone() }.remove_own(&[])?;
+                self.remove_empty(&entry)?;
+            } else {
+                fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+                Mark::open(&self.path)?.give_up(&self.path, &entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a folder of camweave's in which nothing is left but its mark and the like.
+    pub(crate) fn remove_empty(&self, entry: &str) -> Result<(), Error> {
+        let path = self.path.join(entry.trim_end_matches('/'));
+        if (Self { path }).remove_if_empty()? {
+            Mark::open(&self.path)?.give_up(&self.path, entry)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the folder if nothing is left in it but camweave's mark and the like; gives whether
+    /// it did.
+    pub(crate) fn remove_if_empty(&self) -> Result<bool, Error> {
+        let path = &self.path;
+        let mut own = Vec::new();
+        for found in fs::read_dir(path).map_err(Error::io("list", path))? {
+            let found = found.map_err(Error::io("list", path))?;
+            let is_own = found.file_name().to_string_lossy().starts_with(mark::NAME)
+                && found.file_type().is_ok_and(|it| it.is_file());
+            if !is_own {
+                return Ok(false);
+            }
+            own.push(found.path());
+        }
+        for file in own {
+            fs::remove_file(&file).map_err(Error::io("remove", &file))?;
+        }
+        fs::remove_dir(path).map_err(Error::io("remove", path))?;
+        Ok(true)
+    }
+
+    /// The entries that camweave has created and that are there, folders with a slash.
+    pub(crate) fn own_entries(&self, except: &[&str]) -> Result<Vec<String>, Error> {
+        let mut entries = Vec::new();
+        for entry in Mark::names_of(&self.path)? {
+            // The mark is a file, so whoever changes it may write any name.
+            if except.contains(&&*entry) || valid(&entry).is_err() {
+                continue;
+            }
+            let found = look(&self.path.join(entry.trim_end_matches('/')))?;
+            if found.is_some_and(|found| found.is_dir() == entry.ends_with('/')) {
+                entries.push(entry);
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// Creates the folder and those above it.
+fn create(path: &Path) -> Result<(), Error> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(FOLDER_MODE);
+    builder.create(path).map_err(Error::io("create", path))
+}
+
+/// What is there, never followed: a link is its own.
+fn look(path: &Path) -> Result<Option<Metadata>, Error> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::io("look at", path)(source)),
+    }
+}
+
+fn shown(entry: &str, metadata: &Metadata) -> String {
+    let name = entry.trim_end_matches('/');
+    let slash = if metadata.is_dir() { "/" } else { "" };
+    format!("{name}{slash}")
+}
+
+fn valid(entry: &str) -> Result<(), Error> {
+    let name = entry.strip_suffix('/').unwrap_or(entry);
+    let is_valid = (1..=MAX_NAME).contains(&name.len())
+        && !name.starts_with('.')
+        && !name.contains(|letter: char| letter == '/' || letter.is_control());
+    if is_valid {
+        return Ok(());
+    }
+    Err(Error::Name {
+        name: entry.chars().take(60).collect(),
+    })
+}
+
+#[cfg(test)]
+#[path = "folder_tests.rs"]
+mod tests;

@@ -1,0 +1,195 @@
+use super::*;
+
+fn place() -> (tempfile::TempDir, Folder) {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = Folder::open(&place.path().join("out")).expect("a folder");
+    (place, folder)
+}
+
+fn write(folder: &Folder, name: &str, text: &str) {
+    fs::write(folder.path().join(name), text).expect("writable");
+}
+
+fn read(folder: &Folder, name: &str) -> String {
+    fs::read_to_string(folder.path().join(name)).expect("readable")
+}
+
+fn names(folder: &Folder) -> Vec<String> {
+    let entries = fs::read_dir(folder.path()).expect("a folder");
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_others_have_written_is_refused_by_name_and_left_alone() {
+    let (_place, folder) = place();
+    write(&folder, "summary.json", "precious");
+    fs::create_dir(folder.path().join("stats")).expect("writable");
+    let error = folder
+        .claim("summary.json")
+        .expect_err("theirs")
+        .to_string();
+    let path = folder.path().display().to_string();
+    assert!(
+        error.contains(&path) && error.contains("'summary.json'"),
+        "{error}"
+    );
+    let error = folder
+        .claim_folder("stats")
+        .expect_err("theirs")
+        .to_string();
+    assert!(error.contains("'stats/'"), "{error}");
+    let wanted = ["a.png", "summary.json", "stats/"];
+    let error = Folder::check(folder.path(), wanted)
+        .expect_err("theirs")
+        .to_string();
+    assert!(error.contains("'summary.json', 'stats/'"), "{error}");
+    folder.claim("a.png").expect("free");
+    folder.remove_own(&[]).expect("nothing to remove");
+    assert_eq!(read(&folder, "summary.json"), "precious");
+}
+
+#[test]
+fn looking_changes_nothing() {
+    let (place, folder) = place();
+    let missing = place.path().join("not/there");
+    Folder::check(&missing, ["summary.json"]).expect("free");
+    Folder::check(folder.path(), ["summary.json"]).expect("free");
+    assert!(!place.path().join("not").exists() && names(&folder).is_empty());
+    let file = place.path().join("file");
+    fs::write(&file, "x").expect("writable");
+    let error = Folder::check(&file, ["summary.json"]).expect_err("no folder");
+    assert!(error.to_string().contains("file"), "{error}");
+}
+
+#[test]
+fn own_files_go_and_those_of_others_stay_also_within_own_folders() {
+    let (_place, folder) = place();
+    for name in ["a.png", "summary.json"] {
+        folder.claim(name).expect("free");
+        write(&folder, name, "ours");
+    }
+    let cameras = folder.claim_folder("cameras").expect("free");
+    cameras.claim("cameras.json").expect("free");
+    write(&cameras, "cameras.json", "ours");
+    write(&cameras, "notes.txt", "precious");
+    let stats = folder.claim_folder("stats").expect("free");
+    stats.claim("sink.json").expect("free");
+    write(&stats, "sink.json", "ours");
+    write(&folder, "b.png", "precious");
+    folder.remove_own(&["summary.json"]).expect("removable");
+    assert_eq!(
+        names(&folder),
+        [".camweave", "b.png", "cameras", "summary.json"]
+    );
+    assert_eq!(read(&cameras, "notes.txt"), "precious");
+    // What is gone is not camweave's any more, should somebody else create it.
+    write(&folder, "a.png", "precious");
+    folder.claim("a.png").expect_err("theirs");
+    folder
+        .claim_folder("cameras")
+        .expect("ours")
+        .claim("cameras.json")
+        .expect("free");
+}
+
+#[test]
+fn a_link_in_the_place_of_a_folder_is_not_followed() {
+    let (place, folder) = place();
+    let theirs = place.path().join("theirs");
+    fs::create_dir(&theirs).expect("writable");
+    fs::write(theirs.join("sink.json"), "precious").expect("writable");
+    folder.claim_folder("stats").expect("free");
+    fs::remove_dir(folder.path().join("stats")).expect("ours");
+    std::os::unix::fs::symlink(&theirs, folder.path().join("stats")).expect("a link");
+    folder.claim_folder("stats").expect_err("a link");
+    folder.remove_own(&[]).expect("nothing to remove");
+    assert_eq!(
+        fs::read_to_string(theirs.join("sink.json")).expect("there"),
+        "precious"
+    );
+}
+
+#[test]
+fn names_are_no_paths() {
+    let (_place, folder) = place();
+    for name in [
+        "",
+        ".",
+        "..",
+        "../escape",
+        "a/b",
+        ".hidden",
+        "a\nb",
+        "a\u{1b}[2J",
+        &"x".repeat(201),
+    ] {
+        let error = folder.claim(name).expect_err("no name").to_string();
+        assert!(
+            !error.contains('\n') && !error.contains('\u{1b}'),
+            "{error}"
+        );
+    }
+    assert!(names(&folder).is_empty());
+}
+
+#[test]
+fn a_mark_of_somebody_else_is_named() {
+    let (_place, folder) = place();
+    write(&folder, ".camweave", "my notes");
+    let error = folder.claim("a.png").expect_err("theirs").to_string();
+    assert!(error.contains("not a mark"), "{error}");
+    assert_eq!(read(&folder, ".camweave"), "my notes");
+    // Names in a mark are no paths either.
+    write(&folder, ".camweave", "# x\n+ ../file\n+ a.png\n+ b.pn");
+    fs::write(folder.path().with_file_name("file"), "precious").expect("writable");
+    write(&folder, "a.png", "ours");
+    write(&folder, "b.pn", "precious");
+    folder.remove_own(&[]).expect("removable");
+    assert!(folder.path().with_file_name("file").exists());
+    assert_eq!(names(&folder), [".camweave", "b.pn"]);
+}
+
+#[test]
+fn an_earlier_run_comes_back_unless_the_new_one_has_started() {
+    let (_place, folder) = place();
+    let run = |text: &str, cameras: &[&str]| {
+        let record = folder.claim_folder("cameras").expect("ours");
+        for name in cameras {
+            record.claim(name).expect("ours");
+            write(&record, name, text);
+        }
+        folder.claim("summary.json").expect("ours");
+        write(&folder, "summary.json", text);
+    };
+    run("first", &["a.jsonl", "b.jsonl"]);
+    let record = folder.path().join("cameras");
+    fs::write(record.join("notes.txt"), "precious").expect("writable");
+    let aside = folder.set_aside(&[]).expect("movable");
+    assert!(aside.path("summary.json").is_some() && aside.path("b.png").is_none());
+    assert!(!folder.path().join("summary.json").exists());
+    run("second", &["a.jsonl", "c.jsonl"]);
+    drop(aside);
+    assert_eq!(names(&folder), [".camweave", "cameras", "summary.json"]);
+    assert_eq!(read(&folder, "summary.json"), "first");
+    assert_eq!(read(&folder, "cameras/b.jsonl"), "first");
+    assert!(!record.join("c.jsonl").exists());
+
+    let aside = folder.set_aside(&["summary.json"]).expect("movable");
+    assert_eq!(read(&folder, "summary.json"), "first");
+    run("third", &["a.jsonl"]);
+    aside.remove().expect("removable");
+    assert_eq!(read(&folder, "cameras/a.jsonl"), "third");
+    assert!(!record.join("b.jsonl").exists());
+    assert_eq!(read(&folder, "cameras/notes.txt"), "precious");
+    assert_eq!(names(&folder), [".camweave", "cameras", "summary.json"]);
+}
