@@ -44,13 +44,16 @@ impl Joined {
     /// said. Where that cannot help, the node says its line once, and stays until its inputs or
     /// the graph end: dora then starts nothing, and shows line and exit code as the node's result.
     ///
-    /// A source does not stay. Those behind it would wait for it for ever.
+    /// A source does not stay, as those behind it would wait for it for ever. It says its line and
+    /// ends with 0, after which dora does not start it again either: the stages behind it end in
+    /// order, and the last gives the graph its code (see `unfed`).
     pub fn fail(self, error: StageError, is_source: bool) -> Ended {
         let has_input = !is_source && self.output.inputs().next().is_some();
-        let stays = error.exit.is_lasting() && has_input && self.output.is_restarted();
+        let is_final = error.exit.is_lasting() && self.output.is_restarted();
         Ended {
             error,
-            stays: stays.then(|| Box::new(self)),
+            ends_graph: is_final && is_source,
+            stays: (is_final && has_input).then(|| Box::new(self)),
         }
     }
 
@@ -74,22 +77,37 @@ impl Joined {
 /// Why a node has ended.
 pub(crate) struct Ended {
     error: StageError,
+    /// The error is in the report, for the last stage to find.
+    ends_graph: bool,
     /// The node's place in the graph, where it has to be kept.
     stays: Option<Box<Joined>>,
 }
 
 impl From<StageError> for Ended {
     fn from(error: StageError) -> Self {
-        Self { error, stays: None }
+        Self {
+            error,
+            ends_graph: false,
+            stays: None,
+        }
     }
 }
 
 impl Ended {
     /// Says why, and gives the exit code when it is time.
     pub fn finish(self) -> ExitCode {
-        let Self { error, stays } = self;
+        let Self {
+            error,
+            ends_graph,
+            stays,
+        } = self;
         match stays {
-            None => error!("{error}"),
+            None => {
+                error!("{error}");
+                if ends_graph {
+                    return ExitCode::SUCCESS;
+                }
+            }
             Some(joined) => {
                 error!("{error} (until the graph ends, this node does nothing)");
                 joined.idle();
