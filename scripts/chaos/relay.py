@@ -32,7 +32,8 @@ class Relay:
         if kind not in KINDS:
             raise ValueError(f"unknown kind {kind!r}, expected one of {', '.join(KINDS)}")
         target = target or self.normal
-        cut = target != self.target or kind in ("refuse", "cut")
+        # What `silent` swallowed is missing in the stream: no connection goes on after it.
+        cut = target != self.target or kind in ("refuse", "cut") or self.kind == "silent"
         self.kind, self.target = kind, target
         if kind == "refuse":
             self.listener.close()
