@@ -1,15 +1,19 @@
 //! `camweave cameras`: what a cameras.yml says, or what is wrong with it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use camweave_stage::Exit;
 
 use crate::error::CliError;
-use crate::say::say;
+use crate::say::{note, say};
+
+/// Whether others than the file's owner and group may read it.
+const READABLE_BY_OTHERS: u32 = 0o004;
 
 /// Prints the cameras of `file`, without credentials.
 pub fn check(file: &Path) -> Result<Exit, CliError> {
-    let cameras = camweave_rtsp_source::cameras::load(file)
+    let cameras = camweave_cameras::load(file)
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
     for camera in &cameras {
         let login = if camera.credentials.is_some() {
@@ -20,5 +24,17 @@ pub fn check(file: &Path) -> Result<Exit, CliError> {
         say!("{:<16} {}{login}", camera.id, camera.url);
     }
     say!("{} cameras", cameras.len());
+    if shows_secrets(file) {
+        note!(
+            "warning: every user can read '{}', which has a password in it; 'chmod 600' it, or give the password in an environment variable",
+            file.display()
+        );
+    }
     Ok(Exit::Success)
+}
+
+/// Whether a password stands in the file itself, and anyone may read it.
+fn shows_secrets(file: &Path) -> bool {
+    let mode = std::fs::metadata(file).map_or(0, |metadata| metadata.permissions().mode());
+    mode & READABLE_BY_OTHERS != 0 && camweave_cameras::has_literal_secrets(file)
 }

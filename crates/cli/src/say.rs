@@ -5,6 +5,8 @@ use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use camweave_redact::safe_line;
+
 use crate::error::CliError;
 
 /// Prints to standard output.
@@ -12,8 +14,12 @@ use crate::error::CliError;
 /// # Errors
 /// It cannot be written, for another reason than that its reader has gone.
 pub fn text(text: Arguments<'_>) -> Result<(), CliError> {
+    let text = safe(&text.to_string());
     let mut output = std::io::stdout().lock();
-    match output.write_fmt(text).and_then(|()| output.flush()) {
+    match output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+    {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::file(
             "write",
             Path::new("standard output"),
@@ -25,7 +31,18 @@ pub fn text(text: Arguments<'_>) -> Result<(), CliError> {
 
 /// Prints to standard error, if anybody reads it.
 pub fn aside(text: Arguments<'_>) {
-    drop(std::io::stderr().lock().write_fmt(text));
+    let text = safe(&text.to_string());
+    drop(std::io::stderr().lock().write_all(text.as_bytes()));
+}
+
+/// Lines that may quote names and texts from anywhere, without what a terminal would obey.
+fn safe(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| match line.strip_suffix('\n') {
+            Some(line) => safe_line(line) + "\n",
+            None => safe_line(line),
+        })
+        .collect()
 }
 
 /// Prints a line to standard output; ends the function with the error where that is impossible.
@@ -43,3 +60,16 @@ macro_rules! note {
 }
 
 pub(crate) use {note, say};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_stay_and_escape_sequences_do_not() {
+        assert_eq!(
+            safe("a\x1b[2J\n\"\u{202e}\"\n\n"),
+            "a\\u001b[2J\n\"\\u202e\"\n\n"
+        );
+    }
+}

@@ -1,8 +1,10 @@
 //! Structured logs: one line per event on standard error, which dora keeps per node.
 
-use std::io::IsTerminal;
+mod writer;
 
 use tracing_subscriber::EnvFilter;
+
+use writer::Writer;
 
 /// The environment variable that filters the log, in `tracing`'s syntax.
 pub const FILTER_VARIABLE: &str = "CAMWEAVE_LOG";
@@ -11,6 +13,9 @@ pub const FILTER_VARIABLE: &str = "CAMWEAVE_LOG";
 pub const FORMAT_VARIABLE: &str = "CAMWEAVE_LOG_FORMAT";
 
 /// Starts logging for the process. Returns what is wrong with the filter, if it is wrong.
+///
+/// Whatever a line quotes, it shows no secret that the process was told to remember, no control
+/// characters, and not more than a bounded length ([`camweave_redact::log_line`]).
 ///
 /// Information and above by default; dora's own crates from warnings on, because
 /// that is where it says that it drops messages; its `node` module warns of each
@@ -31,13 +36,20 @@ pub fn start() -> Result<(), String> {
         format!("{FILTER_VARIABLE}='{text}' is not a log filter ({error}); expected for example 'debug' or 'camweave_stage=trace'")
     })?;
     let format = std::env::var(FORMAT_VARIABLE).unwrap_or_default();
+    // Without colours: a terminal cannot tell the log's own escape sequences from a stranger's.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(false);
     let started = match format.as_str() {
-        "" | "text" => builder.with_target(false).compact().try_init(),
-        "json" => builder.json().try_init(),
+        "" | "text" => builder
+            .with_writer(|| Writer::text(std::io::stderr()))
+            .with_target(false)
+            .compact()
+            .try_init(),
+        "json" => builder
+            .with_writer(|| Writer::json(std::io::stderr()))
+            .json()
+            .try_init(),
         other => {
             return Err(format!(
                 "{FORMAT_VARIABLE}='{other}': expected 'text' or 'json'"

@@ -138,7 +138,9 @@ impl CameraTask {
             let item = match timeout_at(last_frame + self.settings.stall_timeout, next).await {
                 Ok(Some(Ok(item))) => item,
                 Ok(Some(Err(error))) => {
-                    return Failure::from_rtsp(&error, self.camera.credentials.is_some());
+                    let has_credentials = self.camera.credentials.is_some();
+                    let known = self.camera.known_secrets();
+                    return Failure::from_rtsp(&error, has_credentials, &known);
                 }
                 Ok(None) => {
                     return Failure::new(FailureKind::Ended, "it closed the connection");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use camweave_bitstream::{NalCodec, ParameterSets};
+use camweave_redact::KnownSecrets;
 use retina::client::{
     Demuxed, InitialSequenceNumberPolicy, PlayOptions, SessionGroup, SessionOptions, SetupOptions,
     Stream, TcpTransportOptions, TeardownPolicy, UdpTransportOptions,
@@ -58,16 +59,18 @@ pub(crate) async fn connect(
             password: password.to_owned(),
         }
     });
-    let failed = |error: retina::Error| Failure::from_rtsp(&error, camera.credentials.is_some());
+    let known = camera.known_secrets();
+    let failed =
+        |error: retina::Error| Failure::from_rtsp(&error, camera.credentials.is_some(), &known);
     let options = SessionOptions::default()
         .creds(credentials)
         .user_agent(concat!("camweave/", env!("CARGO_PKG_VERSION")).to_owned())
         .session_group(Arc::clone(group))
         .teardown(TeardownPolicy::Auto);
-    let mut session = retina::client::Session::describe(camera.url.clone(), options)
+    let mut session = retina::client::Session::describe(camera.url.expose().clone(), options)
         .await
         .map_err(failed)?;
-    let (stream, codec) = choose(session.streams())?;
+    let (stream, codec) = choose(session.streams(), &known)?;
     let clock_hz = session.streams()[stream].clock_rate_hz();
     let transport = match camera.transport {
         Transport::Tcp => retina::client::Transport::Tcp(TcpTransportOptions::default()),
@@ -94,7 +97,7 @@ pub(crate) async fn connect(
 }
 
 /// The first video stream that can be read.
-fn choose(streams: &[Stream]) -> Result<(usize, NalCodec), Failure> {
+fn choose(streams: &[Stream], known: &KnownSecrets) -> Result<(usize, NalCodec), Failure> {
     let video = streams
         .iter()
         .enumerate()
@@ -111,14 +114,17 @@ fn choose(streams: &[Stream]) -> Result<(usize, NalCodec), Failure> {
         let media: Vec<&str> = streams.iter().map(Stream::media).collect();
         return Err(Failure::new(
             FailureKind::NoVideo,
-            format!("it offers no video (media: {})", media.join(", ")),
+            format!(
+                "it offers no video (media: {})",
+                known.hide(&media.join(", "))
+            ),
         ));
     }
     Err(Failure::new(
         FailureKind::UnsupportedCodec,
         format!(
             "its video is '{}', expected h264 or h265",
-            others.join("', '")
+            known.hide(&others.join("', '"))
         ),
     ))
 }

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::io;
 
+use camweave_redact::KnownSecrets;
+
 /// Why a camera delivers nothing; the name is the counter's and the state's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureKind {
@@ -71,11 +73,15 @@ impl Failure {
         }
     }
 
-    /// `has_credentials`: whether `cameras.yml` gives any.
-    pub(crate) fn from_rtsp(error: &retina::Error, has_credentials: bool) -> Self {
+    /// `has_credentials`: whether `cameras.yml` gives any. `known`: what the camera may quote of them.
+    pub(crate) fn from_rtsp(
+        error: &retina::Error,
+        has_credentials: bool,
+        known: &KnownSecrets,
+    ) -> Self {
         // The library appends addresses and byte positions as further lines.
         let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
+        let line = known.hide(text.lines().next().unwrap_or_default());
         match error.status_code() {
             Some(401) if has_credentials => Self::new(
                 FailureKind::Unauthorized,
@@ -90,7 +96,7 @@ impl Failure {
                 "the user may not watch it (RTSP status 403)",
             ),
             Some(404) => Self::new(FailureKind::NotFound, "no such path (RTSP status 404)"),
-            _ => Self::from_line(line),
+            _ => Self::from_line(&line),
         }
     }
 

@@ -1,18 +1,18 @@
 //! The `rtsp-source` stage: RTSP cameras in, units out.
 //!
 //! One task per camera connects, reads, and connects again; units reach the stage's
-//! loop through one bounded hand-over. [`cameras`] reads `cameras.yml` and is of use
-//! to other programs as well. `README.md` is the node's documentation.
+//! loop through one bounded hand-over. [`cameras`] reads `cameras.yml`. `README.md` is the node's
+//! documentation.
 
 mod backoff;
 mod camera_task;
-pub mod cameras;
 mod connect;
 mod failure;
 mod outbox;
 mod session;
 mod timeline;
 
+pub use camweave_cameras as cameras;
 pub use failure::{Failure, FailureKind};
 
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Boxes and labels on a picture.
 
 use camweave_message::DetectedBox;
+use camweave_redact::printable_up_to;
 use font8x8::UnicodeFonts;
 
 /// An RGB picture, 8 bit, packed.
@@ -25,6 +26,8 @@ const COLORS: [[u8; 3]; 7] = [
     [204, 121, 167],
 ];
 const GLYPH: i64 = 8;
+/// Bytes of a class name that are drawn.
+const LABEL_BYTES: usize = 64;
 
 impl Canvas {
     fn set(&mut self, x: i64, y: i64, color: [u8; 3]) {
@@ -81,7 +84,8 @@ pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
             .track_id
             .map(|id| format!(" #{id}"))
             .unwrap_or_default();
-        let label = format!("{} {:.2}{track}", item.label, item.score);
+        let name = printable_up_to(&item.label, LABEL_BYTES);
+        let label = format!("{name} {:.2}{track}", item.score);
         let wide = label.chars().count() as i64 * GLYPH + 2;
         let left = x1.min(i64::from(canvas.width) - wide).max(0);
         let top = if y1 >= GLYPH + 2 { y1 - GLYPH - 2 } else { y1 };

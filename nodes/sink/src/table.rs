@@ -1,5 +1,7 @@
 //! The live table: one line per camera.
 
+use camweave_redact::printable_up_to;
+
 use crate::Summary;
 
 /// The table as text, at most `width` columns wide; one line per camera and a total.
@@ -44,8 +46,10 @@ pub fn render(summary: &Summary, width: usize) -> String {
             .collect();
         lines.push(format!("not written: {}", counts.join(", ")));
     }
+    // A camera's id comes out of a message, and its state from a file.
     let cut = |line: String| {
-        line.chars()
+        printable_up_to(&line, 4 * width)
+            .chars()
             .take(width)
             .collect::<String>()
             .trim_end()

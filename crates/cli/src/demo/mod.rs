@@ -108,7 +108,7 @@ struct OwnCameras {
 
 impl OwnCameras {
     fn load(file: &PathBuf) -> Result<Self, CliError> {
-        let cameras = camweave_rtsp_source::cameras::load(file)
+        let cameras = camweave_cameras::load(file)
             .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
         let file = file
             .canonicalize()

@@ -6,20 +6,24 @@
 //!     url: rtsp://host:554/path
 //!     transport: tcp            # tcp (default) or udp
 //!     username: ${CAM_USER}     # ${NAME} or ${NAME:-default}, from the environment
-//!     password: ${CAM_PASSWORD}
+//!     password: ${CAM_PASSWORD} # taken as it is: nothing is trimmed
 //! ```
 
 mod credentials;
 mod expand;
 mod read;
+mod url;
 
 pub use credentials::Credentials;
-pub use read::{load, parse};
+pub use read::{has_literal_secrets, load, parse};
 
 use std::path::PathBuf;
 
+use camweave_redact::{KnownSecrets, SecretUrl};
 use thiserror::Error;
-use url::Url;
+
+/// Bytes that a `cameras.yml` may have: some ten thousand cameras.
+pub const FILE_BYTES: u64 = 4 << 20;
 
 /// The environment that `${NAME}` is looked up in.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -39,15 +43,29 @@ pub enum Transport {
 pub struct Camera {
     /// Unique, and safe as a file name: `[A-Za-z0-9][A-Za-z0-9_-]{0,63}`.
     pub id: String,
-    /// `rtsp://…`, without credentials: fit for a log.
-    pub url: Url,
+    /// `rtsp://…`, without user and password. It shows itself without the values of its query.
+    pub url: SecretUrl,
     /// How RTP packets travel.
     pub transport: Transport,
     /// The user, where the camera asks for one.
     pub credentials: Option<Credentials>,
 }
 
-/// Why `cameras.yml` cannot be used: one line that names the place, the value and what was expected.
+impl Camera {
+    /// What is hidden in the text that the camera sends: its credentials, and what in its URL looks
+    /// like some.
+    #[must_use]
+    pub fn known_secrets(&self) -> KnownSecrets {
+        let mut known = self.url.secrets();
+        if let Some(credentials) = &self.credentials {
+            known.extend(&credentials.known());
+        }
+        known
+    }
+}
+
+/// Why `cameras.yml` cannot be used: one line that names the place, what was
+/// expected, and the value where it cannot be a part of a credential.
 #[derive(Debug, Error)]
 pub enum CamerasError {
     /// The file cannot be read.
@@ -57,6 +75,12 @@ pub enum CamerasError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The file is longer than [`FILE_BYTES`].
+    #[error("the cameras' file '{}' is longer than {FILE_BYTES} bytes", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
     },
     /// A place in the file is wrong.
     #[error("{}:{line}:{column}: {message}", path.display())]

@@ -1,0 +1,284 @@
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use camweave_redact::{Secret, printable, remember};
+use serde::Deserialize;
+use serde_saphyr::{Error, Location, Spanned};
+use zeroize::Zeroizing;
+
+use super::expand::{expand, expand_secret};
+use super::url::read_url;
+use super::{Camera, CamerasError, Credentials, FILE_BYTES, Lookup, Transport, is_safe_id};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    cameras: Spanned<Vec<RawCamera>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCamera {
+    id: Spanned<String>,
+    url: Spanned<Secret>,
+    transport: Option<Spanned<String>>,
+    username: Option<Spanned<Secret>>,
+    password: Option<Spanned<Secret>>,
+}
+
+/// Reads and checks `cameras.yml`; variables come from the process's environment. From then on, the
+/// process's log hides the cameras' secrets.
+///
+/// # Errors
+/// Names the file, line and column, what was expected, and the value where it cannot be a part of
+/// a credential.
+pub fn load(path: &Path) -> Result<Vec<Camera>, CamerasError> {
+    let cameras = parse(path, &read(path)?, &environment)?;
+    for camera in &cameras {
+        remember(&camera.known_secrets());
+    }
+    Ok(cameras)
+}
+
+/// Whether a secret stands in the file itself, and not in a variable.
+#[must_use]
+pub fn has_literal_secrets(path: &Path) -> bool {
+    let Ok(text) = read(path) else {
+        return false;
+    };
+    // What stays the same with other values in all variables came from none.
+    let other = |name: &str| environment(name).map(|value| value + "0");
+    let parsed = |lookup: Lookup<'_>| parse(path, &text, lookup).unwrap_or_default();
+    let (cameras, others) = (parsed(&environment), parsed(&other));
+    cameras.iter().zip(&others).any(|(camera, other)| {
+        let (known, others) = (camera.known_secrets(), other.known_secrets());
+        !known.is_empty() && known == others
+    })
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, CamerasError> {
+    let failed = |source| CamerasError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut text = Zeroizing::new(String::new());
+    file.take(FILE_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    if text.len() as u64 > FILE_BYTES {
+        return Err(CamerasError::TooLong {
+            path: path.to_owned(),
+        });
+    }
+    Ok(text)
+}
+
+/// As [`load`], for text that stands in `path`.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(path: &Path, text: &str, lookup: Lookup<'_>) -> Result<Vec<Camera>, CamerasError> {
+    let reader = Reader { path, lookup };
+    let file: RawFile = serde_saphyr::from_str(text).map_err(|error| reader.syntax(&error))?;
+    if file.cameras.value.is_empty() {
+        return Err(reader.error(
+            file.cameras.referenced,
+            "'cameras' is empty, expected at least one camera ('- id: …' and 'url: …')",
+        ));
+    }
+    let mut lines: BTreeMap<String, u64> = BTreeMap::new();
+    let mut cameras = Vec::with_capacity(file.cameras.value.len());
+    for raw in file.cameras.value {
+        let at = raw.id.referenced;
+        let camera = reader.camera(raw)?;
+        if let Some(line) = lines.insert(camera.id.clone(), at.line()) {
+            return Err(reader.error(
+                at,
+                format!(
+                    "two cameras have the id '{}' (the other in line {line})",
+                    camera.id
+                ),
+            ));
+        }
+        cameras.push(camera);
+    }
+    Ok(cameras)
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    lookup: Lookup<'a>,
+}
+
+impl Reader<'_> {
+    fn error(&self, at: Location, message: impl Into<String>) -> CamerasError {
+        CamerasError::Invalid {
+            path: self.path.to_owned(),
+            line: at.line(),
+            column: at.column(),
+            message: message.into(),
+        }
+    }
+
+    fn syntax(&self, error: &Error) -> CamerasError {
+        let at = error.location().unwrap_or(Location::UNKNOWN);
+        self.error(at, syntax(error, at))
+    }
+
+    fn expanded(&self, value: &Spanned<String>) -> Result<String, CamerasError> {
+        expand(value.value.trim(), self.lookup)
+            .map_err(|message| self.error(value.referenced, message))
+    }
+
+    /// With nothing trimmed, and errors that quote nothing.
+    fn secret(&self, value: &Spanned<Secret>) -> Result<Secret, CamerasError> {
+        expand_secret(&value.value, self.lookup)
+            .map_err(|message| self.error(value.referenced, message))
+    }
+
+    fn camera(&self, raw: RawCamera) -> Result<Camera, CamerasError> {
+        let id = raw.id.value;
+        if !is_safe_id(&id) {
+            return Err(self.error(
+                raw.id.referenced,
+                format!("id '{}' cannot name a camera, expected 1 to 64 letters, digits, '_' or '-', the first a letter or digit", printable(&id)),
+            ));
+        }
+        let at = raw.url.referenced;
+        let has_fields = raw.username.is_some() || raw.password.is_some();
+        let (url, in_url) = self.secret(&raw.url).and_then(|text| {
+            read_url(text.expose().trim(), has_fields).map_err(|message| self.error(at, message))
+        })?;
+        let transport = match &raw.transport {
+            None => Transport::default(),
+            Some(value) => match self.expanded(value)?.as_str() {
+                "tcp" => Transport::Tcp,
+                "udp" => Transport::Udp,
+                _ => {
+                    // As it stands in the file: a variable's value is not for printing.
+                    let shown = printable(&value.value);
+                    return Err(self.error(
+                        value.referenced,
+                        format!("transport '{shown}', expected 'tcp' or 'udp'"),
+                    ));
+                }
+            },
+        };
+        let username = raw
+            .username
+            .as_ref()
+            .map(|value| self.secret(value))
+            .transpose()?;
+        let password = raw
+            .password
+            .as_ref()
+            .map(|value| self.secret(value))
+            .transpose()?;
+        let credentials = match (username, password) {
+            (None, None) => in_url,
+            (Some(_), Some(_)) if in_url.is_some() => {
+                return Err(self.error(
+                    at,
+                    format!("camera '{id}' has credentials in its url and as username and password, expected one of them"),
+                ));
+            }
+            (Some(username), Some(password)) if !username.is_empty() => {
+                Some(Credentials { username, password })
+            }
+            (Some(_), Some(_)) => {
+                let at = raw.username.map_or(at, |value| value.referenced);
+                return Err(self.error(at, format!("camera '{id}' has an empty username")));
+            }
+            (username, _) => {
+                let (has, lacks) = if username.is_some() {
+                    ("username", "password")
+                } else {
+                    ("password", "username")
+                };
+                return Err(self.error(
+                    at,
+                    format!("camera '{id}' has a {has} but no {lacks}, expected both or neither"),
+                ));
+            }
+        };
+        Ok(Camera {
+            id,
+            url,
+            transport,
+            credentials,
+        })
+    }
+}
+
+/// What the parser found wrong. Not with its own rendering, which quotes lines and values, and
+/// passwords with them.
+fn syntax(error: &Error, at: Location) -> String {
+    const NO_LIST: &str = ", expected 'cameras:' with a list of cameras";
+    let expected = |fields: &[&str]| match fields {
+        [] => String::new(),
+        _ => format!(", expected one of {}", fields.join(", ")),
+    };
+    match error.without_snippet() {
+        Error::Eof { .. } => format!("unexpected end of file{NO_LIST}"),
+        Error::SerdeMissingField { field, .. } => {
+            let list = if *field == "cameras" { NO_LIST } else { "" };
+            format!("missing field `{field}`{list}")
+        }
+        Error::SerdeUnknownField {
+            field,
+            expected: fields,
+            ..
+        } => match shown_field(field) {
+            Some(field) => format!("unknown field `{field}`{}", expected(fields)),
+            None => format!("a field whose name is not known{}", expected(fields)),
+        },
+        Error::DuplicateMappingKey { key, .. } => match key.as_deref().and_then(shown_field) {
+            Some(key) => format!("duplicate mapping key `{key}` is not allowed here"),
+            None => "a duplicate mapping key is not allowed here".to_owned(),
+        },
+        Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
+            format!("unexpected value, expected {expected}")
+        }
+        // These quote nothing.
+        other @ (Error::Message { .. }
+        | Error::Unexpected { .. }
+        | Error::UnexpectedSequenceEnd { .. }
+        | Error::UnexpectedMappingEnd { .. }
+        | Error::NullIntoString { .. }
+        | Error::ContainerEndMismatch { .. }
+        | Error::MultipleDocuments { .. }
+        | Error::UnknownAnchor { .. }
+        | Error::Budget { .. }
+        | Error::TaggedScalarCannotDeserializeIntoString { .. }) => {
+            let formatter = serde_saphyr::UserMessageFormatter;
+            let text = other.render_with_formatter(&formatter);
+            let mut message = printable(text.lines().next().unwrap_or_default()).into_owned();
+            // The place stands in front already.
+            for suffix in [
+                format!(" at line {}, column {}", at.line(), at.column()),
+                format!(" (line {}, column {})", at.line(), at.column()),
+            ] {
+                message = message.replace(&suffix, "");
+            }
+            message
+        }
+        _ => "this is not YAML as it is expected here; text with special characters belongs in quotes"
+            .to_owned(),
+    }
+}
+
+/// A name that can be a field's, misspelt perhaps. Others may be a password whose line is broken.
+fn shown_field(name: &str) -> Option<&str> {
+    let is_name = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-');
+    ((1..=24).contains(&name.len()) && name.bytes().all(is_name)).then_some(name)
+}
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

@@ -1,0 +1,251 @@
+use super::*;
+
+fn read(text: &str) -> Result<Vec<Camera>, String> {
+    parse(Path::new("cameras.yml"), text, &|name| match name {
+        "CAM_USER" => Some("anna".to_owned()),
+        "CAM_PASSWORD" => Some("s3cret".to_owned()),
+        _ => None,
+    })
+    .map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_field() {
+    let cameras = read(
+        "# the yard
+cameras:
+  - id: cam1
+    url: rtsp://10.0.0.7:8554/a/b?x=1
+    transport: udp
+    username: ${CAM_USER}
+    password: ${CAM_PASSWORD}
+  - {id: Gate-2_b, url: 'rtsp://root:p%40ss:w@[::1]/live'}
+  - id: '3'
+    url: rtsp://${HOST:-door}/
+    username: 1234
+    password: 0987
+",
+    )
+    .expect("all is well");
+    assert_eq!(cameras.len(), 3);
+    assert_eq!(
+        cameras[0].url.expose().as_str(),
+        "rtsp://10.0.0.7:8554/a/b?x=1"
+    );
+    assert_eq!(cameras[0].url.to_string(), "rtsp://10.0.0.7:8554/a/b?x=***");
+    assert_eq!(cameras[0].transport, Transport::Udp);
+    assert_eq!(
+        cameras[0].credentials.as_ref().map(Credentials::expose),
+        Some(("anna", "s3cret"))
+    );
+    assert_eq!(cameras[1].url.expose().as_str(), "rtsp://[::1]/live");
+    assert_eq!(cameras[1].transport, Transport::Tcp);
+    assert_eq!(
+        cameras[1].credentials.as_ref().map(Credentials::expose),
+        Some(("root", "p@ss:w"))
+    );
+    assert_eq!(cameras[2].url.expose().host_str(), Some("door"));
+    assert_eq!(
+        cameras[2].credentials.as_ref().map(Credentials::expose),
+        Some(("1234", "0987"))
+    );
+    let shown = format!("{cameras:?}");
+    for secret in ["s3cret", "anna", "p@ss", "root"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn errors_name_place_value_and_expectation() {
+    for (text, parts) in [
+        (
+            "cameras:\n  - id: a\n    urll: x\n",
+            &["cameras.yml:3:", "urll", "url", "transport"][..],
+        ),
+        ("cameras:\n  - id: a\n", &["cameras.yml:2:", "url"]),
+        (
+            "camera:\n  - id: a\n",
+            &["cameras.yml:1:1", "camera", "cameras"],
+        ),
+        (
+            "cameras: []\n",
+            &["cameras.yml:1:10", "empty", "at least one"],
+        ),
+        ("", &["cameras.yml:", "end", "expected 'cameras:'"]),
+        ("{}", &["cameras.yml:1:1", "missing", "expected 'cameras:'"]),
+        ("cameras:\n  - id: a\n    url: [\n", &["cameras.yml:3:"]),
+        (
+            "cameras:\n  - id: a/b\n    url: rtsp://h/\n",
+            &["cameras.yml:2:9", "'a/b'", "letters"],
+        ),
+        (
+            "cameras:\n  - id: -a\n    url: rtsp://h/\n",
+            &["cameras.yml:2:9", "'-a'"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: rtsp://h/\n  - id: a\n    url: rtsp://g/\n",
+            &["cameras.yml:4:9", "two cameras", "'a'", "line 2"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: http://h/\n",
+            &["cameras.yml:3:10", "'http'", "rtsp://host"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: rtsps://h/\n",
+            &["cameras.yml:3:10", "'rtsps'", "TLS"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: h/path\n",
+            &["cameras.yml:3:10", "cannot be read", "rtsp://host"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: 'rtsp:///x'\n",
+            &["cameras.yml:3:10", "host"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: rtsp://h/\n    transport: multicast\n",
+            &["cameras.yml:4:16", "'multicast'", "'tcp' or 'udp'"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: rtsp://h/\n    password: ${NONE}\n",
+            &["cameras.yml:4:15", "NONE", "not set"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: rtsp://h/\n    password: x\n",
+            &["cameras.yml:3:10", "no username", "both or neither"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: rtsp://u:p@h/\n    username: u\n    password: x\n",
+            &["cameras.yml:3:10", "one of them"],
+        ),
+    ] {
+        let error = read(text).expect_err(text);
+        for part in parts {
+            assert!(error.contains(part), "{text}\n-> {error}\nlacks {part}");
+        }
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn no_error_shows_a_credential() {
+    for text in [
+        "cameras:\n  - id: a\n    url: http://u:t0psecret@h/\n",
+        "cameras:\n  - id: a\n    url: 'rtsp://u:t0psecret@h:port/'\n",
+        "cameras:\n  - id: a\n    url: rtsp://h/\n    username: u\n    password: [t0psecret]\n",
+        "cameras:\n  - id: a\n    url: rtsp://h/\n    username: u\n    password: t0psecret\n    extra: 1\n",
+        "cameras:\n  - id: a\n    url: rtsp://h/\n    username: ''\n    password: t0psecret\n",
+        "cameras:\n  - id: a\n    url: rtsp://h/\n    password: 't0psecret\n",
+        // A mistake around the '@' or the colon makes another part of the line the host or the name.
+        "cameras:\n  - id: a\n    url: rtsp://admin:t0psecret/x\n",
+        "cameras:\n  - id: a\n    url: t0psecret\n",
+        "cameras:\n  - id: a\n    url: 't0psecret://h/'\n",
+        "cameras:\n  - id: a\n    url: 'rtsp:/admin:t0psecret@h/'\n",
+        "cameras:\n  - id: a\n    url: 'rtsp://admin:t0p\tsecret@h/'\n",
+        "cameras:\n  - id: a\n    url: rtsp://h/\n    username: u\n    password: ${t0psecret!}\n",
+        "cameras:\n  - id: a\n    url: rtsp://h/\n    username: u\n    password: a${t0psecret}\n",
+        "cameras:\n  - id: a\n    url: rtsp://h/\n    username: u\n    password: ${t0psecret\n",
+        "cameras:\n  - id: a\n    url: rtsp://u:${t0psecret}@h/\n",
+        "cameras:\n  - id: a\n    url: rtsp://h/\n    transport: ${CAM_PASSWORD}\n",
+        "cameras:\n  - password:t0psecret\n",
+        "cameras:\n  - password:t0psecret: x\n",
+        "cameras:\n  - t0psecret: x\n    id: a\n",
+        "cameras:\n  - id: a\n    t0psecret: x\n    t0psecret: y\n",
+        "cameras:\n  - id: a\n    password: *t0psecret\n",
+        "cameras:\n  - id: a\n    password: !t0psecret\n",
+        "cameras:\n  - id: a\n    password: !t0psecret x\n",
+        "cameras:\n  - id: a\n    password: @t0psecret\n",
+        "cameras:\n  - id: a\n    password: %t0psecret\n",
+        "cameras:\n  - id: a\n    password: \"t0psecret\\q\"\n",
+        "cameras:\n  - id: a\n    password: {t0psecret: 1}\n",
+        "t0psecret",
+        "- t0psecret\n",
+    ] {
+        let error = read(text).expect_err(text);
+        for secret in ["t0psecret", "secret@", "s3cret"] {
+            assert!(!error.contains(secret), "{text}\n-> {error}");
+        }
+        assert!(error.starts_with("cameras.yml:"), "{error}");
+    }
+}
+
+#[test]
+fn a_raw_character_in_a_password_is_named_and_not_taken_for_the_end_of_the_host() {
+    for (url, raw, encoded) in [
+        ("rtsp://admin:t0p/secret@host/live", "'/'", "'%2F'"),
+        ("rtsp://admin:12/secret@host:554/live", "'/'", "'%2F'"),
+        ("rtsp://admin:t0p#secret@host/live", "'#'", "'%23'"),
+        ("rtsp://admin:12?secret@host/live", "'?'", "'%3F'"),
+        ("rtsp://admin:p@t0p/secret@host/live", "'/'", "'%2F'"),
+        ("rtsp://h/t0p@secret", "'/'", "'%40'"),
+    ] {
+        let error = read(&format!("cameras:\n  - id: a\n    url: '{url}'\n")).expect_err(url);
+        for part in ["cameras.yml:3:10", raw, encoded, "'password'"] {
+            assert!(error.contains(part), "{error} lacks {part}");
+        }
+        for secret in ["t0p", "secret", "admin", "12"] {
+            assert!(!error.contains(secret), "{error}");
+        }
+    }
+    // With the fields there is no doubt what an '@' in a path is.
+    let fields = "\n    username: u\n    password: 'a/b#c?d@e'\n";
+    let cameras = read(&format!(
+        "cameras:\n  - id: a\n    url: rtsp://h/x@1{fields}"
+    ));
+    let cameras = cameras.expect("all is well");
+    assert_eq!(cameras[0].url.expose().path(), "/x@1");
+}
+
+#[test]
+fn credentials_are_taken_as_they_are() {
+    let text = "cameras:\n  - id: a\n    url: ' rtsp://h/ '\n    username: ' u '\n    password: ' ${CAM_PASSWORD} \t'\n";
+    let cameras = read(text).expect("all is well");
+    let credentials = cameras[0].credentials.as_ref().map(Credentials::expose);
+    assert_eq!(credentials, Some((" u ", " s3cret \t")));
+}
+
+#[test]
+fn ids_are_printed_safely() {
+    let id = "\\e[31m".to_owned() + &"x".repeat(1_000_000);
+    let error = read(&format!("cameras:\n  - id: \"{id}\"\n    url: rtsp://h/\n"));
+    let error = error.expect_err("no id");
+    assert!(
+        error.contains("id '\\u001b[31mxxx") && error.len() < 600,
+        "{error}"
+    );
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = load(Path::new("no/such/cameras.yml"))
+        .expect_err("no file")
+        .to_string();
+    assert!(error.contains("'no/such/cameras.yml'"), "{error}");
+    let long = tempfile::NamedTempFile::new().expect("a temporary file");
+    long.as_file()
+        .set_len(FILE_BYTES + 1)
+        .expect("room for a file");
+    let error = load(long.path()).expect_err("too long").to_string();
+    assert!(error.contains("longer than 4194304 bytes"), "{error}");
+}
+
+#[test]
+fn secrets_in_the_file_itself_are_noticed() {
+    for (fields, expected) in [
+        ("url: rtsp://h/", false),
+        ("url: rtsp://h/, username: u, password: x", true),
+        ("url: rtsp://u:x@h/", true),
+        ("url: rtsp://h/?channel=1", false),
+        ("url: 'rtsp://h/?pwd=x'", true),
+        // A variable that every process has.
+        ("url: rtsp://h/, username: u, password: '${PATH}'", false),
+        (
+            "url: rtsp://h/, username: u, password: '${NO_SUCH_VARIABLE_:-x}'",
+            true,
+        ),
+    ] {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), format!("cameras: [{{id: a, {fields}}}]")).expect("writable");
+        assert_eq!(has_literal_secrets(file.path()), expected, "{fields}");
+    }
+}
