@@ -263,7 +263,7 @@ fn escape(text: &str) -> Option<(char, usize)> {
     };
     match kind {
         'u' if after[1..].starts_with('{') => {
-            let digits = after[2..].split('}').next()?;
+            let (digits, _) = after[2..].split_once('}')?;
             number(digits, digits.len() + 4)
         }
         'u' => number(after.get(1..5)?, 6),
@@ -383,6 +383,22 @@ mod tests {
             KnownSecrets::default().hide(digest),
             "401 no: Authorization***"
         );
+    }
+
+    #[test]
+    fn an_escape_that_the_end_cuts_off_is_none() {
+        for text in [
+            "=\\u{f",
+            "\\u",
+            "\\u{",
+            "\\x1",
+            "\\",
+            "\\u00e",
+            "\\u{110000}",
+            "%4",
+        ] {
+            assert_eq!(known("warden", "secret").hide(text), text);
+        }
     }
 
     #[test]

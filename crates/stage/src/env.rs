@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use camweave_redact::printable;
+
 use crate::StageError;
 
 /// One environment variable that a stage understands.
@@ -51,7 +53,8 @@ impl Env {
             if !is_foreign(name) && !keys.iter().any(|key| key.name == name) {
                 let valid: Vec<_> = keys.iter().map(|key| key.name).collect();
                 return Err(StageError::configuration(format!(
-                    "unknown key '{name}' in the node's env, expected {}",
+                    "unknown key '{}' in the node's env, expected {}",
+                    printable(name),
                     if valid.is_empty() {
                         "none".to_owned()
                     } else {
@@ -114,7 +117,10 @@ impl Env {
     {
         let text = self.required(name)?;
         text.parse().map_err(|error: T::Err| {
-            StageError::configuration(format!("env {name}='{text}': {error}, expected {expected}"))
+            StageError::configuration(format!(
+                "env {name}='{}': {error}, expected {expected}",
+                printable(text)
+            ))
         })
     }
 
@@ -158,7 +164,8 @@ impl Env {
             .ok_or_else(|| {
                 let valid: Vec<_> = words.iter().map(|(word, _)| *word).collect();
                 StageError::configuration(format!(
-                    "env {name}='{text}', expected one of {}",
+                    "env {name}='{}', expected one of {}",
+                    printable(text),
                     valid.join(", ")
                 ))
             })
