@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# All checks: format, lints, unit, property and conformance tests, the model-checked pool,
-# and the end-to-end tests with real processes. Installs what it needs.
+# All checks: format, lints, unit, property and conformance tests, the model-checked pool, a minute
+# of each fuzz target, and the end-to-end tests with real processes. Installs what it needs.
 #
-# Usage: scripts/test.sh [format|lint|unit|loom|e2e]...     default: all of them
+# Usage: scripts/test.sh [format|lint|unit|loom|fuzz|e2e]...     default: all of them
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/setup.sh
 
 for part in "$@"; do
   case "$part" in
-    format | lint | unit | loom | e2e) ;;
-    *) printf "error: unknown part '%s', expected format, lint, unit, loom or e2e\n" "$part" >&2; exit 2 ;;
+    format | lint | unit | loom | fuzz | e2e) ;;
+    *) printf "error: unknown part '%s', expected format, lint, unit, loom, fuzz or e2e\n" "$part" >&2; exit 2 ;;
   esac
 done
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(format lint unit loom e2e)
+[ ${#parts[@]} -gt 0 ] || parts=(format lint unit loom fuzz e2e)
 camweave_setup tests
 wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 
@@ -30,6 +30,7 @@ tests() { cargo nextest run --release --profile "$profile" "$@"; }
 if wants format; then
   say "format"
   cargo fmt --all --check
+  cargo fmt --manifest-path fuzz/Cargo.toml --check
 fi
 if wants lint; then
   say "lints"
@@ -50,6 +51,10 @@ if wants unit; then
   scripts/tensorrt-shim.sh --check
   say "unit, property and conformance tests"
   tests --workspace -E 'not package(camweave-tests)'
+fi
+if wants fuzz; then
+  say "fuzz targets, a minute each"
+  scripts/fuzz.sh 60
 fi
 if wants e2e; then
   say "end-to-end tests"

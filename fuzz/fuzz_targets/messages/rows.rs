@@ -1,0 +1,107 @@
+//! One valid row of each type, for the fuzzer to begin with.
+
+use std::sync::Arc;
+
+use arrow_buffer::Buffer;
+use camweave_message::{
+    CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, PictureRef, StagePass,
+    TensorShape, Trace, Unit,
+};
+use camweave_pool::Reference;
+use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+
+fn id() -> FrameId {
+    FrameId {
+        camera: Arc::from("cam1"),
+        session_unix_nanos: 1_700_000_000_000_000_000,
+        sequence: 7,
+        pts_nanos: 40_000_000,
+        captured_unix_nanos: 1_700_000_000_040_000_000,
+        captured_clock: CapturedClock::SenderReport,
+    }
+}
+
+fn trace() -> Trace {
+    Trace(vec![StagePass {
+        stage: Arc::from("source"),
+        enter_nanos: 1,
+        leave_nanos: 2,
+    }])
+}
+
+fn reference() -> Reference {
+    let pool = "host:00000000-0000-4000-8000-000000000001:4026531836:1:1:3:4:0123456789abcdef";
+    Reference {
+        pool: pool.parse().expect("a pool's id"),
+        slot: 1,
+        generation: 7,
+    }
+}
+
+fn picture() -> PictureRef {
+    PictureRef {
+        layout: PictureLayout::packed(
+            640,
+            360,
+            PixelFormat::I420,
+            ColorMatrix::Bt709,
+            ColorRange::Limited,
+        ),
+        slot: reference(),
+    }
+}
+
+pub fn unit() -> Unit {
+    Unit {
+        id: id(),
+        trace: trace(),
+        codec: Codec::H264,
+        keyframe: true,
+        lost_packets: 0,
+        data: Buffer::from_vec(vec![0_u8, 0, 0, 1, 0x65, 0x88]),
+    }
+}
+
+pub fn frame() -> Frame {
+    Frame {
+        id: id(),
+        trace: trace(),
+        picture: picture(),
+    }
+}
+
+pub fn head() -> Head {
+    Head {
+        id: id(),
+        trace: trace(),
+        picture: picture(),
+        model_size: (448, 256),
+        model: Arc::from("street@1"),
+        class_names: Arc::from("person\ncar"),
+        end_to_end: false,
+        shape: TensorShape {
+            rows: 6,
+            columns: 2352,
+        },
+        tensor: reference(),
+        row: 0,
+    }
+}
+
+pub fn detections() -> Detections {
+    let object = |label: &str, track_id| DetectedBox {
+        bbox: [10.0, 10.0, 50.0, 90.0],
+        score: 0.9,
+        class_id: 1,
+        label: Arc::from(label),
+        track_id,
+    };
+    Detections {
+        id: id(),
+        trace: trace(),
+        image_size: (640, 360),
+        picture: Some(picture()),
+        model: Arc::from("street@1"),
+        boxes: vec![object("car", Some(3)), object("person", None)],
+    }
+}
