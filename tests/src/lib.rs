@@ -12,12 +12,14 @@
 //! ```
 
 mod cameras;
+mod listeners;
 mod pipeline;
 mod processes;
 mod results;
 mod score;
 
 pub use cameras::{CameraRecord, Cameras};
+pub use listeners::listeners_beyond_loopback;
 pub use pipeline::{Builder, Pipeline};
 pub use processes::{is_alive, kill, orphaned_shared_memory, processes_with};
 pub use results::{CameraSummary, Latency, Line, Results, RunFolder, Summary};

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use camweave_tests::{Cameras, PATIENCE, binary, kill, processes_with, wait_for, workspace};
+use camweave_tests::{
+    Cameras, PATIENCE, binary, kill, listeners_beyond_loopback, processes_with, wait_for, workspace,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -30,8 +32,14 @@ impl Dora {
             !running.status.success(),
             "a dora coordinator runs already, expected none: 'dora down' ends it"
         );
-        // Nodes inherit the daemon's environment.
-        let up = dora.command(&["up"]).env("CAMERAS", cameras).output();
+        // As README and docs/security.md say; nodes inherit the daemon's environment. The
+        // coordinator leaves its token where it was started, besides in the user's home.
+        let up = dora
+            .command(&["up", "--auth"])
+            .current_dir(dora.folder.path())
+            .env("DORA_ZENOH_MULTICAST", "off")
+            .env("CAMERAS", cameras)
+            .output();
         check("up", &up.expect("'dora' is on the PATH"));
         dora
     }
@@ -41,6 +49,7 @@ impl Dora {
         command
             .args(arguments)
             .current_dir(workspace().join("dataflows"))
+            .env("HOME", self.folder.path())
             .env("OUT", self.folder.path().join("out"))
             .env("CAMWEAVE_STATS_DIR", self.folder.path().join("stats"));
         command
@@ -101,6 +110,19 @@ fn a_graph_runs_detached_and_stops() {
     wait_for("the dataflow runs", PATIENCE, || {
         (dora.status()? == "Running").then_some(())
     });
+    wait_for("frames are detected", PATIENCE, || {
+        (dora.lines() > 0).then_some(())
+    });
+    let reachable = listeners_beyond_loopback(&dora.processes());
+    assert_eq!(
+        reachable,
+        Vec::<String>::new(),
+        "others can reach dora or the nodes"
+    );
+    // Another user, who does not have the token.
+    let stranger = dora.command(&["list"]).env("HOME", "/nonexistent").output();
+    let stranger = stranger.expect("'dora' is on the PATH");
+    assert!(!stranger.status.success(), "{stranger:?}");
     cameras.wait_until_ended();
     let sent: u64 = cameras
         .records()
