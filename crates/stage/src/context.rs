@@ -21,6 +21,7 @@ pub struct Context {
     pub stats_dir: Arc<std::path::Path>,
     pub(crate) signal: Arc<Signal>,
     pub(crate) stopping: Arc<AtomicBool>,
+    pub(crate) alone: Arc<AtomicBool>,
     is_busy: Arc<AtomicBool>,
 }
 
@@ -35,6 +36,12 @@ impl Context {
     #[must_use]
     pub fn stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Whether the stage ends and the run goes on: this process alone was told to end.
+    #[must_use]
+    pub fn ends_alone(&self) -> bool {
+        self.alone.load(Ordering::Acquire)
     }
 
     /// Says whether the stage can take rows. While it cannot, they wait in its queue and give way as
@@ -104,6 +111,7 @@ impl Context {
             stats_dir: Arc::from(stats_dir),
             signal: Arc::new(Signal::default()),
             stopping: Arc::new(AtomicBool::new(false)),
+            alone: Arc::new(AtomicBool::new(false)),
             is_busy: Arc::new(AtomicBool::new(false)),
         }
     }

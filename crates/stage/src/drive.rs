@@ -5,20 +5,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camweave_message::Row;
-use camweave_telemetry::{Counters, SpanSettings, Spans, StatsFile, clock, span_names};
+use camweave_telemetry::{
+    Counters, SpanSettings, Spans, StageIdentity, StatsError, StatsFile, clock, span_names,
+};
 use tracing::warn;
 
 use crate::{Context, Inbox, Output, Stage, StageError};
 
 /// How often the counters are written.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
-/// How long a stage goes on with what waits after it was told to stop.
-const DRAIN_AT_MOST: Duration = Duration::from_secs(3);
+/// How long a stage goes on with what waits once nothing more comes. dora ends a node that is not
+/// done 120 s after its inputs were closed (`finish_grace_secs`).
+const DRAIN_AT_MOST: Duration = Duration::from_secs(60);
+/// How long a stage that cannot wait for the end of its inputs goes on with what waits: where the
+/// graph was stopped, or the node alone told to end. dora kills a node 10 s after a stop.
+const DRAIN_AFTER_STOP_AT_MOST: Duration = Duration::from_secs(3);
+/// How long a node that was told to end by a signal waits for dora's stop: where the signal went
+/// to all processes, the graph ends in order. Without a stop the node alone is meant.
+const STOP_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 2000 });
+
+/// Still inside, or on the way to the next stage, when the run ended.
+pub const STOPPED: &str = "stopped";
 
 /// Where a stage's messages go.
 pub(crate) trait Outlet<R> {
     /// Takes one message; its rows have left the stage.
     fn take(&mut self, rows: Vec<R>) -> Result<(), StageError>;
+
+    /// Whether nothing that is sent arrives any more: dora's stop closes all inputs at once.
+    fn is_cut(&self) -> bool;
 }
 
 /// Writes a stage's counters to its file.
@@ -30,19 +45,27 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Counters of `stage` in `folder`, which go on where an earlier process stopped, with the
-    /// spans that the environment asks for.
-    pub fn open(folder: &Path, stage: &str, kind: &str) -> Result<Self, StageError> {
+    /// Counters of a stage in `folder`, which go on where an earlier process of the same run
+    /// stopped, with the spans that the environment asks for.
+    pub fn open(folder: &Path, identity: StageIdentity) -> Result<Self, StageError> {
         let settings = SpanSettings::from_env().map_err(StageError::configuration)?;
+        let (stage, kind) = (&identity.stage, &identity.kind);
         let spans = Spans::open(stage, kind, &settings, &folder.with_file_name("trace"));
         let file = StatsFile::open(folder, stage)
             .map_err(|error| StageError::resource(error.to_string()))?;
-        Ok(Self {
-            counters: Counters::new(stage, kind, file.earlier()).with_spans(spans),
+        let counters = file.count(identity).map_err(|error| match error {
+            StatsError::InUse { .. } => StageError::configuration(error.to_string()),
+            error => StageError::resource(error.to_string()),
+        })?;
+        let mut reporter = Self {
+            counters: counters.with_spans(spans),
             file,
             reported: Instant::now(),
             fails: false,
-        })
+        };
+        // Who looks for the node finds this process at once.
+        reporter.write();
+        Ok(reporter)
     }
 
     pub fn counters(&self) -> &Counters {
@@ -90,9 +113,48 @@ pub(crate) struct Ends<'a> {
     pub closed: &'a AtomicBool,
     /// The process was told to end.
     pub terminate: &'a AtomicBool,
+    /// dora has stopped the graph.
+    pub stopped: &'a AtomicBool,
+}
+
+/// How far a stage is on the way to its end.
+#[derive(Default)]
+struct Ending {
+    terminated: Option<Instant>,
+    stopping: Option<Instant>,
+}
+
+impl Ending {
+    /// Whether the stage is to end now.
+    fn is_due(&mut self, context: &Context, ends: Ends<'_>, is_cut: bool, is_empty: bool) -> bool {
+        if !context.stopping() && ends.terminate.load(Ordering::Acquire) {
+            let since = *self.terminated.get_or_insert_with(Instant::now);
+            if since.elapsed() >= STOP_WITHIN {
+                context.alone.store(true, Ordering::Release);
+                context.stopping.store(true, Ordering::Release);
+            }
+        }
+        if !context.stopping() {
+            return false;
+        }
+        let since = *self.stopping.get_or_insert_with(Instant::now);
+        let is_closed = ends.closed.load(Ordering::Acquire);
+        let at_most = if is_closed && !ends.stopped.load(Ordering::Acquire) {
+            DRAIN_AT_MOST
+        } else {
+            DRAIN_AFTER_STOP_AT_MOST
+        };
+        // What cannot be sent need not be worked on. Nor does anybody say when the inputs of a
+        // node end that ends alone.
+        let is_drained = is_empty && (is_closed || context.ends_alone());
+        is_cut || is_drained || since.elapsed() > at_most
+    }
 }
 
 /// Runs `stage` to its end.
+///
+/// # Errors
+/// What ended the stage; [`crate::Exit::Terminated`] where it has ended in order, alone.
 pub(crate) fn drive<S: Stage>(
     stage: &mut S,
     context: &Context,
@@ -102,9 +164,10 @@ pub(crate) fn drive<S: Stage>(
     outlet: &mut dyn Outlet<S::Out>,
 ) -> Result<(), StageError> {
     let mut out = Output::default();
-    let mut stopped_at: Option<Instant> = None;
+    let mut ending = Ending::default();
     loop {
         while context.is_ready()
+            && !outlet.is_cut()
             && let Some(rows) = inbox.pop()
         {
             let span = context.span_over(&span_names::ROWS, &rows);
@@ -116,15 +179,8 @@ pub(crate) fn drive<S: Stage>(
         stage.tick(&mut out)?;
         send(context, &mut out, outlet)?;
         reporter.write_now_and_then();
-        if ends.terminate.load(Ordering::Acquire) {
-            context.stopping.store(true, Ordering::Release);
-        }
-        if context.stopping() {
-            let since = *stopped_at.get_or_insert_with(Instant::now);
-            let drained = ends.closed.load(Ordering::Acquire) && inbox.is_empty();
-            if drained || since.elapsed() > DRAIN_AT_MOST {
-                break;
-            }
+        if ending.is_due(context, ends, outlet.is_cut(), inbox.is_empty()) {
+            break;
         }
         if stage.finished() {
             break;
@@ -139,7 +195,13 @@ pub(crate) fn drive<S: Stage>(
     }
     context.stopping.store(true, Ordering::Release);
     stage.close(&mut out)?;
-    send(context, &mut out, outlet)
+    send(context, &mut out, outlet)?;
+    // What came in and did not come out by now stays inside.
+    context.counters.settle(STOPPED);
+    if context.ends_alone() {
+        return Err(StageError::terminated(&context.stage));
+    }
+    Ok(())
 }
 
 /// Notes when each row leaves, counts it, and hands the messages on.
@@ -149,6 +211,9 @@ fn send<R: Row>(
     outlet: &mut dyn Outlet<R>,
 ) -> Result<(), StageError> {
     for mut rows in out.take() {
+        if outlet.is_cut() {
+            continue; // these rows stay, and are counted at the end
+        }
         let leave = clock::monotonic_nanos();
         for row in &mut rows {
             let entered = match row.trace_mut().0.last_mut() {

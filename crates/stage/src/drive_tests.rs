@@ -3,6 +3,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use camweave_message::{CapturedClock, FrameId, Passage};
 use camweave_pool::Attachments;
+use camweave_telemetry::CameraCounters;
 
 use super::*;
 use crate::{Env, QueuePolicy};
@@ -56,19 +57,44 @@ impl Stage for Beside {
     }
 }
 
-struct Collected(Vec<u64>);
+#[derive(Default)]
+struct Collected {
+    sequences: Vec<u64>,
+    is_cut: bool,
+}
 
 impl Outlet<Passage> for Collected {
     fn take(&mut self, rows: Vec<Passage>) -> Result<(), StageError> {
-        self.0.extend(rows.iter().map(|row| row.id.sequence));
+        let sequences = rows.iter().map(|row| row.id.sequence);
+        self.sequences.extend(sequences);
         Ok(())
+    }
+
+    fn is_cut(&self) -> bool {
+        self.is_cut
     }
 }
 
-#[test]
-fn rows_wait_for_a_stage_that_is_not_ready() {
+/// The flags that end a stage.
+#[derive(Default)]
+struct Flags {
+    closed: AtomicBool,
+    terminate: AtomicBool,
+    stopped: AtomicBool,
+}
+
+/// A stage with 20 rows before it, driven to its end: its result, what it sent, its counters.
+fn run(
+    flags: &Flags,
+    is_cut: bool,
+    meanwhile: impl FnOnce(&Context),
+) -> (Result<(), StageError>, Vec<u64>, CameraCounters) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut reporter = Reporter::open(folder.path(), "beside", "beside").expect("a folder");
+    let identity = StageIdentity {
+        stage: "beside".to_owned(),
+        ..StageIdentity::default()
+    };
+    let mut reporter = Reporter::open(folder.path(), identity).expect("a folder");
     let counters = reporter.counters().clone();
     let context = Context::new("beside", counters, Attachments::new(), folder.path());
     let env = Env::new(&[], &[], |_| None).expect("no variables");
@@ -88,12 +114,80 @@ fn rows_wait_for_a_stage_that_is_not_ready() {
             trace: context.new_trace(),
         }]);
     }
-    let (closed, terminate) = (AtomicBool::new(true), AtomicBool::new(true));
     let ends = Ends {
-        closed: &closed,
-        terminate: &terminate,
+        closed: &flags.closed,
+        terminate: &flags.terminate,
+        stopped: &flags.stopped,
     };
-    let mut out = Collected(Vec::new());
-    drive(&mut stage, &context, &inbox, ends, &mut reporter, &mut out).expect("the stage goes on");
-    assert_eq!(out.0, (0..20).collect::<Vec<_>>());
+    let mut out = Collected {
+        is_cut,
+        ..Collected::default()
+    };
+    meanwhile(&context);
+    let result = drive(&mut stage, &context, &inbox, ends, &mut reporter, &mut out);
+    let camera = context.counters.report().cameras["a"].clone();
+    (result, out.sequences, camera)
+}
+
+fn stop(context: &Context) {
+    context.stopping.store(true, Ordering::Release);
+}
+
+#[test]
+fn rows_wait_for_a_stage_that_is_not_ready() {
+    let flags = Flags {
+        closed: AtomicBool::new(true),
+        ..Flags::default()
+    };
+    let (result, sequences, camera) = run(&flags, false, stop);
+    assert_eq!(result, Ok(()));
+    assert_eq!(sequences, (0..20).collect::<Vec<_>>());
+    assert_eq!((camera.received, camera.sent), (20, 20));
+}
+
+#[test]
+fn what_a_stop_leaves_inside_is_counted_and_not_worked_on() {
+    let flags = Flags {
+        closed: AtomicBool::new(true),
+        stopped: AtomicBool::new(true),
+        ..Flags::default()
+    };
+    let (result, sequences, camera) = run(&flags, true, stop);
+    assert_eq!(result, Ok(()));
+    assert_eq!(sequences, Vec::<u64>::new());
+    assert_eq!((camera.received, camera.sent), (20, 0));
+    assert_eq!(camera.dropped[STOPPED], 20);
+}
+
+#[test]
+fn a_node_that_is_terminated_alone_sends_what_it_has_and_fails() {
+    let flags = Flags {
+        terminate: AtomicBool::new(true),
+        ..Flags::default()
+    };
+    let (result, sequences, camera) = run(&flags, false, |_| ());
+    let error = result.expect_err("it is to be started again");
+    assert_eq!(error.exit, crate::Exit::Terminated);
+    assert!(error.message.contains("'beside'"), "{error}");
+    assert_eq!(error.fatal(), None);
+    assert_eq!(sequences, (0..20).collect::<Vec<_>>());
+    assert_eq!((camera.received, camera.sent), (20, 20));
+}
+
+#[test]
+fn a_signal_to_all_processes_ends_the_graph_in_order() {
+    let flags = Flags {
+        closed: AtomicBool::new(true),
+        terminate: AtomicBool::new(true),
+        stopped: AtomicBool::new(true),
+    };
+    // The signal came first, and dora's stop with it.
+    let (result, ..) = run(&flags, true, |context| {
+        let context = context.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(STOP_WITHIN / 2);
+            stop(&context);
+        });
+    });
+    assert_eq!(result, Ok(()));
 }

@@ -19,6 +19,8 @@ pub enum Exit {
     Resource = 5,
     /// The run ended, but not every camera delivered.
     Incomplete = 6,
+    /// A node was told to end by a signal while the graph goes on: it is to be started again.
+    Terminated = 7,
 }
 
 impl Exit {
@@ -76,6 +78,21 @@ impl StageError {
             exit: Exit::Resource,
             message: message.into(),
         }
+    }
+
+    /// A signal, without a stop of the graph.
+    pub(crate) fn terminated(stage: &str) -> Self {
+        Self {
+            exit: Exit::Terminated,
+            message: format!(
+                "'{stage}' was told to end by SIGTERM or SIGINT and the graph was not stopped: dora starts it again; 'dora stop' or Ctrl-C ends the graph"
+            ),
+        }
+    }
+
+    /// What stands in the report as the error that ended the stage; a signal is none.
+    pub(crate) fn fatal(&self) -> Option<&str> {
+        (self.exit != Exit::Terminated).then_some(&*self.message)
     }
 
     /// A bug.

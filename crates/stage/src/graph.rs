@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::Array;
 use camweave_message::Row;
-use camweave_telemetry::{clock, span_names};
+use camweave_telemetry::{StageIdentity, clock, span_names};
 use dora_node_api::dora_core::config::DataId;
-use dora_node_api::{DoraNode, Event, EventStream, MetadataParameters};
+use dora_node_api::{DoraNode, Event, EventStream, MetadataParameters, StopCause};
 use futures::StreamExt;
 use futures::executor::block_on;
 use tracing::{debug, error, info, warn};
@@ -70,6 +70,7 @@ pub(crate) fn declared_env(node: &DoraNode) -> Vec<String> {
 pub(crate) struct GraphOutput {
     node: DoraNode,
     output: String,
+    cut: Arc<AtomicBool>,
 }
 
 impl GraphOutput {
@@ -78,6 +79,37 @@ impl GraphOutput {
         Self {
             node,
             output: String::new(),
+            cut: Arc::default(),
+        }
+    }
+
+    /// Set when dora stops the graph: from then on it delivers nothing.
+    pub fn cut(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.cut)
+    }
+
+    /// What this node is in the graph, as its counters say it.
+    pub fn identity(&self, kind: &str, is_source: bool, gives: bool) -> StageIdentity {
+        let id = self.node.id().to_string();
+        let mut takes = Vec::new();
+        // What comes back to a source was counted when it was sent.
+        if !is_source {
+            let inputs = self.node.node_config().inputs.values();
+            let givers = inputs.filter_map(|input| {
+                let mapping = input.mapping.to_string();
+                let (giver, _) = mapping.split_once('/')?;
+                (giver != "dora").then(|| giver.to_owned())
+            });
+            takes = givers.collect();
+            takes.sort();
+            takes.dedup();
+        }
+        StageIdentity {
+            stage: id.clone(),
+            kind: kind.to_owned(),
+            run: self.node.dataflow_id().to_string(),
+            takes,
+            gives: if gives { id } else { String::new() },
         }
     }
 
@@ -131,6 +163,11 @@ impl<R: Row> Outlet<R> for GraphOutput {
             )
             .map_err(|error| StageError::missing(format!("cannot send: {error}")))
     }
+
+    fn is_cut(&self) -> bool {
+        // A sink has nothing to send.
+        !self.output.is_empty() && self.cut.load(Ordering::Acquire)
+    }
 }
 
 /// Reads the graph's events on a thread of their own, so that the daemon never
@@ -140,15 +177,17 @@ pub(crate) fn read<R: Row>(
     mut events: EventStream,
     inbox: &Arc<Inbox<R>>,
     closed: &Arc<AtomicBool>,
+    cut: &Arc<AtomicBool>,
 ) -> Result<(), StageError> {
     let context = context.clone();
     let inbox = Arc::clone(inbox);
     let closed = Arc::clone(closed);
+    let cut = Arc::clone(cut);
     std::thread::Builder::new()
         .name("events".to_owned())
         .spawn(move || {
             while let Some(event) = block_on(events.next()) {
-                take(&context, &inbox, event);
+                take(&context, &inbox, &cut, event);
                 for (input, count) in events.drain_drop_counts() {
                     warn!(%input, count, "dora dropped messages");
                     context.counters.stage_error("dora_dropped");
@@ -162,7 +201,7 @@ pub(crate) fn read<R: Row>(
         .map_err(|error| StageError::resource(format!("cannot start a thread: {error}")))
 }
 
-fn take<R: Row>(context: &Context, inbox: &Inbox<R>, event: Event) {
+fn take<R: Row>(context: &Context, inbox: &Inbox<R>, cut: &AtomicBool, event: Event) {
     match event {
         Event::Input { id, data, .. } => {
             if is_never::<R>() {
@@ -192,6 +231,12 @@ fn take<R: Row>(context: &Context, inbox: &Inbox<R>, event: Event) {
         }
         Event::Stop(cause) => {
             debug!(?cause, "stop");
+            // dora stops all nodes at once, and from then on takes nothing from one to another.
+            // Where only the inputs have ended, those behind still listen.
+            if matches!(cause, StopCause::Manual) {
+                context.counters.stopped();
+                cut.store(true, Ordering::Release);
+            }
             context.stopping.store(true, Ordering::Release);
             context.signal.wake();
         }
@@ -215,14 +260,15 @@ fn take<R: Row>(context: &Context, inbox: &Inbox<R>, event: Event) {
     }
 }
 
-/// Ctrl-C reaches the whole process group, but it is dora that stops the graph in
-/// order; a direct SIGTERM ends this node as a stop would.
+/// Ctrl-C may reach the whole process group, and a service manager's SIGTERM all processes; it is
+/// dora that stops the graph in order then. A node that is told to end and hears nothing of dora
+/// ends alone (see [`crate::Exit::Terminated`]).
 pub(crate) fn signals() -> Result<Arc<AtomicBool>, StageError> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let terminate = Arc::new(AtomicBool::new(false));
-    let ignored = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(SIGINT, ignored)
-        .and_then(|_| signal_hook::flag::register(SIGTERM, Arc::clone(&terminate)))
-        .map_err(|error| StageError::internal(format!("cannot handle signals: {error}")))?;
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&terminate))
+            .map_err(|error| StageError::internal(format!("cannot handle signals: {error}")))?;
+    }
     Ok(terminate)
 }

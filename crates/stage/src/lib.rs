@@ -48,6 +48,7 @@ mod runtime;
 mod start;
 
 pub use context::{Context, Waker, frame_key};
+pub use drive::STOPPED;
 pub use env::{Env, Key};
 pub use exit::{Exit, StageError};
 pub use inbox::{Inbox, QueuePolicy};

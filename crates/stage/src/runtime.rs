@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use camweave_message::{Never, Row};
 use camweave_pool::Attachments;
-use camweave_telemetry::{Counters, read_reports};
+use camweave_telemetry::{Counters, read_reports_of};
 use tracing::info;
 
 use crate::drive::{Ends, Reporter, drive};
@@ -157,8 +157,10 @@ fn start<S: Stage>() -> Result<(), Ended> {
     let mut joined = Joined::new(S::KIND)?;
     let is_source = S::OPTIONAL_INPUT || is_never::<S::In>();
     let folder = graph::stats_folder(joined.output.node());
-    let id = joined.output.node().id().to_string();
-    let mut reporter = match Reporter::open(&folder, &id, S::KIND) {
+    let identity = joined
+        .output
+        .identity(S::KIND, is_source, !is_never::<S::Out>());
+    let mut reporter = match Reporter::open(&folder, identity) {
         Ok(reporter) => reporter,
         Err(error) => return Err(joined.fail(error, is_source)),
     };
@@ -173,7 +175,7 @@ fn start<S: Stage>() -> Result<(), Ended> {
     if result.is_ok() && is_never::<S::Out>() {
         result = unfed(&context, &folder);
     }
-    reporter.close(result.as_ref().err().map(|error| &*error.message));
+    reporter.close(result.as_ref().err().and_then(StageError::fatal));
     Ok(result?)
 }
 
@@ -184,7 +186,8 @@ fn unfed(context: &Context, folder: &Path) -> Result<(), StageError> {
     if own.cameras.values().any(|camera| camera.received > 0) {
         return Ok(());
     }
-    let reports = read_reports(folder).unwrap_or_default().into_iter();
+    let reports = read_reports_of(folder, &own.run);
+    let reports = reports.unwrap_or_default().into_iter();
     let mut sources = reports.filter(|report| report.kind.ends_with("-source"));
     match sources.find_map(|source| Some((source.stage, source.fatal?))) {
         None => Ok(()),
@@ -227,11 +230,13 @@ fn run<S: Stage>(
     } = joined;
     let inbox = Arc::new(inbox(stage, context));
     let closed = Arc::new(AtomicBool::new(false));
-    graph::read(context, events, &inbox, &closed)?;
+    let cut = output.cut();
+    graph::read(context, events, &inbox, &closed, &cut)?;
     info!(stage = %context.stage, kind = S::KIND, process = std::process::id(), "ready");
     let ends = Ends {
         closed: &closed,
         terminate: &terminate,
+        stopped: &cut,
     };
     drive(stage, context, &inbox, ends, reporter, &mut output)
 }

@@ -65,7 +65,7 @@ impl Joined {
         let inbox = Arc::new(Inbox::<Never>::new(limit, counters.clone()));
         let context = Context::new(&id, counters, Attachments::new(), Path::new("."));
         let closed = Arc::new(AtomicBool::new(false));
-        if graph::read(&context, self.events, &inbox, &closed).is_err() {
+        if graph::read(&context, self.events, &inbox, &closed, &self.output.cut()).is_err() {
             return;
         }
         while !context.stopping() && !self.terminate.load(Ordering::Acquire) {

@@ -1,80 +1,124 @@
+//! What a stage counts while it runs.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
 use crate::clock::unix_nanos;
-use crate::{Histogram, Percentiles, SpanSummary, Spans};
+use crate::ledger::{Cell, Entry, Ledger, Tally};
+use crate::{CameraCounters, Histogram, Spans, StageIdentity, StageReport};
 
-/// What one stage counted for one camera. `received = sent + dropped + in flight`,
-/// where a stage gives one row for each that it takes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CameraCounters {
-    /// Rows that came in (for a source: units that the camera sent).
-    pub received: u64,
-    /// Rows that were sent on.
-    pub sent: u64,
-    /// Rows that were dropped, by reason.
-    #[serde(default)]
-    pub dropped: BTreeMap<String, u64>,
-    /// Errors, by kind.
-    #[serde(default)]
-    pub errors: BTreeMap<String, u64>,
-    /// What a source says of its camera: `streaming`, or why not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
+/// Cameras that a stage counts apart. Further ids share the entry [`OTHERS`], so that no sender
+/// can fill the memory with ids.
+pub const MAX_CAMERAS: usize = 4096;
+/// Bytes of an id that is counted apart; longer ones, which no `cameras.yml` can have, share the
+/// entry [`OTHERS`].
+const ID_BYTES: usize = 128;
+/// Where cameras beyond [`MAX_CAMERAS`] are counted; no camera can have this id.
+pub const OTHERS: &str = "(others)";
+
+/// What is counted of one camera, with the cells that keep its counts of frames.
+#[derive(Debug, Default)]
+struct Camera {
+    counters: CameraCounters,
+    received: Option<Cell>,
+    sent: Option<Cell>,
+    lost: Option<Cell>,
+    dropped: BTreeMap<String, Cell>,
 }
 
-/// A stage's counters at one moment, as they stand in its file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StageReport {
-    /// The node's id in the graph.
-    pub stage: String,
-    /// The kind of stage, such as `sw-decode`.
-    pub kind: String,
-    /// The process that wrote the report.
-    pub process_id: u32,
-    /// When it was written.
-    pub updated_unix_nanos: i64,
-    /// How often the node was started in this run.
-    pub starts: u64,
-    /// Whether the stage closed by itself.
-    pub closed: bool,
-    /// Facts worth a line, such as the inference engine in use.
-    #[serde(default)]
-    pub facts: BTreeMap<String, String>,
-    /// Errors that belong to no camera, by kind.
-    #[serde(default)]
-    pub errors: BTreeMap<String, u64>,
-    /// Results that could not be written, by output; `counters` are reports like this one.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub not_written: BTreeMap<String, u64>,
-    /// The last fatal error, if the stage ended with one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fatal: Option<String>,
-    /// Time from a row's arrival to its departure, of this start, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stage_ms: Option<Percentiles>,
-    /// By span name, of this start; empty where spans are off.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub spans: BTreeMap<String, SpanSummary>,
-    /// The same of what the stage's device did; empty where there is none.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub gpu_spans: BTreeMap<String, SpanSummary>,
-    /// Events of spans, of this start, that found no room in memory or on disk.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub spans_lost: u64,
-    /// By camera id.
-    pub cameras: BTreeMap<String, CameraCounters>,
+impl Camera {
+    fn of(counters: CameraCounters) -> Self {
+        Self {
+            counters,
+            ..Self::default()
+        }
+    }
+
+    fn total(&mut self, tally: Tally<'_>) -> &mut u64 {
+        let counters = &mut self.counters;
+        match tally {
+            Tally::Received => &mut counters.received,
+            Tally::Sent => &mut counters.sent,
+            Tally::Lost => &mut counters.lost,
+            Tally::Dropped(reason) => entry(&mut counters.dropped, reason),
+        }
+    }
+
+    fn cell(&self, tally: Tally<'_>) -> Option<&Cell> {
+        match tally {
+            Tally::Received => self.received.as_ref(),
+            Tally::Sent => self.sent.as_ref(),
+            Tally::Lost => self.lost.as_ref(),
+            Tally::Dropped(reason) => self.dropped.get(reason),
+        }
+    }
+
+    fn keep(&mut self, tally: Tally<'_>, cell: Cell) {
+        match tally {
+            Tally::Received => self.received = Some(cell),
+            Tally::Sent => self.sent = Some(cell),
+            Tally::Lost => self.lost = Some(cell),
+            Tally::Dropped(reason) => {
+                self.dropped.insert(reason.to_owned(), cell);
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
 struct State {
+    /// All but the cameras.
     report: StageReport,
+    cameras: BTreeMap<String, Camera>,
+    ledger: Option<Ledger>,
     times: Histogram,
     changed: bool,
+}
+
+impl State {
+    /// The camera's entry, or the one that it shares with others, with its id.
+    fn camera<'a>(
+        cameras: &'a mut BTreeMap<String, Camera>,
+        id: &'a str,
+    ) -> Option<(&'a str, &'a mut Camera)> {
+        if cameras.contains_key(id) {
+            return cameras.get_mut(id).map(|camera| (id, camera));
+        }
+        let is_apart = id.len() <= ID_BYTES && cameras.len() < MAX_CAMERAS;
+        let id = if is_apart { id } else { OTHERS };
+        Some((id, cameras.entry(id.to_owned()).or_default()))
+    }
+
+    fn count(&mut self, id: &str, tally: Tally<'_>, count: u64) {
+        self.changed = true;
+        let Some((id, camera)) = Self::camera(&mut self.cameras, id) else {
+            return;
+        };
+        let total = camera.total(tally);
+        *total += count;
+        let total = *total;
+        if let Some(cell) = camera.cell(tally) {
+            cell.store(total);
+        } else if let Some(cell) = self
+            .ledger
+            .as_mut()
+            .and_then(|ledger| ledger.cell(id, tally, total))
+        {
+            camera.keep(tally, cell);
+        }
+    }
+
+    /// Puts what came in and has not come out under `tally`.
+    fn settle(&mut self, tally: Tally<'_>) {
+        let inside = self.cameras.iter();
+        let inside: Vec<(String, u64)> = inside
+            .map(|(id, camera)| (id.clone(), camera.counters.inside()))
+            .filter(|(_, inside)| *inside > 0)
+            .collect();
+        for (id, inside) in inside {
+            self.count(&id, tally, inside);
+        }
+    }
 }
 
 /// A stage's counters; clones share them.
@@ -85,36 +129,64 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Begins to count for the node `stage`. `earlier` is the report of the
+    /// Begins to count for the node `stage`, outside of a graph. `earlier` is the report of the
     /// process that ran the same node before, whose counts go on.
     #[must_use]
     pub fn new(stage: &str, kind: &str, earlier: Option<StageReport>) -> Self {
-        let mut report = earlier.unwrap_or_else(|| StageReport {
+        let identity = StageIdentity {
             stage: stage.to_owned(),
             kind: kind.to_owned(),
-            process_id: 0,
-            updated_unix_nanos: 0,
-            starts: 0,
-            closed: false,
-            facts: BTreeMap::new(),
-            errors: BTreeMap::new(),
-            not_written: BTreeMap::new(),
-            fatal: None,
-            stage_ms: None,
-            spans: BTreeMap::new(),
-            gpu_spans: BTreeMap::new(),
-            spans_lost: 0,
-            cameras: BTreeMap::new(),
-        });
+            ..StageIdentity::default()
+        };
+        Self::resume(identity, earlier, None)
+    }
+
+    /// Begins to count for a stage. `earlier` is the report of the process that ran the same node
+    /// before in the same run, and `ledger` what it counted to its last moment; its counts go on,
+    /// and what was inside of it is lost.
+    pub(crate) fn resume(
+        identity: StageIdentity,
+        earlier: Option<StageReport>,
+        ledger: Option<Ledger>,
+    ) -> Self {
+        let mut report = earlier.unwrap_or_default();
+        let StageIdentity {
+            stage,
+            kind,
+            run,
+            takes,
+            gives,
+        } = identity;
+        (report.stage, report.kind, report.run) = (stage, kind, run);
+        (report.takes, report.gives) = (takes, gives);
         report.process_id = std::process::id();
         report.starts += 1;
         report.closed = false;
+        report.stopped = false;
         report.fatal = None;
-        let state = State {
+        let cameras = std::mem::take(&mut report.cameras);
+        let cameras = cameras.into_iter();
+        let mut state = State {
             report,
+            cameras: cameras
+                .map(|(id, counters)| (id, Camera::of(counters)))
+                .collect(),
             times: Histogram::default(),
             changed: true,
+            ledger: None,
         };
+        if let Some(ledger) = ledger {
+            for (entry, cell) in ledger.entries() {
+                let Some(tally) = entry.tally() else { continue };
+                let camera = state.cameras.entry(entry.camera.clone()).or_default();
+                let total = camera.total(tally);
+                *total = entry.count.max(*total);
+                cell.store(*total);
+                camera.keep(tally, cell);
+            }
+            state.ledger = Some(ledger);
+        }
+        state.settle(Tally::Lost);
         Self {
             state: Arc::new(Mutex::new(state)),
             spans: Spans::default(),
@@ -139,13 +211,15 @@ impl Counters {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn count(&self, camera: &str, tally: Tally<'_>, count: u64) {
+        self.state().count(camera, tally, count);
+    }
+
     fn camera(&self, camera: &str, change: impl FnOnce(&mut CameraCounters)) {
         let mut state = self.state();
         state.changed = true;
-        if let Some(counters) = state.report.cameras.get_mut(camera) {
-            change(counters);
-        } else {
-            change(state.report.cameras.entry(camera.to_owned()).or_default());
+        if let Some((_, camera)) = State::camera(&mut state.cameras, camera) {
+            change(&mut camera.counters);
         }
     }
 
@@ -156,33 +230,59 @@ impl Counters {
 
     /// Counts a row that came in.
     pub fn received(&self, camera: &str) {
-        self.camera(camera, |counters| counters.received += 1);
+        self.count(camera, Tally::Received, 1);
     }
 
     /// Counts a row that was sent on, and the time it spent in the stage.
     pub fn sent(&self, camera: &str, nanos: i64) {
-        self.camera(camera, |counters| counters.sent += 1);
-        self.state().times.record(nanos);
+        let mut state = self.state();
+        state.count(camera, Tally::Sent, 1);
+        state.times.record(nanos);
     }
 
     /// Counts `count` rows dropped for `reason`.
     pub fn dropped(&self, camera: &str, reason: &str, count: u64) {
         if count > 0 {
-            self.camera(camera, |counters| add(&mut counters.dropped, reason, count));
+            self.count(camera, Tally::Dropped(reason), count);
             self.spans.dropped(camera, reason, count);
         }
     }
 
+    /// Counts `count` frames that a camera sent and that never came, dropped for `reason`: what
+    /// the network lost. They count as received, too.
+    pub fn missed(&self, camera: &str, reason: &str, count: u64) {
+        if count > 0 {
+            let mut state = self.state();
+            state.count(camera, Tally::Received, count);
+            state.count(camera, Tally::Dropped(reason), count);
+            drop(state);
+            self.spans.dropped(camera, reason, count);
+        }
+    }
+
+    /// Counts all rows that came in and have not come out as dropped for `reason`: the stage has
+    /// ended, and nothing more comes out of it.
+    pub fn settle(&self, reason: &str) {
+        self.state().settle(Tally::Dropped(reason));
+    }
+
+    /// Notes that the graph was stopped while its sources still sent.
+    pub fn stopped(&self) {
+        let mut state = self.state();
+        state.changed = true;
+        state.report.stopped = true;
+    }
+
     /// Counts an error of `kind` of one camera.
     pub fn error(&self, camera: &str, kind: &str) {
-        self.camera(camera, |counters| add(&mut counters.errors, kind, 1));
+        self.camera(camera, |counters| *entry(&mut counters.errors, kind) += 1);
     }
 
     /// Counts an error of `kind` that belongs to no camera.
     pub fn stage_error(&self, kind: &str) {
         let mut state = self.state();
         state.changed = true;
-        add(&mut state.report.errors, kind, 1);
+        *entry(&mut state.report.errors, kind) += 1;
     }
 
     /// Counts `count` results of an output that could not be written.
@@ -190,7 +290,7 @@ impl Counters {
         if count > 0 {
             let mut state = self.state();
             state.changed = true;
-            add(&mut state.report.not_written, output, count);
+            *entry(&mut state.report.not_written, output) += count;
         }
     }
 
@@ -224,6 +324,10 @@ impl Counters {
     pub fn report(&self) -> StageReport {
         let state = self.state();
         let mut report = state.report.clone();
+        let cameras = state.cameras.iter();
+        report.cameras = cameras
+            .map(|(id, camera)| (id.clone(), camera.counters.clone()))
+            .collect();
         report.updated_unix_nanos = unix_nanos();
         report.stage_ms = state.times.percentiles();
         drop(state);
@@ -243,21 +347,22 @@ impl Counters {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde asks for"
-)]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-fn add(counts: &mut BTreeMap<String, u64>, key: &str, count: u64) {
-    match counts.get_mut(key) {
-        Some(value) => *value += count,
-        None => {
-            counts.insert(key.to_owned(), count);
+impl StageReport {
+    /// Brings the counts up to what the stage's ledger says.
+    pub(crate) fn complete(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            let Some(tally) = entry.tally() else { continue };
+            let counters = self.cameras.entry(entry.camera.clone()).or_default();
+            let mut camera = Camera::of(std::mem::take(counters));
+            let total = camera.total(tally);
+            *total = entry.count.max(*total);
+            *counters = camera.counters;
         }
     }
+}
+
+fn entry<'a>(counts: &'a mut BTreeMap<String, u64>, key: &str) -> &'a mut u64 {
+    counts.entry(key.to_owned()).or_default()
 }
 
 #[cfg(test)]
@@ -290,5 +395,48 @@ mod tests {
         assert!(counters.camera_state("cam1", "offline: refused"));
         assert!(counters.changed_report().is_some());
         assert!(counters.changed_report().is_none());
+    }
+
+    #[test]
+    fn what_was_inside_a_process_that_died_is_lost_once() {
+        let first = Counters::new("infer", "cpu-infer", None);
+        for _ in 0..10 {
+            first.received("cam1");
+        }
+        first.sent("cam1", 0);
+        first.dropped("cam1", "superseded", 3);
+        let second = Counters::new("infer", "cpu-infer", Some(first.report()));
+        assert_eq!(second.report().cameras["cam1"].lost, 6);
+        second.received("cam1");
+        let third = Counters::new("infer", "cpu-infer", Some(second.report()));
+        third.received("cam1");
+        third.settle("stopped");
+        third.settle("stopped");
+        let camera = &third.report().cameras["cam1"];
+        assert_eq!((camera.lost, camera.dropped["stopped"]), (7, 1));
+        assert_eq!(camera.inside(), 0);
+    }
+
+    #[test]
+    fn ids_without_end_share_an_entry() {
+        let counters = Counters::new("decode", "sw-decode", None);
+        for number in 0..MAX_CAMERAS + 10 {
+            counters.received(&format!("cam{number}"));
+        }
+        counters.received(&"x".repeat(1000));
+        counters.received("cam1");
+        let report = counters.report();
+        assert_eq!(report.cameras.len(), MAX_CAMERAS + 1);
+        assert_eq!(report.cameras[OTHERS].received, 11);
+        assert_eq!(report.cameras["cam1"].received, 2);
+    }
+
+    #[test]
+    fn what_the_network_lost_was_sent_by_the_camera() {
+        let counters = Counters::new("source", "rtsp-source", None);
+        counters.missed("cam1", "lost_in_network", 3);
+        counters.missed("cam1", "lost_in_network", 0);
+        let camera = &counters.report().cameras["cam1"];
+        assert_eq!((camera.received, camera.dropped_in_all()), (3, 3));
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Every stage keeps [`Counters`]: per camera what came in, what went out and
 //! what was dropped under which reason. They are written as JSON to the run's
-//! folder a few times a second, so that a sink, the demo or a user sees every
-//! drop of every stage, also of one that was killed a moment ago.
+//! folder a few times a second, and the counts of frames are kept in a mapped file
+//! to the last one, so that a sink, the demo or a user sees every frame of every
+//! stage, also of one that was killed a moment ago.
 //!
 //! [`Spans`] say where a stage's time goes; they are off unless the environment asks for them.
 
@@ -11,12 +12,15 @@ pub mod clock;
 mod counters;
 mod files;
 mod histogram;
+mod ledger;
 pub mod log;
+mod report;
 mod spans;
 
-pub use counters::{CameraCounters, Counters, StageReport};
-pub use files::{StatsError, StatsFile, read_reports};
+pub use counters::{Counters, MAX_CAMERAS, OTHERS};
+pub use files::{StatsError, StatsFile, read_reports, read_reports_of};
 pub use histogram::{Histogram, Percentiles};
+pub use report::{CameraCounters, StageIdentity, StageReport};
 pub use spans::file as span_file;
 pub use spans::name as span_names;
 pub use spans::{

@@ -1,5 +1,6 @@
 //! Results on screen and on disk: JSON Lines, annotated snapshots, a live table, a summary.
 
+mod account;
 mod annotate;
 mod detections;
 mod device;
@@ -11,10 +12,9 @@ mod summary;
 mod table;
 mod trouble;
 
+pub use account::Moment;
 pub use annotate::{Canvas, annotate};
 pub use lines::DetectionLine;
 pub use stage::SinkStage;
-pub use summary::{
-    CameraSummary, Collector, Millis, StageSummary, Summary, accounted, dropped_by_stage,
-};
+pub use summary::{CameraSummary, Collector, Millis, StageSummary, Summary, accounted};
 pub use table::render;

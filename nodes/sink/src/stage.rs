@@ -4,18 +4,22 @@ use std::time::{Duration, Instant};
 
 use camweave_message::{Detections, Never};
 use camweave_outdir::{FILE_MODE, Folder, Retention, WriterLock, replace_in_room};
-use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
-use camweave_telemetry::{clock, read_reports, span_names};
+use camweave_stage::{Context, Env, Key, Output, STOPPED, Stage, StageError};
+use camweave_telemetry::{StageReport, clock, read_reports_of, span_names};
 use tracing::warn;
 
+use crate::account::{Moment, Way};
 use crate::detections::{DetectionsFile, SUMMARY, SegmentLimits};
 use crate::pace::Pace;
 use crate::snapshot::Snapshots;
 use crate::trouble::Troubles;
 use crate::{Collector, DetectionLine, Summary, render};
 
-/// How long after the end the sink waits for the last reports of the other stages.
-const REPORTS_SETTLE: Duration = Duration::from_millis(300);
+/// How long after the end the sink waits for the last reports of the other stages; dora kills a
+/// node 10 s after a stop.
+const REPORTS_AT_MOST: Duration = Duration::from_secs(5);
+/// How often it looks for them.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a folder that is in use is waited for: a process that was just killed lets go of it
 /// within milliseconds, unless the machine is busy.
 const FREE_WITHIN: Duration = Duration::from_secs(3);
@@ -40,17 +44,37 @@ pub struct SinkStage {
 }
 
 impl SinkStage {
-    fn summary(&self) -> Summary {
-        let reports = read_reports(&self.context.stats_dir).unwrap_or_else(|error| {
-            warn!("the stages' reports cannot be read: {error}");
-            Vec::new()
-        });
-        self.collector
-            .summary(&reports, &self.context.counters.report())
+    fn summary(&self, moment: Moment) -> Summary {
+        // First what has come out: what is read later has come in, too.
+        let own = self.context.counters.report();
+        let reports = self.reports(&own.run);
+        self.collector.summary(&reports, &own, moment)
     }
 
-    fn write_summary(&mut self) {
-        let summary = self.summary();
+    fn reports(&self, run: &str) -> Vec<StageReport> {
+        read_reports_of(&self.context.stats_dir, run).unwrap_or_else(|error| {
+            warn!("the stages' reports cannot be read: {error}");
+            Vec::new()
+        })
+    }
+
+    /// Waits until all stages before this one have counted to the end, or are dead.
+    fn wait_for_reports(&self) {
+        let own = self.context.counters.report();
+        let began = Instant::now();
+        while began.elapsed() < REPORTS_AT_MOST {
+            let reports = self.reports(&own.run);
+            let way = Way::to(&own, &reports);
+            let mut upstream = way.upstream().iter();
+            if upstream.all(|it| it.closed || !is_alive(it.process_id)) {
+                return;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn write_summary(&mut self, moment: Moment) {
+        let summary = self.summary(moment);
         let written = self.replace_summary(&summary);
         let written = written.map_err(|error| (1, error.to_string()));
         self.troubles
@@ -63,14 +87,22 @@ impl SinkStage {
         replace_in_room(&path, &json, FILE_MODE)
     }
 
-    fn show(&self) {
+    fn show(&self, moment: Moment) {
         // A closed pipe has no reader.
         drop(writeln!(
             std::io::stdout(),
             "{}",
-            render(&self.summary(), 160)
+            render(&self.summary(moment), 160)
         ));
     }
+}
+
+/// Whether the process runs; a zombie has ended, too.
+fn is_alive(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The state follows the name, which is in parentheses and may itself contain some.
+    let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
+    state.is_some_and(|state| !state.starts_with(['Z', 'X']))
 }
 
 const WORDS: [(&str, bool); 2] = [("off", false), ("on", true)];
@@ -257,7 +289,7 @@ impl Stage for SinkStage {
 
     fn tick(&mut self, _: &mut Output<Never>) -> Result<(), StageError> {
         if self.table.is_due(Instant::now()) {
-            self.show();
+            self.show(Moment::Running);
         }
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.sweep();
@@ -265,16 +297,23 @@ impl Stage for SinkStage {
         self.detections.tick();
         if self.written.elapsed() >= Duration::from_secs(1) {
             self.written = Instant::now();
-            self.write_summary();
+            self.write_summary(Moment::Running);
         }
         Ok(())
     }
 
     fn close(&mut self, _: &mut Output<Never>) -> Result<(), StageError> {
-        std::thread::sleep(REPORTS_SETTLE);
-        self.write_summary();
+        // What waits here and cannot be taken any more.
+        self.context.counters.settle(STOPPED);
+        let moment = if self.context.ends_alone() {
+            Moment::Running
+        } else {
+            self.wait_for_reports();
+            Moment::Ended
+        };
+        self.write_summary(moment);
         if self.table.is_on() || std::io::stdout().is_terminal() {
-            self.show();
+            self.show(moment);
         }
         Ok(())
     }

@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 
 use camweave_message::Detections;
-use camweave_telemetry::{Histogram, Percentiles, StageReport};
+use camweave_telemetry::{CameraCounters, Histogram, Percentiles, StageReport};
 use serde::{Deserialize, Serialize};
+
+use crate::account::{Moment, Way};
+
+/// Kinds of stage that decode.
+const DECODERS: [&str; 2] = ["sw-decode", "nvdec"];
 
 /// Percentiles of one stage, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -27,8 +32,14 @@ pub struct CameraSummary {
     pub frames_decoded: u64,
     /// Frames whose detections reached the sink.
     pub frames_detected: u64,
-    /// Frames that did not, by `stage.reason`.
+    /// Frames that a stage dropped, by `stage.reason`.
     pub dropped: BTreeMap<String, u64>,
+    /// Frames that a process took along when it died, or that were on the way to it, by stage.
+    #[serde(default)]
+    pub lost: BTreeMap<String, u64>,
+    /// Frames that are somewhere between source and sink; none at the end of the run.
+    #[serde(default)]
+    pub under_way: u64,
     /// Detected frames per second, from the first to the last.
     pub fps: f64,
     /// From capture (by the camera's clock where it sends one) to the sink.
@@ -132,39 +143,38 @@ impl Collector {
         }
     }
 
-    /// The summary, with the drops that the stages' reports count. `own` is the sink's own
-    /// report, which also counts what an earlier process of this node saw.
+    /// The summary, with what the stages' reports count. `own` is the sink's own report, which
+    /// also counts what an earlier process of this node saw. It was made before the others were
+    /// read: so no frame is detected that no source has received.
     #[must_use]
-    pub fn summary(&self, reports: &[StageReport], own: &StageReport) -> Summary {
-        let mut ids: Vec<&String> = self.cameras.keys().collect();
-        ids.extend(reports.iter().flat_map(|report| report.cameras.keys()));
-        ids.sort();
+    pub fn summary(&self, reports: &[StageReport], own: &StageReport, moment: Moment) -> Summary {
+        let way = Way::to(own, reports);
+        let mut ids = way.cameras();
+        ids.extend(self.cameras.keys().map(String::as_str));
+        ids.sort_unstable();
         ids.dedup();
         let nobody = Camera::default();
         let cameras: Vec<CameraSummary> = ids
             .into_iter()
             .map(|id| {
                 let camera = self.cameras.get(id).unwrap_or(&nobody);
-                let by_kind = |wanted: &[&str]| {
-                    let of_kind = reports
-                        .iter()
-                        .filter(|it| wanted.contains(&it.kind.as_str()));
-                    of_kind
-                        .filter_map(|it| it.cameras.get(id))
-                        .collect::<Vec<_>>()
-                };
-                let sources = by_kind(&["rtsp-source", "file-source"]);
-                let decoders = by_kind(&["sw-decode", "nvdec"]);
+                let account = way.account(id, moment);
+                let decoders = way.upstream().iter();
+                let decoders = decoders.filter(|it| DECODERS.contains(&it.kind.as_str()));
+                let decoded = decoders.filter_map(|it| it.cameras.get(id));
+                let mut states = way.sources().filter_map(|it| it.cameras.get(id));
                 CameraSummary {
-                    id: id.clone(),
-                    frames_sent: sources.iter().map(|it| it.received).sum(),
-                    frames_decoded: decoders.iter().map(|it| it.sent).sum(),
-                    frames_detected: own.cameras.get(id).map_or(0, |own| own.sent),
-                    dropped: dropped_by_stage(reports, id),
+                    id: id.to_owned(),
+                    frames_sent: account.sent,
+                    frames_decoded: decoded.map(|it| it.sent).sum(),
+                    frames_detected: account.detected,
+                    dropped: account.dropped,
+                    lost: account.lost,
+                    under_way: account.under_way,
                     fps: camera.fps(),
                     latency_ms: camera.latency.percentiles().unwrap_or_default(),
-                    state: sources.iter().find_map(|it| it.state.clone()),
-                    errors: counted(reports, id, |camera| &camera.errors),
+                    state: states.find_map(|it| it.state.clone()),
+                    errors: errors(reports, id),
                 }
             })
             .collect();
@@ -229,37 +239,30 @@ fn stage_summary(stage: &str, times: &Histogram) -> StageSummary {
     }
 }
 
-fn counted(
-    reports: &[StageReport],
-    camera: &str,
-    of: impl Fn(&camweave_telemetry::CameraCounters) -> &BTreeMap<String, u64>,
-) -> BTreeMap<String, u64> {
+/// A camera's errors of all stages, by `stage.kind`.
+fn errors(reports: &[StageReport], camera: &str) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for report in reports {
-        if let Some(camera) = report.cameras.get(camera) {
-            for (name, count) in of(camera) {
-                *counts
-                    .entry(format!("{}.{name}", report.stage))
-                    .or_default() += count;
-            }
+        let errors = report
+            .cameras
+            .get(camera)
+            .map(|it: &CameraCounters| &it.errors);
+        for (name, count) in errors.into_iter().flatten() {
+            let name = format!("{}.{name}", report.stage);
+            *counts.entry(name).or_default() += count;
         }
     }
     counts
 }
 
-/// A camera's drops of all stages, as `stage.reason`.
-#[must_use]
-pub fn dropped_by_stage(reports: &[StageReport], camera: &str) -> BTreeMap<String, u64> {
-    counted(reports, camera, |camera| &camera.dropped)
-}
-
-/// Whether every frame that was sent was detected or dropped under a named reason;
-/// otherwise how many are missing (or, below zero, counted twice).
+/// 0 where every frame that was sent was detected, dropped under a named reason, lost in a named
+/// stage, or is under way; otherwise how many are missing (or, below zero, counted twice).
 #[must_use]
 pub fn accounted(camera: &CameraSummary) -> i64 {
     let dropped: u64 = camera.dropped.values().sum();
-    i64::try_from(camera.frames_sent).unwrap_or(i64::MAX)
-        - i64::try_from(camera.frames_detected + dropped).unwrap_or(i64::MAX)
+    let lost: u64 = camera.lost.values().sum();
+    let known = camera.frames_detected + dropped + lost + camera.under_way;
+    i64::try_from(camera.frames_sent).unwrap_or(i64::MAX) - i64::try_from(known).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -167,10 +167,7 @@ fn watch(
             let since = *sent_all.get_or_insert_with(Instant::now);
             let through = summary.as_ref().is_some_and(|summary| {
                 !summary.cameras.is_empty()
-                    && summary
-                        .cameras
-                        .iter()
-                        .all(|camera| camweave_sink::accounted(camera) == 0)
+                    && summary.cameras.iter().all(|camera| camera.under_way == 0)
             });
             // The sink's summary is up to a second old.
             let settled = since.elapsed() >= Duration::from_millis(1500);

@@ -42,11 +42,12 @@ impl Progress {
                     summary.cameras.iter().map(of).sum::<u64>()
                 };
                 format!(
-                    "{head}: {} cameras, {} frames received, {} detected, {} dropped, {:.1} fps",
+                    "{head}: {} cameras, {} frames received, {} detected, {} dropped, {} lost, {:.1} fps",
                     summary.cameras.len(),
                     sum(&|camera| camera.frames_sent),
                     sum(&|camera| camera.frames_detected),
                     sum(&|camera| camera.dropped.values().sum()),
+                    sum(&|camera| camera.lost.values().sum()),
                     summary.combined_fps
                 )
             }

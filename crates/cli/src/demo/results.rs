@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use camweave_outdir::{FILE_MODE, replace_in_room};
-use camweave_sink::{CameraSummary, Summary, accounted};
+use camweave_sink::{CameraSummary, Summary};
 use camweave_stage::Exit;
 use camweave_telemetry::{StageReport, read_reports};
 
@@ -13,8 +13,6 @@ use crate::evaluate::{self, Accuracy, CameraRecord};
 
 /// Frames that a camera put on the wire and that the source never saw.
 const NOT_RECEIVED: &str = "network.not_received";
-/// Frames that a stage sent and the next never saw, or that were inside a stage that died.
-const LOST: &str = "graph.lost";
 
 /// Completes and writes `summary.json`; returns it with the reasons why the run is no success, and
 /// with what could not be written.
@@ -74,6 +72,8 @@ fn complete(summary: &mut Summary, record: &CameraRecord, reports: &[StageReport
             frames_decoded: 0,
             frames_detected: 0,
             dropped: Default::default(),
+            lost: Default::default(),
+            under_way: 0,
             fps: 0.0,
             latency_ms: Default::default(),
             state: None,
@@ -88,16 +88,12 @@ fn complete(summary: &mut Summary, record: &CameraRecord, reports: &[StageReport
         .filter_map(|report| report.cameras.get(&record.id))
         .map(|counters| counters.received)
         .sum();
+    // What the source received and its stages counted adds up. The rest never came to it.
+    let not_received = record.frames_sent.saturating_sub(received);
     camera.frames_sent = record.frames_sent;
-    let missing = accounted(camera);
-    let on_the_way = i64::try_from(record.frames_sent.saturating_sub(received)).unwrap_or(0);
-    for (reason, count) in [
-        (NOT_RECEIVED, on_the_way.min(missing)),
-        (LOST, missing - on_the_way.min(missing)),
-    ] {
-        if let Ok(count @ 1..) = u64::try_from(count) {
-            *camera.dropped.entry(reason.to_owned()).or_default() += count;
-        }
+    if not_received > 0 {
+        let dropped = &mut camera.dropped;
+        *dropped.entry(NOT_RECEIVED.to_owned()).or_default() += not_received;
     }
 }
 
@@ -128,8 +124,9 @@ fn failures(summary: &Summary) -> Vec<String> {
         .map(|camera| {
             let state = camera.state.as_deref().unwrap_or("no frame arrived");
             let dropped: u64 = camera.dropped.values().sum();
+            let lost: u64 = camera.lost.values().sum();
             format!(
-                "camera '{}' delivered no detection ({state}; {} frames sent, {dropped} dropped)",
+                "camera '{}' delivered no detection ({state}; {} frames sent, {dropped} dropped, {lost} lost)",
                 camera.id, camera.frames_sent
             )
         })
@@ -163,6 +160,9 @@ pub fn closing_lines(summary: &Summary, folder: &Path) -> Vec<String> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use camweave_sink::{Collector, Moment, accounted};
+    use camweave_telemetry::Counters;
+
     use super::*;
 
     fn record(sent: u64) -> CameraRecord {
@@ -176,30 +176,27 @@ mod tests {
         }
     }
 
-    fn summary(detected: u64, dropped: u64) -> Summary {
-        let source = camweave_telemetry::Counters::new("source", "rtsp-source", None);
-        source.register("a");
-        source.dropped("a", "source_backlog", dropped);
-        let mut summary =
-            camweave_sink::Collector::default().summary(&[source.report()], &source.report());
-        summary.cameras[0].frames_detected = detected;
-        summary
+    fn summary(source: &Counters, detected: u64) -> Summary {
+        let sink = Counters::new("sink", "sink", None);
+        for _ in 0..detected {
+            sink.received("a");
+            sink.sent("a", 0);
+        }
+        let reports = [source.report()];
+        Collector::default().summary(&reports, &sink.report(), Moment::Ended)
     }
 
     #[test]
     fn every_frame_gets_a_place() {
-        let source = camweave_telemetry::Counters::new("source", "rtsp-source", None);
+        let source = Counters::new("source", "rtsp-source", None);
         for _ in 0..95 {
             source.received("a");
         }
-        let mut summary = summary(90, 2);
+        source.dropped("a", "source_backlog", 2);
+        let mut summary = summary(&source, 93);
         complete(&mut summary, &record(100), &[source.report()]);
         let camera = &summary.cameras[0];
-        let expected = [
-            ("graph.lost", 3),
-            ("network.not_received", 5),
-            ("source.source_backlog", 2),
-        ];
+        let expected = [("network.not_received", 5), ("source.source_backlog", 2)];
         let expected: BTreeMap<String, u64> = expected
             .into_iter()
             .map(|(k, v)| (k.to_owned(), v))
@@ -210,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_camera_that_never_showed_is_a_failure_with_its_reason() {
-        let mut summary = summary(5, 0);
+        let source = Counters::new("source", "rtsp-source", None);
+        let mut summary = summary(&source, 5);
         let mut other = record(0);
         other.id = "b".to_owned();
         complete(&mut summary, &other, &[]);

@@ -13,6 +13,8 @@ mod run;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
+use camweave_telemetry::StageIdentity;
+
 use crate::drive::Reporter;
 use crate::graph::{self, GraphOutput};
 use crate::start::{Ended, Joined};
@@ -50,8 +52,13 @@ pub fn main(parts: &'static [Part]) -> ExitCode {
 fn start(parts: &'static [Part]) -> Result<(), Ended> {
     let mut joined = Joined::new(KIND)?;
     let folder = graph::stats_folder(joined.output.node());
-    let id = joined.output.node().id().to_string();
-    let mut reporter = match Reporter::open(&folder, &id, KIND) {
+    // The node itself takes and gives nothing: its stages do.
+    let identity = joined.output.identity(KIND, false, false);
+    let node = StageIdentity {
+        takes: Vec::new(),
+        ..identity.clone()
+    };
+    let mut reporter = match Reporter::open(&folder, node) {
         Ok(reporter) => reporter,
         Err(error) => return Err(joined.fail(error, false)),
     };
@@ -66,7 +73,9 @@ fn start(parts: &'static [Part]) -> Result<(), Ended> {
     counters.fact("stages", &plan.names().join(", "));
     reporter.write();
     let place = Place {
-        node: &id,
+        node: &identity.stage,
+        run: &identity.run,
+        takes: &identity.takes,
         stats_dir: &folder,
         terminate: &joined.terminate,
     };

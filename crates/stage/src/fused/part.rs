@@ -103,6 +103,10 @@ pub(super) enum News {
 pub(super) struct Go {
     /// For the first stage: what the graph brings.
     pub events: Option<EventStream>,
+    /// Set when nothing arrives any more that leaves the process.
+    pub cut: Arc<AtomicBool>,
+    /// Whether anything leaves the process.
+    pub sends_out: bool,
     pub next: Next,
 }
 
@@ -137,7 +141,8 @@ fn run<S: Stage>(mut seat: Seat) {
         seat.reporter.close(None);
         return; // another stage cannot be opened
     };
-    let mut outlet = match Link::new(go.next) {
+    let cut = go.sends_out.then(|| Arc::clone(&go.cut));
+    let mut outlet = match Link::new(go.next, cut) {
         Ok(outlet) => outlet,
         Err(error) => {
             let _ = seat.news.send(News::Ended(seat.index, Err(error)));
@@ -147,11 +152,12 @@ fn run<S: Stage>(mut seat: Seat) {
     let ends = Ends {
         closed: &seat.closed.clone(),
         terminate: &seat.terminate.clone(),
+        stopped: &go.cut,
     };
     let context = seat.context.clone();
     let result = guarded(|| {
         if let Some(events) = go.events {
-            graph::read(&context, events, &inbox, &seat.closed)?;
+            graph::read(&context, events, &inbox, &seat.closed, &go.cut)?;
         }
         info!(stage = %context.stage, kind = seat.kind, process = std::process::id(), "ready");
         drive(
@@ -164,8 +170,8 @@ fn run<S: Stage>(mut seat: Seat) {
         )
     });
     seat.reporter
-        .close(result.as_ref().err().map(|error| &*error.message));
-    outlet.end();
+        .close(result.as_ref().err().and_then(StageError::fatal));
+    outlet.end(context.ends_alone());
     let _ = seat.news.send(News::Ended(seat.index, result));
     // The stages behind may still read from this one's pools.
     let _ = seat.go.recv();
@@ -180,7 +186,13 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageEr
 }
 
 /// The way to the next stage or out of the process.
-enum Link<R> {
+struct Link<R> {
+    destination: Destination<R>,
+    /// Set when nothing arrives any more that leaves the process; none where nothing leaves it.
+    cut: Option<Arc<AtomicBool>>,
+}
+
+enum Destination<R> {
     Stage {
         inbox: Arc<Inbox<R>>,
         context: Context,
@@ -190,8 +202,8 @@ enum Link<R> {
 }
 
 impl<R: Row> Link<R> {
-    fn new(next: Next) -> Result<Self, StageError> {
-        match next {
+    fn new(next: Next, cut: Option<Arc<AtomicBool>>) -> Result<Self, StageError> {
+        let destination = match next {
             Next::Stage {
                 inbox,
                 context,
@@ -204,22 +216,24 @@ impl<R: Row> Link<R> {
                         R::SCHEMA
                     ))
                 })?;
-                Ok(Self::Stage {
+                Destination::Stage {
                     inbox,
                     context,
                     closed,
-                })
+                }
             }
-            Next::Out(out) => Ok(Self::Out(out)),
-        }
+            Next::Out(out) => Destination::Out(out),
+        };
+        Ok(Self { destination, cut })
     }
 
-    /// Nothing more will come.
-    fn end(&self) {
-        if let Self::Stage {
+    /// Nothing more will come; the process ends `alone` where the run goes on without it.
+    fn end(&self, alone: bool) {
+        if let Destination::Stage {
             context, closed, ..
-        } = self
+        } = &self.destination
         {
+            context.alone.store(alone, Ordering::Release);
             closed.store(true, Ordering::Release);
             context.stopping.store(true, Ordering::Release);
             context.signal.wake();
@@ -229,8 +243,8 @@ impl<R: Row> Link<R> {
 
 impl<R: Row> Outlet<R> for Link<R> {
     fn take(&mut self, mut rows: Vec<R>) -> Result<(), StageError> {
-        match self {
-            Self::Stage { inbox, context, .. } => {
+        match &self.destination {
+            Destination::Stage { inbox, context, .. } => {
                 let enter = clock::monotonic_nanos();
                 for row in &mut rows {
                     row.trace_mut().0.push(context.pass(enter));
@@ -239,15 +253,20 @@ impl<R: Row> Outlet<R> for Link<R> {
                 context.signal.wake();
                 Ok(())
             }
-            Self::Out(Outgoing(Way::Graph(output))) => output
+            Destination::Out(Outgoing(Way::Graph(output))) => output
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take(rows),
-            Self::Out(Outgoing(Way::Channel(sender))) => {
-                // A reader that has gone wants no more.
+            Destination::Out(Outgoing(Way::Channel(sender))) => {
+                // The receiver has hung up; drop the rows.
                 let _ = sender.send(R::to_arrow(&rows));
                 Ok(())
             }
         }
+    }
+
+    fn is_cut(&self) -> bool {
+        let cut = self.cut.as_ref();
+        cut.is_some_and(|cut| cut.load(Ordering::Acquire))
     }
 }

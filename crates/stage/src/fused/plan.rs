@@ -1,7 +1,9 @@
 //! What a fused node is to run: stages, their names and their variables.
 
-use super::STAGES;
+use camweave_telemetry::StageIdentity;
+
 use super::part::Part;
+use super::{Place, STAGES};
 use crate::env::{Env, is_foreign};
 use crate::{Key, StageError};
 
@@ -148,6 +150,29 @@ impl Plan {
             }
         }
         names
+    }
+
+    /// What the stage `index` is in the graph.
+    pub(super) fn identity(&self, index: usize, place: &Place<'_>) -> StageIdentity {
+        let name = |index: usize| format!("{}.{}", place.node, self.seats[index].name);
+        let part = self.seats[index].part;
+        let is_last = index + 1 == self.seats.len();
+        StageIdentity {
+            stage: name(index),
+            kind: part.kind().to_owned(),
+            run: place.run.to_owned(),
+            takes: match index {
+                0 if part.is_source() => Vec::new(),
+                0 => place.takes.to_vec(),
+                _ => vec![name(index - 1)],
+            },
+            gives: match part.gives() {
+                None => String::new(),
+                // Those behind the node know the node alone.
+                Some(_) if is_last => place.node.to_owned(),
+                Some(_) => name(index),
+            },
+        }
     }
 
     /// The variables of the stage `index`: its own first, then those for all.

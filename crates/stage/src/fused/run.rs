@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use arrow_array::StructArray;
@@ -15,13 +15,17 @@ use super::part::{AnyInbox, Go, News, Next, Seat};
 use super::plan::Plan;
 use crate::drive::Reporter;
 use crate::graph::GraphOutput;
-use crate::{Context, StageError};
+use crate::{Context, Exit, StageError};
 
 /// Where the stages run.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// The node's id in the graph; a stage is called `<node>.<stage>`.
     pub node: &'a str,
+    /// The id of the run; empty without a graph.
+    pub run: &'a str,
+    /// The nodes whose rows come to the first stage.
+    pub takes: &'a [String],
     /// The run's folder for reports.
     pub stats_dir: &'a Path,
     /// Set when the process was told to end.
@@ -42,6 +46,14 @@ impl Outgoing {
     /// They go into the graph.
     pub(super) fn graph(output: &Arc<Mutex<GraphOutput>>) -> Self {
         Self(Way::Graph(Arc::clone(output)))
+    }
+
+    /// Set when nothing that goes out arrives any more.
+    pub(super) fn cut(&self) -> Arc<AtomicBool> {
+        match &self.0 {
+            Way::Graph(output) => output.lock().unwrap_or_else(PoisonError::into_inner).cut(),
+            Way::Channel(_) => Arc::default(),
+        }
     }
 
     /// They go into a channel, in a program without a graph.
@@ -65,6 +77,8 @@ pub struct Fused {
     runners: Vec<Runner>,
     inboxes: Vec<AnyInbox>,
     news: Receiver<News>,
+    /// Whether the last stage gives rows.
+    sends_out: bool,
 }
 
 impl Fused {
@@ -86,7 +100,7 @@ impl Fused {
             let env = plan
                 .env(index, &lookup)
                 .map_err(|error| named(&name, &error))?;
-            let reporter = Reporter::open(place.stats_dir, &name, seat.part.kind())?;
+            let reporter = Reporter::open(place.stats_dir, plan.identity(index, place))?;
             let counters = reporter.counters().clone();
             let context = Context::new(&name, counters, attachments.clone(), place.stats_dir);
             let (go, wait) = channel();
@@ -123,6 +137,7 @@ impl Fused {
             inboxes: Vec::new(),
             runners,
             news,
+            sends_out: plan.gives().is_some(),
         };
         fused.wait_until_open()?;
         Ok(fused)
@@ -156,8 +171,10 @@ impl Fused {
             runners,
             inboxes,
             news,
+            sends_out,
         } = self;
         let mut events = events;
+        let cut = out.cut();
         for (index, runner) in runners.iter().enumerate() {
             let next = match (runners.get(index + 1), inboxes.get(index + 1)) {
                 (Some(next), Some(inbox)) => Next::Stage {
@@ -169,6 +186,8 @@ impl Fused {
             };
             let go = Go {
                 events: events.take(),
+                cut: Arc::clone(&cut),
+                sends_out,
                 next,
             };
             // A thread that is gone has said so.
@@ -183,10 +202,13 @@ impl Fused {
             };
             running -= 1;
             if let Err(error) = result {
-                failed.get_or_insert_with(|| named(&runners[index].name, &error));
-                for runner in &runners {
-                    runner.stop();
+                // A stage that was told to end has ended in order, and those behind it follow.
+                if error.exit != Exit::Terminated {
+                    for runner in &runners {
+                        runner.stop();
+                    }
                 }
+                failed.get_or_insert_with(|| named(&runners[index].name, &error));
             }
         }
         let threads: Vec<_> = runners.into_iter().map(|runner| runner.thread).collect();

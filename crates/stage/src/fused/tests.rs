@@ -183,6 +183,8 @@ fn run(
     plan.check_names(&declared).expect("known variables");
     let place = Place {
         node: "node",
+        run: "",
+        takes: &[],
         stats_dir: folder,
         terminate: &Arc::default(),
     };

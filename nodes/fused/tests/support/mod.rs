@@ -163,6 +163,8 @@ pub fn steady(
     let folder = tempfile::tempdir().expect("a folder for reports");
     let place = Place {
         node: "node",
+        run: "",
+        takes: &[],
         stats_dir: folder.path(),
         terminate: &Arc::default(),
     };
