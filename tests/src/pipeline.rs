@@ -255,6 +255,27 @@ impl Pipeline {
         }
     }
 
+    /// Sends a signal to one node, once it has reported.
+    ///
+    /// # Panics
+    /// If it has not.
+    pub fn signal(&self, stage: &str, signal: Signal) {
+        let process = self.process(stage);
+        kill(process.expect("the node has reported"), signal);
+    }
+
+    /// Sends a signal to dora and all nodes at once, and collects the results, as [`Self::stop`].
+    ///
+    /// # Panics
+    /// If the graph does not stop, or there are no results.
+    #[must_use]
+    pub fn stop_all_processes(self, signal: Signal) -> Results {
+        for process in self.processes() {
+            kill(process, signal);
+        }
+        self.wait_until_ended()
+    }
+
     /// Processes of this run that are alive.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {

@@ -65,8 +65,12 @@ pub struct CameraSummary {
     pub frames_decoded: u64,
     /// Frames whose detections reached the sink.
     pub frames_detected: u64,
-    /// Frames that did not, by `stage.reason`.
+    /// Frames that a stage dropped, by `stage.reason`.
     pub dropped: BTreeMap<String, u64>,
+    /// Frames that went with a process, by stage.
+    pub lost: BTreeMap<String, u64>,
+    /// Frames between source and sink.
+    pub under_way: u64,
     /// Detected frames per second.
     pub fps: f64,
     /// From capture to the sink.
@@ -84,6 +88,26 @@ impl CameraSummary {
     #[must_use]
     pub fn dropped_in_all(&self) -> u64 {
         self.dropped.values().sum()
+    }
+
+    /// Frames that went with a process.
+    #[must_use]
+    pub fn lost_in_all(&self) -> u64 {
+        self.lost.values().sum()
+    }
+
+    /// Checks that each frame that was sent has one place, after the end of the run.
+    ///
+    /// # Panics
+    /// If one has none, or two.
+    pub fn check_account(&self) {
+        let places = self.frames_detected + self.dropped_in_all() + self.lost_in_all();
+        assert_eq!(
+            (self.frames_sent, self.under_way),
+            (places, 0),
+            "the account of camera '{}' does not close: {self:?}",
+            self.id
+        );
     }
 }
 
@@ -159,6 +183,23 @@ impl Results {
             .iter()
             .filter(|line| line.camera == camera)
             .collect()
+    }
+
+    /// Checks that the account of each camera closes, and that what was detected is in the file.
+    ///
+    /// # Panics
+    /// If it does not, or is not.
+    pub fn check_accounts(&self) {
+        for camera in &self.summary.cameras {
+            camera.check_account();
+            // A sink that is killed between writing and counting has written what it has not counted.
+            let lines = self.lines_of(&camera.id).len() as u64;
+            let at_most = camera.frames_detected + camera.lost.get("sink").copied().unwrap_or(0);
+            assert!(
+                (camera.frames_detected..=at_most).contains(&lines),
+                "{lines} lines of {camera:?}"
+            );
+        }
     }
 
     /// The report of one node.

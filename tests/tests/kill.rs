@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use camweave_tests::{Cameras, Pipeline, is_alive, orphaned_shared_memory};
+use camweave_tests::{CameraSummary, Cameras, Pipeline, is_alive, orphaned_shared_memory};
 use rustix::process::Signal;
 
 const NODES: [&str; 7] = [
@@ -66,6 +66,10 @@ fn killed_nodes_come_back_and_leave_nothing() {
     }
     let results = run.stop();
     assert_eq!(results.exit_code, Some(0), "{}", results.log);
+    results.check_accounts();
+    let lost = |camera: &CameraSummary| camera.lost_in_all();
+    let lost: u64 = results.summary.cameras.iter().map(lost).sum();
+    assert!(lost > 0, "kills cost frames: {:?}", results.summary.cameras);
 
     // By the results themselves: a frame that was captured after the kill went the whole way.
     let recoveries: Vec<(&str, i64)> = kills

@@ -1,6 +1,7 @@
 //! Five times more frames than the machine can take: latency stays, frames go, all are counted.
 
-use camweave_tests::{Cameras, Pipeline};
+use camweave_telemetry::{CameraCounters, StageReport};
+use camweave_tests::{CameraSummary, Cameras, Pipeline};
 
 const CAMERAS: usize = 8;
 
@@ -41,7 +42,7 @@ fn overload_costs_frames_and_not_latency() {
         .summary
         .cameras
         .iter()
-        .map(camweave_tests::CameraSummary::dropped_in_all)
+        .map(CameraSummary::dropped_in_all)
         .sum();
     assert!(
         dropped > 0,
@@ -51,11 +52,8 @@ fn overload_costs_frames_and_not_latency() {
     for sent in &records {
         let camera = results.summary.camera(&sent.id);
         assert_eq!(camera.frames_sent, sent.frames_sent, "{camera:?}");
-        assert_eq!(
-            camera.frames_sent,
-            camera.frames_detected + camera.dropped_in_all(),
-            "sent is not detected and dropped: {camera:?}"
-        );
+        camera.check_account();
+        assert_eq!(camera.lost_in_all(), 0, "no process died: {camera:?}");
         let lines = results.lines_of(&sent.id);
         assert_eq!(lines.len() as u64, camera.frames_detected, "{camera:?}");
         assert!(
@@ -83,5 +81,46 @@ fn overload_costs_frames_and_not_latency() {
             "the last of camera '{}' was dropped: {camera:?}",
             sent.id
         );
+    }
+}
+
+/// A stop in the middle of it: what waits everywhere has a name, and it waits for nobody.
+#[test]
+fn a_stop_under_overload_leaves_no_frame_without_a_place() {
+    let cameras = Cameras::start(&[
+        "--cameras",
+        "8",
+        "--fps",
+        "25",
+        "--seconds",
+        "4",
+        "--at-end",
+        "loop",
+        "--seed",
+        "22",
+    ]);
+    let mut run = Pipeline::of("cpu-batched.yml")
+        .cameras(cameras.yml())
+        // Long queues, and nothing gives way in them.
+        .env("MAX_WAIT_MS", "10000")
+        .env("QUEUE", "64")
+        .start();
+    run.wait_until("frames wait", |run| {
+        let waiting = |it: &StageReport| it.cameras.values().map(CameraCounters::inside).sum();
+        let waiting: u64 = run.report("detect.infer").as_ref().map_or(0, waiting);
+        waiting > 50
+    });
+    let results = run.stop();
+    assert_eq!(results.exit_code, Some(0), "{}", results.log);
+    results.check_accounts();
+    let stopped = |camera: &CameraSummary| -> u64 {
+        let stopped = camera.dropped.iter();
+        let stopped = stopped.filter(|(name, _)| name.ends_with(".stopped"));
+        stopped.map(|(_, count)| count).sum()
+    };
+    let stopped: u64 = results.summary.cameras.iter().map(stopped).sum();
+    assert!(stopped > 50, "{:?}", results.summary.cameras);
+    for camera in &results.summary.cameras {
+        assert_eq!(camera.lost_in_all(), 0, "no process died: {camera:?}");
     }
 }

@@ -16,6 +16,7 @@ fn check_complete(cameras: &Cameras, results: &Results) {
         let summary = results.summary.camera(&camera.id);
         assert_eq!(summary.dropped, BTreeMap::new(), "camera '{}'", camera.id);
         assert_eq!(summary.errors, BTreeMap::new(), "camera '{}'", camera.id);
+        summary.check_account();
         assert_eq!(summary.frames_sent, camera.frames_sent, "{summary:?}");
         assert_eq!(summary.frames_detected, camera.frames_sent, "{summary:?}");
         let found = results.lines_of(&camera.id);
