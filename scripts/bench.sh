@@ -3,7 +3,7 @@
 #
 #   scripts/bench.sh [micro|handover|pipeline|all]
 #
-# micro      single operations: pool, messages, batcher, image and box arithmetic, spans
+# micro      single operations: pool, messages, batcher, image and box arithmetic, spans, counters
 # handover   3 MiB frames between two processes: pool references against dora's shared memory
 # pipeline   the pipeline's throughput against the bare engine's, at 448x256, 320 and 640
 #
@@ -64,7 +64,7 @@ micro() {
     local file bench
     file=$(target micro)
     begin "Single operations" "$file"
-    for bench in pool message batcher vision spans; do
+    for bench in pool message batcher vision spans counters; do
         {
             printf '## `cargo bench -p camweave-benches --bench %s`\n\n```text\n' "$bench"
             cargo bench -q --profile release "${scope[@]}" --bench "$bench"
