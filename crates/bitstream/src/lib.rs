@@ -7,16 +7,20 @@
 //! - [`Configuration`]: the `avcC` and `hvcC` records of MP4 and Matroska files
 //!   (ISO/IEC 14496-15, sections 5.3.3.1 and 8.3.3.1) and their length-prefixed units.
 //! - [`presents_in_decode_order`]: whether a decoder may give out pictures at once.
+//! - [`Mpeg4Headers`]: the headers of MPEG-4 part 2 before each intra-coded picture
+//!   (ISO/IEC 14496-2, section 6.2).
 //! - [`av1`]: sequence headers of AV1 (AV1 specification, section 5.3).
 
 pub mod av1;
 mod bits;
 mod configuration;
+mod mpeg4;
 mod nal;
 mod order;
 mod parameter_sets;
 
 pub use configuration::{BitstreamError, Configuration};
+pub use mpeg4::Mpeg4Headers;
 pub use nal::{END_OF_SEQUENCE_H265, NalCodec, NalKind, START_CODE, StartCode, StartCodes};
 pub use order::presents_in_decode_order;
 pub use parameter_sets::{AccessUnit, ParameterSets};

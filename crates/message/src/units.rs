@@ -18,6 +18,11 @@ pub enum Codec {
     Vp9,
     /// AV1: one temporal unit (low-overhead OBU stream) per unit.
     Av1,
+    /// Motion JPEG: one JPEG picture (ISO/IEC 10918-1) per unit, each of them a keyframe.
+    Mjpeg,
+    /// MPEG-4 part 2 (ISO/IEC 14496-2): one VOP per unit, with the video object layer's
+    /// headers in front of each intra-coded one.
+    Mpeg4,
 }
 
 impl Codec {
@@ -28,6 +33,8 @@ impl Codec {
             Self::H265 => "h265",
             Self::Vp9 => "vp9",
             Self::Av1 => "av1",
+            Self::Mjpeg => "mjpeg",
+            Self::Mpeg4 => "mpeg4",
         }
     }
 }
@@ -41,7 +48,9 @@ impl std::str::FromStr for Codec {
             "h265" => Ok(Self::H265),
             "vp9" => Ok(Self::Vp9),
             "av1" => Ok(Self::Av1),
-            _ => Err("one of 'h264', 'h265', 'vp9', 'av1'"),
+            "mjpeg" => Ok(Self::Mjpeg),
+            "mpeg4" => Ok(Self::Mpeg4),
+            _ => Err("one of 'h264', 'h265', 'vp9', 'av1', 'mjpeg', 'mpeg4'"),
         }
     }
 }
@@ -58,7 +67,8 @@ pub struct Unit {
     pub trace: Trace,
     /// The codec.
     pub codec: Codec,
-    /// Whether decoding can begin here (IDR, CRA, BLA or a VP9/AV1 key frame).
+    /// Whether decoding can begin here (IDR, CRA, BLA, a VP9/AV1 key frame, any JPEG picture, or an
+    /// intra-coded VOP of MPEG-4).
     pub keyframe: bool,
     /// Packets that the network lost before this unit, since the unit before it.
     pub lost_packets: u32,

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow_buffer::Buffer;
+use camweave_demux::ReadUnit;
 use camweave_message::{CapturedClock, FrameId, Unit};
 use camweave_stage::Context;
 use camweave_telemetry::{clock, span_names};
@@ -9,7 +10,6 @@ use tracing::{info, warn};
 
 use crate::pace::Pace;
 use crate::playback::Playback;
-use crate::reader::ReadUnit;
 use crate::window::Window;
 
 /// A unit that is cut off or contradicts itself.

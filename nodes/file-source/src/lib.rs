@@ -4,12 +4,9 @@
 //! sleeps until the next unit is. `README.md` is the node's documentation.
 
 mod camera;
-mod convert;
-mod extradata;
 mod files;
 mod pace;
 mod playback;
-mod reader;
 mod window;
 
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
 use camweave_bitstream::END_OF_SEQUENCE_H265;
+use camweave_demux::{FileError, Read, ReadUnit, Reader};
 use camweave_message::Codec;
 use tracing::warn;
 
 use crate::files::FileSpec;
-use crate::reader::{FileError, Read, ReadUnit, Reader};
 
 /// How often a file is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -65,6 +65,15 @@ impl Backend for Nvdec {
             Codec::H265 => camweave_nvdec::Codec::H265,
             Codec::Vp9 => camweave_nvdec::Codec::Vp9,
             Codec::Av1 => camweave_nvdec::Codec::Av1,
+            Codec::Mjpeg | Codec::Mpeg4 => {
+                return Err(Failure {
+                    kind: "no_decoder",
+                    message: format!(
+                        "nvdec does not decode {}, expected h264, h265, vp9 or av1; sw-decode decodes it on the CPU",
+                        codec.as_str()
+                    ),
+                });
+            }
         };
         let spare = self.spare.take().filter(|spare| spare.codec() == codec);
         let broken = Arc::clone(&self.broken);

@@ -12,6 +12,7 @@ use ffmpeg_next::{Packet, decoder, frame};
 use crate::color;
 use crate::convert::{ConvertError, Converter};
 use crate::direct::{self, Direct, Refusal};
+use crate::jpeg;
 
 /// A unit that cannot be decoded, or a decoder that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,8 @@ pub(crate) enum DecodeError {
     },
     #[error("{0}")]
     Refused(#[from] Refusal),
+    #[error("a JPEG picture of {bytes} bytes without its end (EOI)")]
+    Cut { bytes: usize },
     #[error("a unit of {bytes} bytes: {source}")]
     Unit {
         bytes: usize,
@@ -39,7 +42,7 @@ impl DecodeError {
             Self::NoDecoder { .. } | Self::Open { .. } => "no_decoder",
             Self::Refused(Refusal::Size { .. }) => "picture_size",
             Self::Refused(Refusal::Pool(_)) => "pool",
-            Self::Unit { .. } => "decode",
+            Self::Cut { .. } | Self::Unit { .. } => "decode",
         }
     }
 }
@@ -84,6 +87,8 @@ impl Decoder {
             Codec::H265 => Id::HEVC,
             Codec::Vp9 => Id::VP9,
             Codec::Av1 => Id::AV1,
+            Codec::Mjpeg => Id::MJPEG,
+            Codec::Mpeg4 => Id::MPEG4,
         };
         let found = decoder::find(id).ok_or(DecodeError::NoDecoder { codec })?;
         let mut context = codec::Context::new_with_codec(found);
@@ -110,6 +115,9 @@ impl Decoder {
 
     /// Decodes one unit. Then [`Decoder::receive`] until it gives none.
     pub fn send(&mut self, data: &[u8], ticket: i64) -> Result<(), DecodeError> {
+        if self.opened.id() == Id::MJPEG && !jpeg::is_whole(data) {
+            return Err(DecodeError::Cut { bytes: data.len() });
+        }
         let mut packet = Packet::copy(data);
         packet.set_pts(Some(ticket));
         let _ = self.direct.take_refusal();

@@ -17,6 +17,9 @@ pub(crate) fn pictures_held(context: &AVCodecContext) -> u32 {
             h265_dpb(context.level, number(context.width), number(context.height))
         }
         AVCodecID::AV_CODEC_ID_VP9 => 8,
+        // Two references, and one that waits for its turn.
+        AVCodecID::AV_CODEC_ID_MPEG4 => 3,
+        AVCodecID::AV_CODEC_ID_MJPEG => 1,
         _ => MAX_DPB,
     };
     held.min(MAX_DPB)

@@ -10,6 +10,7 @@ mod convert;
 mod decoder;
 mod direct;
 mod dpb;
+mod jpeg;
 mod stream;
 
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub(crate) struct Limits {
     max_height: u32,
 }
 
-/// Decodes H.264, H.265, VP9 and AV1 on the CPU.
+/// Decodes H.264, H.265, VP9, AV1, Motion JPEG and MPEG-4 part 2 on the CPU.
 pub struct SwDecode {
     context: Context,
     tally: Arc<Tally>,

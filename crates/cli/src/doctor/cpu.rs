@@ -33,6 +33,8 @@ fn ffmpeg() -> Row {
         ("H.265", Id::HEVC),
         ("VP9", Id::VP9),
         ("AV1", Id::AV1),
+        ("Motion JPEG", Id::MJPEG),
+        ("MPEG-4 part 2", Id::MPEG4),
     ];
     let (there, lacking): (Vec<_>, Vec<_>) = codecs
         .into_iter()
@@ -55,8 +57,8 @@ fn ffmpeg() -> Row {
         state: if serves { State::Ok } else { State::Broken },
         found,
         need: Need::Cpu,
-        used_for: "the nodes sw-decode and file-source, and the simulated cameras",
-        without: "nothing but nvdec with cameras of your own",
+        used_for: "the nodes rtsp-source, file-source and sw-decode, and the simulated cameras",
+        without: "nothing that reads cameras or files",
         get: "libavcodec-dev libavformat-dev libavutil-dev libswscale-dev (Debian, Ubuntu), by scripts/setup.sh",
         decodes: Vec::new(),
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow_buffer::Buffer;
+use camweave_demux::{Read, Reader};
 use camweave_message::{CapturedClock, Codec, Frame, FrameId, Unit};
 use camweave_pool::{Attachments, ReadSlot};
 use camweave_stage::{Context, Env, Output, Stage};
@@ -94,6 +95,7 @@ impl Recipe<'_> {
                 read_packets(Path::new(&raw))
             }
             Codec::Vp9 | Codec::Av1 => packets.clone(),
+            Codec::Mjpeg | Codec::Mpeg4 => demuxed(Path::new(&clip)),
         };
         assert_eq!(units.len(), packets.len(), "one access unit per packet");
         for (unit, packet) in units.iter_mut().zip(&packets) {
@@ -167,6 +169,22 @@ fn path(folder: &TempDir, name: &str) -> String {
         .to_str()
         .expect("a path of plain text")
         .to_owned()
+}
+
+/// The units as a source makes them: with the stream's headers before each keyframe.
+fn demuxed(file: &Path) -> Vec<Coded> {
+    ffmpeg_next::init().expect("FFmpeg starts");
+    let mut reader = Reader::open(file).expect("a media file");
+    std::iter::from_fn(|| match reader.read() {
+        Read::Unit(unit) => Some(Coded {
+            data: unit.data,
+            keyframe: unit.keyframe,
+            pts_nanos: unit.pts_nanos,
+        }),
+        Read::Damaged(reason) => panic!("{reason}"),
+        Read::End(_) => None,
+    })
+    .collect()
 }
 
 fn read_packets(file: &Path) -> Vec<Coded> {

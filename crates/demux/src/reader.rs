@@ -23,39 +23,76 @@ const DEFAULT_FRAME_NANOS: i64 = 40_000_000;
 
 /// Why a file cannot be played: one line that names it.
 #[derive(Debug, Error)]
-pub(crate) enum FileError {
+pub enum FileError {
+    /// The system does not open it.
     #[error("cannot open the file '{}': {source}", path.display())]
-    Open { path: PathBuf, source: io::Error },
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// FFmpeg does not know it as a media file.
     #[error("'{}' is not a media file that FFmpeg can read: {reason}", path.display())]
-    NotMedia { path: PathBuf, reason: String },
+    NotMedia {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// It has sound, or pictures of an album, and no video.
     #[error("'{}' has no video stream (format {format})", path.display())]
-    NoVideo { path: PathBuf, format: String },
-    #[error("'{}' holds {codec} video, expected h264, h265 (hevc), vp9 or av1", path.display())]
-    Codec { path: PathBuf, codec: String },
+    NoVideo {
+        /// The file.
+        path: PathBuf,
+        /// FFmpeg's name of the format.
+        format: String,
+    },
+    /// The codec is none that camweave decodes.
+    #[error("'{}' holds {codec} video, expected h264, h265 (hevc), vp9, av1, mjpeg or mpeg4", path.display())]
+    Codec {
+        /// The file.
+        path: PathBuf,
+        /// FFmpeg's name of the codec.
+        codec: String,
+    },
+    /// The stream's header contradicts itself.
     #[error("'{}' has a damaged header: {source}", path.display())]
     Header {
+        /// The file.
         path: PathBuf,
+        /// What is wrong.
         source: BitstreamError,
     },
+    /// There is no frame in it.
     #[error("'{}' holds no readable frame: {reason}", path.display())]
-    Nothing { path: PathBuf, reason: String },
+    Nothing {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// One access unit of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReadUnit {
+pub struct ReadUnit {
+    /// As in messages: Annex B with parameter sets before each keyframe, ...
     pub data: Vec<u8>,
+    /// Whether decoding can begin here.
     pub keyframe: bool,
     /// Since the file's first unit.
     pub pts_nanos: i64,
     /// When the decoder needs it, since the file's first unit.
     pub dts_nanos: i64,
+    /// How long its picture is shown.
     pub duration_nanos: i64,
 }
 
 /// What a read gives.
 #[derive(Debug)]
-pub(crate) enum Read {
+pub enum Read {
+    /// An access unit.
     Unit(ReadUnit),
     /// A unit that is there but damaged or cut off.
     Damaged(String),
@@ -82,9 +119,10 @@ impl First {
 }
 
 /// Demuxes one file.
-pub(crate) struct Reader {
+pub struct Reader {
     input: ffmpeg::format::context::Input,
     stream: usize,
+    /// The codec of its video.
     pub codec: Codec,
     converter: Converter,
     time_base: Rational,
@@ -101,6 +139,10 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
+    /// Opens a file and chooses its video stream.
+    ///
+    /// # Errors
+    /// Why it cannot be played.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let owned = || path.to_owned();
         let open = |source| FileError::Open {
@@ -131,18 +173,11 @@ impl Reader {
                 format,
             })?;
         let parameters = stream.parameters();
-        let codec = match parameters.id() {
-            Id::H264 => Codec::H264,
-            Id::HEVC => Codec::H265,
-            Id::VP9 => Codec::Vp9,
-            Id::AV1 => Codec::Av1,
-            other => {
-                return Err(FileError::Codec {
-                    path: owned(),
-                    codec: other.name().to_owned(),
-                });
-            }
-        };
+        let id = parameters.id();
+        let codec = codec_of(id).ok_or_else(|| FileError::Codec {
+            path: owned(),
+            codec: id.name().to_owned(),
+        })?;
         let converter =
             Converter::new(codec, &extradata(&parameters)).map_err(|source| FileError::Header {
                 path: owned(),
@@ -270,8 +305,21 @@ impl Reader {
     }
 }
 
+/// The codecs that camweave decodes, by FFmpeg's.
+pub(crate) fn codec_of(id: Id) -> Option<Codec> {
+    match id {
+        Id::H264 => Some(Codec::H264),
+        Id::HEVC => Some(Codec::H265),
+        Id::VP9 => Some(Codec::Vp9),
+        Id::AV1 => Some(Codec::Av1),
+        Id::MJPEG => Some(Codec::Mjpeg),
+        Id::MPEG4 => Some(Codec::Mpeg4),
+        _ => None,
+    }
+}
+
 /// `ticks` of `time_base` seconds, rounded to the nearest nanosecond.
-fn nanos(ticks: i64, time_base: Rational) -> i64 {
+pub(crate) fn nanos(ticks: i64, time_base: Rational) -> i64 {
     let denominator = i128::from(time_base.denominator().max(1));
     let product = i128::from(ticks) * i128::from(time_base.numerator()) * NANOS;
     i64::try_from((product + denominator / 2).div_euclid(denominator)).unwrap_or(i64::MAX)

@@ -4,7 +4,7 @@
 use ffmpeg_next::codec::Parameters;
 
 /// The stream's header bytes (`avcC`, `hvcC`, `av1C` or Annex B); empty where it has none.
-pub(crate) fn extradata(parameters: &Parameters) -> Vec<u8> {
+pub fn extradata(parameters: &Parameters) -> Vec<u8> {
     // SAFETY: only asks for the pointer; the parameters outlive its use below.
     let raw = unsafe { parameters.as_ptr() };
     // SAFETY: `Parameters` holds a valid AVCodecParameters for as long as it lives.
@@ -15,4 +15,13 @@ pub(crate) fn extradata(parameters: &Parameters) -> Vec<u8> {
     }
     // SAFETY: FFmpeg allocates `extradata_size` bytes (and padding) at `extradata`.
     unsafe { std::slice::from_raw_parts(raw.extradata, length) }.to_vec()
+}
+
+/// Width and height in pixels; 0 where the stream does not tell.
+pub(crate) fn size(parameters: &Parameters) -> (i32, i32) {
+    // SAFETY: only asks for the pointer; the parameters outlive its use below.
+    let raw = unsafe { parameters.as_ptr() };
+    // SAFETY: `Parameters` holds a valid AVCodecParameters for as long as it lives.
+    let raw = unsafe { &*raw };
+    (raw.width, raw.height)
 }

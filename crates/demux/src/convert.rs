@@ -1,24 +1,38 @@
 //! Packets of a container as units: Annex B, with parameter sets before each random-access point.
 
-use camweave_bitstream::{BitstreamError, Configuration, NalCodec, ParameterSets, av1};
+use camweave_bitstream::{
+    BitstreamError, Configuration, Mpeg4Headers, NalCodec, ParameterSets, av1,
+};
 use camweave_message::Codec;
 
-/// What a file's packets become.
+/// Makes access units of a stream's packets.
 #[derive(Debug)]
-pub(crate) enum Converter {
+pub enum Converter {
+    /// H.264 and H.265: Annex B, parameter sets before each random-access point.
     Nal {
+        /// Which of the two.
         codec: NalCodec,
+        /// The length prefixes of the packets; `None` where they are Annex B already.
         configuration: Option<Configuration>,
+        /// The parameter sets known so far.
         sets: ParameterSets,
     },
-    Vp9,
+    /// VP9 and Motion JPEG, which need nothing.
+    Whole,
+    /// AV1: the sequence header before each key frame.
     Av1 {
+        /// The header of the stream.
         sequence_header: Vec<u8>,
     },
+    /// MPEG-4 part 2: the video object layer's headers before each intra-coded VOP.
+    Mpeg4(Mpeg4Headers),
 }
 
 impl Converter {
     /// `extradata`: the stream's header bytes.
+    ///
+    /// # Errors
+    /// If these end early.
     pub fn new(codec: Codec, extradata: &[u8]) -> Result<Self, BitstreamError> {
         let nal = |codec| {
             let mut converter = Self::Nal {
@@ -31,14 +45,22 @@ impl Converter {
         match codec {
             Codec::H264 => nal(NalCodec::H264),
             Codec::H265 => nal(NalCodec::H265),
-            Codec::Vp9 => Ok(Self::Vp9),
+            Codec::Vp9 | Codec::Mjpeg => Ok(Self::Whole),
             Codec::Av1 => Ok(Self::Av1 {
                 sequence_header: av1::configuration_obus(extradata).to_vec(),
             }),
+            Codec::Mpeg4 => {
+                let mut headers = Mpeg4Headers::default();
+                headers.learn(extradata);
+                Ok(Self::Mpeg4(headers))
+            }
         }
     }
 
-    /// New header bytes, also in the middle of a file.
+    /// New header bytes, also in the middle of a stream.
+    ///
+    /// # Errors
+    /// If these end early.
     pub fn update(&mut self, extradata: &[u8]) -> Result<(), BitstreamError> {
         match self {
             Self::Nal {
@@ -52,7 +74,8 @@ impl Converter {
                     None => sets.learn(extradata),
                 }
             }
-            Self::Vp9 => {}
+            Self::Whole => {}
+            Self::Mpeg4(headers) => headers.learn(extradata),
             Self::Av1 { sequence_header } => {
                 *sequence_header = av1::configuration_obus(extradata).to_vec();
             }
@@ -61,6 +84,9 @@ impl Converter {
     }
 
     /// The unit's bytes, and whether decoding can begin with it. `key`: what the container says.
+    ///
+    /// # Errors
+    /// If a length in the packet leads beyond its end.
     pub fn convert(&mut self, data: &[u8], key: bool) -> Result<(Vec<u8>, bool), BitstreamError> {
         match self {
             Self::Nal {
@@ -75,7 +101,8 @@ impl Converter {
                 let unit = sets.complete(annex_b);
                 Ok((unit.data, unit.random_access))
             }
-            Self::Vp9 => Ok((data.to_vec(), key)),
+            Self::Whole => Ok((data.to_vec(), key)),
+            Self::Mpeg4(headers) => Ok(headers.complete(data)),
             Self::Av1 { sequence_header } => {
                 let mut unit = Vec::with_capacity(data.len() + sequence_header.len());
                 if key && !av1::has_sequence_header(data) {

@@ -1,0 +1,125 @@
+//! Opens FFmpeg's demuxers with an interrupt and options that bound them.
+#![expect(
+    unsafe_code,
+    reason = "ffmpeg-next opens no demuxer with both an interrupt and a format"
+)]
+
+use std::ffi::{CStr, CString};
+use std::ptr;
+
+use ffmpeg_next::ffi;
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::util::interrupt as callback;
+use ffmpeg_next::{Dictionary, Error};
+
+use crate::interrupt::Interrupt;
+
+/// The largest piece of memory that FFmpeg may ask for at once, in bytes.
+///
+/// FFmpeg takes sizes from the network as they are (a `Content-Length`, a chunk of FLV), and lets
+/// incomplete access units grow; beyond this it reports that there is no memory.
+pub const MAX_ALLOCATION: usize = 32 * 1024 * 1024;
+
+/// Bounds what FFmpeg allocates at once in this process to [`MAX_ALLOCATION`]. Not for a process
+/// that decodes: pictures are larger.
+pub fn limit_allocations() {
+    // SAFETY: sets a number.
+    unsafe { ffi::av_max_alloc(MAX_ALLOCATION) };
+}
+
+/// What decides how a demuxer is opened.
+#[derive(Clone, Copy)]
+pub(crate) struct Options<'a> {
+    /// The demuxer by FFmpeg's name; `None`: by looking at the data.
+    pub format: Option<&'a CStr>,
+    /// Options of the demuxer and of the protocol, by FFmpeg's names. What neither knows is ignored.
+    pub entries: &'a [(&'a str, String)],
+    /// Flags of `AVFormatContext`, `AVFMT_FLAG_*`.
+    pub flags: i32,
+    /// Asks for the streams' parameters, which reads ahead.
+    pub find_streams: bool,
+}
+
+/// Opens `url`, which is never printed.
+pub(crate) fn open(
+    url: &CStr,
+    options: &Options<'_>,
+    interrupt: &Interrupt,
+) -> Result<Input, Error> {
+    let format = match options.format {
+        None => ptr::null(),
+        Some(name) => {
+            // SAFETY: a search in a table of constants.
+            let format = unsafe { ffi::av_find_input_format(name.as_ptr()) };
+            if format.is_null() {
+                return Err(Error::DemuxerNotFound);
+            }
+            format
+        }
+    };
+    // SAFETY: allocates.
+    let mut context = unsafe { ffi::avformat_alloc_context() };
+    if context.is_null() {
+        return Err(Error::Other {
+            errno: ffmpeg_next::error::ENOMEM,
+        });
+    }
+    let asked = interrupt.clone();
+    let callback = callback::new(Box::new(move || asked.is_due()));
+    {
+        // SAFETY: just allocated, and ours alone.
+        let context = unsafe { &mut *context };
+        context.interrupt_callback = callback.interrupt;
+        context.flags |= options.flags;
+    }
+    let mut entries = Dictionary::new();
+    for (name, value) in options.entries {
+        // A NUL in a value would end this process, not the camera.
+        if CString::new(value.as_str()).is_ok() {
+            entries.set(name, value);
+        }
+    }
+    // SAFETY: FFmpeg takes out what it uses; what is left is freed below.
+    let mut entries = unsafe { entries.disown() };
+    // SAFETY: all pointers are valid for the call; where it fails, it frees the context and sets
+    // it to null.
+    let opened = unsafe {
+        ffi::avformat_open_input(&raw mut context, url.as_ptr(), format, &raw mut entries)
+    };
+    // SAFETY: owned, and not used any more.
+    unsafe { ffi::av_dict_free(&raw mut entries) };
+    if opened < 0 {
+        return Err(Error::from(opened));
+    }
+    // SAFETY: opened, and from here on owned by the value, which also keeps the callback.
+    let mut input = unsafe { Input::wrap_with_interrupt(context, callback.guard) };
+    if options.find_streams {
+        // SAFETY: the context is valid for as long as `input` lives.
+        let context = unsafe { input.as_mut_ptr() };
+        // SAFETY: as above; no options.
+        let found = unsafe { ffi::avformat_find_stream_info(context, ptr::null_mut()) };
+        if found < 0 {
+            return Err(Error::from(found));
+        }
+    }
+    Ok(input)
+}
+
+/// The wall clock at presentation time 0 in Unix microseconds, where the sender has told.
+pub(crate) fn start_unix_micros(input: &Input) -> Option<i64> {
+    // SAFETY: the pointer is valid for as long as `input` is borrowed.
+    let context = unsafe { input.as_ptr() };
+    // SAFETY: nobody writes to it during the call.
+    let start = unsafe { (*context).start_time_realtime };
+    (start != ffi::AV_NOPTS_VALUE && start != 0).then_some(start)
+}
+
+/// Makes the demuxer drop the packets of a stream.
+pub(crate) fn discard(input: &mut Input, stream: usize) {
+    if let Some(mut stream) = input.stream_mut(stream) {
+        // SAFETY: the pointer is valid for as long as `input` is borrowed.
+        let stream = unsafe { stream.as_mut_ptr() };
+        // SAFETY: ours alone between two calls of FFmpeg.
+        unsafe { (*stream).discard = ffi::AVDiscard::AVDISCARD_ALL };
+    }
+}

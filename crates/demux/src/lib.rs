@@ -1,0 +1,34 @@
+//! FFmpeg's demuxer for media files and live sources: access units that were checked and bounded.
+//!
+//! - [`Reader`]: one media file, access unit by access unit.
+//! - [`LiveSource`]: a camera behind a URL (RTSP, HTTP, RTMP, SRT) or a device, with a deadline for
+//!   each call.
+//! - [`Converter`]: packets of a container as access units, with parameter sets in front of each
+//!   keyframe.
+//! - [`Interrupt`]: ends FFmpeg's blocking calls.
+//!
+//! What a source may open is limited by [`Protocol`]: a playlist or a session description never
+//! leads to files of this machine.
+
+mod convert;
+mod device;
+mod extradata;
+mod input;
+mod interrupt;
+mod live;
+mod live_error;
+mod log;
+mod pace;
+mod protocol;
+mod reader;
+mod timeline;
+
+pub use convert::Converter;
+pub use extradata::extradata;
+pub use input::{MAX_ALLOCATION, limit_allocations};
+pub use interrupt::Interrupt;
+pub use live::{AccessUnit, LiveOptions, LiveRead, LiveSource, MAX_ACCESS_UNIT};
+pub use live_error::{LiveError, LiveErrorKind};
+pub use log::silence;
+pub use protocol::Protocol;
+pub use reader::{FileError, Read, ReadUnit, Reader};

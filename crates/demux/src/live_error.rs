@@ -1,0 +1,129 @@
+//! Why a live source gives nothing.
+
+use std::fmt;
+use std::io;
+
+use ffmpeg_next::Error;
+
+use crate::interrupt::Interrupt;
+
+/// The kinds of [`LiveError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LiveErrorKind {
+    /// Nothing listens there.
+    Refused,
+    /// The host's name is not known, or no way leads there.
+    Unreachable,
+    /// No session in time.
+    Timeout,
+    /// Credentials are missing, wrong, or allow too little.
+    Unauthorized,
+    /// No such path, or no such device.
+    NotFound,
+    /// There is no video.
+    NoVideo,
+    /// The video's codec is none that camweave decodes.
+    UnsupportedCodec,
+    /// The sender closed the stream or the connection.
+    Ended,
+    /// Connected, but no access unit for too long.
+    Stalled,
+    /// What comes is not what FFmpeg can read.
+    Protocol,
+    /// An access unit or a header is beyond the limits.
+    TooLarge,
+    /// This machine's FFmpeg lacks what the source needs.
+    Missing,
+    /// [`Interrupt::stop`] was called.
+    Stopped,
+}
+
+/// Why a live source gives nothing: one line without URL and credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveError {
+    /// What kind of trouble.
+    pub kind: LiveErrorKind,
+    /// One line.
+    pub detail: String,
+}
+
+impl fmt::Display for LiveError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for LiveError {}
+
+impl LiveError {
+    pub(crate) fn new(kind: LiveErrorKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+
+    /// `late`: what a deadline that has passed means.
+    pub(crate) fn of(error: Error, interrupt: &Interrupt, late: impl FnOnce() -> Self) -> Self {
+        use LiveErrorKind as Kind;
+        if interrupt.is_stopped() {
+            return Self::new(Kind::Stopped, "it was stopped");
+        }
+        if interrupt.is_late() {
+            return late();
+        }
+        let (kind, detail) = match error {
+            Error::HttpUnauthorized => (
+                Kind::Unauthorized,
+                "wrong username or password, or none where one is needed (status 401)",
+            ),
+            Error::HttpForbidden => (Kind::Unauthorized, "the user may not watch it (status 403)"),
+            Error::HttpNotFound => (Kind::NotFound, "no such path (status 404)"),
+            Error::Eof => (Kind::Ended, "it closed the stream"),
+            Error::ProtocolNotFound => (
+                Kind::Missing,
+                "this machine's FFmpeg is built without the protocol of the URL",
+            ),
+            Error::DemuxerNotFound => (
+                Kind::Missing,
+                "this machine's FFmpeg is built without the demuxer for the URL",
+            ),
+            Error::InvalidData => (
+                Kind::Protocol,
+                "it sends what FFmpeg cannot read (invalid data)",
+            ),
+            Error::Other { errno } => return Self::system(errno),
+            other => return Self::new(Kind::Protocol, format!("FFmpeg cannot read it: {other}")),
+        };
+        Self::new(kind, detail)
+    }
+
+    fn system(errno: i32) -> Self {
+        use LiveErrorKind as Kind;
+        use io::ErrorKind as System;
+        let error = io::Error::from_raw_os_error(errno);
+        match error.kind() {
+            System::ConnectionRefused => Self::new(
+                Kind::Refused,
+                "connection refused: nothing listens on that port",
+            ),
+            System::TimedOut => Self::new(Kind::Timeout, "the host does not answer"),
+            System::HostUnreachable | System::NetworkUnreachable => {
+                Self::new(Kind::Unreachable, error.to_string())
+            }
+            System::ConnectionReset | System::ConnectionAborted | System::BrokenPipe => {
+                Self::new(Kind::Ended, format!("the connection broke: {error}"))
+            }
+            System::NotFound => Self::new(Kind::NotFound, error.to_string()),
+            System::PermissionDenied => Self::new(Kind::Unauthorized, error.to_string()),
+            System::OutOfMemory => Self::new(
+                Kind::TooLarge,
+                format!(
+                    "it sends more at once than {} MiB",
+                    crate::MAX_ALLOCATION >> 20
+                ),
+            ),
+            _ => Self::new(Kind::Protocol, format!("FFmpeg cannot read it: {error}")),
+        }
+    }
+}
