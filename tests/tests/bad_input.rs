@@ -62,7 +62,7 @@ fn bad_cameras_cost_the_good_one_nothing() {
         ("sound", cameras::describes(cameras::SOUND)),
         ("mjpeg", cameras::describes(cameras::MJPEG)),
     ] {
-        yml += &format!("  - {{id: {id}, url: 'rtsp://127.0.0.1:{port}/'}}\n");
+        yml += &format!("  - {{id: {id}, url: 'rtsp://127.0.0.1:{port}/', client: rtsp}}\n");
     }
     let list = folder.path().join("cameras.yml");
     std::fs::write(&list, yml).expect("the list of cameras");

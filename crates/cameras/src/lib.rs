@@ -5,6 +5,7 @@
 //!   - id: cam1                  # letters, digits, '_' and '-': it names files
 //!     url: rtsp://host:554/path
 //!     transport: tcp            # tcp (default) or udp
+//!     client: auto              # auto (default), rtsp or ffmpeg
 //!     username: ${CAM_USER}     # ${NAME} or ${NAME:-default}, from the environment
 //!     password: ${CAM_PASSWORD} # taken as it is: nothing is trimmed
 //! ```
@@ -16,6 +17,7 @@ mod url;
 
 pub use credentials::Credentials;
 pub use read::{has_literal_secrets, load, parse};
+pub use url::SCHEMES;
 
 use std::path::PathBuf;
 
@@ -38,6 +40,19 @@ pub enum Transport {
     Udp,
 }
 
+/// What connects to the camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientKind {
+    /// The RTSP client where the URL is `rtsp://`, and FFmpeg's demuxer for all others and where
+    /// that client cannot play the camera.
+    #[default]
+    Auto,
+    /// The RTSP client alone.
+    Rtsp,
+    /// FFmpeg's demuxer alone.
+    Ffmpeg,
+}
+
 /// One camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Camera {
@@ -47,6 +62,8 @@ pub struct Camera {
     pub url: SecretUrl,
     /// How RTP packets travel.
     pub transport: Transport,
+    /// What connects to the camera.
+    pub client: ClientKind,
     /// The user, where the camera asks for one.
     pub credentials: Option<Credentials>,
 }

@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 
 use super::expand::{expand, expand_secret};
 use super::url::read_url;
-use super::{Camera, CamerasError, Credentials, FILE_BYTES, Lookup, Transport, is_safe_id};
+use super::{
+    Camera, CamerasError, ClientKind, Credentials, FILE_BYTES, Lookup, Transport, is_safe_id,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,7 @@ struct RawCamera {
     id: Spanned<String>,
     url: Spanned<Secret>,
     transport: Option<Spanned<String>>,
+    client: Option<Spanned<String>>,
     username: Option<Spanned<Secret>>,
     password: Option<Spanned<Secret>>,
 }
@@ -170,6 +173,15 @@ impl Reader<'_> {
                 }
             },
         };
+        let scheme = url.expose().scheme();
+        if transport == Transport::Udp && scheme != "rtsp" {
+            let at = raw.transport.as_ref().map_or(at, |value| value.referenced);
+            return Err(self.error(
+                at,
+                format!("transport 'udp' with url scheme '{scheme}', expected it with rtsp alone"),
+            ));
+        }
+        let client = self.client(raw.client.as_ref(), scheme)?;
         let username = raw
             .username
             .as_ref()
@@ -211,8 +223,37 @@ impl Reader<'_> {
             id,
             url,
             transport,
+            client,
             credentials,
         })
+    }
+
+    fn client(
+        &self,
+        value: Option<&Spanned<String>>,
+        scheme: &str,
+    ) -> Result<ClientKind, CamerasError> {
+        let Some(value) = value else {
+            return Ok(ClientKind::default());
+        };
+        match self.expanded(value)?.as_str() {
+            "auto" => Ok(ClientKind::Auto),
+            "ffmpeg" => Ok(ClientKind::Ffmpeg),
+            // 'retina', after the library, is an older name of it.
+            "rtsp" | "retina" if scheme == "rtsp" => Ok(ClientKind::Rtsp),
+            "rtsp" | "retina" => Err(self.error(
+                value.referenced,
+                format!("client 'rtsp' with url scheme '{scheme}', which it cannot open, expected 'auto' or 'ffmpeg'"),
+            )),
+            _ => {
+                // As it stands in the file: a variable's value is not for printing.
+                let shown = printable(&value.value);
+                Err(self.error(
+                    value.referenced,
+                    format!("client '{shown}', expected 'auto', 'rtsp' or 'ffmpeg'"),
+                ))
+            }
+        }
     }
 }
 

@@ -56,6 +56,32 @@ cameras:
 }
 
 #[test]
+fn sources_and_clients() {
+    let cameras = read(
+        "cameras:
+  - {id: a, url: 'rtsp://h/'}
+  - {id: b, url: 'rtsp://h/', client: rtsp}
+  - {id: c, url: 'rtsps://u:p%2F@h/x', client: ffmpeg}
+  - {id: d, url: 'https://u:p@h/live.m3u8', client: auto}
+  - {id: e, url: 'rtmp://h:1935/live/x'}
+  - {id: f, url: 'srt://h:9000?streamid=x'}
+  - {id: g, url: 'v4l2:///dev/video0?video_size=640x480'}
+  - {id: h, url: 'rtsp://h/', client: retina}
+",
+    )
+    .expect("all is well");
+    let clients: Vec<_> = cameras.iter().map(|camera| camera.client).collect();
+    let (auto, rtsp) = (ClientKind::Auto, ClientKind::Rtsp);
+    let ffmpeg = ClientKind::Ffmpeg;
+    assert_eq!(clients, [auto, rtsp, ffmpeg, auto, auto, auto, auto, rtsp]);
+    for camera in &cameras[2..4] {
+        assert!(camera.credentials.is_some());
+        assert!(!camera.url.expose().as_str().contains('@'));
+    }
+    assert_eq!(cameras[6].url.expose().path(), "/dev/video0");
+}
+
+#[test]
 fn errors_name_place_value_and_expectation() {
     for (text, parts) in [
         (
@@ -87,12 +113,28 @@ fn errors_name_place_value_and_expectation() {
             &["cameras.yml:4:9", "two cameras", "'a'", "line 2"],
         ),
         (
-            "cameras:\n  - id: a\n    url: http://h/\n",
-            &["cameras.yml:3:10", "'http'", "rtsp://host"],
+            "cameras:\n  - id: a\n    url: ftp://h/\n",
+            &["cameras.yml:3:10", "'ftp'", "rtsp://host"],
         ),
         (
-            "cameras:\n  - id: a\n    url: rtsps://h/\n",
-            &["cameras.yml:3:10", "'rtsps'", "TLS"],
+            "cameras:\n  - id: a\n    url: file:///etc/passwd\n",
+            &["cameras.yml:3:10", "'file'", "rtsp://host"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: rtsp://h/\n    client: vlc\n",
+            &["cameras.yml:4:13", "'vlc'", "'auto', 'rtsp' or 'ffmpeg'"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: rtsps://h/\n    client: rtsp\n",
+            &["cameras.yml:4:13", "'rtsps'", "'auto' or 'ffmpeg'"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: http://h/\n    transport: udp\n",
+            &["cameras.yml:4:16", "'udp'", "'http'"],
+        ),
+        (
+            "cameras:\n  - id: a\n    url: 'v4l2:///'\n",
+            &["cameras.yml:3:10", "no device", "v4l2:///dev/video0"],
         ),
         (
             "cameras:\n  - id: a\n    url: h/path\n",
@@ -130,7 +172,7 @@ fn errors_name_place_value_and_expectation() {
 #[test]
 fn no_error_shows_a_credential() {
     for text in [
-        "cameras:\n  - id: a\n    url: http://u:t0psecret@h/\n",
+        "cameras:\n  - id: a\n    url: ftp://u:t0psecret@h/\n",
         "cameras:\n  - id: a\n    url: 'rtsp://u:t0psecret@h:port/'\n",
         "cameras:\n  - id: a\n    url: rtsp://h/\n    username: u\n    password: [t0psecret]\n",
         "cameras:\n  - id: a\n    url: rtsp://h/\n    username: u\n    password: t0psecret\n    extra: 1\n",

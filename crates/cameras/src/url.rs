@@ -4,12 +4,17 @@ use url::Url;
 
 use super::Credentials;
 
-const EXPECTED: &str = "expected rtsp://host[:port]/path";
+const EXPECTED: &str =
+    "expected rtsp://host[:port]/path (or rtsps, http, https, rtmp, rtmps, srt, v4l2)";
 
-/// Schemes that an error may name. Others may be the beginning of anything.
-const KNOWN_SCHEMES: [&str; 12] = [
-    "file", "ftp", "http", "https", "rtmp", "rtmps", "rtp", "srt", "tcp", "udp", "v4l2", "ws",
+/// Schemes of cameras' URLs.
+pub const SCHEMES: [&str; 8] = [
+    "rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt", DEVICE,
 ];
+/// A camera of this machine: a path and no host.
+const DEVICE: &str = "v4l2";
+/// Schemes of others that an error may name. The rest may be the beginning of anything.
+const KNOWN_SCHEMES: [&str; 6] = ["file", "ftp", "rtp", "tcp", "udp", "ws"];
 
 /// Reads a camera's URL: the URL without its credentials, and these.
 ///
@@ -37,16 +42,17 @@ pub(super) fn read_url(
     })?;
     let credentials = credentials(&url)?;
     match url.scheme() {
-        "rtsp" => {}
-        "rtsps" => {
-            return Err(format!(
-                "url scheme 'rtsps' (RTSP over TLS) is not supported, {EXPECTED}"
-            ));
-        }
+        scheme if SCHEMES.contains(&scheme) => {}
         other if KNOWN_SCHEMES.contains(&other) => {
             return Err(format!("url scheme '{other}', {EXPECTED}"));
         }
         _ => return Err(format!("unknown url scheme, {EXPECTED}")),
+    }
+    if url.scheme() == DEVICE {
+        if url.has_host() || url.path().len() < 2 {
+            return Err("the url names no device, expected v4l2:///dev/video0".to_owned());
+        }
+        return Ok((SecretUrl::new(url), None));
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(format!("the url has no host, {EXPECTED}"));

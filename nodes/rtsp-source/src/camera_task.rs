@@ -2,29 +2,28 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use camweave_stage::Context;
 use camweave_telemetry::{clock, span_names};
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use retina::client::SessionGroup;
-use retina::codec::CodecItem;
-use retina::rtcp::ReceivedCompoundPacket;
 use tokio::sync::watch;
 use tokio::time::{timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::backoff::Backoff;
-use crate::cameras::{Camera, Transport};
-use crate::connect::{Connected, connect};
+use crate::cameras::Camera;
+use crate::choice::{Choice, Which};
+use crate::client::{Client, Event, StreamInfo};
 use crate::failure::{Failure, FailureKind};
+use crate::ffmpeg_client;
 use crate::outbox::Outbox;
-use crate::session::{ReceivedFrame, Session};
+use crate::retina_client;
+use crate::session::Session;
 
 /// How long a stop waits for the camera to answer TEARDOWN.
 pub(crate) const TEARDOWN_AT_MOST: Duration = Duration::from_millis(300);
-/// RTCP BYE (RFC 3550, section 6.6).
-const RTCP_BYE: u8 = 203;
 const STREAMING: &str = "streaming";
 
 /// Times of all cameras.
@@ -45,12 +44,17 @@ pub(crate) struct CameraTask {
     group: Arc<SessionGroup>,
     last_session_unix_nanos: i64,
     offline_since: Option<Instant>,
+    choice: Choice,
+    /// Which client has the camera and why, as the facts say; empty: always the RTSP client.
+    client_fact: String,
 }
 
 impl CameraTask {
     pub fn new(camera: Camera, settings: Settings, context: Context, outbox: Outbox) -> Self {
         let id = Arc::from(camera.id.as_str());
         context.counters.camera_state(&camera.id, "connecting");
+        let is_rtsp = camera.url.expose().scheme() == "rtsp";
+        let choice = Choice::new(camera.client, is_rtsp);
         let group = Arc::new(SessionGroup::default().named(camera.id.clone()));
         Self {
             id,
@@ -61,6 +65,8 @@ impl CameraTask {
             group,
             last_session_unix_nanos: 0,
             offline_since: None,
+            choice,
+            client_fact: String::new(),
         }
     }
 
@@ -69,15 +75,24 @@ impl CameraTask {
         let mut backoff = Backoff::new(self.settings.reconnect_min, self.settings.reconnect_max);
         loop {
             let mut session = None;
+            let mut client = None;
             let began = Instant::now();
-            let streaming = AssertUnwindSafe(self.stream(&mut session)).catch_unwind();
+            let which = self.choice.client(began);
+            let streaming = self.stream(which, &mut session, &mut client);
+            let streaming = AssertUnwindSafe(streaming).catch_unwind();
             let ended = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => None,
                 ended = streaming => Some(ended),
             };
+            let frames = session.as_ref().map_or(0, Session::received);
             if let Some(session) = session.filter(|session| session.received() > 0) {
                 self.outbox.send(session.end(self.context.new_trace()));
+            }
+            // Best effort: the camera notices sooner that nobody watches.
+            let panicked = matches!(ended, Some(Err(_)));
+            if let Some(mut client) = client.filter(|_| !panicked) {
+                let _ = timeout(TEARDOWN_AT_MOST, client.teardown()).await;
             }
             let Some(ended) = ended else {
                 break;
@@ -92,6 +107,9 @@ impl CameraTask {
             if began.elapsed() >= self.settings.reconnect_max {
                 backoff.reset();
             }
+            let Some(failure) = self.choice.ended(which, failure, frames, Instant::now()) else {
+                continue;
+            };
             let wait = if failure.kind.needs_a_person() {
                 backoff.longest()
             } else {
@@ -104,21 +122,25 @@ impl CameraTask {
                 () = tokio::time::sleep(wait) => {}
             }
         }
-        // Best effort: the camera notices sooner that nobody watches.
         let _ = timeout(TEARDOWN_AT_MOST, self.group.await_teardown()).await;
     }
 
-    /// One session, from connecting to its end. `session` outlives a panic.
-    async fn stream(&mut self, session: &mut Option<Session>) -> Failure {
-        let connecting = connect(&self.camera, &self.group);
-        let mut connected = match timeout(self.settings.connect_timeout, connecting).await {
-            Ok(Ok(connected)) => connected,
+    /// One session, from connecting to its end. `session` and `client` outlive a stop and a panic.
+    async fn stream(
+        &mut self,
+        which: Which,
+        session: &mut Option<Session>,
+        client: &mut Option<Box<dyn Client>>,
+    ) -> Failure {
+        let connecting = self.connect(which);
+        let client = match timeout(self.settings.connect_timeout, connecting).await {
+            Ok(Ok(connected)) => client.insert(connected),
             Ok(Err(failure)) => return failure,
             Err(_) => {
                 let millis = self.settings.connect_timeout.as_millis();
                 return Failure::new(
                     FailureKind::Timeout,
-                    format!("no RTSP session within {millis} ms"),
+                    format!("no session within {millis} ms"),
                 );
             }
         };
@@ -127,91 +149,105 @@ impl CameraTask {
         self.last_session_unix_nanos = session_unix_nanos;
         let session = session.insert(Session::new(
             Arc::clone(&self.id),
-            connected.codec,
-            connected.clock_hz,
+            client.info(),
             session_unix_nanos,
         ));
-        connected.learn(&mut session.sets);
         let mut last_frame = tokio::time::Instant::now();
         loop {
-            let next = connected.frames.next();
-            let item = match timeout_at(last_frame + self.settings.stall_timeout, next).await {
-                Ok(Some(Ok(item))) => item,
-                Ok(Some(Err(error))) => {
-                    let has_credentials = self.camera.credentials.is_some();
-                    let known = self.camera.known_secrets();
-                    return Failure::from_rtsp(&error, has_credentials, &known);
-                }
-                Ok(None) => {
-                    return Failure::new(FailureKind::Ended, "it closed the connection");
-                }
+            let deadline = last_frame + self.settings.stall_timeout;
+            let event = match timeout_at(deadline, client.next()).await {
+                Ok(Ok(event)) => event,
+                Ok(Err(failure)) => return failure,
                 Err(_) => {
                     let millis = self.settings.stall_timeout.as_millis();
                     return Failure::new(FailureKind::Stalled, format!("no frame for {millis} ms"));
                 }
             };
-            match item {
-                CodecItem::VideoFrame(frame) => {
+            match event {
+                Event::Frame(frame) => {
                     last_frame = tokio::time::Instant::now();
-                    if frame.has_new_parameters() {
-                        connected.learn(&mut session.sets);
-                    }
-                    let frame = ReceivedFrame {
-                        rtp_timestamp: frame.timestamp().timestamp(),
-                        lost_packets: u32::from(frame.loss()),
-                        arrival_unix_nanos: unix_nanos(frame.end_ctx().received_wall().into()),
-                        data: frame.into_data(),
-                    };
                     let mut span = self.context.counters.spans().begin(&span_names::UNIT);
                     let unit = session.unit(frame, self.context.new_trace());
                     self.context
                         .name_frames(&mut span, std::slice::from_ref(&unit));
                     drop(span);
                     if unit.id.sequence == 0 {
-                        self.report_streaming(&connected);
+                        self.report_streaming(which, client.info());
                     }
                     self.outbox.send(unit);
                 }
-                CodecItem::Rtcp(packets) => {
-                    if let Some((ntp, rtp)) = sender_report(&packets) {
-                        let arrival = unix_nanos(packets.ctx().received_wall().into());
-                        session.timeline.sender_report(ntp, rtp, arrival);
+                Event::ParameterSets(sets) => session.learn(&sets),
+                Event::SenderReport {
+                    ntp,
+                    timestamp,
+                    arrival_unix_nanos,
+                } => session
+                    .timeline
+                    .sender_report(ntp, timestamp, arrival_unix_nanos),
+                Event::Dropped { reason, frames } => {
+                    for _ in 0..frames {
+                        self.context.counters.received(&self.id);
                     }
-                    if packets
-                        .pkts()
-                        .any(|packet| packet.payload_type() == RTCP_BYE)
-                    {
-                        return Failure::new(FailureKind::Ended, "it ended the stream (RTCP BYE)");
-                    }
+                    let frames = u64::from(frames);
+                    self.context.counters.dropped(&self.id, reason, frames);
                 }
-                _ => {}
+                Event::Alive => {}
             }
         }
     }
 
-    fn report_streaming(&mut self, connected: &Connected) {
-        let news = self.context.counters.camera_state(&self.id, STREAMING);
+    /// The one place that chooses a client.
+    async fn connect(&self, which: Which) -> Result<Box<dyn Client>, Failure> {
+        match which {
+            Which::Rtsp => retina_client::connect(&self.camera, &self.group).await,
+            Which::Ffmpeg => {
+                ffmpeg_client::connect(&self.camera, self.settings.connect_timeout).await
+            }
+        }
+    }
+
+    fn report_streaming(&mut self, which: Which, stream: &StreamInfo) {
+        let is_new_client = self.report_client(which);
+        let news = self.context.counters.camera_state(&self.id, STREAMING) || is_new_client;
         let offline = self.offline_since.take();
         if !news {
             return;
         }
-        let codec = match connected.codec {
-            camweave_bitstream::NalCodec::H264 => "h264",
-            camweave_bitstream::NalCodec::H265 => "h265",
-        };
-        let size = match connected.size() {
+        let codec = stream.codec.as_str();
+        let size = match stream.size {
             Some((width, height)) => format!(" {width}x{height}"),
             None => String::new(),
         };
-        let transport = match self.camera.transport {
-            Transport::Tcp => "tcp",
-            Transport::Udp => "udp",
+        let transport = stream.transport;
+        let client = &self.client_fact;
+        let client = if client.is_empty() {
+            String::new()
+        } else {
+            format!(", client {client}")
         };
         let since = match offline {
             Some(since) => format!("back after {} s", since.elapsed().as_secs_f64().ceil()),
             None => "streaming".to_owned(),
         };
-        info!(camera = %self.id, url = %self.camera.url, "camera {since}: {codec}{size} over {transport}");
+        info!(camera = %self.id, url = %self.camera.url, "camera {since}: {codec}{size} over {transport}{client}");
+    }
+
+    /// Notes which client has the camera and why; whether that is news.
+    fn report_client(&mut self, which: Which) -> bool {
+        let why = self.choice.why().filter(|_| which == Which::Ffmpeg);
+        let fact = match why {
+            Some(why) => format!("{} ({why})", which.as_str()),
+            // Said only of cameras that were FFmpeg's before.
+            None if self.client_fact.is_empty() => return false,
+            None => which.as_str().to_owned(),
+        };
+        if fact == self.client_fact {
+            return false;
+        }
+        let name = format!("client.{}", self.id);
+        self.context.counters.fact(&name, &fact);
+        self.client_fact = fact;
+        true
     }
 
     /// Counts each attempt, and says each state once.
@@ -227,18 +263,4 @@ impl CameraTask {
             warn!(camera = %self.id, url = %self.camera.url, kind, "camera offline: {failure}");
         }
     }
-}
-
-/// The NTP time (32.32) and the unwrapped RTP timestamp of a compound packet's sender report.
-fn sender_report(packets: &ReceivedCompoundPacket) -> Option<(u64, i64)> {
-    let rtp = packets.rtp_timestamp()?.timestamp();
-    let report = packets.pkts().next()?.as_sender_report().ok()??;
-    Some((report.ntp_timestamp().0, rtp))
-}
-
-fn unix_nanos(time: SystemTime) -> i64 {
-    let since = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

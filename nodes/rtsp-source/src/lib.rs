@@ -1,4 +1,4 @@
-//! The `rtsp-source` stage: RTSP cameras in, units out.
+//! The `rtsp-source` stage: cameras in, units out.
 //!
 //! One task per camera connects, reads, and connects again; units reach the stage's
 //! loop through one bounded hand-over. [`cameras`] reads `cameras.yml`. `README.md` is the node's
@@ -6,9 +6,12 @@
 
 mod backoff;
 mod camera_task;
-mod connect;
+mod choice;
+mod client;
 mod failure;
+mod ffmpeg_client;
 mod outbox;
+mod retina_client;
 mod session;
 mod timeline;
 
@@ -44,8 +47,7 @@ pub struct RtspSource {
 
 impl Stage for RtspSource {
     const KIND: &'static str = "rtsp-source";
-    const ABOUT: &'static str =
-        "Reads RTSP cameras (H.264, H.265) and gives out their access units.";
+    const ABOUT: &'static str = "Reads cameras (RTSP, and by FFmpeg RTSP over TLS, HTTP, HLS, RTMP, SRT, V4L2) and gives out their access units.";
     const KEYS: &'static [Key] = &[
         Key {
             name: "CAMERAS",

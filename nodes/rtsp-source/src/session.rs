@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use arrow_buffer::Buffer;
-use camweave_bitstream::{NalCodec, ParameterSets};
+use camweave_bitstream::ParameterSets;
 use camweave_message::{CapturedClock, Codec, FrameId, Trace, Unit};
 
+use crate::client::{Frame, StreamInfo, nal_codec};
 use crate::timeline::{Timeline, Times};
 
 /// Makes units of one session's frames.
@@ -14,28 +15,16 @@ pub(crate) struct Session {
     session_unix_nanos: i64,
     sequence: u64,
     last: Times,
-    pub sets: ParameterSets,
+    /// For codecs with NAL units.
+    sets: Option<ParameterSets>,
     pub timeline: Timeline,
 }
 
-/// One frame as it came from the camera.
-pub(crate) struct ReceivedFrame {
-    /// Annex B.
-    pub data: Vec<u8>,
-    /// The unwrapped RTP timestamp.
-    pub rtp_timestamp: i64,
-    pub lost_packets: u32,
-    pub arrival_unix_nanos: i64,
-}
-
 impl Session {
-    pub fn new(camera: Arc<str>, codec: NalCodec, clock_hz: u32, session_unix_nanos: i64) -> Self {
-        Self {
+    pub fn new(camera: Arc<str>, stream: &StreamInfo, session_unix_nanos: i64) -> Self {
+        let mut session = Self {
             camera,
-            codec: match codec {
-                NalCodec::H264 => Codec::H264,
-                NalCodec::H265 => Codec::H265,
-            },
+            codec: stream.codec,
             session_unix_nanos,
             sequence: 0,
             last: Times {
@@ -43,8 +32,17 @@ impl Session {
                 captured_unix_nanos: session_unix_nanos,
                 captured_clock: CapturedClock::Arrival,
             },
-            sets: ParameterSets::new(codec),
-            timeline: Timeline::new(clock_hz),
+            sets: nal_codec(stream.codec).map(ParameterSets::new),
+            timeline: Timeline::new(stream.clock_hz),
+        };
+        session.learn(&stream.parameter_sets);
+        session
+    }
+
+    /// Takes over parameter sets (Annex B).
+    pub fn learn(&mut self, parameter_sets: &[u8]) {
+        if let Some(sets) = &mut self.sets {
+            sets.learn(parameter_sets);
         }
     }
 
@@ -53,18 +51,25 @@ impl Session {
         self.sequence
     }
 
-    pub fn unit(&mut self, frame: ReceivedFrame, trace: Trace) -> Unit {
+    pub fn unit(&mut self, frame: Frame, trace: Trace) -> Unit {
         let times = self
             .timeline
-            .place(frame.rtp_timestamp, frame.arrival_unix_nanos);
-        let access_unit = self.sets.complete(frame.data);
+            .place(frame.timestamp, frame.arrival_unix_nanos);
+        let (data, keyframe) = match &mut self.sets {
+            Some(sets) => {
+                let access_unit = sets.complete(frame.data);
+                (access_unit.data, access_unit.random_access)
+            }
+            // Each picture stands alone.
+            None => (frame.data, frame.keyframe.unwrap_or(true)),
+        };
         let unit = Unit {
             id: self.id(times),
             trace,
             codec: self.codec,
-            keyframe: access_unit.random_access,
+            keyframe,
             lost_packets: frame.lost_packets,
-            data: Buffer::from_vec(access_unit.data),
+            data: Buffer::from_vec(data),
         };
         self.sequence += 1;
         self.last = times;

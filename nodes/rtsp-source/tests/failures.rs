@@ -216,7 +216,7 @@ const MJPEG: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=audio 
 #[test]
 fn no_video_and_another_codec_are_named() {
     let yaml = format!(
-        "  - {{id: sound, url: 'rtsp://127.0.0.1:{}/'}}\n  - {{id: mjpeg, url: 'rtsp://127.0.0.1:{}/'}}\n",
+        "  - {{id: sound, url: 'rtsp://127.0.0.1:{}/'}}\n  - {{id: mjpeg, url: 'rtsp://127.0.0.1:{}/', client: rtsp}}\n",
         describes(SOUND),
         describes(MJPEG)
     );
