@@ -55,6 +55,9 @@ impl CameraTask {
         context.counters.camera_state(&camera.id, "connecting");
         let is_rtsp = camera.url.expose().scheme() == "rtsp";
         let choice = Choice::new(camera.client, is_rtsp);
+        // A process that was restarted goes on with the report of the one before.
+        let facts = context.counters.report().facts;
+        let client_fact = facts.get(&client_fact_of(&id)).cloned().unwrap_or_default();
         let group = Arc::new(SessionGroup::default().named(camera.id.clone()));
         Self {
             id,
@@ -66,7 +69,7 @@ impl CameraTask {
             last_session_unix_nanos: 0,
             offline_since: None,
             choice,
-            client_fact: String::new(),
+            client_fact,
         }
     }
 
@@ -244,7 +247,7 @@ impl CameraTask {
         if fact == self.client_fact {
             return false;
         }
-        let name = format!("client.{}", self.id);
+        let name = client_fact_of(&self.id);
         self.context.counters.fact(&name, &fact);
         self.client_fact = fact;
         true
@@ -263,4 +266,9 @@ impl CameraTask {
             warn!(camera = %self.id, url = %self.camera.url, kind, "camera offline: {failure}");
         }
     }
+}
+
+/// The name of the fact that says which client has a camera.
+fn client_fact_of(camera: &str) -> String {
+    format!("client.{camera}")
 }
