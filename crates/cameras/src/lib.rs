@@ -112,14 +112,3 @@ pub enum CamerasError {
         message: String,
     },
 }
-
-/// Whether `id` can name a camera, a file and a row in a report.
-#[must_use]
-pub fn is_safe_id(id: &str) -> bool {
-    let bytes = id.as_bytes();
-    (1..=64).contains(&bytes.len())
-        && bytes[0].is_ascii_alphanumeric()
-        && bytes
-            .iter()
-            .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-}

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
+use camweave_message::camera_id;
 use camweave_redact::{Secret, printable, remember};
 use serde::Deserialize;
 use serde_saphyr::{Error, Location, Spanned};
@@ -9,9 +10,7 @@ use zeroize::Zeroizing;
 
 use super::expand::{expand, expand_secret};
 use super::url::read_url;
-use super::{
-    Camera, CamerasError, ClientKind, Credentials, FILE_BYTES, Lookup, Transport, is_safe_id,
-};
+use super::{Camera, CamerasError, ClientKind, Credentials, FILE_BYTES, Lookup, Transport};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -147,10 +146,14 @@ impl Reader<'_> {
 
     fn camera(&self, raw: RawCamera) -> Result<Camera, CamerasError> {
         let id = raw.id.value;
-        if !is_safe_id(&id) {
+        if !camera_id::is_valid(&id) {
             return Err(self.error(
                 raw.id.referenced,
-                format!("id '{}' cannot name a camera, expected 1 to 64 letters, digits, '_' or '-', the first a letter or digit", printable(&id)),
+                format!(
+                    "id '{}' cannot name a camera, expected {}",
+                    printable(&id),
+                    camera_id::RULE
+                ),
             ));
         }
         let at = raw.url.referenced;

@@ -1,5 +1,7 @@
 //! Typed access to the columns of a struct array, with errors that name them.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};
@@ -10,6 +12,8 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{Field, Fields};
 
 use crate::MessageError;
+use crate::limits::{MAX_NANOS, MAX_ROWS};
+use crate::text::{plain, quoted};
 
 /// Collects the columns of a message in order.
 #[derive(Default)]
@@ -104,6 +108,7 @@ pub(crate) fn primitive<T: ArrowPrimitiveType>(
 }
 
 /// Reads the columns of a received struct array.
+#[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     pub schema: &'static str,
     prefix: &'static str,
@@ -116,9 +121,16 @@ impl<'a> Reader<'a> {
         let Some(array) = array.as_struct_opt() else {
             return Err(MessageError::NotAStruct {
                 expected: schema,
-                found: array.data_type().to_string(),
+                found: plain(&array.data_type().to_string()),
             });
         };
+        if array.len() > MAX_ROWS {
+            return Err(MessageError::TooManyRows {
+                schema,
+                found: array.len(),
+                expected: MAX_ROWS,
+            });
+        }
         let reader = Self {
             schema,
             prefix: "",
@@ -129,7 +141,7 @@ impl<'a> Reader<'a> {
             if names.value(row) != schema {
                 return Err(MessageError::Schema {
                     expected: schema,
-                    found: names.value(row).to_owned(),
+                    found: plain(names.value(row)),
                     row,
                     hint: hint(schema, names.value(row)),
                 });
@@ -169,12 +181,12 @@ impl<'a> Reader<'a> {
             })
     }
 
-    fn wrong_type(&self, field: &str, expected: &str, found: &dyn Array) -> MessageError {
+    pub fn wrong_type(&self, field: &str, expected: &str, found: &dyn Array) -> MessageError {
         MessageError::FieldType {
             schema: self.schema,
             field: self.name(field),
             expected: expected.to_owned(),
-            found: found.data_type().to_string(),
+            found: plain(&found.data_type().to_string()),
         }
     }
 
@@ -268,7 +280,47 @@ impl<'a> Reader<'a> {
         T::Err: std::fmt::Display,
     {
         text.parse()
-            .map_err(|error: T::Err| self.value(field, row, format!("'{text}'"), error.to_string()))
+            .map_err(|error: T::Err| self.value(field, row, quoted(text), error.to_string()))
+    }
+
+    /// A time, checked.
+    pub fn nanos(&self, field: &str, row: usize, nanos: i64) -> Result<i64, MessageError> {
+        if (-MAX_NANOS..=MAX_NANOS).contains(&nanos) {
+            return Ok(nanos);
+        }
+        let expected = format!("nanoseconds within -{MAX_NANOS} and {MAX_NANOS}");
+        Err(self.value(field, row, nanos.to_string(), expected))
+    }
+
+    /// Checks the length of a text in bytes, and that it is one line without control characters.
+    pub fn text(
+        &self,
+        field: &str,
+        row: usize,
+        text: &str,
+        bytes: RangeInclusive<usize>,
+    ) -> Result<(), MessageError> {
+        if bytes.contains(&text.len()) && !text.chars().any(char::is_control) {
+            return Ok(());
+        }
+        let (least, most) = bytes.into_inner();
+        let expected = format!("{least} to {most} bytes of text without control characters");
+        Err(self.value(field, row, quoted(text), expected))
+    }
+
+    /// Checks a number.
+    pub fn within<T: PartialOrd + Display>(
+        &self,
+        field: &str,
+        row: usize,
+        value: T,
+        range: RangeInclusive<T>,
+    ) -> Result<T, MessageError> {
+        if range.contains(&value) {
+            return Ok(value);
+        }
+        let expected = format!("{} to {}", range.start(), range.end());
+        Err(self.value(field, row, value.to_string(), expected))
     }
 }
 

@@ -23,6 +23,16 @@ pub enum MessageError {
         /// What probably happened.
         hint: &'static str,
     },
+    /// More rows than one message may have.
+    #[error("{schema}: {found} rows in one message, expected at most {expected}")]
+    TooManyRows {
+        /// The message's schema.
+        schema: &'static str,
+        /// The rows that came.
+        found: usize,
+        /// The most that a message may have.
+        expected: usize,
+    },
     /// A column is missing.
     #[error("{schema}: field '{field}' is missing (expected {expected})")]
     MissingField {

@@ -1,9 +1,10 @@
 use arrow_array::{Array, StructArray};
 
 use crate::columns::{Columns, Reader};
-use crate::identity::{read_identity, read_traces, write_identity, write_traces};
-use crate::picture::{read_pictures, write_pictures};
-use crate::{FrameId, MessageError, PictureRef, Row, Trace};
+use crate::identity::{write_identity, write_traces};
+use crate::picture::{Pictures, write_pictures};
+use crate::received::read_rows;
+use crate::{FrameId, MessageError, PictureRef, Received, Row, Trace};
 
 /// One decoded picture, in presentation order within its camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,17 +28,17 @@ impl Row for Frame {
         columns.finish()
     }
 
-    fn from_arrow(array: &dyn Array) -> Result<Vec<Self>, MessageError> {
+    fn read(array: &dyn Array) -> Result<Received<Self>, MessageError> {
         let reader = Reader::open(Self::SCHEMA, array)?;
-        let ids = read_identity(&reader)?;
-        let pictures = read_pictures(&reader, |_| true)?;
-        let traces = read_traces(&reader)?;
-        Ok(ids
-            .into_iter()
-            .zip(pictures.into_iter().flatten())
-            .zip(traces)
-            .map(|((id, picture), trace)| Self { id, trace, picture })
-            .collect())
+        let pictures = Pictures::open(&reader)?;
+        read_rows(
+            &reader,
+            |_| true,
+            |row, id, trace| {
+                let picture = pictures.get(row)?;
+                Ok(Self { id, trace, picture })
+            },
+        )
     }
 
     fn id(&self) -> &FrameId {

@@ -2,14 +2,20 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
-use arrow_array::{Array, BooleanArray, StructArray};
+use arrow_array::{Array, BooleanArray, StructArray, UInt32Array};
 use camweave_pool::Reference;
 use camweave_vision::{Letterbox, LetterboxError};
 
 use crate::columns::{Columns, Reader};
-use crate::identity::{read_identity, read_traces, write_identity, write_traces};
-use crate::picture::{read_pictures, read_references, write_pictures, write_references};
-use crate::{FrameId, MessageError, PictureRef, Row, Trace};
+use crate::identity::{write_identity, write_traces};
+use crate::limits::{
+    MAX_CLASS_NAMES_BYTES, MAX_CLASSES, MAX_DIMENSION, MAX_HEAD_BYTES, MAX_HEAD_SIDE,
+    MAX_LABEL_BYTES, MAX_MODEL_BYTES, MAX_ROWS,
+};
+use crate::picture::{Pictures, References, write_pictures, write_references};
+use crate::received::read_rows;
+use crate::text::quoted;
+use crate::{FrameId, MessageError, PictureRef, Received, Row, Trace};
 
 /// The shape of one frame's head: `[rows, columns]`, float32, row-major.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,11 +92,10 @@ impl Row for Head {
         columns.finish()
     }
 
-    fn from_arrow(array: &dyn Array) -> Result<Vec<Self>, MessageError> {
+    fn read(array: &dyn Array) -> Result<Received<Self>, MessageError> {
         let reader = Reader::open(Self::SCHEMA, array)?;
-        let ids = read_identity(&reader)?;
         let picture = reader.typed("picture", "Struct", |column| column.as_struct_opt())?;
-        let pictures = read_pictures(&Reader::nested(Self::SCHEMA, "picture", picture), |_| true)?;
+        let pictures = Pictures::open(&Reader::nested(Self::SCHEMA, "picture", picture))?;
         let model_width = reader.numbers::<UInt32Type>("model_width")?;
         let model_height = reader.numbers::<UInt32Type>("model_height")?;
         let model = reader.strings("model")?;
@@ -98,39 +103,42 @@ impl Row for Head {
         let end_to_end = reader.typed("end_to_end", "Boolean", |column| column.as_boolean_opt())?;
         let head_rows = reader.numbers::<UInt32Type>("rows")?;
         let head_columns = reader.numbers::<UInt32Type>("columns")?;
-        let tensors = read_references(&reader, |_| true)?;
+        let tensors = References::open(&reader)?;
         let position = reader.numbers::<UInt32Type>("row")?;
-        let traces = read_traces(&reader)?;
         let mut names = Interned::default();
         let mut models = Interned::default();
-        ids.into_iter()
-            .zip(pictures.into_iter().flatten())
-            .zip(tensors.into_iter().flatten())
-            .zip(traces)
-            .enumerate()
-            .map(|(row, (((id, picture), tensor), trace))| {
-                let model_size = (model_width.value(row), model_height.value(row));
-                if model_size.0 == 0 || model_size.1 == 0 {
-                    let value = format!("{}x{}", model_size.0, model_size.1);
-                    return Err(reader.value("model_width", row, value, "a size above 0x0"));
-                }
+        read_rows(
+            &reader,
+            |_| true,
+            |row, id, trace| {
+                let side = |field, column: &UInt32Array| {
+                    reader.within(field, row, column.value(row), 1..=MAX_DIMENSION)
+                };
+                reader.text("model", row, model.value(row), 0..=MAX_MODEL_BYTES)?;
+                let shape = TensorShape {
+                    rows: head_rows.value(row),
+                    columns: head_columns.value(row),
+                };
+                check_shape(&reader, row, shape)?;
                 Ok(Self {
                     id,
                     trace,
-                    picture,
-                    model_size,
+                    picture: pictures.get(row)?,
+                    model_size: (
+                        side("model_width", model_width)?,
+                        side("model_height", model_height)?,
+                    ),
                     model: models.get(model.value(row)),
-                    class_names: names.get(class_names.value(row)),
+                    class_names: names.checked(class_names.value(row), |text| {
+                        check_class_names(&reader, row, text)
+                    })?,
                     end_to_end: end_to_end.value(row),
-                    shape: TensorShape {
-                        rows: head_rows.value(row),
-                        columns: head_columns.value(row),
-                    },
-                    tensor,
-                    row: position.value(row),
+                    shape,
+                    tensor: tensors.get(row)?,
+                    row: reader.within("row", row, position.value(row), 0..=MAX_ROWS as u32)?,
                 })
-            })
-            .collect()
+            },
+        )
     }
 
     fn id(&self) -> &FrameId {
@@ -146,6 +154,33 @@ impl Row for Head {
     }
 }
 
+/// A head that no slot can hold, or with more classes than there may be.
+fn check_shape(reader: &Reader<'_>, row: usize, shape: TensorShape) -> Result<(), MessageError> {
+    reader.within("rows", row, shape.rows, 0..=MAX_HEAD_SIDE)?;
+    reader.within("columns", row, shape.columns, 0..=MAX_HEAD_SIDE)?;
+    let values = u64::from(shape.rows) * u64::from(shape.columns);
+    if values * size_of::<f32>() as u64 <= MAX_HEAD_BYTES {
+        return Ok(());
+    }
+    let value = format!("{} of {} columns", shape.rows, shape.columns);
+    let expected = format!("a head of at most {MAX_HEAD_BYTES} bytes");
+    Err(reader.value("rows", row, value, expected))
+}
+
+fn check_class_names(reader: &Reader<'_>, row: usize, text: &str) -> Result<(), MessageError> {
+    if text.len() > MAX_CLASS_NAMES_BYTES {
+        let expected = format!("at most {MAX_CLASS_NAMES_BYTES} bytes");
+        return Err(reader.value("class_names", row, quoted(text), expected));
+    }
+    let mut count = 0;
+    for name in text.split('\n') {
+        reader.text("class_names", row, name, 0..=MAX_LABEL_BYTES)?;
+        count += 1;
+    }
+    reader.within("class_names", row, count, 0..=MAX_CLASSES)?;
+    Ok(())
+}
+
 /// Rows of a batch name the same model: one allocation serves them all.
 #[derive(Default)]
 pub(crate) struct Interned(Option<Arc<str>>);
@@ -156,5 +191,17 @@ impl Interned {
             Some(last) if **last == *text => Arc::clone(last),
             _ => Arc::clone(self.0.insert(Arc::from(text))),
         }
+    }
+
+    /// As [`Interned::get`]; `check` is asked about a text that is new.
+    pub fn checked<E>(
+        &mut self,
+        text: &str,
+        check: impl FnOnce(&str) -> Result<(), E>,
+    ) -> Result<Arc<str>, E> {
+        if self.0.as_deref() != Some(text) {
+            check(text)?;
+        }
+        Ok(self.get(text))
     }
 }

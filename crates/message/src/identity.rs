@@ -1,14 +1,18 @@
 //! What every row carries: whose frame it is, when it was taken, and where it has been.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt64Type};
-use arrow_array::{ArrayRef, StringArray, StructArray};
+use arrow_array::{ArrayRef, Int64Array, ListArray, StringArray, StructArray, UInt64Array};
 use arrow_schema::{DataType, Field, Fields};
 
-use crate::MessageError;
 use crate::columns::{Columns, Reader, items, primitive};
+use crate::heads::Interned;
+use crate::limits::{MAX_SEQUENCE, MAX_STAGE_BYTES, MAX_STAGES};
+use crate::text::quoted;
+use crate::{MessageError, camera_id};
 
 /// Where [`FrameId::captured_unix_nanos`] comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,29 +100,60 @@ pub(crate) fn write_identity<'a>(
     columns.strings("captured_clock", ids.map(|id| id.captured_clock.as_str()));
 }
 
-pub(crate) fn read_identity(reader: &Reader<'_>) -> Result<Vec<FrameId>, MessageError> {
-    let camera = reader.strings("camera")?;
-    let session = reader.numbers::<Int64Type>("session_unix_nanos")?;
-    let sequence = reader.numbers::<UInt64Type>("sequence")?;
-    let pts = reader.numbers::<Int64Type>("pts_nanos")?;
-    let captured = reader.numbers::<Int64Type>("captured_unix_nanos")?;
-    let clock = reader.strings("captured_clock")?;
-    (0..reader.rows())
-        .map(|row| {
-            let name = camera.value(row);
-            if name.is_empty() {
-                return Err(reader.value("camera", row, "''", "a camera id"));
-            }
-            Ok(FrameId {
-                camera: Arc::from(name),
-                session_unix_nanos: session.value(row),
-                sequence: sequence.value(row),
-                pts_nanos: pts.value(row),
-                captured_unix_nanos: captured.value(row),
-                captured_clock: reader.parsed("captured_clock", row, clock.value(row))?,
-            })
+/// The columns that name a row's frame.
+pub(crate) struct Identities<'a> {
+    camera: &'a StringArray,
+    session: &'a Int64Array,
+    sequence: &'a UInt64Array,
+    pts: &'a Int64Array,
+    captured: &'a Int64Array,
+    clock: &'a StringArray,
+    last: RefCell<Interned>,
+}
+
+impl<'a> Identities<'a> {
+    pub fn open(reader: &Reader<'a>) -> Result<Self, MessageError> {
+        Ok(Self {
+            camera: reader.strings("camera")?,
+            session: reader.numbers::<Int64Type>("session_unix_nanos")?,
+            sequence: reader.numbers::<UInt64Type>("sequence")?,
+            pts: reader.numbers::<Int64Type>("pts_nanos")?,
+            captured: reader.numbers::<Int64Type>("captured_unix_nanos")?,
+            clock: reader.strings("captured_clock")?,
+            last: RefCell::default(),
         })
-        .collect()
+    }
+
+    /// Whose row it is.
+    pub fn camera(&self, reader: &Reader<'_>, row: usize) -> Result<Arc<str>, MessageError> {
+        let id = self.camera.value(row);
+        if camera_id::is_valid(id) {
+            return Ok(self.last.borrow_mut().get(id));
+        }
+        Err(reader.value("camera", row, quoted(id), camera_id::RULE))
+    }
+
+    pub fn get(
+        &self,
+        reader: &Reader<'_>,
+        row: usize,
+        camera: Arc<str>,
+    ) -> Result<FrameId, MessageError> {
+        let nanos = |field, column: &Int64Array| reader.nanos(field, row, column.value(row));
+        let sequence = self.sequence.value(row);
+        if sequence > MAX_SEQUENCE {
+            let expected = format!("at most {MAX_SEQUENCE}");
+            return Err(reader.value("sequence", row, sequence.to_string(), expected));
+        }
+        Ok(FrameId {
+            camera,
+            session_unix_nanos: nanos("session_unix_nanos", self.session)?,
+            sequence,
+            pts_nanos: nanos("pts_nanos", self.pts)?,
+            captured_unix_nanos: nanos("captured_unix_nanos", self.captured)?,
+            captured_clock: reader.parsed("captured_clock", row, self.clock.value(row))?,
+        })
+    }
 }
 
 fn pass_fields() -> Fields {
@@ -150,32 +185,54 @@ pub(crate) fn write_traces<'a>(
     columns.list("trace", &lengths, Arc::new(values), false);
 }
 
-pub(crate) fn read_traces(reader: &Reader<'_>) -> Result<Vec<Trace>, MessageError> {
-    let lists = reader.lists("trace")?;
-    let passes = lists
-        .values()
-        .as_struct_opt()
-        .ok_or_else(|| MessageError::FieldType {
-            schema: reader.schema,
-            field: "trace".to_owned(),
-            expected: "List<Struct>".to_owned(),
-            found: arrow_array::Array::data_type(lists).to_string(),
-        })?;
-    let inner = Reader::nested(reader.schema, "trace", passes);
-    let stage = inner.strings("stage")?;
-    let enter = inner.numbers::<Int64Type>("enter_nanos")?;
-    let leave = inner.numbers::<Int64Type>("leave_nanos")?;
-    Ok((0..reader.rows())
-        .map(|row| {
-            Trace(
-                items(lists, row)
-                    .map(|item| StagePass {
-                        stage: Arc::from(stage.value(item)),
-                        enter_nanos: enter.value(item),
-                        leave_nanos: leave.value(item),
-                    })
-                    .collect(),
-            )
+/// The column of the stages that rows have passed.
+pub(crate) struct Traces<'a> {
+    lists: &'a ListArray,
+    inner: Reader<'a>,
+    schema: Reader<'a>,
+    stage: &'a StringArray,
+    enter: &'a Int64Array,
+    leave: &'a Int64Array,
+}
+
+impl<'a> Traces<'a> {
+    pub fn open(reader: &Reader<'a>) -> Result<Self, MessageError> {
+        let lists = reader.lists("trace")?;
+        let passes = lists
+            .values()
+            .as_struct_opt()
+            .ok_or_else(|| reader.wrong_type("trace", "List<Struct>", lists))?;
+        let inner = Reader::nested(reader.schema, "trace", passes);
+        Ok(Self {
+            lists,
+            schema: *reader,
+            stage: inner.strings("stage")?,
+            enter: inner.numbers::<Int64Type>("enter_nanos")?,
+            leave: inner.numbers::<Int64Type>("leave_nanos")?,
+            inner,
         })
-        .collect())
+    }
+
+    pub fn get(&self, row: usize) -> Result<Trace, MessageError> {
+        let items = items(self.lists, row);
+        if items.len() > MAX_STAGES {
+            let value = format!("a list of {}", items.len());
+            let expected = format!("at most {MAX_STAGES} stages");
+            return Err(self.schema.value("trace", row, value, expected));
+        }
+        let pass = |item| -> Result<StagePass, MessageError> {
+            let stage = self.stage.value(item);
+            self.inner.text("stage", row, stage, 1..=MAX_STAGE_BYTES)?;
+            Ok(StagePass {
+                stage: Arc::from(stage),
+                enter_nanos: self
+                    .inner
+                    .nanos("enter_nanos", row, self.enter.value(item))?,
+                leave_nanos: self
+                    .inner
+                    .nanos("leave_nanos", row, self.leave.value(item))?,
+            })
+        };
+        Ok(Trace(items.map(pass).collect::<Result<_, MessageError>>()?))
+    }
 }

@@ -5,21 +5,26 @@
 //! tell, and need not know, whether a batcher stands before it. Every message
 //! carries its schema's name and version in the column `schema`; anything
 //! malformed is a [`MessageError`] that names the schema, the field, the row
-//! and the value.
+//! and the value. Messages come from other processes, so all that is in them is
+//! checked once, when they are read ([`Row::read`], [`limits`]).
 //!
 //! `docs/messages.md` is the contract for nodes in other languages.
 //!
 //! Pixels and tensors never travel in a message: [`Frame`] and [`Head`] carry
 //! weak references into pools (`camweave-pool`).
 
+pub mod camera_id;
 mod columns;
 mod detections;
 mod error;
 mod frames;
 mod heads;
 mod identity;
+pub mod limits;
 mod passage;
 mod picture;
+mod received;
+mod text;
 mod units;
 
 pub use detections::{DetectedBox, Detections};
@@ -29,6 +34,7 @@ pub use heads::{Head, TensorShape};
 pub use identity::{CapturedClock, FrameId, StagePass, Trace};
 pub use passage::{Never, Passage};
 pub use picture::PictureRef;
+pub use received::{Received, RefusedRow};
 pub use units::{Codec, Unit};
 
 use arrow_array::{Array, StructArray};
@@ -41,11 +47,22 @@ pub trait Row: Clone + Send + Sync + 'static {
     /// Packs `rows` into one Arrow struct array. An empty slice gives an array of length 0.
     fn to_arrow(rows: &[Self]) -> StructArray;
 
-    /// Unpacks and checks an Arrow array.
+    /// Unpacks and checks an Arrow array; what is wrong with one row costs that row.
+    ///
+    /// All that is in the rows lies within [`limits`].
     ///
     /// # Errors
-    /// Names the schema, field, row and value where the array is not what `docs/messages.md` says.
-    fn from_arrow(array: &dyn Array) -> Result<Vec<Self>, MessageError>;
+    /// Names the schema, field and type where the array as a whole is not what
+    /// `docs/messages.md` says: a column is missing, or has another type, or nulls.
+    fn read(array: &dyn Array) -> Result<Received<Self>, MessageError>;
+
+    /// As [`Row::read`], for one who wants all rows or none.
+    ///
+    /// # Errors
+    /// As [`Row::read`], and names field, row and value of the first row that is refused.
+    fn from_arrow(array: &dyn Array) -> Result<Vec<Self>, MessageError> {
+        Self::read(array)?.all()
+    }
 
     /// Which frame of which camera this row is about.
     fn id(&self) -> &FrameId;
@@ -55,6 +72,11 @@ pub trait Row: Clone + Send + Sync + 'static {
 
     /// The stages passed so far, for the stage that adds itself.
     fn trace_mut(&mut self) -> &mut Trace;
+
+    /// Coded bytes that the row carries, and keeps in memory while it waits.
+    fn bytes(&self) -> usize {
+        0
+    }
 
     /// Whether the row stands for a frame, and so is counted. The unit that ends a session does not.
     fn is_frame(&self) -> bool {
@@ -67,5 +89,7 @@ pub trait Row: Clone + Send + Sync + 'static {
     }
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, StructArray};
 
 use crate::columns::{Columns, Reader};
-use crate::identity::{read_identity, read_traces, write_identity, write_traces};
-use crate::{Detections, Frame, FrameId, Head, MessageError, Row, Trace, Unit};
+use crate::identity::{write_identity, write_traces};
+use crate::received::read_rows;
+use crate::{Detections, Frame, FrameId, Head, MessageError, Received, Row, Trace, Unit};
 
 /// A row of any message, of which only the identity and the trace are read:
 /// enough to know that a frame has come this far.
@@ -25,7 +26,7 @@ impl Row for Passage {
         columns.finish()
     }
 
-    fn from_arrow(array: &dyn Array) -> Result<Vec<Self>, MessageError> {
+    fn read(array: &dyn Array) -> Result<Received<Self>, MessageError> {
         let known = [
             Unit::SCHEMA,
             Frame::SCHEMA,
@@ -40,13 +41,7 @@ impl Row for Passage {
             .filter(|names| !names.is_empty() && names.is_valid(0))
             .and_then(|names| known.into_iter().find(|schema| *schema == names.value(0)));
         let reader = Reader::open(named.unwrap_or(Self::SCHEMA), array)?;
-        let ids = read_identity(&reader)?;
-        let traces = read_traces(&reader)?;
-        Ok(ids
-            .into_iter()
-            .zip(traces)
-            .map(|(id, trace)| Self { id, trace })
-            .collect())
+        read_rows(&reader, |_| true, |_, id, trace| Ok(Self { id, trace }))
     }
 
     fn id(&self) -> &FrameId {
@@ -73,8 +68,11 @@ impl Row for Never {
         Columns::with_schema(Self::SCHEMA, 0).finish()
     }
 
-    fn from_arrow(array: &dyn Array) -> Result<Vec<Self>, MessageError> {
-        Reader::open(Self::SCHEMA, array).map(|_| Vec::new())
+    fn read(array: &dyn Array) -> Result<Received<Self>, MessageError> {
+        Reader::open(Self::SCHEMA, array).map(|_| Received {
+            rows: Vec::new(),
+            refused: Vec::new(),
+        })
     }
 
     fn id(&self) -> &FrameId {

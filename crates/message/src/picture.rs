@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
-use arrow_array::{Array, ArrayRef, StructArray};
+use arrow_array::{ArrayRef, ListArray, StringArray, StructArray, UInt32Array};
 use arrow_schema::{DataType, Field, Fields};
-use camweave_pool::Reference;
+use camweave_pool::{MAX_SLOTS, Reference};
 use camweave_vision::{PictureLayout, Plane, Planes};
 
 use crate::MessageError;
 use crate::columns::{Columns, Reader, items, primitive};
+use crate::limits::MAX_POOL_ID_BYTES;
 
 /// A weak reference to a picture in a pool, and how it lies there.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,25 +47,39 @@ pub(crate) fn write_references<'a>(
     );
 }
 
-pub(crate) fn read_references(
-    reader: &Reader<'_>,
-    present: impl Fn(usize) -> bool,
-) -> Result<Vec<Option<Reference>>, MessageError> {
-    let pool = reader.strings("pool")?;
-    let slot = reader.numbers::<UInt32Type>("slot")?;
-    let generation = reader.numbers::<UInt32Type>("generation")?;
-    (0..reader.rows())
-        .map(|row| {
-            if !present(row) {
-                return Ok(None);
-            }
-            Ok(Some(Reference {
-                pool: reader.parsed("pool", row, pool.value(row))?,
-                slot: slot.value(row),
-                generation: generation.value(row),
-            }))
+/// The columns of a reference.
+pub(crate) struct References<'a> {
+    reader: Reader<'a>,
+    pool: &'a StringArray,
+    slot: &'a UInt32Array,
+    generation: &'a UInt32Array,
+}
+
+impl<'a> References<'a> {
+    pub fn open(reader: &Reader<'a>) -> Result<Self, MessageError> {
+        Ok(Self {
+            reader: *reader,
+            pool: reader.strings("pool")?,
+            slot: reader.numbers::<UInt32Type>("slot")?,
+            generation: reader.numbers::<UInt32Type>("generation")?,
         })
-        .collect()
+    }
+
+    pub fn get(&self, row: usize) -> Result<Reference, MessageError> {
+        let reader = &self.reader;
+        let pool = self.pool.value(row);
+        reader.text("pool", row, pool, 1..=MAX_POOL_ID_BYTES)?;
+        Ok(Reference {
+            pool: reader.parsed("pool", row, pool)?,
+            slot: reader.within("slot", row, self.slot.value(row), 0..=MAX_SLOTS - 1)?,
+            generation: reader.within(
+                "generation",
+                row,
+                self.generation.value(row),
+                1..=u32::MAX,
+            )?,
+        })
+    }
 }
 
 /// Writes the picture columns into `columns`; an absent picture gets zeros and empty text.
@@ -118,71 +133,77 @@ pub(crate) fn write_pictures<'a>(
     write_references(columns, pictures.map(|picture| picture.map(|it| &it.slot)));
 }
 
-/// Reads the picture columns; rows that are not `present` give `None`.
-pub(crate) fn read_pictures(
-    reader: &Reader<'_>,
-    present: impl Fn(usize) -> bool,
-) -> Result<Vec<Option<PictureRef>>, MessageError> {
-    let width = reader.numbers::<UInt32Type>("width")?;
-    let height = reader.numbers::<UInt32Type>("height")?;
-    let format = reader.strings("format")?;
-    let matrix = reader.strings("matrix")?;
-    let range = reader.strings("range")?;
-    let lists = reader.lists("planes")?;
-    let values = lists
-        .values()
-        .as_struct_opt()
-        .ok_or_else(|| MessageError::FieldType {
-            schema: reader.schema,
-            field: "planes".to_owned(),
-            expected: "List<Struct>".to_owned(),
-            found: lists.data_type().to_string(),
-        })?;
-    let inner = Reader::nested(reader.schema, "planes", values);
-    let offset = inner.numbers::<UInt32Type>("offset")?;
-    let stride = inner.numbers::<UInt32Type>("stride")?;
-    read_references(reader, present)?
-        .into_iter()
-        .enumerate()
-        .map(|(row, slot)| {
-            let Some(slot) = slot else { return Ok(None) };
-            let planes: Vec<Plane> = items(lists, row)
-                .map(|item| Plane {
-                    offset: offset.value(item),
-                    stride: stride.value(item),
-                })
-                .collect();
-            let planes = Planes::try_from(planes).map_err(|error| {
-                reader.value(
-                    "planes",
-                    row,
-                    format!("a list of {}", items(lists, row).len()),
-                    error.to_string(),
-                )
-            })?;
-            let layout = PictureLayout {
-                width: width.value(row),
-                height: height.value(row),
-                format: reader.parsed("format", row, format.value(row))?,
-                matrix: reader.parsed("matrix", row, matrix.value(row))?,
-                range: reader.parsed("range", row, range.value(row))?,
-                planes,
-            };
-            // A layout that contradicts itself never reaches a stage.
-            layout.required_bytes().map_err(|error| {
-                reader.value(
-                    "planes",
-                    row,
-                    format!(
-                        "{}x{} {}",
-                        layout.width,
-                        layout.height,
-                        layout.format.as_str()
-                    ),
-                    error.to_string(),
-                )
-            })?;
-            Ok(Some(PictureRef { layout, slot }))
+/// The columns of a picture.
+pub(crate) struct Pictures<'a> {
+    reader: Reader<'a>,
+    slots: References<'a>,
+    width: &'a UInt32Array,
+    height: &'a UInt32Array,
+    format: &'a StringArray,
+    matrix: &'a StringArray,
+    range: &'a StringArray,
+    planes: &'a ListArray,
+    offset: &'a UInt32Array,
+    stride: &'a UInt32Array,
+}
+
+impl<'a> Pictures<'a> {
+    pub fn open(reader: &Reader<'a>) -> Result<Self, MessageError> {
+        let planes = reader.lists("planes")?;
+        let values = planes
+            .values()
+            .as_struct_opt()
+            .ok_or_else(|| reader.wrong_type("planes", "List<Struct>", planes))?;
+        let inner = Reader::nested(reader.schema, "planes", values);
+        Ok(Self {
+            reader: *reader,
+            slots: References::open(reader)?,
+            width: reader.numbers::<UInt32Type>("width")?,
+            height: reader.numbers::<UInt32Type>("height")?,
+            format: reader.strings("format")?,
+            matrix: reader.strings("matrix")?,
+            range: reader.strings("range")?,
+            planes,
+            offset: inner.numbers::<UInt32Type>("offset")?,
+            stride: inner.numbers::<UInt32Type>("stride")?,
         })
-        .collect()
+    }
+
+    pub fn get(&self, row: usize) -> Result<PictureRef, MessageError> {
+        let reader = &self.reader;
+        let slot = self.slots.get(row)?;
+        let found = items(self.planes, row);
+        let count = found.len();
+        // No format has more, and a list may be of any length.
+        let planes: Vec<Plane> = found
+            .take(Planes::MOST + 1)
+            .map(|item| Plane {
+                offset: self.offset.value(item),
+                stride: self.stride.value(item),
+            })
+            .collect();
+        let planes = Planes::try_from(planes).map_err(|error| {
+            reader.value(
+                "planes",
+                row,
+                format!("a list of {count}"),
+                error.to_string(),
+            )
+        })?;
+        let layout = PictureLayout {
+            width: self.width.value(row),
+            height: self.height.value(row),
+            format: reader.parsed("format", row, self.format.value(row))?,
+            matrix: reader.parsed("matrix", row, self.matrix.value(row))?,
+            range: reader.parsed("range", row, self.range.value(row))?,
+            planes,
+        };
+        // A layout that contradicts itself never reaches a stage.
+        layout.required_bytes().map_err(|error| {
+            let (width, height) = (layout.width, layout.height);
+            let value = format!("{width}x{height} {}", layout.format.as_str());
+            reader.value("planes", row, value, error.to_string())
+        })?;
+        Ok(PictureRef { layout, slot })
+    }
 }

@@ -23,7 +23,7 @@ fn reference(slot: u32) -> Reference {
     }
 }
 
-fn id(camera: &str, sequence: u64) -> FrameId {
+pub(crate) fn id(camera: &str, sequence: u64) -> FrameId {
     FrameId {
         camera: Arc::from(camera),
         session_unix_nanos: 1_700_000_000_000_000_000,
@@ -34,7 +34,7 @@ fn id(camera: &str, sequence: u64) -> FrameId {
     }
 }
 
-fn trace(passes: usize) -> Trace {
+pub(crate) fn trace(passes: usize) -> Trace {
     let pass = |index: usize| StagePass {
         stage: Arc::from(format!("stage{index}")),
         enter_nanos: index as i64,
@@ -43,7 +43,7 @@ fn trace(passes: usize) -> Trace {
     Trace((0..passes).map(pass).collect())
 }
 
-fn picture(slot: u32) -> PictureRef {
+pub(crate) fn picture(slot: u32) -> PictureRef {
     let layout = PictureLayout::packed(
         640,
         360,
@@ -57,7 +57,7 @@ fn picture(slot: u32) -> PictureRef {
     }
 }
 
-fn unit(sequence: u64, data: Vec<u8>) -> Unit {
+pub(crate) fn unit(sequence: u64, data: Vec<u8>) -> Unit {
     Unit {
         id: id("cam1", sequence),
         trace: trace(1),
@@ -68,7 +68,7 @@ fn unit(sequence: u64, data: Vec<u8>) -> Unit {
     }
 }
 
-fn detections(boxes: usize, with_picture: bool) -> Detections {
+pub(crate) fn detections(boxes: usize, with_picture: bool) -> Detections {
     let item = |index: usize| DetectedBox {
         bbox: [index as f32, 1.0, 2.0, 3.5],
         score: 0.5,
@@ -86,7 +86,7 @@ fn detections(boxes: usize, with_picture: bool) -> Detections {
     }
 }
 
-fn head(row: u32) -> Head {
+pub(crate) fn head(row: u32) -> Head {
     Head {
         id: id("cam1", 9),
         trace: trace(2),
@@ -275,7 +275,8 @@ proptest! {
     #[test]
     fn units_of_any_shape_survive(
         rows in proptest::collection::vec(
-            (any::<u64>(), any::<i64>(), any::<i64>(), any::<u32>(), any::<bool>(),
+            (0..=limits::MAX_SEQUENCE, -limits::MAX_NANOS..=limits::MAX_NANOS,
+             -limits::MAX_NANOS..=limits::MAX_NANOS, any::<u32>(), any::<bool>(),
              proptest::collection::vec(any::<u8>(), 0..64), 0..4_usize, "[a-z]{1,8}"), 0..8),
     ) {
         let rows: Vec<Unit> = rows.into_iter().map(

@@ -4,8 +4,10 @@ use arrow_array::{Array, BinaryArray, BooleanArray, StructArray};
 use arrow_buffer::Buffer;
 
 use crate::columns::{Columns, Reader};
-use crate::identity::{read_identity, read_traces, write_identity, write_traces};
-use crate::{FrameId, MessageError, Row, Trace};
+use crate::identity::{write_identity, write_traces};
+use crate::limits::MAX_UNIT_BYTES;
+use crate::received::read_rows;
+use crate::{FrameId, MessageError, Received, Row, Trace};
 
 /// The codec of an encoded unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,6 +78,19 @@ pub struct Unit {
     pub data: Buffer,
 }
 
+/// A part of a message's bytes. A part that is small beside the whole is copied: it may wait for
+/// a decoder, and would keep the whole message in memory.
+fn part(whole: &Buffer, offset: usize, length: usize) -> Buffer {
+    let slice = whole.slice_with_length(offset, length);
+    if whole.len() > LARGE_MESSAGE_BYTES && length < whole.len() / 8 {
+        return Buffer::from_slice_ref(slice.as_slice());
+    }
+    slice
+}
+
+/// A message of more coded bytes is large.
+const LARGE_MESSAGE_BYTES: usize = 1 << 20;
+
 impl Row for Unit {
     const SCHEMA: &'static str = "camweave.units/1";
 
@@ -98,30 +113,33 @@ impl Row for Unit {
         columns.finish()
     }
 
-    fn from_arrow(array: &dyn Array) -> Result<Vec<Self>, MessageError> {
+    fn read(array: &dyn Array) -> Result<Received<Self>, MessageError> {
         let reader = Reader::open(Self::SCHEMA, array)?;
-        let ids = read_identity(&reader)?;
         let codec = reader.strings("codec")?;
         let keyframe = reader.typed("keyframe", "Boolean", |column| column.as_boolean_opt())?;
         let lost = reader.numbers::<UInt32Type>("lost_packets")?;
         let data = reader.typed("data", "Binary", |column| column.as_binary_opt::<i32>())?;
-        let traces = read_traces(&reader)?;
-        ids.into_iter()
-            .zip(traces)
-            .enumerate()
-            .map(|(row, (id, trace))| {
+        let bytes = |row| data.value_length(row).max(0) as usize;
+        read_rows(
+            &reader,
+            |row| bytes(row) > 0,
+            |row, id, trace| {
+                if bytes(row) > MAX_UNIT_BYTES {
+                    let value = format!("{} bytes", bytes(row));
+                    let expected = format!("at most {MAX_UNIT_BYTES} bytes");
+                    return Err(reader.value("data", row, value, expected));
+                }
                 let offset = data.value_offsets()[row].max(0) as usize;
-                let length = data.value_length(row).max(0) as usize;
                 Ok(Self {
                     id,
                     trace,
                     codec: reader.parsed("codec", row, codec.value(row))?,
                     keyframe: keyframe.value(row),
                     lost_packets: lost.value(row),
-                    data: data.values().slice_with_length(offset, length),
+                    data: part(data.values(), offset, bytes(row)),
                 })
-            })
-            .collect()
+            },
+        )
     }
 
     fn id(&self) -> &FrameId {
@@ -134,6 +152,10 @@ impl Row for Unit {
 
     fn trace_mut(&mut self) -> &mut Trace {
         &mut self.trace
+    }
+
+    fn bytes(&self) -> usize {
+        self.data.len()
     }
 
     fn is_frame(&self) -> bool {

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::Array;
 use camweave_message::Row;
-use camweave_telemetry::{StageIdentity, clock, span_names};
+use camweave_telemetry::StageIdentity;
 use dora_node_api::dora_core::config::DataId;
 use dora_node_api::{DoraNode, Event, EventStream, MetadataParameters, StopCause};
 use futures::StreamExt;
 use futures::executor::block_on;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+use crate::boundary::Boundary;
 use crate::drive::Outlet;
 use crate::runtime::is_never;
 use crate::{Context, Inbox, StageError, ports};
@@ -180,14 +181,14 @@ pub(crate) fn read<R: Row>(
     cut: &Arc<AtomicBool>,
 ) -> Result<(), StageError> {
     let context = context.clone();
-    let inbox = Arc::clone(inbox);
+    let mut boundary = Boundary::new(&context, inbox);
     let closed = Arc::clone(closed);
     let cut = Arc::clone(cut);
     std::thread::Builder::new()
         .name("events".to_owned())
         .spawn(move || {
             while let Some(event) = block_on(events.next()) {
-                take(&context, &inbox, &cut, event);
+                take(&context, &mut boundary, &cut, event);
                 for (input, count) in events.drain_drop_counts() {
                     warn!(%input, count, "dora dropped messages");
                     context.counters.stage_error("dora_dropped");
@@ -201,7 +202,12 @@ pub(crate) fn read<R: Row>(
         .map_err(|error| StageError::resource(format!("cannot start a thread: {error}")))
 }
 
-fn take<R: Row>(context: &Context, inbox: &Inbox<R>, cut: &AtomicBool, event: Event) {
+fn take<R: Row>(
+    context: &Context,
+    boundary: &mut Boundary<R>,
+    cut: &AtomicBool,
+    event: Event,
+) {
     match event {
         Event::Input { id, data, .. } => {
             if is_never::<R>() {
@@ -212,22 +218,7 @@ fn take<R: Row>(context: &Context, inbox: &Inbox<R>, cut: &AtomicBool, event: Ev
             if array.data_type() == &arrow_schema::DataType::Null {
                 return;
             }
-            let mut span = context.counters.spans().begin(&span_names::RECEIVE);
-            match R::from_arrow(&*array) {
-                Ok(mut rows) => {
-                    context.name_frames(&mut span, &rows);
-                    let enter = clock::monotonic_nanos();
-                    for row in &mut rows {
-                        row.trace_mut().0.push(context.pass(enter));
-                    }
-                    inbox.push(rows);
-                    context.signal.wake();
-                }
-                Err(error) => {
-                    context.counters.stage_error("malformed_message");
-                    error!(input = %id, "message refused: {error}");
-                }
-            }
+            boundary.take(&id.to_string(), &*array);
         }
         Event::Stop(cause) => {
             debug!(?cause, "stop");

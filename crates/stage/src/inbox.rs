@@ -26,8 +26,9 @@ pub enum QueuePolicy {
         /// At most so many rows of one camera wait.
         per_camera: usize,
     },
-    /// In order; a camera with more than `per_camera` units waiting loses them up
-    /// to the next random-access point, because pictures between depend on them.
+    /// In order; a camera with more than `per_camera` units waiting, or with more than
+    /// [`BYTES_PER_CAMERA`] in more than one unit, loses them up to the next random-access
+    /// point, because pictures between depend on them.
     GroupOfPictures {
         /// At most so many units of one camera wait.
         per_camera: usize,
@@ -38,6 +39,9 @@ pub enum QueuePolicy {
         limit: usize,
     },
 }
+
+/// Coded bytes of one camera's units that may wait in front of a stage.
+pub(crate) const BYTES_PER_CAMERA: usize = 32 << 20;
 
 /// Wakes the stage's loop.
 #[derive(Debug, Default)]
@@ -82,6 +86,8 @@ pub struct Inbox<R> {
 struct Queue<R> {
     messages: VecDeque<Vec<R>>,
     waiting: HashMap<String, usize>,
+    /// Coded bytes of the rows that wait, of cameras that have any.
+    bytes: HashMap<String, usize>,
     /// Cameras whose units are dropped until they can begin anew.
     skipping: HashSet<String>,
 }
@@ -93,6 +99,7 @@ impl<R: Row> Inbox<R> {
         let queue = Queue {
             messages: VecDeque::new(),
             waiting: HashMap::new(),
+            bytes: HashMap::new(),
             skipping: HashSet::new(),
         };
         Self {
@@ -116,6 +123,9 @@ impl<R: Row> Inbox<R> {
                 self.counters.received(&camera);
             }
             *queue.waiting.entry(camera.clone()).or_default() += 1;
+            if row.bytes() > 0 {
+                *queue.bytes.entry(camera.clone()).or_default() += row.bytes();
+            }
             cameras.push(camera);
         }
         queue.messages.push_back(rows);
@@ -148,6 +158,12 @@ impl<R: Row> Inbox<R> {
         self.note_depth(&queue);
     }
 
+    /// Counts a frame of `camera` that came and was refused for `reason`.
+    pub(crate) fn refuse(&self, camera: &str, reason: &str) {
+        self.counters.received(camera);
+        self.counters.dropped(camera, reason, 1);
+    }
+
     fn note_depth(&self, queue: &Queue<R>) {
         let depth = queue.messages.len() as u64;
         let spans = self.counters.spans();
@@ -162,7 +178,7 @@ impl<R: Row> Inbox<R> {
         }
         let rows = queue.messages.pop_front()?;
         for row in &rows {
-            queue.forget(&row.id().camera);
+            queue.forget(&row.id().camera, row.bytes());
         }
         self.note_depth(&queue);
         Some(rows)
@@ -175,9 +191,12 @@ impl<R: Row> Inbox<R> {
 }
 
 impl<R: Row> Queue<R> {
-    fn forget(&mut self, camera: &str) {
+    fn forget(&mut self, camera: &str, bytes: usize) {
         if let Some(count) = self.waiting.get_mut(camera) {
             *count = count.saturating_sub(1);
+        }
+        if let Some(waiting) = self.bytes.get_mut(camera) {
+            *waiting = waiting.saturating_sub(bytes);
         }
     }
 
@@ -192,6 +211,7 @@ impl<R: Row> Queue<R> {
         let mut position = 0;
         let mut dropped = 0;
         let mut frames = 0;
+        let mut bytes = 0;
         for message in &mut self.messages {
             message.retain(|row| {
                 if *row.id().camera != *camera {
@@ -201,11 +221,12 @@ impl<R: Row> Queue<R> {
                 position += 1;
                 dropped += usize::from(!keep);
                 frames += u64::from(!keep && row.is_frame());
+                bytes += if keep { 0 } else { row.bytes() };
                 keep
             });
         }
         for _ in 0..dropped {
-            self.forget(camera);
+            self.forget(camera, std::mem::take(&mut bytes));
         }
         counters.dropped(camera, reason, frames);
     }
@@ -247,11 +268,9 @@ impl<R: Row> Queue<R> {
                 self.skipping.remove(camera);
             }
         }
-        if self
-            .waiting
-            .get(camera)
-            .is_none_or(|count| *count <= per_camera)
-        {
+        let count = self.waiting.get(camera).copied().unwrap_or(0);
+        let bytes = self.bytes.get(camera).copied().unwrap_or(0);
+        if count <= per_camera && (bytes <= BYTES_PER_CAMERA || count == 1) {
             return;
         }
         let units = self
@@ -279,7 +298,7 @@ impl<R: Row> Queue<R> {
     fn drop_front(&mut self, counters: &Counters) {
         if let Some(rows) = self.messages.pop_front() {
             for row in rows {
-                self.forget(&row.id().camera);
+                self.forget(&row.id().camera, row.bytes());
                 counters.dropped(&row.id().camera, QUEUE_FULL, u64::from(row.is_frame()));
             }
         }
@@ -290,7 +309,7 @@ fn waited<R: Row>(row: &R, now: i64) -> i64 {
     row.trace()
         .0
         .last()
-        .map_or(0, |pass| now - pass.enter_nanos)
+        .map_or(0, |pass| now.saturating_sub(pass.enter_nanos))
 }
 
 #[cfg(test)]

@@ -145,6 +145,38 @@ fn without_an_entry_point_all_units_wait_for_the_next_one() {
     );
 }
 
+#[test]
+fn large_units_wait_up_to_a_number_of_bytes() {
+    let inbox = Inbox::new(QueuePolicy::GroupOfPictures { per_camera: 64 }, counters());
+    let large = |sequence, keyframe| {
+        let mut unit = unit("a", sequence, keyframe);
+        unit.data = vec![0_u8; BYTES_PER_CAMERA / 4].into();
+        unit
+    };
+    for sequence in 0..8 {
+        inbox.push(vec![
+            large(sequence, sequence == 5),
+            unit("b", sequence, true),
+        ]);
+    }
+    let kept = drain(&inbox);
+    let of = |camera: &str| -> Vec<u64> {
+        let of_camera = kept.iter().filter(|(name, _)| name == camera);
+        of_camera.map(|(_, sequence)| *sequence).collect()
+    };
+    assert_eq!(of("a"), [5, 6, 7]);
+    assert_eq!(of("b").len(), 8);
+    assert_eq!(
+        inbox.counters.report().cameras["a"].dropped["decoder_backlog"],
+        5
+    );
+    // What has gone does not count any more.
+    for sequence in 8..12 {
+        inbox.push(vec![large(sequence, false)]);
+    }
+    assert_eq!(drain(&inbox).len(), 4);
+}
+
 proptest! {
     /// Whatever comes, every row is either given out or counted as dropped, in order.
     #[test]

@@ -33,6 +33,7 @@
 //! }
 //! ```
 
+mod boundary;
 mod context;
 mod drive;
 mod env;

@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use camweave_message::camera_id;
+
 /// One file, played as one camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileSpec {
@@ -19,14 +21,17 @@ pub(crate) fn parse(text: &str) -> Result<Vec<FileSpec>, String> {
         .filter(|entry| !entry.is_empty())
     {
         let file = match entry.split_once('=') {
-            Some((id, path)) if is_safe_id(id.trim()) && !path.trim().is_empty() => FileSpec {
-                id: id.trim().to_owned(),
-                path: PathBuf::from(path.trim()),
-            },
+            Some((id, path)) if camera_id::is_valid(id.trim()) && !path.trim().is_empty() => {
+                FileSpec {
+                    id: id.trim().to_owned(),
+                    path: PathBuf::from(path.trim()),
+                }
+            }
             // Without a usable id in front, '=' belongs to the path of a file that exists.
             Some((id, _)) if !Path::new(entry).exists() => {
                 return Err(format!(
-                    "'{entry}': '{id}' cannot name a camera, expected id=path with 1 to 64 letters, digits, '_' or '-', the first a letter or digit"
+                    "'{entry}': '{id}' cannot name a camera, expected id=path with {}",
+                    camera_id::RULE
                 ));
             }
             _ => FileSpec {
@@ -52,15 +57,6 @@ pub(crate) fn parse(text: &str) -> Result<Vec<FileSpec>, String> {
     Ok(files)
 }
 
-fn is_safe_id(id: &str) -> bool {
-    let bytes = id.as_bytes();
-    (1..=64).contains(&bytes.len())
-        && bytes[0].is_ascii_alphanumeric()
-        && bytes
-            .iter()
-            .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-}
-
 /// The file's name without its extension, made safe.
 fn id_of(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -74,7 +70,7 @@ fn id_of(path: &Path) -> String {
             }
         })
         .skip_while(|c| !c.is_ascii_alphanumeric())
-        .take(64)
+        .take(camera_id::MAX_BYTES)
         .collect();
     if safe.is_empty() {
         "file".to_owned()

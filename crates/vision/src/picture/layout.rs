@@ -99,6 +99,11 @@ pub struct Planes {
     len: u8,
 }
 
+impl Planes {
+    /// The most planes that a format has.
+    pub const MOST: usize = 3;
+}
+
 /// A number of planes that no format has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{found} planes: expected 1 to 3")]

@@ -1,0 +1,42 @@
+//! The ranges of what messages carry. Whoever reads a message may rely on them.
+//!
+//! A row outside of them is refused where it enters a node (`docs/messages.md`), so that
+//! arithmetic and memory behind that boundary need no checks of their own. They are far
+//! beyond what cameras and models do.
+
+pub use camweave_vision::MAX_DIMENSION;
+
+/// Times lie within plus and minus so many nanoseconds: 146 years, for Unix times up to 2116.
+///
+/// The difference of two such times fits into 64 bits.
+pub const MAX_NANOS: i64 = (1 << 62) - 1;
+/// The highest number of an access unit in its session.
+pub const MAX_SEQUENCE: u64 = 1 << 62;
+/// Rows of one message.
+pub const MAX_ROWS: usize = 4096;
+/// Cameras of one node, from its start to its end.
+pub const MAX_CAMERAS: usize = 1024;
+/// Stages that a row has passed, and stages of one graph.
+pub const MAX_STAGES: usize = 64;
+/// The name of a stage, in bytes.
+pub const MAX_STAGE_BYTES: usize = 255;
+/// The coded bytes of one access unit.
+pub const MAX_UNIT_BYTES: usize = 32 << 20;
+/// Boxes of one frame.
+pub const MAX_BOXES: usize = 30_000;
+/// Classes of one model; class ids are below.
+pub const MAX_CLASSES: u32 = 65_536;
+/// The name of a class, in bytes.
+pub const MAX_LABEL_BYTES: usize = 256;
+/// All class names of a model together, in bytes.
+pub const MAX_CLASS_NAMES_BYTES: usize = 1 << 20;
+/// The name of a model, in bytes.
+pub const MAX_MODEL_BYTES: usize = 512;
+/// One frame's raw network output, in bytes.
+pub const MAX_HEAD_BYTES: u64 = 256 << 20;
+/// Rows of a raw network output, and its columns: classes, anchors or detections.
+pub const MAX_HEAD_SIDE: u32 = 1 << 20;
+/// An edge of a box lies within so many widths (or heights) of the image's, on either side.
+pub const MAX_BOX_SIZES: f32 = 4.0;
+/// The text form of a pool's id, in bytes.
+pub const MAX_POOL_ID_BYTES: usize = 256;

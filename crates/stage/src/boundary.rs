@@ -1,0 +1,109 @@
+//! Where messages enter a node. What is not as `docs/messages.md` says is refused here, by the
+//! row, counted and logged; behind, rows may be relied on.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow_array::Array;
+use camweave_message::Row;
+use camweave_message::limits::MAX_CAMERAS;
+use camweave_telemetry::{clock, span_names};
+use tracing::error;
+
+use crate::{Context, Inbox};
+
+/// A row was not what its schema says.
+pub(crate) const MALFORMED: &str = "malformed";
+/// Refused messages and rows are logged at most so often; all are counted.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// Brings messages into a stage's queue.
+pub(crate) struct Boundary<R> {
+    context: Context,
+    inbox: Arc<Inbox<R>>,
+    cameras: HashSet<Arc<str>>,
+    logged: Option<Instant>,
+    not_logged: u64,
+}
+
+impl<R: Row> Boundary<R> {
+    pub fn new(context: &Context, inbox: &Arc<Inbox<R>>) -> Self {
+        Self {
+            context: context.clone(),
+            inbox: Arc::clone(inbox),
+            cameras: HashSet::new(),
+            logged: None,
+            not_logged: 0,
+        }
+    }
+
+    /// Takes the data of one message that came at `input`.
+    pub fn take(&mut self, input: &str, array: &dyn Array) {
+        let mut span = self.context.counters.spans().begin(&span_names::RECEIVE);
+        let received = match R::read(array) {
+            Ok(received) => received,
+            Err(error) => {
+                drop(span);
+                self.context.counters.stage_error("malformed_message");
+                self.log(input, &format!("message refused: {error}"));
+                return;
+            }
+        };
+        let mut rows = received.rows;
+        rows.retain(|row| self.is_known(input, &row.id().camera));
+        for refused in received.refused {
+            match &refused.camera {
+                Some(camera) if !self.is_known(input, camera) => continue,
+                Some(camera) if refused.is_frame => self.inbox.refuse(camera, MALFORMED),
+                _ => self.context.counters.stage_error("malformed_row"),
+            }
+            let camera = refused.camera.as_deref().unwrap_or("?");
+            self.log(
+                input,
+                &format!("row of camera {camera} refused: {}", refused.error),
+            );
+        }
+        if rows.is_empty() {
+            return;
+        }
+        self.context.name_frames(&mut span, &rows);
+        let enter = clock::monotonic_nanos();
+        for row in &mut rows {
+            row.trace_mut().0.push(self.context.pass(enter));
+        }
+        self.inbox.push(rows);
+        self.context.signal.wake();
+    }
+
+    /// Whether the camera is one of those that this node knows, or may still become one:
+    /// stages keep something of each.
+    fn is_known(&mut self, input: &str, camera: &Arc<str>) -> bool {
+        if self.cameras.contains(camera) {
+            return true;
+        }
+        if self.cameras.len() < MAX_CAMERAS {
+            return self.cameras.insert(Arc::clone(camera));
+        }
+        self.context.counters.stage_error("too_many_cameras");
+        self.log(
+            input,
+            &format!("row of camera {camera} refused: expected at most {MAX_CAMERAS} cameras"),
+        );
+        false
+    }
+
+    fn log(&mut self, input: &str, text: &str) {
+        if self.logged.is_some_and(|at| at.elapsed() < LOG_EVERY) {
+            self.not_logged += 1;
+            return;
+        }
+        let not_logged = std::mem::take(&mut self.not_logged);
+        error!(input, not_logged, "{text}");
+        self.logged = Some(Instant::now());
+    }
+}
+
+#[cfg(test)]
+#[path = "boundary_tests.rs"]
+mod tests;

@@ -1,0 +1,74 @@
+use std::path::Path;
+
+use camweave_message::{CapturedClock, Codec, FrameId, Trace, Unit};
+
+use super::*;
+use crate::QueuePolicy;
+
+fn unit(camera: &str, pts_nanos: i64) -> Unit {
+    Unit {
+        id: FrameId {
+            camera: Arc::from(camera),
+            session_unix_nanos: 1,
+            sequence: 0,
+            pts_nanos,
+            captured_unix_nanos: 0,
+            captured_clock: CapturedClock::Arrival,
+        },
+        trace: Trace::default(),
+        codec: Codec::H264,
+        keyframe: true,
+        lost_packets: 0,
+        data: vec![1_u8].into(),
+    }
+}
+
+fn boundary() -> (Boundary<Unit>, Arc<Inbox<Unit>>, Context) {
+    let context = Context::for_tests("test", Path::new("."));
+    let policy = QueuePolicy::Complete { limit: 4096 };
+    let inbox = Arc::new(Inbox::new(policy, context.counters.clone()));
+    (Boundary::new(&context, &inbox), inbox, context)
+}
+
+#[test]
+fn a_bad_row_costs_that_row_and_is_counted() {
+    let (mut boundary, inbox, context) = boundary();
+    let rows = [
+        unit("a", 0),
+        unit("a", i64::MIN),
+        unit("../b", 0),
+        unit("c", 0),
+    ];
+    boundary.take("in", &Unit::to_arrow(&rows));
+    let rows = inbox.pop().expect("the good rows");
+    let cameras: Vec<_> = rows.iter().map(|row| &*row.id.camera).collect();
+    assert_eq!(cameras, ["a", "c"]);
+    let report = context.counters.report();
+    let a = &report.cameras["a"];
+    assert_eq!((a.received, a.dropped["malformed"]), (2, 1));
+    assert_eq!(report.errors["malformed_row"], 1);
+    assert_eq!(report.cameras.len(), 2);
+}
+
+#[test]
+fn a_message_that_is_none_costs_itself() {
+    let (mut boundary, inbox, context) = boundary();
+    boundary.take("in", &arrow_array::Float32Array::from(vec![1.0]));
+    boundary.take("in", &Unit::to_arrow(&[unit("a", 0)]));
+    assert_eq!(inbox.pop().map(|rows| rows.len()), Some(1));
+    assert_eq!(context.counters.report().errors["malformed_message"], 1);
+}
+
+#[test]
+fn a_node_knows_so_many_cameras_and_those_go_on() {
+    let (mut boundary, inbox, context) = boundary();
+    for number in 0..MAX_CAMERAS + 500 {
+        boundary.take("in", &Unit::to_arrow(&[unit(&format!("mc{number}"), 0)]));
+    }
+    boundary.take("in", &Unit::to_arrow(&[unit("mc0", 0)]));
+    let came = std::iter::from_fn(|| inbox.pop()).count();
+    assert_eq!(came, MAX_CAMERAS + 1);
+    let report = context.counters.report();
+    assert_eq!(report.cameras.len(), MAX_CAMERAS);
+    assert_eq!(report.errors["too_many_cameras"], 500);
+}
