@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     match camweave_cameras::parse(Path::new("c.yml"), text, &lookup) {
         Ok(cameras) => {
             for camera in &cameras {
-                assert!(camweave_cameras::is_safe_id(&camera.id));
+                assert!(camweave_message::camera_id::is_valid(&camera.id));
                 assert!(camera.url.expose().host_str().is_some());
                 assert!(camera.url.expose().username().is_empty());
                 assert!(camera.url.expose().password().is_none());

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use camweave_message::limits::MAX_CLASSES;
 use camweave_message::{DetectedBox, Detections, Head};
 use camweave_stage::telemetry::span_names;
 use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError};
@@ -132,9 +133,11 @@ impl CpuNms {
         let span = context.span(&span_names::NMS, &head.id);
         let found = detections(&layout, &letterbox, &settings.nms, memory);
         drop(span);
-        let boxes = found.into_iter().map(|detection| DetectedBox {
+        let found = found.into_iter().filter(|it| it.class_id < MAX_CLASSES);
+        let boxes = found.map(|detection| DetectedBox {
             bbox: detection.bbox,
-            score: detection.score,
+            // Rounding in half precision, or a network without a last sigmoid.
+            score: detection.score.min(1.0),
             class_id: detection.class_id,
             label: classes.label(detection.class_id),
             track_id: None,

@@ -9,6 +9,7 @@ use camweave_cuda::{
     Context as Device, CudaError, CudaErrorKind, CudaMemory, DeviceSpans, Precision, Stream,
     missing,
 };
+use camweave_message::limits::MAX_CLASSES;
 use camweave_message::{DetectedBox, Detections, Head};
 use camweave_pool::Attachments;
 use camweave_stage::telemetry::span_names;
@@ -228,9 +229,11 @@ fn detections(head: Head, held: &Held, candidates: &[Candidate], model: &Model) 
     let boxes = candidates.iter().filter_map(|candidate| {
         let bbox = held.letterbox.image_box_from_model(candidate.bbox);
         let [x1, y1, x2, y2] = bbox;
-        (x1 < x2 && y1 < y2).then(|| DetectedBox {
+        let is_left = x1 < x2 && y1 < y2 && candidate.class_id < MAX_CLASSES;
+        is_left.then(|| DetectedBox {
             bbox,
-            score: candidate.score,
+            // Rounding in half precision, or a network without a last sigmoid.
+            score: candidate.score.min(1.0),
             class_id: candidate.class_id,
             label: model.classes.label(candidate.class_id),
             track_id: None,

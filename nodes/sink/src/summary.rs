@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use camweave_message::Detections;
+use camweave_message::limits::MAX_STAGES;
 use camweave_telemetry::{CameraCounters, Histogram, Percentiles, StageReport};
 use serde::{Deserialize, Serialize};
 
@@ -97,7 +98,7 @@ impl Camera {
         let Some(first) = self.first_unix_nanos else {
             return 0.0;
         };
-        let span = (self.last_unix_nanos - first) as f64 / 1e9;
+        let span = self.last_unix_nanos.saturating_sub(first) as f64 / 1e9;
         // n frames span n - 1 periods.
         if span > 0.0 {
             (self.detected.saturating_sub(1)) as f64 / span
@@ -123,7 +124,7 @@ impl Collector {
         camera.last_unix_nanos = now_unix_nanos;
         camera
             .latency
-            .record(now_unix_nanos - row.id.captured_unix_nanos);
+            .record(now_unix_nanos.saturating_sub(row.id.captured_unix_nanos));
         let mut after = 0;
         for pass in row.trace.0.iter().filter(|pass| pass.leave_nanos > 0) {
             let known = self
@@ -131,14 +132,19 @@ impl Collector {
                 .iter()
                 .position(|(name, _)| **name == *pass.stage);
             // A stage that is met late takes its place behind the one before it.
-            let index = known.unwrap_or_else(|| {
-                self.stages
-                    .insert(after, (pass.stage.to_string(), Histogram::default()));
-                after
-            });
+            let index = match known {
+                Some(index) => index,
+                // Names come from other processes.
+                None if self.stages.len() >= MAX_STAGES => continue,
+                None => {
+                    let stage = (pass.stage.to_string(), Histogram::default());
+                    self.stages.insert(after, stage);
+                    after
+                }
+            };
             self.stages[index]
                 .1
-                .record(pass.leave_nanos - pass.enter_nanos);
+                .record(pass.leave_nanos.saturating_sub(pass.enter_nanos));
             after = index + 1;
         }
     }
@@ -190,7 +196,7 @@ impl Collector {
             .max();
         let seconds = first
             .zip(last)
-            .map_or(0.0, |(first, last)| (last - first) as f64 / 1e9);
+            .map_or(0.0, |(first, last)| last.saturating_sub(first) as f64 / 1e9);
         Summary {
             topology: None,
             seconds,

@@ -15,6 +15,8 @@ pub struct ByteTracker {
     classes: BTreeMap<u32, ByteTrack>,
 }
 
+/// Classes of one camera that are followed; each has a tracker of its own.
+const MAX_CLASSES: usize = 1024;
 /// Track numbers of one class lie below this.
 const NUMBERS_PER_CLASS: u64 = 1 << 40;
 
@@ -44,6 +46,9 @@ impl Tracker for ByteTracker {
     fn update(&mut self, boxes: &[DetectedBox]) -> Vec<Option<u64>> {
         // A box that is no box would poison the filter's state for good.
         for item in boxes.iter().filter(|item| is_sound(item)) {
+            if self.classes.len() >= MAX_CLASSES && !self.classes.contains_key(&item.class_id) {
+                continue; // follows nothing
+            }
             self.classes
                 .entry(item.class_id)
                 .or_insert_with(|| ByteTrack::from_params(self.params));

@@ -1,13 +1,13 @@
 use std::collections::HashMap;
 
-use camweave_message::Detections;
-use camweave_stage::telemetry::{Spans, span_names};
+use camweave_message::{DetectedBox, Detections};
+use camweave_stage::telemetry::{Counters, Spans, span_names};
 use camweave_stage::{Context, Env, Key, Output, Stage, StageError, frame_key};
 
 use crate::{ByteTracker, Tracker, TrackerConfig};
 
 /// After a pause this long a camera's tracker begins anew: what moved meanwhile is not known.
-const FORGET_AFTER_NANOS: i64 = 3_000_000_000;
+const FORGET_AFTER_NANOS: u64 = 3_000_000_000;
 /// Ids of a restarted tracker begin at the next multiple, so that none is given twice in a run.
 const IDS_PER_START: u64 = 1_000_000_000;
 /// Frames between two looks for ids that are over.
@@ -37,11 +37,24 @@ impl Camera {
     }
 }
 
+/// The indices of the `most` boxes of the highest score, in their order.
+fn strongest(boxes: &[DetectedBox], most: usize) -> Vec<usize> {
+    let mut indices: Vec<usize> = (0..boxes.len()).collect();
+    if indices.len() > most {
+        // Stable: of equal scores the first stay.
+        indices.sort_by(|&a, &b| boxes[b].score.total_cmp(&boxes[a].score));
+        indices.truncate(most);
+        indices.sort_unstable();
+    }
+    indices
+}
+
 /// The tracker as a stage: one tracker per camera, ids unique over all cameras of the run.
 pub struct TrackerStage {
     config: TrackerConfig,
     cameras: HashMap<String, Camera>,
     next_id: u64,
+    counters: Option<Counters>,
     spans: Spans,
 }
 
@@ -49,11 +62,14 @@ impl TrackerStage {
     /// A stage that has seen nothing; `starts` counts this node's starts in the run, from 1.
     #[must_use]
     pub fn new(config: TrackerConfig, starts: u64) -> Self {
-        let next_id = starts.saturating_sub(1) * IDS_PER_START + 1;
+        let next_id = (starts.saturating_sub(1))
+            .saturating_mul(IDS_PER_START)
+            .saturating_add(1);
         Self {
             config,
             cameras: HashMap::new(),
             next_id,
+            counters: None,
             spans: Spans::default(),
         }
     }
@@ -71,18 +87,28 @@ impl TrackerStage {
             .cameras
             .entry(row.id.camera.to_string())
             .or_insert_with(fresh);
-        if (now - camera.last_captured_nanos).abs() > FORGET_AFTER_NANOS {
+        if now.abs_diff(camera.last_captured_nanos) > FORGET_AFTER_NANOS {
             *camera = fresh();
         }
         camera.last_captured_nanos = now;
         camera.frames += 1;
         let frame = camera.frames;
-        let tracks = camera.tracker.update(&row.boxes);
-        for (item, track) in row.boxes.iter_mut().zip(tracks) {
-            item.track_id = track.map(|track| {
+        for item in &mut row.boxes {
+            item.track_id = None;
+        }
+        let followed = strongest(&row.boxes, config.max_boxes);
+        if followed.len() < row.boxes.len()
+            && let Some(counters) = &self.counters
+        {
+            counters.error(&row.id.camera, "boxes_over_limit");
+        }
+        let boxes: Vec<DetectedBox> = followed.iter().map(|&it| row.boxes[it].clone()).collect();
+        let tracks = camera.tracker.update(&boxes);
+        for (&index, track) in followed.iter().zip(tracks) {
+            row.boxes[index].track_id = track.map(|track| {
                 let known = camera.ids.entry(track).or_insert_with(|| {
                     let id = self.next_id;
-                    self.next_id += 1;
+                    self.next_id = self.next_id.wrapping_add(1);
                     Id {
                         id,
                         last_frame: frame,
@@ -126,6 +152,11 @@ impl Stage for TrackerStage {
             default: Some("30"),
             help: "frames for which a track without a box is kept",
         },
+        Key {
+            name: "MAX_BOXES",
+            default: Some("300"),
+            help: "boxes of a frame that are followed, those of the highest score",
+        },
     ];
     type In = Detections;
     type Out = Detections;
@@ -137,10 +168,12 @@ impl Stage for TrackerStage {
             min_iou: env.number("MIN_IOU", 0.0..=1.0)?,
             min_iou_low: env.number("MIN_IOU_LOW", 0.0..=1.0)?,
             track_buffer: env.number("TRACK_BUFFER", 0..=100_000)?,
+            max_boxes: env.number("MAX_BOXES", 1..=2000)?,
         };
         let stage = Self::new(config, context.counters.report().starts);
         Ok(Self {
             spans: context.counters.spans().clone(),
+            counters: Some(context.counters.clone()),
             ..stage
         })
     }

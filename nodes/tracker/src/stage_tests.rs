@@ -11,6 +11,7 @@ const CONFIG: TrackerConfig = TrackerConfig {
     min_iou: 0.2,
     min_iou_low: 0.5,
     track_buffer: 30,
+    max_boxes: 300,
 };
 
 fn row(camera: &str, frame: i64, boxes: &[([f32; 4], f32)]) -> Detections {
@@ -166,4 +167,39 @@ fn a_weak_box_continues_a_track_but_begins_none() {
         feed(&mut stage, row("a", 2, &[(walker(0, 50.0, 0.0), 0.3)])),
         id
     );
+}
+
+#[test]
+fn capture_times_that_jump_anywhere_harm_nobody() {
+    let mut stage = TrackerStage::new(CONFIG, 1);
+    let good = [(walker(0, 50.0, 0.0), 0.9)];
+    let times = [0, i64::MIN, i64::MAX, i64::MIN, -1, i64::MAX, 5_000_000_000];
+    for captured in times {
+        let mut row = row("a", 0, &good);
+        row.id.captured_unix_nanos = captured;
+        assert!(feed(&mut stage, row)[0].is_some());
+    }
+    // And numbers of starts that a damaged report may hold.
+    let mut stage = TrackerStage::new(CONFIG, u64::MAX);
+    assert!(feed(&mut stage, row("a", 0, &good))[0].is_some());
+}
+
+#[test]
+fn the_strongest_boxes_are_followed_and_the_rest_passed_on() {
+    let config = TrackerConfig {
+        max_boxes: 10,
+        ..CONFIG
+    };
+    let mut stage = TrackerStage::new(config, 1);
+    // The scores rise, so the last ten are the strongest.
+    let boxes: Vec<_> = (0..100)
+        .map(|index| {
+            let x = index as f32 * 6.0;
+            ([x, 0.0, x + 5.0, 50.0], 0.7 + index as f32 / 1000.0)
+        })
+        .collect();
+    let ids = feed(&mut stage, row("a", 0, &boxes));
+    assert_eq!(ids.len(), 100);
+    let followed: Vec<_> = (0..100).filter(|&index| ids[index].is_some()).collect();
+    assert_eq!(followed, (90..100).collect::<Vec<_>>());
 }

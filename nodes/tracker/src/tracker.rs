@@ -24,4 +24,6 @@ pub struct TrackerConfig {
     pub min_iou_low: f32,
     /// A track without a box is kept for so many frames.
     pub track_buffer: usize,
+    /// So many boxes of a frame are followed, those of the highest score.
+    pub max_boxes: usize,
 }
