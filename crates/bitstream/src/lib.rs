@@ -6,6 +6,7 @@
 //!   each of them, so that a decoder can join at any.
 //! - [`Configuration`]: the `avcC` and `hvcC` records of MP4 and Matroska files
 //!   (ISO/IEC 14496-15, sections 5.3.3.1 and 8.3.3.1) and their length-prefixed units.
+//! - [`is_fragment`]: whether an access unit lacks the beginning of its picture.
 //! - [`presents_in_decode_order`]: whether a decoder may give out pictures at once.
 //! - [`Mpeg4Headers`]: the headers of MPEG-4 part 2 before each intra-coded picture
 //!   (ISO/IEC 14496-2, section 6.2).
@@ -15,12 +16,14 @@ pub mod av1;
 mod bits;
 mod configuration;
 mod mpeg4;
+mod fragment;
 mod nal;
 mod order;
 mod parameter_sets;
 
 pub use configuration::{BitstreamError, Configuration};
 pub use mpeg4::Mpeg4Headers;
+pub use fragment::is_fragment;
 pub use nal::{END_OF_SEQUENCE_H265, NalCodec, NalKind, START_CODE, StartCode, StartCodes};
-pub use order::presents_in_decode_order;
+pub use order::{has_sequence_parameters, presents_in_decode_order};
 pub use parameter_sets::{AccessUnit, ParameterSets};

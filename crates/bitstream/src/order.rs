@@ -30,6 +30,15 @@ pub fn presents_in_decode_order(codec: NalCodec, unit: &[u8]) -> Option<bool> {
     None
 }
 
+/// Whether a sequence parameter set stands before the slices of `unit`, an Annex B access unit.
+#[must_use]
+pub fn has_sequence_parameters(codec: NalCodec, unit: &[u8]) -> bool {
+    StartCodes::new(unit)
+        .map(|code| codec.kind(&unit[code.nal_at..]))
+        .take_while(|kind| !kind.is_slice())
+        .any(|kind| kind == NalKind::Sps)
+}
+
 /// H.264, section 7.3.2.1.1. `None` if the set ends early.
 fn h264(sps: &[u8]) -> Option<bool> {
     const BASELINE: u32 = 66;
@@ -218,6 +227,15 @@ mod tests {
         }
         let cut = [0, 0, 1, 0x42, 1, 1, 1, 0x60];
         assert_eq!(presents_in_decode_order(NalCodec::H265, &cut), Some(false));
+    }
+
+    #[test]
+    fn parameter_sets_count_before_the_slices_only() {
+        let has = |unit: &[u8]| has_sequence_parameters(NalCodec::H264, unit);
+        assert!(has(&[0, 0, 1, 9, 16, 0, 0, 1, 0x67, 66, 0, 0, 1, 0x65]));
+        assert!(!has(&[0, 0, 1, 0x65, 1, 0, 0, 1, 0x67, 66]));
+        assert!(!has(b"\0\0\0\x01\x65abc"));
+        assert!(!has(&[]));
     }
 
     #[test]

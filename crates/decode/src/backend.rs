@@ -4,10 +4,13 @@ use camweave_message::{Codec, PictureRef};
 use camweave_pool::{PoolError, PoolErrorKind};
 use camweave_telemetry::DeviceRange;
 
+use crate::pools::SlotError;
+
 /// Something that did not work, for the counters and the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The kind of error in the counters.
+    /// The kind of error in the counters. [`crate::reason::TOO_LARGE`] is also the reason under
+    /// which the unit is dropped.
     pub kind: &'static str,
     /// One line: what was found and what was expected.
     pub message: String,
@@ -16,10 +19,22 @@ pub struct Failure {
 /// Why a decoded picture cannot be given to anyone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unpublished {
-    /// Consumers hold all slots.
+    /// Consumers hold all slots, or other cameras have all memory.
     Exhausted(String),
+    /// The picture needs more memory than a camera may have.
+    TooLarge(String),
     /// Anything else, in one line.
     Failed(String),
+}
+
+impl From<SlotError> for Unpublished {
+    fn from(error: SlotError) -> Self {
+        match error {
+            SlotError::Pool(error) => error.into(),
+            SlotError::NoRoom { .. } => Self::Exhausted(error.to_string()),
+            SlotError::TooLarge { .. } => Self::TooLarge(error.to_string()),
+        }
+    }
 }
 
 impl From<PoolError> for Unpublished {

@@ -6,6 +6,10 @@ use camweave_message::{Row, Unit};
 
 /// A camera with more units waiting than this loses them up to the next entry point.
 pub const UNITS_PER_CAMERA: usize = 64;
+/// So does one with more coded bytes waiting, and more than one unit.
+pub const BYTES_PER_CAMERA: usize = 32 << 20;
+/// Where all cameras together have more coded bytes waiting, each may have its equal part.
+pub const BYTES_PER_PROCESS: usize = 128 << 20;
 
 /// One thing to do for a camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +21,13 @@ pub(crate) enum Job {
 }
 
 impl Job {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Unit(unit) => unit.bytes(),
+            Self::Finish => 0,
+        }
+    }
+
     fn is_entry_point(&self) -> bool {
         match self {
             Self::Unit(unit) => unit.is_entry_point(),
@@ -29,6 +40,8 @@ impl Job {
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     jobs: VecDeque<Job>,
+    /// Coded bytes of the jobs.
+    bytes: usize,
     is_skipping: bool,
     /// Whether a worker has the camera, or will have it.
     pub is_scheduled: bool,
@@ -36,16 +49,19 @@ pub(crate) struct Backlog {
 
 impl Backlog {
     /// Adds a job; returns how many units gave way, the new one perhaps among them.
+    /// More than `most_bytes` wait only in one unit.
     ///
     /// Pictures depend on those before them up to an entry point. So a camera that
     /// falls behind goes on at the newest entry point that waits, or at the next.
-    pub fn push(&mut self, job: Job) -> usize {
+    pub fn push(&mut self, job: Job, most_bytes: usize) -> usize {
         if self.is_skipping && !job.is_entry_point() {
             return 1;
         }
         self.is_skipping = false;
+        self.bytes += job.bytes();
         self.jobs.push_back(job);
-        if self.jobs.len() <= UNITS_PER_CAMERA {
+        let has_room = self.bytes <= most_bytes || self.jobs.len() == 1;
+        if self.jobs.len() <= UNITS_PER_CAMERA && has_room {
             return 0;
         }
         let newest_entry = self.jobs.iter().rposition(Job::is_entry_point);
@@ -56,12 +72,21 @@ impl Backlog {
                 self.jobs.len()
             }
         };
-        self.jobs.drain(..gone);
+        for job in self.jobs.drain(..gone) {
+            self.bytes -= job.bytes();
+        }
         gone
     }
 
     pub fn pop(&mut self) -> Option<Job> {
-        self.jobs.pop_front()
+        let job = self.jobs.pop_front()?;
+        self.bytes -= job.bytes();
+        Some(job)
+    }
+
+    /// Coded bytes that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub fn len(&self) -> usize {
@@ -76,6 +101,7 @@ impl Backlog {
             .filter(|job| matches!(job, Job::Unit(_)))
             .count();
         self.jobs.clear();
+        self.bytes = 0;
         units
     }
 }
@@ -120,7 +146,7 @@ mod tests {
         let mut backlog = Backlog::default();
         let mut gone = 0;
         for sequence in 0..=UNITS_PER_CAMERA as u64 {
-            gone += backlog.push(unit(sequence, sequence % 30 == 0));
+            gone += backlog.push(unit(sequence, sequence % 30 == 0), BYTES_PER_CAMERA);
         }
         assert_eq!(gone, 60);
         assert_eq!(sequences(&mut backlog), [60, 61, 62, 63, 64]);
@@ -131,10 +157,36 @@ mod tests {
         let mut backlog = Backlog::default();
         let mut gone = 0;
         for sequence in 0..100 {
-            gone += backlog.push(unit(sequence, sequence == 0 || sequence == 90));
+            gone += backlog.push(
+                unit(sequence, sequence == 0 || sequence == 90),
+                BYTES_PER_CAMERA,
+            );
         }
         assert_eq!(gone, 90);
         assert_eq!(sequences(&mut backlog), (90..100).collect::<Vec<_>>());
-        assert_eq!(backlog.push(Job::Finish), 0);
+        assert_eq!(backlog.push(Job::Finish, BYTES_PER_CAMERA), 0);
+    }
+
+    #[test]
+    fn bytes_give_way_as_units_do() {
+        let large = |sequence, keyframe| {
+            let Job::Unit(mut unit) = unit(sequence, keyframe) else {
+                unreachable!("it is a unit")
+            };
+            unit.data = Buffer::from(vec![0_u8; 1000]);
+            Job::Unit(unit)
+        };
+        let mut backlog = Backlog::default();
+        // One unit may be of any size.
+        assert_eq!(backlog.push(large(0, true), 10), 0);
+        assert_eq!(backlog.push(large(1, false), 2000), 0);
+        assert_eq!(backlog.push(large(2, true), 2000), 2);
+        assert_eq!(backlog.push(large(3, false), 2000), 0);
+        // The only entry point is the first: nothing can be kept.
+        assert_eq!(backlog.push(large(4, false), 2000), 3);
+        assert_eq!(backlog.push(large(5, false), 2000), 1);
+        assert_eq!(backlog.bytes(), 0);
+        assert_eq!(backlog.push(large(6, true), 2000), 0);
+        assert_eq!((sequences(&mut backlog), backlog.bytes()), (vec![6], 0));
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use camweave_bitstream::NalCodec;
 use camweave_message::{Codec, Frame, Unit};
 use camweave_stage::frame_key;
 use camweave_telemetry::{Counters, span_names};
@@ -26,6 +27,34 @@ pub(crate) struct Camera<B: Backend> {
     /// `None` until the session's first entry point.
     stream: Option<Stream<B::Decoder>>,
     trouble: Trouble,
+}
+
+/// Whether a decoder can begin with a unit. The source puts parameter sets in front of each
+/// random-access point; without them no decoder is opened, which costs half a megabyte.
+fn can_begin(unit: &Unit) -> bool {
+    let has_parameters = |codec| {
+        let unit = unit.data.as_slice();
+        camweave_bitstream::has_sequence_parameters(codec, unit)
+    };
+    unit.keyframe && nal_codec(unit.codec).is_none_or(has_parameters)
+}
+
+/// The codecs that consist of NAL units.
+fn nal_codec(codec: Codec) -> Option<NalCodec> {
+    match codec {
+        Codec::H264 => Some(NalCodec::H264),
+        Codec::H265 => Some(NalCodec::H265),
+        _ => None,
+    }
+}
+
+/// The reason under which a unit is dropped that the decoder refused.
+fn refusal_reason(error: &Failure) -> &'static str {
+    if error.kind == reason::TOO_LARGE {
+        reason::TOO_LARGE
+    } else {
+        reason::DECODE_ERROR
+    }
 }
 
 /// A session from an entry point on.
@@ -65,7 +94,17 @@ impl<B: Backend> Camera<B> {
         if unit.data.is_empty() {
             return;
         }
-        if self.stream.is_none() && !unit.keyframe {
+        if nal_codec(unit.codec)
+            .is_some_and(|codec| camweave_bitstream::is_fragment(codec, unit.data.as_slice()))
+        {
+            self.counters.error(&self.id, "fragment");
+            self.dropped(reason::CORRUPT, 1);
+            if let Some(stream) = &mut self.stream {
+                stream.last_sequence = unit.id.sequence;
+            }
+            return;
+        }
+        if self.stream.is_none() && !can_begin(unit) {
             self.dropped(reason::BEFORE_KEYFRAME, 1);
             return;
         }
@@ -79,7 +118,7 @@ impl<B: Backend> Camera<B> {
                 Ok(stream) => stream,
                 Err(error) => {
                     self.failed(unit, &error);
-                    self.dropped(reason::DECODE_ERROR, 1);
+                    self.dropped(refusal_reason(&error), 1);
                     return;
                 }
             },
@@ -101,6 +140,11 @@ impl<B: Backend> Camera<B> {
         self.receive(&mut stream, false, send);
         self.dropped(reason::UNDECODABLE, stream.identities.forget_all());
         self.backend.close(stream.decoder);
+    }
+
+    /// Whether no session is under way.
+    pub fn is_closed(&self) -> bool {
+        self.stream.is_none()
     }
 
     /// Whether a consumer holds a slot.
@@ -142,7 +186,7 @@ impl<B: Backend> Camera<B> {
         if let Err(error) = stream.decoder.send(unit.data.as_slice(), ticket) {
             self.failed(unit, &error);
             if stream.identities.take(ticket).is_some() {
-                self.dropped(reason::DECODE_ERROR, 1);
+                self.dropped(refusal_reason(&error), 1);
             }
         }
         self.receive(stream, more_waiting, send);
@@ -200,6 +244,11 @@ impl<B: Backend> Camera<B> {
             Ok(picture) => send(Frame { id, trace, picture }),
             Err(Unpublished::Exhausted(message)) => {
                 self.dropped(reason::POOL_EXHAUSTED, 1);
+                self.trouble.log(&self.id, &message);
+            }
+            Err(Unpublished::TooLarge(message)) => {
+                self.dropped(reason::TOO_LARGE, 1);
+                self.counters.error(&self.id, reason::TOO_LARGE);
                 self.trouble.log(&self.id, &message);
             }
             Err(Unpublished::Failed(message)) => {

@@ -23,6 +23,17 @@ const LINGER_AT_MOST: Duration = Duration::from_secs(3);
 /// When no slot has been held for so long, nobody is still reading.
 const LINGER_QUIET: Duration = Duration::from_millis(250);
 
+/// A camera that has sent nothing for so long is gone: its decoder is closed, and its memory freed.
+const GONE_AFTER: Duration = Duration::from_secs(120);
+/// How often the stage looks for cameras that are gone.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// A camera that has sent something.
+struct Known<B: Backend> {
+    lane: Arc<Lane<B>>,
+    last_unit: Instant,
+}
+
 /// Makes the backend of a camera.
 type MakeBackend<B> = Box<dyn Fn(&Arc<str>) -> B + Send>;
 
@@ -30,7 +41,8 @@ type MakeBackend<B> = Box<dyn Fn(&Arc<str>) -> B + Send>;
 pub struct Decoding<B: Backend> {
     context: Context,
     make: MakeBackend<B>,
-    lanes: HashMap<Arc<str>, Arc<Lane<B>>>,
+    lanes: HashMap<Arc<str>, Known<B>>,
+    looked: Instant,
     workers: Workers<B>,
     frames: Receiver<Frame>,
     last_frame: Option<Instant>,
@@ -55,6 +67,7 @@ impl<B: Backend> Decoding<B> {
             context: context.clone(),
             make: Box::new(make),
             lanes: HashMap::new(),
+            looked: Instant::now(),
             workers,
             frames,
             last_frame: None,
@@ -94,6 +107,10 @@ impl<B: Backend> Decoding<B> {
             out.send(vec![frame]);
             self.last_frame = Some(Instant::now());
         }
+        if self.looked.elapsed() >= LOOK_EVERY {
+            self.looked = Instant::now();
+            self.let_go(GONE_AFTER);
+        }
         if self.workers.have_died() {
             return Err(StageError::internal(
                 "a decoding thread has ended by itself",
@@ -102,12 +119,41 @@ impl<B: Backend> Decoding<B> {
         Ok(())
     }
 
+    /// When [`Decoding::tick`] has to look for cameras that are gone.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        (!self.lanes.is_empty()).then(|| self.looked + LOOK_EVERY)
+    }
+
+    /// Ends the sessions of cameras that have sent nothing for `silence`, and forgets those of
+    /// which nothing is left.
+    pub fn let_go(&mut self, silence: Duration) {
+        self.lanes.retain(|camera, known| {
+            if known.last_unit.elapsed() < silence {
+                return true;
+            }
+            let is_over = known.lane.is_over();
+            if is_over {
+                tracing::debug!(%camera, "silent; its decoder and its memory are given back");
+            } else {
+                self.workers.push(&known.lane, Job::Finish);
+            }
+            !is_over
+        });
+    }
+
+    /// How many cameras have a decoder or memory.
+    #[must_use]
+    pub fn cameras(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// Gives out what the decoders hold back, within a limit, and stops the workers.
     ///
     /// # Errors
     /// A worker has died: a bug.
     pub fn close(&mut self, out: &mut Output<Frame>) -> Result<(), StageError> {
-        let lanes: Vec<_> = self.lanes.values().map(Arc::clone).collect();
+        let lanes: Vec<_> = self.lanes.values().map(|it| Arc::clone(&it.lane)).collect();
         for lane in &lanes {
             self.workers.push(lane, Job::Finish);
         }
@@ -120,8 +166,8 @@ impl<B: Backend> Decoding<B> {
             }
             self.tick(out)?;
         }
-        for (camera, lane) in &self.lanes {
-            let left = self.workers.forget(lane);
+        for (camera, known) in &self.lanes {
+            let left = self.workers.forget(&known.lane);
             self.context
                 .counters
                 .dropped(camera, reason::STOPPED, left as u64);
@@ -140,13 +186,18 @@ impl<B: Backend> Decoding<B> {
     }
 
     fn lane(&mut self, camera: &Arc<str>) -> Arc<Lane<B>> {
-        if let Some(lane) = self.lanes.get(camera) {
-            return Arc::clone(lane);
+        if let Some(known) = self.lanes.get_mut(camera) {
+            known.last_unit = Instant::now();
+            return Arc::clone(&known.lane);
         }
         let backend = (self.make)(camera);
         let counters = self.context.counters.clone();
         let lane = Lane::new(Camera::new(Arc::clone(camera), backend, counters));
-        self.lanes.insert(Arc::clone(camera), Arc::clone(&lane));
+        let known = Known {
+            lane: Arc::clone(&lane),
+            last_unit: Instant::now(),
+        };
+        self.lanes.insert(Arc::clone(camera), known);
         lane
     }
 }
@@ -162,7 +213,7 @@ impl<B: Backend> Drop for Decoding<B> {
         let mut last_held = Instant::now();
         while last_frame.elapsed() < LINGER_AT_MOST && last_held.elapsed() < LINGER_QUIET {
             std::thread::sleep(Duration::from_millis(10));
-            if self.lanes.values().any(|lane| lane.is_held()) {
+            if self.lanes.values().any(|known| known.lane.is_held()) {
                 last_held = Instant::now();
             }
         }

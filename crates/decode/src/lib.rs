@@ -8,6 +8,7 @@
 
 mod backend;
 mod backlog;
+mod budget;
 mod camera;
 mod decoding;
 mod identity;
@@ -17,7 +18,8 @@ pub mod reason;
 mod worker;
 
 pub use backend::{Backend, Decoded, Decoder, Failure, Unpublished};
-pub use backlog::UNITS_PER_CAMERA;
+pub use backlog::{BYTES_PER_CAMERA, BYTES_PER_PROCESS, UNITS_PER_CAMERA};
+pub use budget::{Budget, half_of_memory};
 pub use decoding::Decoding;
 pub use plan::{ALIGN, Plan};
-pub use pools::{CameraPools, MAX_DPB, SLOTS_FOR_CONSUMERS};
+pub use pools::{CameraPools, MAX_DPB, SLOTS_FOR_CONSUMERS, SlotError};

@@ -1,19 +1,83 @@
 //! One camera's slots: a pool for the pictures of one size.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camweave_pool::{HostMemory, MAX_NAME_BYTES, Memory, PoolError, PoolSpec, Producer, WriteSlot};
 
+use crate::budget::{Budget, Share};
+
 /// Slots beyond those that the decoder itself may hold: what consumers may hold
 /// or have on the way, at a few stages of a few frames each.
 pub const SLOTS_FOR_CONSUMERS: u32 = 12;
+/// Fewer slots beyond the decoder's own are no use: consumers would wait for every picture.
+const LEAST_FOR_CONSUMERS: u32 = 4;
 /// The most pictures that a decoder holds, by any level of H.264 and H.265.
 pub const MAX_DPB: u32 = 16;
-/// A pool that was replaced is kept for so long, for references that are on their way.
-const KEEP_REPLACED: Duration = Duration::from_secs(2);
+/// A pool that was replaced is kept for so long, for references that are on their way and for
+/// pictures of its size that may come again; less where its room is wanted.
+const KEEP_REPLACED: Duration = Duration::from_secs(10);
 /// Pools of small pictures differ by less than is worth a new one.
 const WORTH_A_POOL: usize = 64 * 1024;
+
+/// Why there is no slot for a picture.
+#[derive(Debug, thiserror::Error)]
+pub enum SlotError {
+    /// A camera may never have as much.
+    #[error(
+        "pictures of {bytes} bytes, of which {slots} are needed: expected at most {limit} bytes for a camera (CAMERA_MB)"
+    )]
+    TooLarge {
+        /// Bytes of one picture.
+        bytes: usize,
+        /// Slots that the decoder and its consumers need at least.
+        slots: u32,
+        /// Bytes that one camera may have.
+        limit: u64,
+    },
+    /// The other pools have all that there is.
+    #[error(
+        "no room for a pool of {bytes} bytes: {used} of {limit} bytes are in use by all cameras (POOLS_MB)"
+    )]
+    NoRoom {
+        /// Bytes of the pool.
+        bytes: u64,
+        /// Bytes that the pools of all cameras have.
+        used: u64,
+        /// Bytes that they may have.
+        limit: u64,
+    },
+    /// The pool has none, or cannot be made.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}
+
+impl SlotError {
+    /// The same for interfaces that know pools only; `pool` is the pool's name.
+    #[must_use]
+    pub fn into_pool_error(self, pool: &str) -> PoolError {
+        let value = self.to_string();
+        match self {
+            Self::Pool(error) => error,
+            Self::TooLarge { .. } | Self::NoRoom { .. } => PoolError::InvalidSpec {
+                name: pool.to_owned(),
+                field: "memory",
+                value,
+                expected: "a pool within the limits CAMERA_MB and POOLS_MB",
+            },
+        }
+    }
+
+    /// Whether there may be a slot later, when consumers or other cameras let go.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(
+            self,
+            Self::NoRoom { .. } | Self::Pool(PoolError::Exhausted { .. })
+        )
+    }
+}
 
 /// The pools of one camera. Its bursts overwrite only its own frames.
 pub struct CameraPools<M: Memory = HostMemory> {
@@ -21,76 +85,161 @@ pub struct CameraPools<M: Memory = HostMemory> {
     name: String,
     /// 0: by the stream.
     slots: u32,
-    current: Option<Producer<M>>,
-    replaced: Vec<(Producer<M>, Instant)>,
+    budget: Arc<Budget>,
+    current: Option<Counted<M>>,
+    /// The one that was replaced last comes last.
+    replaced: Vec<(Counted<M>, Instant)>,
+}
+
+/// A pool and its part of the budget.
+struct Counted<M: Memory> {
+    pool: Producer<M>,
+    share: Share,
+}
+
+impl<M: Memory> Counted<M> {
+    /// A pool serves as long as the pictures fit, and fill at least half of it.
+    fn serves(&self, bytes: usize, slots: u32) -> bool {
+        bytes <= self.pool.slot_bytes()
+            && self.pool.slot_bytes() <= bytes.saturating_mul(2).saturating_add(WORTH_A_POOL)
+            // The consumers' share makes up for a decoder that asks for a few more.
+            && slots <= self.pool.slots() + SLOTS_FOR_CONSUMERS / 2
+    }
+
+    fn is_used(&self) -> bool {
+        let usage = self.pool.usage();
+        usage.held > 0 || usage.writing > 0 || usage.retained > 0
+    }
 }
 
 impl<M: Memory> CameraPools<M> {
     /// No pool yet; `slots` is what each will have, 0: by the stream.
     #[must_use]
-    pub fn new(place: M::Place, camera: &str, slots: u32) -> Self {
+    pub fn new(place: M::Place, camera: &str, slots: u32, budget: &Arc<Budget>) -> Self {
         Self {
             place,
             name: pool_name(camera),
             slots,
+            budget: Arc::clone(budget),
             current: None,
             replaced: Vec::new(),
         }
     }
 
-    /// A slot for a picture of `bytes`, of a decoder that holds up to `dpb` pictures.
-    ///
-    /// A pool serves as long as the pictures fit, and fill at least half of it:
-    /// so a camera that changes its size gets a new one.
+    /// How many slots a pool for pictures of `bytes` has, of a decoder that holds up to `dpb`:
+    /// fewer where the camera's limit has no room for more.
     ///
     /// # Errors
-    /// The pool is exhausted, or a new one cannot be had.
-    pub fn begin(&mut self, bytes: usize, dpb: u32) -> Result<WriteSlot<M>, PoolError> {
-        let slots = match self.slots {
-            0 => SLOTS_FOR_CONSUMERS + dpb.clamp(1, MAX_DPB),
-            slots => slots,
+    /// There is no room for as many as are needed.
+    pub fn slots_for(&self, bytes: usize, dpb: u32) -> Result<u32, SlotError> {
+        let dpb = dpb.clamp(1, MAX_DPB);
+        let (wanted, least) = match self.slots {
+            0 => (SLOTS_FOR_CONSUMERS + dpb, LEAST_FOR_CONSUMERS + dpb),
+            slots => (slots, slots),
         };
-        if let Some(pool) = &self.current {
-            let fits = bytes <= pool.slot_bytes()
-                && pool.slot_bytes() <= bytes.saturating_mul(2).saturating_add(WORTH_A_POOL);
-            // The consumers' share makes up for a decoder that asks for a few more.
-            if fits && slots <= pool.slots() + SLOTS_FOR_CONSUMERS / 2 {
-                return pool.begin();
-            }
+        let limit = self.budget.camera_bytes();
+        let fitting = limit / slot_bytes(bytes);
+        if fitting < u64::from(least) {
+            return Err(SlotError::TooLarge {
+                bytes,
+                slots: least,
+                limit,
+            });
         }
+        Ok(u64::from(wanted).min(fitting) as u32)
+    }
+
+    /// A slot for a picture of `bytes`, of a decoder that holds up to `dpb` pictures.
+    ///
+    /// A camera that changes the size of its pictures gets another pool, the one that
+    /// it had for such pictures if that is still there.
+    ///
+    /// # Errors
+    /// The pool is exhausted, or a new one cannot be had, or may not be.
+    pub fn begin(&mut self, bytes: usize, dpb: u32) -> Result<WriteSlot<M>, SlotError> {
+        let slots = self.slots_for(bytes, dpb)?;
+        if let Some(current) = &self.current
+            && current.serves(bytes, slots)
+        {
+            return Ok(current.pool.begin()?);
+        }
+        let before = self
+            .replaced
+            .iter()
+            .position(|(it, _)| it.serves(bytes, slots));
+        let next = match before {
+            Some(index) => self.replaced.remove(index).0,
+            None => self.make(bytes, slots)?,
+        };
+        let slot = next.pool.begin();
+        if let Some(replaced) = self.current.replace(next) {
+            self.replaced.push((replaced, Instant::now()));
+        }
+        Ok(slot?)
+    }
+
+    fn make(&mut self, bytes: usize, slots: u32) -> Result<Counted<M>, SlotError> {
         let spec = PoolSpec {
             name: self.name.clone(),
             slots,
             slot_bytes: bytes,
         };
+        let share = self.room(slot_bytes(bytes).saturating_mul(u64::from(slots)))?;
         let pool = Producer::create_in(&self.place, &spec)?;
         tracing::debug!(pool = %pool.id(), camera = %self.name, slots, bytes, "new pool");
-        if let Some(replaced) = self.current.replace(pool.clone()) {
-            self.replaced.push((replaced, Instant::now()));
+        Ok(Counted { pool, share })
+    }
+
+    /// Room for a pool of `bytes`. Pools that were replaced give way to it, oldest first, then
+    /// the current one; those that somebody uses do not.
+    fn room(&mut self, bytes: u64) -> Result<Share, SlotError> {
+        loop {
+            let own: u64 = self.pools().map(|it| it.share.bytes()).sum();
+            let fits = own.saturating_add(bytes) <= self.budget.camera_bytes().max(bytes);
+            if fits && let Some(share) = self.budget.take(bytes) {
+                return Ok(share);
+            }
+            let idle = self.replaced.iter().position(|(it, _)| !it.is_used());
+            if let Some(index) = idle {
+                self.replaced.remove(index);
+            } else if self.current.as_ref().is_some_and(|it| !it.is_used()) {
+                self.current = None;
+            } else if fits {
+                return Err(SlotError::NoRoom {
+                    bytes,
+                    used: self.budget.used(),
+                    limit: self.budget.total_bytes(),
+                });
+            } else {
+                return Err(SlotError::NoRoom {
+                    bytes,
+                    used: own,
+                    limit: self.budget.camera_bytes(),
+                });
+            }
         }
-        pool.begin()
     }
 
     /// Gives back the pools that were replaced and that nobody reads any more.
     pub fn tidy(&mut self) {
         self.replaced
-            .retain(|(pool, since)| since.elapsed() < KEEP_REPLACED || pool.usage().held > 0);
+            .retain(|(it, since)| since.elapsed() < KEEP_REPLACED || it.is_used());
     }
 
     /// Whether a consumer holds a slot.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        self.pools().any(|pool| pool.usage().held > 0)
+        self.pools().any(|it| it.pool.usage().held > 0)
     }
 
     /// Slots that consumers hold or that are being written.
     #[must_use]
     pub fn slots_in_use(&self) -> u64 {
-        let usages = self.pools().map(Producer::usage);
+        let usages = self.pools().map(|it| it.pool.usage());
         usages.map(|it| u64::from(it.held + it.writing)).sum()
     }
 
-    fn pools(&self) -> impl Iterator<Item = &Producer<M>> {
+    fn pools(&self) -> impl Iterator<Item = &Counted<M>> {
         let replaced = self.replaced.iter().map(|(pool, _)| pool);
         self.current.iter().chain(replaced)
     }
@@ -101,9 +250,18 @@ impl<M: Memory> fmt::Debug for CameraPools<M> {
         let mut debug = f.debug_struct("CameraPools");
         debug
             .field("name", &self.name)
-            .field("current", &self.current);
+            .field("current", &self.current.as_ref().map(|it| &it.pool));
         debug.finish_non_exhaustive()
     }
+}
+
+/// Slots are whole pages.
+fn slot_bytes(bytes: usize) -> u64 {
+    const PAGE: u64 = 4096;
+    (bytes as u64)
+        .max(1)
+        .checked_next_multiple_of(PAGE)
+        .unwrap_or(u64::MAX)
 }
 
 /// A pool's name is for people; a camera's id may be anything.
@@ -137,22 +295,80 @@ mod tests {
         assert!(long.len() <= MAX_NAME_BYTES && long.starts_with('é'));
     }
 
+    const MIB: u64 = 1 << 20;
+
+    fn pools(camera_bytes: u64, total_bytes: u64) -> (CameraPools, Arc<Budget>) {
+        let budget = Budget::new(camera_bytes, total_bytes);
+        let pools = CameraPools::<HostMemory>::new((), "cam1", 0, &budget);
+        (pools, budget)
+    }
+
+    fn pool_of(pools: &mut CameraPools, bytes: usize) -> camweave_pool::PoolId {
+        let slot = pools.begin(bytes, 4).expect("memory for a small pool");
+        slot.publish().pool
+    }
+
     #[test]
-    fn a_new_size_gets_a_new_pool() {
-        let mut pools = CameraPools::<HostMemory>::new((), "cam1", 0);
-        let pool_of = |pools: &mut CameraPools, bytes| {
-            let slot = pools.begin(bytes, 4).expect("memory for a small pool");
-            slot.publish().pool
-        };
+    fn a_new_size_gets_a_new_pool_and_an_old_one_the_old() {
+        let (mut pools, budget) = pools(256 * MIB, 512 * MIB);
         let first = pool_of(&mut pools, 500_000);
         assert_eq!(pool_of(&mut pools, 500_000), first);
         let second = pool_of(&mut pools, 1_500_000);
         assert_ne!(second, first);
-        assert_ne!(pool_of(&mut pools, 500_000), second);
-        assert_eq!(pools.replaced.len(), 2);
-        assert_eq!(
-            pools.current.as_ref().map(Producer::slots),
-            Some(SLOTS_FOR_CONSUMERS + 4)
+        let used = budget.used();
+        for _ in 0..100 {
+            assert_eq!(pool_of(&mut pools, 500_000), first);
+            assert_eq!(pool_of(&mut pools, 1_500_000), second);
+        }
+        assert_eq!((budget.used(), pools.replaced.len()), (used, 1));
+        let slots = pools.current.as_ref().map(|it| it.pool.slots());
+        assert_eq!(slots, Some(SLOTS_FOR_CONSUMERS + 4));
+        drop(pools);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_camera_that_changes_its_size_all_the_time_stays_within_its_limit() {
+        let (mut pools, budget) = pools(64 * MIB, 512 * MIB);
+        for step in 1..60 {
+            pool_of(&mut pools, 100_000 * step);
+            assert!(budget.used() <= 64 * MIB, "{} at {step}", budget.used());
+        }
+        // A picture of which as many fit as a decoder needs is taken, with fewer slots.
+        let slots = pools.slots_for(7 << 20, 4).expect("nine of them fit");
+        assert_eq!(slots, 9);
+        let error = pools
+            .begin(9 << 20, 4)
+            .expect_err("seven of them fit, of eight");
+        assert!(
+            matches!(error, SlotError::TooLarge { slots: 8, .. }),
+            "{error}"
         );
+        assert!(!error.is_temporary());
+    }
+
+    #[test]
+    fn what_others_have_is_not_there_and_comes_back() {
+        let budget = Budget::new(64 * MIB, 40 * MIB);
+        let mut first = CameraPools::<HostMemory>::new((), "cam1", 0, &budget);
+        let mut second = CameraPools::<HostMemory>::new((), "cam2", 0, &budget);
+        pool_of(&mut first, 2 << 20);
+        let error = second.begin(2 << 20, 4).expect_err("8 MiB are left of 32");
+        assert!(
+            matches!(error, SlotError::NoRoom { .. }) && error.is_temporary(),
+            "{error}"
+        );
+        drop(first);
+        pool_of(&mut second, 2 << 20);
+    }
+
+    #[test]
+    fn a_pool_that_is_used_does_not_give_way() {
+        let (mut pools, _) = pools(40 * MIB, 512 * MIB);
+        let held = pools.begin(2 << 20, 4).expect("room");
+        let error = pools.begin(1 << 20, 16).expect_err("8 MiB are left of 28");
+        assert!(error.is_temporary(), "{error}");
+        drop(held);
+        assert!(pools.begin(1 << 20, 16).is_ok());
     }
 }

@@ -12,6 +12,8 @@ pub const DECODER_BACKLOG: &str = "decoder_backlog";
 pub const POOL_EXHAUSTED: &str = "pool_exhausted";
 /// The run ended before the unit was decoded.
 pub const STOPPED: &str = "stopped";
+/// A picture is larger than the stage may take, in pixels or in bytes.
+pub const TOO_LARGE: &str = "too_large";
 /// The decoder gave no picture for the unit.
 pub const UNDECODABLE: &str = "undecodable";
 /// The picture could not be brought into a slot.

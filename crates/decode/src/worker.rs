@@ -13,7 +13,7 @@ use camweave_message::Frame;
 use camweave_stage::Waker;
 
 use crate::backend::Backend;
-use crate::backlog::{Backlog, Job};
+use crate::backlog::{BYTES_PER_CAMERA, BYTES_PER_PROCESS, Backlog, Job};
 use crate::camera::Camera;
 
 /// A camera and what waits for it.
@@ -29,6 +29,10 @@ struct Agenda<B: Backend> {
     is_stopping: AtomicBool,
     /// Jobs that wait or are being done.
     jobs: AtomicUsize,
+    /// Coded bytes that wait.
+    bytes: AtomicUsize,
+    /// Cameras that have jobs waiting.
+    lanes: AtomicUsize,
 }
 
 /// The threads.
@@ -50,6 +54,12 @@ impl<B: Backend> Lane<B> {
         })
     }
 
+    /// Whether nothing of the camera is left here: no session, no unit, no slot that is read.
+    pub fn is_over(&self) -> bool {
+        lock(&self.backlog).len() == 0
+            && (self.camera.try_lock()).is_ok_and(|camera| camera.is_closed() && !camera.is_held())
+    }
+
     /// Whether a consumer holds a slot of the camera; `false` while it is being decoded.
     pub fn is_held(&self) -> bool {
         self.camera.try_lock().is_ok_and(|camera| camera.is_held())
@@ -67,6 +77,8 @@ impl<B: Backend> Workers<B> {
             condition: Condvar::new(),
             is_stopping: AtomicBool::new(false),
             jobs: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            lanes: AtomicUsize::new(0),
         });
         let mut workers = Self {
             agenda,
@@ -87,8 +99,11 @@ impl<B: Backend> Workers<B> {
     pub fn push(&self, lane: &Arc<Lane<B>>, job: Job) -> usize {
         let mut backlog = lock(&lane.backlog);
         let before = backlog.len();
-        let dropped = backlog.push(job);
+        let bytes_before = backlog.bytes();
+        let dropped = backlog.push(job, self.agenda.most_bytes());
         let after = backlog.len();
+        self.agenda
+            .note(before, after, bytes_before, backlog.bytes());
         if after > before {
             self.agenda.jobs.fetch_add(after - before, Ordering::AcqRel);
         } else {
@@ -117,6 +132,7 @@ impl<B: Backend> Workers<B> {
     pub fn forget(&self, lane: &Lane<B>) -> usize {
         let mut backlog = lock(&lane.backlog);
         self.agenda.jobs.fetch_sub(backlog.len(), Ordering::AcqRel);
+        self.agenda.note(backlog.len(), 0, backlog.bytes(), 0);
         backlog.clear()
     }
 
@@ -132,6 +148,24 @@ impl<B: Backend> Workers<B> {
 }
 
 impl<B: Backend> Agenda<B> {
+    /// How many coded bytes a camera may have waiting now.
+    fn most_bytes(&self) -> usize {
+        if self.bytes.load(Ordering::Relaxed) < BYTES_PER_PROCESS {
+            return BYTES_PER_CAMERA;
+        }
+        let lanes = self.lanes.load(Ordering::Relaxed).max(1);
+        (BYTES_PER_PROCESS / lanes).min(BYTES_PER_CAMERA)
+    }
+
+    /// Notes what a backlog had and has, in jobs and in bytes. Called under its lock.
+    fn note(&self, before: usize, after: usize, bytes_before: usize, bytes_after: usize) {
+        // Each number rises before it falls again, and wraps back to what it was.
+        let change = bytes_after.wrapping_sub(bytes_before);
+        self.bytes.fetch_add(change, Ordering::Relaxed);
+        let change = usize::from(after > 0).wrapping_sub(usize::from(before > 0));
+        self.lanes.fetch_add(change, Ordering::Relaxed);
+    }
+
     fn add(&self, lane: Arc<Lane<B>>) {
         lock(&self.ready).push_back(lane);
         self.condition.notify_one();
@@ -156,7 +190,9 @@ impl<B: Backend> Agenda<B> {
     fn work(&self, frames: &SyncSender<Frame>, waker: &Waker) {
         while let Some(lane) = self.next() {
             let mut backlog = lock(&lane.backlog);
+            let (before, bytes_before) = (backlog.len(), backlog.bytes());
             let job = backlog.pop();
+            self.note(before, backlog.len(), bytes_before, backlog.bytes());
             let more_waiting = backlog.len() > 0;
             drop(backlog);
             if let Some(job) = job {

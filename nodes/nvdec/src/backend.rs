@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camweave_cuda::{Context, CudaError, CudaMemory, DeviceClock, Stream};
-use camweave_decode::{Backend, CameraPools, Decoded, Decoder, Failure, Unpublished};
+use camweave_decode::{Backend, Budget, CameraPools, Decoded, Decoder, Failure, Unpublished};
 use camweave_message::{Codec, PictureRef};
 use camweave_nvdec::{DecodeError, Limits, Picture, PictureError, Refusal};
 use camweave_stage::telemetry::DeviceRange;
@@ -40,10 +40,11 @@ impl Nvdec {
         context: Context,
         camera: &str,
         Settings { slots, limits, .. }: Settings,
+        budget: &Arc<Budget>,
         clock: Option<DeviceClock>,
         broken: Broken,
     ) -> Self {
-        let pools = CameraPools::new(context.clone(), camera, slots);
+        let pools = CameraPools::new(context.clone(), camera, slots, budget);
         Self {
             camera: camera.to_owned(),
             context,
@@ -83,7 +84,11 @@ impl Backend for Nvdec {
                 .map_err(DecodeError::from)
                 .and_then(|stream| {
                     let pools = Arc::clone(&self.pools);
-                    let slots = Box::new(move |bytes| lock(&pools).begin(bytes, SLOTS_OF_ITS_OWN));
+                    let camera = self.camera.clone();
+                    let slots = Box::new(move |bytes| {
+                        let begun = lock(&pools).begin(bytes, SLOTS_OF_ITS_OWN);
+                        begun.map_err(|error| error.into_pool_error(&camera))
+                    });
                     let mut decoder =
                         camweave_nvdec::Decoder::open(codec, stream, self.limits, slots)?;
                     if let Some(clock) = &self.clock

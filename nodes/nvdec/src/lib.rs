@@ -7,9 +7,10 @@ mod backend;
 mod settings;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use camweave_cuda::{CudaError, CudaErrorKind, CudaMemory, DeviceClock};
-use camweave_decode::Decoding;
+use camweave_decode::{Budget, Decoding};
 use camweave_message::{Frame, Unit};
 use camweave_nvdec::Library;
 use camweave_pool::Memory;
@@ -58,9 +59,17 @@ impl Stage for NvDec {
         });
         let broken = Broken::default();
         let shared = Arc::clone(&broken);
+        let budget = Budget::new(settings.camera_bytes, settings.total_bytes);
         let decoding = Decoding::start(settings.threads, context, move |camera| {
             let (device, clock) = (device.clone(), clock.clone());
-            Nvdec::new(device, camera, settings, clock, Arc::clone(&shared))
+            Nvdec::new(
+                device,
+                camera,
+                settings,
+                &budget,
+                clock,
+                Arc::clone(&shared),
+            )
         })?;
         Ok(Self { decoding, broken })
     }
@@ -72,6 +81,10 @@ impl Stage for NvDec {
     fn rows(&mut self, rows: Vec<Unit>, out: &mut Output<Frame>) -> Result<(), StageError> {
         self.decoding.rows(rows, out)?;
         self.check()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.decoding.deadline()
     }
 
     fn tick(&mut self, out: &mut Output<Frame>) -> Result<(), StageError> {

@@ -26,6 +26,16 @@ pub(crate) const KEYS: &[Key] = &[
         help: "the highest picture, in pixels",
     },
     Key {
+        name: "CAMERA_MB",
+        default: Some("1024"),
+        help: "device memory for the pictures of one camera, in MiB; larger pictures are not decoded",
+    },
+    Key {
+        name: "POOLS_MB",
+        default: Some("0"),
+        help: "device memory for the pictures of all cameras, in MiB; 0: what the device has",
+    },
+    Key {
         name: "TARGET",
         default: Some(""),
         help: "WIDTHxHEIGHT in pixels: the decoder scales larger pictures down to fit, with their aspect ratio; empty: it does not",
@@ -48,6 +58,10 @@ pub(crate) struct Settings {
     pub threads: usize,
     /// 0: by default.
     pub slots: u32,
+    /// Device memory of one camera's pools.
+    pub camera_bytes: u64,
+    /// Device memory of all cameras' pools.
+    pub total_bytes: u64,
     pub limits: Limits,
     pub device: u32,
 }
@@ -60,6 +74,11 @@ impl Settings {
                 threads => threads,
             },
             slots: env.number("SLOTS", 0..=camweave_pool::MAX_SLOTS)?,
+            camera_bytes: env.number("CAMERA_MB", 1..=65_536_u64)? << 20,
+            total_bytes: match env.number("POOLS_MB", 0..=16_777_216_u64)? {
+                0 => u64::MAX,
+                mebibytes => mebibytes << 20,
+            },
             limits: Limits {
                 max_width: env.number("MAX_WIDTH", 16..=MAX_DIMENSION)?,
                 max_height: env.number("MAX_HEIGHT", 16..=MAX_DIMENSION)?,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use camweave_decode::Decoded;
+use camweave_decode::{Decoded, SlotError, reason};
 use camweave_message::{Codec, PictureRef};
-use camweave_pool::{PoolError, Reference};
+use camweave_pool::Reference;
 use camweave_vision::{PictureLayout, PixelFormat, Plane, Planes};
 use ffmpeg_next::codec::{self, Id, threading};
 use ffmpeg_next::{Packet, decoder, frame};
@@ -40,8 +40,12 @@ impl DecodeError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NoDecoder { .. } | Self::Open { .. } => "no_decoder",
-            Self::Refused(Refusal::Size { .. }) => "picture_size",
-            Self::Refused(Refusal::Pool(_)) => "pool",
+            Self::Refused(
+                Refusal::Size { .. }
+                | Refusal::Memory { .. }
+                | Refusal::Slot(SlotError::TooLarge { .. }),
+            ) => reason::TOO_LARGE,
+            Self::Refused(Refusal::Slot(_)) => "pool",
             Self::Cut { .. } | Self::Unit { .. } => "decode",
         }
     }
@@ -51,7 +55,7 @@ impl DecodeError {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
     #[error(transparent)]
-    Pool(#[from] PoolError),
+    Slot(#[from] SlotError),
     #[error(transparent)]
     Convert(#[from] ConvertError),
     #[error("the planes of a {width}x{height} picture lie outside of its slot: {planes:?}")]
@@ -138,7 +142,9 @@ impl Decoder {
         match self.opened.receive_frame(&mut self.picture) {
             Ok(()) => Ok(Some(Decoded {
                 ticket: self.picture.pts().unwrap_or(-1),
-                is_damaged: self.picture.is_corrupt() || self.picture.has_decode_errors(),
+                is_damaged: self.picture.is_corrupt()
+                    || self.picture.has_decode_errors()
+                    || direct::is_incomplete(&self.picture),
             })),
             // libavcodec does not always pass on that a callback refused.
             Err(Error::Eof) => self.check_refusal().map(|()| None),

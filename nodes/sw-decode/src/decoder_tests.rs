@@ -3,6 +3,8 @@
 use std::process::Command;
 
 use super::*;
+use camweave_decode::Budget;
+
 use crate::Limits;
 
 /// The mapping of this process in which an address lies: its name and permissions.
@@ -46,7 +48,11 @@ fn the_decoder_works_in_the_slots_that_consumers_read() {
         max_width: 8192,
         max_height: 8192,
     };
-    let direct = Arc::new(Direct::new(&Arc::from("cam1"), limits));
+    let direct = Arc::new(Direct::new(
+        &Arc::from("cam1"),
+        limits,
+        &Budget::new(1 << 30, 1 << 30),
+    ));
     let mut decoder = Decoder::open(Codec::H264, &direct).expect("FFmpeg is installed");
     let attachments = camweave_pool::Attachments::new();
     let mut input = ffmpeg_next::format::input(&raw).expect("a media file");

@@ -15,8 +15,8 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use camweave_decode::{CameraPools, Plan};
-use camweave_pool::{PoolError, Reference, Retained, WriteSlot};
+use camweave_decode::{Budget, CameraPools, Plan, SlotError};
+use camweave_pool::{Reference, Retained, WriteSlot};
 use camweave_vision::PixelFormat;
 use ffmpeg_next::codec::{self, Capabilities};
 use ffmpeg_next::ffi::{self, AVCodecContext, AVFrame, AVPixelFormat};
@@ -24,6 +24,7 @@ use ffmpeg_next::frame;
 
 use crate::Limits;
 use crate::dpb::pictures_held;
+use crate::marks;
 
 /// The largest coding tree unit of H.265 and superblock of VP9, in pixels.
 const LARGEST_BLOCK: u32 = 64;
@@ -60,8 +61,14 @@ pub(crate) enum Refusal {
         height: u32,
         limits: Limits,
     },
+    #[error("picture size {width}x{height}: {source}")]
+    Memory {
+        width: u32,
+        height: u32,
+        source: SlotError,
+    },
     #[error(transparent)]
-    Pool(#[from] PoolError),
+    Slot(#[from] SlotError),
 }
 
 /// A picture's slot and the places of its planes in it.
@@ -78,17 +85,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Direct {
-    pub fn new(camera: &Arc<str>, limits: Limits) -> Self {
+    pub fn new(camera: &Arc<str>, limits: Limits, budget: &Arc<Budget>) -> Self {
         Self {
             limits,
-            pools: Mutex::new(CameraPools::new((), camera, limits.slots)),
+            pools: Mutex::new(CameraPools::new((), camera, limits.slots, budget)),
             lent: Mutex::default(),
             refusal: Mutex::default(),
         }
     }
 
     /// A slot for a picture that the decoder did not write into one.
-    pub fn begin(&self, bytes: usize) -> Result<WriteSlot, PoolError> {
+    pub fn begin(&self, bytes: usize) -> Result<WriteSlot, SlotError> {
         lock(&self.pools).begin(bytes, 1)
     }
 
@@ -165,6 +172,23 @@ impl Direct {
         fits
     }
 
+    /// Checks that as many pictures as the decoder needs may be had, before it allocates for them.
+    fn check_memory(&self, width: c_int, height: c_int, format: PixelFormat, dpb: u32) -> bool {
+        let (width, height) = (width.max(0).unsigned_abs(), height.max(0).unsigned_abs());
+        let Some(plan) = Plan::new(format, width, height, 0) else {
+            return true; // for the decoder to refuse
+        };
+        let Err(source) = lock(&self.pools).slots_for(plan.bytes, dpb) else {
+            return true;
+        };
+        *lock(&self.refusal) = Some(Refusal::Memory {
+            width,
+            height,
+            source,
+        });
+        false
+    }
+
     /// Lends a slot; gives its address. An exhausted pool is no refusal: decoding goes on elsewhere.
     fn lend(&self, bytes: usize, dpb: u32) -> Result<Option<*mut u8>, ()> {
         let begun = lock(&self.pools).begin(bytes, dpb);
@@ -174,9 +198,9 @@ impl Direct {
                 lock(&self.lent).insert(base.addr(), Lent::Writing(slot));
                 Ok(Some(base))
             }
-            Err(PoolError::Exhausted { .. }) => Ok(None),
+            Err(error) if error.is_temporary() => Ok(None),
             Err(error) => {
-                *lock(&self.refusal) = Some(Refusal::Pool(error));
+                *lock(&self.refusal) = Some(Refusal::Slot(error));
                 Err(())
             }
         }
@@ -216,26 +240,30 @@ unsafe extern "C" fn get_format(
     formats: *const AVPixelFormat,
 ) -> AVPixelFormat {
     // SAFETY: libavcodec passes a valid context and waits for this function's return.
-    let (opaque, width, height) = unsafe { describe(context) };
+    let (opaque, width, height, dpb) = unsafe { describe(context) };
     // SAFETY: `install` set it to a `Direct` that outlives the context.
     let direct = unsafe { &*opaque.cast::<Direct>() };
-    if !direct.check_size(width, height) {
+    // SAFETY: the list has one format at least, the one of the stream or AV_PIX_FMT_NONE.
+    let first = unsafe { *formats };
+    // What is not written into slots becomes 10 or 8 bits there, and has memory of its own before.
+    let format = direct_format(first as c_int).unwrap_or(PixelFormat::P010);
+    if !direct.check_size(width, height) || !direct.check_memory(width, height, format, dpb) {
         return AVPixelFormat::AV_PIX_FMT_NONE;
     }
     // SAFETY: the arguments are those that libavcodec passed for this very function.
     unsafe { ffi::avcodec_default_get_format(context, formats) }
 }
 
-/// The context's `opaque` and its size in pixels.
+/// The context's `opaque`, its size in pixels, and how many pictures the decoder may hold.
 ///
 /// # Safety
 /// `context` must be valid, and nobody may write to it during the call.
-unsafe fn describe(context: *const AVCodecContext) -> (*mut c_void, c_int, c_int) {
+unsafe fn describe(context: *const AVCodecContext) -> (*mut c_void, c_int, c_int, u32) {
     // SAFETY: the caller's promise.
     let context = unsafe { &*context };
     let width = context.width.max(context.coded_width);
     let height = context.height.max(context.coded_height);
-    (context.opaque, width, height)
+    (context.opaque, width, height, pictures_held(context))
 }
 
 /// `AVCodecContext.get_buffer2`: memory for one picture.
@@ -245,12 +273,17 @@ unsafe extern "C" fn get_buffer(
     flags: c_int,
 ) -> c_int {
     // SAFETY: libavcodec passes a valid context and frame and waits for this function's return.
-    match unsafe { lend(context, frame) } {
+    let result = match unsafe { lend(context, frame) } {
         // SAFETY: the arguments are those that libavcodec passed for this very function.
         Ok(false) => unsafe { ffi::avcodec_default_get_buffer2(context, frame, flags) },
         Ok(true) => 0,
         Err(error) => error,
+    };
+    if result >= 0 {
+        // SAFETY: the frame has just got its memory, and nobody has seen it yet.
+        unsafe { marks::mark(frame) };
     }
+    result
 }
 
 /// Puts a slot into `frame`. `false` where another memory must serve.
@@ -380,6 +413,14 @@ pub(crate) fn raw_planes(frame: &frame::Video) -> Vec<(*const u8, c_int)> {
         .take_while(|(data, _)| !data.is_null())
         .map(|(data, stride)| (data.cast_const(), stride))
         .collect()
+}
+
+/// Whether a part of a picture was not decoded.
+pub(crate) fn is_incomplete(frame: &frame::Video) -> bool {
+    // SAFETY: the pointer is valid for as long as `frame` is borrowed.
+    let frame = unsafe { frame.as_ptr() };
+    // SAFETY: the decoder has output it.
+    unsafe { marks::is_left(frame) }
 }
 
 /// Lets go of a frame's memory.

@@ -11,11 +11,13 @@ mod decoder;
 mod direct;
 mod dpb;
 mod jpeg;
+mod marks;
 mod stream;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use camweave_decode::Decoding;
+use camweave_decode::{Budget, Decoding, half_of_memory};
 use camweave_message::{Frame, Unit};
 use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
 use camweave_vision::MAX_DIMENSION;
@@ -65,6 +67,16 @@ impl Stage for SwDecode {
             default: Some("8192"),
             help: "the highest picture, in pixels",
         },
+        Key {
+            name: "CAMERA_MB",
+            default: Some("256"),
+            help: "memory for the pictures of one camera, in MiB; larger pictures are dropped as too_large",
+        },
+        Key {
+            name: "POOLS_MB",
+            default: Some("0"),
+            help: "memory for the pictures of all cameras, in MiB; 0: half of the machine's",
+        },
     ];
     type In = Unit;
     type Out = Frame;
@@ -83,10 +95,19 @@ impl Stage for SwDecode {
             .map_err(|error| StageError::missing(format!("libavcodec cannot be used: {error}")))?;
         // What matters is counted and logged here, by camera; libavcodec does not know cameras.
         ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
+        let camera_bytes = env.number("CAMERA_MB", 1..=65_536_u64)? << 20;
+        let total_bytes = match env.number("POOLS_MB", 0..=16_777_216_u64)? {
+            0 => half_of_memory(),
+            mebibytes => mebibytes << 20,
+        };
+        let budget = Budget::new(camera_bytes, total_bytes);
+        for (name, bytes) in [("camera_mb", camera_bytes), ("pools_mb", total_bytes)] {
+            context.counters.fact(name, &(bytes >> 20).to_string());
+        }
         let tally = Arc::<Tally>::default();
         let shared = Arc::clone(&tally);
         let decoding = Decoding::start(threads, context, move |camera| {
-            Software::new(camera, limits, Arc::clone(&shared))
+            Software::new(camera, limits, &budget, Arc::clone(&shared))
         })?;
         Ok(Self {
             context: context.clone(),
@@ -105,6 +126,10 @@ impl Stage for SwDecode {
         Ok(())
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        self.decoding.deadline()
+    }
+
     fn tick(&mut self, out: &mut Output<Frame>) -> Result<(), StageError> {
         self.decoding.tick(out)?;
         self.tally.note(&self.context.counters);
@@ -119,6 +144,19 @@ impl Stage for SwDecode {
 }
 
 impl SwDecode {
+    /// How many cameras have a decoder or memory.
+    #[must_use]
+    pub fn cameras(&self) -> usize {
+        self.decoding.cameras()
+    }
+
+    /// Gives back decoders and memory of cameras that have sent nothing for `silence`: at first
+    /// their sessions end, and where nothing is left they are forgotten. The stage does so by
+    /// itself after two minutes.
+    pub fn let_go(&mut self, silence: Duration) {
+        self.decoding.let_go(silence);
+    }
+
     /// Whether all units that were taken are decoded, and their frames in the
     /// stage's hands or further. Frames that a decoder holds back for reordering
     /// do not count.

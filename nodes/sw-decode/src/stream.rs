@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use camweave_decode::{Backend, Decoded, Failure, Unpublished};
+use camweave_decode::{Backend, Budget, Decoded, Failure, Unpublished};
 use camweave_message::{Codec, PictureRef};
 use camweave_telemetry::Counters;
 
@@ -41,8 +41,8 @@ pub(crate) struct Software {
 }
 
 impl Software {
-    pub fn new(camera: &Arc<str>, limits: Limits, tally: Arc<Tally>) -> Self {
-        let direct = Arc::new(Direct::new(camera, limits));
+    pub fn new(camera: &Arc<str>, limits: Limits, budget: &Arc<Budget>, tally: Arc<Tally>) -> Self {
+        let direct = Arc::new(Direct::new(camera, limits, budget));
         Self { direct, tally }
     }
 }
@@ -117,7 +117,7 @@ impl From<DecodeError> for Failure {
 impl From<PublishError> for Unpublished {
     fn from(error: PublishError) -> Self {
         match error {
-            PublishError::Pool(error) => error.into(),
+            PublishError::Slot(error) => error.into(),
             error => Self::Failed(error.to_string()),
         }
     }

@@ -384,7 +384,7 @@ fn a_picture_that_is_larger_than_allowed_is_refused_by_its_size() {
         let mut bench = Bench::new(&[("MAX_WIDTH", "320"), ("MAX_HEIGHT", "180")]);
         assert!(bench.play("large", &large).is_empty());
         let errors = bench.camera("large").errors;
-        assert!(errors["picture_size"] >= 1, "{errors:?}");
+        assert!(errors["too_large"] >= 1, "{errors:?}");
         bench.balance("large");
         assert_exact(&small, &bench.play("small", &small));
     }

@@ -1,0 +1,104 @@
+//! What cameras may cost in memory.
+
+mod common;
+
+use camweave_message::Codec;
+use common::{Bench, CAMERA, Clip, Coded, Recipe};
+
+fn clip(size: (u32, u32), frames: u32) -> Clip {
+    Recipe {
+        size,
+        frames,
+        ..CAMERA
+    }
+    .make()
+}
+
+/// Bytes of this process in shared memory: that of all pools.
+fn pool_bytes() -> u64 {
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux tells the mappings");
+    maps.lines()
+        .filter(|line| line.contains("camweave-data:"))
+        .filter_map(|line| {
+            let (from, to) = line.split(' ').next()?.split_once('-')?;
+            let parse = |text| u64::from_str_radix(text, 16).ok();
+            Some(parse(to)? - parse(from)?)
+        })
+        .sum()
+}
+
+#[test]
+fn two_sizes_in_turns_take_two_pools_and_all_frames_come() {
+    let (small, large) = (clip((320, 180), 1), clip((640, 360), 1));
+    let mut bench = Bench::new(&[("CAMERA_MB", "16")]);
+    let mut frames = 0;
+    let mut most = 0;
+    for sequence in 0..100 {
+        let clip = if sequence % 2 == 0 { &small } else { &large };
+        let unit = bench.unit("cam1", clip.codec, sequence, &clip.units[0]);
+        frames += bench.feed(unit).len();
+        most = most.max(pool_bytes());
+    }
+    assert_eq!(frames, 100, "{:?}", bench.balance("cam1"));
+    assert!(most <= 16 << 20, "{most} bytes of pools");
+}
+
+#[test]
+fn pictures_that_need_more_than_a_camera_may_have_are_named_and_cost_nobody_else() {
+    let (large, small) = (clip((1920, 1080), 3), clip((320, 180), 3));
+    let mut bench = Bench::new(&[("CAMERA_MB", "8")]);
+    assert!(bench.play("large", &large).is_empty());
+    let dropped = bench.balance("large");
+    assert!(dropped["too_large"] >= 1, "{dropped:?}");
+    assert!(bench.camera("large").errors["too_large"] >= 1);
+    assert_eq!(pool_bytes(), 0);
+    assert_eq!(bench.play("small", &small).len(), 3);
+}
+
+#[test]
+fn keyframes_without_parameter_sets_open_no_decoder() {
+    let mut bench = Bench::new(&[]);
+    let resident = || -> u64 {
+        let text = std::fs::read_to_string("/proc/self/statm").expect("Linux tells the memory");
+        let pages = text.split(' ').nth(1).and_then(|it| it.parse::<u64>().ok());
+        pages.expect("a number") * 4096
+    };
+    let garbage = Coded {
+        data: b"\0\0\0\x01\x65abc".to_vec(),
+        keyframe: true,
+        pts_nanos: 0,
+    };
+    let before = resident();
+    for number in 0..1000 {
+        let camera = format!("mc{number}");
+        bench.feed(bench.unit(&camera, Codec::H264, 0, &garbage));
+        assert_eq!(bench.balance(&camera)["before_keyframe"], 1);
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(
+        grown < 32 << 20,
+        "1,000 cameras that are none take {grown} bytes"
+    );
+}
+
+#[test]
+fn a_camera_that_is_gone_gives_its_memory_back_and_may_come_again() {
+    let clip = clip((320, 180), 3);
+    let mut bench = Bench::new(&[]);
+    for coded in &clip.units {
+        bench.feed(bench.unit("cam1", clip.codec, 0, coded));
+    }
+    assert!(pool_bytes() > 0);
+    assert_eq!(bench.stage.cameras(), 1);
+    // Twice: the session ends, then the camera is forgotten.
+    for _ in 0..200 {
+        bench.stage.let_go(std::time::Duration::ZERO);
+        if bench.stage.cameras() == 0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!((bench.stage.cameras(), pool_bytes()), (0, 0));
+    bench.new_session("cam1");
+    assert_eq!(bench.play("cam1", &clip).len(), 3);
+}
