@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use camweave_vision::MAX_DIMENSION;
 use prost::Message;
 use prost::bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::error::ModelError;
 use crate::metadata::Metadata;
 use crate::onnx::{GraphProto, ModelProto, TensorTypeProto, ValueInfoProto, data_type};
+use crate::size::MAX_TENSOR_BYTES;
 
 /// The type of the network's input values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,10 @@ pub struct ModelFile {
     pub metadata: Metadata,
 }
 
+/// No message of Protocol Buffers, and so no ONNX file, is larger.
+const MAX_FILE_BYTES: u64 = (2 << 30) - 1;
+/// The name of a model, in bytes: that of its file, cut.
+const MAX_NAME_BYTES: usize = 255;
 /// What stands in place of a file whose content `git lfs pull` fetches.
 const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
@@ -74,8 +80,7 @@ impl ModelFile {
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         let refuse =
             |message: String| ModelError::file(format!("model '{}': {message}", path.display()));
-        let bytes = std::fs::read(path)
-            .map_err(|error| refuse(format!("{error}, expected the path of an ONNX file")))?;
+        let bytes = read_bounded(path).map_err(refuse)?;
         if bytes.starts_with(LFS_POINTER) {
             return Err(refuse(
                 "a Git LFS pointer, expected the file itself ('git lfs pull')".to_owned(),
@@ -96,6 +101,7 @@ impl ModelFile {
                 "{size} bytes that are no ONNX model, expected an ONNX file"
             )));
         };
+        crate::size::check(&graph, size).map_err(refuse)?;
         let metadata = Metadata::read(&metadata_props);
         if let Some(task) = metadata.task.as_deref().filter(|task| *task != "detect") {
             return Err(refuse(format!("its task is '{task}', expected 'detect'")));
@@ -114,6 +120,25 @@ impl ModelFile {
     }
 }
 
+/// The bytes of a file. What is no file, such as a device or a pipe, may have no end.
+fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
+    let expected = |error: std::io::Error| format!("{error}, expected the path of an ONNX file");
+    let found = std::fs::metadata(path).map_err(expected)?;
+    if found.is_dir() {
+        return Err("is a directory, expected the path of an ONNX file".to_owned());
+    }
+    if !found.is_file() {
+        return Err("no regular file, expected the path of an ONNX file".to_owned());
+    }
+    if found.len() > MAX_FILE_BYTES {
+        let bytes = found.len();
+        return Err(format!(
+            "{bytes} bytes, expected at most {MAX_FILE_BYTES}, as of any ONNX file"
+        ));
+    }
+    std::fs::read(path).map_err(expected)
+}
+
 fn hex_digest(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -121,6 +146,15 @@ fn hex_digest(bytes: &[u8]) -> String {
 
 fn identity(path: &Path, sha256: &str) -> Arc<str> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // It goes into messages and logs.
+    let name: String = (name
+        .chars()
+        .map(|it| if it.is_control() { '_' } else { it }))
+    .scan(0, |bytes, it| {
+        *bytes += it.len_utf8();
+        (*bytes <= MAX_NAME_BYTES).then_some(it)
+    })
+    .collect();
     Arc::from(format!("{name}@{}", &sha256[..12]))
 }
 
@@ -155,9 +189,22 @@ fn input(graph: &GraphProto) -> Result<ModelInput, String> {
     let element_type = element_type.ok_or_else(refuse)?;
     match *dimensions(tensor).as_slice() {
         [batch, None | Some(3), height, width] => {
-            let side =
-                |side: Option<usize>| side.map(u32::try_from).transpose().map_err(|_| refuse());
+            let side = |side: Option<usize>| match side.map(u32::try_from) {
+                None => Ok(None),
+                Some(Ok(side)) if side <= MAX_DIMENSION => Ok(Some(side)),
+                Some(_) => Err(format!(
+                    "{}, with sides of at most {MAX_DIMENSION}",
+                    refuse()
+                )),
+            };
             let (width, height) = (side(width)?, side(height)?);
+            let pixels = u64::from(width.unwrap_or(1)) * u64::from(height.unwrap_or(1));
+            let bytes = pixels
+                .saturating_mul(3 * 4)
+                .saturating_mul(batch.unwrap_or(1) as u64);
+            if bytes > MAX_TENSOR_BYTES {
+                return Err(format!("{}, of at most {MAX_TENSOR_BYTES} bytes", refuse()));
+            }
             Ok(ModelInput {
                 name: value.name.clone(),
                 element_type,

@@ -10,8 +10,10 @@ mod file;
 mod literal;
 mod metadata;
 pub mod onnx;
+mod size;
 
 pub use detector::{head_layout, input_size};
 pub use error::{ModelError, ModelErrorKind};
 pub use file::{ElementType, ModelFile, ModelInput};
 pub use metadata::{Metadata, numbered};
+pub use size::{MAX_CONSTANT_BYTES, MAX_TENSOR_BYTES};

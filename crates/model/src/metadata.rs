@@ -5,6 +5,10 @@ use crate::onnx::StringStringEntryProto;
 
 /// Class ids beyond this are a broken file, not a detector.
 const MAX_CLASSES: usize = 65_536;
+/// The name of a class is cut here, in bytes: messages carry no longer ones.
+const MAX_NAME_BYTES: usize = 256;
+/// All names together, in bytes: messages carry no more. Of a file with more, names are unknown.
+const MAX_NAMES_BYTES: usize = 1 << 20;
 
 /// The metadata of a model file; everything is absent where the exporter wrote none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,7 +65,8 @@ fn class_names(value: Literal) -> Option<Vec<String>> {
     for (id, name) in entries {
         names[id] = name;
     }
-    Some(names)
+    let bytes: usize = names.iter().map(|name| name.len() + 1).sum();
+    (bytes <= MAX_NAMES_BYTES).then_some(names)
 }
 
 /// The names of classes that nobody has named: `class0`, `class1`, ...
@@ -79,10 +84,16 @@ fn entry((key, value): (Literal, Literal)) -> Option<(usize, String)> {
     (id < MAX_CLASSES).then_some((id, name(value)?))
 }
 
-/// A name in one line: messages separate names by line feeds.
+/// A name in one line, without what a terminal obeys: messages separate names by line feeds.
 fn name(value: Literal) -> Option<String> {
     match value {
-        Literal::Text(name) => Some(name.split(['\n', '\r']).collect::<Vec<_>>().join(" ")),
+        Literal::Text(mut name) => {
+            let end = (0..=MAX_NAME_BYTES.min(name.len()))
+                .rev()
+                .find(|&end| name.is_char_boundary(end));
+            name.truncate(end.unwrap_or(0));
+            Some(name.replace(char::is_control, " "))
+        }
         _ => None,
     }
 }

@@ -66,6 +66,9 @@ pub struct GraphProto {
     /// Outputs.
     #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfoProto>,
+    /// What is known of the tensors in between.
+    #[prost(message, repeated, tag = "13")]
+    pub value_info: Vec<ValueInfoProto>,
 }
 
 /// An operator.
@@ -83,9 +86,38 @@ pub struct NodeProto {
     /// What it does.
     #[prost(string, tag = "4")]
     pub op_type: String,
+    /// What it is set to.
+    #[prost(message, repeated, tag = "5")]
+    pub attribute: Vec<AttributeProto>,
     /// The operator set that it is from.
     #[prost(string, tag = "7")]
     pub domain: String,
+}
+
+/// A setting of an operator.
+#[derive(Clone, PartialEq, Message)]
+pub struct AttributeProto {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// A number.
+    #[prost(float, tag = "2")]
+    pub f: f32,
+    /// A whole number.
+    #[prost(int64, tag = "3")]
+    pub i: i64,
+    /// A constant.
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<TensorProto>,
+    /// A graph that the operator runs.
+    #[prost(message, optional, boxed, tag = "6")]
+    pub g: Option<Box<GraphProto>>,
+    /// Numbers.
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
+    /// Whole numbers.
+    #[prost(int64, repeated, tag = "8")]
+    pub ints: Vec<i64>,
 }
 
 /// A tensor of constants.
@@ -97,12 +129,29 @@ pub struct TensorProto {
     /// One of [`data_type`].
     #[prost(int32, tag = "2")]
     pub data_type: i32,
+    /// Its values, where they are of 32-bit float.
+    #[prost(float, repeated, tag = "4")]
+    pub float_data: Vec<f32>,
+    /// Its values, where they are whole numbers of up to 32 bits.
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: Vec<i32>,
+    /// Its values, where they are 64-bit integers.
+    #[prost(int64, repeated, tag = "7")]
+    pub int64_data: Vec<i64>,
     /// Its name.
     #[prost(string, tag = "8")]
     pub name: String,
     /// Its values, little-endian.
     #[prost(bytes = "bytes", tag = "9")]
     pub raw_data: Bytes,
+    /// Where its values are: [`TensorProto::EXTERNAL`], or here.
+    #[prost(int32, tag = "14")]
+    pub data_location: i32,
+}
+
+impl TensorProto {
+    /// [`TensorProto::data_location`] of values in another file.
+    pub const EXTERNAL: i32 = 1;
 }
 
 /// An input or output.
@@ -158,6 +207,8 @@ pub struct DimensionProto {
 pub mod data_type {
     /// 32-bit float.
     pub const FLOAT: i32 = 1;
+    /// 32-bit integer.
+    pub const INT32: i32 = 6;
     /// 64-bit integer.
     pub const INT64: i32 = 7;
     /// 16-bit float (IEEE 754 binary16).
