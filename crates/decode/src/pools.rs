@@ -329,16 +329,16 @@ mod tests {
 
     #[test]
     fn a_camera_that_changes_its_size_all_the_time_stays_within_its_limit() {
-        let (mut pools, budget) = pools(64 * MIB, 512 * MIB);
+        let (mut pools, budget) = pools(16 * MIB, 512 * MIB);
         for step in 1..60 {
-            pool_of(&mut pools, 100_000 * step);
-            assert!(budget.used() <= 64 * MIB, "{} at {step}", budget.used());
+            pool_of(&mut pools, 25_000 * step);
+            assert!(budget.used() <= 16 * MIB, "{} at {step}", budget.used());
         }
         // A picture of which as many fit as a decoder needs is taken, with fewer slots.
-        let slots = pools.slots_for(7 << 20, 4).expect("nine of them fit");
+        let slots = pools.slots_for(7 << 18, 4).expect("nine of them fit");
         assert_eq!(slots, 9);
         let error = pools
-            .begin(9 << 20, 4)
+            .begin(9 << 18, 4)
             .expect_err("seven of them fit, of eight");
         assert!(
             matches!(error, SlotError::TooLarge { slots: 8, .. }),

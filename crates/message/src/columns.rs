@@ -277,7 +277,7 @@ impl<'a> Reader<'a> {
     pub fn parsed<T>(&self, field: &str, row: usize, text: &str) -> Result<T, MessageError>
     where
         T: std::str::FromStr,
-        T::Err: std::fmt::Display,
+        T::Err: Display,
     {
         text.parse()
             .map_err(|error: T::Err| self.value(field, row, quoted(text), error.to_string()))

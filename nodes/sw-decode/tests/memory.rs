@@ -64,7 +64,7 @@ fn keyframes_without_parameter_sets_open_no_decoder() {
         pages.expect("a number") * 4096
     };
     let garbage = Coded {
-        data: b"\0\0\0\x01\x65abc".to_vec(),
+        data: b"\0\0\0\x01\x65\x88\x84abc".to_vec(),
         keyframe: true,
         pts_nanos: 0,
     };
