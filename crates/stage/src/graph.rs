@@ -202,12 +202,7 @@ pub(crate) fn read<R: Row>(
         .map_err(|error| StageError::resource(format!("cannot start a thread: {error}")))
 }
 
-fn take<R: Row>(
-    context: &Context,
-    boundary: &mut Boundary<R>,
-    cut: &AtomicBool,
-    event: Event,
-) {
+fn take<R: Row>(context: &Context, boundary: &mut Boundary<R>, cut: &AtomicBool, event: Event) {
     match event {
         Event::Input { id, data, .. } => {
             if is_never::<R>() {
