@@ -15,15 +15,15 @@
 pub mod av1;
 mod bits;
 mod configuration;
-mod mpeg4;
 mod fragment;
+mod mpeg4;
 mod nal;
 mod order;
 mod parameter_sets;
 
 pub use configuration::{BitstreamError, Configuration};
-pub use mpeg4::Mpeg4Headers;
 pub use fragment::is_fragment;
+pub use mpeg4::Mpeg4Headers;
 pub use nal::{END_OF_SEQUENCE_H265, NalCodec, NalKind, START_CODE, StartCode, StartCodes};
 pub use order::{has_sequence_parameters, presents_in_decode_order};
 pub use parameter_sets::{AccessUnit, ParameterSets};

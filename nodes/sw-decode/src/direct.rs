@@ -245,8 +245,11 @@ unsafe extern "C" fn get_format(
     let direct = unsafe { &*opaque.cast::<Direct>() };
     // SAFETY: the list has one format at least, the one of the stream or AV_PIX_FMT_NONE.
     let first = unsafe { *formats };
-    // What is not written into slots becomes 10 or 8 bits there, and has memory of its own before.
-    let format = direct_format(first as c_int).unwrap_or(PixelFormat::P010);
+    // What the decoder does not write into slots is copied there, of 10 or 8 bits, once it is done.
+    let (format, dpb) = match direct_format(first as c_int) {
+        Some(format) => (format, dpb),
+        None => (PixelFormat::P010, 1),
+    };
     if !direct.check_size(width, height) || !direct.check_memory(width, height, format, dpb) {
         return AVPixelFormat::AV_PIX_FMT_NONE;
     }
