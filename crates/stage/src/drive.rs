@@ -22,7 +22,7 @@ const DRAIN_AT_MOST: Duration = Duration::from_secs(60);
 const DRAIN_AFTER_STOP_AT_MOST: Duration = Duration::from_secs(3);
 /// How long a node that was told to end by a signal waits for dora's stop: where the signal went
 /// to all processes, the graph ends in order. Without a stop the node alone is meant.
-const STOP_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 2000 });
+const STOP_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 1000 } else { 2000 });
 
 /// Still inside, or on the way to the next stage, when the run ended.
 pub const STOPPED: &str = "stopped";

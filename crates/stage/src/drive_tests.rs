@@ -185,7 +185,7 @@ fn a_signal_to_all_processes_ends_the_graph_in_order() {
     let (result, ..) = run(&flags, true, |context| {
         let context = context.clone();
         std::thread::spawn(move || {
-            std::thread::sleep(STOP_WITHIN / 2);
+            std::thread::sleep(STOP_WITHIN / 20);
             stop(&context);
         });
     });

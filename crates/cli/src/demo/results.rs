@@ -192,6 +192,9 @@ mod tests {
         for _ in 0..95 {
             source.received("a");
         }
+        for _ in 0..93 {
+            source.sent("a", 0);
+        }
         source.dropped("a", "source_backlog", 2);
         let mut summary = summary(&source, 93);
         complete(&mut summary, &record(100), &[source.report()]);
