@@ -10,6 +10,7 @@
 //! - [`presents_in_decode_order`]: whether a decoder may give out pictures at once.
 //! - [`Mpeg4Headers`]: the headers of MPEG-4 part 2 before each intra-coded picture
 //!   (ISO/IEC 14496-2, section 6.2).
+//! - [`rtp`]: RTP payloads into access units, however the camera cuts them.
 //! - [`av1`]: sequence headers of AV1 (AV1 specification, section 5.3).
 
 pub mod av1;
@@ -20,10 +21,11 @@ mod mpeg4;
 mod nal;
 mod order;
 mod parameter_sets;
+pub mod rtp;
 
 pub use configuration::{BitstreamError, Configuration};
 pub use fragment::is_fragment;
 pub use mpeg4::Mpeg4Headers;
 pub use nal::{END_OF_SEQUENCE_H265, NalCodec, NalKind, START_CODE, StartCode, StartCodes};
-pub use order::{has_sequence_parameters, presents_in_decode_order};
+pub use order::{has_sequence_parameters, picture_size, presents_in_decode_order};
 pub use parameter_sets::{AccessUnit, ParameterSets};

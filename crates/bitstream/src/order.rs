@@ -1,4 +1,5 @@
-//! Whether a stream's pictures are presented in the order in which they are coded.
+//! What a sequence parameter set says: whether pictures are presented in the order in which
+//! they are coded, and their size.
 
 use crate::bits::{Bits, payload};
 use crate::nal::{NalCodec, NalKind, StartCodes};
@@ -12,16 +13,30 @@ use crate::parameter_sets::skip_profile_tier_level;
 /// or `max_num_reorder_frames` 0 (section E.2.1). H.265: `sps_max_num_reorder_pics` 0 (section 7.4.3.2.1).
 #[must_use]
 pub fn presents_in_decode_order(codec: NalCodec, unit: &[u8]) -> Option<bool> {
+    first_sps(codec, unit).map(|(in_order, _)| in_order.unwrap_or(false))
+}
+
+/// Width and height in pixels, cropping left out, as the first sequence parameter set in `unit`
+/// (an Annex B access unit) gives them. `None` if there is none before the unit's slices.
+#[must_use]
+pub fn picture_size(codec: NalCodec, unit: &[u8]) -> Option<(u32, u32)> {
+    let (_, size) = first_sps(codec, unit)?;
+    (size.0 > 0 && size.1 > 0).then_some(size)
+}
+
+/// Whether the first set promises decode order (`None`: it ends early), and its size (0: likewise).
+fn first_sps(codec: NalCodec, unit: &[u8]) -> Option<(Option<bool>, (u32, u32))> {
     let codes = StartCodes::new(unit);
     for code in codes.clone() {
         match codec.kind(&unit[code.nal_at..]) {
             NalKind::Sps => {
                 let sps = codes.nal(code.nal_at);
+                let mut size = (0, 0);
                 let answer = match codec {
-                    NalCodec::H264 => h264(&payload(sps, 1, 1024)),
-                    NalCodec::H265 => h265(&payload(sps, 2, 1024)),
+                    NalCodec::H264 => h264(&payload(sps, 1, 1024), &mut size),
+                    NalCodec::H265 => h265(&payload(sps, 2, 1024), &mut size),
                 };
-                return Some(answer.unwrap_or(false));
+                return Some((answer, size));
             }
             kind if kind.is_slice() => return None,
             _ => {}
@@ -40,23 +55,22 @@ pub fn has_sequence_parameters(codec: NalCodec, unit: &[u8]) -> bool {
 }
 
 /// H.264, section 7.3.2.1.1. `None` if the set ends early.
-fn h264(sps: &[u8]) -> Option<bool> {
+fn h264(sps: &[u8], size: &mut (u32, u32)) -> Option<bool> {
     const BASELINE: u32 = 66;
     let mut bits = Bits::new(sps);
     let profile = bits.read(8)?;
     bits.skip(16); // constraint flags, level_idc
     bits.read_ue()?; // seq_parameter_set_id
-    if profile == BASELINE {
-        return Some(true);
-    }
+    let mut chroma = 1;
     if matches!(
         profile,
         100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
     ) {
-        skip_h264_chroma(&mut bits)?;
+        chroma = skip_h264_chroma(&mut bits)?;
     }
     bits.read_ue()?; // log2_max_frame_num_minus4
-    match bits.read_ue()? {
+    let order_type = bits.read_ue()?;
+    match order_type {
         0 => {
             bits.read_ue()?;
         }
@@ -68,18 +82,32 @@ fn h264(sps: &[u8]) -> Option<bool> {
                 bits.read_ue()?;
             }
         }
-        _ => return Some(true),
+        _ => {}
     }
     bits.read_ue()?; // max_num_ref_frames
     bits.skip(1);
-    bits.read_ue()?; // size
-    bits.read_ue()?;
-    if bits.read(1)? == 0 {
+    let width = bits.read_ue()?.saturating_add(1).saturating_mul(16);
+    let map_units = bits.read_ue()?.saturating_add(1);
+    let fields = 2 - bits.read(1)?;
+    if fields == 2 {
         bits.skip(1); // mb_adaptive_frame_field_flag
     }
     bits.skip(1); // direct_8x8_inference_flag
+    let mut crop = [0; 4]; // left, right, top, bottom
     if bits.read(1)? == 1 {
-        skip_ue(&mut bits, 4)?; // cropping
+        for side in &mut crop {
+            *side = bits.read_ue()?;
+        }
+    }
+    let (across, down) = chroma_step(chroma);
+    *size = cropped(
+        (width, map_units.saturating_mul(16 * fields)),
+        crop,
+        (across, down * fields),
+    );
+    // No B slices, or the order of the counter.
+    if profile == BASELINE || order_type == 2 {
+        return Some(true);
     }
     if bits.read(1)? == 0 {
         return Some(false); // no VUI
@@ -87,8 +115,28 @@ fn h264(sps: &[u8]) -> Option<bool> {
     Some(h264_max_reorder(&mut bits)? == Some(0))
 }
 
-/// `chroma_format_idc` to the scaling lists.
-fn skip_h264_chroma(bits: &mut Bits<'_>) -> Option<()> {
+/// Pixels of a chroma sample (table 6-1 of both standards): the unit of cropping.
+fn chroma_step(chroma_format: u32) -> (u32, u32) {
+    match chroma_format {
+        1 => (2, 2),
+        2 => (2, 1),
+        _ => (1, 1),
+    }
+}
+
+fn cropped(size: (u32, u32), crop: [u32; 4], step: (u32, u32)) -> (u32, u32) {
+    let [left, right, top, bottom] = crop;
+    let cut = |length: u32, one: u32, two: u32, step: u32| {
+        length.saturating_sub(one.saturating_add(two).saturating_mul(step))
+    };
+    (
+        cut(size.0, left, right, step.0),
+        cut(size.1, top, bottom, step.1),
+    )
+}
+
+/// `chroma_format_idc` to the scaling lists; the former.
+fn skip_h264_chroma(bits: &mut Bits<'_>) -> Option<u32> {
     let chroma = bits.read_ue()?;
     if chroma == 3 {
         bits.skip(1);
@@ -96,14 +144,14 @@ fn skip_h264_chroma(bits: &mut Bits<'_>) -> Option<()> {
     skip_ue(bits, 2)?; // bit depths
     bits.skip(1);
     if bits.read(1)? == 0 {
-        return Some(());
+        return Some(chroma);
     }
     for list in 0..if chroma == 3 { 12 } else { 8 } {
         if bits.read(1)? == 1 {
             skip_scaling_list(bits, if list < 6 { 16 } else { 64 })?;
         }
     }
-    Some(())
+    Some(chroma)
 }
 
 /// Section 7.3.2.1.1.1.
@@ -173,20 +221,25 @@ fn h264_max_reorder(bits: &mut Bits<'_>) -> Option<Option<u32>> {
 }
 
 /// H.265, section 7.3.2.2.1. `None` if the set ends early.
-fn h265(sps: &[u8]) -> Option<bool> {
+fn h265(sps: &[u8], size: &mut (u32, u32)) -> Option<bool> {
     let mut bits = Bits::new(sps);
     bits.skip(4); // sps_video_parameter_set_id
     let max_sub_layers_minus1 = bits.read(3)?;
     bits.skip(1); // sps_temporal_id_nesting_flag
     skip_profile_tier_level(&mut bits, max_sub_layers_minus1)?;
     bits.read_ue()?; // sps_seq_parameter_set_id
-    if bits.read_ue()? == 3 {
+    let chroma = bits.read_ue()?;
+    if chroma == 3 {
         bits.skip(1); // separate_colour_plane_flag
     }
-    skip_ue(&mut bits, 2)?; // size
+    let whole = (bits.read_ue()?, bits.read_ue()?);
+    let mut window = [0; 4]; // left, right, top, bottom
     if bits.read(1)? == 1 {
-        skip_ue(&mut bits, 4)?; // conformance window
+        for side in &mut window {
+            *side = bits.read_ue()?;
+        }
     }
+    *size = cropped(whole, window, chroma_step(chroma));
     skip_ue(&mut bits, 3)?; // bit depths, log2_max_pic_order_cnt_lsb_minus4
     let each_layer = bits.read(1)? == 1;
     let layers = if each_layer {
@@ -240,7 +293,11 @@ mod tests {
 
     #[test]
     fn baseline_has_no_b_slices() {
-        let baseline = [0, 0, 0, 1, 0x67, 66, 0xc0, 30, 0xda];
+        // 320x180 of x264.
+        let baseline = [
+            0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x0d, 0xd9, 0x01, 0x41, 0x9f, 0x9e, 0x10,
+        ];
+        assert_eq!(picture_size(NalCodec::H264, &baseline), Some((320, 180)));
         assert_eq!(
             presents_in_decode_order(NalCodec::H264, &baseline),
             Some(true)

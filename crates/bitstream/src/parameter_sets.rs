@@ -3,8 +3,11 @@ use std::collections::BTreeMap;
 use crate::bits::{Bits, payload};
 use crate::nal::{NalCodec, NalKind, START_CODE, StartCodes};
 
-/// A larger parameter set is damage.
-const MAX_SET_BYTES: usize = 64 * 1024;
+/// A larger parameter set is damage: real ones have some hundred bytes, with all scaling lists
+/// a few thousand.
+const MAX_SET_BYTES: usize = 16 * 1024;
+/// So many bytes of parameter sets are kept: they are put before every random-access point.
+const MAX_BYTES: usize = 64 * 1024;
 /// The highest picture parameter set id (H.264: 255; H.265: 63).
 const MAX_ID: u32 = 255;
 
@@ -150,6 +153,11 @@ impl ParameterSets {
         let id = self.set_id(kind, nal).filter(|id| *id <= MAX_ID)?;
         let known = self.sets.get(&(kind, id)).is_some_and(|set| **set == *nal);
         if !known {
+            let others = self.sets.iter().filter(|(key, _)| **key != (kind, id));
+            let bytes: usize = others.map(|(_, set)| set.len()).sum();
+            if bytes + nal.len() > MAX_BYTES {
+                return None;
+            }
             self.sets.insert((kind, id), Box::from(nal));
         }
         Some((kind, id))

@@ -149,3 +149,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_kept_and_put_before_a_keyframe_is_bounded() {
+    let mut sets = ParameterSets::new(NalCodec::H264);
+    // 250 picture parameter sets, of ids 0 to 249 and some thousand bytes each.
+    for bytes in [60_000, 16_000, 1000] {
+        for id in 0..250_u32 {
+            let code = id + 1;
+            let bits = 32 - code.leading_zeros();
+            let ue = u64::from(code) << (64 - (2 * bits - 1));
+            let mut unit = vec![0, 0, 0, 1, 0x68];
+            unit.extend(&ue.to_be_bytes()[..2]);
+            unit.extend(vec![0xff; bytes]);
+            sets.learn(&unit);
+        }
+        let keyframe = sets.complete(vec![0, 0, 0, 1, 0x65, 0x88, 0x84]);
+        assert!(keyframe.random_access);
+        assert!(
+            keyframe.data.len() < MAX_BYTES + 2048,
+            "{}",
+            keyframe.data.len()
+        );
+    }
+}
