@@ -1,0 +1,109 @@
+use std::io;
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
+use url::Url;
+
+use crate::rate::Rate;
+use crate::wire::{Message, Reader};
+use crate::{PACKET_COST_BYTES, RtspError};
+
+/// So many bytes are read at once.
+const READ_BYTES: usize = 64 * 1024;
+/// Requests and answers that wait for a peer that does not read: more are not written.
+const WRITE_BYTES: usize = 64 * 1024;
+/// Messages that are handled before other cameras have their turn.
+const MESSAGES_PER_TURN: u32 = 64;
+
+/// The connection to a camera.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    reader: Reader,
+    outgoing: Vec<u8>,
+    rate: Rate,
+    messages: u32,
+}
+
+impl Connection {
+    pub async fn open(url: &Url, bytes_per_second: u32) -> Result<Self, RtspError> {
+        let host = url.host_str().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let address = (host, url.port().unwrap_or(554));
+        let stream = TcpStream::connect(address)
+            .await
+            .map_err(RtspError::Connect)?;
+        // A request is small, and an answer is waited for.
+        stream.set_nodelay(true).map_err(RtspError::Connect)?;
+        Ok(Self {
+            stream,
+            reader: Reader::default(),
+            outgoing: Vec::new(),
+            rate: Rate::new(bytes_per_second),
+            messages: 0,
+        })
+    }
+
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Queues bytes. Answers to a peer that floods and does not read are dropped.
+    pub fn write(&mut self, bytes: &[u8]) {
+        if self.outgoing.len() + bytes.len() <= WRITE_BYTES {
+            self.outgoing.extend_from_slice(bytes);
+        }
+    }
+
+    /// A message that has been read already; then [`Connection::bytes`] gives a packet's.
+    pub fn buffered(&mut self) -> Result<Option<Message>, RtspError> {
+        let message = self.reader.next()?;
+        if message.is_some() {
+            self.rate.charge(PACKET_COST_BYTES);
+            self.messages += 1;
+        }
+        Ok(message)
+    }
+
+    pub fn bytes(&self, range: std::ops::Range<usize>) -> &[u8] {
+        self.reader.bytes(range)
+    }
+
+    /// Reads and writes what can be. Loses nothing where it is dropped before it is ready.
+    pub async fn exchange(&mut self) -> Result<(), RtspError> {
+        if self.messages >= MESSAGES_PER_TURN {
+            self.messages = 0;
+            tokio::task::yield_now().await;
+        }
+        let interest = if self.outgoing.is_empty() {
+            Interest::READABLE
+        } else {
+            Interest::READABLE | Interest::WRITABLE
+        };
+        if let Some(until) = self.rate.wait_until() {
+            sleep_until(until.max(Instant::now())).await;
+        }
+        let ready = self
+            .stream
+            .ready(interest)
+            .await
+            .map_err(RtspError::Broken)?;
+        if ready.is_writable() && !self.outgoing.is_empty() {
+            match self.stream.try_write(&self.outgoing) {
+                Ok(written) => drop(self.outgoing.drain(..written)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(RtspError::Broken(error)),
+            }
+        }
+        if ready.is_readable() {
+            match self.stream.try_read_buf(self.reader.space(READ_BYTES)) {
+                Ok(0) => return Err(RtspError::Closed),
+                Ok(read) => self.rate.charge(u32::try_from(read).unwrap_or(u32::MAX)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(RtspError::Broken(error)),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! An RTSP client (RFC 2326) for cameras as they are: it takes what cameras send, as long as
+//! it can tell what was meant, and every buffer has a limit.
+//!
+//! - [`Session::connect`]: DESCRIBE, SETUP and PLAY of the first H.264 or H.265 stream, with
+//!   redirects, digest (MD5, SHA-256) or basic authentication, and UDP where TCP is refused.
+//! - [`Session::next`]: access units, sender reports and signs of life, until an [`RtspError`].
+//!
+//! What a peer can cost: [`Limits`] says how many bytes of a message and of an access unit are
+//! kept and how fast is read; more is an error or waits in the peer. Of the peer's
+//! text, errors quote the names of codecs and media alone, as they came: whoever prints them must make
+//! them safe.
+
+mod auth;
+mod connection;
+mod error;
+mod media;
+mod order;
+mod rate;
+mod rtp;
+mod sdp;
+mod session;
+mod udp;
+mod wire;
+
+pub use auth::Credentials;
+pub use error::RtspError;
+pub use session::{Event, Options, Session, Stream, Transport};
+
+/// What one camera may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of an access unit.
+    pub access_unit_bytes: usize,
+    /// Bytes a second that are read, over a second or more. Each packet counts
+    /// [`PACKET_COST_BYTES`] more. A camera that sends faster must wait (TCP) or loses packets (UDP).
+    pub bytes_per_second: u32,
+}
+
+/// Bytes of the first line and headers of an RTSP message.
+pub const HEADER_BYTES: usize = 32 * 1024;
+/// Bytes of an RTSP message's body; an SDP has one or two thousand.
+pub const BODY_BYTES: usize = 256 * 1024;
+/// Bytes that belong to no message, until a session is given up.
+pub const GARBAGE_BYTES: usize = 256 * 1024;
+/// What a packet counts beyond its bytes: handling costs time as well.
+pub const PACKET_COST_BYTES: u32 = 400;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            access_unit_bytes: 8 * 1024 * 1024,
+            bytes_per_second: 32 * 1024 * 1024,
+        }
+    }
+}

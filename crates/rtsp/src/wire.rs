@@ -1,0 +1,343 @@
+//! Messages and interleaved packets in the bytes of a connection (RFC 2326, sections 4 to 10.12).
+
+use std::ops::Range;
+
+use crate::{BODY_BYTES, GARBAGE_BYTES, HEADER_BYTES, RtspError};
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Message {
+    /// An interleaved packet; where its bytes are in [`Reader::bytes`].
+    Data(Range<usize>),
+    Response(Response),
+    /// A request of the server's.
+    Request {
+        method: String,
+        headers: Headers,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Response {
+    pub status: u16,
+    pub headers: Headers,
+    pub body: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self
+            .0
+            .iter()
+            .find(|header| header.0.eq_ignore_ascii_case(name));
+        found.map(|header| header.1.as_str())
+    }
+
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let same = move |header: &&(String, String)| header.0.eq_ignore_ascii_case(name);
+        self.0.iter().filter(same).map(|header| header.1.as_str())
+    }
+
+    pub fn sequence(&self) -> Option<u32> {
+        self.get("CSeq")?.parse().ok()
+    }
+}
+
+/// Takes bytes apart. Holds one incomplete message and what was read behind it at most.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    buffer: Vec<u8>,
+    start: usize,
+    garbage: usize,
+    /// A message has been read: the peer speaks RTSP.
+    speaks: bool,
+}
+
+impl Reader {
+    /// Where the next bytes go, behind those that wait.
+    pub fn space(&mut self, bytes: usize) -> &mut Vec<u8> {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        self.buffer.reserve(bytes);
+        &mut self.buffer
+    }
+
+    pub fn bytes(&self, range: Range<usize>) -> &[u8] {
+        &self.buffer[range]
+    }
+
+    /// The next message that is complete.
+    pub fn next(&mut self) -> Result<Option<Message>, RtspError> {
+        loop {
+            let data = &self.buffer[self.start..];
+            let blank = data.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+            self.start += blank.count();
+            let data = &self.buffer[self.start..];
+            let Some(&first) = data.first() else {
+                return Ok(None);
+            };
+            if first == b'$' {
+                return Ok(self.interleaved());
+            }
+            let text = if first.is_ascii_uppercase() {
+                read_text(data)?
+            } else {
+                Text::None
+            };
+            match text {
+                Text::Incomplete => return Ok(None),
+                Text::Message(message, length) => {
+                    self.start += length;
+                    self.accept();
+                    return Ok(Some(message));
+                }
+                Text::None if !self.speaks => {
+                    return Err(RtspError::Protocol("it does not speak RTSP"));
+                }
+                Text::None => {
+                    if !self.skip_garbage()? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self) {
+        self.speaks = true;
+        self.garbage = 0;
+    }
+
+    fn interleaved(&mut self) -> Option<Message> {
+        let length = self.buffer.get(self.start + 2..self.start + 4)?;
+        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+        let from = self.start + 4;
+        self.buffer.get(from..from + length)?;
+        self.start = from + length;
+        self.accept();
+        Some(Message::Data(from..from + length))
+    }
+
+    /// Goes on to what can be the beginning of a message. False if more bytes must come.
+    fn skip_garbage(&mut self) -> Result<bool, RtspError> {
+        let data = &self.buffer[self.start..];
+        let found = (1..data.len()).find(|&at| {
+            let here = &data[at..];
+            let packet = here[0] == b'$'
+                && here.get(1).is_none_or(|&channel| channel < 32)
+                && here.get(4).is_none_or(|&byte| byte >> 6 == 2);
+            packet || here.starts_with(&b"RTSP/1."[..here.len().min(7)])
+        });
+        let skipped = found.unwrap_or(data.len());
+        self.start += skipped;
+        self.garbage += skipped;
+        if self.garbage > GARBAGE_BYTES {
+            return Err(RtspError::Protocol("what it sends is not RTSP"));
+        }
+        Ok(found.is_some())
+    }
+}
+
+enum Text {
+    /// No text of RTSP.
+    None,
+    Incomplete,
+    /// A message and its length in bytes.
+    Message(Message, usize),
+}
+
+/// `data` begins with a capital letter.
+fn read_text(data: &[u8]) -> Result<Text, RtspError> {
+    let head = &data[..data.len().min(HEADER_BYTES)];
+    let line_end = head.iter().position(|&byte| byte == b'\n');
+    let line = &head[..line_end.unwrap_or(head.len())];
+    if line
+        .iter()
+        .any(|&byte| byte < 0x20 && byte != b'\r' && byte != b'\t')
+    {
+        return Ok(Text::None);
+    }
+    if line_end.is_some() && !line.windows(5).any(|window| window == b"RTSP/") {
+        return Ok(Text::None);
+    }
+    let Some(length) = head_length(head) else {
+        if data.len() >= HEADER_BYTES {
+            return Err(RtspError::TooLarge {
+                what: "an RTSP header",
+                limit_bytes: HEADER_BYTES,
+            });
+        }
+        return Ok(Text::Incomplete);
+    };
+    let text = String::from_utf8_lossy(&head[..length]);
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    let headers = Headers(lines.filter_map(header).collect());
+    let body = headers.get("Content-Length").unwrap_or("0").trim();
+    // A number with too many digits is too large as well.
+    let is_number = !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_digit());
+    let body = body
+        .parse()
+        .unwrap_or(if is_number { usize::MAX } else { 0 });
+    if body > BODY_BYTES {
+        return Err(RtspError::TooLarge {
+            what: "an RTSP body",
+            limit_bytes: BODY_BYTES,
+        });
+    }
+    let Some(content) = data.get(length..length + body) else {
+        return Ok(Text::Incomplete);
+    };
+    let mut words = first.split_ascii_whitespace();
+    let word = words.next().unwrap_or_default();
+    let message = if word.starts_with("RTSP/") {
+        let Some(status) = words.next().and_then(|status| status.parse().ok()) else {
+            return Err(RtspError::Protocol("an RTSP response without a status"));
+        };
+        Message::Response(Response {
+            status,
+            headers,
+            body: content.to_vec(),
+        })
+    } else {
+        Message::Request {
+            method: word.to_owned(),
+            headers,
+        }
+    };
+    Ok(Text::Message(message, length + body))
+}
+
+/// Up to and with the empty line; some cameras end lines with LF alone.
+fn head_length(head: &[u8]) -> Option<usize> {
+    let newline = |from: usize| head[from..].iter().position(|&byte| byte == b'\n');
+    let mut at = 0;
+    loop {
+        at += newline(at)? + 1;
+        match head.get(at..)? {
+            [b'\n', ..] => return Some(at + 1),
+            [b'\r', b'\n', ..] => return Some(at + 2),
+            _ => {}
+        }
+    }
+}
+
+fn header(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.split_once(':')?;
+    Some((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(reader: &mut Reader, bytes: &[u8]) -> Result<Vec<Message>, RtspError> {
+        let mut messages = Vec::new();
+        reader.space(bytes.len()).extend_from_slice(bytes);
+        while let Some(message) = reader.next()? {
+            messages.push(message);
+        }
+        Ok(messages)
+    }
+
+    const OK: &[u8] = b"RTSP/1.0 200 OK\r\ncseq:7\r\n\r\n";
+
+    #[test]
+    fn responses_packets_and_requests_in_any_pieces() {
+        let bytes = [
+            OK,
+            b"$\x00\x00\x03abc\r\n",
+            b"RTSP/1.0 401 No\nCSeq: 2\nContent-length: 2 \nX: a:b\n\nhi",
+            b"OPTIONS rtsp://client/ RTSP/1.0\r\nCSeq: 9\r\n\r\n",
+        ]
+        .concat();
+        for piece in [1, 2, 5, bytes.len()] {
+            let mut reader = Reader::default();
+            let mut kinds = Vec::new();
+            for bytes in bytes.chunks(piece) {
+                for message in read(&mut reader, bytes).expect("RTSP") {
+                    kinds.push(match message {
+                        Message::Data(range) => format!("{:?}", reader.bytes(range)),
+                        Message::Response(it) => format!(
+                            "{} {:?} {:?} {:?}",
+                            it.status,
+                            it.headers.sequence(),
+                            it.headers.get("x"),
+                            it.body
+                        ),
+                        Message::Request { method, headers } => {
+                            format!("{method} {:?}", headers.sequence())
+                        }
+                    });
+                }
+            }
+            assert_eq!(
+                kinds,
+                [
+                    "200 Some(7) None []",
+                    "[97, 98, 99]",
+                    "401 Some(2) Some(\"a:b\") [104, 105]",
+                    "OPTIONS Some(9)"
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn limits() {
+        for (bytes, what) in [
+            (
+                b"RTSP/1.0 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n".to_vec(),
+                "an RTSP body",
+            ),
+            (
+                [&b"RTSP/1.0 200 OK\r\nX: "[..], &[b'a'; HEADER_BYTES][..]].concat(),
+                "an RTSP header",
+            ),
+        ] {
+            let error = read(&mut Reader::default(), &bytes).expect_err("too large");
+            assert!(
+                matches!(error, RtspError::TooLarge { what: found, .. } if found == what),
+                "{error}"
+            );
+        }
+        let mut reader = Reader::default();
+        read(&mut reader, OK).expect("RTSP");
+        assert!(matches!(
+            read(&mut reader, &vec![7; GARBAGE_BYTES + 2]),
+            Err(RtspError::Protocol(_))
+        ));
+    }
+
+    #[test]
+    fn another_protocol_and_garbage_between_packets() {
+        assert!(matches!(
+            read(&mut Reader::default(), b"220 mail ESMTP\r\n\r\n"),
+            Err(RtspError::Protocol(_))
+        ));
+        let mut reader = Reader::default();
+        read(&mut reader, OK).expect("RTSP");
+        let packet = [b'$', 0, 0, 2, 0x80, 96];
+        let bytes = [&[1, 2, b'$', 99, 3][..], &packet, b"Some text\n", &packet].concat();
+        let messages = read(&mut reader, &bytes).expect("it goes on");
+        assert_eq!(messages.len(), 2, "{messages:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn noise_never_panics(chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 0..20)) {
+            let mut reader = Reader::default();
+            let _ = read(&mut reader, OK);
+            for chunk in chunks {
+                if read(&mut reader, &chunk).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+}
