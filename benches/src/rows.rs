@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use camweave_message::{
-    CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, PictureRef, StagePass,
-    TensorShape, Trace, Unit,
+    CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, Orientation, PictureRef,
+    StagePass, TensorShape, Trace, Unit,
 };
 use camweave_pool::{PoolError, PoolSpec, Producer, Reference};
 use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
@@ -90,6 +90,7 @@ impl Rows {
             codec: Codec::H264,
             keyframe: false,
             lost_packets: 0,
+            orientation: Orientation::UPRIGHT,
             data: vec![0x55_u8; UNIT_BYTES].into(),
         }
     }

@@ -1,19 +1,39 @@
 //! What a stage must bring: decoders.
 
-use camweave_message::{Codec, PictureRef};
+use camweave_message::{Codec, Orientation, PictureRef};
 use camweave_pool::{PoolError, PoolErrorKind};
 use camweave_telemetry::DeviceRange;
 
 use crate::pools::SlotError;
+use crate::reason;
 
 /// Something that did not work, for the counters and the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The kind of error in the counters. [`crate::reason::TOO_LARGE`] is also the reason under
-    /// which the unit is dropped.
+    /// The kind of error in the counters. [`crate::reason::TOO_LARGE`] and
+    /// [`crate::reason::ROTATED`] are also the reasons under which the unit is dropped.
     pub kind: &'static str,
     /// One line: what was found and what was expected.
     pub message: String,
+}
+
+impl Failure {
+    /// A decoder that gives out pictures only as they are coded. `instead`: the stage that can.
+    #[must_use]
+    pub fn rotated(stage: &str, orientation: Orientation, instead: &str) -> Self {
+        let mirrored = if orientation.mirrored() {
+            " and mirrored"
+        } else {
+            ""
+        };
+        Self {
+            kind: reason::ROTATED,
+            message: format!(
+                "its pictures are to be turned by {} degrees{mirrored} (the file's display matrix), which {stage} cannot do: decode it with {instead}",
+                orientation.degrees()
+            ),
+        }
+    }
 }
 
 /// Why a decoded picture cannot be given to anyone.
@@ -60,11 +80,12 @@ pub trait Backend: Send + 'static {
     /// What decodes a session.
     type Decoder: Decoder;
 
-    /// A decoder that knows nothing yet.
+    /// A decoder that knows nothing yet. It gives out pictures as they are to be shown:
+    /// `orientation` says how they are coded.
     ///
     /// # Errors
-    /// There is none for this codec.
-    fn open(&mut self, codec: Codec) -> Result<Self::Decoder, Failure>;
+    /// There is none for this codec, or none that turns pictures so.
+    fn open(&mut self, codec: Codec, orientation: Orientation) -> Result<Self::Decoder, Failure>;
 
     /// Takes a decoder whose session has ended and that has given out everything.
     fn close(&mut self, decoder: Self::Decoder) {

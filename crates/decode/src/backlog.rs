@@ -110,7 +110,7 @@ impl Backlog {
 mod tests {
     use super::*;
     use arrow_buffer::Buffer;
-    use camweave_message::{CapturedClock, Codec, FrameId, Trace};
+    use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Trace};
     use std::sync::Arc;
 
     fn unit(sequence: u64, keyframe: bool) -> Job {
@@ -127,6 +127,7 @@ mod tests {
             codec: Codec::H264,
             keyframe,
             lost_packets: 0,
+            orientation: Orientation::UPRIGHT,
             data: Buffer::from(vec![0_u8]),
         }))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camweave_bitstream::NalCodec;
-use camweave_message::{Codec, Frame, Unit};
+use camweave_message::{Codec, Frame, Orientation, Unit};
 use camweave_stage::frame_key;
 use camweave_telemetry::{Counters, span_names};
 use tracing::{debug, warn};
@@ -50,10 +50,10 @@ fn nal_codec(codec: Codec) -> Option<NalCodec> {
 
 /// The reason under which a unit is dropped that the decoder refused.
 fn refusal_reason(error: &Failure) -> &'static str {
-    if error.kind == reason::TOO_LARGE {
-        reason::TOO_LARGE
-    } else {
-        reason::DECODE_ERROR
+    match error.kind {
+        reason::TOO_LARGE => reason::TOO_LARGE,
+        reason::ROTATED => reason::ROTATED,
+        _ => reason::DECODE_ERROR,
     }
 }
 
@@ -61,6 +61,7 @@ fn refusal_reason(error: &Failure) -> &'static str {
 struct Stream<D> {
     session: i64,
     codec: Codec,
+    orientation: Orientation,
     last_sequence: u64,
     decoder: D,
     identities: Identities,
@@ -84,6 +85,7 @@ impl<B: Backend> Camera<B> {
             let follows = stream.last_sequence.checked_add(1) == Some(id.sequence);
             stream.session == id.session_unix_nanos
                 && stream.codec == unit.codec
+                && stream.orientation == unit.orientation
                 // At an entry point after a gap, pictures that refer to what is
                 // gone must be told from those that do not: by a decoder that has nothing.
                 && (follows || !unit.keyframe)
@@ -112,7 +114,7 @@ impl<B: Backend> Camera<B> {
             Some(stream) => stream,
             None => match self
                 .backend
-                .open(unit.codec)
+                .open(unit.codec, unit.orientation)
                 .map(|it| Stream::new(unit, it))
             {
                 Ok(stream) => stream,
@@ -275,6 +277,7 @@ impl<D> Stream<D> {
         Self {
             session: unit.id.session_unix_nanos,
             codec: unit.codec,
+            orientation: unit.orientation,
             last_sequence: unit.id.sequence.wrapping_sub(1),
             decoder,
             identities: Identities::default(),

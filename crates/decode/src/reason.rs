@@ -18,3 +18,5 @@ pub const TOO_LARGE: &str = "too_large";
 pub const UNDECODABLE: &str = "undecodable";
 /// The picture could not be brought into a slot.
 pub const UNPUBLISHED: &str = "unpublished";
+/// The picture is coded lying on its side or mirrored, and this decoder cannot put it upright.
+pub const ROTATED: &str = "rotated";

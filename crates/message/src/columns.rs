@@ -218,6 +218,18 @@ impl<'a> Reader<'a> {
         Ok(typed)
     }
 
+    /// A column that a message of this version may lack: it came after the version's first.
+    pub fn optional<T>(
+        &self,
+        field: &str,
+        read: impl FnOnce(&Self, &str) -> Result<T, MessageError>,
+    ) -> Result<Option<T>, MessageError> {
+        match self.array.column_by_name(field) {
+            Some(_) => read(self, field).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// As [`Reader::typed`], where null means 'absent'.
     pub fn nullable_struct(&self, field: &str) -> Result<&'a StructArray, MessageError> {
         let column = self.column(field, "Struct")?;

@@ -37,6 +37,8 @@ pub use picture::PictureRef;
 pub use received::{Received, RefusedRow};
 pub use units::{Codec, Unit};
 
+pub use camweave_vision::Orientation;
+
 use arrow_array::{Array, StructArray};
 
 /// One row of a message.

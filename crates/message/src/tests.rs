@@ -64,6 +64,7 @@ pub(crate) fn unit(sequence: u64, data: Vec<u8>) -> Unit {
         codec: Codec::H265,
         keyframe: sequence == 0,
         lost_packets: 3,
+        orientation: Orientation::UPRIGHT,
         data: data.into(),
     }
 }
@@ -255,6 +256,23 @@ fn errors_name_field_type_and_value() {
 }
 
 #[test]
+fn a_sender_that_knows_of_no_turned_pictures_sends_upright_ones() {
+    let mut turned = unit(0, vec![1]);
+    turned.orientation = Orientation::new(270, true).expect("quarters");
+    let array = Unit::to_arrow(&[turned.clone()]);
+    assert_eq!(Unit::from_arrow(&array).expect("valid"), [turned.clone()]);
+    let old = replaced(&replaced(&array, "rotation", None), "mirrored", None);
+    turned.orientation = Orientation::UPRIGHT;
+    assert_eq!(Unit::from_arrow(&old).expect("valid"), [turned]);
+    let wrong: ArrayRef = Arc::new(arrow_array::UInt16Array::from(vec![45]));
+    let error = Unit::from_arrow(&replaced(&array, "rotation", Some(&wrong)));
+    let error = error.expect_err("45 degrees").to_string();
+    for part in ["'rotation'", "45", "90"] {
+        assert!(error.contains(part), "{error}\nlacks {part}");
+    }
+}
+
+#[test]
 fn impossible_pictures_are_refused() {
     let mut frame = Frame {
         id: id("a", 0),
@@ -286,6 +304,8 @@ proptest! {
                 codec: Codec::H264,
                 keyframe,
                 lost_packets,
+                orientation: Orientation::new(90 * (lost_packets % 4) as u16, keyframe)
+                    .expect("quarters"),
                 data: data.into(),
             }).collect();
         prop_assert_eq!(Unit::from_arrow(&Unit::to_arrow(&rows)).expect("valid"), rows);

@@ -1,7 +1,8 @@
 use arrow_array::cast::AsArray;
-use arrow_array::types::UInt32Type;
+use arrow_array::types::{UInt16Type, UInt32Type};
 use arrow_array::{Array, BinaryArray, BooleanArray, StructArray};
 use arrow_buffer::Buffer;
+use camweave_vision::Orientation;
 
 use crate::columns::{Columns, Reader};
 use crate::identity::{write_identity, write_traces};
@@ -74,6 +75,8 @@ pub struct Unit {
     pub keyframe: bool,
     /// Packets that the network lost before this unit, since the unit before it.
     pub lost_packets: u32,
+    /// How its picture is to be turned before it is shown or looked at.
+    pub orientation: Orientation,
     /// The coded bytes; cloning shares them.
     pub data: Buffer,
 }
@@ -104,6 +107,16 @@ impl Row for Unit {
             BooleanArray::from(rows.iter().map(|row| row.keyframe).collect::<Vec<_>>()),
         );
         columns.numbers::<UInt32Type>("lost_packets", rows.iter().map(|row| row.lost_packets));
+        columns.numbers::<UInt16Type>("rotation", rows.iter().map(|row| row.orientation.degrees()));
+        columns.push(
+            "mirrored",
+            false,
+            BooleanArray::from(
+                rows.iter()
+                    .map(|row| row.orientation.mirrored())
+                    .collect::<Vec<_>>(),
+            ),
+        );
         columns.push(
             "data",
             false,
@@ -118,6 +131,11 @@ impl Row for Unit {
         let codec = reader.strings("codec")?;
         let keyframe = reader.typed("keyframe", "Boolean", |column| column.as_boolean_opt())?;
         let lost = reader.numbers::<UInt32Type>("lost_packets")?;
+        // Senders that know of no turned pictures do not have these columns.
+        let rotation = reader.optional("rotation", Reader::numbers::<UInt16Type>)?;
+        let mirrored = reader.optional("mirrored", |reader, field| {
+            reader.typed(field, "Boolean", |column| column.as_boolean_opt())
+        })?;
         let data = reader.typed("data", "Binary", |column| column.as_binary_opt::<i32>())?;
         let bytes = |row| data.value_length(row).max(0) as usize;
         read_rows(
@@ -136,6 +154,12 @@ impl Row for Unit {
                     codec: reader.parsed("codec", row, codec.value(row))?,
                     keyframe: keyframe.value(row),
                     lost_packets: lost.value(row),
+                    orientation: orientation(
+                        &reader,
+                        row,
+                        rotation.map_or(0, |column| column.value(row)),
+                        mirrored.is_some_and(|column| column.value(row)),
+                    )?,
                     data: part(data.values(), offset, bytes(row)),
                 })
             },
@@ -165,4 +189,14 @@ impl Row for Unit {
     fn is_entry_point(&self) -> bool {
         self.keyframe || self.data.is_empty()
     }
+}
+
+fn orientation(
+    reader: &Reader<'_>,
+    row: usize,
+    degrees: u16,
+    mirrored: bool,
+) -> Result<Orientation, MessageError> {
+    Orientation::new(degrees, mirrored)
+        .ok_or_else(|| reader.value("rotation", row, degrees.to_string(), "0, 90, 180 or 270"))
 }

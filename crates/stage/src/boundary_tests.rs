@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use camweave_message::{CapturedClock, Codec, FrameId, Trace, Unit};
+use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Trace, Unit};
 
 use super::*;
 use crate::QueuePolicy;
@@ -19,6 +19,7 @@ fn unit(camera: &str, pts_nanos: i64) -> Unit {
         codec: Codec::H264,
         keyframe: true,
         lost_packets: 0,
+        orientation: Orientation::UPRIGHT,
         data: vec![1_u8].into(),
     }
 }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use camweave_message::{CapturedClock, Codec, FrameId, Passage, StagePass, Trace, Unit};
+use camweave_message::{
+    CapturedClock, Codec, FrameId, Orientation, Passage, StagePass, Trace, Unit,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -36,6 +38,7 @@ fn unit(camera: &str, sequence: u64, keyframe: bool) -> Unit {
         codec: Codec::H264,
         keyframe,
         lost_packets: 0,
+        orientation: Orientation::UPRIGHT,
         data: vec![1_u8].into(),
     }
 }

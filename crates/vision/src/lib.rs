@@ -24,6 +24,6 @@ pub use letterbox::{
 };
 pub use nms::{NmsConfig, NmsConfigError, suppress};
 pub use picture::{
-    ColorMatrix, ColorRange, MAX_DIMENSION, ParseNameError, Picture, PictureError, PictureLayout,
-    PixelFormat, Plane, Planes, PlanesError, YuvToRgb,
+    ColorMatrix, ColorRange, MAX_DIMENSION, Orientation, ParseNameError, Picture, PictureError,
+    PictureLayout, PixelFormat, Plane, Planes, PlanesError, StoredPlane, YuvToRgb,
 };

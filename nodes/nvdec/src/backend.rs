@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camweave_cuda::{Context, CudaError, CudaMemory, DeviceClock, Stream};
 use camweave_decode::{Backend, Budget, CameraPools, Decoded, Decoder, Failure, Unpublished};
-use camweave_message::{Codec, PictureRef};
+use camweave_message::{Codec, Orientation, PictureRef};
 use camweave_nvdec::{DecodeError, Limits, Picture, PictureError, Refusal};
 use camweave_stage::telemetry::DeviceRange;
 use tracing::warn;
@@ -60,7 +60,10 @@ impl Nvdec {
 impl Backend for Nvdec {
     type Decoder = Session;
 
-    fn open(&mut self, codec: Codec) -> Result<Session, Failure> {
+    fn open(&mut self, codec: Codec, orientation: Orientation) -> Result<Session, Failure> {
+        if orientation != Orientation::UPRIGHT {
+            return Err(Failure::rotated("nvdec", orientation, "sw-decode"));
+        }
         let codec = match codec {
             Codec::H264 => camweave_nvdec::Codec::H264,
             Codec::H265 => camweave_nvdec::Codec::H265,

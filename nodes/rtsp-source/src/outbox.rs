@@ -90,7 +90,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use arrow_buffer::Buffer;
-    use camweave_message::{CapturedClock, Codec, FrameId, Trace};
+    use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Trace};
     use camweave_stage::Context;
 
     use super::*;
@@ -109,6 +109,7 @@ mod tests {
             codec: Codec::H264,
             keyframe,
             lost_packets: 0,
+            orientation: Orientation::UPRIGHT,
             data: Buffer::from_vec(vec![1_u8; bytes]),
         }
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use camweave_bitstream::ParameterSets;
-use camweave_message::{CapturedClock, Codec, FrameId, Trace, Unit};
+use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Trace, Unit};
 
 use crate::client::{Frame, StreamInfo, nal_codec};
 use crate::timeline::{Timeline, Times};
@@ -69,6 +69,7 @@ impl Session {
             codec: self.codec,
             keyframe,
             lost_packets: frame.lost_packets,
+            orientation: Orientation::UPRIGHT,
             data: Buffer::from_vec(data),
         };
         self.sequence += 1;
@@ -84,6 +85,7 @@ impl Session {
             codec: self.codec,
             keyframe: false,
             lost_packets: 0,
+            orientation: Orientation::UPRIGHT,
             data: Buffer::from_vec(Vec::<u8>::new()),
         }
     }

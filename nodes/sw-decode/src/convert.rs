@@ -4,7 +4,6 @@
 use std::ffi::c_int;
 
 use camweave_decode::Plan;
-use camweave_pool::WriteSlot;
 use camweave_vision::{ColorRange, PixelFormat};
 use ffmpeg_next::ffi;
 use ffmpeg_next::format::Pixel;
@@ -76,15 +75,11 @@ impl Converter {
         Ok((tables.target, &tables.plan))
     }
 
-    /// Writes the frame that was prepared for into the slot's planes.
+    /// Writes the frame that was prepared for into the planes of a slot, or of other memory.
     ///
     /// # Errors
-    /// The slot is too small, or the frame is not the one that was prepared for.
-    pub fn write(
-        &mut self,
-        frame: &frame::Video,
-        slot: &mut WriteSlot,
-    ) -> Result<(), ConvertError> {
+    /// The memory is too small, or the frame is not the one that was prepared for.
+    pub fn write(&mut self, frame: &frame::Video, memory: &mut [u8]) -> Result<(), ConvertError> {
         let (format, width, height) = (frame.format(), frame.width(), frame.height());
         let refused = ConvertError {
             format,
@@ -96,11 +91,11 @@ impl Converter {
         };
         let key = &tables.key;
         if (key.format, key.width, key.height) != (format, width, height)
-            || slot.len() < tables.plan.bytes
+            || memory.len() < tables.plan.bytes
         {
             return Err(refused);
         }
-        let base = slot.as_mut_ptr();
+        let base = memory.as_mut_ptr();
         let (mut to, mut to_strides) = ([std::ptr::null_mut(); 4], [0; 4]);
         for (index, plane) in tables.plan.planes.iter().enumerate() {
             to[index] = base.wrapping_add(plane.offset as usize);
@@ -117,7 +112,7 @@ impl Converter {
         // SAFETY: the pointer is valid for as long as `tables` is borrowed.
         let scaler = unsafe { tables.scaler.as_mut_ptr() };
         // SAFETY: source and tables have the same format and size; the target's planes lie, with
-        // the slack of `Plan`, inside the slot, which is ours to write.
+        // the slack of `Plan`, inside the memory, which is ours to write.
         let rows = unsafe {
             ffi::sws_scale(
                 scaler,

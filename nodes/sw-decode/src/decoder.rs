@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use camweave_decode::{Decoded, SlotError, reason};
-use camweave_message::{Codec, PictureRef};
+use camweave_decode::{Decoded, Plan, SlotError, reason};
+use camweave_message::{Codec, Orientation, PictureRef};
 use camweave_pool::Reference;
-use camweave_vision::{PictureLayout, PixelFormat, Plane, Planes};
+use camweave_vision::{PictureError, PictureLayout, PixelFormat, Plane, Planes};
 use ffmpeg_next::codec::{self, Id, threading};
 use ffmpeg_next::{Packet, decoder, frame};
 
@@ -13,6 +13,7 @@ use crate::color;
 use crate::convert::{ConvertError, Converter};
 use crate::direct::{self, Direct, Refusal};
 use crate::jpeg;
+use crate::upright;
 
 /// A unit that cannot be decoded, or a decoder that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,8 @@ pub(crate) enum PublishError {
     Slot(#[from] SlotError),
     #[error(transparent)]
     Convert(#[from] ConvertError),
+    #[error("a picture cannot be turned upright: {0}")]
+    Turn(#[from] PictureError),
     #[error("the planes of a {width}x{height} picture lie outside of its slot: {planes:?}")]
     Planes {
         width: u32,
@@ -79,13 +82,19 @@ pub(crate) struct Decoder {
     opened: decoder::Video,
     picture: frame::Video,
     converter: Converter,
+    orientation: Orientation,
     /// Last, so that it outlives the context, whose callbacks go to it.
     direct: Arc<Direct>,
 }
 
 impl Decoder {
-    /// Opens a decoder that writes into the slots of `direct`.
-    pub fn open(codec: Codec, direct: &Arc<Direct>) -> Result<Self, DecodeError> {
+    /// Opens a decoder that writes into the slots of `direct`. Pictures that are to be turned by
+    /// `orientation` are decoded in memory of libavcodec's own, and turned on their way into a slot.
+    pub fn open(
+        codec: Codec,
+        orientation: Orientation,
+        direct: &Arc<Direct>,
+    ) -> Result<Self, DecodeError> {
         let id = match codec {
             Codec::H264 => Id::H264,
             Codec::H265 => Id::HEVC,
@@ -96,6 +105,7 @@ impl Decoder {
         };
         let found = decoder::find(id).ok_or(DecodeError::NoDecoder { codec })?;
         let mut context = codec::Context::new_with_codec(found);
+        direct.lend_slots(orientation == Orientation::UPRIGHT);
         direct::install(&mut context, &found, direct);
         // Cameras are decoded side by side; a thread of its own per camera and slice only adds switches.
         context.set_threading(threading::Config {
@@ -113,6 +123,7 @@ impl Decoder {
             opened,
             picture: frame::Video::empty(),
             converter: Converter::default(),
+            orientation,
             direct: Arc::clone(direct),
         })
     }
@@ -173,6 +184,9 @@ impl Decoder {
     /// A picture that lies in memory of libavcodec's own, because of its format or
     /// because the pool was exhausted when it was begun, is written into a slot now.
     pub fn publish(&mut self) -> Result<Published, PublishError> {
+        if self.orientation != Orientation::UPRIGHT {
+            return self.publish_upright();
+        }
         if let Some(placed) = self.direct.publish(&self.picture) {
             let layout = self.layout(direct_format(&self.picture), &placed.planes)?;
             let picture = PictureRef {
@@ -185,15 +199,48 @@ impl Decoder {
             });
         }
         let (format, plan) = self.converter.prepare(&self.picture)?;
-        let planes: Vec<_> = plan
-            .planes
-            .iter()
-            .map(|plane| (u64::from(plane.offset), i64::from(plane.stride)))
-            .collect();
+        let planes = places(plan);
         let mut slot = self.direct.begin(plan.bytes)?;
         self.converter.write(&self.picture, &mut slot)?;
         let layout = self.layout(format, &planes)?;
         let slot: Reference = slot.publish();
+        Ok(Published {
+            picture: PictureRef { layout, slot },
+            is_direct: false,
+        })
+    }
+
+    /// Turns the picture on its way into a slot; formats that no message has are converted before.
+    fn publish_upright(&mut self) -> Result<Published, PublishError> {
+        let (width, height) = (self.picture.width(), self.picture.height());
+        let refused = || PublishError::Planes {
+            width,
+            height,
+            planes: Vec::new(),
+        };
+        let mut converted = Vec::new();
+        let (format, planes) = match upright::stored_planes(&self.picture) {
+            Some(planes) => (direct_format(&self.picture), planes),
+            None => {
+                let (format, plan) = self.converter.prepare(&self.picture)?;
+                let plan = plan.clone();
+                converted.resize(plan.bytes, 0);
+                self.converter.write(&self.picture, &mut converted)?;
+                (format, upright::planes_in(&converted, &plan))
+            }
+        };
+        let (width, height) = self.orientation.shown_size(width, height);
+        let plan = Plan::new(format, width, height, 0).ok_or_else(refused)?;
+        let layout = PictureLayout {
+            width,
+            height,
+            ..self.layout(format, &places(&plan))?
+        };
+        let mut slot = self.direct.begin(plan.bytes)?;
+        let stored = (self.picture.width(), self.picture.height());
+        self.orientation
+            .copy_upright(stored, &planes, &layout, &mut slot)?;
+        let slot = slot.publish();
         Ok(Published {
             picture: PictureRef { layout, slot },
             is_direct: false,
@@ -239,6 +286,14 @@ impl Decoder {
     pub fn picture(&self) -> &frame::Video {
         &self.picture
     }
+}
+
+/// The planes of a plan, as a frame's are listed.
+fn places(plan: &Plan) -> Vec<(u64, i64)> {
+    let planes = plan.planes.iter();
+    planes
+        .map(|plane| (u64::from(plane.offset), i64::from(plane.stride)))
+        .collect()
 }
 
 fn direct_format(frame: &frame::Video) -> PixelFormat {

@@ -53,7 +53,8 @@ fn the_decoder_works_in_the_slots_that_consumers_read() {
         limits,
         &Budget::new(1 << 30, 1 << 30),
     ));
-    let mut decoder = Decoder::open(Codec::H264, &direct).expect("FFmpeg is installed");
+    let mut decoder =
+        Decoder::open(Codec::H264, Orientation::UPRIGHT, &direct).expect("FFmpeg is installed");
     let attachments = camweave_pool::Attachments::new();
     let mut input = ffmpeg_next::format::input(&raw).expect("a media file");
     let mut count = 0;

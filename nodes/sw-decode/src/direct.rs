@@ -13,6 +13,7 @@
 use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camweave_decode::{Budget, CameraPools, Plan, SlotError};
@@ -38,6 +39,8 @@ pub(crate) struct Direct {
     lent: Mutex<HashMap<usize, Lent>>,
     /// Why a callback refused; libavcodec passes on no more than an error number.
     refusal: Mutex<Option<Refusal>>,
+    /// Pictures are decoded in memory of libavcodec's own.
+    lends_nothing: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -91,7 +94,14 @@ impl Direct {
             pools: Mutex::new(CameraPools::new((), camera, limits.slots, budget)),
             lent: Mutex::default(),
             refusal: Mutex::default(),
+            lends_nothing: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the camera's next pictures are decoded in slots, or in memory of libavcodec's own
+    /// because they do not go to consumers as they are.
+    pub fn lend_slots(&self, lends: bool) {
+        self.lends_nothing.store(!lends, Ordering::Relaxed);
     }
 
     /// A slot for a picture that the decoder did not write into one.
@@ -318,6 +328,9 @@ unsafe fn lend(context: *mut AVCodecContext, frame: *mut AVFrame) -> Result<bool
     let Some(format) = direct_format(frame.format) else {
         return Ok(false);
     };
+    if direct.lends_nothing.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
     let widest = align.into_iter().max().unwrap_or(0).max(0).unsigned_abs() as usize;
     let (width, height) = (width.max(0).unsigned_abs(), height.max(0).unsigned_abs());
     let Some(plan) = Plan::new(format, width, height, widest) else {

@@ -13,6 +13,7 @@ mod dpb;
 mod jpeg;
 mod marks;
 mod stream;
+mod upright;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use camweave_decode::{Backend, Budget, Decoded, Failure, Unpublished};
-use camweave_message::{Codec, PictureRef};
+use camweave_message::{Codec, Orientation, PictureRef};
 use camweave_telemetry::Counters;
 
 use crate::Limits;
@@ -50,9 +50,9 @@ impl Software {
 impl Backend for Software {
     type Decoder = Stream;
 
-    fn open(&mut self, codec: Codec) -> Result<Stream, Failure> {
+    fn open(&mut self, codec: Codec, orientation: Orientation) -> Result<Stream, Failure> {
         Ok(Stream {
-            decoder: Decoder::open(codec, &self.direct)?,
+            decoder: Decoder::open(codec, orientation, &self.direct)?,
             tally: Arc::clone(&self.tally),
         })
     }
