@@ -1,83 +1,38 @@
-use std::io;
-use std::path::{Path, PathBuf};
+//! Access units of a media file, one after the other.
 
-use camweave_bitstream::BitstreamError;
-use camweave_message::Codec;
+use std::path::Path;
+
+use camweave_message::{Codec, Orientation};
 use ffmpeg_next as ffmpeg;
+use ffmpeg_next::Packet;
 use ffmpeg_next::codec::Id;
 use ffmpeg_next::codec::packet::side_data;
-use ffmpeg_next::format::stream::Disposition;
-use ffmpeg_next::{Packet, Rational};
-use thiserror::Error;
+use ffmpeg_next::format::stream::{Disposition, Stream};
 
 use crate::convert::Converter;
 use crate::extradata::extradata;
+use crate::file_error::FileError;
+use crate::file_times::{Clock, Stamps, Timeline, frame_nanos};
+use crate::open;
+use crate::reorder::Reorder;
 
-const NANOS: i128 = 1_000_000_000;
 /// Damaged packets in a row after which the rest of the file is given up.
 const MAX_ERRORS: u32 = 64;
 /// Formats whose index leads back to the first unit, by FFmpeg's names.
 const SEEKABLE: [&str; 2] = ["mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"];
-/// Where a file says nothing of its frame rate.
+/// Formats whose clock may be set anew at any time (those with FFmpeg's `AVFMT_TS_DISCONT`).
+const STREAMS: [&str; 4] = ["mpegts", "mpeg", "asf", "rm"];
+/// Formats that give no presentation times, or take them from the order of coding.
+const WITHOUT_PRESENTATION_TIMES: [&str; 4] = ["avi", "h264", "hevc", "m4v"];
+/// Where a file says nothing of its frame rate, or nothing that can be.
 const DEFAULT_FRAME_NANOS: i64 = 40_000_000;
-
-/// Why a file cannot be played: one line that names it.
-#[derive(Debug, Error)]
-pub enum FileError {
-    /// The system does not open it.
-    #[error("cannot open the file '{}': {source}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// FFmpeg does not know it as a media file.
-    #[error("'{}' is not a media file that FFmpeg can read: {reason}", path.display())]
-    NotMedia {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// It has sound, or pictures of an album, and no video.
-    #[error("'{}' has no video stream (format {format})", path.display())]
-    NoVideo {
-        /// The file.
-        path: PathBuf,
-        /// FFmpeg's name of the format.
-        format: String,
-    },
-    /// The codec is none that camweave decodes.
-    #[error("'{}' holds {codec} video, expected h264, h265 (hevc), vp9, av1, mjpeg or mpeg4", path.display())]
-    Codec {
-        /// The file.
-        path: PathBuf,
-        /// FFmpeg's name of the codec.
-        codec: String,
-    },
-    /// The stream's header contradicts itself.
-    #[error("'{}' has a damaged header: {source}", path.display())]
-    Header {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: BitstreamError,
-    },
-    /// There is no frame in it.
-    #[error("'{}' holds no readable frame: {reason}", path.display())]
-    Nothing {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-}
+/// Frames are so long, in nanoseconds: up to 1,000 a second, and one in 10 seconds.
+const FRAME_NANOS: std::ops::RangeInclusive<i64> = 1_000_000..=10_000_000_000;
 
 /// One access unit of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadUnit {
-    /// As in messages: Annex B with parameter sets before each keyframe, ...
+    /// The coded bytes, as messages carry them.
     pub data: Vec<u8>,
     /// Whether decoding can begin here.
     pub keyframe: bool,
@@ -85,14 +40,14 @@ pub struct ReadUnit {
     pub pts_nanos: i64,
     /// When the decoder needs it, since the file's first unit.
     pub dts_nanos: i64,
-    /// How long its picture is shown.
+    /// How long it is shown.
     pub duration_nanos: i64,
 }
 
 /// What a read gives.
 #[derive(Debug)]
 pub enum Read {
-    /// An access unit.
+    /// The next unit in decoding order.
     Unit(ReadUnit),
     /// A unit that is there but damaged or cut off.
     Damaged(String),
@@ -122,55 +77,40 @@ impl First {
 pub struct Reader {
     input: ffmpeg::format::context::Input,
     stream: usize,
-    /// The codec of its video.
+    /// What the file holds.
     pub codec: Codec,
+    /// How its pictures are to be turned. `None`: its display matrix does more than to turn by
+    /// quarters and to mirror.
+    pub orientation: Option<Orientation>,
     converter: Converter,
-    time_base: Rational,
-    frame_nanos: i64,
-    /// The first unit's presentation and decoding time in `time_base`.
-    origin: Option<(i64, i64)>,
+    timeline: Timeline,
+    /// For files whose pictures get their presentation times by order.
+    reorder: Option<Reorder>,
+    /// The container's presentation times are looked at.
+    has_presentation_times: bool,
     /// The first unit that was read, to know it again.
     first: Option<First>,
     /// Read, and not given out yet.
     ahead: Option<Read>,
-    /// Decoding time of the next unit, for files that give no times.
-    next_dts_nanos: i64,
+    jumps: u64,
     damage: Option<String>,
 }
 
 impl Reader {
-    /// Opens a file and chooses its video stream.
+    /// Opens a file, and no other.
     ///
     /// # Errors
-    /// Why it cannot be played.
+    /// What it is, if it is no media file with video that the pipeline decodes.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let owned = || path.to_owned();
-        let open = |source| FileError::Open {
-            path: owned(),
-            source,
-        };
-        if std::fs::metadata(path).map_err(open)?.is_dir() {
-            return Err(open(io::Error::from(io::ErrorKind::IsADirectory)));
-        }
-        std::fs::File::open(path).map_err(open)?;
-        let input = ffmpeg::format::input(path).map_err(|error| FileError::NotMedia {
-            path: owned(),
-            reason: error.to_string(),
-        })?;
+        let input = open::open(path)?;
         let format = input.format().name().to_owned();
-        if format == "tty" {
-            // FFmpeg renders any text as a picture.
-            return Err(FileError::NotMedia {
-                path: owned(),
-                reason: "it is text".to_owned(),
-            });
-        }
         let best = input.streams().best(ffmpeg::media::Type::Video);
         let stream = best
             .filter(|stream| !stream.disposition().contains(Disposition::ATTACHED_PIC))
             .ok_or_else(|| FileError::NoVideo {
                 path: owned(),
-                format,
+                format: format.clone(),
             })?;
         let parameters = stream.parameters();
         let id = parameters.id();
@@ -183,22 +123,23 @@ impl Reader {
                 path: owned(),
                 source,
             })?;
-        let frame_nanos = [stream.avg_frame_rate(), stream.rate()]
-            .into_iter()
-            .find(|rate| rate.numerator() > 0 && rate.denominator() > 0)
-            .map_or(DEFAULT_FRAME_NANOS, |rate| nanos(1, rate.invert()));
-        let (index, time_base) = (stream.index(), stream.time_base());
+        let has_presentation_times = !WITHOUT_PRESENTATION_TIMES.contains(&format.as_str());
+        let (index, orientation) = (stream.index(), orientation(&stream));
+        let timeline = timeline(&stream, &format);
         Ok(Self {
             input,
             stream: index,
             codec,
+            orientation,
             converter,
-            time_base,
-            frame_nanos,
-            origin: None,
+            timeline,
+            reorder: (!has_presentation_times)
+                .then(|| Reorder::new(codec))
+                .flatten(),
+            has_presentation_times,
             first: None,
             ahead: None,
-            next_dts_nanos: 0,
+            jumps: 0,
             damage: None,
         })
     }
@@ -206,20 +147,24 @@ impl Reader {
     /// Goes back to the first unit, which costs far less than to open the file again; whether that
     /// worked. Formats without an index are not tried.
     pub fn rewind(&mut self) -> bool {
-        let name = self.input.format().name().to_owned();
-        if !SEEKABLE.contains(&name.as_str()) {
+        let format = self.input.format().name().to_owned();
+        if !SEEKABLE.contains(&format.as_str()) {
             return false;
         }
-        let parameters = self.input.stream(self.stream).map(|it| it.parameters());
-        let converter = parameters.and_then(|it| Converter::new(self.codec, &extradata(&it)).ok());
-        let (Some(converter), Some(first)) = (converter, self.first) else {
+        let Some(stream) = self.input.stream(self.stream) else {
+            return false;
+        };
+        let converter = Converter::new(self.codec, &extradata(&stream.parameters()));
+        let timeline = timeline(&stream, &format);
+        let (Ok(converter), Some(first)) = (converter, self.first) else {
             return false;
         };
         if self.input.seek(0, ..).is_err() {
             return false;
         }
         self.converter = converter;
-        self.next_dts_nanos = 0;
+        self.timeline = timeline;
+        self.reorder = self.reorder.take().and_then(|_| Reorder::new(self.codec));
         let unit = self.demux();
         let is_first = matches!(&unit, Read::Unit(unit) if First::of(unit) == first);
         self.ahead = Some(unit);
@@ -235,7 +180,33 @@ impl Reader {
         read
     }
 
+    /// How often the file's times jumped since the last call.
+    pub fn take_jumps(&mut self) -> u64 {
+        std::mem::take(&mut self.jumps)
+    }
+
     fn demux(&mut self) -> Read {
+        loop {
+            if let Some(unit) = self.reorder.as_mut().and_then(Reorder::pop) {
+                return Read::Unit(unit);
+            }
+            match (self.packet(), &mut self.reorder) {
+                (Read::Unit(unit), Some(reorder)) => reorder.push(unit),
+                (Read::End(problem), Some(reorder)) => {
+                    reorder.place_all();
+                    let Some(unit) = reorder.pop() else {
+                        return Read::End(problem);
+                    };
+                    // The end is met again after the units that waited.
+                    self.damage = problem;
+                    return Read::Unit(unit);
+                }
+                (read, _) => return read,
+            }
+        }
+    }
+
+    fn packet(&mut self) -> Read {
         let mut errors = 0;
         let mut packet = Packet::empty();
         loop {
@@ -258,12 +229,6 @@ impl Reader {
     }
 
     fn unit(&mut self, packet: &Packet) -> Read {
-        let (pts_nanos, dts_nanos) = self.times(packet);
-        let duration_nanos = match packet.duration() {
-            ticks if ticks > 0 => nanos(ticks, self.time_base),
-            _ => self.frame_nanos,
-        };
-        self.next_dts_nanos = dts_nanos + duration_nanos;
         if packet.is_corrupt() {
             self.damage
                 .get_or_insert_with(|| "a frame is cut off".to_owned());
@@ -273,35 +238,30 @@ impl Reader {
             .find(|data| data.kind() == side_data::Type::NewExtraData);
         let header = header.map_or(Ok(()), |data| self.converter.update(data.data()));
         let data = packet.data().unwrap_or_default();
-        match header.and_then(|()| self.converter.convert(data, packet.is_key())) {
+        let converted = header.and_then(|()| self.converter.convert(data, packet.is_key()));
+        // A unit that is not fit to be sent has its time all the same.
+        let times = self.timeline.place(Stamps {
+            pts: packet.pts().filter(|_| self.has_presentation_times),
+            dts: packet.dts(),
+            duration: packet.duration(),
+            keyframe: converted
+                .as_ref()
+                .map_or(packet.is_key(), |(_, keyframe)| *keyframe),
+        });
+        self.jumps += u64::from(times.jumped);
+        match converted {
             Ok((data, keyframe)) => Read::Unit(ReadUnit {
                 data,
                 keyframe,
-                pts_nanos,
-                dts_nanos,
-                duration_nanos,
+                pts_nanos: times.pts_nanos,
+                dts_nanos: times.dts_nanos,
+                duration_nanos: self.timeline.duration_nanos(packet.duration()),
             }),
             Err(error) => {
                 self.damage.get_or_insert_with(|| error.to_string());
                 Read::Damaged(error.to_string())
             }
         }
-    }
-
-    /// Presentation and decoding time since the first unit. A raw elementary stream may
-    /// have neither: then units follow each other at the stream's frame rate.
-    fn times(&mut self, packet: &Packet) -> (i64, i64) {
-        let (pts, dts) = match (packet.pts(), packet.dts()) {
-            (Some(pts), Some(dts)) => (pts, dts),
-            (Some(pts), None) => (pts, pts),
-            (None, Some(dts)) => (dts, dts),
-            (None, None) => return (self.next_dts_nanos, self.next_dts_nanos),
-        };
-        let (first_pts, first_dts) = *self.origin.get_or_insert((pts, dts));
-        (
-            nanos(pts.saturating_sub(first_pts), self.time_base),
-            nanos(dts.saturating_sub(first_dts), self.time_base),
-        )
     }
 }
 
@@ -318,21 +278,32 @@ pub(crate) fn codec_of(id: Id) -> Option<Codec> {
     }
 }
 
-/// `ticks` of `time_base` seconds, rounded to the nearest nanosecond.
-pub(crate) fn nanos(ticks: i64, time_base: Rational) -> i64 {
-    let denominator = i128::from(time_base.denominator().max(1));
-    let product = i128::from(ticks) * i128::from(time_base.numerator()) * NANOS;
-    i64::try_from((product + denominator / 2).div_euclid(denominator)).unwrap_or(i64::MAX)
+fn timeline(stream: &Stream<'_>, format: &str) -> Timeline {
+    let frame = [stream.avg_frame_rate(), stream.rate()]
+        .into_iter()
+        .filter(|rate| rate.numerator() > 0 && rate.denominator() > 0)
+        .map(frame_nanos)
+        .find(|nanos| FRAME_NANOS.contains(nanos))
+        .unwrap_or(DEFAULT_FRAME_NANOS);
+    let clock = if STREAMS.contains(&format) {
+        Clock::Stream
+    } else {
+        Clock::File
+    };
+    Timeline::new(stream.time_base(), frame, clock)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_are_rounded_to_the_nearest() {
-        assert_eq!(nanos(1, Rational::new(1, 90_000)), 11_111);
-        assert_eq!(nanos(-1, Rational::new(1, 90_000)), -11_111);
-        assert_eq!(nanos(30, Rational::new(1001, 30_000)), 1_001_000_000);
+/// How the stream's pictures are to be turned, by its display matrix.
+fn orientation(stream: &Stream<'_>) -> Option<Orientation> {
+    let Some(matrix) = stream
+        .side_data()
+        .find(|data| data.kind() == side_data::Type::DisplayMatrix)
+    else {
+        return Some(Orientation::UPRIGHT);
+    };
+    let mut numbers = [0; 9];
+    for (number, bytes) in numbers.iter_mut().zip(matrix.data().as_chunks::<4>().0) {
+        *number = i32::from_ne_bytes(*bytes);
     }
+    Orientation::from_matrix(&numbers)
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use camweave_message::{Never, Row};
 use camweave_pool::Attachments;
-use camweave_telemetry::{Counters, read_reports_of};
+use camweave_telemetry::{Counters, StageReport, read_reports_of};
 use tracing::info;
 
 use crate::drive::{Ends, Reporter, drive};
@@ -179,23 +179,47 @@ fn start<S: Stage>() -> Result<(), Ended> {
     Ok(result?)
 }
 
-/// The error of a last stage that nothing has reached because a source could not start. The source
-/// itself ends with 0, so that dora does not start it again and again; the graph must not.
+/// The error of a last stage that nothing has reached because a source could not start, or that
+/// lacks files which could not be played. The source itself ends with 0, so that dora does not
+/// start it again and again; the graph must not.
 fn unfed(context: &Context, folder: &Path) -> Result<(), StageError> {
+    let incomplete = |message| {
+        Err(StageError {
+            exit: Exit::Incomplete,
+            message,
+        })
+    };
     let own = context.counters.report();
+    let reports = read_reports_of(folder, &own.run).unwrap_or_default();
     if own.cameras.values().any(|camera| camera.received > 0) {
-        return Ok(());
+        return unplayed(&reports).map_or(Ok(()), incomplete);
     }
-    let reports = read_reports_of(folder, &own.run);
-    let reports = reports.unwrap_or_default().into_iter();
-    let mut sources = reports.filter(|report| report.kind.ends_with("-source"));
+    let mut sources = reports
+        .into_iter()
+        .filter(|report| report.kind.ends_with("-source"));
     match sources.find_map(|source| Some((source.stage, source.fatal?))) {
         None => Ok(()),
-        Some((source, reason)) => Err(StageError {
-            exit: Exit::Incomplete,
-            message: format!("nothing came: '{source}' could not start: {reason}"),
-        }),
+        Some((source, reason)) => incomplete(format!(
+            "nothing came: '{source}' could not start: {reason}"
+        )),
     }
+}
+
+/// The line about files that could not be played. Cameras that are offline may come back, and are
+/// no error; a file is there or not.
+fn unplayed(reports: &[StageReport]) -> Option<String> {
+    let sources = reports.iter().filter(|report| report.kind == "file-source");
+    let files: Vec<_> = sources.flat_map(|source| &source.cameras).collect();
+    let mut unplayed = files.iter().filter_map(|(id, camera)| {
+        let state = camera.state.as_deref()?;
+        state.starts_with("offline: ").then_some((id, state))
+    });
+    let (id, state) = unplayed.next()?;
+    Some(format!(
+        "{} of {} files could not be played; the first is '{id}', {state}",
+        unplayed.count() + 1,
+        files.len()
+    ))
 }
 
 fn open<S: Stage>(

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use camweave_message::{
-    CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, PictureRef, StagePass,
-    TensorShape, Trace, Unit,
+    CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, Orientation, PictureRef,
+    StagePass, TensorShape, Trace, Unit,
 };
 use camweave_pool::Reference;
 use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
@@ -58,6 +58,7 @@ pub fn unit() -> Unit {
         codec: Codec::H264,
         keyframe: true,
         lost_packets: 0,
+        orientation: Orientation::UPRIGHT,
         data: Buffer::from_vec(vec![0_u8, 0, 0, 1, 0x65, 0x88]),
     }
 }

@@ -3,17 +3,25 @@ use std::time::{Duration, Instant};
 
 use arrow_buffer::Buffer;
 use camweave_demux::ReadUnit;
-use camweave_message::{CapturedClock, FrameId, Unit};
+use camweave_message::{CapturedClock, FrameId, Orientation, Unit};
 use camweave_stage::Context;
 use camweave_telemetry::{clock, span_names};
 use tracing::{info, warn};
 
-use crate::pace::Pace;
-use crate::playback::Playback;
+use crate::pace::{MAX_WAIT, Pace};
+use crate::playback::{Playback, Unsent};
 use crate::window::Window;
 
 /// A unit that is cut off or contradicts itself.
 const DAMAGED: &str = "damaged";
+/// A unit of more bytes than a message carries.
+const TOO_LARGE: &str = "too_large";
+/// The file's times jumped; the frame follows the one before it instead.
+const TIME_JUMP: &str = "time_jump";
+/// The file has no frame for longer than is waited.
+const LONG_WAIT: &str = "long_wait";
+/// The file's display matrix is none that pictures can be turned by.
+const DISPLAY_MATRIX: &str = "display_matrix";
 /// A frame that did not come back in time.
 const NOT_RETURNED: &str = "not_returned";
 
@@ -42,12 +50,38 @@ pub(crate) struct Camera {
     session_unix_nanos: i64,
     sequence: u64,
     last_pts_nanos: i64,
+    orientation: Orientation,
+    said: Said,
     ended: bool,
+}
+
+/// What was logged once and is only counted from then on.
+#[derive(Debug, Default)]
+struct Said {
+    jump: bool,
+    wait: bool,
 }
 
 impl Camera {
     pub fn new(playback: Playback, context: Context) -> Self {
         context.counters.camera_state(playback.id(), "ready");
+        let orientation = playback.orientation().unwrap_or_else(|| {
+            context.counters.error(playback.id(), DISPLAY_MATRIX);
+            warn!(
+                camera = playback.id(),
+                "'{}' has a display matrix that does not turn by quarters: its pictures stay as they are coded",
+                playback.path()
+            );
+            Orientation::UPRIGHT
+        });
+        if orientation != Orientation::UPRIGHT {
+            info!(
+                camera = playback.id(),
+                rotation = orientation.degrees(),
+                mirrored = orientation.mirrored(),
+                "its pictures are turned upright"
+            );
+        }
         Self {
             id: Arc::from(playback.id()),
             playback,
@@ -58,6 +92,8 @@ impl Camera {
             session_unix_nanos: clock::unix_nanos(),
             sequence: 0,
             last_pts_nanos: 0,
+            orientation,
+            said: Said::default(),
             ended: false,
         }
     }
@@ -100,10 +136,16 @@ impl Camera {
         match pacing {
             Pacing::Realtime => {
                 let due = self.pace.due(due_nanos, now);
-                self.due = Some(due);
-                if due > now {
+                let is_news = self.due.replace(due.at) != Some(due.at);
+                if let Some(wait) = due.instead_of
+                    && is_news
+                {
+                    self.say_long_wait(wait);
+                }
+                if due.at > now {
                     return None;
                 }
+                self.pace.sent(due_nanos, due.at);
             }
             Pacing::Fast { window, .. } => {
                 if self.window.len() >= window {
@@ -112,8 +154,9 @@ impl Camera {
             }
         }
         let mut span = self.context.counters.spans().begin(&span_names::READ);
-        let read = self.playback.next()?;
-        self.count_damaged();
+        let (read, lost) = self.playback.next()?;
+        self.count_unsent();
+        self.count_jumps();
         if self.sequence == 0 {
             self.context.counters.camera_state(&self.id, "streaming");
         }
@@ -121,7 +164,7 @@ impl Camera {
             self.window.sent(self.sequence, now);
         }
         self.last_pts_nanos = read.pts_nanos;
-        let unit = self.unit(read);
+        let unit = self.unit(read, lost);
         self.context
             .name_frames(&mut span, std::slice::from_ref(&unit));
         Some(unit)
@@ -133,7 +176,7 @@ impl Camera {
             return None;
         }
         self.due = None;
-        self.count_damaged();
+        self.count_unsent();
         let stopped = self.playback.due_nanos().is_some();
         self.context
             .counters
@@ -153,19 +196,51 @@ impl Camera {
             dts_nanos: 0,
             duration_nanos: 0,
         };
-        Some(self.unit(empty))
+        Some(self.unit(empty, 0))
     }
 
-    /// Damaged units were received as well, and go nowhere.
-    fn count_damaged(&mut self) {
-        let damaged = self.playback.take_damaged();
-        for _ in 0..damaged {
+    /// What is not sent was received as well.
+    fn count_unsent(&mut self) {
+        let Unsent { damaged, too_large } = self.playback.take_unsent();
+        for _ in 0..damaged.saturating_add(too_large) {
             self.context.counters.received(&self.id);
         }
         self.context.counters.dropped(&self.id, DAMAGED, damaged);
+        self.context
+            .counters
+            .dropped(&self.id, TOO_LARGE, too_large);
     }
 
-    fn unit(&mut self, read: ReadUnit) -> Unit {
+    fn count_jumps(&mut self) {
+        let jumps = self.playback.take_jumps();
+        for _ in 0..jumps {
+            self.context.counters.error(&self.id, TIME_JUMP);
+        }
+        if jumps > 0 && !std::mem::replace(&mut self.said.jump, true) {
+            warn!(
+                camera = %self.id,
+                frame = self.sequence,
+                "the times of '{}' jump: its frames go on one after the other (further jumps are only counted, as '{TIME_JUMP}')",
+                self.playback.path()
+            );
+        }
+    }
+
+    fn say_long_wait(&mut self, wait: Duration) {
+        self.context.counters.error(&self.id, LONG_WAIT);
+        if !std::mem::replace(&mut self.said.wait, true) {
+            warn!(
+                camera = %self.id,
+                frame = self.sequence,
+                "'{}' has no frame for {} s: waits {} s at most (further ones are only counted, as '{LONG_WAIT}')",
+                self.playback.path(),
+                wait.as_secs(),
+                MAX_WAIT.as_secs()
+            );
+        }
+    }
+
+    fn unit(&mut self, read: ReadUnit, lost_packets: u32) -> Unit {
         if !read.data.is_empty() {
             self.context.counters.received(&self.id);
         }
@@ -181,7 +256,8 @@ impl Camera {
             trace: self.context.new_trace(),
             codec: self.playback.codec(),
             keyframe: read.keyframe,
-            lost_packets: 0,
+            lost_packets,
+            orientation: self.orientation,
             data: Buffer::from_vec(read.data),
         };
         self.sequence += 1;

@@ -20,6 +20,8 @@ use playback::{Extent, Playback};
 
 /// Rows of one message at most.
 const ROWS_PER_MESSAGE: usize = 64;
+/// Coded bytes after which a message is sent, well below what dora carries (64 MiB).
+const BYTES_PER_MESSAGE: usize = 8 << 20;
 
 /// Plays media files.
 pub struct FileSource {
@@ -33,12 +35,12 @@ pub struct FileSource {
 
 impl Stage for FileSource {
     const KIND: &'static str = "file-source";
-    const ABOUT: &'static str = "Plays media files (H.264, H.265, VP9, AV1) as cameras, in real time or as fast as frames come back.";
+    const ABOUT: &'static str = "Plays media files (H.264, H.265, VP9, AV1, Motion JPEG, MPEG-4) as cameras, in real time or as fast as frames come back.";
     const KEYS: &'static [Key] = &[
         Key {
             name: "FILES",
             default: None,
-            help: "media files as 'path' or 'id=path', separated by commas",
+            help: "media files as 'path' or 'id=path', separated by commas; paths with commas in double quotes",
         },
         Key {
             name: "PACE",
@@ -93,12 +95,7 @@ impl Stage for FileSource {
             .map_err(|error| StageError::missing(format!("FFmpeg does not start: {error}")))?;
         // What it says of damaged files is counted and said here, by camera.
         ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Quiet);
-        let open = |spec| -> Result<Camera, StageError> {
-            let playback = Playback::open(spec, extent)
-                .map_err(|error| StageError::input(error.to_string()))?;
-            Ok(Camera::new(playback, context.clone()))
-        };
-        let cameras = files.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let cameras = open_all(files, extent, context)?;
         Ok(Self {
             context: context.clone(),
             cameras,
@@ -124,7 +121,7 @@ impl Stage for FileSource {
         }
         let now = Instant::now();
         self.more = false;
-        let mut rows = Vec::new();
+        let (mut rows, mut bytes) = (Vec::new(), 0);
         for camera in &mut self.cameras {
             let lost = camera.give_up(self.pacing, now);
             if lost > 0 && !self.any_returned && !self.warned {
@@ -133,14 +130,16 @@ impl Stage for FileSource {
                     "PACE=fast, but no frame has come back: connect the output of the last stage to this node (for example 'inputs: {{done: nms/out}}'), or set PACE=realtime"
                 );
             }
-            while rows.len() < ROWS_PER_MESSAGE {
+            while rows.len() < ROWS_PER_MESSAGE && bytes < BYTES_PER_MESSAGE {
                 let Some(unit) = camera.next(self.pacing, now) else {
                     break;
                 };
+                bytes += unit.data.len();
                 rows.push(unit);
             }
-            if rows.len() == ROWS_PER_MESSAGE {
+            if rows.len() == ROWS_PER_MESSAGE || bytes >= BYTES_PER_MESSAGE {
                 self.more = true;
+                bytes = 0;
                 out.send(std::mem::take(&mut rows));
             }
         }
@@ -165,5 +164,41 @@ impl Stage for FileSource {
     fn close(&mut self, out: &mut Output<Unit>) -> Result<(), StageError> {
         out.send(self.cameras.iter_mut().filter_map(Camera::end).collect());
         Ok(())
+    }
+}
+
+/// Opens each file. One that cannot be played is that camera's state; the others play.
+///
+/// # Errors
+/// None can be played.
+fn open_all(
+    files: Vec<files::FileSpec>,
+    extent: Extent,
+    context: &Context,
+) -> Result<Vec<Camera>, StageError> {
+    let (mut cameras, mut unplayed) = (Vec::new(), Vec::new());
+    let count = files.len();
+    for spec in files {
+        let id = spec.id.clone();
+        match Playback::open(spec, extent) {
+            Ok(playback) => cameras.push(Camera::new(playback, context.clone())),
+            Err(error) => {
+                let (kind, advice) = (error.kind(), error.advice());
+                let state = format!("offline: {kind} ({advice})");
+                context.counters.camera_state(&id, &state);
+                context.counters.error(&id, kind);
+                if count > 1 {
+                    warn!(camera = id, "not played: {error}");
+                }
+                unplayed.push(error.to_string());
+            }
+        }
+    }
+    match unplayed.first() {
+        Some(first) if cameras.is_empty() => Err(StageError::input(match unplayed.len() {
+            1 => first.clone(),
+            count => format!("none of the {count} files can be played; the first: {first}"),
+        })),
+        _ => Ok(cameras),
     }
 }

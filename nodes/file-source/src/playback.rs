@@ -1,6 +1,7 @@
 use camweave_bitstream::END_OF_SEQUENCE_H265;
 use camweave_demux::{FileError, Read, ReadUnit, Reader};
-use camweave_message::Codec;
+use camweave_message::limits::MAX_UNIT_BYTES;
+use camweave_message::{Codec, Orientation};
 use tracing::warn;
 
 use crate::files::FileSpec;
@@ -14,19 +15,34 @@ pub(crate) struct Extent {
     pub max_units: u64,
 }
 
+/// An access unit, and how many before it were read and not fit to be sent.
+struct Ahead {
+    unit: ReadUnit,
+    lost: u32,
+}
+
+/// What was read since the last call and is not sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Unsent {
+    /// Cut off, or in contradiction to itself.
+    pub damaged: u64,
+    /// Of more bytes than a message carries.
+    pub too_large: u64,
+}
+
 /// Plays one file, pass after pass, on one time line.
 pub(crate) struct Playback {
     spec: FileSpec,
     reader: Reader,
     extent: Extent,
     /// The unit that comes next.
-    ahead: Option<ReadUnit>,
+    ahead: Option<Ahead>,
     passes: u64,
     units: u64,
     units_of_pass: u64,
     pass_begin_nanos: i64,
     pass_end_nanos: i64,
-    damaged: u64,
+    unsent: Unsent,
     problem: Option<String>,
 }
 
@@ -44,7 +60,7 @@ impl Playback {
             units_of_pass: 0,
             pass_begin_nanos: 0,
             pass_end_nanos: 0,
-            damaged: 0,
+            unsent: Unsent::default(),
             problem: None,
         };
         playback.ahead = playback.read();
@@ -69,14 +85,30 @@ impl Playback {
         self.reader.codec
     }
 
-    /// When the next unit is due, in nanoseconds since the first; `None` at the end.
-    pub fn due_nanos(&self) -> Option<i64> {
-        self.ahead.as_ref().map(|unit| unit.dts_nanos)
+    /// How the file's pictures are to be turned; `None` where its display matrix does more than
+    /// that.
+    pub fn orientation(&self) -> Option<Orientation> {
+        self.reader.orientation
     }
 
-    /// How many units were damaged since the last call: read, but not fit to be sent.
-    pub fn take_damaged(&mut self) -> u64 {
-        std::mem::take(&mut self.damaged)
+    /// The file.
+    pub fn path(&self) -> std::path::Display<'_> {
+        self.spec.path.display()
+    }
+
+    /// How often the file's times jumped since the last call.
+    pub fn take_jumps(&mut self) -> u64 {
+        self.reader.take_jumps()
+    }
+
+    /// When the next unit is due, in nanoseconds since the first; `None` at the end.
+    pub fn due_nanos(&self) -> Option<i64> {
+        self.ahead.as_ref().map(|ahead| ahead.unit.dts_nanos)
+    }
+
+    /// The units since the last call that were read, but are not fit to be sent.
+    pub fn take_unsent(&mut self) -> Unsent {
+        std::mem::take(&mut self.unsent)
     }
 
     /// What is wrong with the file, said once and after its last unit.
@@ -89,9 +121,9 @@ impl Playback {
         ))
     }
 
-    /// The next unit, on the time line of all passes.
-    pub fn next(&mut self) -> Option<ReadUnit> {
-        let mut unit = self.ahead.take()?;
+    /// The next unit, on the time line of all passes, and how many are missing before it.
+    pub fn next(&mut self) -> Option<(ReadUnit, u32)> {
+        let Ahead { mut unit, lost } = self.ahead.take()?;
         self.units += 1;
         if self.extent.max_units == 0 || self.units < self.extent.max_units {
             let pass = self.passes;
@@ -101,22 +133,33 @@ impl Playback {
                 unit.data.extend_from_slice(&END_OF_SEQUENCE_H265);
             }
         }
-        Some(unit)
+        Some((unit, lost))
     }
 
-    fn read(&mut self) -> Option<ReadUnit> {
+    fn read(&mut self) -> Option<Ahead> {
+        let mut lost = 0_u32;
         loop {
             match self.reader.read() {
+                Read::Unit(unit) if unit.data.len() > MAX_UNIT_BYTES => {
+                    self.unsent.too_large += 1;
+                    lost = lost.saturating_add(1);
+                    let bytes = unit.data.len();
+                    self.problem.get_or_insert_with(|| {
+                        format!("a frame has {bytes} bytes, expected at most {MAX_UNIT_BYTES}")
+                    });
+                }
                 Read::Unit(mut unit) => {
-                    unit.pts_nanos += self.pass_begin_nanos;
-                    unit.dts_nanos += self.pass_begin_nanos;
-                    let end = unit.pts_nanos.max(unit.dts_nanos) + unit.duration_nanos;
+                    unit.pts_nanos = unit.pts_nanos.saturating_add(self.pass_begin_nanos);
+                    unit.dts_nanos = unit.dts_nanos.saturating_add(self.pass_begin_nanos);
+                    let last = unit.pts_nanos.max(unit.dts_nanos);
+                    let end = last.saturating_add(unit.duration_nanos);
                     self.pass_end_nanos = self.pass_end_nanos.max(end);
                     self.units_of_pass += 1;
-                    return Some(unit);
+                    return Some(Ahead { unit, lost });
                 }
                 Read::Damaged(reason) => {
-                    self.damaged += 1;
+                    lost = lost.saturating_add(1);
+                    self.unsent.damaged += 1;
                     self.problem.get_or_insert(reason);
                 }
                 Read::End(problem) => {
@@ -126,6 +169,7 @@ impl Playback {
                     if !self.begin_pass() {
                         return None;
                     }
+                    lost = 0; // nothing refers to what was before
                 }
             }
         }

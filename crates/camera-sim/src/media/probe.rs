@@ -87,12 +87,17 @@ fn open(path: &Path) -> Result<Input, SimError> {
         path: path.to_owned(),
         source,
     };
-    let metadata = std::fs::File::open(path)
-        .and_then(|file| file.metadata())
-        .map_err(unreadable)?;
+    // Before it is opened: a pipe would wait for its writer.
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if metadata.is_dir() {
         return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
     }
+    if !metadata.is_file() {
+        return Err(unreadable(std::io::Error::other(
+            "it is a pipe, device or socket, expected a regular file",
+        )));
+    }
+    std::fs::File::open(path).map_err(unreadable)?;
     if path.to_str().is_none_or(|text| text.contains('\0')) {
         return Err(unreadable(std::io::Error::other(
             "FFmpeg needs a name in UTF-8",

@@ -2,7 +2,7 @@
 //! absolute, and what comes in and goes out turned to the measurement's folder. It is written
 //! beside the results, so that everybody can see, and run, what was measured.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use camweave_stage::Exit;
 use dora_core::descriptor::Node;
@@ -156,7 +156,11 @@ impl Graph {
             ("rtsp-source" | "file-source", Feed::Files { files, window }) => {
                 let files: Vec<String> = files
                     .iter()
-                    .map(|(id, path)| format!("{id}={}", path.display()))
+                    .map(|(id, path)| {
+                        // Quotes keep commas together (docs/files.md).
+                        let path = path.display().to_string().replace('"', "\"\"");
+                        format!("{id}=\"{path}\"")
+                    })
                     .collect();
                 let done = inputs(sink).next().map(|(_, mapping)| {
                     json!({

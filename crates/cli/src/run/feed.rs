@@ -71,12 +71,6 @@ impl Feeder {
             let path = file
                 .canonicalize()
                 .map_err(|error| CliError::file("open", file, &error))?;
-            if path.display().to_string().contains(',') {
-                return Err(CliError::new(
-                    Exit::Input,
-                    format!("'{}': expected a path without commas", path.display()),
-                ));
-            }
             clips.push(path);
         }
         if clips.is_empty() && footage.pace == Pace::Fast {

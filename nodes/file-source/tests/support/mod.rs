@@ -202,3 +202,76 @@ pub fn write_ivf(folder: &Path, name: &str, fourcc: [u8; 4], units: &[Unit]) -> 
     std::fs::write(&path, bytes).expect("the file is written");
     path
 }
+
+/// A frame as the `ffprobe` command shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownFrame {
+    /// Since the first frame. `None`: it has none for this frame.
+    pub nanos: Option<i64>,
+    /// The packet that it was in, counted in the order of the file.
+    pub packet: usize,
+}
+
+/// The frames in the order in which they are shown.
+pub fn shown_frames(path: &Path) -> Vec<ShownFrame> {
+    let entries = |what: &str, fields: &str| -> Vec<Vec<(String, String)>> {
+        let mut command = Command::new("ffprobe");
+        command.args(["-v", "error", "-select_streams", "v:0", "-show_entries"]);
+        command
+            .arg(format!("{what}={fields}"))
+            .args(["-of", "compact=p=0"])
+            .arg(path);
+        let text = run(&mut command);
+        let lines = text.lines().map(|line| {
+            line.split('|')
+                .filter_map(|pair| pair.split_once('='))
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect::<Vec<_>>()
+        });
+        lines.filter(|pairs| !pairs.is_empty()).collect()
+    };
+    let get = |pairs: &[(String, String)], key: &str| -> String {
+        let found = pairs.iter().find(|(name, _)| name == key);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let positions: Vec<String> = entries("packet", "pos")
+        .iter()
+        .map(|packet| get(packet, "pos"))
+        .collect();
+    let frames = entries("frame", "best_effort_timestamp_time,pkt_pos");
+    let seconds = |frame: &[(String, String)]| -> Option<f64> {
+        get(frame, "best_effort_timestamp_time").parse().ok()
+    };
+    let frames: Vec<_> = frames
+        .iter()
+        .filter(|frame| !get(frame, "pkt_pos").is_empty())
+        .collect();
+    let first = frames
+        .first()
+        .and_then(|frame| seconds(frame))
+        .unwrap_or(0.0);
+    frames
+        .iter()
+        .map(|frame| {
+            let position = get(frame, "pkt_pos");
+            ShownFrame {
+                nanos: seconds(frame).map(|it| ((it - first) * 1e6).round() as i64 * 1000),
+                packet: positions
+                    .iter()
+                    .position(|it| *it == position)
+                    .expect("the frame's packet"),
+            }
+        })
+        .collect()
+}
+
+/// Files one behind the other, as recorders of transport streams do.
+pub fn concatenated(folder: &Path, name: &str, parts: &[PathBuf]) -> PathBuf {
+    let path = folder.join(name);
+    let bytes: Vec<u8> = parts
+        .iter()
+        .flat_map(|part| std::fs::read(part).expect("a part"))
+        .collect();
+    std::fs::write(&path, bytes).expect("writable");
+    path
+}
