@@ -29,8 +29,11 @@ fn frame(camera: &str, sequence: u64) -> Frame {
 }
 
 fn only_file(folder: &Path) -> PathBuf {
-    let mut entries = fs::read_dir(folder).expect("the folder was created");
-    let first = entries.next().expect("a file").expect("readable").path();
+    let entries = fs::read_dir(folder).expect("the folder was created");
+    let entries = entries.map(|entry| entry.expect("readable").path());
+    // Beside the mark that the folder is camweave's.
+    let mut entries = entries.filter(|path| path.extension().is_some());
+    let first = entries.next().expect("a file");
     assert!(entries.next().is_none(), "more than one file");
     first
 }
