@@ -79,6 +79,9 @@ impl PoolId {
     }
 }
 
+/// Bytes of a text that is no id, or of a part of it, that its error quotes. An id has some ninety.
+const SHOWN_BYTES: usize = 120;
+
 /// A text that is no [`PoolId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("pool id {text:?}: {part} is {found:?}, expected {expected}")]
@@ -180,7 +183,7 @@ impl<'a> Parts<'a> {
     }
 
     fn error(&self, part: &'static str, found: &str, expected: &'static str) -> ParsePoolIdError {
-        let (text, found) = (self.text.to_owned(), found.to_owned());
+        let (text, found) = (shown(self.text), shown(found));
         ParsePoolIdError {
             text,
             part,
@@ -242,6 +245,15 @@ pub struct Reference {
     pub generation: u32,
 }
 
+/// The beginning of a text that came in a message, and may be of any length.
+fn shown(text: &str) -> String {
+    let mut beginning = text[..text.floor_char_boundary(SHOWN_BYTES)].to_owned();
+    if beginning.len() < text.len() {
+        beginning.push('…');
+    }
+    beginning
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,6 +276,16 @@ mod tests {
             let texts = mixed.map(|(part, original)| part.unwrap_or_else(|| original.to_owned()));
             texts.collect::<Vec<_>>().join(":")
         })
+    }
+
+    #[test]
+    fn an_error_is_one_short_line_whatever_came() {
+        let long = "\x1b[31m\n".repeat(1_000_000);
+        for text in [long.clone(), format!("host:{long}:{SOME}")] {
+            let error = text.parse::<PoolId>().expect_err("no id").to_string();
+            assert!(error.len() < 2000, "{} bytes", error.len());
+            assert!(!error.contains(char::is_control), "{error:?}");
+        }
     }
 
     proptest! {
