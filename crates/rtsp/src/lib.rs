@@ -13,6 +13,8 @@
 mod auth;
 mod connection;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod media;
 mod order;
 mod rate;
