@@ -15,15 +15,18 @@ use crate::{Context, Inbox};
 
 /// A row was not what its schema says.
 pub(crate) const MALFORMED: &str = "malformed";
-/// Refused messages and rows are logged at most so often; all are counted.
+/// Of the messages and rows that are refused in so long, a few are logged; all are counted.
 const LOG_EVERY: Duration = Duration::from_secs(10);
+/// How many those are.
+const LOG_AT_MOST: u32 = 8;
 
 /// Brings messages into a stage's queue.
 pub(crate) struct Boundary<R> {
     context: Context,
     inbox: Arc<Inbox<R>>,
     cameras: HashSet<Arc<str>>,
-    logged: Option<Instant>,
+    /// When the first of the lines was logged that count now, and how many they are.
+    logged: Option<(Instant, u32)>,
     not_logged: u64,
 }
 
@@ -94,13 +97,17 @@ impl<R: Row> Boundary<R> {
     }
 
     fn log(&mut self, input: &str, text: &str) {
-        if self.logged.is_some_and(|at| at.elapsed() < LOG_EVERY) {
+        let (since, lines) = match self.logged {
+            Some((since, lines)) if since.elapsed() < LOG_EVERY => (since, lines),
+            _ => (Instant::now(), 0),
+        };
+        if lines >= LOG_AT_MOST {
             self.not_logged += 1;
             return;
         }
         let not_logged = std::mem::take(&mut self.not_logged);
         error!(input, not_logged, "{text}");
-        self.logged = Some(Instant::now());
+        self.logged = Some((since, lines + 1));
     }
 }
 
