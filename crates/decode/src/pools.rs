@@ -16,8 +16,9 @@ const LEAST_FOR_CONSUMERS: u32 = 4;
 /// The most pictures that a decoder holds, by any level of H.264 and H.265.
 pub const MAX_DPB: u32 = 16;
 /// A pool that was replaced is kept for so long, for references that are on their way and for
-/// pictures of its size that may come again; less where its room is wanted.
-const KEEP_REPLACED: Duration = Duration::from_secs(10);
+/// pictures of its size that may come again; less where its room is wanted. As long as a closed
+/// loop waits for frames (`RETURN_TIMEOUT_MS` in files-batched.yml).
+const KEEP_REPLACED: Duration = Duration::from_secs(30);
 /// Pools of small pictures differ by less than is worth a new one.
 const WORTH_A_POOL: usize = 64 * 1024;
 
