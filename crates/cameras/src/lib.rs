@@ -4,7 +4,7 @@
 //! cameras:
 //!   - id: cam1                  # letters, digits, '_' and '-': it names files
 //!     url: rtsp://host:554/path
-//!     transport: tcp            # tcp (default) or udp
+//!     transport: tcp            # tcp or udp; left out: tcp, or udp where the camera refuses it
 //!     client: auto              # auto (default), rtsp or ffmpeg
 //!     username: ${CAM_USER}     # ${NAME} or ${NAME:-default}, from the environment
 //!     password: ${CAM_PASSWORD} # taken as it is: nothing is trimmed
@@ -31,12 +31,11 @@ pub const FILE_BYTES: u64 = 4 << 20;
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// How RTP packets travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     /// Interleaved in the RTSP connection: complete and in order.
-    #[default]
     Tcp,
-    /// Datagrams, for a network that loses few and reorders none.
+    /// Datagrams, for a network that loses few.
     Udp,
 }
 
@@ -60,8 +59,8 @@ pub struct Camera {
     pub id: String,
     /// `rtsp://…`, without user and password. It shows itself without the values of its query.
     pub url: SecretUrl,
-    /// How RTP packets travel.
-    pub transport: Transport,
+    /// How RTP packets travel; `None`: TCP, or UDP where the camera refuses it.
+    pub transport: Option<Transport>,
     /// What connects to the camera.
     pub client: ClientKind,
     /// The user, where the camera asks for one.

@@ -162,10 +162,10 @@ impl Reader<'_> {
             read_url(text.expose().trim(), has_fields).map_err(|message| self.error(at, message))
         })?;
         let transport = match &raw.transport {
-            None => Transport::default(),
+            None => None,
             Some(value) => match self.expanded(value)?.as_str() {
-                "tcp" => Transport::Tcp,
-                "udp" => Transport::Udp,
+                "tcp" => Some(Transport::Tcp),
+                "udp" => Some(Transport::Udp),
                 _ => {
                     // As it stands in the file: a variable's value is not for printing.
                     let shown = printable(&value.value);
@@ -177,7 +177,7 @@ impl Reader<'_> {
             },
         };
         let scheme = url.expose().scheme();
-        if transport == Transport::Udp && scheme != "rtsp" {
+        if transport == Some(Transport::Udp) && scheme != "rtsp" {
             let at = raw.transport.as_ref().map_or(at, |value| value.referenced);
             return Err(self.error(
                 at,

@@ -33,13 +33,13 @@ cameras:
         "rtsp://10.0.0.7:8554/a/b?x=1"
     );
     assert_eq!(cameras[0].url.to_string(), "rtsp://10.0.0.7:8554/a/b?x=***");
-    assert_eq!(cameras[0].transport, Transport::Udp);
+    assert_eq!(cameras[0].transport, Some(Transport::Udp));
     assert_eq!(
         cameras[0].credentials.as_ref().map(Credentials::expose),
         Some(("anna", "s3cret"))
     );
     assert_eq!(cameras[1].url.expose().as_str(), "rtsp://[::1]/live");
-    assert_eq!(cameras[1].transport, Transport::Tcp);
+    assert_eq!(cameras[1].transport, None);
     assert_eq!(
         cameras[1].credentials.as_ref().map(Credentials::expose),
         Some(("root", "p@ss:w"))

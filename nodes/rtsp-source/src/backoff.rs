@@ -1,38 +1,88 @@
 use std::time::Duration;
 
-/// Waits between attempts: doubling from `min` to `max`, each shortened by chance to
-/// between half and all of it, so that cameras lost together do not return together.
+use crate::failure::FailureKind;
+
+/// The longest wait after a wrong password: cameras lock an account after some five attempts,
+/// for half an hour.
+const UNAUTHORIZED_MAX: Duration = Duration::from_secs(15 * 60);
+/// The longest wait after what only the camera or its settings can change.
+const SLOW_MAX: Duration = Duration::from_secs(60);
+
+/// Waits between attempts. A camera that is away is tried soon and again and again: from `min`
+/// doubling to `max`, each wait shortened by chance to between half and all of it, so that
+/// cameras lost together do not return together. What a person must put right, and what costs
+/// more than it should, waits longer each time.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
-    min: Duration,
-    max: Duration,
+    away: Wait,
+    slow: Wait,
+    too_large: Wait,
+    unauthorized: Wait,
+}
+
+#[derive(Debug, Clone)]
+struct Wait {
+    first: Duration,
     next: Duration,
+    factor: u32,
+    longest: Duration,
+}
+
+impl Wait {
+    fn new(first: Duration, factor: u32, longest: Duration) -> Self {
+        Self {
+            first,
+            next: first,
+            factor,
+            longest: longest.max(first),
+        }
+    }
+
+    fn take(&mut self) -> Duration {
+        let wait = self.next;
+        self.next = (wait * self.factor).min(self.longest);
+        wait
+    }
+
+    fn reset(&mut self) {
+        self.next = self.first;
+    }
 }
 
 impl Backoff {
     pub fn new(min: Duration, max: Duration) -> Self {
         Self {
-            min,
-            max,
-            next: min,
+            away: Wait::new(min, 2, max),
+            slow: Wait::new(max, 2, SLOW_MAX),
+            too_large: Wait::new(max, 2, SLOW_MAX),
+            unauthorized: Wait::new(max * 4, 4, UNAUTHORIZED_MAX),
         }
     }
 
-    /// The next wait; `share` is from 0 to 1, by chance.
-    pub fn next(&mut self, share: f64) -> Duration {
-        let wait = self.next;
-        self.next = (self.next * 2).min(self.max);
-        wait.mul_f64(0.5 + share.clamp(0.0, 1.0) / 2.0)
+    /// The next wait after `kind`; `share` is from 0 to 1, by chance.
+    pub fn next(&mut self, kind: FailureKind, share: f64) -> Duration {
+        match kind {
+            FailureKind::Unauthorized => self.unauthorized.take(),
+            FailureKind::TooLarge => self.too_large.take(),
+            FailureKind::Protocol => self.slow.take(),
+            kind if kind.needs_a_person() => self.slow.take(),
+            _ => {
+                let wait = self.away.take();
+                wait.mul_f64(0.5 + share.clamp(0.0, 1.0) / 2.0)
+            }
+        }
     }
 
-    /// The longest wait.
-    pub fn longest(&self) -> Duration {
-        self.max
-    }
-
-    /// After a session that lasted.
-    pub fn reset(&mut self) {
-        self.next = self.min;
+    /// After a session that gave frames, and how long it lasted.
+    pub fn played(&mut self, lasted: Duration) {
+        self.unauthorized.reset();
+        if lasted >= self.away.longest {
+            self.away.reset();
+            self.slow.reset();
+        }
+        if lasted >= SLOW_MAX {
+            self.too_large.reset();
+        }
     }
 }
 
@@ -40,14 +90,45 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    const MILLIS: fn(u64) -> Duration = Duration::from_millis;
+
     #[test]
     fn doubles_up_to_the_longest_and_begins_anew() {
-        let millis = Duration::from_millis;
-        let mut backoff = Backoff::new(millis(200), millis(1000));
-        let waits: Vec<_> = (0..5).map(|_| backoff.next(1.0)).collect();
-        assert_eq!(waits, [200, 400, 800, 1000, 1000].map(millis));
-        backoff.reset();
-        assert_eq!(backoff.next(0.0), millis(100));
-        assert_eq!(backoff.next(0.5), millis(300));
+        let mut backoff = Backoff::new(MILLIS(200), MILLIS(1000));
+        let mut next = |share| backoff.next(FailureKind::Refused, share);
+        let waits: Vec<_> = (0..5).map(|_| next(1.0)).collect();
+        assert_eq!(waits, [200, 400, 800, 1000, 1000].map(MILLIS));
+        backoff.played(MILLIS(900));
+        assert_eq!(backoff.next(FailureKind::Ended, 1.0), MILLIS(1000));
+        backoff.played(MILLIS(1000));
+        assert_eq!(backoff.next(FailureKind::Ended, 0.0), MILLIS(100));
+        assert_eq!(backoff.next(FailureKind::Ended, 0.5), MILLIS(300));
+    }
+
+    fn seconds(backoff: &mut Backoff, kind: FailureKind) -> Vec<f64> {
+        (0..7)
+            .map(|_| backoff.next(kind, 0.0).as_secs_f64())
+            .collect()
+    }
+
+    #[test]
+    fn a_wrong_password_is_tried_four_times_in_five_minutes() {
+        let mut backoff = Backoff::new(MILLIS(200), MILLIS(1500));
+        let waits = seconds(&mut backoff, FailureKind::Unauthorized);
+        assert_eq!(waits, [6.0, 24.0, 96.0, 384.0, 900.0, 900.0, 900.0]);
+    }
+
+    #[test]
+    fn one_that_sends_too_much_waits_longer_each_time() {
+        let mut backoff = Backoff::new(MILLIS(200), MILLIS(1500));
+        let kind = FailureKind::TooLarge;
+        let waits = seconds(&mut backoff, kind);
+        assert_eq!(waits, [1.5, 3.0, 6.0, 12.0, 24.0, 48.0, 60.0]);
+        backoff.played(Duration::from_secs(10));
+        assert_eq!(backoff.next(kind, 0.0).as_secs(), 60);
+        backoff.played(Duration::from_secs(60));
+        assert_eq!(backoff.next(kind, 0.0), MILLIS(1500));
+        assert_eq!(backoff.next(FailureKind::NotFound, 0.0), MILLIS(1500));
+        assert_eq!(backoff.next(FailureKind::Protocol, 0.0), MILLIS(3000));
     }
 }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use camweave_stage::Context;
 use camweave_telemetry::{clock, span_names};
 use futures::FutureExt;
-use retina::client::SessionGroup;
 use tokio::sync::watch;
 use tokio::time::{timeout, timeout_at};
 use tracing::{info, warn};
@@ -18,13 +17,17 @@ use crate::choice::{Choice, Which};
 use crate::client::{Client, Event, StreamInfo};
 use crate::failure::{Failure, FailureKind};
 use crate::ffmpeg_client;
+use crate::liveness::Liveness;
 use crate::outbox::Outbox;
-use crate::retina_client;
+use crate::rtsp_client;
 use crate::session::Session;
 
 /// How long a stop waits for the camera to answer TEARDOWN.
 pub(crate) const TEARDOWN_AT_MOST: Duration = Duration::from_millis(300);
 const STREAMING: &str = "streaming";
+const UNAUTHORIZED: &str = "offline: unauthorized";
+/// Counted as an error: the camera's time stamps jumped.
+const TIMESTAMP_JUMPS: &str = "timestamp_jumps";
 
 /// Times of all cameras.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(crate) struct Settings {
     pub stall_timeout: Duration,
     pub reconnect_min: Duration,
     pub reconnect_max: Duration,
+    /// Bytes of an access unit at most.
+    pub access_unit_bytes: usize,
 }
 
 pub(crate) struct CameraTask {
@@ -41,8 +46,9 @@ pub(crate) struct CameraTask {
     settings: Settings,
     context: Context,
     outbox: Outbox,
-    group: Arc<SessionGroup>,
     last_session_unix_nanos: i64,
+    /// Before this process, the password was wrong.
+    refused: bool,
     offline_since: Option<Instant>,
     choice: Choice,
     /// Which client has the camera and why, as the facts say; empty: always the RTSP client.
@@ -51,22 +57,27 @@ pub(crate) struct CameraTask {
 
 impl CameraTask {
     pub fn new(camera: Camera, settings: Settings, context: Context, outbox: Outbox) -> Self {
-        let id = Arc::from(camera.id.as_str());
-        context.counters.camera_state(&camera.id, "connecting");
+        let id: Arc<str> = Arc::from(camera.id.as_str());
+        // A process that was restarted goes on with the report of the one before, and must not
+        // hammer an account that may be locked.
+        let report = context.counters.report();
+        let earlier = report.cameras.get(&camera.id);
+        let refused = earlier.is_some_and(|it| it.state.as_deref() == Some(UNAUTHORIZED));
+        if !refused {
+            context.counters.camera_state(&camera.id, "connecting");
+        }
         let is_rtsp = camera.url.expose().scheme() == "rtsp";
         let choice = Choice::new(camera.client, is_rtsp);
-        // A process that was restarted goes on with the report of the one before.
-        let facts = context.counters.report().facts;
-        let client_fact = facts.get(&client_fact_of(&id)).cloned().unwrap_or_default();
-        let group = Arc::new(SessionGroup::default().named(camera.id.clone()));
+        let client_fact = report.facts.get(&client_fact_of(&id)).cloned();
+        let client_fact = client_fact.unwrap_or_default();
         Self {
             id,
             camera,
             settings,
             context,
             outbox,
-            group,
             last_session_unix_nanos: 0,
+            refused,
             offline_since: None,
             choice,
             client_fact,
@@ -76,6 +87,13 @@ impl CameraTask {
     /// Runs until `stop` says true; then tears the session down.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut backoff = Backoff::new(self.settings.reconnect_min, self.settings.reconnect_max);
+        if self.refused {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return,
+                () = tokio::time::sleep(backoff.next(FailureKind::Unauthorized, 1.0)) => {}
+            }
+        }
         loop {
             let mut session = None;
             let mut client = None;
@@ -89,6 +107,9 @@ impl CameraTask {
                 ended = streaming => Some(ended),
             };
             let frames = session.as_ref().map_or(0, Session::received);
+            if frames > 0 {
+                backoff.played(began.elapsed());
+            }
             if let Some(session) = session.filter(|session| session.received() > 0) {
                 self.outbox.send(session.end(self.context.new_trace()));
             }
@@ -107,17 +128,10 @@ impl CameraTask {
                     "it sent what the RTSP library cannot take",
                 )
             });
-            if began.elapsed() >= self.settings.reconnect_max {
-                backoff.reset();
-            }
             let Some(failure) = self.choice.ended(which, failure, frames, Instant::now()) else {
                 continue;
             };
-            let wait = if failure.kind.needs_a_person() {
-                backoff.longest()
-            } else {
-                backoff.next(rand::random_range(0.0..1.0))
-            };
+            let wait = backoff.next(failure.kind, rand::random_range(0.0..1.0));
             self.report_offline(&failure);
             tokio::select! {
                 biased;
@@ -125,7 +139,6 @@ impl CameraTask {
                 () = tokio::time::sleep(wait) => {}
             }
         }
-        let _ = timeout(TEARDOWN_AT_MOST, self.group.await_teardown()).await;
     }
 
     /// One session, from connecting to its end. `session` and `client` outlive a stop and a panic.
@@ -155,22 +168,23 @@ impl CameraTask {
             client.info(),
             session_unix_nanos,
         ));
-        let mut last_frame = tokio::time::Instant::now();
+        let mut liveness = Liveness::new(self.settings.stall_timeout, tokio::time::Instant::now());
         loop {
-            let deadline = last_frame + self.settings.stall_timeout;
-            let event = match timeout_at(deadline, client.next()).await {
+            let event = match timeout_at(liveness.deadline(), client.next()).await {
                 Ok(Ok(event)) => event,
                 Ok(Err(failure)) => return failure,
-                Err(_) => {
-                    let millis = self.settings.stall_timeout.as_millis();
-                    return Failure::new(FailureKind::Stalled, format!("no frame for {millis} ms"));
-                }
+                Err(_) => return stalled(&liveness, client.info()),
             };
+            let now = tokio::time::Instant::now();
+            liveness.traffic(now);
             match event {
                 Event::Frame(frame) => {
-                    last_frame = tokio::time::Instant::now();
+                    liveness.frame(now);
                     let mut span = self.context.counters.spans().begin(&span_names::UNIT);
-                    let unit = session.unit(frame, self.context.new_trace());
+                    let (unit, jumped) = session.unit(frame, self.context.new_trace());
+                    if jumped {
+                        self.context.counters.error(&self.id, TIMESTAMP_JUMPS);
+                    }
                     self.context
                         .name_frames(&mut span, std::slice::from_ref(&unit));
                     drop(span);
@@ -188,11 +202,9 @@ impl CameraTask {
                     .timeline
                     .sender_report(ntp, timestamp, arrival_unix_nanos),
                 Event::Dropped { reason, frames } => {
-                    for _ in 0..frames {
-                        self.context.counters.received(&self.id);
-                    }
-                    let frames = u64::from(frames);
-                    self.context.counters.dropped(&self.id, reason, frames);
+                    self.context
+                        .counters
+                        .missed(&self.id, reason, u64::from(frames));
                 }
                 Event::Alive => {}
             }
@@ -202,7 +214,7 @@ impl CameraTask {
     /// The one place that chooses a client.
     async fn connect(&self, which: Which) -> Result<Box<dyn Client>, Failure> {
         match which {
-            Which::Rtsp => retina_client::connect(&self.camera, &self.group).await,
+            Which::Rtsp => rtsp_client::connect(&self.camera, &self.settings).await,
             Which::Ffmpeg => {
                 ffmpeg_client::connect(&self.camera, self.settings.connect_timeout).await
             }
@@ -271,4 +283,17 @@ impl CameraTask {
 /// The name of the fact that says which client has a camera.
 fn client_fact_of(camera: &str) -> String {
     format!("client.{camera}")
+}
+
+fn stalled(liveness: &Liveness, stream: &StreamInfo) -> Failure {
+    let millis = liveness.without_frame().as_millis();
+    let advice = if stream.transport.starts_with("udp") && !liveness.has_frame() {
+        ": does a firewall keep its datagrams back? 'transport: tcp' needs no way of its own"
+    } else {
+        ": is its encoder running?"
+    };
+    Failure::new(
+        FailureKind::Stalled,
+        format!("no frame for {millis} ms{advice}"),
+    )
 }

@@ -1,7 +1,4 @@
 use std::fmt;
-use std::io;
-
-use camweave_redact::KnownSecrets;
 
 /// Why a camera delivers nothing; the name is the counter's and the state's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,8 +19,12 @@ pub enum FailureKind {
     UnsupportedCodec,
     /// The camera ended the stream or the connection.
     Ended,
-    /// Connected, but no frame for longer than `STALL_TIMEOUT_MS`.
+    /// Connected, but no frame for longer than `STALL_TIMEOUT_MS` or a few of its frame intervals.
     Stalled,
+    /// It sends more than is taken: a message, description or access unit beyond its limit.
+    TooLarge,
+    /// It does not offer the transport that `cameras.yml` asks for (461).
+    Transport,
     /// The camera breaks the protocol.
     Protocol,
 }
@@ -42,6 +43,8 @@ impl FailureKind {
             Self::UnsupportedCodec => "unsupported_codec",
             Self::Ended => "ended",
             Self::Stalled => "stalled",
+            Self::TooLarge => "too_large",
+            Self::Transport => "transport",
             Self::Protocol => "protocol",
         }
     }
@@ -51,7 +54,11 @@ impl FailureKind {
     pub fn needs_a_person(self) -> bool {
         matches!(
             self,
-            Self::Unauthorized | Self::NotFound | Self::NoVideo | Self::UnsupportedCodec
+            Self::Unauthorized
+                | Self::NotFound
+                | Self::NoVideo
+                | Self::UnsupportedCodec
+                | Self::Transport
         )
     }
 }
@@ -72,104 +79,10 @@ impl Failure {
             detail: detail.into(),
         }
     }
-
-    /// `has_credentials`: whether `cameras.yml` gives any. `known`: what the camera may quote of them.
-    pub(crate) fn from_rtsp(
-        error: &retina::Error,
-        has_credentials: bool,
-        known: &KnownSecrets,
-    ) -> Self {
-        // The library appends addresses and byte positions as further lines.
-        let text = error.to_string();
-        let line = known.hide(text.lines().next().unwrap_or_default());
-        match error.status_code() {
-            Some(401) if has_credentials => Self::new(
-                FailureKind::Unauthorized,
-                "wrong username or password (RTSP status 401)",
-            ),
-            Some(401) => Self::new(
-                FailureKind::Unauthorized,
-                "it asks for a username and password (RTSP status 401), and cameras.yml gives none",
-            ),
-            Some(403) => Self::new(
-                FailureKind::Unauthorized,
-                "the user may not watch it (RTSP status 403)",
-            ),
-            Some(404) => Self::new(FailureKind::NotFound, "no such path (RTSP status 404)"),
-            _ => Self::from_line(&line),
-        }
-    }
-
-    /// The library's errors carry their kind in their text alone.
-    fn from_line(line: &str) -> Self {
-        if let Some(cause) = line.strip_prefix("Unable to connect to RTSP server: ") {
-            return match os_error(cause) {
-                Some(io::ErrorKind::ConnectionRefused) => Self::new(
-                    FailureKind::Refused,
-                    "connection refused: nothing listens on that port",
-                ),
-                Some(io::ErrorKind::TimedOut) => {
-                    Self::new(FailureKind::Timeout, "the host does not answer")
-                }
-                _ => Self::new(FailureKind::Unreachable, cause),
-            };
-        }
-        let broken = [
-            "Error reading from RTSP peer: ",
-            "Error writing to RTSP peer: ",
-        ];
-        if let Some(cause) = broken.iter().find_map(|prefix| line.strip_prefix(prefix)) {
-            return Self::new(FailureKind::Ended, format!("the connection broke: {cause}"));
-        }
-        Self::new(FailureKind::Protocol, line)
-    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.detail)
-    }
-}
-
-/// The kind of the error whose number stands in `text` as `(os error N)`.
-fn os_error(text: &str) -> Option<io::ErrorKind> {
-    let (_, number) = text.rsplit_once("(os error ")?;
-    let number = number.trim_end_matches(')').parse().ok()?;
-    Some(io::Error::from_raw_os_error(number).kind())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_of_the_library_are_understood() {
-        let refused = io::Error::from_raw_os_error(111);
-        let reset = io::Error::from_raw_os_error(104);
-        for (line, kind) in [
-            (
-                format!("Unable to connect to RTSP server: {refused}"),
-                FailureKind::Refused,
-            ),
-            (
-                "Unable to connect to RTSP server: failed to lookup address information: x"
-                    .to_owned(),
-                FailureKind::Unreachable,
-            ),
-            (
-                format!(
-                    "Unable to connect to RTSP server: {}",
-                    io::Error::from_raw_os_error(113)
-                ),
-                FailureKind::Unreachable,
-            ),
-            (
-                format!("Error reading from RTSP peer: {reset}"),
-                FailureKind::Ended,
-            ),
-            ("RTSP framing error: x".to_owned(), FailureKind::Protocol),
-        ] {
-            assert_eq!(Failure::from_line(&line).kind, kind, "{line}");
-        }
     }
 }

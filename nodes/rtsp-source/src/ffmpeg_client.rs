@@ -147,7 +147,7 @@ pub(crate) async fn connect(
         .ok_or_else(|| Failure::new(FailureKind::Protocol, format!("no client for '{scheme}'")))?;
     let options = LiveOptions {
         protocol,
-        udp: camera.transport == Transport::Udp,
+        udp: camera.transport == Some(Transport::Udp),
         connect_timeout,
         stall_timeout: STALL_AT_MOST,
     };

@@ -10,8 +10,9 @@ mod choice;
 mod client;
 mod failure;
 mod ffmpeg_client;
+mod liveness;
 mod outbox;
-mod retina_client;
+mod rtsp_client;
 mod session;
 mod timeline;
 
@@ -29,10 +30,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use camera_task::{CameraTask, Settings, TEARDOWN_AT_MOST};
-use outbox::{Outbox, Waiting};
+use outbox::{AllBytes, Outbox, Waiting};
 
 /// Rows of one message at most.
 const ROWS_PER_MESSAGE: usize = 64;
+/// Bytes of one message's access units at most, or one access unit: dora carries 64 MiB.
+const BYTES_PER_MESSAGE: usize = 4 * 1024 * 1024;
+/// Bytes of an access unit that may be asked for: far below what dora carries.
+const MOST_ACCESS_UNIT_BYTES: usize = 32 * 1024 * 1024;
 /// Threads that read from all cameras.
 const WORKERS: usize = 2;
 
@@ -43,6 +48,8 @@ pub struct RtspSource {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     units: Receiver<Waiting>,
+    /// Would have made the message before too large.
+    next: Option<Waiting>,
 }
 
 impl Stage for RtspSource {
@@ -71,8 +78,13 @@ impl Stage for RtspSource {
         },
         Key {
             name: "RECONNECT_MAX_MS",
-            default: Some("5000"),
-            help: "milliseconds between attempts at most, and always after a wrong password",
+            default: Some("1500"),
+            help: "milliseconds between attempts at most; more where trying soon cannot help",
+        },
+        Key {
+            name: "ACCESS_UNIT_MAX_BYTES",
+            default: Some("8388608"),
+            help: "bytes of one access unit at most; a camera that sends a larger one is connected anew",
         },
     ];
     const OPTIONAL_INPUT: bool = true;
@@ -91,10 +103,16 @@ impl Stage for RtspSource {
             .map_err(|error| StageError::resource(format!("cannot start threads: {error}")))?;
         let (stop, stopped) = watch::channel(false);
         let (sender, units) = outbox::channel(cameras.len());
+        let all_bytes = AllBytes::default();
         let tasks = cameras
             .into_iter()
             .map(|camera| {
-                let outbox = Outbox::new(sender.clone(), context.waker(), context.counters.clone());
+                let outbox = Outbox::new(
+                    sender.clone(),
+                    AllBytes::clone(&all_bytes),
+                    context.waker(),
+                    context.counters.clone(),
+                );
                 let task = CameraTask::new(camera, settings, context.clone(), outbox);
                 runtime.spawn(task.run(stopped.clone()))
             })
@@ -105,6 +123,7 @@ impl Stage for RtspSource {
             stop,
             tasks,
             units,
+            next: None,
         })
     }
 
@@ -143,15 +162,22 @@ impl Stage for RtspSource {
 
 impl RtspSource {
     /// All units that wait, but for those that come meanwhile.
-    fn take(&self, out: &mut Output<Unit>) {
-        let mut waiting = self.units.len();
+    fn take(&mut self, out: &mut Output<Unit>) {
+        let mut waiting = self.units.len() + usize::from(self.next.is_some());
         while waiting > 0 {
-            let rows: Vec<Unit> = self
-                .units
-                .try_iter()
-                .take(waiting.min(ROWS_PER_MESSAGE))
-                .map(Waiting::take)
-                .collect();
+            let mut rows: Vec<Unit> = Vec::new();
+            let mut bytes = 0;
+            while rows.len() < waiting.min(ROWS_PER_MESSAGE) {
+                let Some(unit) = self.next.take().or_else(|| self.units.try_recv().ok()) else {
+                    break;
+                };
+                bytes += unit.len();
+                if bytes > BYTES_PER_MESSAGE && !rows.is_empty() {
+                    self.next = Some(unit);
+                    break;
+                }
+                rows.push(unit.take());
+            }
             if rows.is_empty() {
                 return;
             }
@@ -171,6 +197,8 @@ fn settings(env: &Env) -> Result<Settings, StageError> {
         stall_timeout: millis("STALL_TIMEOUT_MS", 1)?,
         reconnect_min: millis("RECONNECT_MIN_MS", 1)?,
         reconnect_max: millis("RECONNECT_MAX_MS", 1)?,
+        access_unit_bytes: env
+            .number("ACCESS_UNIT_MAX_BYTES", 64 * 1024..=MOST_ACCESS_UNIT_BYTES)?,
     };
     if settings.reconnect_min > settings.reconnect_max {
         return Err(StageError::configuration(format!(

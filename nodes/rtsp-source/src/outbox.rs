@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use camweave_message::{Row, Unit};
 use camweave_stage::Waker;
@@ -8,8 +9,18 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 /// The stage did not take units as fast as they came.
 pub(crate) const SOURCE_BACKLOG: &str = "source_backlog";
+/// The camera sends more frames a second than any camera does.
+pub(crate) const TOO_FAST: &str = "too_fast";
 /// So many units of one camera wait for the stage.
 const PER_CAMERA: usize = 64;
+/// So many bytes of one camera wait for the stage; one unit does in any case.
+const PER_CAMERA_BYTES: usize = 16 * 1024 * 1024;
+/// So many bytes of all cameras wait for the stage.
+const ALL_BYTES: usize = 128 * 1024 * 1024;
+/// Frames a second of one camera that are taken, over some seconds.
+const FRAMES_PER_SECOND: f64 = 240.0;
+/// Frames that may come at once: a server's buffer, or what a network held up.
+const FRAMES_AT_ONCE: f64 = 960.0;
 /// Room for the ends of sessions, which are never dropped.
 const SPARE: usize = 8;
 
@@ -17,13 +28,28 @@ const SPARE: usize = 8;
 pub(crate) struct Waiting {
     unit: Unit,
     count: Arc<AtomicUsize>,
+    bytes: Arc<AtomicUsize>,
+    all_bytes: Arc<AtomicUsize>,
 }
 
 impl Waiting {
+    /// Bytes of the unit.
+    pub fn len(&self) -> usize {
+        self.unit.data.len()
+    }
+
     pub fn take(self) -> Unit {
         self.count.fetch_sub(1, Ordering::AcqRel);
+        let bytes = held(&self.unit);
+        self.bytes.fetch_sub(bytes, Ordering::AcqRel);
+        self.all_bytes.fetch_sub(bytes, Ordering::AcqRel);
         self.unit
     }
+}
+
+/// Bytes that a unit holds.
+fn held(unit: &Unit) -> usize {
+    unit.data.capacity()
 }
 
 /// Makes the hand-over for `cameras` cameras: bounded, and no camera can take the
@@ -32,29 +58,44 @@ pub(crate) fn channel(cameras: usize) -> (Sender<Waiting>, Receiver<Waiting>) {
     bounded(cameras * (PER_CAMERA + SPARE))
 }
 
+/// Bytes that wait, of all cameras.
+pub(crate) type AllBytes = Arc<AtomicUsize>;
+
 /// One camera's side of the hand-over. It never waits.
 pub(crate) struct Outbox {
     sender: Sender<Waiting>,
     waker: Waker,
     counters: Counters,
     count: Arc<AtomicUsize>,
+    bytes: Arc<AtomicUsize>,
+    all_bytes: AllBytes,
     /// Units are dropped up to the next random-access point.
     skipping: bool,
+    /// Frames that may come now, as of a point in time.
+    allowance: (f64, Instant),
 }
 
 impl Outbox {
-    pub fn new(sender: Sender<Waiting>, waker: Waker, counters: Counters) -> Self {
+    pub fn new(
+        sender: Sender<Waiting>,
+        all_bytes: AllBytes,
+        waker: Waker,
+        counters: Counters,
+    ) -> Self {
         Self {
             sender,
             waker,
             counters,
             count: Arc::default(),
+            bytes: Arc::default(),
+            all_bytes,
             skipping: false,
+            allowance: (FRAMES_AT_ONCE, Instant::now()),
         }
     }
 
-    /// Counts the unit and hands it over. While the stage is behind, units are dropped
-    /// up to a random-access point for which there is room.
+    /// Counts the unit and hands it over. While the stage is behind, or the camera too fast,
+    /// units are dropped up to a random-access point for which there is room.
     pub fn send(&mut self, unit: Unit) {
         let camera = Arc::clone(&unit.id().camera);
         let ends_session = !unit.is_frame();
@@ -62,28 +103,58 @@ impl Outbox {
         if !ends_session {
             self.counters.received(&camera);
         }
-        let limit = if ends_session {
-            PER_CAMERA + SPARE
-        } else {
-            PER_CAMERA
-        };
-        let full = self.count.load(Ordering::Acquire) >= limit;
-        self.skipping = full || (self.skipping && !unit.is_entry_point());
-        if self.skipping {
-            self.counters.dropped(&camera, SOURCE_BACKLOG, frames);
+        let refused = self.refuses(&unit);
+        if refused.is_some() || (self.skipping && !unit.is_entry_point()) {
+            self.skipping = true;
+            let reason = refused.unwrap_or(SOURCE_BACKLOG);
+            self.counters.dropped(&camera, reason, frames);
             return;
         }
+        self.skipping = false;
+        let bytes = held(&unit);
         self.count.fetch_add(1, Ordering::AcqRel);
+        self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        self.all_bytes.fetch_add(bytes, Ordering::AcqRel);
         let waiting = Waiting {
             unit,
             count: Arc::clone(&self.count),
+            bytes: Arc::clone(&self.bytes),
+            all_bytes: Arc::clone(&self.all_bytes),
         };
-        if self.sender.try_send(waiting).is_err() {
+        if let Err(refused) = self.sender.try_send(waiting) {
             // Only when the stage is gone: the places are counted.
-            self.count.fetch_sub(1, Ordering::AcqRel);
+            drop(refused.into_inner().take());
             self.counters.dropped(&camera, SOURCE_BACKLOG, frames);
         }
         self.waker.wake();
+    }
+
+    /// Why there is no room for the unit.
+    fn refuses(&mut self, unit: &Unit) -> Option<&'static str> {
+        let count = self.count.load(Ordering::Acquire);
+        if !unit.is_frame() {
+            return (count >= PER_CAMERA + SPARE).then_some(SOURCE_BACKLOG);
+        }
+        if !self.in_pace() {
+            return Some(TOO_FAST);
+        }
+        let bytes = held(unit);
+        let would_hold = |held: &AtomicUsize| held.load(Ordering::Acquire).saturating_add(bytes);
+        let is_full = count >= PER_CAMERA
+            || count > 0
+                && (would_hold(&self.bytes) > PER_CAMERA_BYTES
+                    || would_hold(&self.all_bytes) > ALL_BYTES);
+        is_full.then_some(SOURCE_BACKLOG)
+    }
+
+    fn in_pace(&mut self) -> bool {
+        let now = Instant::now();
+        let (left, at) = self.allowance;
+        let earned = (now - at).as_secs_f64() * FRAMES_PER_SECOND;
+        let left = (left + earned).min(FRAMES_AT_ONCE);
+        let in_pace = left >= 1.0;
+        self.allowance = (if in_pace { left - 1.0 } else { left }, now);
+        in_pace
     }
 }
 
@@ -120,7 +191,12 @@ mod tests {
         let context = Context::for_tests("source", folder.path());
         let (sender, receiver) = channel(2);
         let outbox = |sender: &Sender<Waiting>| {
-            Outbox::new(sender.clone(), context.waker(), context.counters.clone())
+            Outbox::new(
+                sender.clone(),
+                AllBytes::default(),
+                context.waker(),
+                context.counters.clone(),
+            )
         };
         let (mut full, mut other) = (outbox(&sender), outbox(&sender));
         for sequence in 0..PER_CAMERA as u64 + 3 {
@@ -149,5 +225,55 @@ mod tests {
         assert_eq!(report.cameras["full"].received, 70);
         assert_eq!(report.cameras["full"].dropped[SOURCE_BACKLOG], 5);
         assert!(report.cameras["other"].dropped.is_empty());
+    }
+
+    #[test]
+    fn bytes_are_bounded_and_one_unit_finds_room_always() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let context = Context::for_tests("source", folder.path());
+        let (sender, receiver) = channel(1);
+        let all_bytes = AllBytes::default();
+        let mut outbox = Outbox::new(
+            sender,
+            Arc::clone(&all_bytes),
+            context.waker(),
+            context.counters.clone(),
+        );
+        for sequence in 0..5 {
+            outbox.send(unit("large", sequence, true, 5 * 1024 * 1024));
+        }
+        let waiting: Vec<Waiting> = receiver.try_iter().collect();
+        assert_eq!(waiting.len(), 3);
+        assert!(all_bytes.load(Ordering::Acquire) <= PER_CAMERA_BYTES);
+        drop(waiting.into_iter().map(Waiting::take).collect::<Vec<_>>());
+        assert_eq!(all_bytes.load(Ordering::Acquire), 0);
+        outbox.send(unit("large", 5, true, 2 * PER_CAMERA_BYTES));
+        assert_eq!(receiver.len(), 1);
+        let report = context.counters.report();
+        assert_eq!(report.cameras["large"].dropped[SOURCE_BACKLOG], 2);
+    }
+
+    #[test]
+    fn a_flood_of_frames_is_bounded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let context = Context::for_tests("source", folder.path());
+        let (sender, receiver) = channel(1);
+        let mut outbox = Outbox::new(
+            sender,
+            AllBytes::default(),
+            context.waker(),
+            context.counters.clone(),
+        );
+        let began = Instant::now();
+        let mut sent = 0;
+        for sequence in 0..5000 {
+            outbox.send(unit("flood", sequence, true, 3));
+            sent += receiver.try_iter().map(Waiting::take).count();
+        }
+        let most = FRAMES_AT_ONCE + began.elapsed().as_secs_f64() * FRAMES_PER_SECOND;
+        assert!(sent as f64 <= most + 1.0, "{sent}");
+        let flood = &context.counters.report().cameras["flood"];
+        assert_eq!(flood.received, 5000);
+        assert_eq!(flood.dropped[TOO_FAST], 5000 - sent as u64);
     }
 }

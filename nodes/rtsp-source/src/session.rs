@@ -51,8 +51,9 @@ impl Session {
         self.sequence
     }
 
-    pub fn unit(&mut self, frame: Frame, trace: Trace) -> Unit {
-        let times = self
+    /// The unit, and whether its time stamp jumped.
+    pub fn unit(&mut self, frame: Frame, trace: Trace) -> (Unit, bool) {
+        let (times, jumped) = self
             .timeline
             .place(frame.timestamp, frame.arrival_unix_nanos);
         let (data, keyframe) = match &mut self.sets {
@@ -74,7 +75,7 @@ impl Session {
         };
         self.sequence += 1;
         self.last = times;
-        unit
+        (unit, jumped)
     }
 
     /// The unit that ends the session: a decoder gives out what it holds back.

@@ -7,13 +7,33 @@ const UNIX_EPOCH_NTP_SECONDS: u32 = 2_208_988_800;
 /// send their uptime (RFC 3550, section 6.4.1, allows it), or begin in 1970.
 const MAX_CLOCK_OFFSET_NANOS: i64 = 24 * 3600 * 1_000_000_000;
 
+/// A step forward that is longer than the wall clock's by more than this is a jump.
+const MAX_STEP_FORWARD_NANOS: i64 = 10 * 1_000_000_000;
+/// A step back of more than this is a jump: with B frames, times step back by a few frames.
+const MAX_STEP_BACK_NANOS: i64 = 2_000_000_000;
+/// B frames step back by fewer frame intervals.
+const MAX_STEP_BACK_INTERVALS: i64 = 17;
+
 /// Places RTP timestamps in time.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     clock_hz: i64,
-    first: Option<i64>,
+    /// The timestamp at which `pts_nanos` is `origin_nanos`.
+    origin: Option<i64>,
+    origin_nanos: i64,
+    last: Option<Last>,
+    /// The shortest step of late, either way.
+    interval_nanos: i64,
     /// Unix nanoseconds and the RTP timestamp of the same instant.
     report: Option<(i64, i64)>,
+}
+
+/// The frame before.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    rtp: i64,
+    pts_nanos: i64,
+    arrival_unix_nanos: i64,
 }
 
 /// When a picture is shown and when it was taken.
@@ -28,7 +48,10 @@ impl Timeline {
     pub fn new(clock_hz: u32) -> Self {
         Self {
             clock_hz: i64::from(clock_hz.max(1)),
-            first: None,
+            origin: None,
+            origin_nanos: 0,
+            last: None,
+            interval_nanos: 0,
             report: None,
         }
     }
@@ -43,10 +66,29 @@ impl Timeline {
         self.report = (ntp != 0 && offset <= MAX_CLOCK_OFFSET_NANOS).then_some((unix_nanos, rtp));
     }
 
-    /// The times of the frame with the unwrapped RTP timestamp `rtp`. Times are relative
-    /// to the first frame that was placed.
-    pub fn place(&mut self, rtp: i64, arrival_unix_nanos: i64) -> Times {
-        let first = *self.first.get_or_insert(rtp);
+    /// The times of the frame with the unwrapped RTP timestamp `rtp`, and whether it jumped:
+    /// then its times go on from the frame before by the wall clock, and the sender report
+    /// counts no longer if it is older than the jump. Times are relative to the first frame
+    /// that was placed.
+    pub fn place(&mut self, rtp: i64, arrival_unix_nanos: i64) -> (Times, bool) {
+        let jumped = self.jumps(rtp, arrival_unix_nanos);
+        if let Some(last) = self.last.filter(|_| jumped) {
+            let since = arrival_unix_nanos.saturating_sub(last.arrival_unix_nanos);
+            self.origin = Some(rtp);
+            // At least a millisecond, so that no two frames share a time.
+            self.origin_nanos = last.pts_nanos.saturating_add(since.max(1_000_000));
+            let report = self.report;
+            self.report = report.filter(|report| {
+                self.nanos(rtp, report.1).saturating_abs() <= MAX_STEP_FORWARD_NANOS
+            });
+        }
+        let origin = *self.origin.get_or_insert(rtp);
+        let pts_nanos = self.origin_nanos.saturating_add(self.nanos(rtp, origin));
+        self.last = Some(Last {
+            rtp,
+            pts_nanos,
+            arrival_unix_nanos,
+        });
         let (captured_unix_nanos, captured_clock) = match self.report {
             Some((unix_nanos, at)) => (
                 unix_nanos.saturating_add(self.nanos(rtp, at)),
@@ -54,11 +96,35 @@ impl Timeline {
             ),
             None => (arrival_unix_nanos, CapturedClock::Arrival),
         };
-        Times {
-            pts_nanos: self.nanos(rtp, first),
+        let times = Times {
+            pts_nanos,
             captured_unix_nanos,
             captured_clock,
+        };
+        (times, jumped)
+    }
+
+    fn jumps(&mut self, rtp: i64, arrival_unix_nanos: i64) -> bool {
+        let Some(last) = self.last else {
+            return false;
+        };
+        let step = self.nanos(rtp, last.rtp);
+        let elapsed = arrival_unix_nanos.saturating_sub(last.arrival_unix_nanos);
+        let forward = elapsed.max(0).saturating_add(MAX_STEP_FORWARD_NANOS);
+        let back =
+            MAX_STEP_BACK_NANOS.max(self.interval_nanos.saturating_mul(MAX_STEP_BACK_INTERVALS));
+        if step > forward || step < -back {
+            return true;
         }
+        if step != 0 {
+            let known = if self.interval_nanos == 0 {
+                i64::MAX
+            } else {
+                self.interval_nanos + self.interval_nanos / 16
+            };
+            self.interval_nanos = step.abs().min(known);
+        }
+        false
     }
 
     /// Nanoseconds from timestamp `from` to timestamp `to`, rounded to the nearest.
@@ -88,8 +154,9 @@ mod tests {
     #[test]
     fn capture_times_follow_the_latest_report() {
         let mut timeline = Timeline::new(90_000);
+        let place = |timeline: &mut Timeline, rtp| timeline.place(rtp, 77).0;
         assert_eq!(
-            timeline.place(1000, 77),
+            place(&mut timeline, 1000),
             Times {
                 pts_nanos: 0,
                 captured_unix_nanos: 77,
@@ -97,12 +164,12 @@ mod tests {
             }
         );
         timeline.sender_report(NTP, 4000, UNIX + 5);
-        let times = timeline.place(4000 + 9000, 0);
+        let times = place(&mut timeline, 4000 + 9000);
         assert_eq!(times.captured_clock, CapturedClock::SenderReport);
         assert_eq!(times.captured_unix_nanos, UNIX + 100_000_000);
         assert_eq!(times.pts_nanos, 133_333_333);
         // A frame before the report, and before the first frame (a leading picture).
-        let times = timeline.place(-2000, 0);
+        let times = place(&mut timeline, -2000);
         assert_eq!(times.captured_unix_nanos, UNIX - 66_666_667);
         assert_eq!(times.pts_nanos, -33_333_333);
     }
@@ -113,7 +180,7 @@ mod tests {
         timeline.sender_report(NTP, 0, UNIX);
         let ticks = 90_000 * 86_400 * 30 + 1;
         assert_eq!(
-            timeline.place(ticks, 0).captured_unix_nanos - UNIX,
+            timeline.place(ticks, 0).0.captured_unix_nanos - UNIX,
             2_592_000_000_011_111
         );
     }
@@ -124,10 +191,87 @@ mod tests {
             let mut timeline = Timeline::new(90_000);
             timeline.sender_report(ntp, 0, UNIX);
             assert_eq!(
-                timeline.place(0, UNIX).captured_clock,
+                timeline.place(0, UNIX).0.captured_clock,
                 CapturedClock::Arrival,
                 "{ntp:#x}"
             );
+        }
+    }
+
+    /// Frames of 1/3 s; from the 15th on, time stamps are off by `jump` seconds.
+    fn after_a_jump(jump: i64) -> (Vec<Times>, usize) {
+        let mut timeline = Timeline::new(90_000);
+        timeline.sender_report(NTP, 0, UNIX);
+        let mut jumps = 0;
+        let times = (0..40)
+            .map(|frame| {
+                let nanos = frame * 333_333_333;
+                let off = if frame < 15 { 0 } else { jump * 90_000 };
+                if frame == 30 {
+                    let ntp = NTP + (10 << 32);
+                    timeline.sender_report(ntp, 900_000 + off, UNIX + 10_000_000_000);
+                }
+                let (times, jumped) = timeline.place(frame * 30_000 + off, UNIX + nanos);
+                jumps += usize::from(jumped);
+                times
+            })
+            .collect();
+        (times, jumps)
+    }
+
+    #[test]
+    fn a_jump_is_told_and_bends_no_time() {
+        for jump in [0, -30, 3600, -7 * 3600] {
+            let (times, jumps) = after_a_jump(jump);
+            assert_eq!(jumps, usize::from(jump != 0), "{jump}");
+            for (frame, times) in times.iter().enumerate() {
+                let nanos = frame as i64 * 333_333_333;
+                assert!(
+                    (times.pts_nanos - nanos).abs() < 1000,
+                    "{jump} {frame} {times:?}"
+                );
+                let captured = times.captured_unix_nanos - UNIX;
+                assert!((captured - nanos).abs() < 1000, "{jump} {frame} {times:?}");
+                let arrival = jump != 0 && (15..30).contains(&frame);
+                assert_eq!(times.captured_clock == CapturedClock::Arrival, arrival);
+            }
+        }
+    }
+
+    #[test]
+    fn a_report_of_the_new_clock_may_come_before_its_frames() {
+        let mut timeline = Timeline::new(90_000);
+        timeline.place(0, UNIX);
+        timeline.sender_report(NTP + (1 << 32), 9_000_000, UNIX + 1_000_000_000);
+        let (times, jumped) = timeline.place(9_000_000, UNIX + 1_000_000_000);
+        assert!(jumped);
+        assert_eq!(times.captured_clock, CapturedClock::SenderReport);
+        assert_eq!(times.pts_nanos, 1_000_000_000);
+    }
+
+    #[test]
+    fn pauses_and_b_frames_are_no_jumps() {
+        let mut timeline = Timeline::new(90_000);
+        let mut jumped = |rtp, arrival| timeline.place(rtp, UNIX + arrival * 1_000_000_000).1;
+        for rtp in [0, 120_000, 30_000, 60_000, 240_000, 150_000] {
+            assert!(!jumped(rtp, 0), "{rtp}");
+        }
+        // A stalled network, a burst behind it, and a frame in a minute.
+        assert!(!jumped(180_000, 30));
+        assert!(!jumped(210_000, 30));
+        assert!(!jumped(210_000 + 60 * 90_000, 90));
+    }
+
+    #[test]
+    fn every_frame_jumps() {
+        let mut timeline = Timeline::new(90_000);
+        let mut last = -1;
+        for frame in 0..1000_i64 {
+            let rtp = frame * -0x7fff_ffff;
+            let (times, jumped) = timeline.place(rtp, UNIX + frame * 20_000_000);
+            assert_eq!(jumped, frame > 0);
+            assert!(times.pts_nanos > last && times.pts_nanos < 21_000_000_000);
+            last = times.pts_nanos;
         }
     }
 

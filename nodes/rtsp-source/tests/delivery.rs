@@ -20,7 +20,11 @@ fn every_frame_arrives(arguments: &[&str], transport: &str, codec: Codec) {
         "  - {{id: gate, url: 'rtsp://127.0.0.1:{}/gate', transport: {transport}}}\n",
         cameras.port()
     );
-    let mut source = open(&yaml, &[("RECONNECT_MIN_MS", "5000")]).expect("a source");
+    let mut source = open(
+        &yaml,
+        &[("RECONNECT_MIN_MS", "5000"), ("RECONNECT_MAX_MS", "5000")],
+    )
+    .expect("a source");
     source.run_until("the end of the stream", |source| source.has_ended("gate"));
     let t0 = cameras.t0_unix_nanos();
     let sessions = source.sessions("gate");
@@ -135,7 +139,11 @@ fn lost_packets_are_told() {
         "  - {{id: gate, url: 'rtsp://127.0.0.1:{}/gate', transport: udp}}\n",
         cameras.port()
     );
-    let mut source = open(&yaml, &[("RECONNECT_MIN_MS", "5000")]).expect("a source");
+    let mut source = open(
+        &yaml,
+        &[("RECONNECT_MIN_MS", "5000"), ("RECONNECT_MAX_MS", "5000")],
+    )
+    .expect("a source");
     source.run_until("the end of the stream", |source| source.has_ended("gate"));
     let lost: u64 = source
         .units

@@ -1,6 +1,7 @@
 //! Simulated cameras in process, and the stage without a graph.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -135,6 +136,8 @@ pub struct Source {
     pub context: Context,
     out: Output<Unit>,
     pub units: Vec<Unit>,
+    /// Frames of each camera that were counted and not kept.
+    discarded: BTreeMap<String, u64>,
     _folder: TempDir,
 }
 
@@ -161,6 +164,7 @@ pub fn open(cameras: &str, values: &[(&str, &str)]) -> Result<Source, StageError
         context,
         out: Output::default(),
         units: Vec::new(),
+        discarded: BTreeMap::new(),
         _folder: folder,
     })
 }
@@ -176,6 +180,41 @@ impl Source {
             self.collect();
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    pub fn run_for(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            self.stage.tick(&mut self.out).expect("a tick");
+            self.collect();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// As `run_for`, but keeps no units.
+    pub fn discard_for(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            self.stage.tick(&mut self.out).expect("a tick");
+            self.collect();
+            self.discard();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn discard(&mut self) {
+        for unit in self.units.drain(..).filter(|unit| !unit.data.is_empty()) {
+            *self
+                .discarded
+                .entry(unit.id.camera.to_string())
+                .or_default() += 1;
+        }
+    }
+
+    /// How many frames of the camera were counted and not kept, or are still here.
+    pub fn discarded(&mut self, camera: &str) -> u64 {
+        self.discard();
+        self.discarded.get(camera).copied().unwrap_or(0)
     }
 
     pub fn close(&mut self) {
