@@ -263,9 +263,8 @@ fn failure(error: LiveError) -> Failure {
         LiveErrorKind::UnsupportedCodec => FailureKind::UnsupportedCodec,
         LiveErrorKind::Ended | LiveErrorKind::Stopped => FailureKind::Ended,
         LiveErrorKind::Stalled => FailureKind::Stalled,
-        LiveErrorKind::Protocol | LiveErrorKind::Missing | LiveErrorKind::TooLarge => {
-            FailureKind::Protocol
-        }
+        LiveErrorKind::TooLarge => FailureKind::TooLarge,
+        LiveErrorKind::Protocol | LiveErrorKind::Missing => FailureKind::Protocol,
     };
     Failure::new(kind, error.detail)
 }
