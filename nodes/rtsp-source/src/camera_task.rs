@@ -193,7 +193,6 @@ impl CameraTask {
                     }
                     self.outbox.send(unit);
                 }
-                Event::ParameterSets(sets) => session.learn(&sets),
                 Event::SenderReport {
                     ntp,
                     timestamp,

@@ -43,8 +43,6 @@ pub(crate) struct Frame {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
     Frame(Frame),
-    /// Parameter sets (Annex B) that hold from the next frame on.
-    ParameterSets(Vec<u8>),
     /// The camera's clock (RFC 3550, section 6.4.1).
     SenderReport {
         /// 32.32 fixed-point seconds since 1900.

@@ -40,7 +40,7 @@ impl Session {
     }
 
     /// Takes over parameter sets (Annex B).
-    pub fn learn(&mut self, parameter_sets: &[u8]) {
+    fn learn(&mut self, parameter_sets: &[u8]) {
         if let Some(sets) = &mut self.sets {
             sets.learn(parameter_sets);
         }

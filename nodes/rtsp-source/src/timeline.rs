@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn pauses_and_b_frames_are_no_jumps() {
         let mut timeline = Timeline::new(90_000);
-        let mut jumped = |rtp, arrival| timeline.place(rtp, UNIX + arrival * 1_000_000_000).1;
+        let mut jumped = |rtp, arrival: i64| timeline.place(rtp, UNIX + arrival * 1_000_000_000).1;
         for rtp in [0, 120_000, 30_000, 60_000, 240_000, 150_000] {
             assert!(!jumped(rtp, 0), "{rtp}");
         }
