@@ -194,14 +194,14 @@ fn unknown_operator(folder: &Path) -> PathBuf {
         output: vec!["output0".to_owned()],
         name: "/model.0/frobnicate".to_owned(),
         op_type: "Frobnicate".to_owned(),
-        domain: String::new(),
+        ..NodeProto::default()
     };
     let graph = GraphProto {
         node: vec![node],
         name: "net".to_owned(),
-        initializer: Vec::new(),
         input: vec![value("images", &[None, Some(3), Some(32), Some(32)])],
         output: vec![value("output0", &[None, Some(6), Some(512)])],
+        ..GraphProto::default()
     };
     let model = ModelProto {
         ir_version: 8,

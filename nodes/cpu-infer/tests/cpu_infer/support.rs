@@ -81,13 +81,14 @@ impl Net {
             output: vec![output.to_owned()],
             name: name.to_owned(),
             op_type: op_type.to_owned(),
-            domain: String::new(),
+            ..NodeProto::default()
         };
         let tensor = |name: &str, dims: Vec<i64>, data_type: i32, values: Vec<u8>| TensorProto {
             dims,
             data_type,
             name: name.to_owned(),
             raw_data: Bytes::from(values),
+            ..TensorProto::default()
         };
         let value = |name: &str, sizes: &[Option<i64>]| ValueInfoProto {
             name: name.to_owned(),
@@ -124,6 +125,7 @@ impl Net {
             ],
             input,
             output: vec![value("output0", &outputs)],
+            ..GraphProto::default()
         };
         let metadata = self
             .metadata
