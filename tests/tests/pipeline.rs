@@ -84,6 +84,8 @@ fn run(graph: &str, cameras: &Cameras) -> Results {
         .env("MAX_WAIT_MS", "10000")
         .env("QUEUE", "64")
         .env("SLOTS", "64")
+        // Nor whether a camera that has ended is called stalled before the last frame is through.
+        .env("STALL_TIMEOUT_MS", "60000")
         .start();
     run.wait_until("the first frame", |run| run.detected_in_all() > 0);
     cameras.wait_until_ended();

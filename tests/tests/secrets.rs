@@ -113,8 +113,8 @@ fn no_password_and_no_escape_sequence_gets_out() {
     for (name, password) in &variables {
         graph = graph.env(name, *password);
     }
-    // Also what the RTSP library says by itself.
-    let run = graph.env("CAMWEAVE_LOG", "retina=debug").start();
+    // Also what the RTSP client and its libraries say by themselves.
+    let run = graph.env("CAMWEAVE_LOG", "debug").start();
     wait_for("a state of each camera", PATIENCE, || {
         let report = run.report("source")?;
         let offline = |state: &Option<String>| {

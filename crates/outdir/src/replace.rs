@@ -41,8 +41,8 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// As [`replace`], for a small file that is replaced again and again and that matters most when
-/// the disk is full: room for the next one is kept beside it, so that a full disk refuses only
-/// what grows beyond a block of 4,096 bytes.
+/// the disk is full: room for the next one, and for as much again, is kept beside it, so that a full
+/// disk refuses only what grows to more than twice its size.
 ///
 /// # Errors
 /// What the system reports.
@@ -69,7 +69,7 @@ pub fn replace_in_room(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 
 /// Keeps blocks for a file of `bytes` bytes.
 fn keep_room(room: &Path, bytes: usize, mode: u32) -> io::Result<()> {
-    let wanted = bytes.next_multiple_of(BLOCK);
+    let wanted = (2 * bytes).next_multiple_of(BLOCK).max(2 * BLOCK);
     let is_enough =
         |found: fs::Metadata| found.len().next_multiple_of(BLOCK as u64) >= wanted as u64;
     if fs::symlink_metadata(room).is_ok_and(is_enough) {

@@ -85,11 +85,11 @@ fn ended(entry: &DirEntry) -> Option<SystemTime> {
     }
     let mark = fs::symlink_metadata(entry.path().join(LOCK_FILE)).ok()?;
     let files = fs::read_dir(entry.path()).ok()?;
+    // The mark does not count: whoever looks whether the run goes on touches it.
     let written = files.filter_map(|file| {
         let file = file.ok()?;
-        let name = file.file_name().to_string_lossy().into_owned();
-        let counts = name == LOCK_FILE || is_log(&name);
-        counts.then(|| file.metadata().ok()?.modified().ok())?
+        let is_log = is_log(&file.file_name().to_string_lossy());
+        is_log.then(|| file.metadata().ok()?.modified().ok())?
     });
     mark.is_file().then(|| written.max())?
 }

@@ -176,8 +176,14 @@ fn start<S: Stage>() -> Result<(), Ended> {
         result = unfed(&context, &folder);
     }
     reporter.close(result.as_ref().err().and_then(StageError::fatal));
-    Ok(result?)
+    match result {
+        Err(error) if error.message.starts_with(NOTHING_CAME) => Err(Ended::said(error)),
+        result => Ok(result?),
+    }
 }
+
+/// How the error of a last stage begins whose source has said why.
+const NOTHING_CAME: &str = "nothing came";
 
 /// The error of a last stage that nothing has reached because a source could not start, or that
 /// lacks files which could not be played. The source itself ends with 0, so that dora does not
@@ -200,7 +206,7 @@ fn unfed(context: &Context, folder: &Path) -> Result<(), StageError> {
     match sources.find_map(|source| Some((source.stage, source.fatal?))) {
         None => Ok(()),
         Some((source, reason)) => incomplete(format!(
-            "nothing came: '{source}' could not start: {reason}"
+            "{NOTHING_CAME}: '{source}' could not start: {reason}"
         )),
     }
 }

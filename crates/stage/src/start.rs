@@ -53,6 +53,7 @@ impl Joined {
         Ended {
             error,
             ends_graph: is_final && is_source,
+            is_said: false,
             stays: (is_final && has_input).then(|| Box::new(self)),
         }
     }
@@ -79,6 +80,8 @@ pub(crate) struct Ended {
     error: StageError,
     /// The error is in the report, for the last stage to find.
     ends_graph: bool,
+    /// Another node has said why.
+    is_said: bool,
     /// The node's place in the graph, where it has to be kept.
     stays: Option<Box<Joined>>,
 }
@@ -88,22 +91,35 @@ impl From<StageError> for Ended {
         Self {
             error,
             ends_graph: false,
+            is_said: false,
             stays: None,
         }
     }
 }
 
 impl Ended {
+    /// The end of a node for a reason that the log has from another: dora repeats what a node that
+    /// failed has said, twice.
+    pub fn said(error: StageError) -> Self {
+        Self {
+            is_said: true,
+            ..Self::from(error)
+        }
+    }
+
     /// Says why, and gives the exit code when it is time.
     pub fn finish(self) -> ExitCode {
         let Self {
             error,
             ends_graph,
+            is_said,
             stays,
         } = self;
         match stays {
             None => {
-                error!("{error}");
+                if !is_said {
+                    error!("{error}");
+                }
                 if ends_graph {
                     return ExitCode::SUCCESS;
                 }

@@ -1,12 +1,14 @@
 use std::io::{IsTerminal, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use camweave_message::{Detections, Never};
-use camweave_outdir::{FILE_MODE, Folder, Retention, WriterLock, replace_in_room};
+use camweave_outdir::{
+    FILE_MODE, Folder, Retention, RunFolder, WriterLock, replace_in_room, tidy_runs,
+};
 use camweave_stage::{Context, Env, Key, Output, STOPPED, Stage, StageError};
 use camweave_telemetry::{StageReport, clock, read_reports_of, span_names};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::account::{Moment, Way};
 use crate::detections::{DetectionsFile, SUMMARY, SegmentLimits};
@@ -26,6 +28,10 @@ const FREE_WITHIN: Duration = Duration::from_secs(3);
 /// A frame whose line could not be written.
 const NOT_WRITTEN: &str = "not_written";
 const MIB: u64 = 1 << 20;
+/// Where dora keeps the logs of each run, as seen from the graph's folder.
+const RUNS: &str = "out";
+/// So many runs keep their logs and counters.
+const RUNS_KEPT: usize = 20;
 /// Turns `PASSES` on in any graph, without a change to it.
 const PASSES_VARIABLE: &str = "CAMWEAVE_PASSES";
 
@@ -41,6 +47,7 @@ pub struct SinkStage {
     written: Instant,
     troubles: Troubles,
     _lock: WriterLock,
+    _run: Option<RunFolder>,
 }
 
 impl SinkStage {
@@ -95,6 +102,25 @@ impl SinkStage {
             render(&self.summary(moment), 160)
         ));
     }
+}
+
+/// Marks the folder that dora has made for this run's logs, and removes what earlier runs left of
+/// logs and counters: of all but the newest, and of those older than `age`.
+fn tidy_run_folders(context: &Context, age: Option<Duration>) -> Option<RunFolder> {
+    let run = context.counters.report().run;
+    let out = Path::new(RUNS);
+    if run.is_empty() || !out.join(&run).is_dir() {
+        return None;
+    }
+    let held = RunFolder::hold(out, &run)
+        .inspect_err(|error| warn!("the folder of the run's logs: {error}"))
+        .ok();
+    match tidy_runs(out, RUNS_KEPT, age, SystemTime::now()) {
+        Ok(removed) if removed.is_empty() => {}
+        Ok(removed) => info!(runs = removed.len(), "removed logs of earlier runs"),
+        Err(error) => warn!("logs of earlier runs are not removed: {error}"),
+    }
+    held
 }
 
 /// Whether the process runs; a zombie has ended, too.
@@ -213,6 +239,7 @@ impl Stage for SinkStage {
         let device = env.number("DEVICE", 0..=255)?;
         let passes = env.choice("PASSES", &WORDS)? || everywhere()?;
         let (limits, retention) = (segment_limits(env)?, retention(env)?);
+        let age = retention.age;
         let out = env.required("OUT")?;
         let refuse = |error: camweave_outdir::Error| {
             StageError::configuration(format!("env OUT='{out}': {error}"))
@@ -225,7 +252,7 @@ impl Stage for SinkStage {
         // A restarted sink goes on where the killed one stopped.
         let again = context.counters.report().starts > 1;
         let detections = DetectionsFile::open(&folder, limits, retention, again).map_err(refuse)?;
-        Ok(Self {
+        let mut sink = Self {
             context: context.clone(),
             detections,
             snapshots: (!snapshot.is_zero()).then(|| Snapshots::new(&folder, snapshot, device)),
@@ -236,7 +263,11 @@ impl Stage for SinkStage {
             written: Instant::now(),
             troubles: Troubles::default(),
             _lock: lock,
-        })
+            _run: tidy_run_folders(context, age),
+        };
+        // Room for it is kept from now on, before anything else can fill the disk.
+        sink.write_summary(Moment::Running);
+        Ok(sink)
     }
 
     fn rows(&mut self, rows: Vec<Detections>, _: &mut Output<Never>) -> Result<(), StageError> {
