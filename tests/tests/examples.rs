@@ -80,7 +80,11 @@ fn three_sinks_see_the_same() {
         .map(|line| (*line).to_owned())
         .collect();
     let expected = new_objects(&results.lines);
-    assert!(!expected.is_empty(), "the scenes show objects");
+    assert!(
+        !expected.is_empty(),
+        "the scenes show objects; {}",
+        results.log
+    );
     assert_eq!(found.len(), expected.len(), "{found:?}");
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected);
 

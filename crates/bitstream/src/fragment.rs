@@ -18,7 +18,7 @@ pub fn is_fragment(codec: NalCodec, unit: &[u8]) -> bool {
         return false;
     }
     match codec {
-        NalCodec::H264 => !slices.any(|nal| begins_h264(nal)),
+        NalCodec::H264 => !slices.any(begins_h264),
         // The bit behind the header's two bytes.
         NalCodec::H265 => slices
             .next()

@@ -246,7 +246,7 @@ async fn say_ended(simulator: &Simulator) {
     let mut stdout = std::io::stdout();
     // Nobody need read it.
     drop(writeln!(stdout, "{line}").and_then(|()| stdout.flush()));
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn ended(simulator: &Simulator, exit_after_end: Option<f64>) {

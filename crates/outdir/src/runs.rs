@@ -168,7 +168,7 @@ mod tests {
             "precious"
         );
         assert!(!noted.join("log_sink.jsonl").exists());
-        tidy(2);
+        tidy(1);
         assert!(new.exists() && !middle.exists() && other.join("log_a.jsonl").exists());
         assert!(out.join("latest").exists());
     }

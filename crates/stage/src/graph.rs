@@ -213,7 +213,7 @@ fn take<R: Row>(context: &Context, boundary: &mut Boundary<R>, cut: &AtomicBool,
             if array.data_type() == &arrow_schema::DataType::Null {
                 return;
             }
-            boundary.take(&id.to_string(), &*array);
+            boundary.take(id.as_ref(), &*array);
         }
         Event::Stop(cause) => {
             debug!(?cause, "stop");

@@ -5,7 +5,7 @@ mod options;
 mod progress;
 mod results;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     options.check()?;
     let own = options
         .cameras_file
-        .as_ref()
+        .as_deref()
         .map(OwnCameras::load)
         .transpose()?;
     let graph = options.graph(&workspace, doctor::missing_for_gpu)?;
@@ -107,7 +107,7 @@ struct OwnCameras {
 }
 
 impl OwnCameras {
-    fn load(file: &PathBuf) -> Result<Self, CliError> {
+    fn load(file: &Path) -> Result<Self, CliError> {
         let cameras = camweave_cameras::load(file)
             .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
         let file = file

@@ -14,13 +14,16 @@ use crate::evaluate::{self, Accuracy, CameraRecord};
 /// Frames that a camera put on the wire and that the source never saw.
 const NOT_RECEIVED: &str = "network.not_received";
 
+/// The summary, the reasons why the run is no success, and what could not be written.
+pub type Finished = (Summary, Vec<String>, Result<(), CliError>);
+
 /// Completes and writes `summary.json`; returns it with the reasons why the run is no success, and
 /// with what could not be written.
 pub fn finish(
     options: &Options,
     folder: &Folder,
     is_simulated: bool,
-) -> Result<(Summary, Vec<String>, Result<(), CliError>), CliError> {
+) -> Result<Finished, CliError> {
     let path = folder.summary();
     let mut summary = folder.read_summary().ok_or_else(|| {
         CliError::new(

@@ -305,7 +305,7 @@ mod tests {
         let bytes = vec![0; from.required_bytes().expect("a layout")];
         let planes = stored(&from, &bytes);
         let quarter = Orientation::new(90, false).expect("a quarter");
-        let mut data = vec![0; 100];
+        let mut data = [0; 100];
         let mut copy = |planes: &[StoredPlane<'_>], to: &PictureLayout, length: usize| {
             quarter.copy_upright((4, 2), planes, to, &mut data[..length])
         };
