@@ -64,4 +64,6 @@ pub fn patient(graph: Builder) -> Builder {
         .env("QUEUE", "512")
         .env("SLOTS", "512")
         .env("HEAD_SLOTS", "512")
+        // 512 slots of 640x360 are more than the default allows a camera.
+        .env("CAMERA_MB", "1024")
 }
