@@ -239,7 +239,7 @@ fn say_ready(simulator: &Simulator) -> anyhow::Result<()> {
 }
 
 /// Tells who started this program that the last frame was captured, also where the disk has no
-/// room for the record; and then waits for ever.
+/// room for the record; and then waits indefinitely.
 async fn say_ended(simulator: &Simulator) {
     simulator.ended().await;
     let line = serde_json::json!({ "ended": true });

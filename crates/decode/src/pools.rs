@@ -191,7 +191,7 @@ impl<M: Memory> CameraPools<M> {
         Ok(Counted { pool, share })
     }
 
-    /// Room for a pool of `bytes`. Pools that were replaced give way to it, oldest first, then
+    /// Room for a pool of `bytes`. Pools that were replaced are dropped for it, oldest first, then
     /// the current one; those that somebody uses do not.
     fn room(&mut self, bytes: u64) -> Result<Share, SlotError> {
         loop {

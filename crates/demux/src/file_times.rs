@@ -5,7 +5,7 @@ use ffmpeg_next::Rational;
 /// Longest step between two access units that a container of recordings is believed: such files
 /// have pauses, where nothing moved. Beyond it a time stamp is damaged.
 const MAX_PAUSE_NANOS: i128 = 300 * NANOS;
-/// The same for transport streams and others whose clocks may be set anew at any time; the
+/// The same for transport streams and others whose clocks may be reset at any time; the
 /// `ffmpeg` command's `-dts_delta_threshold`.
 const MAX_PAUSE_OF_STREAM_NANOS: i128 = 10 * NANOS;
 /// Decoding times that go back by less are disorder, not a new time line, in nanoseconds.
@@ -22,7 +22,7 @@ const NANOS: i128 = 1_000_000_000;
 pub(crate) enum Clock {
     /// One time line from begin to end.
     File,
-    /// A clock that may be set anew at any time.
+    /// A clock that may be reset at any time.
     Stream,
 }
 

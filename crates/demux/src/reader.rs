@@ -20,7 +20,7 @@ use crate::reorder::Reorder;
 const MAX_ERRORS: u32 = 64;
 /// Formats whose index leads back to the first unit, by FFmpeg's names.
 const SEEKABLE: [&str; 2] = ["mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"];
-/// Formats whose clock may be set anew at any time (those with FFmpeg's `AVFMT_TS_DISCONT`).
+/// Formats whose clock may be reset at any time (those with FFmpeg's `AVFMT_TS_DISCONT`).
 const STREAMS: [&str; 4] = ["mpegts", "mpeg", "asf", "rm"];
 /// Formats that give no presentation times, or take them from the order of coding.
 const WITHOUT_PRESENTATION_TIMES: [&str; 4] = ["avi", "h264", "hevc", "m4v"];

@@ -16,7 +16,7 @@ pub struct Packet<'a> {
     pub marker: bool,
     /// Packets that are missing right before this one.
     pub lost_before: u32,
-    /// Whether the numbering begins anew with this packet: how many are missing is unknown.
+    /// Whether the numbering starts again with this packet: how many are missing is unknown.
     pub restarts: bool,
 }
 
@@ -452,7 +452,7 @@ impl Pace {
         if let Some(step) = self.last.map(|last| timestamp.saturating_sub(last))
             && step > 0
         {
-            // Grows slowly, so that one short step does not count for ever.
+            // Grows slowly, so that one short step does not count indefinitely.
             let known = self.interval.map_or(step, |known| known + known / 16 + 1);
             self.interval = Some(known.min(step));
         }
