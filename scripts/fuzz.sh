@@ -33,7 +33,7 @@ run() { # TARGET
   local target=$1 log=artifacts/$1/log
   mkdir -p "artifacts/$target" "corpus/$target"
   if "target/$host/release/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 \
-    -max_len=4096 -print_final_stats=1 -artifact_prefix="artifacts/$target/" \
+    -max_len=8192 -print_final_stats=1 -artifact_prefix="artifacts/$target/" \
     "corpus/$target" "seeds/$target" >"$log" 2>&1; then
     local runs coverage
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

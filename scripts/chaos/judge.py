@@ -163,9 +163,10 @@ def judge(out, results, stats, phases, done, calm, rough, samples, secret_forms,
 
     open_accounts = []
     for camera in summary["cameras"]:
-        missing = camera["frames_sent"] - camera["frames_detected"] - sum(camera["dropped"].values())
-        if missing:
-            open_accounts.append(f"{camera['id']} {missing:+}")
+        known = camera["frames_detected"] + sum(camera["dropped"].values()) + sum(camera["lost"].values())
+        missing = camera["frames_sent"] - known
+        if missing or camera["under_way"]:
+            open_accounts.append(f"{camera['id']} {missing:+}, {camera['under_way']} under way")
     verdict("accounts close to the frame", not open_accounts, ", ".join(open_accounts) or f"{len(summary['cameras'])} cameras, "
             f"{sum(camera['frames_sent'] for camera in summary['cameras'])} frames")
     told = sum(camera["frames_detected"] for camera in summary["cameras"])
@@ -184,10 +185,10 @@ def judge(out, results, stats, phases, done, calm, rough, samples, secret_forms,
     text += ["", "## Memory", "", *table, "", "## Untouched cameras", "",
              "| camera | FPS calm | chaos | p99 calm | chaos |", "|---|---:|---:|---:|---:|"]
     text += [f"| {camera} | {before[0]:.3f} | {after[0]:.3f} | {before[1] * 1e3:.0f} ms | {after[1] * 1e3:.0f} ms |" for camera, before, after in fps]
-    text += ["", "## Frames", "", "| camera | sent | detected | dropped | state |", "|---|---:|---:|---|---|"]
+    text += ["", "## Frames", "", "| camera | sent | detected | dropped | lost | state |", "|---|---:|---:|---|---|---|"]
     for camera in summary["cameras"]:
-        dropped = ", ".join(f"{reason} {count}" for reason, count in camera["dropped"].items())
-        text.append(f"| {camera['id']} | {camera['frames_sent']} | {camera['frames_detected']} | {dropped} | {camera.get('state')} |")
+        dropped, lost = (", ".join(f"{what} {count}" for what, count in camera[part].items()) for part in ("dropped", "lost"))
+        text.append(f"| {camera['id']} | {camera['frames_sent']} | {camera['frames_detected']} | {dropped} | {lost} | {camera.get('state')} |")
     text += ["", "## Back after a fault", "", "| fault | times | median s | longest s |", "|---|---:|---:|---:|"]
     groups = {}
     for seconds, fault in back:

@@ -15,6 +15,9 @@ mod device;
 mod extradata;
 mod file_error;
 mod file_times;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod input;
 mod interrupt;
 mod live;

@@ -10,6 +10,7 @@ use camweave_telemetry::{
 };
 use tracing::warn;
 
+use crate::receivers::RECEIVER_STOPPED;
 use crate::{Context, Inbox, Output, Stage, StageError};
 
 /// How often the counters are written.
@@ -31,6 +32,11 @@ pub const STOPPED: &str = "stopped";
 pub(crate) trait Outlet<R> {
     /// Takes one message; its rows have left the stage.
     fn take(&mut self, rows: Vec<R>) -> Result<(), StageError>;
+
+    /// Whether these rows must not be sent, since too much waits for a receiver that is stopped.
+    fn refuses(&mut self, _rows: &[R]) -> bool {
+        false
+    }
 
     /// Whether nothing that is sent arrives any more: dora's stop closes all inputs at once.
     fn is_cut(&self) -> bool;
@@ -213,6 +219,19 @@ fn send<R: Row>(
     for mut rows in out.take() {
         if outlet.is_cut() {
             continue; // these rows stay, and are counted at the end
+        }
+        if outlet.refuses(&rows) {
+            // The ends of sessions are small, and always sent.
+            rows.retain(|row| {
+                if row.is_frame() {
+                    let camera = &row.id().camera;
+                    context.counters.dropped(camera, RECEIVER_STOPPED, 1);
+                }
+                !row.is_frame()
+            });
+            if rows.is_empty() {
+                continue;
+            }
         }
         let leave = clock::monotonic_nanos();
         for row in &mut rows {

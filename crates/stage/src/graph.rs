@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::boundary::Boundary;
 use crate::drive::Outlet;
+use crate::receivers::Receivers;
 use crate::runtime::is_never;
 use crate::{Context, Inbox, StageError, ports};
 
@@ -72,6 +73,7 @@ pub(crate) struct GraphOutput {
     node: DoraNode,
     output: String,
     cut: Arc<AtomicBool>,
+    receivers: Option<Receivers>,
 }
 
 impl GraphOutput {
@@ -81,7 +83,20 @@ impl GraphOutput {
             node,
             output: String::new(),
             cut: Arc::default(),
+            receivers: None,
         }
+    }
+
+    /// Bounds what is sent to those that do not read, as the reports in `folder` show them.
+    pub fn watch_receivers(&mut self, folder: &Path) -> Result<(), StageError> {
+        if self.output.is_empty() {
+            return Ok(()); // a sink
+        }
+        let run = self.node.dataflow_id().to_string();
+        let receivers = Receivers::watch(folder, self.node.id().as_ref(), &run)
+            .map_err(|error| StageError::resource(format!("cannot start a thread: {error}")))?;
+        self.receivers = Some(receivers);
+        Ok(())
     }
 
     /// Set when dora stops the graph: from then on it delivers nothing.
@@ -163,6 +178,11 @@ impl<R: Row> Outlet<R> for GraphOutput {
                 dora_node_api::DoraArray::from(array),
             )
             .map_err(|error| StageError::missing(format!("cannot send: {error}")))
+    }
+
+    fn refuses(&mut self, rows: &[R]) -> bool {
+        let receivers = self.receivers.as_mut();
+        receivers.is_some_and(|it| it.refuse(|| R::to_arrow(rows).get_array_memory_size()))
     }
 
     fn is_cut(&self) -> bool {

@@ -44,6 +44,7 @@ mod graph;
 mod inbox;
 mod output;
 mod ports;
+mod receivers;
 mod refusal;
 mod runtime;
 mod start;

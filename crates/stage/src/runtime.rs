@@ -235,6 +235,7 @@ fn open<S: Stage>(
 ) -> Result<(S, Context), StageError> {
     let [takes, gives] = schemas::<S>();
     output.check_ports(takes.filter(|_| !S::OPTIONAL_INPUT), gives)?;
+    output.watch_receivers(folder)?;
     let env = Env::new(S::KEYS, &graph::declared_env(output.node()), |name| {
         std::env::var(name).ok()
     })?;

@@ -161,6 +161,17 @@ pub fn read_reports_of(folder: &Path, run: &str) -> Result<Vec<StageReport>, Sta
     Ok(reports)
 }
 
+/// The processes of the nodes that take rows from `stage` in `run`, as their reports say.
+///
+/// # Errors
+/// If the folder cannot be listed.
+pub fn receivers_of(folder: &Path, stage: &str, run: &str) -> Result<Vec<u32>, StatsError> {
+    let reports = read_all(folder)?.into_iter().filter_map(Result::ok);
+    let takes =
+        |report: &StageReport| report.run == run && report.takes.iter().any(|it| it == stage);
+    Ok(reports.filter(takes).map(|it| it.process_id).collect())
+}
+
 /// What is in each file of a report.
 fn read_all(folder: &Path) -> Result<Vec<Result<StageReport, StatsError>>, StatsError> {
     let io = |source| StatsError::Io {

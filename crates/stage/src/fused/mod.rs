@@ -87,7 +87,10 @@ fn start(parts: &'static [Part]) -> Result<(), Ended> {
             return Err(joined.fail(error, plan.takes().is_none()));
         }
     };
-    let Joined { output, events, .. } = joined;
+    let Joined {
+        mut output, events, ..
+    } = joined;
+    output.watch_receivers(&folder)?;
     // The node stays in the graph until the last stage has ended: others may still read
     // from the stages' pools.
     let output = Arc::new(Mutex::new(output));

@@ -265,6 +265,16 @@ impl<R: Row> Outlet<R> for Link<R> {
         }
     }
 
+    fn refuses(&mut self, rows: &[R]) -> bool {
+        match &self.destination {
+            Destination::Out(Outgoing(Way::Graph(output))) => output
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .refuses(rows),
+            _ => false,
+        }
+    }
+
     fn is_cut(&self) -> bool {
         let cut = self.cut.as_ref();
         cut.is_some_and(|cut| cut.load(Ordering::Acquire))
