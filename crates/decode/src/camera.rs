@@ -26,6 +26,7 @@ pub(crate) struct Camera<B: Backend> {
     backend: B,
     /// `None` until the session's first entry point.
     stream: Option<Stream<B::Decoder>>,
+    has_opened: bool,
     trouble: Trouble,
 }
 
@@ -74,6 +75,7 @@ impl<B: Backend> Camera<B> {
             counters,
             backend,
             stream: None,
+            has_opened: false,
             trouble: Trouble::default(),
         }
     }
@@ -117,7 +119,10 @@ impl<B: Backend> Camera<B> {
                 .open(unit.codec, unit.orientation)
                 .map(|it| Stream::new(unit, it))
             {
-                Ok(stream) => stream,
+                Ok(stream) => {
+                    self.has_opened = true;
+                    stream
+                }
                 Err(error) => {
                     self.failed(unit, &error);
                     self.dropped(refusal_reason(&error), 1);
@@ -147,6 +152,11 @@ impl<B: Backend> Camera<B> {
     /// Whether no session is under way.
     pub fn is_closed(&self) -> bool {
         self.stream.is_none()
+    }
+
+    /// Whether it has had a decoder, and so may have memory.
+    pub fn has_opened(&self) -> bool {
+        self.has_opened
     }
 
     /// Whether a consumer holds a slot.

@@ -1,11 +1,11 @@
 //! The stage's half: cameras' queues and threads, and the frames that they give.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-use camweave_message::{Frame, Unit};
+use camweave_message::{Frame, Row, Unit};
 use camweave_stage::{Context, Output, QueuePolicy, StageError};
 
 use crate::backend::Backend;
@@ -28,10 +28,72 @@ const GONE_AFTER: Duration = Duration::from_secs(120);
 /// How often the stage looks for cameras that are gone.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
+/// A camera is new up to so many units, as far as decoders are concerned.
+const NEW_UNITS: u32 = 8;
+/// So many new cameras have a decoder at a time; the units of others wait. A decoder costs one to
+/// two megabytes, and ids cost nothing: hundreds of cameras that begin together take turns, and ids
+/// that come once each do not fill the memory.
+const MOST_NEW: usize = 64;
+/// While others wait, a new camera that was silent for so long gives its place to the next.
+const NEW_GONE_AFTER: Duration = if cfg!(test) {
+    Duration::from_millis(100)
+} else {
+    Duration::from_secs(2)
+};
+/// How often it is looked for.
+const LOOK_FOR_ROOM_EVERY: Duration = Duration::from_millis(50);
+/// Units and coded bytes of new cameras that wait for a decoder.
+const MOST_WAITING: usize = 4096;
+const MOST_WAITING_BYTES: usize = 32 << 20;
+
 /// A camera that has sent something.
 struct Known<B: Backend> {
     lane: Arc<Lane<B>>,
     last_unit: Instant,
+    units: u32,
+}
+
+impl<B: Backend> Known<B> {
+    fn is_new(&self) -> bool {
+        self.units < NEW_UNITS
+    }
+}
+
+/// Units of cameras that have no decoder yet.
+#[derive(Default)]
+struct WaitingRoom {
+    units: VecDeque<Unit>,
+    bytes: usize,
+}
+
+impl WaitingRoom {
+    /// Takes a unit, unless the room is full.
+    fn enter(&mut self, unit: Unit) -> bool {
+        let bytes = self.bytes + unit.bytes();
+        if self.units.len() >= MOST_WAITING || bytes > MOST_WAITING_BYTES {
+            return false;
+        }
+        self.bytes = bytes;
+        self.units.push_back(unit);
+        true
+    }
+
+    fn has(&self, camera: &str) -> bool {
+        self.units.iter().any(|unit| *unit.id.camera == *camera)
+    }
+
+    /// The units of the camera that has waited longest.
+    fn leave(&mut self) -> Vec<Unit> {
+        let Some(camera) = self.units.front().map(|unit| Arc::clone(&unit.id.camera)) else {
+            return Vec::new();
+        };
+        let (left, gone): (Vec<Unit>, Vec<Unit>) = std::mem::take(&mut self.units)
+            .into_iter()
+            .partition(|unit| unit.id.camera != camera);
+        self.units = left.into();
+        self.bytes -= gone.iter().map(Unit::bytes).sum::<usize>();
+        gone
+    }
 }
 
 /// Makes the backend of a camera.
@@ -42,7 +104,9 @@ pub struct Decoding<B: Backend> {
     context: Context,
     make: MakeBackend<B>,
     lanes: HashMap<Arc<str>, Known<B>>,
+    waiting: WaitingRoom,
     looked: Instant,
+    looked_for_room: Instant,
     workers: Workers<B>,
     frames: Receiver<Frame>,
     last_frame: Option<Instant>,
@@ -67,7 +131,9 @@ impl<B: Backend> Decoding<B> {
             context: context.clone(),
             make: Box::new(make),
             lanes: HashMap::new(),
+            waiting: WaitingRoom::default(),
             looked: Instant::now(),
+            looked_for_room: Instant::now(),
             workers,
             frames,
             last_frame: None,
@@ -89,13 +155,42 @@ impl<B: Backend> Decoding<B> {
     pub fn rows(&mut self, rows: Vec<Unit>, out: &mut Output<Frame>) -> Result<(), StageError> {
         for unit in rows {
             let camera = Arc::clone(&unit.id.camera);
-            let lane = self.lane(&camera);
-            let dropped = self.workers.push(&lane, Job::Unit(Box::new(unit)));
-            self.context
-                .counters
-                .dropped(&camera, reason::DECODER_BACKLOG, dropped as u64);
+            if self.lanes.contains_key(&camera) || self.has_room() && !self.waiting.has(&camera) {
+                self.push(unit);
+            } else if unit.is_frame() && !self.waiting.enter(unit) {
+                let counters = &self.context.counters;
+                counters.dropped(&camera, reason::DECODER_BACKLOG, 1);
+            }
         }
         self.tick(out)
+    }
+
+    fn push(&mut self, unit: Unit) {
+        let camera = Arc::clone(&unit.id.camera);
+        let lane = self.lane(&camera);
+        let dropped = self.workers.push(&lane, Job::Unit(Box::new(unit)));
+        self.context
+            .counters
+            .dropped(&camera, reason::DECODER_BACKLOG, dropped as u64);
+    }
+
+    /// Whether one more new camera may have a decoder.
+    fn has_room(&self) -> bool {
+        let counts = |known: &&Known<B>| known.is_new() && !known.lane.has_cost_nothing();
+        self.lanes.len() < MOST_NEW || self.lanes.values().filter(counts).count() < MOST_NEW
+    }
+
+    /// Lets cameras in that wait for a decoder.
+    fn admit(&mut self) {
+        while !self.waiting.units.is_empty() && self.has_room() {
+            for unit in self.waiting.leave() {
+                self.push(unit);
+            }
+        }
+        if !self.waiting.units.is_empty() && self.looked_for_room.elapsed() >= LOOK_FOR_ROOM_EVERY {
+            self.looked_for_room = Instant::now();
+            self.end(|known| known.is_new() && known.last_unit.elapsed() >= NEW_GONE_AFTER);
+        }
     }
 
     /// Sends the frames that are ready.
@@ -107,6 +202,7 @@ impl<B: Backend> Decoding<B> {
             out.send(vec![frame]);
             self.last_frame = Some(Instant::now());
         }
+        self.admit();
         if self.looked.elapsed() >= LOOK_EVERY {
             self.looked = Instant::now();
             self.let_go(GONE_AFTER);
@@ -122,14 +218,21 @@ impl<B: Backend> Decoding<B> {
     /// When [`Decoding::tick`] has to look for cameras that are gone.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
+        if !self.waiting.units.is_empty() {
+            return Some(self.looked_for_room + LOOK_FOR_ROOM_EVERY);
+        }
         (!self.lanes.is_empty()).then(|| self.looked + LOOK_EVERY)
     }
 
     /// Ends the sessions of cameras that have sent nothing for `silence`, and forgets those of
     /// which nothing is left.
     pub fn let_go(&mut self, silence: Duration) {
+        self.end(|known| known.last_unit.elapsed() >= silence);
+    }
+
+    fn end(&mut self, is_due: impl Fn(&Known<B>) -> bool) {
         self.lanes.retain(|camera, known| {
-            if known.last_unit.elapsed() < silence {
+            if !is_due(known) {
                 return true;
             }
             let is_over = known.lane.is_over();
@@ -153,6 +256,8 @@ impl<B: Backend> Decoding<B> {
     /// # Errors
     /// A worker has died: a bug.
     pub fn close(&mut self, out: &mut Output<Frame>) -> Result<(), StageError> {
+        // Without a decoder: counted as what stays inside.
+        self.waiting = WaitingRoom::default();
         let lanes: Vec<_> = self.lanes.values().map(|it| Arc::clone(&it.lane)).collect();
         for lane in &lanes {
             self.workers.push(lane, Job::Finish);
@@ -182,12 +287,13 @@ impl<B: Backend> Decoding<B> {
     /// do not count.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.workers.are_idle()
+        self.workers.are_idle() && self.waiting.units.is_empty()
     }
 
     fn lane(&mut self, camera: &Arc<str>) -> Arc<Lane<B>> {
         if let Some(known) = self.lanes.get_mut(camera) {
             known.last_unit = Instant::now();
+            known.units = known.units.saturating_add(1);
             return Arc::clone(&known.lane);
         }
         let backend = (self.make)(camera);
@@ -196,6 +302,7 @@ impl<B: Backend> Decoding<B> {
         let known = Known {
             lane: Arc::clone(&lane),
             last_unit: Instant::now(),
+            units: 1,
         };
         self.lanes.insert(Arc::clone(camera), known);
         lane

@@ -60,6 +60,11 @@ impl<B: Backend> Lane<B> {
             && (self.camera.try_lock()).is_ok_and(|camera| camera.is_closed() && !camera.is_held())
     }
 
+    /// Whether nothing of the camera is left here, and nothing that it sent began a decoder.
+    pub fn has_cost_nothing(&self) -> bool {
+        self.is_over() && (self.camera.try_lock()).is_ok_and(|camera| !camera.has_opened())
+    }
+
     /// Whether a consumer holds a slot of the camera; `false` while it is being decoded.
     pub fn is_held(&self) -> bool {
         self.camera.try_lock().is_ok_and(|camera| camera.is_held())

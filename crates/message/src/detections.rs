@@ -248,6 +248,10 @@ impl Row for Detections {
         )
     }
 
+    fn bytes(&self) -> usize {
+        self.boxes.len() * size_of::<DetectedBox>()
+    }
+
     fn id(&self) -> &FrameId {
         &self.id
     }

@@ -141,6 +141,10 @@ impl Row for Head {
         )
     }
 
+    fn bytes(&self) -> usize {
+        self.class_names.len()
+    }
+
     fn id(&self) -> &FrameId {
         &self.id
     }

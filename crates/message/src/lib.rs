@@ -75,7 +75,8 @@ pub trait Row: Clone + Send + Sync + 'static {
     /// The stages passed so far, for the stage that adds itself.
     fn trace_mut(&mut self) -> &mut Trace;
 
-    /// Coded bytes that the row carries, and keeps in memory while it waits.
+    /// Bytes that the row keeps in memory while it waits, where they are many: a coded picture,
+    /// boxes, names.
     fn bytes(&self) -> usize {
         0
     }

@@ -1,7 +1,7 @@
 //! Where messages enter a node. What is not as `docs/messages.md` says is refused here, by the
 //! row, counted and logged; behind, rows may be relied on.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,12 +19,22 @@ pub(crate) const MALFORMED: &str = "malformed";
 const LOG_EVERY: Duration = Duration::from_secs(10);
 /// How many those are.
 const LOG_AT_MOST: u32 = 8;
+/// A camera that was silent for so long gives its place to another.
+const SILENT: Duration = if cfg!(test) {
+    Duration::from_millis(200)
+} else {
+    Duration::from_secs(10)
+};
+/// How often such cameras are looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Brings messages into a stage's queue.
 pub(crate) struct Boundary<R> {
     context: Context,
     inbox: Arc<Inbox<R>>,
-    cameras: HashSet<Arc<str>>,
+    /// Those that the node keeps something of, and when their last row came.
+    cameras: HashMap<Arc<str>, Instant>,
+    looked: Option<Instant>,
     /// When the first of the lines was logged that count now, and how many they are.
     logged: Option<(Instant, u32)>,
     not_logged: u64,
@@ -35,7 +45,8 @@ impl<R: Row> Boundary<R> {
         Self {
             context: context.clone(),
             inbox: Arc::clone(inbox),
-            cameras: HashSet::new(),
+            cameras: HashMap::new(),
+            looked: None,
             logged: None,
             not_logged: 0,
         }
@@ -54,11 +65,14 @@ impl<R: Row> Boundary<R> {
             }
         };
         let mut rows = received.rows;
-        rows.retain(|row| self.is_known(input, &row.id().camera));
+        let now = Instant::now();
+        rows.retain(|row| self.is_known(input, &row.id().camera, now));
         for refused in received.refused {
             match &refused.camera {
-                Some(camera) if !self.is_known(input, camera) => continue,
-                Some(camera) if refused.is_frame => self.inbox.refuse(camera, MALFORMED),
+                // What is refused makes no camera known.
+                Some(camera) if refused.is_frame && self.may_count(camera) => {
+                    self.inbox.refuse(camera, MALFORMED);
+                }
                 _ => self.context.counters.stage_error("malformed_row"),
             }
             let camera = refused.camera.as_deref().unwrap_or("?");
@@ -79,14 +93,26 @@ impl<R: Row> Boundary<R> {
         self.context.signal.wake();
     }
 
+    fn may_count(&self, camera: &Arc<str>) -> bool {
+        self.cameras.len() < MAX_CAMERAS || self.cameras.contains_key(camera)
+    }
+
     /// Whether the camera is one of those that this node knows, or may still become one:
     /// stages keep something of each.
-    fn is_known(&mut self, input: &str, camera: &Arc<str>) -> bool {
-        if self.cameras.contains(camera) {
+    fn is_known(&mut self, input: &str, camera: &Arc<str>, now: Instant) -> bool {
+        if let Some(last) = self.cameras.get_mut(camera) {
+            *last = now;
             return true;
         }
+        let looks = |looked: Instant| now.saturating_duration_since(looked) >= LOOK_EVERY;
+        if self.cameras.len() >= MAX_CAMERAS && self.looked.is_none_or(looks) {
+            self.looked = Some(now);
+            self.cameras
+                .retain(|_, last| now.saturating_duration_since(*last) < SILENT);
+        }
         if self.cameras.len() < MAX_CAMERAS {
-            return self.cameras.insert(Arc::clone(camera));
+            self.cameras.insert(Arc::clone(camera), now);
+            return true;
         }
         self.context.counters.stage_error("too_many_cameras");
         self.log(

@@ -73,3 +73,29 @@ fn a_node_knows_so_many_cameras_and_those_go_on() {
     assert_eq!(report.cameras.len(), MAX_CAMERAS);
     assert_eq!(report.errors["too_many_cameras"], 500);
 }
+
+#[test]
+fn a_camera_that_comes_late_takes_the_place_of_a_silent_one() {
+    let (mut boundary, inbox, context) = boundary();
+    for number in 0..MAX_CAMERAS {
+        boundary.take("in", &Unit::to_arrow(&[unit(&format!("mc{number}"), 0)]));
+    }
+    // Rows that are refused take nobody's place, and keep none.
+    std::thread::sleep(SILENT + LOOK_EVERY);
+    boundary.take(
+        "in",
+        &Unit::to_arrow(&[unit("mc0", 0), unit("mc1", i64::MIN)]),
+    );
+    while inbox.pop().is_some() {}
+    boundary.take("in", &Unit::to_arrow(&[unit("late", 0)]));
+    assert_eq!(inbox.pop().map(|rows| rows.len()), Some(1));
+    assert!(
+        context
+            .counters
+            .report()
+            .errors
+            .get("too_many_cameras")
+            .is_none()
+    );
+    assert!(boundary.cameras.contains_key("mc0") && !boundary.cameras.contains_key("mc1"));
+}

@@ -1,7 +1,7 @@
 //! What waits in front of a stage, and which rows give way when it falls behind.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use camweave_message::Row;
@@ -33,7 +33,8 @@ pub enum QueuePolicy {
         /// At most so many units of one camera wait.
         per_camera: usize,
     },
-    /// In order and complete, up to `limit` rows in all; then the oldest give way.
+    /// In order and complete, up to `limit` rows in all; then the oldest of the camera give way
+    /// that has the most.
     Complete {
         /// At most so many rows wait.
         limit: usize,
@@ -42,6 +43,12 @@ pub enum QueuePolicy {
 
 /// Coded bytes of one camera's units that may wait in front of a stage.
 pub(crate) const BYTES_PER_CAMERA: usize = 32 << 20;
+/// The same of rows that are not coded pictures: boxes and names.
+const OTHER_BYTES_PER_CAMERA: usize = 16 << 20;
+/// Bytes of all cameras that may wait in front of a stage.
+const BYTES_IN_ALL: usize = 256 << 20;
+/// Rows of all cameras that may wait in front of a stage.
+const ROWS_IN_ALL: usize = 1 << 16;
 
 /// Wakes the stage's loop.
 #[derive(Debug, Default)]
@@ -85,11 +92,29 @@ pub struct Inbox<R> {
 #[derive(Debug)]
 struct Queue<R> {
     messages: VecDeque<Vec<R>>,
-    waiting: HashMap<String, usize>,
-    /// Coded bytes of the rows that wait, of cameras that have any.
-    bytes: HashMap<String, usize>,
+    waiting: HashMap<Arc<str>, Waiting>,
+    all: Waiting,
     /// Cameras whose units are dropped until they can begin anew.
-    skipping: HashSet<String>,
+    skipping: HashSet<Arc<str>>,
+}
+
+/// What waits.
+#[derive(Debug, Clone, Copy, Default)]
+struct Waiting {
+    rows: usize,
+    bytes: usize,
+}
+
+impl Waiting {
+    fn add(&mut self, bytes: usize) {
+        self.rows += 1;
+        self.bytes += bytes;
+    }
+
+    fn remove(&mut self, bytes: usize) {
+        self.rows = self.rows.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
 }
 
 impl<R: Row> Inbox<R> {
@@ -99,7 +124,7 @@ impl<R: Row> Inbox<R> {
         let queue = Queue {
             messages: VecDeque::new(),
             waiting: HashMap::new(),
-            bytes: HashMap::new(),
+            all: Waiting::default(),
             skipping: HashSet::new(),
         };
         Self {
@@ -116,44 +141,48 @@ impl<R: Row> Inbox<R> {
     /// Adds a message; the last entry of each row's trace says when it came.
     pub fn push(&self, rows: Vec<R>) {
         let mut queue = self.queue();
-        let mut cameras = Vec::with_capacity(rows.len());
+        let mut cameras: HashSet<Arc<str>> = HashSet::new();
         for row in &rows {
-            let camera = row.id().camera.to_string();
+            let camera = &row.id().camera;
             if row.is_frame() {
-                self.counters.received(&camera);
+                self.counters.received(camera);
             }
-            *queue.waiting.entry(camera.clone()).or_default() += 1;
-            if row.bytes() > 0 {
-                *queue.bytes.entry(camera.clone()).or_default() += row.bytes();
+            queue.add(camera, row.bytes());
+            if !cameras.contains(camera) {
+                cameras.insert(Arc::clone(camera));
             }
-            cameras.push(camera);
         }
         queue.messages.push_back(rows);
         match self.policy {
             QueuePolicy::Newest { per_camera, .. } => {
-                for camera in cameras {
-                    while queue
-                        .waiting
-                        .get(&camera)
-                        .is_some_and(|count| *count > per_camera)
-                    {
-                        queue.drop_rows(&camera, SUPERSEDED, &self.counters, |position, _| {
-                            position == 0
-                        });
+                queue.drop_oldest(&cameras, SUPERSEDED, &self.counters, |waiting| {
+                    if waiting.bytes > OTHER_BYTES_PER_CAMERA {
+                        waiting.rows - 1
+                    } else {
+                        waiting.rows.saturating_sub(per_camera)
                     }
-                }
+                });
             }
             QueuePolicy::GroupOfPictures { per_camera } => {
-                for camera in cameras {
-                    queue.keep_decodable(&camera, per_camera, &self.counters);
+                for camera in &cameras {
+                    queue.keep_decodable(camera, per_camera, &self.counters);
                 }
             }
-            QueuePolicy::Complete { limit } => {
-                while queue.waiting.values().sum::<usize>() > limit {
-                    queue.drop_front(&self.counters);
-                }
+            QueuePolicy::Complete { .. } => {
+                queue.drop_oldest(&cameras, QUEUE_FULL, &self.counters, |waiting| {
+                    if waiting.bytes > OTHER_BYTES_PER_CAMERA {
+                        waiting.rows / 2
+                    } else {
+                        0
+                    }
+                });
             }
         }
+        let most_rows = match self.policy {
+            QueuePolicy::Complete { limit } => limit.min(ROWS_IN_ALL),
+            _ => ROWS_IN_ALL,
+        };
+        queue.keep_within(most_rows, self.policy, &self.counters);
         queue.messages.retain(|message| !message.is_empty());
         self.note_depth(&queue);
     }
@@ -178,7 +207,7 @@ impl<R: Row> Inbox<R> {
         }
         let rows = queue.messages.pop_front()?;
         for row in &rows {
-            queue.forget(&row.id().camera, row.bytes());
+            queue.remove(&row.id().camera, row.bytes());
         }
         self.note_depth(&queue);
         Some(rows)
@@ -191,13 +220,29 @@ impl<R: Row> Inbox<R> {
 }
 
 impl<R: Row> Queue<R> {
-    fn forget(&mut self, camera: &str, bytes: usize) {
-        if let Some(count) = self.waiting.get_mut(camera) {
-            *count = count.saturating_sub(1);
+    fn add(&mut self, camera: &Arc<str>, bytes: usize) {
+        self.all.add(bytes);
+        if let Some(waiting) = self.waiting.get_mut(camera) {
+            waiting.add(bytes);
+        } else {
+            let rows = 1;
+            self.waiting
+                .insert(Arc::clone(camera), Waiting { rows, bytes });
         }
-        if let Some(waiting) = self.bytes.get_mut(camera) {
-            *waiting = waiting.saturating_sub(bytes);
+    }
+
+    fn remove(&mut self, camera: &str, bytes: usize) {
+        self.all.remove(bytes);
+        if let Some(waiting) = self.waiting.get_mut(camera) {
+            waiting.remove(bytes);
+            if waiting.rows == 0 {
+                self.waiting.remove(camera);
+            }
         }
+    }
+
+    fn of(&self, camera: &str) -> Waiting {
+        self.waiting.get(camera).copied().unwrap_or_default()
     }
 
     /// Drops the rows of `camera` for which `drops(position among the camera's rows, row)`.
@@ -209,9 +254,8 @@ impl<R: Row> Queue<R> {
         mut drops: impl FnMut(usize, &R) -> bool,
     ) {
         let mut position = 0;
-        let mut dropped = 0;
+        let mut dropped = Vec::new();
         let mut frames = 0;
-        let mut bytes = 0;
         for message in &mut self.messages {
             message.retain(|row| {
                 if *row.id().camera != *camera {
@@ -219,16 +263,88 @@ impl<R: Row> Queue<R> {
                 }
                 let keep = !drops(position, row);
                 position += 1;
-                dropped += usize::from(!keep);
-                frames += u64::from(!keep && row.is_frame());
-                bytes += if keep { 0 } else { row.bytes() };
+                if !keep {
+                    dropped.push(row.bytes());
+                    frames += u64::from(row.is_frame());
+                }
                 keep
             });
         }
-        for _ in 0..dropped {
-            self.forget(camera, std::mem::take(&mut bytes));
+        for bytes in dropped {
+            self.remove(camera, bytes);
         }
         counters.dropped(camera, reason, frames);
+    }
+
+    /// Drops of each of `cameras` as many of its oldest rows as `excess` says, in one pass over
+    /// the queue, however many cameras there are.
+    fn drop_oldest(
+        &mut self,
+        cameras: &HashSet<Arc<str>>,
+        reason: &str,
+        counters: &Counters,
+        excess: impl Fn(Waiting) -> usize,
+    ) {
+        let excess = |camera: &Arc<str>| excess(self.of(camera));
+        let mut left: HashMap<Arc<str>, usize> = cameras
+            .iter()
+            .map(|camera| (Arc::clone(camera), excess(camera)))
+            .filter(|(_, excess)| *excess > 0)
+            .collect();
+        if left.is_empty() {
+            return;
+        }
+        let mut dropped = Vec::new();
+        for message in &mut self.messages {
+            message.retain(|row| match left.get_mut(&row.id().camera) {
+                Some(excess) if *excess > 0 => {
+                    *excess -= 1;
+                    let camera = Arc::clone(&row.id().camera);
+                    dropped.push((camera, row.bytes(), u64::from(row.is_frame())));
+                    false
+                }
+                _ => true,
+            });
+        }
+        for (camera, bytes, frames) in dropped {
+            self.remove(&camera, bytes);
+            counters.dropped(&camera, reason, frames);
+        }
+    }
+
+    /// Bounds what waits of all cameras together: the one that has the most gives way.
+    fn keep_within(&mut self, most_rows: usize, policy: QueuePolicy, counters: &Counters) {
+        loop {
+            let too_large = self.all.bytes > BYTES_IN_ALL && self.all.rows > 1;
+            if self.all.rows <= most_rows && !too_large {
+                return;
+            }
+            let heaviest = self.waiting.iter().max_by_key(|(_, waiting)| {
+                if too_large {
+                    waiting.bytes
+                } else {
+                    waiting.rows
+                }
+            });
+            let Some((camera, waiting)) = heaviest.map(|(it, waiting)| (Arc::clone(it), *waiting))
+            else {
+                return;
+            };
+            match policy {
+                QueuePolicy::GroupOfPictures { .. } => {
+                    self.drop_rows(&camera, BACKLOG, counters, |_, _| true);
+                    self.skipping.insert(camera);
+                }
+                QueuePolicy::Newest { .. } => {
+                    let gone = waiting.rows.saturating_sub(1).max(1);
+                    self.drop_rows(&camera, SUPERSEDED, counters, |position, _| position < gone);
+                }
+                QueuePolicy::Complete { .. } => {
+                    let gone = waiting.rows.div_ceil(4);
+                    self.drop_rows(&camera, QUEUE_FULL, counters, |position, _| position < gone);
+                }
+            }
+        }
     }
 
     /// Frames: where the head of the queue has waited too long and a newer row of
@@ -237,27 +353,25 @@ impl<R: Row> Queue<R> {
         let now = clock::monotonic_nanos();
         let max_wait = i64::try_from(max_wait.as_nanos()).unwrap_or(i64::MAX);
         while let Some(front) = self.messages.front() {
-            let late: HashSet<String> = front
+            let late: HashSet<Arc<str>> = front
                 .iter()
                 .filter(|row| waited(*row, now) > max_wait)
-                .map(|row| row.id().camera.to_string())
-                .filter(|camera| self.waiting.get(camera).is_some_and(|count| *count > 1))
+                .map(|row| &row.id().camera)
+                .filter(|camera| self.of(camera).rows > 1)
+                .map(Arc::clone)
                 .collect();
             if late.is_empty() {
                 return;
             }
-            for camera in late {
-                let newest = self.waiting.get(&camera).map_or(0, |count| count - 1);
-                self.drop_rows(&camera, SUPERSEDED, counters, |position, _| {
-                    position < newest
-                });
-            }
+            self.drop_oldest(&late, SUPERSEDED, counters, |waiting| {
+                waiting.rows.saturating_sub(1)
+            });
             self.messages.retain(|message| !message.is_empty());
         }
     }
 
     /// Units: see [`QueuePolicy::GroupOfPictures`].
-    fn keep_decodable(&mut self, camera: &str, per_camera: usize, counters: &Counters) {
+    fn keep_decodable(&mut self, camera: &Arc<str>, per_camera: usize, counters: &Counters) {
         if self.skipping.contains(camera) {
             let mut begun = false;
             self.drop_rows(camera, BACKLOG, counters, |_, row| {
@@ -268,16 +382,15 @@ impl<R: Row> Queue<R> {
                 self.skipping.remove(camera);
             }
         }
-        let count = self.waiting.get(camera).copied().unwrap_or(0);
-        let bytes = self.bytes.get(camera).copied().unwrap_or(0);
-        if count <= per_camera && (bytes <= BYTES_PER_CAMERA || count == 1) {
+        let Waiting { rows, bytes } = self.of(camera);
+        if rows <= per_camera && (bytes <= BYTES_PER_CAMERA || rows <= 1) {
             return;
         }
         let units = self
             .messages
             .iter()
             .flatten()
-            .filter(|row| *row.id().camera == *camera)
+            .filter(|row| row.id().camera == *camera)
             .enumerate();
         let entry = units
             .filter(|(_, row)| row.is_entry_point())
@@ -286,22 +399,13 @@ impl<R: Row> Queue<R> {
         let keep_from = match entry {
             Some(index) if index > 0 => index,
             _ => {
-                self.skipping.insert(camera.to_owned());
+                self.skipping.insert(Arc::clone(camera));
                 usize::MAX
             }
         };
         self.drop_rows(camera, BACKLOG, counters, |position, _| {
             position < keep_from
         });
-    }
-
-    fn drop_front(&mut self, counters: &Counters) {
-        if let Some(rows) = self.messages.pop_front() {
-            for row in rows {
-                self.forget(&row.id().camera, row.bytes());
-                counters.dropped(&row.id().camera, QUEUE_FULL, u64::from(row.is_frame()));
-            }
-        }
     }
 }
 

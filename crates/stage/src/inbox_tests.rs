@@ -180,6 +180,55 @@ fn large_units_wait_up_to_a_number_of_bytes() {
     assert_eq!(drain(&inbox).len(), 4);
 }
 
+#[test]
+fn rows_that_carry_much_give_way_by_their_bytes() {
+    for policy in [FRAMES, QueuePolicy::Complete { limit: 1000 }] {
+        let inbox = Inbox::new(policy, counters());
+        let large = |sequence| {
+            let mut unit = unit("a", sequence, true);
+            unit.data = vec![0_u8; OTHER_BYTES_PER_CAMERA / 3].into();
+            unit
+        };
+        for sequence in 0..40 {
+            inbox.push(vec![large(sequence)]);
+        }
+        inbox.push(vec![unit("b", 0, true)]);
+        let kept = drain(&inbox);
+        assert!(kept.len() <= 4, "{policy:?}: {kept:?}");
+        assert!(kept.contains(&("a".to_owned(), 39)) && kept.contains(&("b".to_owned(), 0)));
+    }
+}
+
+#[test]
+fn the_camera_that_has_the_most_gives_way_to_the_others() {
+    let inbox = Inbox::new(QueuePolicy::Complete { limit: 100 }, counters());
+    for sequence in 0..20 {
+        inbox.push(vec![row("good", sequence, Duration::ZERO)]);
+        let flood = (0..50).map(|n| row("flood", 50 * sequence + n, Duration::ZERO));
+        inbox.push(flood.collect());
+    }
+    let kept = drain(&inbox);
+    let of = |camera: &str| kept.iter().filter(|(name, _)| name == camera).count();
+    assert_eq!(of("good"), 20);
+    assert!((60..=80).contains(&of("flood")), "{}", of("flood"));
+}
+
+#[test]
+fn many_cameras_with_many_rows_are_bounded_together() {
+    let inbox = Inbox::new(FRAMES, counters());
+    let cameras = 1 + ROWS_IN_ALL / 4;
+    for sequence in 0..5 {
+        let rows = (0..cameras).map(|n| row(&format!("cam{n}"), sequence, Duration::ZERO));
+        inbox.push(rows.collect());
+    }
+    let kept = drain(&inbox);
+    assert!(
+        kept.len() <= ROWS_IN_ALL && kept.len() > ROWS_IN_ALL - 4,
+        "{}",
+        kept.len()
+    );
+}
+
 proptest! {
     /// Whatever comes, every row is either given out or counted as dropped, in order.
     #[test]

@@ -1,6 +1,7 @@
 //! The grouping itself, over any rows and any clock.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::rate::Rate;
@@ -18,6 +19,12 @@ pub struct Limits {
 
 /// A source that was silent for this long is not waited for, however slow it is.
 const LIVE_AT_MOST: Duration = Duration::from_secs(2);
+/// A source of which nothing waits and that was silent for this long is forgotten.
+const FORGET_AFTER: Duration = Duration::from_secs(60);
+/// How often such sources are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// So many rows of one source wait at most, or as many as fit one list.
+const MOST_WAITING: usize = 64;
 
 /// Groups rows by source into lists.
 ///
@@ -28,8 +35,23 @@ const LIVE_AT_MOST: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Batcher<R> {
     limits: Limits,
-    sources: HashMap<String, Rate>,
-    waiting: VecDeque<(String, Instant, R)>,
+    sources: HashMap<Arc<str>, Source<R>>,
+    /// The sources of which something waits, by the number of their oldest row.
+    order: BTreeMap<u64, Arc<str>>,
+    /// Number of the next row.
+    next: u64,
+    /// Rows that one list may take, were it of any length.
+    takeable: usize,
+    looked: Option<Instant>,
+}
+
+/// One source.
+#[derive(Debug)]
+struct Source<R> {
+    rate: Rate,
+    last: Instant,
+    /// Number, arrival, row.
+    waiting: VecDeque<(u64, Instant, R)>,
 }
 
 impl<R> Batcher<R> {
@@ -39,59 +61,85 @@ impl<R> Batcher<R> {
         Self {
             limits,
             sources: HashMap::new(),
-            waiting: VecDeque::new(),
+            order: BTreeMap::new(),
+            next: 0,
+            takeable: 0,
+            looked: None,
         }
     }
 
-    /// Adds a row of `source` that came at `now`.
-    pub fn push(&mut self, source: &str, row: R, now: Instant) {
-        match self.sources.get_mut(source) {
-            Some(rate) => rate.arrived(now),
-            None => self
-                .sources
-                .entry(source.to_owned())
-                .or_default()
-                .arrived(now),
+    /// Adds a row of `source` that came at `now`. Gives the source's oldest row back where too many
+    /// of them wait.
+    pub fn push(&mut self, source: &str, row: R, now: Instant) -> Option<R> {
+        self.forget(now);
+        let number = self.next;
+        self.next += 1;
+        let limits = self.limits;
+        if !self.sources.contains_key(source) {
+            let fresh = Source {
+                rate: Rate::default(),
+                last: now,
+                waiting: VecDeque::new(),
+            };
+            self.sources.insert(Arc::from(source), fresh);
         }
-        self.waiting.push_back((source.to_owned(), now, row));
+        let name = self
+            .sources
+            .get_key_value(source)
+            .map(|(name, _)| Arc::clone(name))?;
+        let source = self.sources.get_mut(&name)?;
+        source.rate.arrived(now);
+        source.last = now;
+        source.waiting.push_back((number, now, row));
+        if source.waiting.len() == 1 {
+            self.order.insert(number, Arc::clone(&name));
+        }
+        if source.waiting.len() <= limits.max_per_source {
+            self.takeable += 1;
+        }
+        if source.waiting.len() <= MOST_WAITING.max(limits.max_per_source) {
+            return None;
+        }
+        let (oldest, _, row) = source.waiting.pop_front()?;
+        self.order.remove(&oldest);
+        if let Some((number, ..)) = source.waiting.front() {
+            self.order.insert(*number, name);
+        }
+        Some(row)
     }
 
     /// The next complete list, if there is one at `now`.
     pub fn pop(&mut self, now: Instant) -> Option<Vec<R>> {
-        let mut per_source: HashMap<&str, usize> = HashMap::new();
-        let mut chosen = 0;
-        for (source, ..) in &self.waiting {
-            let count = per_source.entry(source).or_default();
-            if *count < self.limits.max_per_source {
-                *count += 1;
-                chosen += 1;
-            }
-        }
-        let full = chosen >= self.limits.max_batch;
-        let everybody = || {
-            let live = self
-                .sources
-                .iter()
-                .filter(|(_, rate)| rate.is_live(now, LIVE_AT_MOST));
-            let mut live = live.peekable();
-            live.peek().is_some() && live.all(|(name, _)| per_source.contains_key(name.as_str()))
-        };
-        let due = self.deadline().is_some_and(|deadline| deadline <= now);
-        if chosen == 0 || !(full || due || everybody()) {
+        if self.order.is_empty() {
             return None;
         }
-        Some(self.take())
+        let is_full = self.takeable >= self.limits.max_batch;
+        let is_complete = is_full
+            || self.deadline().is_some_and(|deadline| deadline <= now)
+            || self.has_everybody(now);
+        is_complete.then(|| self.take())
+    }
+
+    /// Whether something waits of every live source, and one is live.
+    fn has_everybody(&self, now: Instant) -> bool {
+        let mut live = self
+            .sources
+            .values()
+            .filter(|source| source.rate.is_live(now, LIVE_AT_MOST))
+            .peekable();
+        live.peek().is_some() && live.all(|source| !source.waiting.is_empty())
     }
 
     /// Everything that waits, as one last list after another.
     pub fn drain(&mut self) -> Vec<Vec<R>> {
-        std::iter::from_fn(|| (!self.waiting.is_empty()).then(|| self.take())).collect()
+        std::iter::from_fn(|| (!self.order.is_empty()).then(|| self.take())).collect()
     }
 
     /// When the row that has waited longest must go.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let (_, since, _) = self.waiting.front()?;
+        let (_, oldest) = self.order.first_key_value()?;
+        let (_, since, _) = self.sources.get(oldest)?.waiting.front()?;
         Some(*since + self.window(*since))
     }
 
@@ -99,8 +147,8 @@ impl<R> Batcher<R> {
     fn window(&self, now: Instant) -> Duration {
         self.sources
             .values()
-            .filter(|rate| rate.is_live(now, LIVE_AT_MOST))
-            .filter_map(Rate::period)
+            .filter(|source| source.rate.is_live(now, LIVE_AT_MOST))
+            .filter_map(|source| source.rate.period())
             .min()
             .map_or(self.limits.max_window, |period| {
                 period.min(self.limits.max_window)
@@ -109,20 +157,47 @@ impl<R> Batcher<R> {
 
     /// The oldest rows that fit one list; what is left keeps its order.
     fn take(&mut self) -> Vec<R> {
-        let mut per_source: HashMap<String, usize> = HashMap::new();
         let mut rows = Vec::new();
-        let mut left = VecDeque::new();
-        for (source, since, row) in self.waiting.drain(..) {
-            let count = per_source.entry(source.clone()).or_default();
-            if rows.len() < self.limits.max_batch && *count < self.limits.max_per_source {
-                *count += 1;
-                rows.push(row);
-            } else {
-                left.push_back((source, since, row));
+        let mut taken: HashMap<Arc<str>, usize> = HashMap::new();
+        // Sources that have given their part to this list, and have more.
+        let mut later = Vec::new();
+        while rows.len() < self.limits.max_batch {
+            let Some((_, name)) = self.order.pop_first() else {
+                break;
+            };
+            let Some(source) = self.sources.get_mut(&name) else {
+                continue;
+            };
+            let Some((_, _, row)) = source.waiting.pop_front() else {
+                continue;
+            };
+            rows.push(row);
+            if source.waiting.len() < self.limits.max_per_source {
+                self.takeable -= 1;
+            }
+            let count = taken.entry(Arc::clone(&name)).or_default();
+            *count += 1;
+            if let Some((number, ..)) = source.waiting.front() {
+                if *count < self.limits.max_per_source {
+                    self.order.insert(*number, name);
+                } else {
+                    later.push((*number, name));
+                }
             }
         }
-        self.waiting = left;
+        self.order.extend(later);
         rows
+    }
+
+    fn forget(&mut self, now: Instant) {
+        let looked = *self.looked.get_or_insert(now);
+        if now.saturating_duration_since(looked) < LOOK_EVERY {
+            return;
+        }
+        self.looked = Some(now);
+        self.sources.retain(|_, source| {
+            !source.waiting.is_empty() || now.saturating_duration_since(source.last) < FORGET_AFTER
+        });
     }
 }
 

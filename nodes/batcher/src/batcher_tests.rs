@@ -26,7 +26,8 @@ fn run(
             let frame = now * fps / 1000;
             let first = now == 0 || (now - 1) * fps / 1000 != frame;
             if alive.contains(&now) && first {
-                batcher.push(name, ((*name).to_owned(), now), start + now * MS);
+                let gone = batcher.push(name, ((*name).to_owned(), now), start + now * MS);
+                assert!(gone.is_none());
             }
         }
         while let Some(list) = batcher.pop(start + now * MS) {
@@ -154,4 +155,36 @@ proptest! {
         }
         prop_assert_eq!(lists.iter().flatten().count(), arrivals.len());
     }
+}
+
+#[test]
+fn a_source_that_floods_gives_way_and_the_others_do_not() {
+    let start = Instant::now();
+    let mut batcher = Batcher::new(limits(8, 1));
+    let mut gone = Vec::new();
+    for number in 0..5000_u32 {
+        gone.extend(batcher.push("flood", ("flood", number), start));
+        if number % 100 == 0 {
+            assert!(batcher.push("good", ("good", number), start).is_none());
+        }
+    }
+    assert_eq!(gone.len(), 5000 - MOST_WAITING);
+    assert!(gone.is_sorted() && gone[0] == ("flood", 0));
+    let lists = batcher.drain();
+    let good = lists.iter().flatten().filter(|(name, _)| *name == "good");
+    assert_eq!(good.count(), 50);
+    assert_eq!(lists.iter().flatten().count(), 50 + MOST_WAITING);
+    assert_eq!((batcher.takeable, batcher.order.len()), (0, 0));
+}
+
+#[test]
+fn sources_that_are_gone_are_forgotten() {
+    let start = Instant::now();
+    let mut batcher = Batcher::new(limits(8, 1));
+    for number in 0..1000_u32 {
+        batcher.push(&format!("mc{number}"), number, start);
+    }
+    assert_eq!(batcher.drain().iter().flatten().count(), 1000);
+    batcher.push("mc1", 0, start + FORGET_AFTER);
+    assert_eq!(batcher.sources.len(), 1);
 }

@@ -6,6 +6,9 @@ use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
 
 use crate::{Batcher, Limits};
 
+/// Many newer rows of the same camera were waiting.
+const SUPERSEDED: &str = "superseded";
+
 /// The batcher as a stage.
 pub struct BatcherStage {
     context: Context,
@@ -60,7 +63,9 @@ impl Stage for BatcherStage {
         let now = Instant::now();
         for row in rows {
             let camera = row.id.camera.clone();
-            self.batcher.push(&camera, row, now);
+            if self.batcher.push(&camera, row, now).is_some() {
+                self.context.counters.dropped(&camera, SUPERSEDED, 1);
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 mod common;
 
 use camweave_message::Codec;
+use camweave_stage::Stage;
 use common::{Bench, CAMERA, Clip, Coded, Recipe};
 
 fn clip(size: (u32, u32), frames: u32) -> Clip {
@@ -101,4 +102,45 @@ fn a_camera_that_is_gone_gives_its_memory_back_and_may_come_again() {
     assert_eq!((bench.stage.cameras(), pool_bytes()), (0, 0));
     bench.new_session("cam1");
     assert_eq!(bench.play("cam1", &clip).len(), 3);
+}
+
+#[test]
+fn cameras_that_come_once_do_not_fill_the_memory_and_take_nothing_from_others() {
+    const ONCE: usize = 150;
+    let (once, good) = (clip((320, 180), 1), clip((320, 180), 30));
+    let mut bench = Bench::new(&[]);
+    let mut frames = std::collections::HashMap::<String, usize>::new();
+    let mut most = 0;
+    // The good camera first, as in a run; then an id that is new with each of its frames.
+    let mut feed = |bench: &mut Bench, units: Vec<camweave_message::Unit>| {
+        for unit in &units {
+            bench.context.counters.received(&unit.id.camera);
+        }
+        let mut out = camweave_stage::Output::default();
+        bench.stage.rows(units, &mut out).expect("it goes on");
+        for frame in out.take().concat() {
+            *frames.entry(frame.id.camera.to_string()).or_default() += 1;
+        }
+        most = most.max(bench.stage.cameras());
+        frames.len()
+    };
+    for (sequence, coded) in good.units.iter().enumerate() {
+        let mut units = vec![bench.unit("good", good.codec, sequence, coded)];
+        for number in 0..ONCE / good.units.len() {
+            let camera = format!("once{}", sequence * ONCE / good.units.len() + number);
+            units.push(bench.unit(&camera, once.codec, 0, &once.units[0]));
+        }
+        feed(&mut bench, units);
+    }
+    let begin = std::time::Instant::now();
+    while feed(&mut bench, Vec::new()) < ONCE + 1 {
+        let waited = begin.elapsed();
+        assert!(
+            waited < std::time::Duration::from_secs(60),
+            "{most} decoders"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(most <= 66, "{most} cameras had a decoder at once");
+    assert_eq!(frames["good"], 30);
 }

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use camweave_message::{DetectedBox, Detections};
 use camweave_stage::telemetry::{Counters, Spans, span_names};
@@ -10,8 +11,14 @@ use crate::{ByteTracker, Tracker, TrackerConfig};
 const FORGET_AFTER_NANOS: u64 = 3_000_000_000;
 /// Ids of a restarted tracker begin at the next multiple, so that none is given twice in a run.
 const IDS_PER_START: u64 = 1_000_000_000;
-/// Frames between two looks for ids that are over.
+/// Frames between two looks for ids that are over, unless there are many.
 const FORGET_IDS_EVERY: u64 = 256;
+/// A camera that was silent for so long is forgotten: its tracker would begin anew in any case.
+const SILENT: Duration = Duration::from_secs(10);
+/// How often such cameras are looked for, and tracks counted.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Tracks of all cameras. Beyond them the camera that has the most begins anew.
+const MOST_TRACKS: usize = 65_536;
 
 struct Camera {
     tracker: Box<dyn Tracker>,
@@ -19,6 +26,7 @@ struct Camera {
     ids: HashMap<u64, Id>,
     frames: u64,
     last_captured_nanos: i64,
+    last_seen: Instant,
 }
 
 struct Id {
@@ -28,8 +36,9 @@ struct Id {
 
 impl Camera {
     /// Forgets the ids of tracks that the tracker has given up: a camera runs for months.
-    fn forget(&mut self, track_buffer: usize) {
-        if self.frames.is_multiple_of(FORGET_IDS_EVERY) {
+    fn forget(&mut self, track_buffer: usize, max_boxes: usize) {
+        let are_many = self.ids.len() > 4 * max_boxes && self.frames.is_multiple_of(8);
+        if are_many || self.frames.is_multiple_of(FORGET_IDS_EVERY) {
             let kept = track_buffer as u64 + 1;
             let frames = self.frames;
             self.ids.retain(|_, id| frames - id.last_frame <= kept);
@@ -53,6 +62,7 @@ fn strongest(boxes: &[DetectedBox], most: usize) -> Vec<usize> {
 pub struct TrackerStage {
     config: TrackerConfig,
     cameras: HashMap<String, Camera>,
+    looked: Instant,
     next_id: u64,
     counters: Option<Counters>,
     spans: Spans,
@@ -68,6 +78,7 @@ impl TrackerStage {
         Self {
             config,
             cameras: HashMap::new(),
+            looked: Instant::now(),
             next_id,
             counters: None,
             spans: Spans::default(),
@@ -82,6 +93,7 @@ impl TrackerStage {
             ids: HashMap::new(),
             frames: 0,
             last_captured_nanos: now,
+            last_seen: Instant::now(),
         };
         let camera = self
             .cameras
@@ -91,6 +103,7 @@ impl TrackerStage {
             *camera = fresh();
         }
         camera.last_captured_nanos = now;
+        camera.last_seen = Instant::now();
         camera.frames += 1;
         let frame = camera.frames;
         for item in &mut row.boxes {
@@ -118,7 +131,27 @@ impl TrackerStage {
                 known.id
             });
         }
-        camera.forget(config.track_buffer);
+        camera.forget(config.track_buffer, config.max_boxes);
+    }
+}
+
+impl TrackerStage {
+    /// Bounds what is kept of all cameras.
+    fn tidy(&mut self, now: Instant, most_tracks: usize) {
+        self.cameras
+            .retain(|_, camera| now.saturating_duration_since(camera.last_seen) < SILENT);
+        let mut tracks: usize = self.cameras.values().map(|camera| camera.ids.len()).sum();
+        while tracks > most_tracks {
+            let heaviest = self.cameras.iter().max_by_key(|(_, it)| it.ids.len());
+            let Some(name) = heaviest.map(|(name, _)| name.clone()) else {
+                return;
+            };
+            if let Some(counters) = &self.counters {
+                counters.error(&name, "tracks_over_limit");
+            }
+            let gone = self.cameras.remove(&name);
+            tracks -= gone.map_or(0, |camera| camera.ids.len());
+        }
     }
 }
 
@@ -189,6 +222,15 @@ impl Stage for TrackerStage {
             drop(span);
         }
         out.send(rows);
+        Ok(())
+    }
+
+    fn tick(&mut self, _: &mut Output<Detections>) -> Result<(), StageError> {
+        let now = Instant::now();
+        if now.saturating_duration_since(self.looked) >= LOOK_EVERY {
+            self.looked = now;
+            self.tidy(now, MOST_TRACKS);
+        }
         Ok(())
     }
 }

@@ -203,3 +203,22 @@ fn the_strongest_boxes_are_followed_and_the_rest_passed_on() {
     let followed: Vec<_> = (0..100).filter(|&index| ids[index].is_some()).collect();
     assert_eq!(followed, (90..100).collect::<Vec<_>>());
 }
+
+#[test]
+fn what_is_kept_of_all_cameras_is_bounded() {
+    let mut stage = TrackerStage::new(CONFIG, 1);
+    for number in 0..100 {
+        feed(
+            &mut stage,
+            row(&format!("mc{number}"), 0, &[(walker(0, 50.0, 0.0), 0.9)]),
+        );
+    }
+    let many: Vec<_> = (0..40)
+        .map(|n| (walker(0, 100.0 * n as f32, 0.0), 0.9))
+        .collect();
+    feed(&mut stage, row("many", 0, &many));
+    stage.tidy(Instant::now(), 100);
+    assert!(!stage.cameras.contains_key("many") && stage.cameras.len() == 100);
+    stage.tidy(Instant::now() + SILENT, 100);
+    assert!(stage.cameras.is_empty());
+}
