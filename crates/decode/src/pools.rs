@@ -150,6 +150,25 @@ impl<M: Memory> CameraPools<M> {
         Ok(u64::from(wanted).min(fitting) as u32)
     }
 
+    /// Whether a decoder may have `pictures` of `bytes` in memory of its own, beside the slots that
+    /// they are copied to.
+    ///
+    /// # Errors
+    /// There is no room for as many.
+    pub fn check_own(&self, bytes: usize, pictures: u32, slot: usize) -> Result<(), SlotError> {
+        let limit = self.budget.camera_bytes();
+        let slots = u64::from(self.slots_for(slot, 1)?.min(LEAST_FOR_CONSUMERS + 1));
+        let own = (bytes as u64).saturating_mul(u64::from(pictures));
+        if own.saturating_add(slots * slot_bytes(slot)) <= limit {
+            return Ok(());
+        }
+        Err(SlotError::TooLarge {
+            bytes,
+            slots: pictures,
+            limit,
+        })
+    }
+
     /// A slot for a picture of `bytes`, of a decoder that holds up to `dpb` pictures.
     ///
     /// A camera that changes the size of its pictures gets another pool, the one that

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+/// So many class names are shown in a line.
+const NAMES_SHOWN: usize = 100;
+
 /// The names of one model, and the classes to keep of it.
 #[derive(Debug)]
 pub struct Classes {
@@ -88,17 +91,15 @@ impl Classes {
         if self.unknown.is_empty() {
             return None;
         }
-        let names = self
-            .labels
-            .iter()
-            .map(|label| &**label)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let names = if names.is_empty() {
-            "ids, as the model names no classes".to_owned()
-        } else {
-            names
-        };
+        let shown = self.labels.iter().take(NAMES_SHOWN);
+        let mut names = shown.map(|label| &**label).collect::<Vec<_>>().join(", ");
+        if names.is_empty() {
+            "ids, as the model names no classes".clone_into(&mut names);
+        }
+        if self.labels.len() > NAMES_SHOWN {
+            let more = self.labels.len() - NAMES_SHOWN;
+            names += &format!(" and {more} more");
+        }
         Some(format!(
             "env CLASSES: unknown '{}', expected some of {names}",
             self.unknown.join("', '")

@@ -155,11 +155,18 @@ impl CpuNms {
             return index;
         }
         let classes = Classes::new(&head.class_names, &self.settings.classes);
+        // Heads that say something else each time do not fill the log.
+        let is_said =
+            self.logged.len() < MAX_LOGGED && self.logged.insert(format!("model {}", head.model));
         if let Some(complaint) = classes.complaint() {
             self.context.counters.stage_error("unknown_class");
-            error!(model = %head.model, "{complaint}");
+            if is_said {
+                error!(model = %head.model, "{complaint}");
+            }
         }
-        info!(model = %head.model, end_to_end = head.end_to_end, "first head of a model");
+        if is_said {
+            info!(model = %head.model, end_to_end = head.end_to_end, "first head of a model");
+        }
         if self.classes.len() == MAX_MODELS {
             self.classes.remove(0);
         }

@@ -30,6 +30,9 @@ use crate::marks;
 /// The largest coding tree unit of H.265 and superblock of VP9, in pixels.
 const LARGEST_BLOCK: u32 = 64;
 
+/// Bytes that the rows of libavcodec's own pictures are aligned to at most (`STRIDE_ALIGN`).
+const ROW_ALIGNMENT: c_int = 64;
+
 /// One camera's side of the callbacks: its slots, and which of them the decoder has.
 #[derive(Debug)]
 pub(crate) struct Direct {
@@ -183,12 +186,26 @@ impl Direct {
     }
 
     /// Checks that as many pictures as the decoder needs may be had, before it allocates for them.
-    fn check_memory(&self, width: c_int, height: c_int, format: PixelFormat, dpb: u32) -> bool {
+    /// `own`: bytes of a picture in memory of libavcodec's own, where it is not decoded into a slot.
+    fn check_memory(
+        &self,
+        (width, height): (c_int, c_int),
+        format: PixelFormat,
+        dpb: u32,
+        own: Option<usize>,
+    ) -> bool {
         let (width, height) = (width.max(0).unsigned_abs(), height.max(0).unsigned_abs());
         let Some(plan) = Plan::new(format, width, height, 0) else {
             return true; // for the decoder to refuse
         };
-        let Err(source) = lock(&self.pools).slots_for(plan.bytes, dpb) else {
+        let pools = lock(&self.pools);
+        let checked = match own {
+            None => pools.slots_for(plan.bytes, dpb).map(drop),
+            // One more than the stream refers to is being decoded.
+            Some(own) => pools.check_own(own, dpb + 1, plan.bytes),
+        };
+        drop(pools);
+        let Err(source) = checked else {
             return true;
         };
         *lock(&self.refusal) = Some(Refusal::Memory {
@@ -255,12 +272,21 @@ unsafe extern "C" fn get_format(
     let direct = unsafe { &*opaque.cast::<Direct>() };
     // SAFETY: the list has one format at least, the one of the stream or AV_PIX_FMT_NONE.
     let first = unsafe { *formats };
+    let lends_nothing = direct.lends_nothing.load(Ordering::Relaxed);
     // What the decoder does not write into slots is copied there, of 10 or 8 bits, once it is done.
-    let (format, dpb) = match direct_format(first as c_int) {
-        Some(format) => (format, dpb),
-        None => (PixelFormat::P010, 1),
+    let (format, own) = match direct_format(first as c_int) {
+        Some(format) if !lends_nothing => (format, None),
+        // SAFETY: computes a number.
+        found => match usize::try_from(unsafe {
+            ffi::av_image_get_buffer_size(first, width, height, ROW_ALIGNMENT)
+        }) {
+            Ok(bytes) => (found.unwrap_or(PixelFormat::P010), Some(bytes)),
+            // For the decoder to refuse.
+            Err(_) => (PixelFormat::P010, None),
+        },
     };
-    if !direct.check_size(width, height) || !direct.check_memory(width, height, format, dpb) {
+    if !direct.check_size(width, height) || !direct.check_memory((width, height), format, dpb, own)
+    {
         return AVPixelFormat::AV_PIX_FMT_NONE;
     }
     // SAFETY: the arguments are those that libavcodec passed for this very function.

@@ -144,3 +144,42 @@ fn cameras_that_come_once_do_not_fill_the_memory_and_take_nothing_from_others() 
     assert!(most <= 66, "{most} cameras had a decoder at once");
     assert_eq!(frames["good"], 30);
 }
+
+#[test]
+fn pictures_that_the_decoder_keeps_itself_count_as_well() {
+    // 4:2:2 of 10 bits goes to consumers as a copy; libavcodec keeps 16 pictures of 4 bytes a pixel.
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.h264");
+    common::ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=1920x1080:r=10:d=0.5",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-refs",
+        "16",
+        "-pix_fmt",
+        "yuv422p10le",
+        "-level",
+        "6.2",
+        "-g",
+        "5",
+        file.to_str().expect("UTF-8"),
+    ]);
+    let coded = Coded {
+        data: std::fs::read(&file).expect("made"),
+        keyframe: true,
+        pts_nanos: 0,
+    };
+    for (megabytes, fits) in [("64", false), ("256", true)] {
+        let mut bench = Bench::new(&[("CAMERA_MB", megabytes)]);
+        // Parameter sets and the first picture; more in one unit is ignored.
+        let frames = bench.feed(bench.unit("cam1", Codec::H264, 0, &coded)).len();
+        let frames = frames + bench.close().len();
+        let dropped = bench.balance("cam1").get("too_large").copied().unwrap_or(0);
+        assert_eq!((frames > 0, dropped > 0), (fits, !fits), "{megabytes}");
+    }
+}
