@@ -11,7 +11,7 @@ use crate::budget::{Budget, Share};
 /// Slots beyond those that the decoder itself may hold: what consumers may hold
 /// or have on the way, at a few stages of a few frames each.
 pub const SLOTS_FOR_CONSUMERS: u32 = 12;
-/// Fewer slots beyond the decoder's own are no use: consumers would wait for every picture.
+/// With fewer slots beyond the decoder's own, decoding stops whenever a consumer reads.
 const LEAST_FOR_CONSUMERS: u32 = 4;
 /// The most pictures that a decoder holds, by any level of H.264 and H.265.
 pub const MAX_DPB: u32 = 16;
