@@ -15,7 +15,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::pwrite;
 
 const SECOND: i128 = 1_000_000_000;
-/// A file of 4 KiB has fewer reads than this.
+/// A file of 8 KiB has fewer reads than this.
 const MAX_READS: usize = 100_000;
 
 #[derive(Debug, Arbitrary)]
@@ -52,13 +52,21 @@ fuzz_target!(|bytes: &[u8]| {
 /// Each access unit has its place soon after the one before.
 fn file_times(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     // FFmpeg refuses time bases below zero, and frame rates give frames of 1 ms to 10 s.
-    let time_base = (i32::arbitrary(input)?.saturating_abs(), i32::arbitrary(input)?.saturating_abs());
+    let time_base = (
+        i32::arbitrary(input)?.saturating_abs(),
+        i32::arbitrary(input)?.saturating_abs(),
+    );
     let frame_nanos = input.int_in_range(1_000_000..=10_000_000_000_i64)?;
     let mut times = FileTimes::new(time_base, frame_nanos, bool::arbitrary(input)?);
     let most = 2 * 300 * SECOND + 100 * SECOND + 200 * i128::from(frame_nanos);
     let mut last = 0_i128;
     for packet in input.arbitrary_iter::<Packet>()? {
-        let Packet { pts, dts, duration, keyframe } = packet?;
+        let Packet {
+            pts,
+            dts,
+            duration,
+            keyframe,
+        } = packet?;
         let (_, dts) = times.place(pts, dts, duration, keyframe);
         let dts = i128::from(dts);
         assert!((dts - last).abs() <= most, "from {last} to {dts} ns");
@@ -102,14 +110,17 @@ fn file(bytes: &[u8]) {
     let memory = memfd_create("fuzz", MemfdFlags::CLOEXEC).expect("a memory file");
     let mut at = 0;
     while at < bytes.len() {
-        at += pwrite(memory.as_fd(), &bytes[at..], at as u64).expect("room for 4 KiB");
+        at += pwrite(memory.as_fd(), &bytes[at..], at as u64).expect("room for 8 KiB");
     }
     let path = PathBuf::from(format!("/proc/self/fd/{}", memory.as_raw_fd()));
     let mut reader = match Reader::open(&path) {
         Ok(reader) => reader,
         Err(error) => {
             let text = error.to_string();
-            assert!(text.len() < 1000 && !text.contains(|c: char| c.is_control()), "{text:?}");
+            assert!(
+                text.len() < 1000 && !text.contains(|c: char| c.is_control()),
+                "{text:?}"
+            );
             return;
         }
     };
@@ -129,5 +140,8 @@ fn file(bytes: &[u8]) {
             Read::End(_) => return,
         }
     }
-    panic!("more than {MAX_READS} reads of a file of {} bytes", bytes.len());
+    panic!(
+        "more than {MAX_READS} reads of a file of {} bytes",
+        bytes.len()
+    );
 }
