@@ -143,8 +143,10 @@ pub(crate) fn open(
 pub(crate) fn resume(input: &mut Input) {
     // SAFETY: the context is valid for as long as `input` is borrowed.
     let context = unsafe { input.as_mut_ptr() };
-    // SAFETY: as above; null where the demuxer reads by itself, else valid as long as the context.
-    if let Some(io) = unsafe { (*context).pb.as_mut() } {
+    // SAFETY: as above; ours alone between two calls of FFmpeg.
+    let io = unsafe { (*context).pb };
+    // SAFETY: null where the demuxer reads by itself, else valid for as long as the context.
+    if let Some(io) = unsafe { io.as_mut() } {
         // An interrupted read counts as the end otherwise.
         io.eof_reached = 0;
         io.error = 0;

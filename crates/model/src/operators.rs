@@ -290,8 +290,8 @@ pub(crate) fn shape(node: &NodeProto, inputs: &[Known]) -> Option<Vec<f64>> {
             let attribute: Option<Vec<f64>> =
                 attribute.map(|it| it.floats.iter().map(|&it| f64::from(it)).collect());
             let all = || {
-                let operands = (1..inputs.len()).filter_map(value);
-                operands.cloned().find(|it| it.len() > 2).or(attribute)
+                let mut operands = (1..inputs.len()).filter_map(value);
+                operands.find(|it| it.len() > 2).cloned().or(attribute)
             };
             if node.op_type == "Resize" && inputs.len() == 4 && value(3).is_some() {
                 return sizes(value(3));
