@@ -44,6 +44,8 @@ pub(crate) struct Stamps {
     pub duration: i64,
     /// No access unit after it is presented before it.
     pub keyframe: bool,
+    /// It is decoded and not shown: an edit list cuts it off.
+    pub hidden: bool,
 }
 
 /// Places access units one after the other. All arithmetic is in 128 bits: no time stamp is too
@@ -53,6 +55,8 @@ pub(crate) struct Timeline {
     time_base: Rational,
     frame_nanos: i128,
     max_pause_nanos: i128,
+    /// The container's presentation time of the first access unit that is shown, where it says so.
+    start: Option<i128>,
     last: Option<Last>,
 }
 
@@ -69,6 +73,7 @@ struct Last {
     max_placed_dts: i128,
     max_placed_pts: i128,
     step: i128,
+    keyframe: bool,
 }
 
 impl Timeline {
@@ -81,8 +86,16 @@ impl Timeline {
                 Clock::File => MAX_PAUSE_NANOS,
                 Clock::Stream => MAX_PAUSE_OF_STREAM_NANOS,
             },
+            start: None,
             last: None,
         }
+    }
+
+    /// What is hidden before this presentation time, in ticks, is decoded before the time line
+    /// begins.
+    pub fn starting_at(mut self, ticks: i64) -> Self {
+        self.start = Some(wide_nanos(ticks, self.time_base));
+        self
     }
 
     /// How long an access unit is shown, in nanoseconds.
@@ -115,27 +128,48 @@ impl Timeline {
             } else {
                 0
             };
+            // Time 0 is the first access unit that is shown.
+            let cut = self.start.filter(|_| stamps.hidden);
+            let cut = cut.map_or(0, |start| start - (dts + delay));
+            let cut = if (0..=self.max_pause_nanos).contains(&cut) {
+                cut
+            } else {
+                0
+            };
             self.last = Some(Last {
-                pts_shift: dts + delay,
-                dts_shift: dts,
+                pts_shift: dts + delay + cut,
+                dts_shift: dts + cut,
                 dts,
                 delay,
-                max_placed_dts: 0,
-                max_placed_pts: 0,
+                max_placed_dts: -cut,
+                max_placed_pts: -cut,
                 step,
+                keyframe: stamps.keyframe,
             });
             return Times {
                 pts_nanos: 0,
-                dts_nanos: 0,
+                dts_nanos: narrow(-cut),
                 jumped: delay != pts - dts,
             };
         };
         let (pts, dts, damaged) = self.believed(pts, dts, &last);
-        let mut next = Last { dts, step, ..last };
+        let mut next = Last {
+            dts,
+            step,
+            keyframe: stamps.keyframe,
+            ..last
+        };
         let went = dts - last.dts_shift - last.max_placed_dts;
         let goes_back = went < -(self.frame_nanos * MAX_REORDER_FRAMES).max(MIN_STEP_BACK_NANOS);
         // What comes after a keyframe is presented after all that came before it.
-        let overtakes = stamps.keyframe && pts - last.pts_shift <= last.max_placed_pts;
+        let early = last.max_placed_pts - (pts - last.pts_shift);
+        // Where each access unit is a keyframe nothing is reordered, and a little too early is
+        // disorder: the next is right again.
+        let is_disorder = last.keyframe
+            && last.delay == 0
+            && pts == dts
+            && (1..MIN_STEP_BACK_NANOS).contains(&early);
+        let overtakes = stamps.keyframe && early > 0 && !is_disorder;
         let jumped = goes_back || overtakes || went > self.max_pause_nanos;
         if jumped {
             next.dts_shift = dts - (last.max_placed_dts + last.step);
@@ -146,8 +180,11 @@ impl Timeline {
                 next.dts_shift -= too_early;
             }
         }
-        let placed_dts = dts - next.dts_shift;
-        let placed_pts = pts - next.pts_shift;
+        let (mut placed_dts, mut placed_pts) = (dts - next.dts_shift, pts - next.pts_shift);
+        if stamps.keyframe && is_disorder && !jumped {
+            placed_dts = placed_dts.max(last.max_placed_dts);
+            placed_pts = placed_pts.max(last.max_placed_pts);
+        }
         next.max_placed_dts = last.max_placed_dts.max(placed_dts);
         next.max_placed_pts = last.max_placed_pts.max(placed_pts);
         if !damaged {
@@ -155,7 +192,12 @@ impl Timeline {
         }
         self.last = Some(next);
         Times {
-            pts_nanos: narrow(placed_pts),
+            // What is hidden before time 0 has no time of its own.
+            pts_nanos: narrow(if stamps.hidden {
+                placed_pts.max(0)
+            } else {
+                placed_pts
+            }),
             dts_nanos: narrow(placed_dts),
             jumped: jumped || damaged,
         }
@@ -231,6 +273,7 @@ mod tests {
             dts,
             duration: 100,
             keyframe,
+            hidden: false,
         }
     }
 
@@ -299,6 +342,37 @@ mod tests {
     }
 
     #[test]
+    fn equal_and_early_stamps_of_intra_only_files_do_not_drift() {
+        let at = |ms: i64| (Some(ms), Some(ms), true);
+        let (pts, jumps) = play(Clock::File, &[at(0), at(1), at(1), at(2), at(2), at(3)]);
+        assert_eq!((pts, jumps), (vec![0, 1, 1, 2, 2, 3], 0));
+        let early = [at(0), at(100), at(40), at(300), at(240), at(500)];
+        let (pts, jumps) = play(Clock::File, &early);
+        assert_eq!((pts, jumps), (vec![0, 100, 100, 300, 300, 500], 0));
+        // A new time line is none of that, and neither is a short one of groups of pictures.
+        let (pts, jumps) = play(Clock::Stream, &[at(2000), at(2100), at(0), at(100)]);
+        assert_eq!((pts, jumps), (vec![0, 100, 200, 300], 1));
+        let group = [at(0), (Some(100), Some(100), false)];
+        let (pts, jumps) = play(Clock::Stream, &[group, group].concat());
+        assert_eq!((pts, jumps), (vec![0, 100, 200, 300], 1));
+    }
+
+    #[test]
+    fn what_an_edit_list_hides_shifts_nothing() {
+        let mut line = line(Clock::File).starting_at(200);
+        let mut place = |ms: i64, hidden: bool| {
+            let times = line.place(Stamps {
+                hidden,
+                ..stamps(Some(ms), Some(ms), ms == 0)
+            });
+            (times.pts_nanos / MS, times.dts_nanos / MS)
+        };
+        let hidden = [place(0, true), place(100, true)];
+        assert_eq!(hidden, [(0, -200), (0, -100)]);
+        assert_eq!([place(200, false), place(300, false)], [(0, 0), (100, 100)]);
+    }
+
+    #[test]
     fn a_stream_without_times_follows_its_frame_rate() {
         let (pts, jumps) = play(Clock::Stream, &[(None, None, true), (None, None, false)]);
         assert_eq!((pts, jumps), (vec![0, 100], 0));
@@ -328,7 +402,7 @@ mod tests {
             let mut line = Timeline::new(base, frame.min(i64::MAX / 100), clock);
             let mut last = 0_i128;
             for (pts, dts, duration, keyframe) in packets {
-                let times = line.place(Stamps { pts, dts, duration, keyframe });
+                let times = line.place(Stamps { pts, dts, duration, keyframe, hidden: keyframe });
                 let dts = i128::from(times.dts_nanos);
                 let most = 2 * MAX_PAUSE_NANOS
                     + 10 * MAX_DELAY_NANOS

@@ -7,10 +7,11 @@
 use std::ffi::{CStr, CString};
 use std::ptr;
 
+use ffmpeg_next::codec::packet::Ref;
 use ffmpeg_next::ffi;
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::util::interrupt as callback;
-use ffmpeg_next::{Dictionary, Error};
+use ffmpeg_next::{Dictionary, Error, Packet};
 
 use crate::interrupt::Interrupt;
 
@@ -23,9 +24,27 @@ pub const MAX_ALLOCATION: usize = 32 * 1024 * 1024;
 /// Bounds what FFmpeg allocates at once in this process to [`MAX_ALLOCATION`]. Not for a process
 /// that decodes: pictures are larger.
 pub fn limit_allocations() {
-    // SAFETY: sets a number.
-    unsafe { ffi::av_max_alloc(MAX_ALLOCATION) };
+    limit(MAX_ALLOCATION);
 }
+
+/// The same for media files: the index of an MP4 file is one piece, of 24 bytes a frame, and has
+/// room for two days here.
+pub const MAX_ALLOCATION_FOR_FILES: usize = 128 * 1024 * 1024;
+
+/// Bounds what FFmpeg allocates at once in this process to [`MAX_ALLOCATION_FOR_FILES`]. Not for a
+/// process that decodes.
+pub fn limit_allocations_for_files() {
+    limit(MAX_ALLOCATION_FOR_FILES);
+}
+
+fn limit(bytes: usize) {
+    // SAFETY: sets a number.
+    unsafe { ffi::av_max_alloc(bytes) };
+}
+
+/// The largest picture that is decoded to find out about a stream, in pixels: 4K. Of larger ones
+/// the headers have to do.
+const MAX_PROBED_PIXELS: &str = "9437184";
 
 /// What decides how a demuxer is opened.
 #[derive(Clone, Copy)]
@@ -96,13 +115,50 @@ pub(crate) fn open(
     if options.find_streams {
         // SAFETY: the context is valid for as long as `input` lives.
         let context = unsafe { input.as_mut_ptr() };
-        // SAFETY: as above; no options.
-        let found = unsafe { ffi::avformat_find_stream_info(context, ptr::null_mut()) };
+        // SAFETY: as above.
+        let count = usize::try_from(unsafe { (*context).nb_streams }).unwrap_or(0);
+        let mut options: Vec<_> = (0..count)
+            .map(|_| {
+                let mut options = Dictionary::new();
+                options.set("max_pixels", MAX_PROBED_PIXELS);
+                // SAFETY: owned from here on, and freed below.
+                unsafe { options.disown() }
+            })
+            .collect();
+        // SAFETY: as above; one dictionary for each of the streams that there are now, as FFmpeg
+        // asks for.
+        let found = unsafe { ffi::avformat_find_stream_info(context, options.as_mut_ptr()) };
+        for entries in &mut options {
+            // SAFETY: owned, and not used any more.
+            unsafe { ffi::av_dict_free(entries) };
+        }
         if found < 0 {
             return Err(Error::from(found));
         }
     }
     Ok(input)
+}
+
+/// Lets a demuxer read on whose last call was interrupted.
+pub(crate) fn resume(input: &mut Input) {
+    // SAFETY: the context is valid for as long as `input` is borrowed.
+    let context = unsafe { input.as_mut_ptr() };
+    // SAFETY: as above; ours alone between two calls of FFmpeg.
+    let io = unsafe { (*context).pb };
+    // SAFETY: null where the demuxer reads by itself, else valid for as long as the context.
+    if let Some(io) = unsafe { io.as_mut() } {
+        // An interrupted read counts as the end otherwise.
+        io.eof_reached = 0;
+        io.error = 0;
+    }
+}
+
+/// Whether a packet is decoded and not shown, as an edit list has it.
+pub(crate) fn is_hidden(packet: &Packet) -> bool {
+    // SAFETY: only asks for the pointer, which is valid for as long as `packet` is borrowed.
+    let packet = packet.as_ptr();
+    // SAFETY: as above; nobody writes to it.
+    unsafe { (*packet).flags & ffi::AV_PKT_FLAG_DISCARD != 0 }
 }
 
 /// The wall clock at presentation time 0 in Unix microseconds, where the sender has told.

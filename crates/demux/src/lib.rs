@@ -34,7 +34,9 @@ mod timeline;
 pub use convert::Converter;
 pub use extradata::extradata;
 pub use file_error::FileError;
-pub use input::{MAX_ALLOCATION, limit_allocations};
+pub use input::{
+    MAX_ALLOCATION, MAX_ALLOCATION_FOR_FILES, limit_allocations, limit_allocations_for_files,
+};
 pub use interrupt::Interrupt;
 pub use live::{AccessUnit, LiveOptions, LiveRead, LiveSource, MAX_ACCESS_UNIT};
 pub use live_error::{LiveError, LiveErrorKind};

@@ -1,15 +1,18 @@
 //! Opens a media file, and nothing else.
 
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use ffmpeg_next as ffmpeg;
-use ffmpeg_next::Dictionary;
 use ffmpeg_next::format::context::Input;
 
 use crate::FileError;
+use crate::input::{self, Options};
+use crate::interrupt::Interrupt;
 
 /// The containers that are played, by FFmpeg's names. Everything else FFmpeg would also open:
 /// playlists and lists of pictures, which lead to other files; devices; text, as a picture of it.
@@ -23,8 +26,11 @@ const HEAD_BYTES: u64 = 512;
 /// Boxes at the top of an MP4 file that are looked at.
 const MAX_BOXES: usize = 4096;
 
+/// Opening takes at most so long: an index is read, and the first frames of each stream.
+const MAX_OPENING: Duration = Duration::from_secs(5);
+
 /// Opens `path`.
-pub(crate) fn open(path: &Path) -> Result<Input, FileError> {
+pub(crate) fn open(path: &Path, interrupt: &Interrupt) -> Result<Input, FileError> {
     let owned = || path.to_owned();
     let failed = |source| FileError::Open {
         path: owned(),
@@ -68,21 +74,32 @@ pub(crate) fn open(path: &Path) -> Result<Input, FileError> {
         .to_str()
         .filter(|name| !name.contains('\0'))
         .ok_or_else(|| not_media("FFmpeg needs a name in UTF-8".to_owned()))?;
-    let mut options = Dictionary::new();
-    options.set("format_whitelist", CONTAINERS);
-    options.set("protocol_whitelist", "file");
     // Without the protocol's name, 'a:b.mp4' would be one of protocol 'a'.
-    ffmpeg::format::input_with_dictionary(&format!("file:{name}"), options).map_err(|error| {
-        match error {
-            ffmpeg::Error::InvalidData if lacks_index(&mut file).unwrap_or(false) => {
-                FileError::Incomplete { path: owned() }
-            }
-            ffmpeg::Error::Other { errno } if errno == ffmpeg::error::EINVAL => not_media(
-                "it is in none of the formats that are played (MP4, MOV, MKV, AVI, TS and such)"
-                    .to_owned(),
-            ),
-            other => not_media(other.to_string()),
+    let url = CString::new(format!("file:{name}"))
+        .map_err(|_| not_media("FFmpeg needs a name without NUL".to_owned()))?;
+    let options = Options {
+        format: None,
+        entries: &[
+            ("format_whitelist", CONTAINERS.to_owned()),
+            ("protocol_whitelist", "file".to_owned()),
+        ],
+        flags: 0,
+        find_streams: true,
+    };
+    interrupt.set_deadline(Some(Instant::now() + MAX_OPENING));
+    input::open(&url, &options, interrupt).map_err(|error| match error {
+        ffmpeg::Error::InvalidData if lacks_index(&mut file).unwrap_or(false) => {
+            FileError::Incomplete { path: owned() }
         }
+        ffmpeg::Error::Other { errno } if errno == ffmpeg::error::EINVAL => not_media(
+            "it is in none of the formats that are played (MP4, MOV, MKV, AVI, TS and such)"
+                .to_owned(),
+        ),
+        _ if interrupt.is_late() => not_media(format!(
+            "nothing was found in it within {} s",
+            MAX_OPENING.as_secs()
+        )),
+        other => not_media(other.to_string()),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Access units of a media file, one after the other.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use camweave_message::{Codec, Orientation};
 use ffmpeg_next as ffmpeg;
@@ -13,11 +14,16 @@ use crate::convert::Converter;
 use crate::extradata::extradata;
 use crate::file_error::FileError;
 use crate::file_times::{Clock, Stamps, Timeline, frame_nanos};
-use crate::open;
+use crate::interrupt::Interrupt;
 use crate::reorder::Reorder;
+use crate::{input, open};
 
 /// Damaged packets in a row after which the rest of the file is given up.
 const MAX_ERRORS: u32 = 64;
+/// A unit is looked for so long: a hole or foreign data of gigabytes may be between two units.
+const MAX_SEARCH: Duration = Duration::from_secs(2);
+/// Searches in a row without a unit after which the rest of the file is given up.
+const MAX_SEARCHES: u32 = 3;
 /// Formats whose index leads back to the first unit, by FFmpeg's names.
 const SEEKABLE: [&str; 2] = ["mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"];
 /// Formats whose clock may be reset at any time (those with FFmpeg's `AVFMT_TS_DISCONT`).
@@ -76,6 +82,9 @@ impl First {
 /// Demuxes one file.
 pub struct Reader {
     input: ffmpeg::format::context::Input,
+    interrupt: Interrupt,
+    /// Searches in a row that found no unit in time.
+    searches: u32,
     stream: usize,
     /// What the file holds.
     pub codec: Codec,
@@ -102,8 +111,16 @@ impl Reader {
     /// # Errors
     /// What it is, if it is no media file with video that the pipeline decodes.
     pub fn open(path: &Path) -> Result<Self, FileError> {
+        Self::open_with(path, Interrupt::default())
+    }
+
+    /// Opens a file whose reading `interrupt` ends. Its deadline is set here for each call.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_with(path: &Path, interrupt: Interrupt) -> Result<Self, FileError> {
         let owned = || path.to_owned();
-        let input = open::open(path)?;
+        let input = open::open(path, &interrupt)?;
         let format = input.format().name().to_owned();
         let best = input.streams().best(ffmpeg::media::Type::Video);
         let stream = best
@@ -128,6 +145,8 @@ impl Reader {
         let timeline = timeline(&stream, &format);
         Ok(Self {
             input,
+            interrupt,
+            searches: 0,
             stream: index,
             codec,
             orientation,
@@ -159,6 +178,7 @@ impl Reader {
         let (Ok(converter), Some(first)) = (converter, self.first) else {
             return false;
         };
+        self.begin_search();
         if self.input.seek(0, ..).is_err() {
             return false;
         }
@@ -206,11 +226,25 @@ impl Reader {
         }
     }
 
+    fn begin_search(&self) {
+        let deadline = Instant::now() + MAX_SEARCH;
+        self.interrupt.set_deadline(Some(deadline));
+    }
+
     fn packet(&mut self) -> Read {
         let mut errors = 0;
         let mut packet = Packet::empty();
+        self.begin_search();
         loop {
-            match packet.read(&mut self.input) {
+            let read = packet.read(&mut self.input);
+            if self.interrupt.is_stopped() {
+                return Read::End(self.damage.take());
+            }
+            // Packets of other streams come in time, but are none of ours.
+            if self.interrupt.is_late() && !(read.is_ok() && packet.stream() == self.stream) {
+                return self.late();
+            }
+            match read {
                 Ok(()) => {}
                 Err(ffmpeg::Error::Eof) => return Read::End(self.damage.take()),
                 Err(error) => {
@@ -223,9 +257,22 @@ impl Reader {
                 }
             }
             if packet.stream() == self.stream && packet.size() > 0 {
+                self.searches = 0;
                 return self.unit(&packet);
             }
         }
+    }
+
+    /// A search that took too long: something is missing here. The next goes on behind it.
+    fn late(&mut self) -> Read {
+        self.searches += 1;
+        let reason = format!("no frame was found within {} s", MAX_SEARCH.as_secs());
+        self.damage.get_or_insert_with(|| reason.clone());
+        if self.searches >= MAX_SEARCHES {
+            return Read::End(self.damage.take());
+        }
+        input::resume(&mut self.input);
+        Read::Damaged(reason)
     }
 
     fn unit(&mut self, packet: &Packet) -> Read {
@@ -247,6 +294,7 @@ impl Reader {
             keyframe: converted
                 .as_ref()
                 .map_or(packet.is_key(), |(_, keyframe)| *keyframe),
+            hidden: input::is_hidden(packet),
         });
         self.jumps += u64::from(times.jumped);
         match converted {
@@ -290,7 +338,11 @@ fn timeline(stream: &Stream<'_>, format: &str) -> Timeline {
     } else {
         Clock::File
     };
-    Timeline::new(stream.time_base(), frame, clock)
+    let timeline = Timeline::new(stream.time_base(), frame, clock);
+    match stream.start_time() {
+        ffmpeg::ffi::AV_NOPTS_VALUE => timeline,
+        start => timeline.starting_at(start),
+    }
 }
 
 /// How the stream's pictures are to be turned, by its display matrix.

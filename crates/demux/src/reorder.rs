@@ -5,6 +5,7 @@
 //! place, as the `ffmpeg` command's decoders give them.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use camweave_bitstream::{NalCodec, NalKind, StartCodes};
 use camweave_message::Codec;
@@ -14,10 +15,31 @@ use crate::picture_order::Parser;
 
 /// A picture waits for at most so many that are coded after it: `MaxDpbFrames` of H.264 and H.265.
 const MAX_REORDER: usize = 16;
-/// Access units and bytes that wait at most; a stream that asks for more contradicts itself, and
-/// keeps the order in which it is coded from there on.
+/// Access units that wait at most; a stream that asks for more contradicts itself, and keeps the
+/// order in which it is coded from there on.
 const MAX_WAITING: usize = 128;
-const MAX_WAITING_BYTES: usize = 64 << 20;
+/// Bytes of all files of this process that may wait before a file that holds more than its share
+/// gives them up. Files below their share hold as much again at most.
+const MAX_WAITING_BYTES: usize = 32 << 20;
+
+/// All that reorder in this process, and the bytes that wait in them.
+static BUDGET: Budget = Budget {
+    files: AtomicUsize::new(0),
+    bytes: AtomicUsize::new(0),
+};
+
+struct Budget {
+    files: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Budget {
+    /// Whether a file in which `bytes` wait must let them go.
+    fn is_exceeded(&self, bytes: usize) -> bool {
+        let files = self.files.load(Ordering::Relaxed).max(1);
+        self.bytes.load(Ordering::Relaxed) > MAX_WAITING_BYTES && bytes > MAX_WAITING_BYTES / files
+    }
+}
 
 /// Gives access units the places of the pictures that they hold.
 pub(crate) struct Reorder {
@@ -37,9 +59,11 @@ pub(crate) struct Reorder {
 impl Reorder {
     /// `None` where pictures of the codec are presented in the order in which they are coded.
     pub fn new(codec: Codec) -> Option<Self> {
+        let parser = Parser::new(codec)?;
+        BUDGET.files.fetch_add(1, Ordering::Relaxed);
         Some(Self {
             codec,
-            parser: Parser::new(codec)?,
+            parser,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             first: 0,
@@ -71,7 +95,7 @@ impl Reorder {
                 self.place_next();
             }
         }
-        if self.waiting.len() > MAX_WAITING || self.waiting_bytes > MAX_WAITING_BYTES {
+        if self.waiting.len() > MAX_WAITING || BUDGET.is_exceeded(self.waiting_bytes) {
             self.place_all();
         }
     }
@@ -84,6 +108,7 @@ impl Reorder {
         let (unit, _) = self.waiting.pop_front()?;
         self.first += 1;
         self.waiting_bytes -= unit.data.len();
+        BUDGET.bytes.fetch_sub(unit.data.len(), Ordering::Relaxed);
         Some(unit)
     }
 
@@ -98,6 +123,7 @@ impl Reorder {
         self.places.push_back(unit.dts_nanos);
         self.unplaced.insert((order, number));
         self.waiting_bytes += unit.data.len();
+        BUDGET.bytes.fetch_add(unit.data.len(), Ordering::Relaxed);
         self.waiting.push_back((unit, false));
     }
 
@@ -111,6 +137,13 @@ impl Reorder {
             unit.pts_nanos = place;
             *is_placed = true;
         }
+    }
+}
+
+impl Drop for Reorder {
+    fn drop(&mut self) {
+        BUDGET.files.fetch_sub(1, Ordering::Relaxed);
+        (BUDGET.bytes).fetch_sub(self.waiting_bytes, Ordering::Relaxed);
     }
 }
 
@@ -131,4 +164,33 @@ fn begins_sequence(codec: Codec, data: &[u8]) -> bool {
             .first()
             .is_some_and(|header| H265_ANEW.contains(&((header >> 1) & 0x3f))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_share_one_budget() {
+        let unit = |bytes: usize| ReadUnit {
+            // A VOP that others refer to, and nothing behind it.
+            data: [&[0, 0, 1, 0xb6, 0x50][..], &vec![0xff; bytes]].concat(),
+            keyframe: false,
+            pts_nanos: 0,
+            dts_nanos: 0,
+            duration_nanos: 0,
+        };
+        let mut files: Vec<Reorder> = (0..8).filter_map(|_| Reorder::new(Codec::H264)).collect();
+        for _ in 0..12 {
+            for file in &mut files {
+                file.push(unit(1 << 20));
+                while file.pop().is_some() {}
+            }
+        }
+        let waiting: usize = files.iter().map(|file| file.waiting_bytes).sum();
+        assert!((1..=64 << 20).contains(&waiting), "{waiting}");
+        assert_eq!(BUDGET.bytes.load(Ordering::Relaxed), waiting);
+        drop(files);
+        assert_eq!(BUDGET.bytes.load(Ordering::Relaxed), 0);
+    }
 }

@@ -3,13 +3,15 @@
 use camweave_vision::HeadLayout;
 
 use crate::error::ModelError;
-use crate::file::ModelFile;
+use crate::file::{ModelFile, check_input};
+use crate::size::MAX_HEAD_BYTES;
 
 /// Width and height of the network's input in pixels: what the file fixes, else the square of
 /// `side` (0: none asked for), else what the exporter says. `option` is how people set `side`.
 ///
 /// # Errors
-/// `side` contradicts the file or its stride, or nothing says the size.
+/// `side` contradicts the file or its stride, nothing says the size, or it is beyond the limits of
+/// inputs.
 pub fn input_size(file: &ModelFile, side: u32, option: &str) -> Result<(u32, u32), ModelError> {
     let path = file.path.display();
     let stride = file.metadata.stride.unwrap_or(32);
@@ -28,11 +30,21 @@ pub fn input_size(file: &ModelFile, side: u32, option: &str) -> Result<(u32, u32
     let asked = (side > 0).then_some((side, side)).or(file.metadata.size);
     let width = file.input.width.or(asked.map(|size| size.0));
     let height = file.input.height.or(asked.map(|size| size.1));
-    width.zip(height).ok_or_else(|| {
+    let size = width.zip(height).ok_or_else(|| {
         ModelError::option(format!(
             "{option}='0', expected the side of the input in pixels: the input of model '{path}' is dynamic, and it has no metadata 'imgsz'"
         ))
-    })
+    })?;
+    check_input(size, file.input.batch).map_err(|limit| match side {
+        0 => ModelError::file(format!(
+            "model '{path}': its metadata 'imgsz' makes its input {}x{}, expected one {limit}",
+            size.0, size.1
+        )),
+        _ => ModelError::option(format!(
+            "{option}='{side}', expected an input {limit} (model '{path}')"
+        )),
+    })?;
+    Ok(size)
 }
 
 /// The layout that an output's shape, `[batch, ...]`, shows; `names` are the file's class names.
@@ -44,6 +56,13 @@ pub fn head_layout(
     batch: usize,
     names: Option<&[String]>,
 ) -> Result<HeadLayout, String> {
+    let frame = shape.get(1..).unwrap_or_default().iter();
+    let bytes = frame.fold(4_u64, |bytes, &size| bytes.saturating_mul(size as u64));
+    if bytes > MAX_HEAD_BYTES {
+        return Err(format!(
+            "output of shape {shape:?}, expected at most {MAX_HEAD_BYTES} bytes for a frame"
+        ));
+    }
     let sizes: Vec<_> = shape.iter().map(|size| Some(*size)).collect();
     let count = names.map(<[String]>::len);
     let layout = HeadLayout::from_shape(&sizes, count).map_err(|error| {

@@ -1,5 +1,6 @@
 //! A model file: what can be known of it before an engine has it.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::ModelError;
 use crate::metadata::Metadata;
-use crate::onnx::{GraphProto, ModelProto, TensorTypeProto, ValueInfoProto, data_type};
-use crate::size::MAX_TENSOR_BYTES;
+use crate::onnx::{GraphProto, ModelProto, TensorTypeProto, data_type};
+use crate::size::{MAX_INPUT_BYTES, shown};
 
 /// The type of the network's input values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct ModelFile {
 const MAX_FILE_BYTES: u64 = (2 << 30) - 1;
 /// The name of a model, in bytes: that of its file, cut.
 const MAX_NAME_BYTES: usize = 255;
+/// Inputs that an error names.
+const MAX_SHOWN: usize = 4;
 /// What stands in place of a file whose content `git lfs pull` fetches.
 const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
@@ -94,6 +97,7 @@ impl ModelFile {
         let Some(ModelProto {
             graph: Some(graph),
             metadata_props,
+            functions,
             ..
         }) = model
         else {
@@ -101,6 +105,12 @@ impl ModelFile {
                 "{size} bytes that are no ONNX model, expected an ONNX file"
             )));
         };
+        if !functions.is_empty() {
+            return Err(refuse(format!(
+                "{} functions of its own, expected ONNX's operators alone",
+                functions.len()
+            )));
+        }
         crate::size::check(&graph, size).map_err(refuse)?;
         let metadata = Metadata::read(&metadata_props);
         if let Some(task) = metadata.task.as_deref().filter(|task| *task != "detect") {
@@ -162,19 +172,26 @@ fn identity(path: &Path, sha256: &str) -> Arc<str> {
 fn input(graph: &GraphProto) -> Result<ModelInput, String> {
     const EXPECTED: &str = "expected one input of float32 or float16 [batch, 3, height, width]";
     // Files of IR version 3 list weights among the inputs.
-    let is_weight =
-        |value: &ValueInfoProto| graph.initializer.iter().any(|it| it.name == value.name);
-    let inputs: Vec<_> = graph
-        .input
-        .iter()
-        .filter(|value| !is_weight(value))
+    let weights: HashSet<&str> = (graph.initializer.iter())
+        .map(|it| it.name.as_str())
+        .collect();
+    let inputs: Vec<_> = (graph.input.iter())
+        .filter(|value| !weights.contains(value.name.as_str()))
         .collect();
     let [value] = inputs.as_slice() else {
-        let names: Vec<_> = inputs.iter().map(|value| value.name.as_str()).collect();
+        let shown = inputs
+            .iter()
+            .take(MAX_SHOWN)
+            .map(|value| shown(&value.name));
         return Err(format!(
-            "{} inputs ({}), {EXPECTED}",
-            names.len(),
-            names.join(", ")
+            "{} inputs ({}{}), {EXPECTED}",
+            inputs.len(),
+            shown.collect::<Vec<_>>().join(", "),
+            if inputs.len() > MAX_SHOWN {
+                ", ..."
+            } else {
+                ""
+            }
         ));
     };
     let tensor = value.r#type.as_ref().and_then(|it| it.tensor_type.as_ref());
@@ -189,22 +206,11 @@ fn input(graph: &GraphProto) -> Result<ModelInput, String> {
     let element_type = element_type.ok_or_else(refuse)?;
     match *dimensions(tensor).as_slice() {
         [batch, None | Some(3), height, width] => {
-            let side = |side: Option<usize>| match side.map(u32::try_from) {
-                None => Ok(None),
-                Some(Ok(side)) if side <= MAX_DIMENSION => Ok(Some(side)),
-                Some(_) => Err(format!(
-                    "{}, with sides of at most {MAX_DIMENSION}",
-                    refuse()
-                )),
-            };
-            let (width, height) = (side(width)?, side(height)?);
-            let pixels = u64::from(width.unwrap_or(1)) * u64::from(height.unwrap_or(1));
-            let bytes = pixels
-                .saturating_mul(3 * 4)
-                .saturating_mul(batch.unwrap_or(1) as u64);
-            if bytes > MAX_TENSOR_BYTES {
-                return Err(format!("{}, of at most {MAX_TENSOR_BYTES} bytes", refuse()));
-            }
+            // What does not fit is above the limit below.
+            let side = |side: Option<usize>| side.map(|it| u32::try_from(it).unwrap_or(u32::MAX));
+            let (width, height) = (side(width), side(height));
+            let size = (width.unwrap_or(1), height.unwrap_or(1));
+            check_input(size, batch).map_err(|limit| format!("{}, {limit}", refuse()))?;
             Ok(ModelInput {
                 name: value.name.clone(),
                 element_type,
@@ -215,6 +221,26 @@ fn input(graph: &GraphProto) -> Result<ModelInput, String> {
         }
         _ => Err(refuse()),
     }
+}
+
+/// Checks the width and height of an input, whoever said them, for a batch (`None`: of any number).
+///
+/// # Errors
+/// The limit, in words that complete 'expected ..., '.
+pub(crate) fn check_input((width, height): (u32, u32), batch: Option<usize>) -> Result<(), String> {
+    if width > MAX_DIMENSION || height > MAX_DIMENSION {
+        return Err(format!("with sides of at most {MAX_DIMENSION}"));
+    }
+    let values = 3 * u64::from(width) * u64::from(height);
+    // Float16 is kept as 32 bits before it is written.
+    let bytes = (values * 4).saturating_mul(batch.unwrap_or(1) as u64);
+    if bytes > MAX_INPUT_BYTES {
+        return Err(format!(
+            "of at most {MAX_INPUT_BYTES} bytes for the {} frames of an inference",
+            batch.unwrap_or(1)
+        ));
+    }
+    Ok(())
 }
 
 /// The dimensions, `None` where dynamic. A negative or zero size is how some exporters say dynamic.

@@ -10,10 +10,11 @@ mod file;
 mod literal;
 mod metadata;
 pub mod onnx;
+mod operators;
 mod size;
 
 pub use detector::{head_layout, input_size};
 pub use error::{ModelError, ModelErrorKind};
 pub use file::{ElementType, ModelFile, ModelInput};
 pub use metadata::{Metadata, numbered};
-pub use size::{MAX_CONSTANT_BYTES, MAX_TENSOR_BYTES};
+pub use size::{MAX_CONSTANT_BYTES, MAX_HEAD_BYTES, MAX_INPUT_BYTES, MAX_TENSOR_BYTES};

@@ -24,6 +24,9 @@ pub struct ModelProto {
     /// What its maker says of it.
     #[prost(message, repeated, tag = "14")]
     pub metadata_props: Vec<StringStringEntryProto>,
+    /// Operators that the file defines itself, undecoded: no such model is opened.
+    #[prost(bytes = "bytes", repeated, tag = "25")]
+    pub functions: Vec<Bytes>,
 }
 
 /// An operator set.
@@ -69,6 +72,9 @@ pub struct GraphProto {
     /// What is known of the tensors in between.
     #[prost(message, repeated, tag = "13")]
     pub value_info: Vec<ValueInfoProto>,
+    /// Weights that are mostly zero, undecoded: no such model is opened.
+    #[prost(bytes = "bytes", repeated, tag = "15")]
+    pub sparse_initializer: Vec<Bytes>,
 }
 
 /// An operator.
@@ -118,6 +124,12 @@ pub struct AttributeProto {
     /// Whole numbers.
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
+    /// Several graphs, undecoded: no such model is opened.
+    #[prost(bytes = "bytes", repeated, tag = "11")]
+    pub graphs: Vec<Bytes>,
+    /// Constants that are mostly zero, undecoded: no such model is opened.
+    #[prost(bytes = "bytes", repeated, tag = "22")]
+    pub sparse_tensors: Vec<Bytes>,
 }
 
 /// A tensor of constants.

@@ -2,7 +2,9 @@ use prost::Message;
 
 use super::*;
 use crate::ModelFile;
-use crate::onnx::{DimensionProto, ModelProto, TensorShapeProto, TensorTypeProto, TypeProto};
+use crate::onnx::{
+    AttributeProto, DimensionProto, ModelProto, TensorShapeProto, TensorTypeProto, TypeProto,
+};
 
 fn value(name: &str, sizes: &[i64]) -> ValueInfoProto {
     let dim = sizes.iter().map(|&size| DimensionProto {
@@ -246,4 +248,225 @@ fn the_shipped_models_and_sizes_of_ordinary_ones_pass() {
         node("Reshape", &["y", "size"], "z"),
     ];
     assert!(read(detector(&sizes, &nodes)).is_ok());
+}
+
+fn refused_as(case: &str, part: &str, graph: GraphProto) {
+    let error = read(graph).expect_err(case);
+    assert!(
+        error.contains(part) && error.contains("expected"),
+        "{case}: {error}"
+    );
+}
+
+#[test]
+fn sizes_that_other_operators_compute() {
+    let huge = || ints("huge", &[1 << 38, 1]);
+    let (start, end) = (ints("start", &[0]), ints("end", &[1]));
+    let sliced = [
+        node("Slice", &["huge", "start", "end"], "size"),
+        node("ConstantOfShape", &["size"], "x"),
+    ];
+    refused("Slice", detector(&[huge(), start, end], &sliced));
+    let most = [
+        node("ReduceMax", &["huge"], "size"),
+        node("ConstantOfShape", &["size"], "x"),
+    ];
+    refused("ReduceMax", detector(&[huge()], &most));
+    let chosen = [
+        node("Equal", &["huge", "huge"], "same"),
+        node("Where", &["same", "huge", "one"], "size"),
+        node("ConstantOfShape", &["size"], "x"),
+    ];
+    refused("Where", detector(&[huge(), ints("one", &[1])], &chosen));
+    let mut inner = detector(&[huge()], &most);
+    inner.input.clear();
+    let branch = AttributeProto {
+        name: "then_branch".to_owned(),
+        g: Some(Box::new(inner)),
+        ..AttributeProto::default()
+    };
+    let within = detector(&[], &[set(node("If", &["images"], "y"), branch)]);
+    refused("within If", within);
+    let scales = AttributeProto {
+        name: "scales".to_owned(),
+        floats: vec![1.0, 1.0, 1e5, 1e5],
+        ..AttributeProto::default()
+    };
+    let upsample = set(node("Upsample", &["images"], "x"), scales);
+    refused("Upsample", detector(&[], &[upsample]));
+}
+
+/// A constant of `1 x count` or `count x 1` zeros, of which the file has every byte.
+fn line(name: &str, sizes: [i64; 2]) -> TensorProto {
+    TensorProto {
+        name: name.to_owned(),
+        dims: sizes.to_vec(),
+        data_type: data_type::INT32,
+        raw_data: vec![0; 4 * (sizes[0] * sizes[1]) as usize].into(),
+        ..TensorProto::default()
+    }
+}
+
+#[test]
+fn products_of_small_constants() {
+    let many = || line("column", [1 << 18, 1]);
+    let gather = [node("Gather", &["row", "many"], "x")];
+    let mut places = many();
+    (places.name, places.dims) = ("many".to_owned(), vec![1 << 18]);
+    let mut row = line("row", [1, 1 << 18]);
+    row.data_type = data_type::FLOAT;
+    refused("Gather", detector(&[row, places], &gather));
+    let turned = AttributeProto {
+        name: "transB".to_owned(),
+        i: 1,
+        ..AttributeProto::default()
+    };
+    let gemm = set(node("Gemm", &["column", "column"], "x"), turned);
+    refused("Gemm", detector(&[many()], &[gemm]));
+    let einsum = node("Einsum", &["column", "column"], "x");
+    refused_as("Einsum", "Einsum 'x'", detector(&[many()], &[einsum]));
+}
+
+#[test]
+fn networks_that_may_never_end() {
+    for op in ["Loop", "Scan"] {
+        let mut body = detector(&[], &[node("Identity", &["a"], "b")]);
+        body.input.clear();
+        let body = AttributeProto {
+            name: "body".to_owned(),
+            g: Some(Box::new(body)),
+            ..AttributeProto::default()
+        };
+        let count = ints("count", &[1 << 62]);
+        let mut node = set(node(op, &["count", "", "images"], "y"), body);
+        node.name = "endless".to_owned();
+        let graph = detector(&[count], &[node]);
+        refused_as(op, &format!("{op} 'endless'"), graph);
+    }
+}
+
+#[test]
+fn what_is_made_is_bounded_by_what_the_file_holds() {
+    let made = |values: i64| {
+        let size = ints("size", &[values]);
+        read(detector(
+            &[size],
+            &[node("ConstantOfShape", &["size"], "x")],
+        ))
+    };
+    assert!(made(1 << 24).is_ok(), "64 MiB");
+    let error = made((1 << 24) + 1).expect_err("more");
+    assert!(error.contains("expected at most 67108864"), "{error}");
+    // A double has eight bytes.
+    let cast = AttributeProto {
+        name: "to".to_owned(),
+        i: 11,
+        ..AttributeProto::default()
+    };
+    let nodes = [
+        node("ConstantOfShape", &["size"], "x"),
+        set(node("Cast", &["x"], "y"), cast),
+    ];
+    refused("doubles", detector(&[ints("size", &[6 << 20])], &nodes));
+    // Large weights may be turned.
+    let weights = line("weights", [5 << 10, 1 << 12]);
+    let turn = [node("Transpose", &["weights"], "turned")];
+    assert!(read(detector(&[weights], &turn)).is_ok());
+}
+
+#[test]
+fn inputs_and_heads_are_bounded() {
+    let mut graph = detector(&[], &[]);
+    graph.input = vec![value("images", &[42, 3, 2048, 2048])];
+    refused("input", graph);
+    let mut graph = detector(&[], &[]);
+    graph.output = vec![value("output0", &[1, 6, 1 << 25])];
+    refused("head", graph);
+    let error = crate::head_layout(&[1, 6, 1 << 25], 1, None).expect_err("a head that was made");
+    assert!(error.contains("expected at most"), "{error}");
+}
+
+#[test]
+fn metadata_asks_for_no_more_than_the_file_may() {
+    let (process, thread) = (std::process::id(), std::thread::current().id());
+    let path = std::env::temp_dir().join(format!("camweave-imgsz-{process}-{thread:?}.onnx"));
+    let size = |imgsz: &str, side: u32| {
+        let mut graph = detector(&[], &[]);
+        graph.input = vec![value("images", &[1, 3, -1, -1])];
+        let model = ModelProto {
+            ir_version: 8,
+            graph: Some(graph),
+            metadata_props: vec![crate::onnx::StringStringEntryProto {
+                key: "imgsz".to_owned(),
+                value: imgsz.to_owned(),
+            }],
+            ..ModelProto::default()
+        };
+        std::fs::write(&path, model.encode_to_vec()).expect("a writable folder");
+        let file = ModelFile::read(&path).expect("a dynamic model");
+        std::fs::remove_file(&path).expect("our own file");
+        crate::input_size(&file, side, "env SIZE").map_err(|error| error.to_string())
+    };
+    assert_eq!(size("[384, 640]", 0), Ok((640, 384)));
+    for side in ["4000000000", "100000", "20000", "8192"] {
+        let error = size(&format!("[{side}, {side}]"), 0).expect_err(side);
+        let shown = format!("{side}x{side}");
+        for part in ["'imgsz'", &shown, "at most"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+    let error = size("640", 8192).expect_err("an option");
+    assert!(error.starts_with("env SIZE='8192', expected"), "{error}");
+}
+
+#[test]
+fn many_names_are_read_in_no_time() {
+    let graph = |count: usize| {
+        let names: Vec<String> = (0..count).map(|it| format!("w{it}")).collect();
+        let one = |name: &String| {
+            let mut one = ints(name, &[1]);
+            one.dims = vec![1];
+            one
+        };
+        let constants: Vec<TensorProto> = names.iter().map(one).collect();
+        let mut graph = detector(&constants, &[]);
+        graph.value_info = names.iter().map(|name| value(name, &[1])).collect();
+        graph.input.extend(graph.value_info.clone());
+        graph
+    };
+    let begin = std::time::Instant::now();
+    assert!(read(graph(60_000)).is_ok());
+    let took = begin.elapsed();
+    assert!(took < std::time::Duration::from_secs(3), "{took:?}");
+    refused("more", graph(70_000));
+}
+
+#[test]
+fn what_is_not_walked_is_refused() {
+    let bytes = || vec![prost::bytes::Bytes::from_static(b"\x0a\x01x")];
+    let mut graph = detector(&[], &[]);
+    graph.sparse_initializer = bytes();
+    refused_as("sparse weights", "sparse", graph);
+    let attribute = |graphs, sparse_tensors| AttributeProto {
+        name: "odd".to_owned(),
+        graphs,
+        sparse_tensors,
+        ..AttributeProto::default()
+    };
+    for odd in [attribute(bytes(), vec![]), attribute(vec![], bytes())] {
+        let odd = set(node("Identity", &["images"], "y"), odd);
+        refused_as("attribute", "'odd'", detector(&[], &[odd]));
+    }
+    let model = ModelProto {
+        graph: Some(detector(&[], &[])),
+        functions: bytes(),
+        ..ModelProto::default()
+    };
+    let path = std::env::temp_dir().join(format!("camweave-functions-{}", std::process::id()));
+    std::fs::write(&path, model.encode_to_vec()).expect("a writable folder");
+    let error = ModelFile::read(&path)
+        .map(drop)
+        .map_err(|it| it.to_string());
+    std::fs::remove_file(&path).expect("our own file");
+    assert!(error.is_err_and(|it| it.contains("functions")));
 }

@@ -8,8 +8,9 @@ use camweave_stage::Context;
 use camweave_telemetry::{clock, span_names};
 use tracing::{info, warn};
 
+use crate::feed::{Feed, Next, Report};
 use crate::pace::{MAX_WAIT, Pace};
-use crate::playback::{Playback, Unsent};
+use crate::playback::Unsent;
 use crate::window::Window;
 
 /// A unit that is cut off or contradicts itself.
@@ -42,7 +43,7 @@ pub(crate) enum Pacing {
 /// One file that plays.
 pub(crate) struct Camera {
     id: Arc<str>,
-    playback: Playback,
+    feed: Feed,
     context: Context,
     pub window: Window,
     pace: Pace,
@@ -52,6 +53,8 @@ pub(crate) struct Camera {
     last_pts_nanos: i64,
     orientation: Orientation,
     said: Said,
+    /// The first thing that was found to be wrong with the file.
+    problem: Option<String>,
     ended: bool,
 }
 
@@ -63,28 +66,28 @@ struct Said {
 }
 
 impl Camera {
-    pub fn new(playback: Playback, context: Context) -> Self {
-        context.counters.camera_state(playback.id(), "ready");
-        let orientation = playback.orientation().unwrap_or_else(|| {
-            context.counters.error(playback.id(), DISPLAY_MATRIX);
+    pub fn new(feed: Feed, context: Context) -> Self {
+        context.counters.camera_state(feed.id(), "ready");
+        let orientation = feed.orientation().unwrap_or_else(|| {
+            context.counters.error(feed.id(), DISPLAY_MATRIX);
             warn!(
-                camera = playback.id(),
+                camera = feed.id(),
                 "'{}' has a display matrix that does not turn by quarters: its pictures stay as they are coded",
-                playback.path()
+                feed.path()
             );
             Orientation::UPRIGHT
         });
         if orientation != Orientation::UPRIGHT {
             info!(
-                camera = playback.id(),
+                camera = feed.id(),
                 rotation = orientation.degrees(),
                 mirrored = orientation.mirrored(),
                 "its pictures are turned upright"
             );
         }
         Self {
-            id: Arc::from(playback.id()),
-            playback,
+            id: Arc::from(feed.id()),
+            feed,
             context,
             window: Window::default(),
             pace: Pace::default(),
@@ -94,6 +97,7 @@ impl Camera {
             last_pts_nanos: 0,
             orientation,
             said: Said::default(),
+            problem: None,
             ended: false,
         }
     }
@@ -130,8 +134,16 @@ impl Camera {
 
     /// The next unit, if its time has come; after the last one, the end of the session.
     pub fn next(&mut self, pacing: Pacing, now: Instant) -> Option<Unit> {
-        let Some(due_nanos) = self.playback.due_nanos() else {
-            return self.end();
+        if self.ended {
+            return None;
+        }
+        let due_nanos = match self.feed.peek() {
+            Next::Unit(due_nanos) => due_nanos,
+            Next::Unread => {
+                self.due = None;
+                return None;
+            }
+            Next::End => return self.end(),
         };
         match pacing {
             Pacing::Realtime => {
@@ -154,9 +166,9 @@ impl Camera {
             }
         }
         let mut span = self.context.counters.spans().begin(&span_names::READ);
-        let (read, lost) = self.playback.next()?;
-        self.count_unsent();
-        self.count_jumps();
+        let (unit, report) = self.feed.take();
+        self.count(report);
+        let (read, lost) = unit?;
         if self.sequence == 0 {
             self.context.counters.camera_state(&self.id, "streaming");
         }
@@ -176,15 +188,24 @@ impl Camera {
             return None;
         }
         self.due = None;
-        self.count_unsent();
-        let stopped = self.playback.due_nanos().is_some();
+        let stopped = self.feed.peek() != Next::End;
+        self.feed.stop();
+        if !stopped {
+            let (_, report) = self.feed.take();
+            self.count(report);
+        }
         self.context
             .counters
             .camera_state(&self.id, if stopped { "stopped" } else { "ended" });
-        match self.playback.take_problem() {
+        match self.problem.take() {
             Some(problem) => {
                 self.context.counters.error(&self.id, DAMAGED);
-                warn!(camera = %self.id, "{problem}");
+                warn!(
+                    camera = %self.id,
+                    "'{}' is damaged or ends early ({problem}); {} frames were read",
+                    self.feed.path(),
+                    self.sequence
+                );
             }
             None if stopped => {}
             None => info!(camera = %self.id, frames = self.sequence, "the file has ended"),
@@ -199,9 +220,16 @@ impl Camera {
         Some(self.unit(empty, 0))
     }
 
+    fn count(&mut self, report: Report) {
+        if self.problem.is_none() {
+            self.problem = report.problem;
+        }
+        self.count_unsent(report.unsent);
+        self.count_jumps(report.jumps);
+    }
+
     /// What is not sent was received as well.
-    fn count_unsent(&mut self) {
-        let Unsent { damaged, too_large } = self.playback.take_unsent();
+    fn count_unsent(&self, Unsent { damaged, too_large }: Unsent) {
         for _ in 0..damaged.saturating_add(too_large) {
             self.context.counters.received(&self.id);
         }
@@ -211,8 +239,7 @@ impl Camera {
             .dropped(&self.id, TOO_LARGE, too_large);
     }
 
-    fn count_jumps(&mut self) {
-        let jumps = self.playback.take_jumps();
+    fn count_jumps(&mut self, jumps: u64) {
         for _ in 0..jumps {
             self.context.counters.error(&self.id, TIME_JUMP);
         }
@@ -221,7 +248,7 @@ impl Camera {
                 camera = %self.id,
                 frame = self.sequence,
                 "the times of '{}' jump: its frames go on one after the other (further jumps are only counted, as '{TIME_JUMP}')",
-                self.playback.path()
+                self.feed.path()
             );
         }
     }
@@ -233,7 +260,7 @@ impl Camera {
                 camera = %self.id,
                 frame = self.sequence,
                 "'{}' has no frame for {} s: waits {} s at most (further ones are only counted, as '{LONG_WAIT}')",
-                self.playback.path(),
+                self.feed.path(),
                 wait.as_secs(),
                 MAX_WAIT.as_secs()
             );
@@ -254,7 +281,7 @@ impl Camera {
                 captured_clock: CapturedClock::File,
             },
             trace: self.context.new_trace(),
-            codec: self.playback.codec(),
+            codec: self.feed.codec(),
             keyframe: read.keyframe,
             lost_packets,
             orientation: self.orientation,

@@ -1,9 +1,11 @@
 //! The `file-source` stage: media files in, units out, each file as one camera.
 //!
-//! Files are demuxed with FFmpeg in the stage's own loop, which sends what is due and
-//! sleeps until the next unit is. `README.md` is the node's documentation.
+//! Each file is demuxed with FFmpeg on a thread of its own, a few units ahead. The stage's loop
+//! sends what is due and sleeps until the next unit is; it never waits for a file. `README.md` is
+//! the node's documentation.
 
 mod camera;
+mod feed;
 mod files;
 mod pace;
 mod playback;
@@ -16,12 +18,16 @@ use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
 use tracing::warn;
 
 use camera::{Camera, Pacing};
-use playback::{Extent, Playback};
+use feed::Opening;
+use playback::Extent;
 
 /// Rows of one message at most.
 const ROWS_PER_MESSAGE: usize = 64;
 /// Coded bytes after which a message is sent, well below what dora carries (64 MiB).
 const BYTES_PER_MESSAGE: usize = 8 << 20;
+
+/// All files are opened at once; one that takes longer is not played.
+const OPEN_WITHIN: Duration = Duration::from_secs(20);
 
 /// Plays media files.
 pub struct FileSource {
@@ -178,10 +184,18 @@ fn open_all(
 ) -> Result<Vec<Camera>, StageError> {
     let (mut cameras, mut unplayed) = (Vec::new(), Vec::new());
     let count = files.len();
-    for spec in files {
-        let id = spec.id.clone();
-        match Playback::open(spec, extent) {
-            Ok(playback) => cameras.push(Camera::new(playback, context.clone())),
+    let openings: Vec<Opening> = files
+        .into_iter()
+        .map(|spec| Opening::begin(spec, extent, context.waker()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| {
+            StageError::resource(format!("cannot start {count} threads, one a file: {error}"))
+        })?;
+    let until = Instant::now() + OPEN_WITHIN;
+    for opening in openings {
+        let id = opening.spec.id.clone();
+        match opening.wait(until, || context.stopping()) {
+            Ok(feed) => cameras.push(Camera::new(feed, context.clone())),
             Err(error) => {
                 let (kind, advice) = (error.kind(), error.advice());
                 let state = format!("offline: {kind} ({advice})");

@@ -1,5 +1,5 @@
 use camweave_bitstream::END_OF_SEQUENCE_H265;
-use camweave_demux::{FileError, Read, ReadUnit, Reader};
+use camweave_demux::{FileError, Interrupt, Read, ReadUnit, Reader};
 use camweave_message::limits::MAX_UNIT_BYTES;
 use camweave_message::{Codec, Orientation};
 use tracing::warn;
@@ -34,6 +34,7 @@ pub(crate) struct Unsent {
 pub(crate) struct Playback {
     spec: FileSpec,
     reader: Reader,
+    interrupt: Interrupt,
     extent: Extent,
     /// The unit that comes next.
     ahead: Option<Ahead>,
@@ -48,11 +49,12 @@ pub(crate) struct Playback {
 
 impl Playback {
     /// Opens the file and reads its first unit.
-    pub fn open(spec: FileSpec, extent: Extent) -> Result<Self, FileError> {
-        let reader = Reader::open(&spec.path)?;
+    pub fn open(spec: FileSpec, extent: Extent, interrupt: Interrupt) -> Result<Self, FileError> {
+        let reader = Reader::open_with(&spec.path, interrupt.clone())?;
         let mut playback = Self {
             spec,
             reader,
+            interrupt,
             extent,
             ahead: None,
             passes: 1,
@@ -77,10 +79,6 @@ impl Playback {
         Ok(playback)
     }
 
-    pub fn id(&self) -> &str {
-        &self.spec.id
-    }
-
     pub fn codec(&self) -> Codec {
         self.reader.codec
     }
@@ -91,19 +89,9 @@ impl Playback {
         self.reader.orientation
     }
 
-    /// The file.
-    pub fn path(&self) -> std::path::Display<'_> {
-        self.spec.path.display()
-    }
-
     /// How often the file's times jumped since the last call.
     pub fn take_jumps(&mut self) -> u64 {
         self.reader.take_jumps()
-    }
-
-    /// When the next unit is due, in nanoseconds since the first; `None` at the end.
-    pub fn due_nanos(&self) -> Option<i64> {
-        self.ahead.as_ref().map(|ahead| ahead.unit.dts_nanos)
     }
 
     /// The units since the last call that were read, but are not fit to be sent.
@@ -111,14 +99,9 @@ impl Playback {
         std::mem::take(&mut self.unsent)
     }
 
-    /// What is wrong with the file, said once and after its last unit.
+    /// What was found to be wrong with the file since the last call, the first of it.
     pub fn take_problem(&mut self) -> Option<String> {
-        let problem = self.problem.take()?;
-        Some(format!(
-            "'{}' is damaged or ends early ({problem}); {} frames were read",
-            self.spec.path.display(),
-            self.units
-        ))
+        self.problem.take()
     }
 
     /// The next unit, on the time line of all passes, and how many are missing before it.
@@ -166,7 +149,7 @@ impl Playback {
                     if let Some(problem) = problem {
                         self.problem.get_or_insert(problem);
                     }
-                    if !self.begin_pass() {
+                    if self.interrupt.is_stopped() || !self.begin_pass() {
                         return None;
                     }
                     lost = 0; // nothing refers to what was before
@@ -185,7 +168,7 @@ impl Playback {
             self.count_pass();
             return true;
         }
-        match Reader::open(&self.spec.path) {
+        match Reader::open_with(&self.spec.path, self.interrupt.clone()) {
             Ok(reader) if reader.codec == self.reader.codec => self.reader = reader,
             Ok(_) => {
                 self.problem = Some("its codec changed between two passes".to_owned());

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use camweave_message::{Orientation, Unit};
-use camweave_stage::{Exit, Stage};
+use camweave_stage::Exit;
 use support::{Run, concatenated, folder, frames, make, open, shown_frames};
 
 const MS: i64 = 1_000_000;
@@ -200,9 +200,9 @@ fn a_pause_is_waited_for_ten_seconds_at_most() {
     let files = format!("cam={}", file.display());
     let mut run = open(folder.path(), &[("FILES", &files)]).expect("a file");
     let began = Instant::now();
-    let mut units = run.tick();
+    let mut units = run.collect(1);
     assert_eq!(units.len(), 1);
-    let deadline = run.stage.deadline().expect("more is to come");
+    let deadline = run.deadline();
     let wait = deadline.saturating_duration_since(began);
     assert!(wait <= Duration::from_secs(11), "{wait:?}");
     assert!(run.tick().is_empty());
@@ -212,6 +212,31 @@ fn a_pause_is_waited_for_ten_seconds_at_most() {
     assert_eq!(presentation(&fast), [0, 60_000 * MS]);
     units.extend(run.close());
     assert_eq!(units.len(), 2);
+}
+
+#[test]
+fn an_edit_list_shifts_no_time() {
+    let folder = folder();
+    let file = make(folder.path(), "a.mp4", "3", &x264("keyint=25:bframes=2"));
+    let cut = folder.path().join("edit.mp4");
+    let mut command = Command::new("ffmpeg");
+    command
+        .args(["-v", "error", "-ss", "0.72", "-i"])
+        .arg(&file);
+    let status = command.args(["-t", "2", "-c", "copy"]).arg(&cut).status();
+    assert!(status.expect("the ffmpeg command").success());
+    let (run, units) = play(&cut);
+    let shown = shown_frames(&cut);
+    let pts = presentation(&units);
+    assert!(pts.len() > shown.len(), "some are hidden");
+    // Those that are hidden have time 0; those that are shown have the times of `ffprobe`.
+    let hidden = pts.len() - shown.len();
+    assert!(pts[..hidden].iter().all(|it| *it == 0), "{pts:?}");
+    for (found, shown) in pts[hidden..].iter().zip(&shown) {
+        let expected = shown.nanos.expect("MP4 has times");
+        assert!((found - expected).abs() < MS, "{found} for {expected}");
+    }
+    assert_eq!(errors(&run, "time_jump"), 0);
 }
 
 #[test]

@@ -211,7 +211,7 @@ fn unknown_operator(folder: &Path) -> PathBuf {
             domain: String::new(),
             version: 17,
         }],
-        metadata_props: Vec::new(),
+        ..ModelProto::default()
     };
     let path = folder.join("unknown.onnx");
     fs::write(&path, model.encode_to_vec()).expect("writable");

@@ -143,6 +143,7 @@ impl Net {
                 version: 17,
             }],
             metadata_props: metadata.collect(),
+            ..ModelProto::default()
         };
         model.encode_to_vec()
     }

@@ -47,6 +47,31 @@ impl Run {
         self.out.take().into_iter().flatten().collect()
     }
 
+    /// Ticks until `count` units are there: files are read on threads of their own.
+    pub fn collect(&mut self, count: usize) -> Vec<Unit> {
+        let give_up = Instant::now() + Duration::from_secs(20);
+        let mut units = self.tick();
+        while units.len() < count {
+            assert!(Instant::now() < give_up, "{} of {count} units", units.len());
+            std::thread::sleep(Duration::from_millis(5));
+            units.extend(self.tick());
+        }
+        units
+    }
+
+    /// When there is something to do next, once the next unit has been read.
+    pub fn deadline(&mut self) -> Instant {
+        let give_up = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(deadline) = self.stage.deadline() {
+                return deadline;
+            }
+            assert!(Instant::now() < give_up, "nothing more is to come");
+            std::thread::sleep(Duration::from_millis(5));
+            assert!(self.tick().is_empty(), "nothing is due");
+        }
+    }
+
     pub fn give_back(&mut self, units: &[Unit]) {
         let rows = units
             .iter()
@@ -73,7 +98,11 @@ impl Run {
             if sent.is_empty() {
                 let now = Instant::now();
                 assert!(now < give_up, "the stage never finished");
-                let until = self.stage.deadline().unwrap_or(now);
+                // Without a deadline the thread of a file wakes the stage.
+                let until = self
+                    .stage
+                    .deadline()
+                    .unwrap_or(now + Duration::from_millis(2));
                 std::thread::sleep(
                     until
                         .saturating_duration_since(now)
