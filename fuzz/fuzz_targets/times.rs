@@ -24,6 +24,7 @@ struct Packet {
     dts: Option<i64>,
     duration: i64,
     keyframe: bool,
+    hidden: bool,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -66,8 +67,9 @@ fn file_times(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
             dts,
             duration,
             keyframe,
+            hidden,
         } = packet?;
-        let (_, dts) = times.place(pts, dts, duration, keyframe);
+        let (_, dts) = times.place(pts, dts, duration, keyframe, hidden);
         let dts = i128::from(dts);
         assert!((dts - last).abs() <= most, "from {last} to {dts} ns");
         last = dts;

@@ -28,12 +28,14 @@ impl FileTimes {
         dts: Option<i64>,
         duration: i64,
         keyframe: bool,
+        hidden: bool,
     ) -> (i64, i64) {
         let times = self.0.place(Stamps {
             pts,
             dts,
             duration,
             keyframe,
+            hidden,
         });
         (times.pts_nanos, times.dts_nanos)
     }

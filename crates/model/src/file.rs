@@ -58,6 +58,8 @@ pub struct ModelFile {
     pub id: Arc<str>,
     /// The whole SHA-256, hexadecimal.
     pub sha256: String,
+    /// Bytes of the file and of its weights, each value of them counted as 32 bits.
+    pub weight_bytes: u64,
     /// The network's input.
     pub input: ModelInput,
     /// The name of the network's first output.
@@ -111,7 +113,7 @@ impl ModelFile {
                 functions.len()
             )));
         }
-        crate::size::check(&graph, size).map_err(refuse)?;
+        let weight_bytes = crate::size::check(&graph, size).map_err(refuse)?;
         let metadata = Metadata::read(&metadata_props);
         if let Some(task) = metadata.task.as_deref().filter(|task| *task != "detect") {
             return Err(refuse(format!("its task is '{task}', expected 'detect'")));
@@ -123,6 +125,7 @@ impl ModelFile {
             path: path.to_owned(),
             id,
             sha256,
+            weight_bytes,
             input,
             output,
             metadata,

@@ -68,18 +68,19 @@ impl Scope<'_, '_> {
     }
 }
 
-/// Checks a graph.
+/// Checks a graph; the bytes of its weights, each value counted as 32 bits, and of the file.
 ///
 /// # Errors
 /// In words that complete 'model ...: ': which tensor is too large, and what was expected.
-pub(crate) fn check(graph: &GraphProto, file_bytes: usize) -> Result<(), String> {
+pub(crate) fn check(graph: &GraphProto, file_bytes: usize) -> Result<u64, String> {
     let mut walk = Walk {
         file_bytes: file_bytes as f64,
         weight_bytes: file_bytes as f64,
         constant_bytes: 0.0,
         parts: 0,
     };
-    walk.graph(graph, None, 0)
+    walk.graph(graph, None, 0)?;
+    Ok(walk.weight_bytes as u64)
 }
 
 struct Walk {

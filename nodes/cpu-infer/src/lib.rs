@@ -13,6 +13,7 @@ mod network;
 mod settings;
 mod share;
 mod stage;
+pub mod trial;
 
 pub use camweave_model::{ElementType, Metadata, ModelFile, ModelInput, onnx};
 pub use detector::Detector;

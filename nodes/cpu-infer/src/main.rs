@@ -1,5 +1,8 @@
 //! The `cpu-infer` node.
 
 fn main() -> std::process::ExitCode {
+    if let Some(code) = camweave_cpu_infer::trial::answer() {
+        return code;
+    }
     camweave_stage::main::<camweave_cpu_infer::CpuInfer>()
 }

@@ -9,6 +9,7 @@ use camweave_vision::{HeadLayout, PAD_VALUE};
 use tracing::warn;
 
 use crate::engine::{self, Engine, EngineChoice, EngineError, OpenEngine, Threads};
+use crate::trial;
 
 /// What to open, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +63,7 @@ impl Network {
         };
         let size =
             input_size(&file, options.side, "env SIZE").map_err(|error| model_error(&error))?;
+        trial::check(options, &file, size)?;
         let OpenEngine { engine, reason } =
             engine::open(options.engine, &file, threads, options.library.as_deref())?;
         let batching = file.input.batch.map_or(Batching::Dynamic, Batching::Fixed);

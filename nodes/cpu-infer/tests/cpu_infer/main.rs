@@ -4,3 +4,4 @@ mod detector;
 mod shipped;
 mod stage;
 mod support;
+mod trial;
