@@ -36,7 +36,7 @@ pub use extradata::extradata;
 pub use file_error::FileError;
 pub use input::{MAX_ALLOCATION, limit_allocations};
 pub use interrupt::Interrupt;
-pub use live::{AccessUnit, LiveOptions, LiveRead, LiveSource, MAX_ACCESS_UNIT};
+pub use live::{AccessUnit, LiveOptions, LiveRead, LiveSource, MAX_ACCESS_UNIT, RtspTransport};
 pub use live_error::{LiveError, LiveErrorKind};
 pub use log::silence;
 pub use protocol::Protocol;

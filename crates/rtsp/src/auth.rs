@@ -71,10 +71,16 @@ impl Authorizer {
         }
     }
 
-    /// Basic sends the password itself: not to a host that the camera names.
-    pub fn forbid_basic(&mut self) {
-        self.refused.push(Scheme::Basic);
-        self.current.take_if(|it| it.scheme == Scheme::Basic);
+    /// Another server asks next, with a nonce of its own. `elsewhere`: on a host that the camera
+    /// names. Basic sends the password itself: not to that one.
+    pub fn redirected(&mut self, elsewhere: bool) {
+        self.current = None;
+        self.refusals = 0;
+        self.accepted = false;
+        self.refused.clear();
+        if elsewhere {
+            self.refused.push(Scheme::Basic);
+        }
     }
 
     pub fn accepted(&mut self) {
@@ -94,6 +100,12 @@ impl Authorizer {
             return Err(RtspError::Unauthorized);
         }
         let mut offered: Vec<Challenge> = headers.flat_map(challenges).collect();
+        let asked = !offered.is_empty();
+        // Without a nonce no answer is right: none is tried, for cameras count attempts.
+        offered.retain(|it| it.scheme == Scheme::Basic || !it.nonce.is_empty());
+        if asked && offered.is_empty() {
+            return Err(RtspError::Protocol("its digest challenge has no nonce"));
+        }
         // Basic shows the password to everybody: where nothing else is offered.
         if offered.iter().any(|it| it.scheme != Scheme::Basic) {
             offered.retain(|it| it.scheme != Scheme::Basic);
@@ -370,6 +382,35 @@ mod tests {
             basic.header("PLAY", "x").expect("basic"),
             "Basic TXVmYXNhOkNpcmNsZSBvZiBMaWZl"
         );
+    }
+
+    #[test]
+    fn another_server_asks_anew() {
+        let mut moved = authorizer();
+        moved
+            .challenged(["Digest realm=c, nonce=1"].into_iter())
+            .expect("first");
+        moved.redirected(true);
+        assert_eq!(moved.header("DESCRIBE", "x"), None);
+        moved
+            .challenged(["Digest realm=d, nonce=2"].into_iter())
+            .expect("the second server's");
+        let header = moved.header("DESCRIBE", "x").expect("asked");
+        assert!(header.contains("nonce=\"2\""), "{header}");
+        let basic = || ["Basic realm=x"].into_iter();
+        let mut moved = authorizer();
+        moved.redirected(true);
+        assert!(moved.challenged(basic()).is_err());
+        moved.redirected(false);
+        moved.challenged(basic()).expect("at home");
+    }
+
+    #[test]
+    fn a_digest_without_a_nonce_is_not_answered() {
+        let mut broken = authorizer();
+        let error = broken.challenged(["Digest realm=c"].into_iter());
+        assert!(matches!(error, Err(RtspError::Protocol(_))), "{error:?}");
+        assert_eq!(broken.header("DESCRIBE", "x"), None);
     }
 
     #[test]

@@ -50,6 +50,20 @@ impl Sequence {
         }
     }
 
+    /// Whether `number` is the next in turn: then its packet belongs to this numbering,
+    /// whatever else it says of itself.
+    pub fn is_next(&self, number: u16) -> bool {
+        self.last.is_some_and(|last| number == last.wrapping_add(1))
+    }
+
+    /// Whether `number` follows within what a loss can skip.
+    pub fn is_ahead(&self, number: u16) -> bool {
+        let ahead = self
+            .last
+            .map(|last| number.wrapping_sub(last.wrapping_add(1)));
+        ahead.is_some_and(|ahead| (0..=MAX_DROPOUT).contains(&ahead.cast_signed()))
+    }
+
     /// The next packet belongs to another source.
     pub fn restart(&mut self) {
         self.last = None;

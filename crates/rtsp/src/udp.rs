@@ -59,6 +59,11 @@ impl Udp {
         self.server_port = port;
     }
 
+    /// Counts what handling costs beyond the bytes that were read.
+    pub fn charge(&mut self, bytes: u32) {
+        self.rate.charge(bytes);
+    }
+
     /// Tells the camera that somebody listens, and opens the way through firewalls.
     pub fn report(&self, packet: &[u8]) {
         if let Some(port) = self.server_port {

@@ -172,7 +172,7 @@ fn read_text(data: &[u8]) -> Result<Text, RtspError> {
         }
         return Ok(Text::Incomplete);
     };
-    let text = String::from_utf8_lossy(&head[..length]);
+    let text = unfolded(&String::from_utf8_lossy(&head[..length]));
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
     let headers = Headers(lines.filter_map(header).collect());
@@ -223,6 +223,19 @@ fn head_length(head: &[u8]) -> Option<usize> {
             _ => {}
         }
     }
+}
+
+/// Lines that begin with a space or tab continue the line before (RFC 2616, section 4.2).
+fn unfolded(head: &str) -> String {
+    let mut text = String::with_capacity(head.len());
+    for line in head.lines() {
+        if !text.is_empty() {
+            let folded = line.starts_with([' ', '\t']);
+            text.push(if folded { ' ' } else { '\n' });
+        }
+        text.push_str(line);
+    }
+    text
 }
 
 fn header(line: &str) -> Option<(String, String)> {
@@ -286,6 +299,20 @@ mod tests {
                 ]
             );
         }
+    }
+
+    #[test]
+    fn folded_headers() {
+        let bytes = b"RTSP/1.0 401 No\r\nWWW-Authenticate: Digest realm=x,\r\n\tnonce=1,\r\n opaque=2\r\nCSeq: 3\r\n\r\n";
+        let messages = read(&mut Reader::default(), bytes).expect("RTSP");
+        let [Message::Response(response)] = messages.as_slice() else {
+            panic!("{messages:?}");
+        };
+        assert_eq!(
+            response.headers.get("WWW-Authenticate"),
+            Some("Digest realm=x, \tnonce=1,  opaque=2")
+        );
+        assert_eq!(response.headers.sequence(), Some(3));
     }
 
     #[test]

@@ -104,6 +104,7 @@ pub(crate) async fn connect(
             access_unit_bytes: settings.access_unit_bytes,
             ..Limits::default()
         },
+        connect_timeout: settings.connect_timeout,
         probe_after: settings.stall_timeout / 2,
     };
     let session = Session::connect(camera.url.expose(), options)
@@ -214,7 +215,12 @@ fn refused(status: u16, method: &str) -> Failure {
         400..=499 => (FailureKind::Protocol, "it does not take the request"),
         _ => (FailureKind::Protocol, "it cannot"),
     };
-    Failure::new(kind, format!("{text} (RTSP status {status} to {method})"))
+    let failure = Failure::new(kind, format!("{text} (RTSP status {status} to {method})"));
+    if matches!(status, 453 | 454 | 500..) {
+        failure.passing()
+    } else {
+        failure
+    }
 }
 
 #[cfg(test)]
@@ -253,6 +259,10 @@ mod tests {
                 kind,
                 "{error}"
             );
+        }
+        for (number, is_passing) in [(400, false), (453, true), (454, true), (503, true)] {
+            let failure = failure(&status(number), true, &KnownSecrets::default());
+            assert_eq!(failure.is_passing, is_passing, "{number}");
         }
         let line = failure(&status(461), true, &KnownSecrets::default()).to_string();
         assert!(line.contains("transport: udp"), "{line}");
