@@ -78,10 +78,6 @@ impl Media {
         self.events.len() >= EARLY_EVENTS || self.waiting_bytes >= self.max_waiting_bytes
     }
 
-    pub fn source(&self) -> u32 {
-        self.source.unwrap_or(0)
-    }
-
     /// Takes a packet, RTP or RTCP, of whatever channel: only one stream was set up.
     pub fn packet(&mut self, data: &[u8]) -> Result<(), RtspError> {
         if is_rtcp(data) {

@@ -44,7 +44,8 @@ pub(crate) fn video(body: &[u8]) -> Result<Video, RtspError> {
     let text = String::from_utf8_lossy(body);
     let mut session_control = None;
     let mut all: Vec<Media<'_>> = Vec::new();
-    for line in text.lines() {
+    // Some cameras end lines with CR alone.
+    for line in text.split(['\r', '\n']) {
         let Some((kind, value)) = line.trim().split_once('=') else {
             continue;
         };
@@ -288,12 +289,14 @@ mod tests {
     #[test]
     fn parameters_on_several_lines_and_tabs() {
         let text = "m=video 0 RTP/AVP 96\na=rtpmap:96\tH264/90000\na=fmtp:96\tpacketization-mode=1\na=fmtp:96 sprop-parameter-sets=Z0I=,aM4=\na=fmtp:97 sprop-parameter-sets=Z0M=\n";
-        let video = video(text.as_bytes()).expect("video");
-        assert_eq!(video.codec, NalCodec::H264);
-        assert_eq!(
-            video.parameter_sets,
-            [0, 0, 0, 1, 0x67, 0x42, 0, 0, 0, 1, 0x68, 0xce]
-        );
+        for text in [text.to_owned(), text.replace('\n', "\r")] {
+            let video = video(text.as_bytes()).expect("video");
+            assert_eq!(video.codec, NalCodec::H264);
+            assert_eq!(
+                video.parameter_sets,
+                [0, 0, 0, 1, 0x67, 0x42, 0, 0, 0, 1, 0x68, 0xce]
+            );
+        }
     }
 
     proptest! {

@@ -101,6 +101,8 @@ pub struct Session {
     udp: Option<Udp>,
     requests: Requests,
     media: Media,
+    /// The SSRC of our receiver reports: one of our own (RFC 3550, section 8.1).
+    reporter: u32,
     stream: Stream,
     /// The URL of PLAY, TEARDOWN and signs of life.
     url: String,
@@ -347,7 +349,7 @@ impl Session {
         }
         self.keep_alive.sent(self.connection.is_some());
         if let Some(udp) = &self.udp {
-            udp.report(&crate::rtp::receiver_report(self.media.source()));
+            udp.report(&crate::rtp::receiver_report(self.reporter));
         }
         Ok(())
     }

@@ -75,6 +75,8 @@ pub struct Assembler {
     markers: Markers,
     pace: Pace,
     lost_packets: u32,
+    /// Packets were missing since the unit before.
+    had_gap: bool,
     /// Of the unit that was given out last.
     last_timestamp: Option<i64>,
     outputs: VecDeque<Output>,
@@ -139,6 +141,7 @@ impl Assembler {
             markers: Markers::default(),
             pace: Pace::default(),
             lost_packets: 0,
+            had_gap: false,
             last_timestamp: None,
             outputs: VecDeque::new(),
         }
@@ -234,6 +237,7 @@ impl Assembler {
             self.pace.interrupt();
             self.dropped(Damage::Lost, missing.min(packet.lost_before));
         }
+        self.had_gap = true;
     }
 
     fn piece(&mut self, piece: Piece<'_>, timestamp: i64) -> Result<(), TooLarge> {
@@ -436,13 +440,14 @@ impl Assembler {
         }
         self.last_timestamp = Some(unit.timestamp);
         self.pace.saw(unit.timestamp);
+        let had_gap = std::mem::take(&mut self.had_gap);
         let damage = unit.damage.or_else(|| {
-            let lost = if self.lost_packets > 0 {
+            let damage = if had_gap {
                 Damage::Lost
             } else {
                 Damage::Corrupt
             };
-            (!unit.has_first_slice).then_some(lost)
+            (!unit.has_first_slice).then_some(damage)
         });
         match damage {
             Some(damage) => {

@@ -318,6 +318,17 @@ fn a_picture_without_its_first_slice_or_its_end_is_not_given_out() {
     assert_eq!(camera.end(), [Err((Damage::Corrupt, 1)), Ok(vec![1])]);
 }
 
+/// One broken picture does not make the network lose the next.
+#[test]
+fn pictures_that_are_all_broken_are_corrupt() {
+    let mut camera = Camera::h264();
+    camera.settle();
+    for frame in 0..3 {
+        camera.packet(P_MORE, frame * 3000, true);
+    }
+    assert_eq!(camera.end(), vec![Err((Damage::Corrupt, 1)); 3]);
+}
+
 #[test]
 fn one_who_joins_within_a_frame_loses_nothing_else() {
     let mut camera = Camera::h264();

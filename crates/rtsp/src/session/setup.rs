@@ -64,8 +64,9 @@ pub(super) async fn connect(url: &Url, options: Options) -> Result<Session, Rtsp
     if played.status >= 300 {
         return Err(RtspError::Redirect("while it sets up the stream"));
     }
+    let reporter = rand::random();
     if let Some(udp) = &udp {
-        udp.report(&crate::rtp::receiver_report(0));
+        udp.report(&crate::rtp::receiver_report(reporter));
     }
     Ok(Session {
         stream: stream(video, udp.is_some()),
@@ -73,6 +74,7 @@ pub(super) async fn connect(url: &Url, options: Options) -> Result<Session, Rtsp
         udp,
         requests,
         media,
+        reporter,
         url,
         keep_alive: KeepAlive::new(timeout, options.probe_after),
         failure: None,
@@ -187,7 +189,12 @@ async fn setup(
             .split(';')
             .find_map(|part| parameter(part.trim(), "server_port"))
             .and_then(|ports| ports.split('-').next()?.trim().parse().ok());
-        sockets.set_server_port(port);
+        let source = transport
+            .split(';')
+            .find_map(|part| parameter(part.trim(), "source"))
+            .and_then(|source| source.trim_matches(['[', ']']).parse().ok())
+            .filter(|source: &IpAddr| !source.is_unspecified() && !source.is_multicast());
+        sockets.set_server(port, source);
     }
     Ok((sockets, timeout.map(Duration::from_secs)))
 }
