@@ -15,7 +15,7 @@ use crate::connection::Connection;
 use crate::media::Media;
 use crate::udp::Udp;
 use crate::wire::{Headers, Message, Response};
-use crate::{Credentials, Limits, PACKET_COST_BYTES, RtspError};
+use crate::{Credentials, Limits, PACKET_COST_BYTES, RtspError, TriedSchemes};
 use keep_alive::KeepAlive;
 
 /// How RTP packets are to travel.
@@ -34,6 +34,8 @@ pub enum Transport {
 pub struct Options {
     /// The user, where the camera asks for one.
     pub credentials: Option<Credentials>,
+    /// What the camera's earlier sessions know of how it takes them.
+    pub tried: TriedSchemes,
     /// How packets are to travel.
     pub transport: Transport,
     /// The header `User-Agent`.
@@ -408,7 +410,7 @@ mod tests {
             ("100 Continue\r\nCSeq: 3", false),
         ] {
             let mut requests = Requests {
-                authorizer: Authorizer::new(None),
+                authorizer: Authorizer::new(None, TriedSchemes::default()),
                 user_agent: "x",
                 sequence: 3,
                 unanswered: VecDeque::from([2, 3]),

@@ -52,6 +52,9 @@ pub(crate) struct Reader {
     buffer: Vec<u8>,
     start: usize,
     garbage: usize,
+    /// Bytes of the message that is incomplete, once its header is known: so that it is
+    /// not read again with each piece.
+    needed: usize,
     /// A message has been read: the peer speaks RTSP.
     speaks: bool,
 }
@@ -82,13 +85,19 @@ impl Reader {
             if first == b'$' {
                 return Ok(self.interleaved());
             }
+            if data.len() < self.needed {
+                return Ok(None);
+            }
             let text = if first.is_ascii_uppercase() {
                 read_text(data)?
             } else {
                 Text::None
             };
             match text {
-                Text::Incomplete => return Ok(None),
+                Text::Incomplete { needed } => {
+                    self.needed = needed;
+                    return Ok(None);
+                }
                 Text::Message(message, length) => {
                     self.start += length;
                     self.accept();
@@ -107,6 +116,7 @@ impl Reader {
     }
 
     fn accept(&mut self) {
+        self.needed = 0;
         self.speaks = true;
         self.garbage = 0;
     }
@@ -144,7 +154,10 @@ impl Reader {
 enum Text {
     /// No text of RTSP.
     None,
-    Incomplete,
+    Incomplete {
+        /// Bytes of the whole message, or 0 while that is unknown.
+        needed: usize,
+    },
     /// A message and its length in bytes.
     Message(Message, usize),
 }
@@ -170,7 +183,7 @@ fn read_text(data: &[u8]) -> Result<Text, RtspError> {
                 limit_bytes: HEADER_BYTES,
             });
         }
-        return Ok(Text::Incomplete);
+        return Ok(Text::Incomplete { needed: 0 });
     };
     let text = unfolded(&String::from_utf8_lossy(&head[..length]));
     let mut lines = text.lines();
@@ -189,7 +202,8 @@ fn read_text(data: &[u8]) -> Result<Text, RtspError> {
         });
     }
     let Some(content) = data.get(length..length + body) else {
-        return Ok(Text::Incomplete);
+        let needed = length + body;
+        return Ok(Text::Incomplete { needed });
     };
     let mut words = first.split_ascii_whitespace();
     let word = words.next().unwrap_or_default();

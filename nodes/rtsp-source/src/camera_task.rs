@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use camweave_rtsp::TriedSchemes;
 use camweave_stage::Context;
 use camweave_telemetry::{clock, span_names};
 use futures::FutureExt;
@@ -53,6 +54,7 @@ pub(crate) struct CameraTask {
     refused: bool,
     offline_since: Option<Instant>,
     choice: Choice,
+    tried: TriedSchemes,
     /// How long the next attempt may take: longer than `CONNECT_TIMEOUT_MS` for a camera that
     /// answered the call and needs longer for the rest.
     session_limit: Duration,
@@ -85,6 +87,7 @@ impl CameraTask {
             refused,
             offline_since: None,
             choice,
+            tried: TriedSchemes::default(),
             session_limit: settings.connect_timeout,
             client_fact,
         }
@@ -239,7 +242,7 @@ impl CameraTask {
     /// The one place that chooses a client.
     async fn connect(&self, which: Which, limit: Duration) -> Result<Box<dyn Client>, Failure> {
         match which {
-            Which::Rtsp => rtsp_client::connect(&self.camera, &self.settings).await,
+            Which::Rtsp => rtsp_client::connect(&self.camera, &self.settings, &self.tried).await,
             Which::Ffmpeg => ffmpeg_client::connect(&self.camera, limit).await,
         }
     }

@@ -5,7 +5,7 @@ use camweave_bitstream::{NalCodec, picture_size};
 use camweave_cameras::{Camera, Transport};
 use camweave_message::Codec;
 use camweave_redact::{KnownSecrets, printable_up_to};
-use camweave_rtsp::{Credentials, Limits, Options, RtspError, Session};
+use camweave_rtsp::{Credentials, Limits, Options, RtspError, Session, TriedSchemes};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -82,6 +82,7 @@ impl Client for RtspClient {
 pub(crate) async fn connect(
     camera: &Camera,
     settings: &Settings,
+    tried: &TriedSchemes,
 ) -> Result<Box<dyn Client>, Failure> {
     let credentials = camera.credentials.as_ref().map(|credentials| {
         let (username, password) = credentials.expose();
@@ -94,6 +95,7 @@ pub(crate) async fn connect(
     let known = camera.known_secrets();
     let options = Options {
         credentials,
+        tried: tried.clone(),
         transport: match camera.transport {
             None => camweave_rtsp::Transport::TcpThenUdp,
             Some(Transport::Tcp) => camweave_rtsp::Transport::Tcp,

@@ -146,7 +146,7 @@ impl Seen {
                 check(self.state == "offline: protocol", "its status is a refusal");
                 return complaints;
             }
-            "t28-wrong" => {
+            "t28-wrong" | "t28-wrong2" => {
                 check(
                     self.state == "offline: unauthorized",
                     "the password is wrong",

@@ -21,7 +21,7 @@ const MAX_TEXT: usize = 2048;
 
 pub(super) async fn connect(url: &Url, options: Options) -> Result<Session, RtspError> {
     let mut requests = Requests {
-        authorizer: Authorizer::new(options.credentials),
+        authorizer: Authorizer::new(options.credentials, options.tried),
         user_agent: options.user_agent,
         sequence: 0,
         unanswered: VecDeque::new(),
@@ -111,8 +111,9 @@ async fn describe(
 ) -> Result<(Connection, Url, Response), RtspError> {
     let mut at = url.clone();
     let mut connection = Connection::open(&at, bytes_per_second, timeout).await?;
+    let mut reopened = false;
     for _ in 0..=MAX_REDIRECTS {
-        let response = requests
+        let sent = requests
             .send(
                 &mut connection,
                 "DESCRIBE",
@@ -120,7 +121,18 @@ async fn describe(
                 Some(("Accept", "application/sdp")),
                 None,
             )
-            .await?;
+            .await;
+        let response = match sent {
+            // Some close the connection with their 401: the answer to it goes into another.
+            Err(RtspError::Closed | RtspError::Broken(_))
+                if requests.authorizer.is_asked() && !reopened =>
+            {
+                reopened = true;
+                connection = Connection::open(&at, bytes_per_second, timeout).await?;
+                continue;
+            }
+            sent => sent?,
+        };
         if response.status < 300 {
             return Ok((connection, at, response));
         }

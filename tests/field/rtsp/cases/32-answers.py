@@ -41,6 +41,8 @@ class GetOnly(Base):              # nothing but GET_PARAMETER keeps the session 
     def extra_packets(self, conn, n):
         if time.time() - conn.last > 4: conn.stop_sending = True; conn.sock.close()
         return []
+class Close401(Base):             # closes the connection with its 401
+    user = 'u'; password = 'pass'; close_401 = True
 P = {'username': 'u', 'password': 'pass'}
 CAMERAS = [('t32-cseq', Cseq, {}), ('t32-interim', Interim, {}), ('t32-folded', Folded, P), ('t32-sessioncontrol', SessionControl, {}), ('t32-controlonly', SessionControlOnly, {}), ('t32-redirectauth', RedirectAuth, P), ('t32-fmtp2', Fmtp2, {}),
-  ('t32-tab', Tab, {}), ('t32-cr', Cr, {}), ('t32-notcp', NoTcp, {}), ('t32-notcpffmpeg', NoTcpFfmpeg, {'client': 'ffmpeg'}), ('t32-otheraddress', OtherAddress, {'transport': 'udp'}), ('t32-getonly', GetOnly, {})]
+  ('t32-tab', Tab, {}), ('t32-cr', Cr, {}), ('t32-notcp', NoTcp, {}), ('t32-notcpffmpeg', NoTcpFfmpeg, {'client': 'ffmpeg'}), ('t32-otheraddress', OtherAddress, {'transport': 'udp'}), ('t32-getonly', GetOnly, {}), ('t32-close401', Close401, P)]
