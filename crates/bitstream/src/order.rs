@@ -54,21 +54,43 @@ pub fn has_sequence_parameters(codec: NalCodec, unit: &[u8]) -> bool {
         .any(|kind| kind == NalKind::Sps)
 }
 
-/// H.264, section 7.3.2.1.1. `None` if the set ends early.
-fn h264(sps: &[u8], size: &mut (u32, u32)) -> Option<bool> {
-    const BASELINE: u32 = 66;
-    let mut bits = Bits::new(sps);
+/// Whether pictures of an H.264 sequence parameter set may be fields (`frame_mbs_only_flag` is 0), and
+/// then how many bits a slice's header has between `pic_parameter_set_id` and `field_pic_flag`
+/// (sections 7.3.2.1.1 and 7.3.3). `None` if the set ends early.
+pub(crate) fn interlace(sps: &[u8]) -> Option<Option<u32>> {
+    let sps = payload(sps, 1, 1024);
+    let mut bits = Bits::new(&sps);
+    let front = h264_front(&mut bits)?;
+    let slice_bits = front.frame_num_bits + if front.separate_planes { 2 } else { 0 };
+    Some((front.fields == 2).then_some(slice_bits))
+}
+
+/// An H.264 sequence parameter set up to `frame_mbs_only_flag`.
+struct Front {
+    profile: u32,
+    chroma: u32,
+    separate_planes: bool,
+    frame_num_bits: u32,
+    order_type: u32,
+    width: u32,
+    map_units: u32,
+    /// Fields of a frame that may be coded apart: 1 or 2.
+    fields: u32,
+}
+
+fn h264_front(bits: &mut Bits<'_>) -> Option<Front> {
     let profile = bits.read(8)?;
     bits.skip(16); // constraint flags, level_idc
     bits.read_ue()?; // seq_parameter_set_id
     let mut chroma = 1;
+    let mut separate_planes = false;
     if matches!(
         profile,
         100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
     ) {
-        chroma = skip_h264_chroma(&mut bits)?;
+        (chroma, separate_planes) = skip_h264_chroma(bits)?;
     }
-    bits.read_ue()?; // log2_max_frame_num_minus4
+    let frame_num_bits = bits.read_ue()?.min(12) + 4;
     let order_type = bits.read_ue()?;
     match order_type {
         0 => {
@@ -89,6 +111,31 @@ fn h264(sps: &[u8], size: &mut (u32, u32)) -> Option<bool> {
     let width = bits.read_ue()?.saturating_add(1).saturating_mul(16);
     let map_units = bits.read_ue()?.saturating_add(1);
     let fields = 2 - bits.read(1)?;
+    Some(Front {
+        profile,
+        chroma,
+        separate_planes,
+        frame_num_bits,
+        order_type,
+        width,
+        map_units,
+        fields,
+    })
+}
+
+/// H.264, section 7.3.2.1.1. `None` if the set ends early.
+fn h264(sps: &[u8], size: &mut (u32, u32)) -> Option<bool> {
+    const BASELINE: u32 = 66;
+    let mut bits = Bits::new(sps);
+    let Front {
+        profile,
+        chroma,
+        order_type,
+        width,
+        map_units,
+        fields,
+        ..
+    } = h264_front(&mut bits)?;
     if fields == 2 {
         bits.skip(1); // mb_adaptive_frame_field_flag
     }
@@ -135,23 +182,21 @@ fn cropped(size: (u32, u32), crop: [u32; 4], step: (u32, u32)) -> (u32, u32) {
     )
 }
 
-/// `chroma_format_idc` to the scaling lists; the former.
-fn skip_h264_chroma(bits: &mut Bits<'_>) -> Option<u32> {
+/// `chroma_format_idc` to the scaling lists; the former, and `separate_colour_plane_flag`.
+fn skip_h264_chroma(bits: &mut Bits<'_>) -> Option<(u32, bool)> {
     let chroma = bits.read_ue()?;
-    if chroma == 3 {
-        bits.skip(1);
-    }
+    let separate_planes = chroma == 3 && bits.read(1)? == 1;
     skip_ue(bits, 2)?; // bit depths
     bits.skip(1);
     if bits.read(1)? == 0 {
-        return Some(chroma);
+        return Some((chroma, separate_planes));
     }
     for list in 0..if chroma == 3 { 12 } else { 8 } {
         if bits.read(1)? == 1 {
             skip_scaling_list(bits, if list < 6 { 16 } else { 64 })?;
         }
     }
-    Some(chroma)
+    Some((chroma, separate_planes))
 }
 
 /// Section 7.3.2.1.1.1.

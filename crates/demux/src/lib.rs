@@ -38,7 +38,7 @@ pub use input::{
     MAX_ALLOCATION, MAX_ALLOCATION_FOR_FILES, limit_allocations, limit_allocations_for_files,
 };
 pub use interrupt::Interrupt;
-pub use live::{AccessUnit, LiveOptions, LiveRead, LiveSource, MAX_ACCESS_UNIT};
+pub use live::{AccessUnit, LiveOptions, LiveRead, LiveSource, MAX_ACCESS_UNIT, RtspTransport};
 pub use live_error::{LiveError, LiveErrorKind};
 pub use log::silence;
 pub use protocol::Protocol;

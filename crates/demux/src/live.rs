@@ -40,13 +40,25 @@ const LEAD: Duration = Duration::from_secs(2);
 /// Where a source does not tell its frame rate.
 const DEFAULT_FRAME_NANOS: i64 = 40_000_000;
 
+/// How media of an RTSP session travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RtspTransport {
+    /// TCP; UDP where the server refuses TCP.
+    #[default]
+    TcpThenUdp,
+    /// Inside the RTSP connection.
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
 /// How a live source is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveOptions {
     /// By the scheme of the URL.
     pub protocol: Protocol,
-    /// RTSP: media over UDP instead of inside the connection.
-    pub udp: bool,
+    /// RTSP: how media travel.
+    pub transport: RtspTransport,
     /// Until the source is open, and until its first access unit after that.
     pub connect_timeout: Duration,
     /// Without an access unit, until the session is given up.
@@ -470,7 +482,15 @@ fn entries(url: &str, options: LiveOptions) -> Vec<(&'static str, String)> {
     let agent = concat!("camweave/", env!("CARGO_PKG_VERSION")).to_owned();
     match protocol {
         Protocol::Rtsp | Protocol::Rtsps => {
-            let transport = if options.udp { "udp" } else { "tcp" };
+            let transport = match options.transport {
+                RtspTransport::TcpThenUdp => {
+                    // FFmpeg's own order begins with UDP.
+                    entries.push(("rtsp_flags", "prefer_tcp".to_owned()));
+                    "tcp+udp"
+                }
+                RtspTransport::Tcp => "tcp",
+                RtspTransport::Udp => "udp",
+            };
             entries.extend([
                 ("rtsp_transport", transport.to_owned()),
                 ("allowed_media_types", "video".to_owned()),

@@ -101,6 +101,11 @@ impl LiveError {
     fn system(errno: i32) -> Self {
         use LiveErrorKind as Kind;
         use io::ErrorKind as System;
+        // Some of FFmpeg's functions, its RTSP client's among them, return -1 for a connection
+        // that ended, which reads as this number. Nothing that is opened here gives it.
+        if errno == ffmpeg_next::error::EPERM {
+            return Self::new(Kind::Ended, "it closed the connection");
+        }
         let error = io::Error::from_raw_os_error(errno);
         match error.kind() {
             System::ConnectionRefused => Self::new(
@@ -125,5 +130,18 @@ impl LiveError {
             ),
             _ => Self::new(Kind::Protocol, format!("FFmpeg cannot read it: {error}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_return_value_of_minus_one_is_no_wrong_password() {
+        let interrupt = Interrupt::default();
+        let of = |errno| LiveError::of(Error::Other { errno }, &interrupt, || unreachable!()).kind;
+        assert_eq!(of(ffmpeg_next::error::EPERM), LiveErrorKind::Ended);
+        assert_eq!(of(ffmpeg_next::error::EACCES), LiveErrorKind::Unauthorized);
     }
 }

@@ -1,6 +1,7 @@
 //! Basic and digest authentication (RFC 7617, RFC 2617, RFC 7616).
 
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,6 +32,36 @@ enum Scheme {
     Digest { sha256: bool, session: bool },
 }
 
+/// The schemes that a camera refused with the credentials that it has. Shared by the sessions of one
+/// camera: each session tries one of them, because cameras lock an account after some attempts.
+#[derive(Debug, Clone, Default)]
+pub struct TriedSchemes(Arc<Mutex<Vec<Scheme>>>);
+
+impl TriedSchemes {
+    fn lock(&self) -> MutexGuard<'_, Vec<Scheme>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, scheme: Scheme) {
+        let mut tried = self.lock();
+        if !tried.contains(&scheme) {
+            tried.push(scheme);
+        }
+    }
+
+    /// The first of `offered` that was not refused yet. Where all were, they are tried again in turn:
+    /// the password may have been corrected in the camera.
+    fn choose(&self, mut offered: Vec<Challenge>) -> Option<Challenge> {
+        let mut tried = self.lock();
+        let fresh = offered.iter().position(|it| !tried.contains(&it.scheme));
+        if fresh.is_none() {
+            tried.clear();
+        }
+        let at = fresh.unwrap_or(0);
+        (at < offered.len()).then(|| offered.swap_remove(at))
+    }
+}
+
 /// What the camera asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Challenge {
@@ -44,13 +75,14 @@ struct Challenge {
     stale: bool,
 }
 
-/// Answers a camera's challenges: each scheme once, and a new nonce wherever it asks for one.
+/// Answers a camera's challenges: one scheme in a session, and a new nonce wherever it asks for one.
 #[derive(Debug)]
 pub(crate) struct Authorizer {
     credentials: Option<Credentials>,
     current: Option<Challenge>,
     count: u32,
-    refused: Vec<Scheme>,
+    tried: TriedSchemes,
+    basic_is_forbidden: bool,
     /// Refusals since an answer was accepted.
     refusals: u32,
     accepted: bool,
@@ -60,21 +92,30 @@ pub(crate) struct Authorizer {
 const MAX_STALE: u32 = 3;
 
 impl Authorizer {
-    pub fn new(credentials: Option<Credentials>) -> Self {
+    pub fn new(credentials: Option<Credentials>, tried: TriedSchemes) -> Self {
         Self {
             credentials,
             current: None,
             count: 0,
-            refused: Vec::new(),
+            tried,
+            basic_is_forbidden: false,
             refusals: 0,
             accepted: false,
         }
     }
 
-    /// Basic sends the password itself: not to a host that the camera names.
-    pub fn forbid_basic(&mut self) {
-        self.refused.push(Scheme::Basic);
-        self.current.take_if(|it| it.scheme == Scheme::Basic);
+    /// Another server asks next, with a nonce of its own. `elsewhere`: on a host that the camera
+    /// names. Basic sends the password itself: not to that one.
+    pub fn redirected(&mut self, elsewhere: bool) {
+        self.current = None;
+        self.refusals = 0;
+        self.accepted = false;
+        self.basic_is_forbidden = elsewhere;
+    }
+
+    /// Whether the camera has asked for the password, and nothing has been accepted yet.
+    pub fn is_asked(&self) -> bool {
+        self.current.is_some() && !self.accepted
     }
 
     pub fn accepted(&mut self) {
@@ -94,6 +135,12 @@ impl Authorizer {
             return Err(RtspError::Unauthorized);
         }
         let mut offered: Vec<Challenge> = headers.flat_map(challenges).collect();
+        let asked = !offered.is_empty();
+        // Without a nonce no answer is right: none is tried, for cameras count attempts.
+        offered.retain(|it| it.scheme == Scheme::Basic || !it.nonce.is_empty());
+        if asked && offered.is_empty() {
+            return Err(RtspError::Protocol("its digest challenge has no nonce"));
+        }
         // Basic shows the password to everybody: where nothing else is offered.
         if offered.iter().any(|it| it.scheme != Scheme::Basic) {
             offered.retain(|it| it.scheme != Scheme::Basic);
@@ -109,13 +156,13 @@ impl Authorizer {
                 self.count = 0;
                 return Ok(());
             }
-            self.refused.push(current.scheme);
+            self.tried.add(current.scheme);
+            self.current = None;
+            return Err(RtspError::Unauthorized);
         }
-        let next = offered
-            .into_iter()
-            .find(|it| !self.refused.contains(&it.scheme));
+        offered.retain(|it| it.scheme != Scheme::Basic || !self.basic_is_forbidden);
         self.count = 0;
-        self.current = next;
+        self.current = self.tried.choose(offered);
         match self.current {
             Some(_) => Ok(()),
             None => Err(RtspError::Unauthorized),
@@ -297,10 +344,15 @@ mod tests {
     use super::*;
 
     fn authorizer() -> Authorizer {
-        Authorizer::new(Some(Credentials {
+        authorizer_after(&TriedSchemes::default())
+    }
+
+    fn authorizer_after(tried: &TriedSchemes) -> Authorizer {
+        let credentials = Credentials {
             username: "Mufasa".to_owned(),
             password: "Circle of Life".to_owned(),
-        }))
+        };
+        Authorizer::new(Some(credentials), tried.clone())
     }
 
     /// The examples of RFC 7616, section 3.9.1.
@@ -351,17 +403,20 @@ mod tests {
             header.contains("algorithm=SHA-256") && !header.contains("qop"),
             "{header}"
         );
-        // The first digest that is refused is followed by the next, and by nothing else.
-        let mut two = authorizer();
+        // One digest in a session; after one that is refused, the next session takes the other.
         let offer = [
             "Digest realm=\"c\", nonce=\"1\", algorithm=SHA-256",
             "Digest realm=\"c\", nonce=\"1\"",
             "Basic realm=\"c\"",
         ];
-        two.challenged(offer.into_iter()).expect("sha");
-        two.challenged(offer.into_iter()).expect("md5");
-        assert!(!two.header("PLAY", "x").expect("md5").contains("algorithm"));
-        assert!(two.challenged(offer.into_iter()).is_err());
+        let tried = TriedSchemes::default();
+        for is_sha in [true, false, true, false] {
+            let mut session = authorizer_after(&tried);
+            session.challenged(offer.into_iter()).expect("a digest");
+            let header = session.header("PLAY", "x").expect("a digest");
+            assert_eq!(header.contains("algorithm"), is_sha, "{header}");
+            assert!(session.challenged(offer.into_iter()).is_err());
+        }
         let mut basic = authorizer();
         basic
             .challenged(["Basic realm=x"].into_iter())
@@ -370,6 +425,35 @@ mod tests {
             basic.header("PLAY", "x").expect("basic"),
             "Basic TXVmYXNhOkNpcmNsZSBvZiBMaWZl"
         );
+    }
+
+    #[test]
+    fn another_server_asks_anew() {
+        let mut moved = authorizer();
+        moved
+            .challenged(["Digest realm=c, nonce=1"].into_iter())
+            .expect("first");
+        moved.redirected(true);
+        assert_eq!(moved.header("DESCRIBE", "x"), None);
+        moved
+            .challenged(["Digest realm=d, nonce=2"].into_iter())
+            .expect("the second server's");
+        let header = moved.header("DESCRIBE", "x").expect("asked");
+        assert!(header.contains("nonce=\"2\""), "{header}");
+        let basic = || ["Basic realm=x"].into_iter();
+        let mut moved = authorizer();
+        moved.redirected(true);
+        assert!(moved.challenged(basic()).is_err());
+        moved.redirected(false);
+        moved.challenged(basic()).expect("at home");
+    }
+
+    #[test]
+    fn a_digest_without_a_nonce_is_not_answered() {
+        let mut broken = authorizer();
+        let error = broken.challenged(["Digest realm=c"].into_iter());
+        assert!(matches!(error, Err(RtspError::Protocol(_))), "{error:?}");
+        assert_eq!(broken.header("DESCRIBE", "x"), None);
     }
 
     #[test]
@@ -400,6 +484,10 @@ mod tests {
         let mut endless = authorizer();
         let stale = ["Digest realm=c, nonce=2, stale=\"true\""];
         assert!((0..9).any(|_| endless.challenged(stale.into_iter()).is_err()));
-        assert!(Authorizer::new(None).challenged(stale.into_iter()).is_err());
+        assert!(
+            Authorizer::new(None, TriedSchemes::default())
+                .challenged(stale.into_iter())
+                .is_err()
+        );
     }
 }

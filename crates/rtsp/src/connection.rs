@@ -1,8 +1,8 @@
 use std::io;
 
 use tokio::io::Interest;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Duration, Instant, sleep_until, timeout};
 use url::Url;
 
 use crate::rate::Rate;
@@ -16,6 +16,24 @@ const WRITE_BYTES: usize = 64 * 1024;
 /// Messages that are handled before other cameras have their turn.
 const MESSAGES_PER_TURN: u32 = 64;
 
+/// Addresses of one name that are tried.
+const MAX_ADDRESSES: usize = 4;
+
+/// Connects to the first address of `host` that answers.
+async fn connect(host: (&str, u16), limit: Duration) -> io::Result<TcpStream> {
+    let addresses: Vec<_> = lookup_host(host).await?.take(MAX_ADDRESSES).collect();
+    let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(1);
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in addresses {
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(last)
+}
+
 /// The connection to a camera.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -27,12 +45,19 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub async fn open(url: &Url, bytes_per_second: u32) -> Result<Self, RtspError> {
+    /// Opens a connection within `limit`. Of several addresses each has its share, so that one that
+    /// does not answer (an IPv6 address that nobody routes) does not take the time of the next.
+    pub async fn open(
+        url: &Url,
+        bytes_per_second: u32,
+        limit: Duration,
+    ) -> Result<Self, RtspError> {
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let address = (host, url.port().unwrap_or(554));
-        let stream = TcpStream::connect(address)
+        let stream = timeout(limit, connect(address, limit))
             .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(RtspError::Connect)?;
         // A request is small, and an answer is waited for.
         stream.set_nodelay(true).map_err(RtspError::Connect)?;
@@ -47,6 +72,11 @@ impl Connection {
 
     pub fn stream(&self) -> &TcpStream {
         &self.stream
+    }
+
+    /// Counts what handling costs beyond the bytes that were read.
+    pub fn charge(&mut self, bytes: u32) {
+        self.rate.charge(bytes);
     }
 
     /// Queues bytes. Answers to a peer that floods and does not read are dropped.

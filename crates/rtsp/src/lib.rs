@@ -24,7 +24,7 @@ mod session;
 mod udp;
 mod wire;
 
-pub use auth::Credentials;
+pub use auth::{Credentials, TriedSchemes};
 pub use error::RtspError;
 pub use session::{Event, Options, Session, Stream, Transport};
 

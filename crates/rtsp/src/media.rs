@@ -7,7 +7,7 @@ use camweave_bitstream::rtp::{Assembler, Output, Packet};
 use tokio::time::{Duration, Instant};
 
 use crate::order::{Place, Reorder, Sequence};
-use crate::rtp::{Rtcp, Rtp, is_rtcp};
+use crate::rtp::{Rtcp, Rtp, SenderReport, is_rtcp};
 use crate::sdp::Video;
 use crate::{Event, RtspError};
 
@@ -33,7 +33,12 @@ pub(crate) struct Media {
     /// The last RTP timestamp, unwrapped.
     timestamp: Option<i64>,
     last_packet: Instant,
+    /// Packets that are missing before the stream's next one, found at a packet that is not its.
+    lost_before: u32,
     events: VecDeque<Event>,
+    /// Of the units among the events.
+    waiting_bytes: usize,
+    max_waiting_bytes: usize,
 }
 
 impl Media {
@@ -49,12 +54,19 @@ impl Media {
             former: None,
             timestamp: None,
             last_packet: Instant::now(),
+            lost_before: 0,
             events: VecDeque::new(),
+            waiting_bytes: 0,
+            max_waiting_bytes: access_unit_bytes,
         }
     }
 
     pub fn pop(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if let Some(Event::Unit { data, .. }) = &event {
+            self.waiting_bytes -= data.len();
+        }
+        event
     }
 
     pub fn alive(&mut self) {
@@ -63,11 +75,7 @@ impl Media {
 
     /// Whether packets that come before the answer to PLAY are too many to keep.
     pub fn is_full(&self) -> bool {
-        self.events.len() >= EARLY_EVENTS
-    }
-
-    pub fn source(&self) -> u32 {
-        self.source.unwrap_or(0)
+        self.events.len() >= EARLY_EVENTS || self.waiting_bytes >= self.max_waiting_bytes
     }
 
     /// Takes a packet, RTP or RTCP, of whatever channel: only one stream was set up.
@@ -120,9 +128,11 @@ impl Media {
     }
 
     fn rtcp(&mut self, data: &[u8]) -> Result<(), RtspError> {
-        let rtcp = Rtcp::parse(data);
-        match rtcp.report {
-            Some((ntp, timestamp)) => {
+        let rtcp = Rtcp::parse(data, self.source);
+        // The clock of another stream says nothing of this one's time stamps.
+        let is_ours = |report: &SenderReport| self.source.is_none_or(|it| it == report.ssrc);
+        match rtcp.report.filter(is_ours) {
+            Some(SenderReport { ntp, timestamp, .. }) => {
                 let timestamp = self.unwrap(timestamp);
                 self.timestamp.get_or_insert(timestamp);
                 self.events.push_back(Event::SenderReport {
@@ -143,13 +153,23 @@ impl Media {
         let Some(packet) = Rtp::parse(data) else {
             return Ok(());
         };
-        if !self.is_ours(&packet) {
+        let in_turn = self.sequence.is_next(packet.sequence);
+        if !self.is_ours(&packet, in_turn) {
+            // A keep-alive of another payload type (RFC 6263, section 4.6), or a second
+            // stream's packet in the same numbering: its number is not missing.
+            if self.source == Some(packet.ssrc)
+                && self.sequence.is_ahead(packet.sequence)
+                && let Place::Next { lost, .. } = self.sequence.place(&packet)
+            {
+                self.lost_before = self.lost_before.saturating_add(lost);
+            }
             return Ok(());
         }
         let Place::Next { lost, restarts } = self.sequence.place(&packet) else {
             return Ok(());
         };
-        let changed = self.source.is_some_and(|source| source != packet.ssrc);
+        let lost = lost.saturating_add(std::mem::take(&mut self.lost_before));
+        let changed = !in_turn && self.source.is_some_and(|source| source != packet.ssrc);
         self.source = Some(packet.ssrc);
         let timestamp = self.unwrap(packet.timestamp);
         self.timestamp = Some(timestamp);
@@ -166,8 +186,9 @@ impl Media {
     }
 
     /// Whether the packet belongs to the stream. Cameras announce one payload type or source
-    /// and send another; some send packets of an older session in between.
-    fn is_ours(&mut self, packet: &Rtp<'_>) -> bool {
+    /// and send another; some send packets of an older session in between, and some change
+    /// the source with each frame, within one numbering.
+    fn is_ours(&mut self, packet: &Rtp<'_>, in_turn: bool) -> bool {
         let as_announced = packet.payload_type == self.payload_type;
         self.payload_type_seen |= as_announced;
         if self.payload_type_seen && !as_announced {
@@ -176,6 +197,9 @@ impl Media {
         let Some(source) = self.source.filter(|&source| source != packet.ssrc) else {
             return true;
         };
+        if in_turn {
+            return true;
+        }
         let now = Instant::now();
         if self
             .former
@@ -202,12 +226,15 @@ impl Media {
     fn take_outputs(&mut self) {
         while let Some(output) = self.assembler.pop() {
             self.events.push_back(match output {
-                Output::Unit(unit) => Event::Unit {
-                    data: unit.data,
-                    timestamp: unit.timestamp,
-                    lost_packets: unit.lost_packets,
-                    arrival_unix_nanos: unix_nanos(),
-                },
+                Output::Unit(unit) => {
+                    self.waiting_bytes += unit.data.len();
+                    Event::Unit {
+                        data: unit.data,
+                        timestamp: unit.timestamp,
+                        lost_packets: unit.lost_packets,
+                        arrival_unix_nanos: unix_nanos(),
+                    }
+                }
                 Output::Dropped { damage, frames } => Event::Dropped { damage, frames },
             });
         }
@@ -217,4 +244,141 @@ impl Media {
 fn unix_nanos() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     i64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sdp;
+
+    const OURS: u32 = 7;
+
+    fn media(udp: bool) -> Media {
+        let sdp = b"m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n";
+        Media::new(&sdp::video(sdp).expect("video"), 1 << 20, udp)
+    }
+
+    fn rtp(payload_type: u8, number: u16, frame: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x80, 0x80 | payload_type];
+        packet.extend(number.to_be_bytes());
+        packet.extend((frame * 3000).to_be_bytes());
+        packet.extend(ssrc.to_be_bytes());
+        packet.extend(payload);
+        packet
+    }
+
+    fn slice(frame: u32) -> &'static [u8] {
+        if frame == 0 {
+            &[0x65, 0x88, 0x84]
+        } else {
+            &[0x41, 0x9a, 0x24]
+        }
+    }
+
+    /// Units, the packets that they lack, and dropped frames.
+    fn seen(media: &mut Media) -> (u32, u32, u32) {
+        media.end();
+        let mut seen = (0, 0, 0);
+        while let Some(event) = media.pop() {
+            match event {
+                Event::Unit { lost_packets, .. } => {
+                    seen.0 += 1;
+                    seen.1 += lost_packets;
+                }
+                Event::Dropped { frames, .. } => seen.2 += frames,
+                _ => {}
+            }
+        }
+        assert_eq!(media.waiting_bytes, 0);
+        seen
+    }
+
+    #[test]
+    fn a_packet_of_another_type_in_the_same_numbering_is_not_missing() {
+        for udp in [false, true] {
+            let mut media = media(udp);
+            let mut number = 65_000;
+            for frame in 0..20 {
+                media
+                    .packet(&rtp(96, number, frame, OURS, slice(frame)))
+                    .expect("RTP");
+                media
+                    .packet(&rtp(127, number.wrapping_add(1), frame, OURS, &[]))
+                    .expect("RTP");
+                number = number.wrapping_add(2);
+            }
+            assert_eq!(seen(&mut media), (20, 0, 0), "{udp}");
+        }
+        // What is missing before such a packet is told with the next.
+        let mut media = media(false);
+        media.packet(&rtp(96, 1, 0, OURS, slice(0))).expect("RTP");
+        media.packet(&rtp(96, 2, 1, OURS, slice(1))).expect("RTP");
+        media.packet(&rtp(127, 4, 1, OURS, &[])).expect("RTP");
+        media.packet(&rtp(96, 5, 3, OURS, slice(3))).expect("RTP");
+        assert_eq!(seen(&mut media), (3, 1, 1));
+    }
+
+    #[test]
+    fn a_numbering_of_another_stream_with_the_same_source_is_not_taken() {
+        let mut media = media(false);
+        for frame in 0..20_u16 {
+            let time = u32::from(frame);
+            media
+                .packet(&rtp(96, frame, time, OURS, slice(time)))
+                .expect("RTP");
+            media
+                .packet(&rtp(8, 40_000 + frame, time, OURS, &[9; 9]))
+                .expect("RTP");
+        }
+        assert_eq!(seen(&mut media), (20, 0, 0));
+    }
+
+    #[test]
+    fn a_source_that_changes_with_each_frame() {
+        let mut media = media(false);
+        for frame in 0..20_u16 {
+            let time = u32::from(frame);
+            let source = OURS + time % 2;
+            media
+                .packet(&rtp(96, frame, time, source, slice(time)))
+                .expect("RTP");
+        }
+        assert_eq!(seen(&mut media), (20, 0, 0));
+    }
+
+    #[test]
+    fn reports_and_goodbyes_of_another_source() {
+        let mut media = media(false);
+        let report = |ssrc: u32| {
+            let mut report = vec![0x80, 200, 0, 6];
+            report.extend(ssrc.to_be_bytes());
+            report.extend([1; 20]);
+            report
+        };
+        let bye = |ssrc: u32| [&[0x81, 203, 0, 1][..], &ssrc.to_be_bytes()].concat();
+        media.packet(&rtp(96, 1, 0, OURS, slice(0))).expect("RTP");
+        media.packet(&bye(OURS + 1)).expect("another's");
+        media.packet(&report(OURS + 1)).expect("another's");
+        media.packet(&report(OURS)).expect("a report");
+        let mut reports = Vec::new();
+        while let Some(event) = media.pop() {
+            reports.push(matches!(event, Event::SenderReport { .. }));
+        }
+        assert_eq!(reports, [false, false, true]);
+        assert!(matches!(media.packet(&bye(OURS)), Err(RtspError::Ended(_))));
+    }
+
+    #[test]
+    fn what_comes_before_the_answer_to_play_is_bounded_in_bytes() {
+        let mut media = media(false);
+        let payload = [slice(1), &[5; 60_000]].concat();
+        let mut packets = 0;
+        while !media.is_full() {
+            packets += 1;
+            media
+                .packet(&rtp(96, packets, u32::from(packets), OURS, &payload))
+                .expect("RTP");
+        }
+        assert!((10..30).contains(&packets), "{packets}");
+    }
 }

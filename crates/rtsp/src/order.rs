@@ -13,8 +13,8 @@ const MAX_DROPOUT: i16 = 3000;
 const MAX_MISORDER: i16 = 100;
 /// So many late packets in a row are a new numbering.
 const LATE_IN_A_ROW: u32 = 32;
-/// Packets are compared with so many before them.
-const RECENT: usize = 16;
+/// Packets are compared with so many before them: some servers repeat the last 20 now and then.
+const RECENT: usize = 128;
 
 /// What a packet's number says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,20 @@ impl Sequence {
             repeated: 0,
             recent: VecDeque::with_capacity(RECENT),
         }
+    }
+
+    /// Whether `number` is the next in turn: then its packet belongs to this numbering,
+    /// whatever else it says of itself.
+    pub fn is_next(&self, number: u16) -> bool {
+        self.last.is_some_and(|last| number == last.wrapping_add(1))
+    }
+
+    /// Whether `number` follows within what a loss can skip.
+    pub fn is_ahead(&self, number: u16) -> bool {
+        let ahead = self
+            .last
+            .map(|last| number.wrapping_sub(last.wrapping_add(1)));
+        ahead.is_some_and(|ahead| (0..=MAX_DROPOUT).contains(&ahead.cast_signed()))
     }
 
     /// The next packet belongs to another source.
@@ -251,6 +265,17 @@ mod tests {
             places(true, &[(1, 7), (2, 7), (2, 8), (3, 7), (5, 7)]),
             [NEXT; 5]
         );
+    }
+
+    #[test]
+    fn a_server_that_repeats_its_last_packets() {
+        let numbers = (0..60)
+            .chain(40..60)
+            .chain(60..80)
+            .map(|number| (number, 7));
+        let seen = places(true, &numbers.collect::<Vec<_>>());
+        assert_eq!(seen.iter().filter(|place| place.is_none()).count(), 20);
+        assert_eq!(seen.iter().filter(|place| **place == NEXT).count(), 80);
     }
 
     #[test]

@@ -48,13 +48,24 @@ pub(crate) fn is_rtcp(data: &[u8]) -> bool {
 /// What a compound RTCP packet says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Rtcp {
-    /// NTP time (32.32 seconds since 1900) and RTP timestamp of a sender report.
-    pub report: Option<(u64, u32)>,
+    pub report: Option<SenderReport>,
+    /// The stream's source says goodbye.
     pub bye: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SenderReport {
+    pub ssrc: u32,
+    /// 32.32 seconds since 1900.
+    pub ntp: u64,
+    /// The RTP timestamp of the same instant.
+    pub timestamp: u32,
+}
+
 impl Rtcp {
-    pub fn parse(mut data: &[u8]) -> Self {
+    /// `source`: the stream's, once it is known. A goodbye of others alone is none of the stream's:
+    /// an audio stream of the same session may end, and some cameras list an older source.
+    pub fn parse(mut data: &[u8], source: Option<u32>) -> Self {
         let mut rtcp = Self::default();
         while let Some(header) = data.first_chunk::<4>() {
             let length = 4 + 4 * usize::from(u16::from_be_bytes([header[2], header[3]]));
@@ -64,15 +75,31 @@ impl Rtcp {
             match header[1] {
                 200 if length >= 28 => {
                     if let Some(report) = data
-                        .get(8..20)
-                        .and_then(|report| report.first_chunk::<12>())
+                        .get(4..20)
+                        .and_then(|report| report.first_chunk::<16>())
                     {
-                        let [a, b, c, d, e, f, g, h, i, j, k, l] = *report;
-                        let ntp = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-                        rtcp.report = Some((ntp, u32::from_be_bytes([i, j, k, l])));
+                        let [s, t, u, v, a, b, c, d, e, f, g, h, i, j, k, l] = *report;
+                        let report = SenderReport {
+                            ssrc: u32::from_be_bytes([s, t, u, v]),
+                            ntp: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+                            timestamp: u32::from_be_bytes([i, j, k, l]),
+                        };
+                        // Of several, the stream's.
+                        if rtcp.report.is_none() || source == Some(report.ssrc) {
+                            rtcp.report = Some(report);
+                        }
                     }
                 }
-                203 => rtcp.bye = true,
+                203 => {
+                    let count = usize::from(header[0] & 0x1f);
+                    let listed = data.get(4..length).unwrap_or_default();
+                    let mut listed = listed.chunks_exact(4).take(count).peekable();
+                    // A list that is empty names no other source.
+                    rtcp.bye |= listed.peek().is_none()
+                        || source.is_none_or(|source| {
+                            listed.any(|listed| *listed == source.to_be_bytes())
+                        });
+                }
                 _ => {}
             }
             data = data.get(length..).unwrap_or_default();
@@ -124,19 +151,27 @@ mod tests {
         data.extend([0x81, 203, 0, 1, 0, 0, 0, 1]);
         assert!(is_rtcp(&data));
         assert_eq!(
-            Rtcp::parse(&data),
+            Rtcp::parse(&data, Some(1)),
             Rtcp {
-                report: Some((7, 8)),
+                report: Some(SenderReport {
+                    ssrc: 1,
+                    ntp: 7,
+                    timestamp: 8
+                }),
                 bye: true
             }
         );
+        // Another source's goodbye ends nothing, unless the stream's is not known.
+        assert!(!Rtcp::parse(&data, Some(2)).bye);
+        assert!(Rtcp::parse(&data, None).bye);
+        assert!(Rtcp::parse(&[0x80, 203, 0, 0], Some(2)).bye);
     }
 
     proptest! {
         #[test]
         fn noise_never_panics(data in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = Rtp::parse(&data);
-            let _ = Rtcp::parse(&data);
+            let _ = Rtcp::parse(&data, Some(1));
         }
     }
 }

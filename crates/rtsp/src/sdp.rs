@@ -44,7 +44,8 @@ pub(crate) fn video(body: &[u8]) -> Result<Video, RtspError> {
     let text = String::from_utf8_lossy(body);
     let mut session_control = None;
     let mut all: Vec<Media<'_>> = Vec::new();
-    for line in text.lines() {
+    // Some cameras end lines with CR alone.
+    for line in text.split(['\r', '\n']) {
         let Some((kind, value)) = line.trim().split_once('=') else {
             continue;
         };
@@ -81,12 +82,17 @@ pub(crate) fn video(body: &[u8]) -> Result<Video, RtspError> {
                     continue;
                 }
             };
-            let parameters = media.parameters.iter().find(|it| it.0 == payload_type);
+            // Some cameras give each parameter a line of its own.
+            let parameters: Vec<&str> = media
+                .parameters
+                .iter()
+                .filter_map(|it| (it.0 == payload_type).then_some(it.1))
+                .collect();
             return Ok(Video {
                 codec,
                 payload_type,
                 clock_hz,
-                parameter_sets: parameter_sets(codec, parameters.map_or("", |it| it.1)),
+                parameter_sets: parameter_sets(codec, &parameters.join(";")),
                 control: media.control.map(str::to_owned),
                 session_control: session_control.map(str::to_owned),
             });
@@ -135,7 +141,8 @@ fn attribute<'a>(media: &mut Media<'a>, value: &'a str) {
 
 /// `fmtp:96 x=y` as `(96, "x=y")`.
 fn numbered<'a>(value: &'a str, name: &str) -> Option<(u8, &'a str)> {
-    let (number, rest) = value.strip_prefix(name)?.trim().split_once(' ')?;
+    let value = value.strip_prefix(name)?.trim();
+    let (number, rest) = value.split_once(|it: char| it.is_ascii_whitespace())?;
     Some((number.parse().ok()?, rest.trim()))
 }
 
@@ -173,12 +180,29 @@ fn cut(text: &str) -> String {
     text.chars().take(NAME_CHARACTERS).collect()
 }
 
+/// The URLs of the track and of the whole session, as FFmpeg makes them: a session's control
+/// attribute that is a URL is the base of the tracks, whatever `Content-Base` says.
+pub(crate) fn urls(base: &str, video: &Video) -> (String, String) {
+    let session = join(base, video.session_control.as_deref());
+    let is_url = |control: &String| is_url(control.trim());
+    let base = if video.session_control.as_ref().is_some_and(is_url) {
+        session.as_str()
+    } else {
+        base
+    };
+    (join(base, video.control.as_deref()), session)
+}
+
+fn is_url(control: &str) -> bool {
+    control.to_ascii_lowercase().starts_with("rtsp://")
+}
+
 /// Joins a control attribute to a base as live555 and FFmpeg do, not as RFC 3986 asks:
 /// cameras count on it.
 pub(crate) fn join(base: &str, control: Option<&str>) -> String {
     match control.map(str::trim) {
         None | Some("" | "*") => base.to_owned(),
-        Some(control) if control.to_ascii_lowercase().starts_with("rtsp://") => control.to_owned(),
+        Some(control) if is_url(control) => control.to_owned(),
         Some(control) if base.ends_with('/') || control.starts_with('/') => {
             format!(
                 "{}{control}",
@@ -239,6 +263,39 @@ mod tests {
             ("rtsp://h/s", Some("rtsp://other/x"), "rtsp://other/x"),
         ] {
             assert_eq!(join(base, control), url);
+        }
+    }
+
+    #[test]
+    fn urls_of_the_track_and_the_session() {
+        let mut video = video(b"m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\n").expect("video");
+        video.control = Some("trackID=1".to_owned());
+        for (session, track, whole) in [
+            (None, "rtsp://h/s/trackID=1", "rtsp://h/s/"),
+            (Some("*"), "rtsp://h/s/trackID=1", "rtsp://h/s/"),
+            (
+                Some("rtsp://h/s/real/"),
+                "rtsp://h/s/real/trackID=1",
+                "rtsp://h/s/real/",
+            ),
+            (Some("all"), "rtsp://h/s/trackID=1", "rtsp://h/s/all"),
+        ] {
+            video.session_control = session.map(str::to_owned);
+            let expected = (track.to_owned(), whole.to_owned());
+            assert_eq!(urls("rtsp://h/s/", &video), expected, "{session:?}");
+        }
+    }
+
+    #[test]
+    fn parameters_on_several_lines_and_tabs() {
+        let text = "m=video 0 RTP/AVP 96\na=rtpmap:96\tH264/90000\na=fmtp:96\tpacketization-mode=1\na=fmtp:96 sprop-parameter-sets=Z0I=,aM4=\na=fmtp:97 sprop-parameter-sets=Z0M=\n";
+        for text in [text.to_owned(), text.replace('\n', "\r")] {
+            let video = video(text.as_bytes()).expect("video");
+            assert_eq!(video.codec, NalCodec::H264);
+            assert_eq!(
+                video.parameter_sets,
+                [0, 0, 0, 1, 0x67, 0x42, 0, 0, 0, 1, 0x68, 0xce]
+            );
         }
     }
 

@@ -3,6 +3,8 @@
 mod keep_alive;
 mod setup;
 
+use std::collections::VecDeque;
+
 use camweave_bitstream::NalCodec;
 use camweave_bitstream::rtp::Damage;
 use tokio::time::{Duration, Instant, sleep_until};
@@ -13,7 +15,7 @@ use crate::connection::Connection;
 use crate::media::Media;
 use crate::udp::Udp;
 use crate::wire::{Headers, Message, Response};
-use crate::{Credentials, Limits, RtspError};
+use crate::{Credentials, Limits, PACKET_COST_BYTES, RtspError, TriedSchemes};
 use keep_alive::KeepAlive;
 
 /// How RTP packets are to travel.
@@ -23,7 +25,7 @@ pub enum Transport {
     Tcp,
     /// Datagrams.
     Udp,
-    /// TCP; UDP where the camera refuses TCP (status 461).
+    /// TCP; UDP where the camera refuses TCP (status 461, or another that does not say why).
     TcpThenUdp,
 }
 
@@ -32,12 +34,16 @@ pub enum Transport {
 pub struct Options {
     /// The user, where the camera asks for one.
     pub credentials: Option<Credentials>,
+    /// What the camera's earlier sessions know of how it takes them.
+    pub tried: TriedSchemes,
     /// How packets are to travel.
     pub transport: Transport,
     /// The header `User-Agent`.
     pub user_agent: &'static str,
     /// What the camera may cost.
     pub limits: Limits,
+    /// Until the connection is open. The caller bounds what comes then.
+    pub connect_timeout: Duration,
     /// After so long a silence the camera is asked whether it is there.
     pub probe_after: Duration,
 }
@@ -97,12 +103,19 @@ pub struct Session {
     udp: Option<Udp>,
     requests: Requests,
     media: Media,
+    /// The SSRC of our receiver reports: one of our own (RFC 3550, section 8.1).
+    reporter: u32,
     stream: Stream,
     /// The URL of PLAY, TEARDOWN and signs of life.
     url: String,
     keep_alive: KeepAlive,
     failure: Option<RtspError>,
+    /// Given out since other cameras had their turn.
+    events: u32,
 }
+
+/// Events that are given out before other cameras have their turn.
+const EVENTS_PER_TURN: u32 = 64;
 
 /// Writes requests.
 #[derive(Debug)]
@@ -110,18 +123,23 @@ struct Requests {
     authorizer: Authorizer,
     user_agent: &'static str,
     sequence: u32,
+    /// Numbers of requests without an answer, the latest last.
+    unanswered: VecDeque<u32>,
     session: Option<String>,
 }
 
+/// Requests without an answer that are remembered.
+const UNANSWERED: usize = 16;
+
 impl Requests {
-    /// Appends a request; its number.
+    /// Appends a request.
     fn write(
         &mut self,
         connection: &mut Connection,
         method: &str,
         url: &str,
         header: Option<(&str, &str)>,
-    ) -> u32 {
+    ) {
         self.sequence += 1;
         let mut text = format!(
             "{method} {url} RTSP/1.0\r\nCSeq: {}\r\nUser-Agent: {}\r\n",
@@ -140,7 +158,28 @@ impl Requests {
         }
         text += "\r\n";
         connection.write(text.as_bytes());
-        self.sequence
+        if self.unanswered.len() == UNANSWERED {
+            self.unanswered.pop_front();
+        }
+        self.unanswered.push_back(self.sequence);
+    }
+
+    /// Whether `response` is the final answer to the latest request. Cameras forget the number
+    /// or always send the same: any number is the latest's but that of an earlier request which
+    /// has had no answer.
+    fn is_answer(&mut self, response: &Response) -> bool {
+        // 100 Continue and its like come before the answer.
+        if response.status < 200 {
+            return false;
+        }
+        let number = response.headers.sequence();
+        let earlier = |open: &u32| *open != self.sequence && number == Some(*open);
+        if let Some(at) = self.unanswered.iter().position(earlier) {
+            self.unanswered.remove(at);
+            return false;
+        }
+        self.unanswered.pop_back_if(|open| *open == self.sequence);
+        true
     }
 
     /// Sends a request and waits for its answer, with as many credentials as it takes.
@@ -154,16 +193,13 @@ impl Requests {
         mut media: Option<&mut Media>,
     ) -> Result<Response, RtspError> {
         loop {
-            let number = self.write(connection, method, url, header);
+            self.write(connection, method, url, header);
             let response = loop {
                 match connection.buffered()? {
-                    Some(Message::Response(response)) => {
-                        // Some cameras forget the number.
-                        let answers = response.headers.sequence();
-                        if answers.is_none_or(|answers| answers == number) {
-                            break response;
-                        }
+                    Some(Message::Response(response)) if self.is_answer(&response) => {
+                        break response;
                     }
+                    Some(Message::Response(_)) => {}
                     Some(Message::Request { method, headers }) => {
                         answer(connection, &method, &headers)?;
                     }
@@ -226,7 +262,18 @@ impl Session {
     /// Why there are no more events; what came before has been given out.
     pub async fn next(&mut self) -> Result<Event, RtspError> {
         loop {
+            // Handling an event costs time, and a small packet can make many of them.
+            if self.events >= EVENTS_PER_TURN {
+                self.events = 0;
+                tokio::task::yield_now().await;
+            }
             if let Some(event) = self.media.pop() {
+                self.events += 1;
+                if let Some(udp) = &mut self.udp {
+                    udp.charge(PACKET_COST_BYTES);
+                } else if let Some(connection) = &mut self.connection {
+                    connection.charge(PACKET_COST_BYTES);
+                }
                 return Ok(event);
             }
             if let Some(failure) = self.failure.take() {
@@ -279,11 +326,12 @@ impl Session {
             Message::Request { method, headers } => answer(connection, &method, &headers),
             Message::Response(response) => {
                 self.keep_alive.heard();
-                let refused = self.keep_alive.answered(&response) && response.status == 401;
+                let answers = self.requests.is_answer(&response);
+                let answered = answers && self.keep_alive.answered(&response);
                 let challenges = response.headers.all("WWW-Authenticate");
-                if !refused {
+                if response.status != 401 {
                     self.requests.authorizer.accepted();
-                } else if self.requests.authorizer.challenged(challenges).is_ok() {
+                } else if answered && self.requests.authorizer.challenged(challenges).is_ok() {
                     self.keep_alive.send_again();
                 }
                 self.media.alive();
@@ -298,13 +346,12 @@ impl Session {
             return Ok(());
         }
         let method = self.keep_alive.method();
-        let number = self
-            .connection
-            .as_mut()
-            .map(|connection| self.requests.write(connection, method, &self.url, None));
-        self.keep_alive.sent(number);
+        if let Some(connection) = &mut self.connection {
+            self.requests.write(connection, method, &self.url, None);
+        }
+        self.keep_alive.sent(self.connection.is_some());
         if let Some(udp) = &self.udp {
-            udp.report(&crate::rtp::receiver_report(self.media.source()));
+            udp.report(&crate::rtp::receiver_report(self.reporter));
         }
         Ok(())
     }
@@ -333,5 +380,47 @@ async fn receive(udp: &mut Option<Udp>) -> &[u8] {
     match udp {
         Some(udp) => udp.receive().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(text: &str) -> Response {
+        let mut reader = crate::wire::Reader::default();
+        reader.space(text.len()).extend_from_slice(text.as_bytes());
+        match reader.next() {
+            Ok(Some(Message::Response(response))) => response,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The number, and whether it answers the latest request, which is 3; 1 has its answer.
+    #[test]
+    fn which_response_answers_the_latest_request() {
+        for (text, answers) in [
+            ("200 OK\r\nCSeq: 3", true),
+            ("200 OK", true),
+            ("200 OK\r\nCSeq: 1", true),
+            ("200 OK\r\nCSeq: 0", true),
+            ("200 OK\r\nCSeq: x", true),
+            ("401 No\r\nCSeq: 9", true),
+            ("200 OK\r\nCSeq: 2", false),
+            ("100 Continue\r\nCSeq: 3", false),
+        ] {
+            let mut requests = Requests {
+                authorizer: Authorizer::new(None, TriedSchemes::default()),
+                user_agent: "x",
+                sequence: 3,
+                unanswered: VecDeque::from([2, 3]),
+                session: None,
+            };
+            let given = response(&format!("RTSP/1.0 {text}\r\n\r\n"));
+            assert_eq!(requests.is_answer(&given), answers, "{text}");
+            let rest = requests.unanswered.len();
+            let expected = if text.starts_with("100") { 2 } else { 1 };
+            assert_eq!(rest, expected, "{text}");
+        }
     }
 }

@@ -17,7 +17,10 @@ const DATAGRAM_BYTES: usize = 65_536;
 pub(crate) struct Udp {
     rtp: UdpSocket,
     rtcp: UdpSocket,
+    /// The host of the RTSP connection.
     camera: IpAddr,
+    /// Where `source` names another: datagrams of it are the camera's as well.
+    source: Option<IpAddr>,
     server_port: Option<u16>,
     rate: Rate,
     buffer: Vec<u8>,
@@ -39,6 +42,7 @@ impl Udp {
                         rtp,
                         rtcp,
                         camera,
+                        source: None,
                         server_port: None,
                         rate: Rate::new(bytes_per_second),
                         buffer: vec![0; DATAGRAM_BYTES],
@@ -55,19 +59,33 @@ impl Udp {
         Ok(self.rtp.local_addr()?.port())
     }
 
-    pub fn set_server_port(&mut self, port: Option<u16>) {
+    /// What the answer to SETUP says of the server's end: its port, and the address where it
+    /// is not that of the RTSP connection (a recorder that passes a camera on).
+    pub fn set_server(&mut self, port: Option<u16>, source: Option<IpAddr>) {
         self.server_port = port;
+        self.source = source;
+    }
+
+    fn is_camera(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let same = |it: IpAddr| it.to_canonical() == address;
+        same(self.camera) || self.source.is_some_and(same)
+    }
+
+    /// Counts what handling costs beyond the bytes that were read.
+    pub fn charge(&mut self, bytes: u32) {
+        self.rate.charge(bytes);
     }
 
     /// Tells the camera that somebody listens, and opens the way through firewalls.
     pub fn report(&self, packet: &[u8]) {
-        if let Some(port) = self.server_port {
-            let _ = self
-                .rtcp
-                .try_send_to(packet, SocketAddr::new(self.camera, port.saturating_add(1)));
-            let _ = self
-                .rtp
-                .try_send_to(packet, SocketAddr::new(self.camera, port));
+        let Some(port) = self.server_port else {
+            return;
+        };
+        for address in [Some(self.camera), self.source].into_iter().flatten() {
+            let rtcp = SocketAddr::new(address, port.saturating_add(1));
+            let _ = self.rtcp.try_send_to(packet, rtcp);
+            let _ = self.rtp.try_send_to(packet, SocketAddr::new(address, port));
         }
     }
 
@@ -86,7 +104,7 @@ impl Udp {
                 Ok((length, from)) => {
                     self.rate
                         .charge(PACKET_COST_BYTES + u32::try_from(length).unwrap_or(0));
-                    if from.ip().to_canonical() == self.camera.to_canonical() {
+                    if self.is_camera(from.ip()) {
                         return &self.buffer[..length];
                     }
                 }

@@ -52,6 +52,9 @@ pub(crate) struct Reader {
     buffer: Vec<u8>,
     start: usize,
     garbage: usize,
+    /// Bytes of the message that is incomplete, once its header is known: so that it is
+    /// not read again with each piece.
+    needed: usize,
     /// A message has been read: the peer speaks RTSP.
     speaks: bool,
 }
@@ -82,13 +85,19 @@ impl Reader {
             if first == b'$' {
                 return Ok(self.interleaved());
             }
+            if data.len() < self.needed {
+                return Ok(None);
+            }
             let text = if first.is_ascii_uppercase() {
                 read_text(data)?
             } else {
                 Text::None
             };
             match text {
-                Text::Incomplete => return Ok(None),
+                Text::Incomplete { needed } => {
+                    self.needed = needed;
+                    return Ok(None);
+                }
                 Text::Message(message, length) => {
                     self.start += length;
                     self.accept();
@@ -107,6 +116,7 @@ impl Reader {
     }
 
     fn accept(&mut self) {
+        self.needed = 0;
         self.speaks = true;
         self.garbage = 0;
     }
@@ -144,7 +154,10 @@ impl Reader {
 enum Text {
     /// No text of RTSP.
     None,
-    Incomplete,
+    Incomplete {
+        /// Bytes of the whole message, or 0 while that is unknown.
+        needed: usize,
+    },
     /// A message and its length in bytes.
     Message(Message, usize),
 }
@@ -170,9 +183,9 @@ fn read_text(data: &[u8]) -> Result<Text, RtspError> {
                 limit_bytes: HEADER_BYTES,
             });
         }
-        return Ok(Text::Incomplete);
+        return Ok(Text::Incomplete { needed: 0 });
     };
-    let text = String::from_utf8_lossy(&head[..length]);
+    let text = unfolded(&String::from_utf8_lossy(&head[..length]));
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
     let headers = Headers(lines.filter_map(header).collect());
@@ -189,7 +202,8 @@ fn read_text(data: &[u8]) -> Result<Text, RtspError> {
         });
     }
     let Some(content) = data.get(length..length + body) else {
-        return Ok(Text::Incomplete);
+        let needed = length + body;
+        return Ok(Text::Incomplete { needed });
     };
     let mut words = first.split_ascii_whitespace();
     let word = words.next().unwrap_or_default();
@@ -223,6 +237,19 @@ fn head_length(head: &[u8]) -> Option<usize> {
             _ => {}
         }
     }
+}
+
+/// Lines that begin with a space or tab continue the line before (RFC 2616, section 4.2).
+fn unfolded(head: &str) -> String {
+    let mut text = String::with_capacity(head.len());
+    for line in head.lines() {
+        if !text.is_empty() {
+            let folded = line.starts_with([' ', '\t']);
+            text.push(if folded { ' ' } else { '\n' });
+        }
+        text.push_str(line);
+    }
+    text
 }
 
 fn header(line: &str) -> Option<(String, String)> {
@@ -286,6 +313,20 @@ mod tests {
                 ]
             );
         }
+    }
+
+    #[test]
+    fn folded_headers() {
+        let bytes = b"RTSP/1.0 401 No\r\nWWW-Authenticate: Digest realm=x,\r\n\tnonce=1,\r\n opaque=2\r\nCSeq: 3\r\n\r\n";
+        let messages = read(&mut Reader::default(), bytes).expect("RTSP");
+        let [Message::Response(response)] = messages.as_slice() else {
+            panic!("{messages:?}");
+        };
+        assert_eq!(
+            response.headers.get("WWW-Authenticate"),
+            Some("Digest realm=x, \tnonce=1,  opaque=2")
+        );
+        assert_eq!(response.headers.sequence(), Some(3));
     }
 
     #[test]

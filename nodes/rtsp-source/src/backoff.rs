@@ -5,17 +5,17 @@ use crate::failure::FailureKind;
 /// The longest wait after a wrong password: cameras lock an account after some five attempts,
 /// for half an hour.
 const UNAUTHORIZED_MAX: Duration = Duration::from_secs(15 * 60);
-/// The longest wait after what only the camera or its settings can change.
-const SLOW_MAX: Duration = Duration::from_secs(60);
+/// The longest wait after more than is taken.
+const TOO_LARGE_MAX: Duration = Duration::from_secs(60);
 
 /// Waits between attempts. A camera that is away is tried soon and again and again: from `min`
 /// doubling to `max`, each wait shortened by chance to between half and all of it, so that
-/// cameras lost together do not return together. What a person must put right, and what costs
-/// more than it should, waits longer each time.
+/// cameras lost together do not return together. So is one that refuses: while it starts,
+/// a camera answers that it has no such path, no video or no time yet. Only what harms if it is
+/// tried often, a wrong password, and what costs more than it should wait longer each time.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     away: Wait,
-    slow: Wait,
     too_large: Wait,
     unauthorized: Wait,
 }
@@ -53,8 +53,7 @@ impl Backoff {
     pub fn new(min: Duration, max: Duration) -> Self {
         Self {
             away: Wait::new(min, 2, max),
-            slow: Wait::new(max, 2, SLOW_MAX),
-            too_large: Wait::new(max, 2, SLOW_MAX),
+            too_large: Wait::new(max, 2, TOO_LARGE_MAX),
             unauthorized: Wait::new(max * 4, 4, UNAUTHORIZED_MAX),
         }
     }
@@ -64,8 +63,6 @@ impl Backoff {
         match kind {
             FailureKind::Unauthorized => self.unauthorized.take(),
             FailureKind::TooLarge => self.too_large.take(),
-            FailureKind::Protocol => self.slow.take(),
-            kind if kind.needs_a_person() => self.slow.take(),
             _ => {
                 let wait = self.away.take();
                 wait.mul_f64(0.5 + share.clamp(0.0, 1.0) / 2.0)
@@ -78,9 +75,8 @@ impl Backoff {
         self.unauthorized.reset();
         if lasted >= self.away.longest {
             self.away.reset();
-            self.slow.reset();
         }
-        if lasted >= SLOW_MAX {
+        if lasted >= TOO_LARGE_MAX {
             self.too_large.reset();
         }
     }
@@ -128,7 +124,21 @@ mod tests {
         assert_eq!(backoff.next(kind, 0.0).as_secs(), 60);
         backoff.played(Duration::from_secs(60));
         assert_eq!(backoff.next(kind, 0.0), MILLIS(1500));
-        assert_eq!(backoff.next(FailureKind::NotFound, 0.0), MILLIS(1500));
-        assert_eq!(backoff.next(FailureKind::Protocol, 0.0), MILLIS(3000));
+    }
+
+    /// A camera that starts refuses for a minute or two, and is live 2 s after it does no longer.
+    #[test]
+    fn one_that_refuses_while_it_starts_is_tried_as_often_as_one_that_is_away() {
+        for kind in [
+            FailureKind::NotFound,
+            FailureKind::NoVideo,
+            FailureKind::Protocol,
+            FailureKind::UnsupportedCodec,
+            FailureKind::Transport,
+        ] {
+            let mut backoff = Backoff::new(MILLIS(200), MILLIS(1500));
+            let longest = (0..100).map(|_| backoff.next(kind, 1.0)).max();
+            assert_eq!(longest, Some(MILLIS(1500)), "{kind:?}");
+        }
     }
 }

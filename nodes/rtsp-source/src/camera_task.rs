@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use camweave_rtsp::TriedSchemes;
 use camweave_stage::Context;
 use camweave_telemetry::{clock, span_names};
 use futures::FutureExt;
@@ -17,13 +18,15 @@ use crate::choice::{Choice, Which};
 use crate::client::{Client, Event, StreamInfo};
 use crate::failure::{Failure, FailureKind};
 use crate::ffmpeg_client;
-use crate::liveness::Liveness;
+use crate::liveness::{Liveness, Usable};
 use crate::outbox::Outbox;
-use crate::rtsp_client;
+use crate::rtsp_client::{self, CORRUPT};
 use crate::session::Session;
 
 /// How long a stop waits for the camera to answer TEARDOWN.
 pub(crate) const TEARDOWN_AT_MOST: Duration = Duration::from_millis(300);
+/// The longest time for a camera that answers the call and then needs long for its description.
+const LONGEST_SESSION_LIMIT: Duration = Duration::from_secs(30);
 const STREAMING: &str = "streaming";
 const UNAUTHORIZED: &str = "offline: unauthorized";
 /// Counted as an error: the camera's time stamps jumped.
@@ -51,6 +54,10 @@ pub(crate) struct CameraTask {
     refused: bool,
     offline_since: Option<Instant>,
     choice: Choice,
+    tried: TriedSchemes,
+    /// How long the next attempt may take: longer than `CONNECT_TIMEOUT_MS` for a camera that
+    /// answered the call and needs longer for the rest.
+    session_limit: Duration,
     /// Which client has the camera and why, as the facts say; empty: always the RTSP client.
     client_fact: String,
 }
@@ -80,6 +87,8 @@ impl CameraTask {
             refused,
             offline_since: None,
             choice,
+            tried: TriedSchemes::default(),
+            session_limit: settings.connect_timeout,
             client_fact,
         }
     }
@@ -128,6 +137,9 @@ impl CameraTask {
                     "it sent what the RTSP library cannot take",
                 )
             });
+            if failure.kind != FailureKind::Timeout {
+                self.session_limit = self.settings.connect_timeout;
+            }
             let Some(failure) = self.choice.ended(which, failure, frames, Instant::now()) else {
                 continue;
             };
@@ -148,12 +160,16 @@ impl CameraTask {
         session: &mut Option<Session>,
         client: &mut Option<Box<dyn Client>>,
     ) -> Failure {
-        let connecting = self.connect(which);
-        let client = match timeout(self.settings.connect_timeout, connecting).await {
+        let limit = self.session_limit;
+        let client = match timeout(limit, self.connect(which, limit)).await {
             Ok(Ok(connected)) => client.insert(connected),
             Ok(Err(failure)) => return failure,
             Err(_) => {
-                let millis = self.settings.connect_timeout.as_millis();
+                // The RTSP client itself bounds the time until the connection is open: it was.
+                if which == Which::Rtsp {
+                    self.session_limit = (limit * 2).min(LONGEST_SESSION_LIMIT.max(limit));
+                }
+                let millis = limit.as_millis();
                 return Failure::new(
                     FailureKind::Timeout,
                     format!("no session within {millis} ms"),
@@ -168,7 +184,10 @@ impl CameraTask {
             client.info(),
             session_unix_nanos,
         ));
-        let mut liveness = Liveness::new(self.settings.stall_timeout, tokio::time::Instant::now());
+        let frames_only = which == Which::Ffmpeg;
+        let begin = tokio::time::Instant::now();
+        let mut liveness = Liveness::new(self.settings.stall_timeout, frames_only, begin);
+        let mut usable = Usable::new(begin);
         loop {
             let event = match timeout_at(liveness.deadline(), client.next()).await {
                 Ok(Ok(event)) => event,
@@ -180,6 +199,7 @@ impl CameraTask {
             match event {
                 Event::Frame(frame) => {
                     liveness.frame(now);
+                    usable.frame();
                     let mut span = self.context.counters.spans().begin(&span_names::UNIT);
                     let (unit, jumped) = session.unit(frame, self.context.new_trace());
                     if jumped {
@@ -204,6 +224,15 @@ impl CameraTask {
                     self.context
                         .counters
                         .missed(&self.id, reason, u64::from(frames));
+                    if reason == CORRUPT
+                        && usable.corrupt(frames, now)
+                        && self.choice.has_alternative(which, Instant::now())
+                    {
+                        return Failure::new(
+                            FailureKind::Stalled,
+                            "more than half of its frames break their format",
+                        );
+                    }
                 }
                 Event::Alive => {}
             }
@@ -211,12 +240,10 @@ impl CameraTask {
     }
 
     /// The one place that chooses a client.
-    async fn connect(&self, which: Which) -> Result<Box<dyn Client>, Failure> {
+    async fn connect(&self, which: Which, limit: Duration) -> Result<Box<dyn Client>, Failure> {
         match which {
-            Which::Rtsp => rtsp_client::connect(&self.camera, &self.settings).await,
-            Which::Ffmpeg => {
-                ffmpeg_client::connect(&self.camera, self.settings.connect_timeout).await
-            }
+            Which::Rtsp => rtsp_client::connect(&self.camera, &self.settings, &self.tried).await,
+            Which::Ffmpeg => ffmpeg_client::connect(&self.camera, limit).await,
         }
     }
 

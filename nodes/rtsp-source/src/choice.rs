@@ -35,6 +35,8 @@ pub(crate) struct Choice {
     /// Since when FFmpeg has the camera that the RTSP client could not play, and why.
     fallen: Option<(Instant, Failure)>,
     stalls: u32,
+    /// When FFmpeg could not play the camera either.
+    ffmpeg_failed: Option<Instant>,
 }
 
 impl Choice {
@@ -45,6 +47,7 @@ impl Choice {
             is_rtsp,
             fallen: None,
             stalls: 0,
+            ffmpeg_failed: None,
         }
     }
 
@@ -66,6 +69,14 @@ impl Choice {
             Some(_) => Which::Ffmpeg,
             None => Which::Rtsp,
         }
+    }
+
+    /// Whether FFmpeg is left to try where a session with the RTSP client gives nothing usable.
+    pub fn has_alternative(&self, which: Which, now: Instant) -> bool {
+        let failed = self
+            .ffmpeg_failed
+            .is_some_and(|at| now.saturating_duration_since(at) < RTSP_AGAIN_AFTER);
+        which == Which::Rtsp && self.kind == ClientKind::Auto && self.is_rtsp && !failed
     }
 
     /// Why FFmpeg has the camera, in a few words.
@@ -101,10 +112,11 @@ impl Choice {
                 } else {
                     0
                 };
-                let falls = matches!(
+                let cannot = matches!(
                     failure.kind,
                     FailureKind::Protocol | FailureKind::UnsupportedCodec
-                ) || self.stalls >= STALLS;
+                );
+                let falls = (cannot && !failure.is_passing) || self.stalls >= STALLS;
                 if !falls {
                     return Some(failure);
                 }
@@ -112,11 +124,16 @@ impl Choice {
                 self.fallen = Some((now, failure));
                 None
             }
-            // FFmpeg cannot either: neither of them is the better one.
-            Which::Ffmpeg if frames == 0 && is_verdict(failure.kind) => {
+            // Nor has FFmpeg played it, for whatever reason: neither of them is the better one,
+            // and the camera may have changed meanwhile.
+            Which::Ffmpeg if frames == 0 => {
                 let Some((_, first)) = self.fallen.take() else {
                     return Some(failure);
                 };
+                if !is_verdict(failure.kind) {
+                    return Some(failure);
+                }
+                self.ffmpeg_failed = Some(now);
                 Some(Failure::new(
                     first.kind,
                     format!("{first}; nor can FFmpeg play it: {failure}"),
@@ -158,17 +175,32 @@ mod tests {
             assert_eq!(choice.client(now), Which::Ffmpeg);
             let why = choice.why().expect("a reason");
             assert_eq!(why, format!("rtsp client: {}: a reason", kind.as_str()));
-            // A camera that is away is no reason to change.
-            for kind in [FailureKind::Refused, FailureKind::Ended] {
-                let failure = failure(kind);
-                let ended = choice.ended(Which::Ffmpeg, failure.clone(), 0, now);
-                assert_eq!(ended, Some(failure));
-            }
             let stalled = failure(FailureKind::Stalled);
             assert!(choice.ended(Which::Ffmpeg, stalled, 9, now).is_some());
             assert_eq!(choice.client(now), Which::Ffmpeg);
             assert_eq!(choice.client(now + RTSP_AGAIN_AFTER), Which::Rtsp);
             assert_eq!(choice.why(), None);
+        }
+    }
+
+    #[test]
+    fn a_passing_refusal_changes_nothing_and_ffmpeg_keeps_only_what_it_plays() {
+        let now = Instant::now();
+        let mut choice = Choice::new(ClientKind::Auto, true);
+        let busy = failure(FailureKind::Protocol).passing();
+        assert!(choice.ended(Which::Rtsp, busy, 0, now).is_some());
+        assert_eq!(choice.client(now), Which::Rtsp);
+        for kind in [
+            FailureKind::Refused,
+            FailureKind::Ended,
+            FailureKind::Unauthorized,
+        ] {
+            let protocol = failure(FailureKind::Protocol);
+            assert_eq!(choice.ended(Which::Rtsp, protocol, 0, now), None);
+            let away = failure(kind);
+            let ended = choice.ended(Which::Ffmpeg, away.clone(), 0, now);
+            assert_eq!(ended, Some(away));
+            assert_eq!(choice.client(now), Which::Rtsp, "{kind:?}");
         }
     }
 
@@ -207,6 +239,8 @@ mod tests {
         let both = both.expect("a report");
         assert_eq!(both.kind, FailureKind::Stalled);
         assert_eq!(both.detail, "a reason; nor can FFmpeg play it: no session");
+        assert!(!choice.has_alternative(Which::Rtsp, now));
+        assert!(choice.has_alternative(Which::Rtsp, now + RTSP_AGAIN_AFTER));
         assert_eq!(choice.client(now), Which::Rtsp);
     }
 

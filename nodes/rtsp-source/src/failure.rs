@@ -48,19 +48,6 @@ impl FailureKind {
             Self::Protocol => "protocol",
         }
     }
-
-    /// Whether trying again soon cannot help, or harms: cameras lock users out.
-    #[must_use]
-    pub fn needs_a_person(self) -> bool {
-        matches!(
-            self,
-            Self::Unauthorized
-                | Self::NotFound
-                | Self::NoVideo
-                | Self::UnsupportedCodec
-                | Self::Transport
-        )
-    }
 }
 
 /// Why a session could not begin or has ended.
@@ -70,6 +57,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// One line that completes 'camera offline: …'.
     pub detail: String,
+    /// The camera cannot now (it starts, it has too many viewers): another client could not either.
+    pub is_passing: bool,
 }
 
 impl Failure {
@@ -77,7 +66,13 @@ impl Failure {
         Self {
             kind,
             detail: detail.into(),
+            is_passing: false,
         }
+    }
+
+    pub(crate) fn passing(mut self) -> Self {
+        self.is_passing = true;
+        self
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use camweave_demux::{
     AccessUnit, Interrupt, LiveError, LiveErrorKind, LiveOptions, LiveRead, LiveSource, Protocol,
+    RtspTransport,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -147,7 +148,11 @@ pub(crate) async fn connect(
         .ok_or_else(|| Failure::new(FailureKind::Protocol, format!("no client for '{scheme}'")))?;
     let options = LiveOptions {
         protocol,
-        udp: camera.transport == Some(Transport::Udp),
+        transport: match camera.transport {
+            None => RtspTransport::TcpThenUdp,
+            Some(Transport::Tcp) => RtspTransport::Tcp,
+            Some(Transport::Udp) => RtspTransport::Udp,
+        },
         connect_timeout,
         stall_timeout: STALL_AT_MOST,
     };
@@ -225,8 +230,12 @@ fn read(
 
 fn info(source: &LiveSource, options: LiveOptions) -> Option<StreamInfo> {
     let transport = match options.protocol {
-        Protocol::Rtsp if options.udp => "udp",
-        Protocol::Rtsp => "tcp",
+        Protocol::Rtsp => match options.transport {
+            RtspTransport::Udp => "udp",
+            RtspTransport::Tcp => "tcp",
+            // FFmpeg does not tell which one the server took.
+            RtspTransport::TcpThenUdp => "tcp, or udp if it refuses tcp",
+        },
         Protocol::Http | Protocol::Https if source.format().starts_with("hls") => "hls",
         other => other.scheme(),
     };

@@ -20,17 +20,21 @@ pub(crate) struct Liveness {
     last_traffic: Instant,
     last_frame: Instant,
     has_frame: bool,
+    /// Its client sees only frames, so that nothing else tells that it is alive.
+    frames_only: bool,
     intervals: VecDeque<Duration>,
 }
 
 impl Liveness {
-    /// `limit`: how long a camera of many frames a second may be without one.
-    pub fn new(limit: Duration, now: Instant) -> Self {
+    /// `limit`: how long a camera of many frames a second may be without one. `frames_only`: its
+    /// client does not tell of other signs of life.
+    pub fn new(limit: Duration, frames_only: bool, now: Instant) -> Self {
         Self {
             limit,
             last_traffic: now,
             last_frame: now,
             has_frame: false,
+            frames_only,
             intervals: VecDeque::with_capacity(REMEMBERED),
         }
     }
@@ -68,8 +72,53 @@ impl Liveness {
             return self.last_frame + self.limit.max(longest * INTERVALS);
         }
         // It may be one that sends a frame in many seconds, as long as it answers.
+        let unknown = self.last_frame + self.limit * UNKNOWN;
+        if self.frames_only {
+            return unknown;
+        }
         let silent = self.last_traffic + self.limit.max(longest * INTERVALS);
-        silent.min(self.last_frame + self.limit * UNKNOWN)
+        silent.min(unknown)
+    }
+}
+
+/// Frames are judged over so long.
+const WINDOW: Duration = Duration::from_secs(10);
+/// So few frames prove nothing.
+const MIN_FRAMES: u32 = 25;
+
+/// Whether what a camera sends is of use: one whose frames are nearly all corrupt is alive and plays,
+/// but whoever watches sees nothing.
+#[derive(Debug)]
+pub(crate) struct Usable {
+    since: Instant,
+    frames: u32,
+    corrupt: u32,
+}
+
+impl Usable {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            frames: 0,
+            corrupt: 0,
+        }
+    }
+
+    pub fn frame(&mut self) {
+        self.frames = self.frames.saturating_add(1);
+    }
+
+    /// Frames whose packets break their format: what the network loses is not the client's
+    /// to mend. True if these are most of the last [`WINDOW`].
+    pub fn corrupt(&mut self, frames: u32, now: Instant) -> bool {
+        self.corrupt = self.corrupt.saturating_add(frames);
+        if now.saturating_duration_since(self.since) < WINDOW {
+            return false;
+        }
+        let enough = self.frames.saturating_add(self.corrupt) >= MIN_FRAMES;
+        let useless = enough && self.corrupt > self.frames;
+        *self = Self::new(now);
+        useless
     }
 }
 
@@ -86,7 +135,7 @@ mod tests {
     #[test]
     fn one_of_many_frames_a_second_is_stalled_at_the_limit_whatever_it_answers() {
         let begin = Instant::now();
-        let mut liveness = Liveness::new(LIMIT, begin);
+        let mut liveness = Liveness::new(LIMIT, false, begin);
         for frame in 0..10 {
             liveness.frame(begin + seconds(f64::from(frame) / 25.0));
         }
@@ -98,7 +147,7 @@ mod tests {
     #[test]
     fn one_frame_in_six_seconds() {
         let begin = Instant::now();
-        let mut liveness = Liveness::new(LIMIT, begin);
+        let mut liveness = Liveness::new(LIMIT, false, begin);
         liveness.frame(begin);
         // It answers what it is asked.
         liveness.traffic(begin + seconds(2.5));
@@ -112,9 +161,42 @@ mod tests {
     }
 
     #[test]
+    fn one_frame_in_six_seconds_of_a_client_that_sees_nothing_else() {
+        let begin = Instant::now();
+        let mut liveness = Liveness::new(LIMIT, true, begin);
+        // FFmpeg gives a frame out once the next one begins.
+        assert_eq!(liveness.deadline(), begin + LIMIT * UNKNOWN);
+        liveness.frame(begin);
+        assert_eq!(liveness.deadline(), begin + LIMIT * UNKNOWN);
+        liveness.frame(begin + seconds(6.0));
+        liveness.frame(begin + seconds(12.0));
+        assert_eq!(liveness.deadline(), begin + seconds(30.0));
+    }
+
+    #[test]
+    fn one_of_which_most_frames_are_corrupt() {
+        let begin = Instant::now();
+        let judge = |share: u32, every: f64| {
+            let mut usable = Usable::new(begin);
+            (0..60_u32).any(|frame| {
+                let now = begin + seconds(f64::from(frame) * every);
+                if frame % 10 < share {
+                    return usable.corrupt(1, now);
+                }
+                usable.frame();
+                false
+            })
+        };
+        assert!(judge(10, 0.2) && judge(6, 0.2));
+        assert!(!judge(4, 0.2) && !judge(0, 0.2));
+        // A frame a second: too few to tell.
+        assert!(!judge(10, 1.0));
+    }
+
+    #[test]
     fn one_that_answers_but_never_sends_a_frame() {
         let begin = Instant::now();
-        let mut liveness = Liveness::new(LIMIT, begin);
+        let mut liveness = Liveness::new(LIMIT, false, begin);
         assert_eq!(liveness.deadline(), begin + LIMIT);
         for probe in 1..100 {
             liveness.traffic(begin + seconds(f64::from(probe)));

@@ -5,7 +5,7 @@ use camweave_bitstream::{NalCodec, picture_size};
 use camweave_cameras::{Camera, Transport};
 use camweave_message::Codec;
 use camweave_redact::{KnownSecrets, printable_up_to};
-use camweave_rtsp::{Credentials, Limits, Options, RtspError, Session};
+use camweave_rtsp::{Credentials, Limits, Options, RtspError, Session, TriedSchemes};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -82,6 +82,7 @@ impl Client for RtspClient {
 pub(crate) async fn connect(
     camera: &Camera,
     settings: &Settings,
+    tried: &TriedSchemes,
 ) -> Result<Box<dyn Client>, Failure> {
     let credentials = camera.credentials.as_ref().map(|credentials| {
         let (username, password) = credentials.expose();
@@ -94,6 +95,7 @@ pub(crate) async fn connect(
     let known = camera.known_secrets();
     let options = Options {
         credentials,
+        tried: tried.clone(),
         transport: match camera.transport {
             None => camweave_rtsp::Transport::TcpThenUdp,
             Some(Transport::Tcp) => camweave_rtsp::Transport::Tcp,
@@ -104,6 +106,7 @@ pub(crate) async fn connect(
             access_unit_bytes: settings.access_unit_bytes,
             ..Limits::default()
         },
+        connect_timeout: settings.connect_timeout,
         probe_after: settings.stall_timeout / 2,
     };
     let session = Session::connect(camera.url.expose(), options)
@@ -214,7 +217,12 @@ fn refused(status: u16, method: &str) -> Failure {
         400..=499 => (FailureKind::Protocol, "it does not take the request"),
         _ => (FailureKind::Protocol, "it cannot"),
     };
-    Failure::new(kind, format!("{text} (RTSP status {status} to {method})"))
+    let failure = Failure::new(kind, format!("{text} (RTSP status {status} to {method})"));
+    if matches!(status, 453 | 454 | 500..) {
+        failure.passing()
+    } else {
+        failure
+    }
 }
 
 #[cfg(test)]
@@ -253,6 +261,10 @@ mod tests {
                 kind,
                 "{error}"
             );
+        }
+        for (number, is_passing) in [(400, false), (453, true), (454, true), (503, true)] {
+            let failure = failure(&status(number), true, &KnownSecrets::default());
+            assert_eq!(failure.is_passing, is_passing, "{number}");
         }
         let line = failure(&status(461), true, &KnownSecrets::default()).to_string();
         assert!(line.contains("transport: udp"), "{line}");

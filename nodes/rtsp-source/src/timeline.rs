@@ -7,6 +7,11 @@ const UNIX_EPOCH_NTP_SECONDS: u32 = 2_208_988_800;
 /// send their uptime (RFC 3550, section 6.4.1, allows it), or begin in 1970.
 const MAX_CLOCK_OFFSET_NANOS: i64 = 24 * 3600 * 1_000_000_000;
 
+/// A report whose clock and time stamp place a frame further than this from its arrival, beyond what
+/// the report itself was from its own, belongs to other time stamps: some cameras always
+/// report the time stamp 0, or that of another stream.
+const MAX_REPORT_ERROR_NANOS: i64 = 10 * 1_000_000_000;
+
 /// A step forward that is longer than the wall clock's by more than this is a jump.
 const MAX_STEP_FORWARD_NANOS: i64 = 10 * 1_000_000_000;
 /// A step back of more than this is a jump: with B frames, times step back by a few frames.
@@ -24,8 +29,16 @@ pub(crate) struct Timeline {
     last: Option<Last>,
     /// The shortest step of late, either way.
     interval_nanos: i64,
-    /// Unix nanoseconds and the RTP timestamp of the same instant.
-    report: Option<(i64, i64)>,
+    report: Option<Report>,
+}
+
+/// The camera's clock.
+#[derive(Debug, Clone, Copy)]
+struct Report {
+    unix_nanos: i64,
+    /// The RTP timestamp of the same instant.
+    rtp: i64,
+    arrival_unix_nanos: i64,
 }
 
 /// The frame before.
@@ -63,7 +76,11 @@ impl Timeline {
         let offset = unix_nanos
             .saturating_sub(arrival_unix_nanos)
             .saturating_abs();
-        self.report = (ntp != 0 && offset <= MAX_CLOCK_OFFSET_NANOS).then_some((unix_nanos, rtp));
+        self.report = (ntp != 0 && offset <= MAX_CLOCK_OFFSET_NANOS).then_some(Report {
+            unix_nanos,
+            rtp,
+            arrival_unix_nanos,
+        });
     }
 
     /// The times of the frame with the unwrapped RTP timestamp `rtp`, and whether it jumped:
@@ -79,21 +96,23 @@ impl Timeline {
             self.origin_nanos = last.pts_nanos.saturating_add(since.max(1_000_000));
             let report = self.report;
             self.report = report.filter(|report| {
-                self.nanos(rtp, report.1).saturating_abs() <= MAX_STEP_FORWARD_NANOS
+                self.nanos(rtp, report.rtp).saturating_abs() <= MAX_STEP_FORWARD_NANOS
             });
         }
         let origin = *self.origin.get_or_insert(rtp);
-        let pts_nanos = self.origin_nanos.saturating_add(self.nanos(rtp, origin));
+        let mut pts_nanos = self.origin_nanos.saturating_add(self.nanos(rtp, origin));
+        if let Some(last) = self.last.filter(|last| !jumped && last.rtp == rtp) {
+            // A time stamp that stands still tells no time: the arrival does.
+            let since = arrival_unix_nanos.saturating_sub(last.arrival_unix_nanos);
+            pts_nanos = last.pts_nanos.saturating_add(since.max(1_000_000));
+        }
         self.last = Some(Last {
             rtp,
             pts_nanos,
             arrival_unix_nanos,
         });
-        let (captured_unix_nanos, captured_clock) = match self.report {
-            Some((unix_nanos, at)) => (
-                unix_nanos.saturating_add(self.nanos(rtp, at)),
-                CapturedClock::SenderReport,
-            ),
+        let (captured_unix_nanos, captured_clock) = match self.captured(rtp, arrival_unix_nanos) {
+            Some(captured) => (captured, CapturedClock::SenderReport),
             None => (arrival_unix_nanos, CapturedClock::Arrival),
         };
         let times = Times {
@@ -102,6 +121,18 @@ impl Timeline {
             captured_clock,
         };
         (times, jumped)
+    }
+
+    /// The time by the camera's clock, where it has one that goes with these time stamps.
+    fn captured(&self, rtp: i64, arrival_unix_nanos: i64) -> Option<i64> {
+        let report = self.report?;
+        let captured = report
+            .unix_nanos
+            .saturating_add(self.nanos(rtp, report.rtp));
+        let offset = captured.saturating_sub(arrival_unix_nanos);
+        let report_offset = report.unix_nanos.saturating_sub(report.arrival_unix_nanos);
+        let error = offset.saturating_sub(report_offset).saturating_abs();
+        (error <= MAX_REPORT_ERROR_NANOS).then_some(captured)
     }
 
     fn jumps(&mut self, rtp: i64, arrival_unix_nanos: i64) -> bool {
@@ -154,12 +185,12 @@ mod tests {
     #[test]
     fn capture_times_follow_the_latest_report() {
         let mut timeline = Timeline::new(90_000);
-        let place = |timeline: &mut Timeline, rtp| timeline.place(rtp, 77).0;
+        let place = |timeline: &mut Timeline, rtp| timeline.place(rtp, UNIX + 77).0;
         assert_eq!(
             place(&mut timeline, 1000),
             Times {
                 pts_nanos: 0,
-                captured_unix_nanos: 77,
+                captured_unix_nanos: UNIX + 77,
                 captured_clock: CapturedClock::Arrival
             }
         );
@@ -180,9 +211,33 @@ mod tests {
         timeline.sender_report(NTP, 0, UNIX);
         let ticks = 90_000 * 86_400 * 30 + 1;
         assert_eq!(
-            timeline.place(ticks, 0).0.captured_unix_nanos - UNIX,
+            timeline
+                .place(ticks, UNIX + 2_592_000_000_000_000)
+                .0
+                .captured_unix_nanos
+                - UNIX,
             2_592_000_000_011_111
         );
+    }
+
+    #[test]
+    fn a_report_of_other_time_stamps_is_not_believed() {
+        let mut timeline = Timeline::new(90_000);
+        timeline.place(900_000_000, UNIX);
+        for (report, clock) in [
+            (0, CapturedClock::Arrival),
+            (900_000_000, CapturedClock::SenderReport),
+            (1_800_000_000, CapturedClock::Arrival),
+        ] {
+            timeline.sender_report(NTP, report, UNIX);
+            let (times, _) = timeline.place(900_090_000, UNIX + 1_000_000_000);
+            assert_eq!(times.captured_clock, clock, "{report}");
+            assert_eq!(times.captured_unix_nanos, UNIX + 1_000_000_000);
+        }
+        // A clock that is an hour off is off for each frame alike.
+        timeline.sender_report(NTP + (3600 << 32), 900_000_000, UNIX);
+        let (times, _) = timeline.place(900_180_000, UNIX + 2_000_000_000);
+        assert_eq!(times.captured_clock, CapturedClock::SenderReport);
     }
 
     #[test]
@@ -260,6 +315,22 @@ mod tests {
         assert!(!jumped(180_000, 30));
         assert!(!jumped(210_000, 30));
         assert!(!jumped(210_000 + 60 * 90_000, 90));
+    }
+
+    #[test]
+    fn time_stamps_that_stand_still_go_on_by_the_arrival() {
+        let mut timeline = Timeline::new(90_000);
+        for frame in 0..100 {
+            let (times, jumped) = timeline.place(5000, UNIX + frame * 40_000_000);
+            assert_eq!((times.pts_nanos, jumped), (frame * 40_000_000, false));
+        }
+        // Two frames that share a time do not shift the rest.
+        let mut timeline = Timeline::new(90_000);
+        for frame in 0..100_i64 {
+            let rtp = if frame == 50 { 49 } else { frame } * 3600;
+            let (times, _) = timeline.place(rtp, UNIX + frame * 40_000_000);
+            assert_eq!(times.pts_nanos, frame * 40_000_000);
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@ use std::ops::Range;
 
 use super::markers::Markers;
 use super::payload::{self, Header, Piece};
+use crate::bits::{Bits, payload as payload_bytes};
 use crate::nal::{NalCodec, NalKind, START_CODE, StartCodes};
+use crate::order::interlace;
 
 /// One RTP packet in the order of its sequence number.
 #[derive(Debug, Clone, Copy)]
@@ -69,9 +71,12 @@ pub struct Assembler {
     limit_bytes: usize,
     unit: Building,
     fragments: Fragments,
+    fields: Fields,
     markers: Markers,
     pace: Pace,
     lost_packets: u32,
+    /// Packets were missing since the unit before.
+    had_gap: bool,
     /// Of the unit that was given out last.
     last_timestamp: Option<i64>,
     outputs: VecDeque<Output>,
@@ -100,12 +105,26 @@ struct Building {
     keyframe: bool,
     marked: bool,
     damage: Option<Damage>,
+    /// Where parameter sets and messages begin that came after the last slice. They are this
+    /// picture's if another slice of it follows, and else the next one's.
+    behind: Option<usize>,
 }
 
 impl Building {
     /// Whether picture data, or what must have been some, has come.
     fn has_picture(&self) -> bool {
         self.slices > 0 || self.damage.is_some()
+    }
+
+    /// Whether the NAL unit at `from` is one of those after the last slice.
+    fn is_behind(&self, from: usize) -> bool {
+        self.behind.is_some_and(|behind| from >= behind)
+    }
+
+    /// Drops the NAL unit at `from`, the last one.
+    fn cut(&mut self, from: usize) {
+        self.data.truncate(from);
+        self.behind.take_if(|behind| *behind >= from);
     }
 }
 
@@ -118,9 +137,11 @@ impl Assembler {
             limit_bytes,
             unit: Building::default(),
             fragments: Fragments::None,
+            fields: Fields::Unknown,
             markers: Markers::default(),
             pace: Pace::default(),
             lost_packets: 0,
+            had_gap: false,
             last_timestamp: None,
             outputs: VecDeque::new(),
         }
@@ -190,7 +211,14 @@ impl Assembler {
     fn gap(&mut self, packet: &Packet<'_>) {
         self.lost_packets = self.lost_packets.saturating_add(packet.lost_before);
         let same_unit = self.unit.timestamp == packet.timestamp;
-        let unfinished = matches!(self.fragments, Fragments::Open(_));
+        let unfinished = match self.fragments {
+            // Half a parameter set helps nobody.
+            Fragments::Open(from) if self.unit.is_behind(from) => {
+                self.unit.cut(from);
+                false
+            }
+            fragments => matches!(fragments, Fragments::Open(_)),
+        };
         self.fragments = Fragments::Missing;
         if self.unit.has_picture() {
             let complete = self.unit.marked && !unfinished && !same_unit;
@@ -209,12 +237,16 @@ impl Assembler {
             self.pace.interrupt();
             self.dropped(Damage::Lost, missing.min(packet.lost_before));
         }
+        self.had_gap = true;
     }
 
     fn piece(&mut self, piece: Piece<'_>, timestamp: i64) -> Result<(), TooLarge> {
         match piece {
             Piece::Whole(nal) => {
                 self.close_nal();
+                if self.codec == NalCodec::H264 && self.codec.kind(nal) == NalKind::Sps {
+                    self.fields = fields(nal);
+                }
                 if self.begin(nal, timestamp) {
                     let from = self.append_nal(nal, &[])?;
                     self.inspect(from..self.unit.data.len());
@@ -241,7 +273,8 @@ impl Assembler {
 
     fn middle(&mut self, data: &[u8], timestamp: i64) -> Result<(), TooLarge> {
         match self.fragments {
-            Fragments::Open(_) if self.unit.timestamp == timestamp => {
+            // Nothing is missing between: it continues, even if the time stamp counts packets.
+            Fragments::Open(_) => {
                 self.reserve(data.len())?;
                 self.unit.data.extend_from_slice(data);
             }
@@ -251,10 +284,7 @@ impl Assembler {
             Fragments::None if self.last_timestamp.is_none() && !self.unit.has_picture() => {
                 self.fragments = Fragments::Ignored;
             }
-            Fragments::Open(_) | Fragments::None => {
-                self.close_nal();
-                self.damaged(Damage::Corrupt, timestamp);
-            }
+            Fragments::None => self.damaged(Damage::Corrupt, timestamp),
         }
         Ok(())
     }
@@ -293,7 +323,7 @@ impl Assembler {
             self.markers.refute();
             return false;
         }
-        if self.is_boundary(kind, first_slice, timestamp) {
+        if self.is_boundary(kind, first_slice, head, timestamp) {
             if self.unit.marked {
                 self.markers.confirm(self.unit.keyframe);
             }
@@ -303,8 +333,15 @@ impl Assembler {
             self.unit.marked = false;
         }
         // What stands before the first slice may carry an older time: the slice's counts.
-        self.unit.timestamp = timestamp;
+        if self.unit.slices == 0 {
+            self.unit.timestamp = timestamp;
+        }
+        if is_leading(kind) && self.unit.slices > 0 {
+            let at = self.unit.data.len();
+            self.unit.behind.get_or_insert(at);
+        }
         if kind.is_slice() {
+            self.unit.behind = None;
             self.unit.slices += 1;
             self.unit.has_first_slice |= first_slice;
             self.unit.keyframe |= kind == NalKind::RandomAccessSlice;
@@ -312,22 +349,29 @@ impl Assembler {
         true
     }
 
-    /// H.264, section 7.4.1.2.3; H.265, section 7.4.2.4.4; but a time stamp that differs
-    /// ends a picture always.
-    fn is_boundary(&self, kind: NalKind, first_slice: bool, timestamp: i64) -> bool {
-        if !self.unit.has_picture() {
+    /// H.264, section 7.4.1.2.3; H.265, section 7.4.2.4.4; but a time stamp that differs ends a
+    /// picture, unless what carries it can only be more of that picture.
+    fn is_boundary(&self, kind: NalKind, first_slice: bool, head: &[u8], timestamp: i64) -> bool {
+        let unit = &self.unit;
+        if !unit.has_picture() {
             return false;
         }
-        if self.unit.timestamp != timestamp {
-            return true;
+        if unit.timestamp != timestamp {
+            // Some cameras count the slices of a picture in its time stamp.
+            let more = kind.is_slice() && !first_slice;
+            return !(more && unit.has_first_slice && !unit.marked && unit.damage.is_none());
         }
         match kind {
             NalKind::Delimiter => true,
-            NalKind::Vps | NalKind::Sps | NalKind::Pps | NalKind::Sei => self.unit.slices > 0,
+            // Some cameras put messages between the slices of a picture: what follows decides.
+            NalKind::Vps | NalKind::Sps | NalKind::Pps | NalKind::Sei => {
+                unit.slices > 0 && unit.marked
+            }
             // Two fields of a frame may share a time stamp, and each has a first slice.
             NalKind::Slice | NalKind::RandomAccessSlice => {
-                let two_fields = self.codec == NalCodec::H264 && !self.unit.marked;
-                first_slice && self.unit.slices > 0 && !two_fields
+                let two_fields =
+                    self.codec == NalCodec::H264 && !unit.marked && self.fields.may_have(head);
+                first_slice && unit.slices > 0 && !two_fields
             }
             NalKind::Other => false,
         }
@@ -368,6 +412,7 @@ impl Assembler {
             let inner = &nal[code.nal_at..];
             let kind = self.codec.kind(inner);
             if kind.is_slice() {
+                self.unit.behind = None;
                 self.unit.slices += 1;
                 self.unit.has_first_slice |= is_first_slice(self.codec, inner);
                 self.unit.keyframe |= kind == NalKind::RandomAccessSlice;
@@ -377,20 +422,32 @@ impl Assembler {
 
     /// Gives the unit out, or counts it as dropped.
     fn finish(&mut self) {
-        self.close_nal();
-        let unit = std::mem::take(&mut self.unit);
+        match std::mem::replace(&mut self.fragments, Fragments::None) {
+            // A NAL unit without its end.
+            Fragments::Open(from) if self.unit.is_behind(from) => self.unit.cut(from),
+            Fragments::Open(_) => {
+                self.unit.damage.get_or_insert(Damage::Corrupt);
+            }
+            _ => {}
+        }
+        let mut unit = std::mem::take(&mut self.unit);
         if !unit.has_picture() {
             return;
         }
+        if let Some(behind) = unit.behind {
+            self.unit.data = unit.data.split_off(behind);
+            self.unit.timestamp = unit.timestamp;
+        }
         self.last_timestamp = Some(unit.timestamp);
         self.pace.saw(unit.timestamp);
+        let had_gap = std::mem::take(&mut self.had_gap);
         let damage = unit.damage.or_else(|| {
-            let lost = if self.lost_packets > 0 {
+            let damage = if had_gap {
                 Damage::Lost
             } else {
                 Damage::Corrupt
             };
-            (!unit.has_first_slice).then_some(lost)
+            (!unit.has_first_slice).then_some(damage)
         });
         match damage {
             Some(damage) => {
@@ -414,16 +471,60 @@ impl Assembler {
 }
 
 /// The first bytes of a fragmented NAL unit, and how many.
-fn first_bytes(header: Header, rest: &[u8]) -> ([u8; 3], usize) {
-    let mut head = [0; 3];
+fn first_bytes(header: Header, rest: &[u8]) -> ([u8; HEAD_BYTES], usize) {
+    let mut head = [0; HEAD_BYTES];
     let length = header.bytes().len();
     head[..length].copy_from_slice(header.bytes());
-    match rest.first() {
-        Some(&byte) => {
-            head[length] = byte;
-            (head, length + 1)
+    let more = rest.len().min(HEAD_BYTES - length);
+    head[length..length + more].copy_from_slice(&rest[..more]);
+    (head, length + more)
+}
+
+/// Enough for a slice's header up to `field_pic_flag`.
+const HEAD_BYTES: usize = 16;
+
+/// Whether a NAL unit of this kind comes before the picture that it belongs to.
+fn is_leading(kind: NalKind) -> bool {
+    kind.is_parameter_set() || kind == NalKind::Sei
+}
+
+/// Whether an H.264 stream has pictures that are fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fields {
+    /// No sequence parameter set has come in the stream.
+    Unknown,
+    Never,
+    /// The bits of a slice's header between `pic_parameter_set_id` and `field_pic_flag`.
+    Possible(u32),
+}
+
+impl Fields {
+    /// Whether the slice that begins with `head` may be one of a field.
+    fn may_have(self, head: &[u8]) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::Never => false,
+            Self::Possible(skip) => field_flag(head, skip).unwrap_or(true),
         }
-        None => (head, length),
+    }
+}
+
+/// `field_pic_flag` (H.264, section 7.3.3), `skip` bits after `pic_parameter_set_id`.
+fn field_flag(head: &[u8], skip: u32) -> Option<bool> {
+    let head = payload_bytes(head, 1, HEAD_BYTES);
+    let mut bits = Bits::new(&head);
+    for _ in 0..3 {
+        bits.read_ue()?; // first_mb_in_slice, slice_type, pic_parameter_set_id
+    }
+    bits.skip(usize::try_from(skip).ok()?);
+    Some(bits.read(1)? == 1)
+}
+
+fn fields(sps: &[u8]) -> Fields {
+    match interlace(sps) {
+        Some(None) => Fields::Never,
+        Some(Some(skip)) => Fields::Possible(skip),
+        None => Fields::Unknown,
     }
 }
 

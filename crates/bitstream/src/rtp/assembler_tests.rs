@@ -318,6 +318,17 @@ fn a_picture_without_its_first_slice_or_its_end_is_not_given_out() {
     assert_eq!(camera.end(), [Err((Damage::Corrupt, 1)), Ok(vec![1])]);
 }
 
+/// One broken picture does not make the network lose the next.
+#[test]
+fn pictures_that_are_all_broken_are_corrupt() {
+    let mut camera = Camera::h264();
+    camera.settle();
+    for frame in 0..3 {
+        camera.packet(P_MORE, frame * 3000, true);
+    }
+    assert_eq!(camera.end(), vec![Err((Damage::Corrupt, 1)); 3]);
+}
+
 #[test]
 fn one_who_joins_within_a_frame_loses_nothing_else() {
     let mut camera = Camera::h264();
@@ -344,6 +355,118 @@ fn a_unit_without_an_end_is_too_large() {
     let refused = (0..100).find_map(|_| packet(&fragment).err());
     assert_eq!(refused, Some(TooLarge { limit_bytes: LIMIT }));
     assert_eq!(assembler.unit.data.capacity(), 0);
+}
+
+/// Time stamps that count the packets, or the slices, of a picture.
+#[test]
+fn a_time_stamp_that_differs_within_a_picture() {
+    let mut camera = Camera::h264();
+    for frame in 0..3 {
+        let nal_type = if frame == 0 { 5 } else { 1 };
+        let fu = |flags: u8| [0x5c, flags | nal_type, 0x9a];
+        camera.packet(&fu(0x80), frame * 3000, false);
+        camera.packet(&fu(0), frame * 3000 + 1, false);
+        camera.packet(&fu(0x40), frame * 3000 + 2, true);
+    }
+    assert_eq!(camera.end(), [Ok(vec![5]), Ok(vec![1]), Ok(vec![1])]);
+    let mut slices = Camera::h264();
+    for frame in 0..3 {
+        let first = if frame == 0 { IDR } else { P };
+        slices.packet(first, frame * 3000, false);
+        slices.packet(P_MORE, frame * 3000 + 1, false);
+        slices.packet(P_MORE, frame * 3000 + 2, true);
+    }
+    assert_eq!(
+        slices.end(),
+        [Ok(vec![5, 1, 1]), Ok(vec![1, 1, 1]), Ok(vec![1, 1, 1])]
+    );
+}
+
+#[test]
+fn half_a_slice_is_no_whole_picture() {
+    let mut camera = Camera::h264();
+    camera.packet(IDR, 0, true);
+    camera.packet(&[0x5c, 0x81, 0x2a], 0, false);
+    camera.assembler.unit.marked = true;
+    camera.assembler.release();
+    camera.collect();
+    assert_eq!(camera.seen, [Err((Damage::Corrupt, 1))]);
+}
+
+#[test]
+fn messages_between_the_slices_of_a_picture() {
+    for settled in [false, true] {
+        let mut camera = Camera::h264();
+        if settled {
+            camera.settle();
+        }
+        for frame in 0..3 {
+            camera.packet(SPS, frame * 3000, false);
+            camera.packet(IDR, frame * 3000, false);
+            camera.packet(SEI, frame * 3000, false);
+            camera.packet(IDR_MORE, frame * 3000, true);
+        }
+        let seen = camera.end();
+        assert_eq!(seen[seen.len() - 3..], vec![Ok(vec![7, 5, 6, 5]); 3]);
+    }
+    // What follows the last slice belongs to the next picture.
+    let mut camera = Camera::h264();
+    camera.packet(IDR, 0, false);
+    camera.packet(SEI, 0, false);
+    camera.packet(P, 3000, false);
+    // Half of one that is lost belongs to none.
+    camera.packet(&[0x7c, 0x87, 66], 3000, false);
+    camera.lost = 1;
+    camera.packet(P, 6000, false);
+    camera.packet(P, 9000, true);
+    let seen = camera.end();
+    assert_eq!(seen[0], Ok(vec![5]));
+    assert_eq!(seen[seen.len() - 2..], [Ok(vec![1]), Ok(vec![1])]);
+}
+
+/// 640x480, frames alone.
+const SPS_FRAMES: &[u8] = &[0x67, 66, 0, 30, 0xda, 0x02, 0x80, 0xf6, 0x40];
+
+/// Neither markers nor time stamps tell where a picture ends: its first slice does.
+#[test]
+fn a_time_stamp_that_stands_still_without_markers() {
+    let mut camera = Camera::h264();
+    camera.packet(SPS_FRAMES, 0, false);
+    camera.packet(PPS, 0, false);
+    camera.packet(IDR, 0, false);
+    for _ in 0..3 {
+        camera.packet(P, 0, false);
+        camera.packet(P_MORE, 0, false);
+        camera.packet(SEI, 0, false);
+    }
+    assert_eq!(
+        camera.end(),
+        [
+            Ok(vec![7, 8, 5]),
+            Ok(vec![1, 1]),
+            Ok(vec![6, 1, 1]),
+            Ok(vec![6, 1, 1])
+        ]
+    );
+}
+
+#[test]
+fn two_fields_share_a_time_stamp() {
+    // frame_mbs_only_flag is 0, log2_max_frame_num 4.
+    let sps: &[u8] = &[0x67, 77, 0, 30, 0xda, 0x02, 0x81, 0xe4, 0x80];
+    // first_mb_in_slice 0, slice_type 5, pic_parameter_set_id 0, frame_num, field_pic_flag.
+    let slice = |number: u8, field: u8| {
+        let bits = 0b100_1101_u16 << 9 | u16::from(number) << 5 | u16::from(field) << 4;
+        [&[0x41][..], &bits.to_be_bytes()].concat()
+    };
+    for (field, expected) in [(1, 1), (0, 2)] {
+        let mut camera = Camera::h264();
+        camera.packet(sps, 0, false);
+        camera.packet(&slice(0, field), 0, false);
+        camera.packet(&slice(1, field), 0, false);
+        camera.packet(&slice(2, 0), 3000, false);
+        assert_eq!(camera.end().len(), expected + 1, "{field}");
+    }
 }
 
 proptest! {

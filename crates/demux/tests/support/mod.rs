@@ -9,7 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camweave_demux::{Interrupt, LiveError, LiveOptions, LiveRead, LiveSource, Protocol};
+use camweave_demux::{
+    Interrupt, LiveError, LiveOptions, LiveRead, LiveSource, Protocol, RtspTransport,
+};
 
 /// Runs the `ffmpeg` command.
 pub fn ffmpeg(arguments: &[&str]) {
@@ -159,7 +161,7 @@ pub fn options(url: &str) -> LiveOptions {
     let scheme = url.split("://").next().unwrap_or_default();
     LiveOptions {
         protocol: Protocol::of_scheme(scheme).expect("a known scheme"),
-        udp: false,
+        transport: RtspTransport::default(),
         connect_timeout: Duration::from_secs(5),
         stall_timeout: Duration::from_secs(5),
     }

@@ -15,8 +15,8 @@ pub(super) struct KeepAlive {
     probe_after: Duration,
     last_sent: Instant,
     last_heard: Instant,
-    /// The number and method of the request that is not answered.
-    open: Option<(u32, &'static str)>,
+    /// The method of the request that is not answered.
+    open: Option<&'static str>,
     /// The camera lists GET_PARAMETER, and answers it.
     get_parameter: bool,
     again: bool,
@@ -50,25 +50,20 @@ impl KeepAlive {
     /// OPTIONS is what every camera answers; it says whether GET_PARAMETER, which some need
     /// to keep a session, is known.
     pub fn method(&self) -> &'static str {
-        let unanswered = self
-            .open
-            .is_some_and(|(_, method)| method == "GET_PARAMETER");
-        if self.get_parameter && !unanswered {
+        if self.get_parameter && self.open != Some("GET_PARAMETER") {
             "GET_PARAMETER"
         } else {
             "OPTIONS"
         }
     }
 
-    pub fn sent(&mut self, number: Option<u32>) {
-        if self
-            .open
-            .is_some_and(|(_, method)| method == "GET_PARAMETER")
-        {
+    /// `open`: whether the connection is, so that an answer can come.
+    pub fn sent(&mut self, open: bool) {
+        if self.open == Some("GET_PARAMETER") {
             self.get_parameter = false;
         }
         let method = self.method();
-        self.open = number.map(|number| (number, method));
+        self.open = open.then_some(method);
         self.last_sent = Instant::now();
         self.again = false;
     }
@@ -77,22 +72,23 @@ impl KeepAlive {
         self.last_heard = Instant::now();
     }
 
-    /// Whether `response` answers the last request.
+    /// Takes the answer to the latest request. False if that was none of these.
     pub fn answered(&mut self, response: &Response) -> bool {
-        let number = response.headers.sequence();
-        let Some((_, method)) = self
-            .open
-            .take_if(|(open, _)| number.is_none_or(|number| number == *open))
-        else {
+        let Some(method) = self.open.take() else {
             return false;
         };
         match (method, response.status) {
             ("OPTIONS", 200) => {
                 let public = response.headers.get("Public").unwrap_or_default();
-                self.get_parameter |= public
+                let listed = public
                     .split(',')
-                    .any(|method| method.trim().eq_ignore_ascii_case("GET_PARAMETER"))
-                    && !self.get_parameter;
+                    .any(|method| method.trim().eq_ignore_ascii_case("GET_PARAMETER"));
+                // At once: half of the session's timeout has passed already, and OPTIONS
+                // does not keep every camera's session.
+                if listed && !self.get_parameter {
+                    self.get_parameter = true;
+                    self.again = true;
+                }
             }
             ("GET_PARAMETER", status) if status != 200 && status != 401 => {
                 self.get_parameter = false;

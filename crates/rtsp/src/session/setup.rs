@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use tokio::time::Duration;
@@ -17,18 +18,18 @@ use crate::wire::Response;
 const MAX_REDIRECTS: usize = 5;
 /// Characters of a session's name or a URL that the camera gives.
 const MAX_TEXT: usize = 2048;
-/// Unsupported transport (RFC 2326, section 11.3.14).
-const UNSUPPORTED_TRANSPORT: u16 = 461;
 
 pub(super) async fn connect(url: &Url, options: Options) -> Result<Session, RtspError> {
     let mut requests = Requests {
-        authorizer: Authorizer::new(options.credentials),
+        authorizer: Authorizer::new(options.credentials, options.tried),
         user_agent: options.user_agent,
         sequence: 0,
+        unanswered: VecDeque::new(),
         session: None,
     };
     let rate = options.limits.bytes_per_second;
-    let (mut connection, described, response) = describe(url, &mut requests, rate).await?;
+    let opening = (rate, options.connect_timeout);
+    let (mut connection, described, response) = describe(url, &mut requests, opening).await?;
     let video = sdp::video(&response.body)?;
     let base = ["Content-Base", "Content-Location"]
         .into_iter()
@@ -36,24 +37,20 @@ pub(super) async fn connect(url: &Url, options: Options) -> Result<Session, Rtsp
         .filter(|base| base.to_ascii_lowercase().starts_with("rtsp://") && base.len() <= MAX_TEXT)
         .unwrap_or(described.as_str())
         .to_owned();
-    let track = sdp::join(&base, video.control.as_deref());
-    let url = match &video.session_control {
-        Some(control) => sdp::join(&base, Some(control)),
-        None => described.to_string(),
-    };
+    let (track, url) = sdp::urls(&base, &video);
     let first = options.transport == Transport::Udp;
     let mut media = Media::new(&video, options.limits.access_unit_bytes, first);
     let mut setup = setup(&mut connection, &mut requests, &track, first, rate).await;
-    let refused = matches!(
-        setup,
-        Err(RtspError::Status {
-            status: UNSUPPORTED_TRANSPORT,
-            ..
-        })
-    );
-    if refused && options.transport == Transport::TcpThenUdp {
+    if let Err(RtspError::Status { status, .. }) = setup
+        && may_be_the_transport(status)
+        && options.transport == Transport::TcpThenUdp
+    {
         media = Media::new(&video, options.limits.access_unit_bytes, true);
-        setup = self::setup(&mut connection, &mut requests, &track, true, rate).await;
+        let second = self::setup(&mut connection, &mut requests, &track, true, rate).await;
+        // Where neither is taken, the first answer says more.
+        if !matches!(second, Err(RtspError::Status { .. })) {
+            setup = second;
+        }
     }
     let (udp, timeout) = setup?;
     let play = requests.send(
@@ -67,8 +64,9 @@ pub(super) async fn connect(url: &Url, options: Options) -> Result<Session, Rtsp
     if played.status >= 300 {
         return Err(RtspError::Redirect("while it sets up the stream"));
     }
+    let reporter = rand::random();
     if let Some(udp) = &udp {
-        udp.report(&crate::rtp::receiver_report(0));
+        udp.report(&crate::rtp::receiver_report(reporter));
     }
     Ok(Session {
         stream: stream(video, udp.is_some()),
@@ -76,10 +74,18 @@ pub(super) async fn connect(url: &Url, options: Options) -> Result<Session, Rtsp
         udp,
         requests,
         media,
+        reporter,
         url,
         keep_alive: KeepAlive::new(timeout, options.probe_after),
         failure: None,
+        events: 0,
     })
+}
+
+/// Whether `status` to SETUP may refuse the transport: 461 does, and cameras that do not know
+/// it answer 400, 406, 500 and others. Credentials and a wrong path have their own.
+fn may_be_the_transport(status: u16) -> bool {
+    !matches!(status, 401 | 403 | 404)
 }
 
 fn stream(video: Video, udp: bool) -> Stream {
@@ -101,12 +107,13 @@ fn stream(video: Video, udp: bool) -> Stream {
 async fn describe(
     url: &Url,
     requests: &mut Requests,
-    bytes_per_second: u32,
+    (bytes_per_second, timeout): (u32, Duration),
 ) -> Result<(Connection, Url, Response), RtspError> {
     let mut at = url.clone();
-    let mut connection = Connection::open(&at, bytes_per_second).await?;
+    let mut connection = Connection::open(&at, bytes_per_second, timeout).await?;
+    let mut reopened = false;
     for _ in 0..=MAX_REDIRECTS {
-        let response = requests
+        let sent = requests
             .send(
                 &mut connection,
                 "DESCRIBE",
@@ -114,7 +121,18 @@ async fn describe(
                 Some(("Accept", "application/sdp")),
                 None,
             )
-            .await?;
+            .await;
+        let response = match sent {
+            // Some close the connection with their 401: the answer to it goes into another.
+            Err(RtspError::Closed | RtspError::Broken(_))
+                if requests.authorizer.is_asked() && !reopened =>
+            {
+                reopened = true;
+                connection = Connection::open(&at, bytes_per_second, timeout).await?;
+                continue;
+            }
+            sent => sent?,
+        };
         if response.status < 300 {
             return Ok((connection, at, response));
         }
@@ -127,11 +145,10 @@ async fn describe(
         };
         // Credentials come from cameras.yml alone.
         let _ = next.set_username("").and_then(|()| next.set_password(None));
-        if next.host_str() != url.host_str() {
-            requests.authorizer.forbid_basic();
-        }
+        let elsewhere = next.host_str() != url.host_str();
+        requests.authorizer.redirected(elsewhere);
         // Many close the connection with such an answer.
-        connection = Connection::open(&next, bytes_per_second).await?;
+        connection = Connection::open(&next, bytes_per_second, timeout).await?;
         at = next;
     }
     Err(RtspError::Redirect("more than 5 times"))
@@ -184,7 +201,12 @@ async fn setup(
             .split(';')
             .find_map(|part| parameter(part.trim(), "server_port"))
             .and_then(|ports| ports.split('-').next()?.trim().parse().ok());
-        sockets.set_server_port(port);
+        let source = transport
+            .split(';')
+            .find_map(|part| parameter(part.trim(), "source"))
+            .and_then(|source| source.trim_matches(['[', ']']).parse().ok())
+            .filter(|source: &IpAddr| !source.is_unspecified() && !source.is_multicast());
+        sockets.set_server(port, source);
     }
     Ok((sockets, timeout.map(Duration::from_secs)))
 }
