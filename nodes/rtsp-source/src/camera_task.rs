@@ -165,7 +165,8 @@ impl CameraTask {
             Ok(Ok(connected)) => client.insert(connected),
             Ok(Err(failure)) => return failure,
             Err(_) => {
-                // The RTSP client itself bounds the time until the connection is open: it was.
+                // The RTSP client bounds the time until the connection is open by the usual limit in any
+                // case: a host that is off takes no longer than before.
                 if which == Which::Rtsp {
                     self.session_limit = (limit * 2).min(LONGEST_SESSION_LIMIT.max(limit));
                 }
