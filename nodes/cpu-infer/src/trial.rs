@@ -22,10 +22,12 @@ use crate::network::{DetectorOptions, Network};
 /// What a program is started with that tries a model and ends.
 const ARGUMENT: &str = "--try-model";
 /// Loading a model and running it once takes at most so long.
-const TIME: Duration = Duration::from_secs(60);
+const TIME: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Address space of the program, its threads and the engine's library.
 const BASE_BYTES: u64 = 1 << 30;
+/// Of each thread, and of its lane: their stacks.
+const OF_THREAD: u64 = 16 << 20;
 /// Engines keep weights in other forms beside the file's, each value with 32 bits.
 const OF_WEIGHTS: u64 = 8;
 /// All that a network makes of its input lives at once, at worst.
@@ -75,7 +77,12 @@ pub(crate) fn check(
     // A dynamic batch is tried with two frames.
     let frames = file.input.batch.unwrap_or(2) as u64;
     let input = (u64::from(width) * u64::from(height) * 3 * 4).saturating_mul(frames);
+    let threads = match options.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
     let bytes = BASE_BYTES
+        .saturating_add(OF_THREAD * threads as u64)
         .saturating_add(file.weight_bytes.saturating_mul(OF_WEIGHTS))
         .saturating_add(input.saturating_mul(OF_INPUT));
     let refuse = |why: String| StageError::input(format!("model '{}': {why}", file.path.display()));
@@ -163,8 +170,7 @@ fn written(options: &DetectorOptions, bytes: u64) -> Vec<OsString> {
     let numbers = [
         u64::from(std::process::id()),
         bytes,
-        // Threads need address space, and change nothing else that is looked for.
-        if options.threads == 1 { 1 } else { 2 },
+        options.threads as u64,
         u64::from(options.side),
         options.max_batch as u64,
     ];
