@@ -24,7 +24,7 @@ unset CAMERAS OUT
 
 say "building"
 cargo build --release --quiet --workspace --bins
-mkdir -p "$out"
+own_folder "$out"
 # One rendering for all runs.
 target/release/render-scenes --seeds "1500000..$((1500000 + cameras))" --frames 300 --burst 300 \
   --stride-seconds 30 --crf 23..24 --out "$out/clips" >/dev/null 2>&1

@@ -12,19 +12,22 @@ bench_parts=(kernels engine decode one many live long)
 make_clips() {
   local folder=$1 number
   [ ! -e "$folder/street1.h265" ] || return 0
-  mkdir -p "$folder/scenes"
+  mkdir -p "$folder"
+  # A folder of its own, since it is removed: `scenes` may be somebody else's.
+  local scenes
+  scenes=$(mktemp -d "$folder/scenes.XXXXXX")
   target/release/render-scenes --seeds 2000000..2000003 --frames 300 --burst 300 \
-    --stride-seconds 30 --size 1920x1080 --crf 16..17 --out "$folder/scenes" >&2
+    --stride-seconds 30 --size 1920x1080 --crf 16..17 --out "$scenes" >&2
   for number in 1 2 3; do
-    encode "$folder/scenes/200000$((number - 1)).mp4" -c:v libx264 -preset fast \
+    encode "$scenes/200000$((number - 1)).mp4" -c:v libx264 -preset fast \
       -x264-params bframes=0:ref=1:keyint=60:min-keyint=60:scenecut=0 "$folder/street$number.mp4"
   done
-  encode "$folder/scenes/2000000.mp4" -c:v libx265 -preset fast -tag:v hvc1 \
+  encode "$scenes/2000000.mp4" -c:v libx265 -preset fast -tag:v hvc1 \
     -x265-params bframes=0:keyint=60:min-keyint=60:scenecut=0:log-level=error "$folder/street1-hevc.mp4"
   # The decoder alone takes elementary streams.
   ffmpeg -nostdin -y -loglevel error -i "$folder/street1.mp4" -c copy -bsf:v h264_mp4toannexb "$folder/street1.h264"
   ffmpeg -nostdin -y -loglevel error -i "$folder/street1-hevc.mp4" -c copy -bsf:v hevc_mp4toannexb -f hevc "$folder/street1.h265"
-  rm -rf "$folder/scenes"
+  rm -rf "$scenes"
 }
 
 encode() {

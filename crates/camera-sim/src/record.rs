@@ -1,14 +1,20 @@
 //! What a run leaves behind: `cameras.json`, `<id>.truth.jsonl`, and a cameras file for a pipeline.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::Path;
 
-use camweave_outdir::{FILE_MODE, Folder, PRIVATE_MODE, replace, replace_in_room};
+use camweave_outdir::{
+    FILE_MODE, Folder, PRIVATE_MODE, open_for_reading, replace, replace_in_room,
+};
 use serde::Serialize;
 
 use crate::SimError;
 use crate::nal::Codec;
 use crate::scene::FrameTruth;
+
+/// How a list of cameras begins that may be replaced.
+const FIRST_LINE: &str = "# written by camera-sim";
 
 /// What one camera has done so far: an entry of `cameras.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -90,7 +96,8 @@ pub fn write_cameras_yml(
     transport: &str,
     auth: bool,
 ) -> Result<(), SimError> {
-    let mut yml = String::from("cameras:\n");
+    refuse_another(path)?;
+    let mut yml = format!("{FIRST_LINE}\ncameras:\n");
     for (id, url) in cameras {
         let _ = write!(
             yml,
@@ -107,6 +114,26 @@ pub fn write_cameras_yml(
     })
 }
 
+/// A list of cameras of the user's own is not replaced.
+fn refuse_another(path: &Path) -> Result<(), SimError> {
+    let mut start = Vec::new();
+    let read = open_for_reading(path)
+        .and_then(|file| file.take(FIRST_LINE.len() as u64).read_to_end(&mut start));
+    let source = match read {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Ok(_) if start.is_empty() || start == FIRST_LINE.as_bytes() => return Ok(()),
+        Ok(_) => std::io::Error::new(
+            std::io::ErrorKind::AlreadyExists,
+            "camera-sim did not write it: name another file, or move it away",
+        ),
+        Err(error) => error,
+    };
+    Err(SimError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// Replaces a file of the record in one step; one that somebody else has written is refused.
 fn write_into(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), SimError> {
     let claimed = Folder::open(dir).and_then(|folder| folder.claim(name));
@@ -116,4 +143,28 @@ fn write_into(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), SimError> {
         path: dir.join(name),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_list_of_the_users_is_not_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("cameras.yml");
+        let cameras = [("cam1".to_owned(), "rtsp://127.0.0.1/cam1".to_owned())];
+        let write = || write_cameras_yml(&path, &cameras, "tcp", false);
+        fs::write(&path, "").expect("writable");
+        for _ in 0..2 {
+            write().expect("camera-sim's");
+        }
+        fs::write(&path, "cameras: [] # mine\n").expect("writable");
+        let error = write().expect_err("theirs").to_string();
+        assert!(error.contains("camera-sim did not write it"), "{error}");
+        let text = fs::read_to_string(&path).expect("there");
+        assert_eq!(text, "cameras: [] # mine\n");
+    }
 }

@@ -91,7 +91,7 @@ async fn scenes_with_record_and_cameras_file() {
         .collect();
     assert_eq!(
         std::fs::read_to_string(&yml).unwrap(),
-        format!("cameras:\n{expected}")
+        format!("# written by camera-sim\ncameras:\n{expected}")
     );
     let (first, second) = (
         Viewer::connect(&urls[0], false).await,
@@ -199,7 +199,7 @@ async fn credentials_stay_out_of_the_cameras_file() {
     assert_eq!(
         std::fs::read_to_string(&yml).unwrap(),
         format!(
-            "cameras:\n  - id: gate\n    url: {url}\n    transport: udp\n    \
+            "# written by camera-sim\ncameras:\n  - id: gate\n    url: {url}\n    transport: udp\n    \
              username: ${{CAM_USER}}\n    password: ${{CAM_PASSWORD}}\n"
         )
     );

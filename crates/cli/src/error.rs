@@ -38,10 +38,10 @@ impl CliError {
 impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         let exit = match &error {
-            Error::Foreign { .. } | Error::Name { .. } => Exit::Configuration,
+            error if error.is_configuration() => Exit::Configuration,
             Error::Busy { .. } => Exit::Resource,
             error if error.is_full() => Exit::Resource,
-            Error::Io { .. } => Exit::Input,
+            _ => Exit::Input,
         };
         Self::new(exit, error.to_string())
     }

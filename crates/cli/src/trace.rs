@@ -3,11 +3,15 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use camweave_outdir::Folder;
 use camweave_stage::Exit;
 use camweave_trace::{Merged, TraceError, gather, merge};
 
 use crate::error::CliError;
 use crate::say::{note, say};
+
+/// The trace's name in the folder of the spans.
+const DEFAULT_NAME: &str = "trace.perfetto-trace";
 
 /// What `camweave trace` takes.
 #[derive(Debug, clap::Args)]
@@ -59,8 +63,11 @@ pub fn write(folder: &Path, output: &Path) -> Result<Written, CliError> {
 
 /// Runs `camweave trace`.
 pub fn run(options: &Options) -> Result<Exit, CliError> {
-    let default = || options.folder.join("trace.perfetto-trace");
-    let output = options.output.clone().unwrap_or_else(default);
+    let output = match &options.output {
+        Some(output) => output.clone(),
+        // A name that nobody has asked for is only camweave's if camweave has given it.
+        None => Folder::open(&options.folder)?.claim(DEFAULT_NAME)?,
+    };
     let Written { merged, complaints } = write(&options.folder, &output)?;
     for line in complaints {
         note!("warning: {line}");

@@ -1,13 +1,23 @@
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::{Component, Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+use crate::folder::look;
+use crate::history::is_kept;
 use crate::mark::Mark;
-use crate::{Error, Folder};
+use crate::{Error, Folder, History, Retention};
+
+/// How the names of the folders begin that earlier results are moved into.
+const BEFORE: &str = ".camweave-before-";
 
 /// An earlier run's results, moved out of the way of a run that is about to start.
 ///
 /// They come back when this is dropped, unless the new run has started ([`Aside::remove`]): a run
-/// that cannot start costs nothing of the one before.
+/// that cannot start costs nothing of the one before. What a run that was killed has left aside
+/// comes back when the next one sets results aside.
 #[derive(Debug)]
 pub struct Aside {
     folder: Folder,
@@ -16,27 +26,99 @@ pub struct Aside {
     except: Vec<String>,
     /// By their paths in the folder.
     files: Vec<PathBuf>,
+    recovered: usize,
     is_over: bool,
 }
 
 impl Folder {
     /// Moves the files that camweave has created here into a hidden folder, except for the entries
-    /// named (folders with a slash at their end).
+    /// named (folders with a slash at their end). Whoever calls this holds the folder's lock.
     ///
     /// # Errors
     /// Something cannot be moved; all is where it was.
     pub fn set_aside(&self, except: &[&str]) -> Result<Aside, Error> {
+        let recovered = self.recover()?;
         let mut aside = Aside {
             folder: self.clone(),
-            place: self
-                .path()
-                .join(format!(".camweave-before-{}", std::process::id())),
+            place: self.free_place()?,
             except: except.iter().map(|it| (*it).to_owned()).collect(),
             files: Vec::new(),
+            recovered,
             is_over: false,
         };
         aside.move_own(self, except)?;
         Ok(aside)
+    }
+
+    /// A process of the same number may have left one, in which there is what cannot be moved.
+    fn free_place(&self) -> Result<PathBuf, Error> {
+        let first = format!("{BEFORE}{}", std::process::id());
+        let mut place = self.path().join(&first);
+        let mut number = 1;
+        while look(&place)?.is_some() {
+            place = self.path().join(format!("{first}-{number}"));
+            number += 1;
+        }
+        Ok(place)
+    }
+
+    /// Brings back what runs that were killed have left aside: where a name is taken, detections
+    /// and summary go into the history, and the rest is removed, as it would have been. Gives how
+    /// many files.
+    fn recover(&self) -> Result<usize, Error> {
+        let mut count = 0;
+        for entry in fs::read_dir(self.path()).map_err(Error::io("list", self.path()))? {
+            let entry = entry.map_err(Error::io("list", self.path()))?;
+            let is_folder = entry.file_type().is_ok_and(|it| it.is_dir());
+            if !is_folder || !entry.file_name().to_string_lossy().starts_with(BEFORE) {
+                continue;
+            }
+            let place = entry.path();
+            for relative in files_in(&place)? {
+                if self.bring_back(&place, &relative)? {
+                    count += 1;
+                } else if relative.parent() == Some(Path::new(""))
+                    && relative.to_str().is_some_and(is_kept)
+                {
+                    let history = History::new(self, Retention::default());
+                    history.retire(&place.join(&relative))?;
+                    count += 1;
+                }
+            }
+            // All of it was moved here because it is camweave's.
+            fs::remove_dir_all(&place).map_err(Error::io("remove", &place))?;
+        }
+        Ok(count)
+    }
+
+    /// Moves a file back from `place`, unless its name is taken.
+    fn bring_back(&self, place: &Path, relative: &Path) -> Result<bool, Error> {
+        let mut folder = self.clone();
+        let parents = relative.parent().into_iter().flat_map(Path::components);
+        for parent in parents {
+            folder = match folder.claim_folder(&parent.as_os_str().to_string_lossy()) {
+                Err(Error::Foreign { .. }) => return Ok(false),
+                claimed => claimed?,
+            };
+        }
+        let name = relative.file_name().unwrap_or_default().to_string_lossy();
+        let (from, to) = (place.join(relative), folder.path().join(&*name));
+        if look(&to)?.is_some() {
+            return Ok(false);
+        }
+        // What is noted of the file still holds: it is the same.
+        if !folder.owns(&name)? {
+            folder.claim(&name)?;
+        }
+        match renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            // A file system that cannot: looking first is as good, while the lock is held.
+            Err(Errno::INVAL) => fs::rename(&from, &to)
+                .map(|()| true)
+                .map_err(Error::io("move", &from)),
+            Err(error) => Err(Error::io("move", &from)(error.into())),
+        }
     }
 }
 
@@ -52,10 +134,19 @@ impl Aside {
                 continue;
             };
             let to = self.place.join(&relative);
-            move_file(&path, &to)?;
+            if let Some(folder) = to.parent() {
+                fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+            }
+            fs::rename(&path, &to).map_err(Error::io("move", &path))?;
             self.files.push(relative);
         }
         Ok(())
+    }
+
+    /// So many files of a run that was killed have come back before.
+    #[must_use]
+    pub fn recovered(&self) -> usize {
+        self.recovered
     }
 
     /// The file of this path in the folder, where it is now; `None` if there was none.
@@ -92,16 +183,13 @@ impl Aside {
         let except: Vec<&str> = self.except.iter().map(String::as_str).collect();
         self.folder.remove_own(&except)?;
         for relative in &self.files {
-            let Some(name) = relative.file_name().map(|it| it.to_string_lossy()) else {
-                continue;
-            };
-            let mut folder = self.folder.clone();
-            let parents = relative.parent().into_iter().flat_map(Path::components);
-            for parent in parents {
-                folder = folder.claim_folder(&parent.as_os_str().to_string_lossy())?;
+            if !self.folder.bring_back(&self.place, relative)? {
+                // Nothing of it is lost: it stays where it is.
+                return Err(Error::Foreign {
+                    folder: self.folder.path().to_owned(),
+                    found: vec![relative.display().to_string()],
+                });
             }
-            let to = folder.claim(&name)?;
-            move_file(&self.place.join(relative), &to)?;
         }
         if self.place.exists() {
             fs::remove_dir_all(&self.place).map_err(Error::io("remove", &self.place))?;
@@ -111,26 +199,42 @@ impl Aside {
 }
 
 impl Drop for Aside {
-    #[expect(
-        clippy::print_stderr,
-        reason = "the one line that says where the results are"
-    )]
     fn drop(&mut self) {
         if self.is_over {
             return;
         }
         if let Err(error) = self.restore() {
-            eprintln!(
+            // Whoever has closed standard error reads no warning.
+            drop(writeln!(
+                std::io::stderr(),
                 "warning: the results of the earlier run are in '{}': {error}",
                 self.place.display()
-            );
+            ));
         }
     }
 }
 
-fn move_file(from: &Path, to: &Path) -> Result<(), Error> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+/// The regular files below the folder, by their paths in it. No link is followed.
+fn files_in(place: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    let mut folders = vec![place.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(Error::io("list", &folder))? {
+            let entry = entry.map_err(Error::io("list", &folder))?;
+            let kind = entry.file_type().map_err(Error::io("look at", &folder))?;
+            let path = entry.path();
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file()
+                && let Ok(relative) = path.strip_prefix(place)
+                && relative
+                    .components()
+                    .all(|it| matches!(it, Component::Normal(_)))
+            {
+                files.push(relative.to_owned());
+            }
+        }
     }
-    fs::rename(from, to).map_err(Error::io("move", from))
+    files.sort();
+    Ok(files)
 }

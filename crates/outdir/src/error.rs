@@ -20,6 +20,14 @@ pub enum Error {
         /// The names, a folder's with a slash at its end.
         found: Vec<String>,
     },
+    /// What cannot be a folder.
+    #[error("'{}' cannot be a folder for results: {why}", path.display())]
+    NoFolder {
+        /// What was named.
+        path: PathBuf,
+        /// What is there.
+        why: &'static str,
+    },
     /// Another process writes into the folder.
     #[error("the folder '{}' is in use by {holder}: name another folder, or wait for its end", folder.display())]
     Busy {
@@ -58,6 +66,16 @@ impl Error {
         }
     }
 
+    /// Whether another folder must be named, or what is in this one moved away: waiting does not
+    /// help.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::Foreign { .. } | Self::Name { .. } | Self::NoFolder { .. }
+        )
+    }
+
     /// Whether room on the disk would help, or a user's quota.
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -70,7 +88,7 @@ impl From<Error> for std::io::Error {
         let kind = match &error {
             Error::Foreign { .. } => std::io::ErrorKind::AlreadyExists,
             Error::Busy { .. } => std::io::ErrorKind::ResourceBusy,
-            Error::Name { .. } => std::io::ErrorKind::InvalidInput,
+            Error::Name { .. } | Error::NoFolder { .. } => std::io::ErrorKind::InvalidInput,
             Error::Io { source, .. } => source.kind(),
         };
         Self::new(kind, error.to_string())

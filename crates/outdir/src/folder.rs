@@ -4,7 +4,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::mark::{self, Mark};
-use crate::{Error, FOLDER_MODE};
+use crate::replace::create_new;
+use crate::{Error, FILE_MODE, FOLDER_MODE};
 
 /// Longest name in bytes: what is put behind it while a file is replaced needs room, too.
 const MAX_NAME: usize = 200;
@@ -21,6 +22,7 @@ impl Folder {
     /// # Errors
     /// It cannot be created, or is no folder.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        can_be(path)?;
         create(path)?;
         let path = path.canonicalize().map_err(Error::io("open", path))?;
         Ok(Self { path })
@@ -38,17 +40,13 @@ impl Folder {
     /// # Errors
     /// Names what is foreign; or the folder cannot be read.
     pub fn check<'a>(path: &Path, names: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
-        if let Ok(found) = fs::metadata(path)
-            && !found.is_dir()
-        {
-            return Err(Error::io("open", path)(ErrorKind::NotADirectory.into()));
-        }
+        can_be(path)?;
         let own = Mark::names_of(path)?;
         let mut found = Vec::new();
         for name in names {
             valid(name)?;
             if let Some(metadata) = look(&path.join(name.trim_end_matches('/')))?
-                && !(own.contains(name) && metadata.is_dir() == name.ends_with('/'))
+                && !own.is_own(name, &metadata)
             {
                 found.push(shown(name, &metadata));
             }
@@ -72,40 +70,85 @@ impl Folder {
         Ok(self.path.join(name))
     }
 
+    /// The same for a file that is appended to: created where it is missing, and noted, so that
+    /// another file in its place is not taken for it.
+    ///
+    /// # Errors
+    /// As [`Folder::claim`]; or the file cannot be created.
+    pub fn claim_file(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.claim(name)?;
+        if look(&path)?.is_none() {
+            let file = create_new(&path, FILE_MODE).map_err(Error::io("create", &path))?;
+            let found = file.metadata().map_err(Error::io("look at", &path))?;
+            let noted = Mark::open(&self.path)?.note(&self.path, name, &found);
+            // A file that is not noted would pass for somebody else's.
+            noted.inspect_err(|_| drop(fs::remove_file(&path)))?;
+        }
+        Ok(path)
+    }
+
     /// The same for a folder, which is created.
     ///
     /// # Errors
     /// As [`Folder::claim`].
     pub fn claim_folder(&self, name: &str) -> Result<Self, Error> {
+        let entry = format!("{name}/");
         valid(name)?;
-        self.own(&format!("{name}/"))?;
+        self.own(&entry)?;
         let path = self.path.join(name);
-        create(&path)?;
+        if look(&path)?.is_none() {
+            create(&path)?;
+            if let Some(found) = look(&path)? {
+                let noted = Mark::open(&self.path)?.note(&self.path, &entry, &found);
+                noted.inspect_err(|_| drop(fs::remove_dir(&path)))?;
+            }
+        }
         Ok(Self { path })
     }
 
-    /// Whether camweave has created this entry (a folder's name ends with a slash).
+    /// Whether camweave has created this entry (a folder's name ends with a slash), or is about to.
     ///
     /// # Errors
     /// The mark cannot be read.
     pub fn owns(&self, name: &str) -> Result<bool, Error> {
-        Ok(Mark::names_of(&self.path)?.contains(name))
+        let names = Mark::names_of(&self.path)?;
+        let found = look(&self.path.join(name.trim_end_matches('/')))?;
+        Ok(match found {
+            Some(found) => names.is_own(name, &found),
+            None => names.contains(name),
+        })
+    }
+
+    /// The files that camweave has created in the folder at `path` and that are there, by name. No
+    /// link is followed, and nothing of others is named.
+    ///
+    /// # Errors
+    /// The folder's mark cannot be read.
+    pub fn own_files(path: &Path) -> Result<Vec<String>, Error> {
+        let folder = Self {
+            path: path.to_owned(),
+        };
+        let mut entries = folder.own_entries(&[])?;
+        entries.retain(|entry| !entry.ends_with('/'));
+        Ok(entries)
     }
 
     fn own(&self, entry: &str) -> Result<(), Error> {
         let mut mark = Mark::open(&self.path)?;
-        let found = look(&self.path.join(entry.trim_end_matches('/')))?;
-        let is_known = mark.has(entry);
-        match found {
-            Some(metadata) if !is_known || metadata.is_dir() != entry.ends_with('/') => {
-                Err(Error::Foreign {
-                    folder: self.path.clone(),
-                    found: vec![shown(entry, &metadata)],
-                })
-            }
-            _ if is_known => Ok(()),
-            _ => mark.add(&self.path, entry),
+        match look(&self.path.join(entry.trim_end_matches('/')))? {
+            Some(found) if mark.names().is_own(entry, &found) => Ok(()),
+            Some(found) => Err(Error::Foreign {
+                folder: self.path.clone(),
+                found: vec![shown(entry, &found)],
+            }),
+            None if mark.names().is_new(entry) => Ok(()),
+            None => mark.add(&self.path, entry),
         }
+    }
+
+    /// Gives up the name of what is gone, or is not camweave's any more.
+    pub(crate) fn give_up(&self, entry: &str) -> Result<(), Error> {
+        Mark::open(&self.path)?.give_up(&self.path, entry)
     }
 
     /// Removes what camweave has created here, except for the entries named. Files of others stay,
@@ -160,17 +203,37 @@ impl Folder {
     /// The entries that camweave has created and that are there, folders with a slash.
     pub(crate) fn own_entries(&self, except: &[&str]) -> Result<Vec<String>, Error> {
         let mut entries = Vec::new();
-        for entry in Mark::names_of(&self.path)? {
+        for (entry, names) in Mark::names_of(&self.path)?.into_iter() {
             // The mark is a file, so whoever changes it may write any name.
             if except.contains(&&*entry) || valid(&entry).is_err() {
                 continue;
             }
             let found = look(&self.path.join(entry.trim_end_matches('/')))?;
-            if found.is_some_and(|found| found.is_dir() == entry.ends_with('/')) {
+            if found.is_some_and(|found| names.is_own(&entry, &found)) {
                 entries.push(entry);
             }
         }
         Ok(entries)
+    }
+}
+
+/// Checks that the path is a folder, or of a folder that can be created.
+fn can_be(path: &Path) -> Result<(), Error> {
+    let refuse = |why| {
+        Err(Error::NoFolder {
+            path: path.to_owned(),
+            why,
+        })
+    };
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => refuse("it is a file"),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            refuse("what it is to be in is a file")
+        }
+        Err(_) if path.is_symlink() => refuse("it is a symbolic link that leads nowhere"),
+        // Whoever creates it reports the rest.
+        Err(_) => Ok(()),
     }
 }
 
@@ -182,7 +245,7 @@ fn create(path: &Path) -> Result<(), Error> {
 }
 
 /// What is there, never followed: a link is its own.
-fn look(path: &Path) -> Result<Option<Metadata>, Error> {
+pub(crate) fn look(path: &Path) -> Result<Option<Metadata>, Error> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -193,3 +193,149 @@ fn an_earlier_run_comes_back_unless_the_new_one_has_started() {
     assert_eq!(read(&folder, "cameras/notes.txt"), "precious");
     assert_eq!(names(&folder), [".camweave", "cameras", "summary.json"]);
 }
+
+#[test]
+fn what_somebody_puts_in_the_place_of_a_listed_file_is_theirs() {
+    let (_place, folder) = place();
+    let path = folder.claim("cam1.png").expect("free");
+    for text in ["first", "second", "third"] {
+        crate::replace(&path, text.as_bytes(), FILE_MODE).expect("writable");
+        folder.claim("cam1.png").expect("ours");
+    }
+    if mark::created(&fs::metadata(&path).expect("there")).is_none() {
+        return; // a file system that does not keep these times
+    }
+    let log = folder.claim_file("dora.log").expect("free");
+    folder.claim_file("dora.log").expect("ours");
+    folder.claim_folder("stats").expect("free");
+    // `rm -rf OUT/*` leaves the mark.
+    for file in [&path, &log] {
+        fs::remove_file(file).expect("ours");
+        fs::write(file, "precious").expect("writable");
+    }
+    fs::remove_dir(folder.path().join("stats")).expect("ours");
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    fs::create_dir(folder.path().join("stats")).expect("writable");
+    folder.claim("cam1.png").expect_err("theirs");
+    folder.claim_file("dora.log").expect_err("theirs");
+    folder.claim_folder("stats").expect_err("theirs");
+    let names = ["cam1.png", "dora.log", "stats/"];
+    let error = Folder::check(folder.path(), names).expect_err("theirs");
+    assert!(
+        error
+            .to_string()
+            .contains("'cam1.png', 'dora.log', 'stats/'"),
+        "{error}"
+    );
+    folder.remove_own(&[]).expect("nothing to remove");
+    drop(folder.set_aside(&[]).expect("nothing to move"));
+    assert_eq!(read(&folder, "cam1.png"), "precious");
+    // Once it is gone, the name is free again.
+    fs::remove_file(&path).expect("there");
+    folder.claim("cam1.png").expect("free");
+    crate::replace(&path, b"ours", FILE_MODE).expect("writable");
+    folder.remove_own(&[]).expect("removable");
+    assert!(!path.exists());
+}
+
+#[test]
+fn what_a_killed_run_has_left_aside_comes_back() {
+    let (_place, folder) = place();
+    let write_all = |text: &str| {
+        let record = folder.claim_folder("cameras").expect("ours");
+        record.claim("a.jsonl").expect("ours");
+        write(&record, "a.jsonl", text);
+        for name in ["detections.jsonl", "cam1.png"] {
+            folder.claim(name).expect("ours");
+            write(&folder, name, text);
+        }
+    };
+    let kill = |except: &[&str]| {
+        // No Drop is run.
+        std::mem::forget(folder.set_aside(except).expect("movable"));
+    };
+    write_all("first");
+    kill(&[]);
+    assert!(!folder.path().join("cam1.png").exists());
+    let aside = folder.set_aside(&[]).expect("movable");
+    assert_eq!(aside.recovered(), 3);
+    assert!(aside.path("cameras/a.jsonl").is_some());
+    drop(aside);
+    assert_eq!(read(&folder, "cam1.png"), "first");
+    assert_eq!(read(&folder, "cameras/a.jsonl"), "first");
+    // Killed later: the new run has results of its own.
+    kill(&[]);
+    write_all("second");
+    drop(folder.set_aside(&["history/"]).expect("movable"));
+    assert_eq!(read(&folder, "cam1.png"), "second");
+    let history = fs::read_dir(folder.path().join("history")).expect("a folder");
+    let kept: Vec<String> = history
+        .filter_map(|entry| fs::read_to_string(entry.expect("an entry").path()).ok())
+        .filter(|text| !text.starts_with('#'))
+        .collect();
+    assert_eq!(kept, ["first"]);
+    let left = names(&folder)
+        .into_iter()
+        .filter(|it| it.starts_with(".camweave-"));
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_damaged_mark_costs_no_claim() {
+    let (_place, folder) = place();
+    folder.claim("a.png").expect("free");
+    let path = folder.path().join(".camweave");
+    let text = fs::read_to_string(&path).expect("there");
+    fs::write(&path, format!("{text}+ half")).expect("ours");
+    folder.claim("b.png").expect("free");
+    write(&folder, "b.png", "ours");
+    folder.claim("b.png").expect("ours");
+    write(&folder, "half", "precious");
+    folder.claim("half").expect_err("theirs");
+    // A process was killed within the first line.
+    fs::write(&path, &text[..20]).expect("ours");
+    folder.claim("c.png").expect("free");
+    fs::write(&path, b"# x\n+ a\xff\n").expect("ours");
+    let error = folder.claim("d.png").expect_err("damaged").to_string();
+    assert!(error.contains("damaged: name another folder"), "{error}");
+}
+
+#[test]
+fn a_long_mark_is_shortened_and_says_the_same() {
+    let (_place, folder) = place();
+    folder.claim_file("b.jsonl").expect("free");
+    let path = folder.path().join(".camweave");
+    let mut text = fs::read_to_string(&path).expect("there");
+    text.push_str(&"+ a.png\n- a.png\n".repeat(6000));
+    fs::write(&path, &text).expect("ours");
+    folder.claim("c.png").expect("free");
+    let bytes = fs::metadata(&path).expect("there").len();
+    assert!(bytes < 1000, "{bytes}");
+    folder.claim_file("b.jsonl").expect("ours");
+    assert!(!folder.owns("a.png").expect("a mark"));
+    assert_eq!(names(&folder), [".camweave", "b.jsonl"]);
+}
+
+#[test]
+fn what_cannot_be_a_folder_is_named() {
+    let (place, _) = place();
+    let path = |name: &str| place.path().join(name);
+    fs::write(path("file"), "x").expect("writable");
+    std::os::unix::fs::symlink(path("nothing"), path("link")).expect("a link");
+    std::os::unix::fs::symlink(path("out"), path("latest")).expect("a link");
+    for (name, part) in [
+        ("file", "it is a file"),
+        ("file/below", "what it is to be in is a file"),
+        ("link", "leads nowhere"),
+    ] {
+        for error in [
+            Folder::check(&path(name), ["a.png"]).expect_err(name),
+            Folder::open(&path(name)).expect_err(name),
+        ] {
+            assert!(error.to_string().contains(part), "{error}");
+            assert!(error.is_configuration());
+        }
+    }
+    Folder::open(&path("latest")).expect("a link to a folder");
+    assert!(!path("nothing").exists());
+}

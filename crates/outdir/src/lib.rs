@@ -3,11 +3,13 @@
 //! A user may name any folder for results, also one with files of their own. So a folder of
 //! camweave's results has a mark, the file `.camweave`, which lists what camweave has created
 //! there. Names are listed *before* their files are created ([`Folder::claim`]), and a name that
-//! exists and is not listed is foreign: it is never replaced, removed or written into.
+//! exists and is not listed is foreign: it is never replaced, removed or written into. Nor is a
+//! file that somebody has put in the place of a listed one: the mark notes when each was created.
 //!
 //! - [`Folder`]: claims names, and sets earlier results aside until the new run's checks passed.
 //! - [`WriterLock`]: one writer per folder, until its process ends.
-//! - [`replace`] and [`replace_in_room`]: files that readers never see half of.
+//! - [`open_own`] and [`read_bounded`]: no link is followed, and no FIFO waited for.
+//! - [`replace`], [`replace_in_room`] and [`NewFile`]: files that readers never see half of.
 //! - [`Lines`]: a file of lines that survives a killed writer and a full disk.
 //! - [`RunFolder`] and [`tidy_runs`]: the logs that dora leaves of each run.
 //! - [`History`]: finished segments of such files, and how long they are kept.
@@ -21,6 +23,7 @@ mod history;
 mod lines;
 mod lock;
 mod mark;
+mod own;
 mod replace;
 mod runs;
 
@@ -30,7 +33,8 @@ pub use folder::Folder;
 pub use history::{History, Removed, Retention};
 pub use lines::{Lines, NotWritten};
 pub use lock::WriterLock;
-pub use replace::{create_new, replace, replace_in_room};
+pub use own::{open_for_reading, open_own, read_bounded};
+pub use replace::{NewFile, create_new, replace, replace_in_room};
 pub use runs::{RunFolder, tidy_runs};
 
 /// Mode of result files: the owner writes, the group reads.

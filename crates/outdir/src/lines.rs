@@ -5,9 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
-
 use crate::FILE_MODE;
+use crate::own::{is_at, open_own};
 
 /// So much is read at a time while the last line is looked for, in bytes.
 const BLOCK: u64 = 64 << 10;
@@ -40,21 +39,12 @@ impl Lines {
     /// only the file's end is read for that.
     ///
     /// # Errors
-    /// What the system reports; or the end of the file is no text of lines.
+    /// What the system reports; [`io::ErrorKind::InvalidData`] where the end of the file is no text
+    /// of lines, or the file has a second name, through which it is somebody else's, too.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(FILE_MODE)
-            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-            .open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "it is no regular file",
-            ));
-        }
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(FILE_MODE);
+        let mut file = open_own(&mut options, path)?;
         let length = file.seek(SeekFrom::End(0))?;
         let whole = end_of_last_line(&mut file, length)?;
         if whole < length {
@@ -65,6 +55,14 @@ impl Lines {
             whole,
             is_ragged: false,
         })
+    }
+
+    /// Whether the file still has the name `path`, and nobody has removed or replaced it there.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn is_at(&self, path: &Path) -> io::Result<bool> {
+        is_at(&self.file, path)
     }
 
     /// Bytes in the file.

@@ -6,8 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
-
+use crate::own::open_own;
 use crate::{Error, Folder, PRIVATE_MODE};
 
 /// How often a lock that is held is tried again.
@@ -61,14 +60,9 @@ impl Folder {
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(PRIVATE_MODE)
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-        .open(path)
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    open_own(options.mode(PRIVATE_MODE), path)
 }
 
 /// The holder's words.
@@ -111,6 +105,15 @@ mod tests {
             line.contains(&expected) && line.contains(&*place.path().to_string_lossy()),
             "{line}"
         );
+        // What is in its place is not written into through a second name.
+        let theirs = place.path().join("mine");
+        std::fs::write(&theirs, "precious").expect("writable");
+        std::fs::hard_link(&theirs, place.path().join(".camweave.run.lock")).expect("a name");
+        let error = folder.lock("run", "demo", Duration::ZERO);
+        let error = error.expect_err("theirs").to_string();
+        assert!(error.contains("second name"), "{error}");
+        assert_eq!(std::fs::read_to_string(&theirs).expect("there"), "precious");
+        std::fs::remove_file(place.path().join(".camweave.run.lock")).expect("ours");
         // Another kind is another matter.
         folder.lock("run", "demo", Duration::ZERO).expect("free");
         let waiting = std::thread::spawn({

@@ -1,16 +1,23 @@
 //! The file `.camweave`: what camweave has created in a folder.
 //!
-//! One line per change, appended and never rewritten, so that a killed process leaves it whole:
-//! `+ name` is claimed, `- name` has been given up. A folder's name ends with a slash.
+//! One line per change, appended, so that a killed process leaves it whole:
+//! - `+ name`: the name is claimed. A folder's name ends with a slash.
+//! - `= time name`: when the file (or folder) of this name was created, in Unix nanoseconds. A file
+//!   of another time of creation is somebody else's who has put it there since. Where a name has no
+//!   such line, or the file system does not keep these times, the name alone counts.
+//! - `- name`: the name has been given up.
+//!
+//! A mark that has become long is replaced by one that says the same in short.
 
-use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
-use rustix::fs::OFlags;
-
+use crate::own::{is_at, open_for_reading, open_own};
+use crate::replace::NewFile;
 use crate::{Error, FILE_MODE};
 
 /// The mark's name in its folder.
@@ -18,120 +25,222 @@ pub(crate) const NAME: &str = ".camweave";
 const FIRST_LINE: &str = "# Results of camweave, which may replace or remove what is listed here (+) and nothing else.\n";
 /// A longer mark is no mark.
 const MAX_BYTES: u64 = 16 << 20;
+/// A mark of so many bytes is shortened, if that makes it a quarter.
+const LONG_BYTES: usize = 64 << 10;
+/// A file is replaced in two steps: its time is noted, and it takes the old one's place. A process
+/// that is killed between leaves the old one.
+const TIMES: usize = 2;
+
+/// What a mark lists: for each name when what bears it was created, as far as that was noted.
+#[derive(Debug, Default)]
+pub(crate) struct Names(BTreeMap<String, Vec<u128>>);
+
+impl Names {
+    /// Whether the name is claimed.
+    pub fn contains(&self, entry: &str) -> bool {
+        self.0.contains_key(entry)
+    }
+
+    /// Whether what was found under the name of `entry` is what camweave has created.
+    pub fn is_own(&self, entry: &str, found: &Metadata) -> bool {
+        let is_kind = if entry.ends_with('/') {
+            found.is_dir()
+        } else {
+            found.is_file()
+        };
+        let is_time = |times: &Vec<u128>| {
+            times.is_empty() || created(found).is_none_or(|time| times.contains(&time))
+        };
+        is_kind && self.0.get(entry).is_some_and(is_time)
+    }
+
+    /// Whether the name is claimed, and nothing was noted of what bears it.
+    pub fn is_new(&self, entry: &str) -> bool {
+        self.0.get(entry).is_some_and(Vec::is_empty)
+    }
+
+    /// All names.
+    pub fn into_iter(self) -> impl Iterator<Item = (String, Self)> {
+        self.0.into_iter().map(|(name, times)| {
+            let alone = BTreeMap::from([(name.clone(), times)]);
+            (name, Self(alone))
+        })
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut names = Self::default();
+        // A line without its end was never acknowledged.
+        for line in text
+            .split_inclusive('\n')
+            .filter_map(|line| line.strip_suffix('\n'))
+        {
+            if let Some(name) = line.strip_prefix("+ ") {
+                names.0.insert(name.to_owned(), Vec::new());
+            } else if let Some(name) = line.strip_prefix("- ") {
+                names.0.remove(name);
+            } else if let Some((time, name)) =
+                line.strip_prefix("= ").and_then(|it| it.split_once(' '))
+                && let Ok(time) = time.parse()
+            {
+                names.note(name, time);
+            }
+        }
+        names
+    }
+
+    fn note(&mut self, name: &str, time: u128) {
+        if let Some(times) = self.0.get_mut(name) {
+            times.push(time);
+            if times.len() > TIMES {
+                times.remove(0);
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = FIRST_LINE.to_owned();
+        for (name, times) in &self.0 {
+            text.push_str(&format!("+ {name}\n"));
+            for time in times {
+                text.push_str(&format!("= {time} {name}\n"));
+            }
+        }
+        text
+    }
+}
+
+/// When it was created, in Unix nanoseconds, where the file system keeps that.
+pub(crate) fn created(found: &Metadata) -> Option<u128> {
+    let created = found.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(created.as_nanos())
+}
 
 /// An open mark, locked against other processes of camweave until it is dropped.
 pub(crate) struct Mark {
     file: File,
-    names: BTreeSet<String>,
+    names: Names,
 }
 
 impl Mark {
     /// The mark of `folder`, for changes; created where there is none.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(NAME);
-        let file = open(
-            OpenOptions::new().append(true).create(true).mode(FILE_MODE),
-            &path,
-        );
-        let file = file.map_err(Error::io("open", &path))?;
-        file.lock().map_err(Error::io("lock", &path))?;
-        let mut mark = Self {
-            names: BTreeSet::new(),
-            file,
-        };
-        match read(&mark.file).map_err(Error::io("read", &path))? {
-            Some(text) => mark.names = names(&text),
-            None => mark
-                .file
-                .write_all(FIRST_LINE.as_bytes())
-                .map_err(Error::io("write", &path))?,
+        loop {
+            let mut options = OpenOptions::new();
+            options.read(true).append(true).create(true).mode(FILE_MODE);
+            let file = open_own(&mut options, &path).map_err(Error::io("open", &path))?;
+            file.lock().map_err(Error::io("lock", &path))?;
+            // Whoever had the lock before may have put a shorter one in its place.
+            if is_at(&file, &path).map_err(Error::io("look at", &path))? {
+                return Self::read(file, &path);
+            }
         }
-        Ok(mark)
+    }
+
+    fn read(mut file: File, path: &Path) -> Result<Self, Error> {
+        let text = read(&file).map_err(Error::io("read", path))?;
+        // Half a line, of a process that was killed while it wrote, would swallow the next.
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let written = if whole < text.len() {
+            file.set_len(whole as u64)
+        } else {
+            Ok(())
+        };
+        let written = written.and_then(|()| match whole {
+            0 => file.write_all(FIRST_LINE.as_bytes()),
+            _ => Ok(()),
+        });
+        written.map_err(Error::io("write", path))?;
+        let names = Names::parse(&text[..whole]);
+        if whole > LONG_BYTES {
+            let short = names.text();
+            if short.len() <= whole / 4
+                && let Ok(file) = shorten(path, &short)
+            {
+                return Ok(Self { file, names });
+            }
+        }
+        Ok(Self { file, names })
     }
 
     /// What the mark of `folder` lists now; nothing where there is none.
-    pub fn names_of(folder: &Path) -> Result<BTreeSet<String>, Error> {
+    pub fn names_of(folder: &Path) -> Result<Names, Error> {
         let path = folder.join(NAME);
-        let file = match open(&mut OpenOptions::new(), &path) {
+        let file = match open_for_reading(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Names::default()),
             Err(source) => return Err(Error::io("open", &path)(source)),
         };
         let text = read(&file).map_err(Error::io("read", &path))?;
-        Ok(text.map_or_else(BTreeSet::new, |text| names(&text)))
+        Ok(Names::parse(&text))
     }
 
-    /// Whether camweave has created the entry.
-    pub fn has(&self, name: &str) -> bool {
-        self.names.contains(name)
+    /// What it lists.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
+    /// Claims a name. What was noted of an earlier file of this name is forgotten.
     pub fn add(&mut self, folder: &Path, name: &str) -> Result<(), Error> {
-        self.append(folder, '+', name)?;
-        self.names.insert(name.to_owned());
+        self.append(folder, &format!("+ {name}\n"))?;
+        self.names.0.insert(name.to_owned(), Vec::new());
+        Ok(())
+    }
+
+    /// Notes when what bears the claimed name was created, or is about to bear it.
+    pub fn note(&mut self, folder: &Path, name: &str, found: &Metadata) -> Result<(), Error> {
+        let Some(time) = created(found).filter(|_| self.names.contains(name)) else {
+            return Ok(());
+        };
+        self.append(folder, &format!("= {time} {name}\n"))?;
+        self.names.note(name, time);
         Ok(())
     }
 
     pub fn give_up(&mut self, folder: &Path, name: &str) -> Result<(), Error> {
-        self.append(folder, '-', name)?;
-        self.names.remove(name);
+        self.append(folder, &format!("- {name}\n"))?;
+        self.names.0.remove(name);
         Ok(())
     }
 
     /// Appends a line, or nothing of it.
-    fn append(&mut self, folder: &Path, sign: char, name: &str) -> Result<(), Error> {
+    fn append(&mut self, folder: &Path, line: &str) -> Result<(), Error> {
         let path = folder.join(NAME);
         let whole = self
             .file
             .metadata()
             .map_err(Error::io("read", &path))?
             .len();
-        let line = format!("{sign} {name}\n");
         self.file.write_all(line.as_bytes()).map_err(|source| {
-            // If even this fails, the half line names nothing that exists.
+            // If even this fails, the half line is cut off when the mark is opened again.
             drop(self.file.set_len(whole));
             Error::io("write", &path)(source)
         })
     }
 }
 
-/// Never follows a link: it may be another user's.
-fn open(options: &mut OpenOptions, path: &Path) -> std::io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    options
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
+/// Puts a mark with this text in the place of a long one, whose lock is held.
+fn shorten(path: &Path, text: &str) -> std::io::Result<File> {
+    let new = NewFile::create(path, FILE_MODE)?;
+    // Whoever opens it as soon as it has its name waits.
+    new.file().lock()?;
+    new.file().write_all(text.as_bytes())?;
+    new.put_in_place_by_name()
 }
 
-/// The text, or `None` of an empty file.
-fn read(file: &File) -> std::io::Result<Option<String>> {
-    let mut text = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut text)?;
-    if text.is_empty() {
-        return Ok(None);
+/// The text; nothing of a mark whose first line was not written to its end.
+fn read(file: &File) -> std::io::Result<String> {
+    let refuse = |text: &str| Err(std::io::Error::new(ErrorKind::InvalidData, text));
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    if FIRST_LINE.as_bytes().starts_with(&bytes) && bytes.len() < FIRST_LINE.len() {
+        return Ok(String::new());
     }
-    if !text.starts_with("# ") || text.len() as u64 == MAX_BYTES {
-        return Err(std::io::Error::new(
-            ErrorKind::InvalidData,
-            "it is not a mark of camweave's",
-        ));
+    if !bytes.starts_with(b"# ") || bytes.len() as u64 == MAX_BYTES {
+        return refuse("it is not a mark of camweave's: name another folder");
     }
-    Ok(Some(text))
-}
-
-fn names(text: &str) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    // A line without its end was never acknowledged.
-    for line in text
-        .split_inclusive('\n')
-        .filter_map(|line| line.strip_suffix('\n'))
-    {
-        if let Some(name) = line.strip_prefix("+ ") {
-            names.insert(name.to_owned());
-        } else if let Some(name) = line.strip_prefix("- ") {
-            names.remove(name);
-        }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(_) => refuse("it is damaged: name another folder"),
     }
-    names
 }

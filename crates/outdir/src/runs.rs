@@ -34,7 +34,8 @@ impl RunFolder {
 
 /// Removes logs and counters of earlier runs in `out`: of those older than `age`, and of all but
 /// the `newest`. A run that goes on is left alone, and so is every folder that was not held by
-/// [`RunFolder`]; what neither dora nor camweave has written there stays. Gives the folders.
+/// [`RunFolder`]; what neither dora nor camweave has written there stays. Gives the folders, and
+/// those that refuse.
 ///
 /// # Errors
 /// `out` cannot be listed.
@@ -43,7 +44,7 @@ pub fn tidy_runs(
     newest: usize,
     age: Option<Duration>,
     now: SystemTime,
-) -> Result<Vec<PathBuf>, Error> {
+) -> Result<Vec<(PathBuf, Result<(), Error>)>, Error> {
     let mut runs: Vec<(SystemTime, PathBuf)> = Vec::new();
     for entry in fs::read_dir(out).map_err(Error::io("list", out))? {
         let entry = entry.map_err(Error::io("list", out))?;
@@ -59,15 +60,23 @@ pub fn tidy_runs(
         if index < newest && !is_old {
             continue;
         }
-        let folder = Folder::open(&path)?;
-        let Ok(lock) = folder.lock(LOCK, "nobody any more", Duration::ZERO) else {
-            continue;
-        };
-        remove(&folder)?;
-        drop(lock);
-        removed.push(path);
+        if let Some(result) = remove_ended(&path).transpose() {
+            removed.push((path, result));
+        }
     }
     Ok(removed)
+}
+
+/// Removes what is camweave's of a run; none of one that goes on.
+fn remove_ended(path: &Path) -> Result<Option<()>, Error> {
+    let folder = Folder::open(path)?;
+    let lock = match folder.lock(LOCK, "nobody any more", Duration::ZERO) {
+        Err(Error::Busy { .. }) => return Ok(None),
+        locked => locked?,
+    };
+    remove(&folder)?;
+    drop(lock);
+    Ok(Some(()))
 }
 
 /// When a run of camweave's was last written to; none for what is no such folder.
@@ -155,8 +164,24 @@ mod tests {
         let going_on = run(out, 5, 50);
         let _held = RunFolder::hold(out, &id(5)).expect("free");
         let month = Some(Duration::from_secs(30 * 86_400));
-        let tidy = |newest| tidy_runs(out, newest, month, SystemTime::now()).expect("listed");
-        assert_eq!(tidy(10), [noted.clone(), old.clone()]);
+        let tidy = |newest| {
+            let tidied = tidy_runs(out, newest, month, SystemTime::now()).expect("listed");
+            let each = tidied
+                .into_iter()
+                .map(|(path, result)| (path, result.is_ok()));
+            each.collect::<Vec<_>>()
+        };
+        // One that refuses costs the others nothing.
+        let refusing = run(out, 6, 41);
+        let stats = refusing.join("stats/.camweave");
+        fs::write(&stats, "my notes").expect("ours");
+        let expected = [
+            (noted.clone(), true),
+            (old.clone(), true),
+            (refusing, false),
+        ];
+        assert_eq!(tidy(10), expected);
+        fs::write(&stats, "").expect("ours");
         assert!(
             !old.exists()
                 && middle.exists()

@@ -57,12 +57,12 @@ impl Reporter {
         let settings = SpanSettings::from_env().map_err(StageError::configuration)?;
         let (stage, kind) = (&identity.stage, &identity.kind);
         let spans = Spans::open(stage, kind, &settings, &folder.with_file_name("trace"));
-        let file = StatsFile::open(folder, stage)
-            .map_err(|error| StageError::resource(error.to_string()))?;
-        let counters = file.count(identity).map_err(|error| match error {
-            StatsError::InUse { .. } => StageError::configuration(error.to_string()),
-            error => StageError::resource(error.to_string()),
-        })?;
+        let refuse = |error: StatsError| match error.is_configuration() {
+            true => StageError::configuration(format!("CAMWEAVE_STATS_DIR: {error}")),
+            false => StageError::resource(error.to_string()),
+        };
+        let file = StatsFile::open(folder, stage).map_err(refuse)?;
+        let counters = file.count(identity).map_err(refuse)?;
         let mut reporter = Self {
             counters: counters.with_spans(spans),
             file,

@@ -93,9 +93,9 @@ pub fn main<S: Stage>() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the log is not running yet")]
+/// The log is not running yet. Whoever has closed standard error has the exit code.
 pub(crate) fn fail(error: &StageError) -> ExitCode {
-    eprintln!("error: {error}");
+    drop(writeln!(std::io::stderr(), "error: {error}"));
     error.exit.into()
 }
 

@@ -1,13 +1,16 @@
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use camweave_outdir::{FILE_MODE, Folder, replace_in_room};
+use camweave_outdir::{FILE_MODE, Folder, read_bounded, replace_in_room};
 use thiserror::Error;
 
 use tracing::warn;
 
 use crate::ledger::{self, Ledger};
 use crate::{Counters, StageIdentity, StageReport};
+
+/// A longer file is no report: that of 1,000 cameras has some 300 KB.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// Why a stage's report cannot be read or written.
 #[derive(Debug, Error)]
@@ -44,6 +47,17 @@ pub enum StatsError {
 }
 
 impl StatsError {
+    /// Whether another folder must be named, or what is in this one moved away: waiting does not
+    /// help.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::InUse { .. } => true,
+            Self::Folder(error) => error.is_configuration(),
+            Self::Io { .. } | Self::Json { .. } => false,
+        }
+    }
+
     /// Whether the folder is not to be used, and not only full.
     fn is_refusal(&self) -> bool {
         match self {
@@ -57,27 +71,53 @@ impl StatsError {
 /// The file `<folder>/<node>.json` of one stage.
 #[derive(Debug)]
 pub struct StatsFile {
-    folder: Folder,
-    path: PathBuf,
+    place: PathBuf,
+    name: String,
+    /// None until the disk has room for the claim.
+    claimed: OnceLock<Folder>,
 }
 
 impl StatsFile {
-    /// The file of the node `stage` in `folder`, which is created.
+    /// The file of the node `stage` in `folder`, which is created. Where the disk is full, that is
+    /// tried again with each report.
     ///
     /// # Errors
     /// If the folder cannot be created, or has such a file that camweave did not write.
     pub fn open(folder: &Path, stage: &str) -> Result<Self, StatsError> {
-        // Node ids of dora modules contain '.', never '/': they are fit for a file name.
-        let name = format!("{}.json", stage.replace('/', "_"));
-        let folder = Folder::open(folder)?;
-        let path = folder.claim(&name)?;
-        Ok(Self { folder, path })
+        let file = Self {
+            place: folder.to_owned(),
+            // Node ids of dora modules contain '.', never '/': they are fit for a file name.
+            name: format!("{}.json", stage.replace('/', "_")),
+            claimed: OnceLock::new(),
+        };
+        match file.folder() {
+            Err(error) if error.is_full() => {
+                warn!("{error}; the counters of '{stage}' are written when there is room");
+            }
+            opened => drop(opened?),
+        }
+        Ok(file)
+    }
+
+    /// The folder, once the file's name is claimed in it.
+    fn folder(&self) -> Result<&Folder, camweave_outdir::Error> {
+        if let Some(folder) = self.claimed.get() {
+            return Ok(folder);
+        }
+        let folder = Folder::open(&self.place)?;
+        folder.claim(&self.name)?;
+        Ok(self.claimed.get_or_init(|| folder))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.place.join(&self.name)
     }
 
     /// The report of the process that ran this node before in `run`, if it left one.
     #[must_use]
     pub fn earlier(&self, run: &str) -> Option<StageReport> {
-        read_report(&self.path)
+        self.claimed.get()?;
+        read_report(&self.path())
             .ok()
             .filter(|report| report.run == run)
     }
@@ -100,11 +140,11 @@ impl StatsFile {
     }
 
     fn ledger(&self, identity: &StageIdentity) -> Result<Ledger, StatsError> {
-        for path in ledger::paths(self.folder.path(), &identity.stage) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            self.folder.claim(&name)?;
-        }
-        Ledger::open(self.folder.path(), &identity.stage, &identity.run)
+        let folder = self.folder()?;
+        let path = ledger::path(folder.path(), &identity.stage);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        folder.claim(&name)?;
+        Ledger::open(folder.path(), &identity.stage, &identity.run)
     }
 
     /// Replaces the file in one step, so that a reader never sees half a report.
@@ -112,20 +152,21 @@ impl StatsFile {
     /// # Errors
     /// If the folder is not writable or the disk is full.
     pub fn write(&self, report: &StageReport) -> Result<(), StatsError> {
+        let path = self.folder()?.path().join(&self.name);
         let json = serde_json::to_vec(report).map_err(|source| StatsError::Json {
-            path: self.path.clone(),
+            path: path.clone(),
             source,
         })?;
-        replace_in_room(&self.path, &json, FILE_MODE).map_err(|source| StatsError::Io {
+        replace_in_room(&path, &json, FILE_MODE).map_err(|source| StatsError::Io {
             action: "write",
-            path: self.path.clone(),
+            path,
             source,
         })
     }
 }
 
 fn read_report(path: &Path) -> Result<StageReport, StatsError> {
-    let text = fs::read(path).map_err(|source| StatsError::Io {
+    let text = read_bounded(path, MAX_BYTES).map_err(|source| StatsError::Io {
         action: "read",
         path: path.to_owned(),
         source,
@@ -136,17 +177,16 @@ fn read_report(path: &Path) -> Result<StageReport, StatsError> {
     })
 }
 
-/// The reports of all stages of the newest run in `folder`, by node id.
+/// The reports of all stages of the newest run in `folder`, by node id: the run of which a report
+/// was written last, unless only a process that has outlived its run writes. Whatever else is
+/// there is no report.
 ///
 /// # Errors
-/// If the folder cannot be listed or a file in it is no report.
+/// If the folder cannot be listed.
 pub fn read_reports(folder: &Path) -> Result<Vec<StageReport>, StatsError> {
-    let mut reports: Vec<StageReport> = read_all(folder)?.into_iter().collect::<Result<_, _>>()?;
-    let newest = reports.iter().max_by_key(|it| it.updated_unix_nanos);
-    let run = newest.map_or(String::new(), |it| it.run.clone());
-    reports.retain(|report| report.run == run);
-    complete(folder, &mut reports);
-    Ok(reports)
+    let reports = read_all(folder)?;
+    let run = newest(&reports).to_owned();
+    Ok(of_run(folder, reports, &run))
 }
 
 /// The reports of all stages of `run` in `folder`, by node id. Whatever else is there, also of
@@ -155,10 +195,27 @@ pub fn read_reports(folder: &Path) -> Result<Vec<StageReport>, StatsError> {
 /// # Errors
 /// If the folder cannot be listed.
 pub fn read_reports_of(folder: &Path, run: &str) -> Result<Vec<StageReport>, StatsError> {
-    let reports = read_all(folder)?.into_iter().filter_map(Result::ok);
-    let mut reports: Vec<StageReport> = reports.filter(|it| it.run == run).collect();
+    Ok(of_run(folder, read_all(folder)?, run))
+}
+
+fn of_run(folder: &Path, mut reports: Vec<StageReport>, run: &str) -> Vec<StageReport> {
+    reports.retain(|report| report.run == run);
     complete(folder, &mut reports);
-    Ok(reports)
+    reports
+}
+
+/// dora's ids of runs begin with the time of their start, so a later run has the greater one.
+/// Others have no order but that of their reports.
+fn newest(reports: &[StageReport]) -> &str {
+    let is_ordered = |run: &str| run.len() == 36 && run.as_bytes()[14] == b'7';
+    let order = |report: &&StageReport| {
+        let run = report.run.as_str();
+        (
+            is_ordered(run).then(|| run.to_owned()),
+            report.updated_unix_nanos,
+        )
+    };
+    reports.iter().max_by_key(order).map_or("", |it| &it.run)
 }
 
 /// The processes of the nodes that take rows from `stage` in `run`, as their reports say.
@@ -166,30 +223,19 @@ pub fn read_reports_of(folder: &Path, run: &str) -> Result<Vec<StageReport>, Sta
 /// # Errors
 /// If the folder cannot be listed.
 pub fn receivers_of(folder: &Path, stage: &str, run: &str) -> Result<Vec<u32>, StatsError> {
-    let reports = read_all(folder)?.into_iter().filter_map(Result::ok);
+    let reports = read_all(folder)?.into_iter();
     let takes =
         |report: &StageReport| report.run == run && report.takes.iter().any(|it| it == stage);
     Ok(reports.filter(takes).map(|it| it.process_id).collect())
 }
 
-/// What is in each file of a report.
-fn read_all(folder: &Path) -> Result<Vec<Result<StageReport, StatsError>>, StatsError> {
-    let io = |source| StatsError::Io {
-        action: "list",
-        path: folder.to_owned(),
-        source,
-    };
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            paths.push(path);
-        }
-    }
-    Ok(paths.iter().map(|path| read_report(path)).collect())
+/// All reports. What camweave has not written is not looked at; what is no report, also of another
+/// version, hides none of the others.
+fn read_all(folder: &Path) -> Result<Vec<StageReport>, StatsError> {
+    let names = Folder::own_files(folder)?.into_iter();
+    let names = names.filter(|name| name.ends_with(".json"));
+    let reports = names.filter_map(|name| read_report(&folder.join(name)).ok());
+    Ok(reports.collect())
 }
 
 /// Brings the counts up to this moment. The stages at the end are read first, so that a frame
@@ -230,6 +276,8 @@ fn upstream(reports: &[StageReport]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::Counters;
 
@@ -248,16 +296,52 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_named() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::write(folder.path().join("x.json"), "{").expect("writable");
-        let error = read_reports(folder.path())
-            .expect_err("not a report")
-            .to_string();
-        assert!(
-            error.contains("x.json") && error.contains("not a stage report"),
-            "{error}"
-        );
+    fn what_is_no_report_hides_none_and_is_not_waited_for() {
+        let place = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| place.path().join(name);
+        let file = StatsFile::open(place.path(), "decode").expect("writable");
+        let counters = file.count(identity("decode", "1", &[])).expect("nobody's");
+        file.write(&counters.report()).expect("writable");
+        // Of the user's.
+        fs::write(path("notes.json"), "notes").expect("writable");
+        // A reader would wait for its other end for ever.
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("x.json"), 0o600.into()).expect("a FIFO");
+        // Listed, but of another version, too large, or not what camweave writes.
+        let folder = Folder::open(place.path()).expect("a folder");
+        fs::write(folder.claim("old.json").expect("free"), "{").expect("writable");
+        let large = fs::File::create(folder.claim("large.json").expect("free"));
+        large
+            .expect("writable")
+            .set_len(1 << 40)
+            .expect("sparse files");
+        folder.claim("fifo.json").expect("free");
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("fifo.json"), 0o600.into()).expect("a FIFO");
+        for reports in [
+            read_reports(place.path()).expect("reports"),
+            read_reports_of(place.path(), "1").expect("reports"),
+        ] {
+            let stages: Vec<&str> = reports.iter().map(|it| &*it.stage).collect();
+            assert_eq!(stages, ["decode"]);
+        }
+        let error = StatsFile::open(place.path(), "notes").expect_err("theirs");
+        assert!(error.is_configuration(), "{error}");
+    }
+
+    #[test]
+    fn the_run_is_the_one_that_was_started_last() {
+        let [first, second] = [
+            "0198c1a2-0000-7000-8000-000000000001",
+            "0198c1a3-0000-7000-8000-000000000000",
+        ];
+        let report = |run: &str, updated_unix_nanos| StageReport {
+            run: run.to_owned(),
+            updated_unix_nanos,
+            ..StageReport::default()
+        };
+        // A process of the first has outlived its run and still writes; or the clock was set back.
+        assert_eq!(newest(&[report(first, 9), report(second, 5)]), second);
+        assert_eq!(newest(&[report("a", 9), report("b", 5)]), "a");
+        assert_eq!(newest(&[]), "");
     }
 
     fn identity(stage: &str, run: &str, takes: &[&str]) -> StageIdentity {

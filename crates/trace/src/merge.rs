@@ -1,10 +1,10 @@
 //! Files of spans into one trace.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use camweave_outdir::{FILE_MODE, NewFile};
 use camweave_telemetry::span_file::{
     DEVICE_THREAD, Dropped, Frame, Gauge, SpanFile, SpanFileHeader, TracedSpan,
 };
@@ -52,7 +52,6 @@ pub fn flow_id(frame: &Frame) -> u64 {
 /// # Errors
 /// The file cannot be written.
 pub fn merge(files: &[SpanFile], out: &Path) -> Result<Merged, TraceError> {
-    let temporary = out.with_extension("new");
     let refused = |action| {
         let path = out.to_owned();
         move |source| TraceError::Io {
@@ -61,13 +60,11 @@ pub fn merge(files: &[SpanFile], out: &Path) -> Result<Merged, TraceError> {
             source,
         }
     };
-    let file = File::create(&temporary).map_err(refused("create"))?;
-    let written = write(files, Packets::new(BufWriter::new(file)));
-    let renamed = written.and_then(|merged| fs::rename(&temporary, out).map(|()| merged));
-    renamed.map_err(|error| {
-        let _ = fs::remove_file(&temporary);
-        refused("write")(error)
-    })
+    let new = NewFile::create(out, FILE_MODE).map_err(refused("create"))?;
+    let written = write(files, Packets::new(BufWriter::new(new.file())));
+    let merged = written.map_err(refused("write"))?;
+    new.put_in_place().map_err(refused("write"))?;
+    Ok(merged)
 }
 
 fn write(files: &[SpanFile], mut packets: Packets<impl Write>) -> io::Result<Merged> {

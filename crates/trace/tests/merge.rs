@@ -280,6 +280,26 @@ fn files_of_two_boots_are_refused_by_name() {
 }
 
 #[test]
+fn no_file_beside_the_trace_is_touched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    record(folder.path());
+    let gathered = gather(folder.path()).expect("files of spans");
+    let mine = folder.path().join("notes.new");
+    fs::write(&mine, "precious").expect("writable");
+    let out = folder.path().join("notes.txt");
+    merge(&gathered.files, &out).expect("the folder is writable");
+    assert_eq!(fs::read_to_string(&mine).expect("there"), "precious");
+    assert!(fs::metadata(&out).expect("there").len() > 100);
+    // A trace that cannot be put in its place leaves nothing.
+    let taken = folder.path().join("taken");
+    fs::create_dir(&taken).expect("writable");
+    let count = || fs::read_dir(folder.path()).expect("a folder").count();
+    let before = count();
+    merge(&gathered.files, &taken).expect_err("a folder");
+    assert_eq!(count(), before);
+}
+
+#[test]
 fn an_empty_folder_is_said_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let line = gather(folder.path()).expect_err("nothing").to_string();

@@ -173,3 +173,17 @@ fn a_loop_in_the_graph_ends() {
     let reports = [source, decode, infer];
     assert_eq!(Way::to(&sink, &reports).upstream().len(), 3);
 }
+
+#[test]
+fn while_running_no_more_is_detected_than_sent() {
+    let [mut sink, infer, decode, mut source] = line();
+    // The source's report is older than the sink's: it has no ledger.
+    count(&mut source, 90, 90, &[]);
+    count(&mut sink, 95, 95, &[]);
+    let reports = [source, decode, infer];
+    let account = Way::to(&sink, &reports).account("a", Moment::Running);
+    assert_eq!(
+        (account.sent, account.detected, account.under_way),
+        (95, 95, 0)
+    );
+}

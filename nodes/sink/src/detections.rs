@@ -1,15 +1,21 @@
 //! `detections.jsonl` and the segments before it.
 
+use std::collections::HashSet;
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use camweave_outdir::{Error, Folder, History, Lines, NotWritten, Retention};
 use tracing::{info, warn};
 
+use crate::wall_clock::WallClock;
+
 /// The segment that is being written.
 const NAME: &str = "detections.jsonl";
 /// The run's summary goes into the history beside its detections.
 pub(crate) const SUMMARY: &str = "summary.json";
+/// Finished segments.
+const HISTORY: &str = "history/";
 /// How often a file that cannot be opened is tried again, and one that cannot be moved.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 /// How often the limits of the history are looked at.
@@ -32,9 +38,15 @@ pub(crate) struct DetectionsFile {
     limits: SegmentLimits,
     /// None where the file cannot be opened.
     lines: Option<Lines>,
-    begun: SystemTime,
+    /// What an earlier run has left is still to go into the history.
+    has_earlier: bool,
+    /// How old the segment was when it was opened, and when that was.
+    begun: (Duration, Instant),
     tried: Option<Instant>,
     tidied: Instant,
+    clock: WallClock,
+    /// Segments of which the log says that they cannot be removed.
+    refused: HashSet<PathBuf>,
     /// A segment could not be finished, which has been said.
     is_stuck: bool,
 }
@@ -44,35 +56,46 @@ impl DetectionsFile {
     /// is this run's, which goes on behind its last whole line.
     ///
     /// # Errors
-    /// The folder has such a file that camweave did not write, or refuses. A disk that is full is
-    /// no error: what cannot be written is for the caller to count.
+    /// The folder has such a file that camweave did not write, or refuses; then nothing in it was
+    /// changed. A disk that is full is no error: what cannot be written is for the caller to count.
     pub fn open(
         folder: &Folder,
         limits: SegmentLimits,
         retention: Retention,
         again: bool,
     ) -> Result<Self, Error> {
+        Folder::check(folder.path(), [NAME, SUMMARY, HISTORY])?;
+        let history = History::new(folder, retention);
         let mut file = Self {
             folder: folder.clone(),
-            history: History::new(folder, retention),
             limits,
             lines: None,
-            begun: SystemTime::now(),
+            has_earlier: !again,
+            begun: (Duration::ZERO, Instant::now()),
             tried: None,
             tidied: Instant::now(),
+            clock: WallClock::new(SystemTime::now(), history.newest()?, Instant::now()),
+            history,
+            refused: HashSet::new(),
             is_stuck: false,
         };
-        file.tidy();
-        let opened = file.retire_earlier(again).and_then(|()| file.reopen());
-        match opened {
-            Err(error) if error.is_full() => {}
-            opened => opened?,
+        match file.reopen() {
+            Err(error) if error.is_full() => {
+                if file.tidy() > 0 {
+                    // Else it is tried again with the first lines.
+                    drop(file.reopen());
+                }
+            }
+            opened => {
+                opened?;
+                file.tidy();
+            }
         }
         Ok(file)
     }
 
-    fn retire_earlier(&self, again: bool) -> Result<(), Error> {
-        if again {
+    fn retire_earlier(&mut self) -> Result<(), Error> {
+        if !self.has_earlier {
             return Ok(());
         }
         for name in [NAME, SUMMARY] {
@@ -81,12 +104,14 @@ impl DetectionsFile {
                 info!("results of an earlier run are kept as '{}'", path.display());
             }
         }
+        self.has_earlier = false;
         Ok(())
     }
 
     fn reopen(&mut self) -> Result<(), Error> {
         self.tried = Some(Instant::now());
-        let path = self.folder.claim(NAME)?;
+        self.retire_earlier()?;
+        let path = self.folder.claim_file(NAME)?;
         let fail = |source| Error::Io {
             action: "open",
             path: path.clone(),
@@ -102,17 +127,40 @@ impl DetectionsFile {
                     path.display(),
                     kept.display()
                 );
+                self.folder.claim_file(NAME)?;
                 Lines::open(&path).map_err(fail)?
             }
             opened => opened.map_err(fail)?,
         };
         let created = path.metadata().and_then(|it| it.created());
-        self.begun = match created {
-            Ok(created) if !lines.is_empty() => created,
-            _ => SystemTime::now(),
+        let age = match created {
+            Ok(created) if !lines.is_empty() => created.elapsed().unwrap_or_default(),
+            _ => Duration::ZERO,
         };
+        self.begun = (age, Instant::now());
         self.lines = Some(lines);
         Ok(())
+    }
+
+    /// Whether lines would still go into the file of the name that readers know. One that somebody
+    /// has removed or replaced is written no more.
+    fn is_in_place(&mut self) -> bool {
+        let path = self.folder.path().join(NAME);
+        let Some(lines) = &self.lines else {
+            return false;
+        };
+        // What the system does not tell now, it tells the next time.
+        if lines.is_at(&path).unwrap_or(true) {
+            return true;
+        }
+        warn!(
+            "'{}' was removed or replaced while lines were written into it, of which it had {} bytes; the next lines go into a new one",
+            path.display(),
+            lines.len()
+        );
+        self.lines = None;
+        self.tried = None;
+        false
     }
 
     /// Appends whole lines.
@@ -160,11 +208,16 @@ impl DetectionsFile {
     }
 
     fn finish_when_due(&mut self) {
+        if !self.is_in_place() {
+            return;
+        }
         let Some(lines) = &self.lines else {
             return;
         };
         let is_large = self.limits.bytes.is_some_and(|most| lines.len() >= most);
-        let age = self.begun.elapsed().unwrap_or_default();
+        // A clock that is set does not end a segment.
+        let (age, since) = self.begun;
+        let age = age + since.elapsed();
         let is_old = self.limits.age.is_some_and(|most| age >= most);
         let may_try = !self.is_stuck || self.tried.is_none_or(|tried| tried.elapsed() >= TRY_EVERY);
         if lines.is_empty() || !(is_large || is_old) || !may_try {
@@ -194,7 +247,8 @@ impl DetectionsFile {
     fn tidy(&mut self) -> usize {
         self.tidied = Instant::now();
         let current = self.lines.as_ref().map_or(0, Lines::len);
-        let removed = match self.history.tidy(current, SystemTime::now()) {
+        let now = self.clock.believed(SystemTime::now(), Instant::now());
+        let removed = match self.history.tidy(current, now) {
             Ok(removed) => removed,
             Err(error) => {
                 warn!("the history is not looked at: {error}");
@@ -206,10 +260,14 @@ impl DetectionsFile {
             let path = segment.path.display();
             match segment.error {
                 None => {
+                    self.refused.remove(&segment.path);
                     count += 1;
                     info!("removed '{path}', {} bytes: {}", segment.bytes, segment.why);
                 }
-                Some(error) => warn!("'{path}' stays: {error} ({})", segment.why),
+                Some(error) if self.refused.insert(segment.path.clone()) => {
+                    warn!("'{path}' stays: {error} ({})", segment.why);
+                }
+                Some(_) => {}
             }
         }
         count

@@ -11,6 +11,7 @@ mod stage;
 mod summary;
 mod table;
 mod trouble;
+mod wall_clock;
 
 pub use account::Moment;
 pub use annotate::{Canvas, annotate};

@@ -85,7 +85,7 @@ impl SinkStage {
         let written = self.replace_summary(&summary);
         let written = written.map_err(|error| (1, error.to_string()));
         self.troubles
-            .note(&self.context.counters, "summary", written);
+            .note(&self.context.counters, "summary", "", written);
     }
 
     fn replace_summary(&self, summary: &Summary) -> std::io::Result<()> {
@@ -116,8 +116,18 @@ fn tidy_run_folders(context: &Context, age: Option<Duration>) -> Option<RunFolde
         .inspect_err(|error| warn!("the folder of the run's logs: {error}"))
         .ok();
     match tidy_runs(out, RUNS_KEPT, age, SystemTime::now()) {
-        Ok(removed) if removed.is_empty() => {}
-        Ok(removed) => info!(runs = removed.len(), "removed logs of earlier runs"),
+        Ok(runs) => {
+            let (removed, refused): (Vec<_>, Vec<_>) =
+                runs.into_iter().partition(|(_, result)| result.is_ok());
+            if !removed.is_empty() {
+                info!(runs = removed.len(), "removed logs of earlier runs");
+            }
+            for (path, error) in refused {
+                if let Err(error) = error {
+                    warn!("logs of the run in '{}' stay: {error}", path.display());
+                }
+            }
+        }
         Err(error) => warn!("logs of earlier runs are not removed: {error}"),
     }
     held
@@ -242,7 +252,13 @@ impl Stage for SinkStage {
         let age = retention.age;
         let out = env.required("OUT")?;
         let refuse = |error: camweave_outdir::Error| {
-            StageError::configuration(format!("env OUT='{out}': {error}"))
+            let line = format!("env OUT='{out}': {error}");
+            // A full disk and another writer may be gone at the next start.
+            match error {
+                camweave_outdir::Error::Busy { .. } => StageError::resource(line),
+                error if error.is_full() => StageError::resource(line),
+                _ => StageError::configuration(line),
+            }
         };
         let folder = Folder::open(Path::new(out)).map_err(refuse)?;
         let holder = format!("node {}", context.stage);
@@ -303,7 +319,7 @@ impl Stage for SinkStage {
         let lost = block[whole..].iter().filter(|byte| **byte == b'\n').count() as u64;
         let written = written.map_err(|failed| (lost, failed.source.to_string()));
         self.troubles
-            .note(&self.context.counters, "detections", written);
+            .note(&self.context.counters, "detections", "", written);
         if let Some(snapshots) = &mut self.snapshots {
             for row in &rows {
                 let result = match snapshots.offer(&self.context, row) {
@@ -311,8 +327,9 @@ impl Stage for SinkStage {
                     Ok(true) => Ok(()),
                     Err(line) => Err((1, line)),
                 };
+                let camera = &row.id.camera;
                 self.troubles
-                    .note(&self.context.counters, "snapshots", result);
+                    .note(&self.context.counters, "snapshots", camera, result);
             }
         }
         Ok(())

@@ -1,61 +1,141 @@
 //! Results that cannot be written: each kind is reported when that begins, while it lasts and when
 //! it is over, and counted meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use camweave_telemetry::Counters;
 use tracing::{error, warn};
 
-/// How often trouble that lasts is reported.
+/// How often trouble that lasts, or that comes and goes, is reported.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// What is not written, by the name of the output.
 #[derive(Default)]
 pub(crate) struct Troubles(BTreeMap<&'static str, Trouble>);
 
+/// One output's.
+#[derive(Default)]
 struct Trouble {
-    said: Instant,
+    /// Whose results were not written at the last try: cameras, or '' for an output of all.
+    failing: BTreeSet<String>,
+    /// When the last line about failure was logged.
+    said: Option<Instant>,
+    /// Whether the log has a line about failure, and none yet that it is over.
+    is_open: bool,
     lost: u64,
 }
 
 impl Troubles {
-    /// Notes how it went: `Err` has how many were lost, and why.
+    /// Notes how it went with the output of a camera: `Err` has how many were lost, and why.
     pub fn note(
         &mut self,
         counters: &Counters,
         output: &'static str,
+        camera: &str,
         result: Result<(), (u64, String)>,
     ) {
-        let (lost, reason) = match result {
-            Ok(()) => {
-                if let Some(trouble) = self.0.remove(output) {
-                    warn!("{output}: written again; {} were not", trouble.lost);
-                }
-                return;
-            }
-            Err(failed) => failed,
-        };
-        counters.stage_error("write");
-        counters.not_written(output, lost);
-        let now = Instant::now();
-        match self.0.get_mut(output) {
-            None => {
-                error!(
-                    "{output}: not written: {reason}; the run goes on, and what is lost is counted"
-                );
-                self.0.insert(output, Trouble { said: now, lost });
-            }
-            Some(trouble) => {
-                trouble.lost += lost;
-                if trouble.said.elapsed() >= SAY_EVERY {
-                    trouble.said = now;
-                    error!(
-                        "{output}: still not written, {} so far: {reason}",
-                        trouble.lost
-                    );
-                }
-            }
+        if let Err((lost, _)) = &result {
+            counters.stage_error("write");
+            counters.not_written(output, *lost);
+        } else if !self.0.contains_key(output) {
+            return;
         }
+        let result = result.as_ref().map_err(|(lost, why)| (*lost, &**why));
+        let trouble = self.0.entry(output).or_default();
+        match trouble.line(camera, result.copied(), Instant::now()) {
+            Some(Line::Fails(line)) => error!("{output}: {line}"),
+            Some(Line::Over(line)) => warn!("{output}: {line}"),
+            None => {}
+        }
+    }
+}
+
+/// What is to be logged.
+#[derive(Debug, PartialEq)]
+enum Line {
+    Fails(String),
+    Over(String),
+}
+
+impl Trouble {
+    fn line(
+        &mut self,
+        camera: &str,
+        result: Result<(), (u64, &str)>,
+        now: Instant,
+    ) -> Option<Line> {
+        let Err((lost, why)) = result else {
+            self.failing.remove(camera);
+            if !self.failing.is_empty() || !self.is_open {
+                return None;
+            }
+            self.is_open = false;
+            let lost = std::mem::take(&mut self.lost);
+            return Some(Line::Over(format!("written again; {lost} were not")));
+        };
+        self.failing.insert(camera.to_owned());
+        self.lost += lost;
+        let is_due = |said: Instant| now.duration_since(said) >= SAY_EVERY;
+        if !self.said.is_none_or(is_due) {
+            return None;
+        }
+        self.said = Some(now);
+        let cameras = match self.failing.len() {
+            0 | 1 => String::new(),
+            count => format!(" of {count} cameras"),
+        };
+        Some(Line::Fails(if std::mem::replace(&mut self.is_open, true) {
+            format!("still not written{cameras}, {} so far: {why}", self.lost)
+        } else {
+            format!("not written{cameras}: {why}; the run goes on, and what is lost is counted")
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_that_works_does_not_end_the_trouble_of_another() {
+        let mut trouble = Trouble::default();
+        let begin = Instant::now();
+        let mut lines = Vec::new();
+        // Ten minutes, a picture of each a second.
+        for second in 0..600 {
+            let now = begin + Duration::from_secs(second);
+            lines.extend(trouble.line("cam1", Err((1, "foreign")), now));
+            lines.extend(trouble.line("cam2", Ok(()), now));
+        }
+        assert_eq!(lines.len(), 10, "{lines:?}");
+        assert!(lines.iter().all(|line| matches!(line, Line::Fails(_))));
+        let line = trouble.line("cam1", Ok(()), begin);
+        assert_eq!(
+            line,
+            Some(Line::Over("written again; 600 were not".to_owned()))
+        );
+    }
+
+    #[test]
+    fn what_comes_and_goes_has_two_lines_a_minute() {
+        let mut trouble = Trouble::default();
+        let begin = Instant::now();
+        let mut lines = Vec::new();
+        for second in 0..600 {
+            let now = begin + Duration::from_secs(second);
+            let result = if second % 2 == 0 {
+                Err((1, "full"))
+            } else {
+                Ok(())
+            };
+            lines.extend(trouble.line("", result, now));
+        }
+        assert_eq!(lines.len(), 20, "{lines:?}");
+        // What was not said meanwhile is in the next line.
+        assert_eq!(
+            lines[3],
+            Line::Over("written again; 30 were not".to_owned())
+        );
     }
 }

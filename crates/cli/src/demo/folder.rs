@@ -8,19 +8,23 @@ use camweave_outdir::{Aside, History, Retention, WriterLock};
 use camweave_sink::Summary;
 
 use crate::error::CliError;
+use crate::say::note;
 
 /// Earlier results that are kept, by whoever wrote them.
 const HISTORY: &str = "history/";
+/// Says why a run has not started, so it stays where that one's error says that it is.
+const LOG: &str = "dora.log";
 /// Of an earlier run, these go into the history, and the rest is removed.
 const KEPT: [&str; 2] = ["detections.jsonl", "summary.json"];
 /// What the demo writes beside the cameras' pictures.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "detections.jsonl",
     "summary.json",
     "cameras.yml",
-    "dora.log",
+    LOG,
     "cameras/",
     "stats/",
+    "trace/",
     HISTORY,
 ];
 
@@ -45,8 +49,14 @@ impl Folder {
         let lock = folder.lock("run", "camweave demo", Duration::ZERO)?;
         // A graph's sink that writes here is asked for as well; this run's own takes its place.
         drop(folder.lock("results", "camweave demo", Duration::ZERO)?);
-        let earlier = folder.set_aside(&[HISTORY])?;
-        for name in ["cameras", "stats"] {
+        let earlier = folder.set_aside(&[HISTORY, LOG])?;
+        if earlier.recovered() > 0 {
+            note!(
+                "the results of a run that was killed are back: {} files",
+                earlier.recovered()
+            );
+        }
+        for name in ["cameras", "stats", "trace"] {
             folder.claim_folder(name)?;
         }
         folder.claim("cameras.yml")?;
@@ -57,7 +67,7 @@ impl Folder {
         })
     }
 
-    /// The graph runs: what an earlier run has found goes into the history, the rest is removed.
+    /// The run has results of its own: what an earlier run has found goes into the history, the rest is removed.
     ///
     /// # Errors
     /// A file refuses to be moved or removed.

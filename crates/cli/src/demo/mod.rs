@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camweave_stage::Exit;
+use camweave_telemetry::read_reports;
 
 pub use options::Options;
 
@@ -21,6 +22,8 @@ use crate::{doctor, engine, places};
 use folder::Folder;
 use progress::Progress;
 
+/// The kind of the stage that writes the results.
+const SINK: &str = "sink";
 /// How often the run is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// No camera delivers for this long after the start: the run is given up.
@@ -44,6 +47,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         .transpose()?;
     let graph = options.graph(&workspace, doctor::missing_for_gpu)?;
     let model = options.model(&workspace)?;
+    check_model(&model)?;
     engine::prepare(
         [&Graph::read(&graph, &Variables::new())?],
         Some(&model),
@@ -76,10 +80,9 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         ],
         wrapper: Vec::new(),
     })?;
-    folder.started()?;
     let watched = watch(
         options,
-        &folder,
+        &mut folder,
         simulator.as_ref(),
         &mut dataflow,
         &interrupted,
@@ -88,6 +91,9 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let record = simulator.map(Simulator::stop).transpose();
     watched?;
     stopped?;
+    if has_begun(&folder.stats()) {
+        folder.started()?;
+    }
     let (summary, failures, written) = results::finish(options, &folder, record?.is_some())?;
     say!("{}", camweave_sink::render(&summary, 160));
     for line in results::closing_lines(&summary, folder.path()) {
@@ -98,6 +104,22 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         return Ok(Exit::Success);
     }
     Err(CliError::new(Exit::Incomplete, failures.join("; ")))
+}
+
+/// Checks what every stage with a model would refuse, before anything of the folder is touched.
+fn check_model(path: &Path) -> Result<(), CliError> {
+    let checked = camweave_model::ModelFile::read(path);
+    let checked = checked.map_err(|error| CliError::new(Exit::Input, error.to_string()))?;
+    drop(checked);
+    Ok(())
+}
+
+/// Whether the graph came as far as its sink, and no stage has given up: only then the folder has
+/// a result of this run, even if that is that no frame came.
+fn has_begun(stats: &Path) -> bool {
+    let reports = read_reports(stats).unwrap_or_default();
+    reports.iter().any(|report| report.kind == SINK)
+        && reports.iter().all(|report| report.fatal.is_none())
 }
 
 /// Cameras of the user's.
@@ -130,7 +152,7 @@ fn camera_ids(options: &Options, own: Option<&OwnCameras>) -> Vec<String> {
 /// Waits until every camera has sent its frames and they have come through.
 fn watch(
     options: &Options,
-    folder: &Folder,
+    folder: &mut Folder,
     simulator: Option<&Simulator>,
     dataflow: &mut Dataflow,
     interrupted: &AtomicBool,
@@ -154,6 +176,9 @@ fn watch(
                 .sum::<u64>()
         });
         if detected > 0 {
+            if first.is_none() {
+                folder.started()?;
+            }
             first.get_or_insert_with(Instant::now);
         } else if started.elapsed() > FIRST_FRAME_WITHIN {
             return Ok(());

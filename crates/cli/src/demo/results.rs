@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use camweave_outdir::{FILE_MODE, replace_in_room};
-use camweave_sink::{CameraSummary, Summary};
+use camweave_sink::{CameraSummary, Collector, Moment, Summary};
 use camweave_stage::Exit;
 use camweave_telemetry::{StageReport, read_reports};
 
@@ -36,6 +36,7 @@ pub fn finish(
     })?;
     summary.topology = Some(options.topology.name().to_owned());
     let reports = read_reports(&folder.stats()).unwrap_or_default();
+    settle(&mut summary, &reports);
     if is_simulated {
         for record in evaluate::read_record(&folder.record())? {
             complete(&mut summary, &record, &reports);
@@ -60,6 +61,23 @@ pub fn finish(
     let failures = failures(&summary);
     let missing = written.and_then(|()| lost(&summary, folder.path()));
     Ok((summary, failures, missing))
+}
+
+/// Counts all frames anew, by the reports of one moment, the end. A sink that was killed in the end
+/// has left the counts of another moment in its summary; rates and latencies are in no report.
+fn settle(summary: &mut Summary, reports: &[StageReport]) {
+    let Some(sink) = reports.iter().find(|report| report.kind == super::SINK) else {
+        return;
+    };
+    let mut counted = Collector::default().summary(reports, sink, Moment::Ended);
+    for camera in &mut counted.cameras {
+        if let Some(seen) = summary.cameras.iter().find(|seen| seen.id == camera.id) {
+            camera.fps = seen.fps;
+            camera.latency_ms = seen.latency_ms;
+        }
+    }
+    summary.cameras = counted.cameras;
+    summary.not_written = counted.not_written;
 }
 
 /// Replaces what the source received by what the camera sent, and names what lies between.
@@ -163,7 +181,7 @@ pub fn closing_lines(summary: &Summary, folder: &Path) -> Vec<String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use camweave_sink::{Collector, Moment, accounted};
+    use camweave_sink::accounted;
     use camweave_telemetry::Counters;
 
     use super::*;
@@ -208,6 +226,30 @@ mod tests {
             .map(|(k, v)| (k.to_owned(), v))
             .collect();
         assert_eq!(camera.dropped, expected);
+        assert_eq!(accounted(camera), 0);
+    }
+
+    #[test]
+    fn a_sink_that_was_killed_leaves_no_second_moment() {
+        let source = Counters::new("source", "rtsp-source", None);
+        let sink = Counters::new("sink", "sink", None);
+        let early = {
+            let reports = [source.report()];
+            Collector::default().summary(&reports, &sink.report(), Moment::Running)
+        };
+        for _ in 0..9 {
+            source.received("a");
+            source.sent("a", 0);
+            sink.received("a");
+            sink.sent("a", 0);
+        }
+        let mut summary = early;
+        let reports = [source.report(), sink.report()];
+        settle(&mut summary, &reports);
+        complete(&mut summary, &record(10), &reports);
+        let camera = &summary.cameras[0];
+        assert_eq!((camera.frames_sent, camera.frames_detected), (10, 9));
+        assert_eq!(camera.dropped[NOT_RECEIVED], 1);
         assert_eq!(accounted(camera), 0);
     }
 

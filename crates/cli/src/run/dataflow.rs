@@ -57,6 +57,7 @@ impl Dataflow {
         {
             return Err(CliError::file("replace", &log, &error));
         }
+        launch.folder.claim_file("dora.log")?;
         let (out, err) = open()
             .and_then(|out| Ok((out, open()?)))
             .map_err(|error| CliError::file("open", &log, &error))?;

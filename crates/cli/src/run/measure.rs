@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use camweave_compare::agreement::Clocks;
 use camweave_compare::lines::{self, Line};
 use camweave_compare::run::{Node, Run};
-use camweave_outdir::{Folder, WriterLock};
+use camweave_outdir::{Aside, Folder, WriterLock};
 use camweave_telemetry::SpanMode;
 
 use super::cost;
@@ -136,6 +136,8 @@ pub struct Started {
     /// The graph.
     pub dataflow: Dataflow,
     simulator: Option<Simulator>,
+    /// Results of an earlier run, until this one has some; they come back if it never has.
+    earlier: Option<Aside>,
     _lock: WriterLock,
 }
 
@@ -147,8 +149,9 @@ impl Started {
     pub fn new(plan: &Plan<'_>, seconds: f64, interrupted: &AtomicBool) -> Result<Self, CliError> {
         let folder = plan.out.claim_folder(&plan.name)?;
         let lock = folder.lock("run", "camweave", Duration::ZERO)?;
-        // Results of an earlier run must not pass for this one's; they come back if it cannot start.
-        let earlier = folder.set_aside(&[])?;
+        // Results of an earlier run must not pass for this one's; they come back if it cannot
+        // start, beside the log that says why.
+        let earlier = folder.set_aside(&["dora.log"])?;
         for name in ["cameras", "stats", "trace"] {
             folder.claim_folder(name)?;
         }
@@ -165,12 +168,23 @@ impl Started {
         let graph = plan.graph.derive(&settings)?;
         error::write(&folder, "graph.yml", graph.as_bytes())?;
         let dataflow = Dataflow::start(&plan.launch(&folder))?;
-        earlier.remove()?;
         Ok(Self {
             dataflow,
             simulator,
+            earlier: Some(earlier),
             _lock: lock,
         })
+    }
+
+    /// The run has results of its own: those of an earlier one are removed.
+    ///
+    /// # Errors
+    /// Something refuses to be removed.
+    fn begun(&mut self) -> Result<(), CliError> {
+        match self.earlier.take() {
+            Some(earlier) => Ok(earlier.remove()?),
+            None => Ok(()),
+        }
     }
 
     /// Stops it; what it has found.
@@ -221,6 +235,9 @@ pub fn warm_up(
             first = now.clone();
         }
         let delivering = now.detected().values().filter(|count| **count > 0).count();
+        if delivering > 0 {
+            started.begun().map_err(|error| error.to_string())?;
+        }
         if warm.is_none() && delivering >= plan.feeder.cameras() as usize {
             warm = Some(Instant::now());
         }

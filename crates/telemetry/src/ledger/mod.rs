@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use camweave_outdir::FILE_MODE;
+use camweave_outdir::{FILE_MODE, NewFile, open_for_reading, open_own};
 use rustix::fs::{FallocateFlags, FlockOperation, IFlags};
 use rustix::io::Errno;
 use tracing::warn;
@@ -61,15 +61,8 @@ impl Cell {
 }
 
 /// The file of a node's counts in `folder`.
-fn path(folder: &Path, stage: &str) -> PathBuf {
+pub(crate) fn path(folder: &Path, stage: &str) -> PathBuf {
     folder.join(format!("{}.counts", stage.replace('/', "_")))
-}
-
-/// The files that [`Ledger::open`] creates: the node's counts, and for a moment new ones.
-pub(crate) fn paths(folder: &Path, stage: &str) -> [PathBuf; 2] {
-    let path = path(folder, stage);
-    let new = path.with_extension("counts.new");
-    [path, new]
 }
 
 impl Ledger {
@@ -80,7 +73,7 @@ impl Ledger {
     /// [`StatsError::InUse`] where another process of this node lives. All else is what the file
     /// system says, and no reason not to count.
     pub fn open(folder: &Path, stage: &str, run: &str) -> Result<Self, StatsError> {
-        let [path, temporary] = paths(folder, stage);
+        let path = path(folder, stage);
         let io = |action| {
             let path = path.clone();
             move |source| StatsError::Io {
@@ -95,20 +88,16 @@ impl Ledger {
             return Self::go_on(file, path.clone(), first).map_err(io("map"));
         }
         // Another run's, or none. Whoever has mapped the old file keeps it.
-        let new = options()
-            .truncate(true)
-            .open(&temporary)
-            .map_err(io("create"))?;
+        let new = NewFile::create(&path, FILE_MODE).map_err(io("create"))?;
         // On file systems that write elsewhere first, a full disk could refuse a later store.
-        if let Ok(flags) = rustix::fs::ioctl_getflags(&new) {
-            let _ = rustix::fs::ioctl_setflags(&new, flags | IFlags::NOCOW);
+        if let Ok(flags) = rustix::fs::ioctl_getflags(new.file()) {
+            let _ = rustix::fs::ioctl_setflags(new.file(), flags | IFlags::NOCOW);
         }
-        let chunk = grow(&new, 0).map_err(io("allocate"));
-        let chunk = chunk.inspect_err(|_| drop(fs::remove_file(&temporary)))?;
+        let chunk = grow(new.file(), 0).map_err(io("allocate"))?;
         write_head(&chunk, run);
         // Nobody else can have the new file yet.
-        let _ = rustix::fs::flock(&new, FlockOperation::NonBlockingLockExclusive);
-        fs::rename(&temporary, &path).map_err(io("replace"))?;
+        let _ = rustix::fs::flock(new.file(), FlockOperation::NonBlockingLockExclusive);
+        let new = new.put_in_place_by_name().map_err(io("replace"))?;
         Ok(Self {
             file: new,
             path,
@@ -200,7 +189,7 @@ impl Ledger {
 /// The counts that a node of this run has left or is just counting; none where it keeps no
 /// ledger, or that of another run.
 pub(crate) fn read(folder: &Path, stage: &str, run: &str) -> Option<Vec<Entry>> {
-    let file = File::open(path(folder, stage)).ok()?;
+    let file = open_for_reading(&path(folder, stage)).ok()?;
     let chunks = file.metadata().ok()?.len() / CHUNK as u64;
     let mut entries = Vec::new();
     // A row is counted as received before it is counted as anything else, so the cells of what
@@ -217,12 +206,6 @@ pub(crate) fn read(folder: &Path, stage: &str, run: &str) -> Option<Vec<Entry>> 
     (chunks > 0).then_some(entries)
 }
 
-fn options() -> fs::OpenOptions {
-    let mut options = File::options();
-    options.read(true).write(true).create(true).mode(FILE_MODE);
-    options
-}
-
 /// Opens the file for this process alone.
 fn lock(path: &Path, stage: &str) -> Result<File, StatsError> {
     let io = |source| StatsError::Io {
@@ -232,7 +215,9 @@ fn lock(path: &Path, stage: &str) -> Result<File, StatsError> {
     };
     let began = Instant::now();
     loop {
-        let file = options().truncate(false).open(path).map_err(io)?;
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = open_own(options.mode(FILE_MODE), path).map_err(io)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             // A file system without locks has no say in this.
             Ok(()) | Err(Errno::NOTSUP | Errno::NOLCK | Errno::INVAL) => {}

@@ -77,6 +77,32 @@ fn what_is_no_ledger_is_replaced_and_harms_nobody() {
 }
 
 #[test]
+fn nothing_is_written_through_a_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, mine) = (path(folder.path(), "decode"), folder.path().join("mine"));
+    fs::write(&mine, "precious").expect("writable");
+    let is_whole = || assert_eq!(fs::read_to_string(&mine).expect("there"), "precious");
+    // Where the new file is built, whatever is there is removed.
+    for name in ["decode.counts.new", ".camweave.decode.counts.new"] {
+        std::os::unix::fs::symlink(&mine, folder.path().join(name)).expect("a link");
+    }
+    drop(open(folder.path(), "run"));
+    is_whole();
+    fs::remove_file(&file).expect("ours");
+    std::os::unix::fs::symlink(&mine, &file).expect("a link");
+    Ledger::open(folder.path(), "decode", "run").expect_err("a link");
+    is_whole();
+    fs::remove_file(&file).expect("ours");
+    fs::hard_link(&mine, &file).expect("a second name");
+    Ledger::open(folder.path(), "decode", "run").expect_err("a second name");
+    is_whole();
+    fs::remove_file(&file).expect("ours");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &file, 0o600.into()).expect("a FIFO");
+    Ledger::open(folder.path(), "decode", "run").expect_err("a FIFO");
+    assert_eq!(read(folder.path(), "decode", "run"), None);
+}
+
+#[test]
 fn a_name_that_is_too_long_has_no_cell() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut ledger = open(folder.path(), "run");
