@@ -27,7 +27,7 @@ fn noise(path: &Path) {
 fn resident_bytes(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    let kilobytes: Option<u64> = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
     1024 * kilobytes.unwrap_or_else(|| panic!("no VmRSS in {status}"))
 }
 

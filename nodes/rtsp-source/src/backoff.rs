@@ -5,7 +5,11 @@ use crate::failure::FailureKind;
 /// The longest wait after a wrong password: cameras lock an account after some five attempts,
 /// for half an hour.
 const UNAUTHORIZED_MAX: Duration = Duration::from_secs(15 * 60);
-/// The longest wait after more than is taken.
+/// The first of those waits.
+const UNAUTHORIZED_MIN: Duration = Duration::from_secs(6);
+/// The first wait after more than is taken.
+const TOO_LARGE_MIN: Duration = Duration::from_millis(1500);
+/// The longest of those.
 const TOO_LARGE_MAX: Duration = Duration::from_secs(60);
 
 /// Waits between attempts. A camera that is away is tried soon and again and again: from `min`
@@ -53,8 +57,8 @@ impl Backoff {
     pub fn new(min: Duration, max: Duration) -> Self {
         Self {
             away: Wait::new(min, 2, max),
-            too_large: Wait::new(max, 2, TOO_LARGE_MAX),
-            unauthorized: Wait::new(max * 4, 4, UNAUTHORIZED_MAX),
+            too_large: Wait::new(max.max(TOO_LARGE_MIN), 2, TOO_LARGE_MAX),
+            unauthorized: Wait::new(max.max(UNAUTHORIZED_MIN), 4, UNAUTHORIZED_MAX),
         }
     }
 
@@ -109,14 +113,14 @@ mod tests {
 
     #[test]
     fn a_wrong_password_is_tried_four_times_in_five_minutes() {
-        let mut backoff = Backoff::new(MILLIS(200), MILLIS(1500));
+        let mut backoff = Backoff::new(MILLIS(200), MILLIS(700));
         let waits = seconds(&mut backoff, FailureKind::Unauthorized);
         assert_eq!(waits, [6.0, 24.0, 96.0, 384.0, 900.0, 900.0, 900.0]);
     }
 
     #[test]
     fn one_that_sends_too_much_waits_longer_each_time() {
-        let mut backoff = Backoff::new(MILLIS(200), MILLIS(1500));
+        let mut backoff = Backoff::new(MILLIS(200), MILLIS(700));
         let kind = FailureKind::TooLarge;
         let waits = seconds(&mut backoff, kind);
         assert_eq!(waits, [1.5, 3.0, 6.0, 12.0, 24.0, 48.0, 60.0]);
@@ -136,9 +140,9 @@ mod tests {
             FailureKind::UnsupportedCodec,
             FailureKind::Transport,
         ] {
-            let mut backoff = Backoff::new(MILLIS(200), MILLIS(1500));
+            let mut backoff = Backoff::new(MILLIS(200), MILLIS(700));
             let longest = (0..100).map(|_| backoff.next(kind, 1.0)).max();
-            assert_eq!(longest, Some(MILLIS(1500)), "{kind:?}");
+            assert_eq!(longest, Some(MILLIS(700)), "{kind:?}");
         }
     }
 }

@@ -78,7 +78,7 @@ impl Stage for RtspSource {
         },
         Key {
             name: "RECONNECT_MAX_MS",
-            default: Some("1500"),
+            default: Some("700"),
             help: "milliseconds between attempts at most; more where trying soon cannot help",
         },
         Key {
