@@ -5,6 +5,7 @@
 #
 # Usage: scripts/fuzz.sh [SECONDS [TARGET]...]     default: 60 seconds, all targets
 # FUZZ_JOBS=N: how many targets run at a time (default: the number of cores)
+# FUZZ_SEED=N: the same inputs each time, as far as time allows (default: others each time)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../fuzz"
 
@@ -33,7 +34,7 @@ run() { # TARGET
   local target=$1 log=artifacts/$1/log
   mkdir -p "artifacts/$target" "corpus/$target"
   if "target/$host/release/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 \
-    -max_len=8192 -print_final_stats=1 -artifact_prefix="artifacts/$target/" \
+    -max_len=8192 -seed="${FUZZ_SEED:-0}" -print_final_stats=1 -artifact_prefix="artifacts/$target/" \
     "corpus/$target" "seeds/$target" >"$log" 2>&1; then
     local runs coverage
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

@@ -49,7 +49,7 @@ fn read<T: Row>(array: &arrow_array::StructArray) {
         Err(error) => {
             let line = error.to_string();
             assert!(!line.contains(char::is_control), "{line:?}");
-            assert!(line.len() < 4096, "{} bytes", line.len());
+            assert!(line.len() < 4096, "{} bytes: {}", line.len(), &line[..300]);
         }
     }
 }

@@ -13,7 +13,7 @@ use arrow_schema::{Field, Fields};
 
 use crate::MessageError;
 use crate::limits::{MAX_NANOS, MAX_ROWS};
-use crate::text::{plain, quoted};
+use crate::text::{plain, quoted, sentence};
 
 /// Collects the columns of a message in order.
 #[derive(Default)]
@@ -292,7 +292,10 @@ impl<'a> Reader<'a> {
         T::Err: Display,
     {
         text.parse()
-            .map_err(|error: T::Err| self.value(field, row, quoted(text), error.to_string()))
+            // What cannot be read may be quoted whole by the error of its type.
+            .map_err(|error: T::Err| {
+                self.value(field, row, quoted(text), sentence(error.to_string()))
+            })
     }
 
     /// A time, checked.

@@ -14,6 +14,15 @@ pub(crate) fn quoted(text: &str) -> String {
     shown
 }
 
+/// A sentence of ours that quotes what is escaped already, cut where it is long.
+pub(crate) fn sentence(mut text: String) -> String {
+    if let Some((at, _)) = text.char_indices().nth(4 * SHOWN) {
+        text.truncate(at);
+        text.push_str("...");
+    }
+    text
+}
+
 /// As [`quoted`], without quotes.
 pub(crate) fn plain(text: &str) -> String {
     let mut shown: String = text
@@ -37,6 +46,11 @@ mod tests {
         assert_eq!(
             quoted("\u{1b}[31m\n\u{202e}x"),
             "'\\u{1b}[31m\\n\\u{202e}x'"
+        );
+        assert!(sentence("x".repeat(5000)).len() < 300);
+        assert_eq!(
+            sentence("'a', expected 'b'".to_owned()),
+            "'a', expected 'b'"
         );
         let long = quoted(&"y".repeat(5_000_000));
         assert!(

@@ -10,7 +10,7 @@ use crate::RtspError;
 /// More media are not looked at.
 const MAX_MEDIA: usize = 32;
 /// Characters of a codec's or medium's name in an error.
-const NAME_CHARACTERS: usize = 256;
+const NAME_CHARACTERS: usize = 32;
 
 /// The stream that is played.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -282,7 +282,7 @@ fn wrong_configuration_is_named() {
         (
             one,
             &[("RECONNECT_MIN_MS", "9000")],
-            &["RECONNECT_MIN_MS='9000'", "MAX_MS='1500'"],
+            &["RECONNECT_MIN_MS='9000'", "MAX_MS='700'"],
         ),
     ] {
         let error = open(yaml, values).err().expect("wrong configuration");

@@ -554,7 +554,9 @@ impl Pace {
             && step > 0
         {
             // Grows slowly, so that one short step does not count indefinitely.
-            let known = self.interval.map_or(step, |known| known + known / 16 + 1);
+            let known = self.interval.map_or(step, |known| {
+                known.saturating_add(known / 16).saturating_add(1)
+            });
             self.interval = Some(known.min(step));
         }
         self.last = Some(timestamp);

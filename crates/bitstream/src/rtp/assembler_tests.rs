@@ -522,3 +522,13 @@ proptest! {
         assembler.end();
     }
 }
+
+#[test]
+fn no_step_of_time_stamps_is_too_large() {
+    let mut pace = Pace::default();
+    for timestamp in [-(1 << 62), 1 << 62, (1 << 62) + 5, i64::MIN, i64::MAX] {
+        pace.saw(timestamp);
+        assert_eq!(pace.missing(timestamp), 0);
+    }
+    assert!(pace.missing(i64::MIN) == 0);
+}

@@ -52,7 +52,8 @@ macro_rules! named {
                     $($text => Ok(Self::$variant),)+
                     _ => Err(ParseNameError {
                         what: $what,
-                        found: word.to_owned(),
+                        // Enough to know it by.
+                        found: word.chars().take(64).collect(),
                         valid: &[$($text),+],
                     }),
                 }
