@@ -252,7 +252,7 @@ fn what_a_killed_run_has_left_aside_comes_back() {
     };
     let kill = |except: &[&str]| {
         // No Drop is run.
-        std::mem::forget(folder.set_aside(except).expect("movable"));
+        let _aside = std::mem::ManuallyDrop::new(folder.set_aside(except).expect("movable"));
     };
     write_all("first");
     kill(&[]);

@@ -35,7 +35,7 @@ pub use lines::{Lines, NotWritten};
 pub use lock::WriterLock;
 pub use own::{open_for_reading, open_own, read_bounded};
 pub use replace::{NewFile, create_new, replace, replace_in_room};
-pub use runs::{RunFolder, tidy_runs};
+pub use runs::{RunFolder, Tidied, tidy_runs};
 
 /// Mode of result files: the owner writes, the group reads.
 pub const FILE_MODE: u32 = 0o640;

@@ -32,6 +32,9 @@ impl RunFolder {
     }
 }
 
+/// A run's folder, and whether what is camweave's in it is gone.
+pub type Tidied = (PathBuf, Result<(), Error>);
+
 /// Removes logs and counters of earlier runs in `out`: of those older than `age`, and of all but
 /// the `newest`. A run that goes on is left alone, and so is every folder that was not held by
 /// [`RunFolder`]; what neither dora nor camweave has written there stays. Gives the folders, and
@@ -44,7 +47,7 @@ pub fn tidy_runs(
     newest: usize,
     age: Option<Duration>,
     now: SystemTime,
-) -> Result<Vec<(PathBuf, Result<(), Error>)>, Error> {
+) -> Result<Vec<Tidied>, Error> {
     let mut runs: Vec<(SystemTime, PathBuf)> = Vec::new();
     for entry in fs::read_dir(out).map_err(Error::io("list", out))? {
         let entry = entry.map_err(Error::io("list", out))?;

@@ -85,7 +85,7 @@ impl SinkStage {
         let written = self.replace_summary(&summary);
         let written = written.map_err(|error| (1, error.to_string()));
         self.troubles
-            .note(&self.context.counters, "summary", "", written);
+            .note(&self.context.counters, "summary", "", &written);
     }
 
     fn replace_summary(&self, summary: &Summary) -> std::io::Result<()> {
@@ -319,7 +319,7 @@ impl Stage for SinkStage {
         let lost = block[whole..].iter().filter(|byte| **byte == b'\n').count() as u64;
         let written = written.map_err(|failed| (lost, failed.source.to_string()));
         self.troubles
-            .note(&self.context.counters, "detections", "", written);
+            .note(&self.context.counters, "detections", "", &written);
         if let Some(snapshots) = &mut self.snapshots {
             for row in &rows {
                 let result = match snapshots.offer(&self.context, row) {
@@ -329,7 +329,7 @@ impl Stage for SinkStage {
                 };
                 let camera = &row.id.camera;
                 self.troubles
-                    .note(&self.context.counters, "snapshots", camera, result);
+                    .note(&self.context.counters, "snapshots", camera, &result);
             }
         }
         Ok(())

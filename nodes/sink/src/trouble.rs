@@ -33,9 +33,9 @@ impl Troubles {
         counters: &Counters,
         output: &'static str,
         camera: &str,
-        result: Result<(), (u64, String)>,
+        result: &Result<(), (u64, String)>,
     ) {
-        if let Err((lost, _)) = &result {
+        if let Err((lost, _)) = result {
             counters.stage_error("write");
             counters.not_written(output, *lost);
         } else if !self.0.contains_key(output) {
