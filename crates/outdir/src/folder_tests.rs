@@ -239,6 +239,34 @@ fn what_somebody_puts_in_the_place_of_a_listed_file_is_theirs() {
 }
 
 #[test]
+fn a_copy_of_a_folder_goes_by_names_until_its_files_are_its_own() {
+    let (place, folder) = place();
+    let path = folder.claim("cam1.png").expect("free");
+    crate::replace(&path, b"ours", FILE_MODE).expect("writable");
+    folder.claim("cam1.png").expect("ours");
+    if mark::created(&fs::metadata(&path).expect("there")).is_none() {
+        return; // a file system that does not keep these times
+    }
+    // A backup that is put back, or a move to another disk.
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let to = place.path().join("copy");
+    fs::create_dir(&to).expect("writable");
+    for name in [".camweave", "cam1.png"] {
+        fs::copy(folder.path().join(name), to.join(name)).expect("writable");
+    }
+    Folder::check(&to, ["cam1.png"]).expect("ours");
+    let copy = Folder::open(&to).expect("ours");
+    let path = copy.claim("cam1.png").expect("ours");
+    crate::replace(&path, b"new", FILE_MODE).expect("writable");
+    copy.claim("cam1.png").expect("ours");
+    fs::remove_file(&path).expect("there");
+    fs::write(&path, "precious").expect("writable");
+    copy.claim("cam1.png").expect_err("theirs");
+    // The folder that it was copied from is as it was.
+    folder.claim("cam1.png").expect("ours");
+}
+
+#[test]
 fn what_a_killed_run_has_left_aside_comes_back() {
     let (_place, folder) = place();
     let write_all = |text: &str| {

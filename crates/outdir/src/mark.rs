@@ -6,6 +6,8 @@
 //!   of another time of creation is somebody else's who has put it there since. Where a name has no
 //!   such line, or the file system does not keep these times, the name alone counts.
 //! - `- name`: the name has been given up.
+//! - `@ time`: when the mark itself was created. A mark of another time is the copy of one, as its
+//!   folder is: what was noted of files before such a line does not count, and their names do.
 //!
 //! A mark that has become long is replaced by one that says the same in short.
 
@@ -67,8 +69,24 @@ impl Names {
         })
     }
 
-    fn parse(text: &str) -> Self {
+    /// What the text of a mark lists, and whether that mark was copied here.
+    fn of(text: &str, mark: &Metadata) -> (Self, bool) {
+        let (mut names, own) = Self::parse(text);
+        let is_copy = own.is_some_and(|own| created(mark).is_some_and(|time| time != own));
+        if is_copy {
+            names.forget_times();
+        }
+        (names, is_copy)
+    }
+
+    fn forget_times(&mut self) {
+        self.0.values_mut().for_each(Vec::clear);
+    }
+
+    /// What the text lists, and when its mark was created.
+    fn parse(text: &str) -> (Self, Option<u128>) {
         let mut names = Self::default();
+        let mut own = None;
         // A line without its end was never acknowledged.
         for line in text
             .split_inclusive('\n')
@@ -78,6 +96,9 @@ impl Names {
                 names.0.insert(name.to_owned(), Vec::new());
             } else if let Some(name) = line.strip_prefix("- ") {
                 names.0.remove(name);
+            } else if let Some(time) = line.strip_prefix("@ ").and_then(|it| it.parse().ok()) {
+                names.forget_times();
+                own = Some(time);
             } else if let Some((time, name)) =
                 line.strip_prefix("= ").and_then(|it| it.split_once(' '))
                 && let Ok(time) = time.parse()
@@ -85,7 +106,7 @@ impl Names {
                 names.note(name, time);
             }
         }
-        names
+        (names, own)
     }
 
     fn note(&mut self, name: &str, time: u128) {
@@ -97,8 +118,8 @@ impl Names {
         }
     }
 
-    fn text(&self) -> String {
-        let mut text = FIRST_LINE.to_owned();
+    fn text(&self, mark: &Metadata) -> String {
+        let mut text = begin(mark);
         for (name, times) in &self.0 {
             text.push_str(&format!("+ {name}\n"));
             for time in times {
@@ -107,6 +128,15 @@ impl Names {
         }
         text
     }
+}
+
+/// How the text of this mark begins.
+fn begin(mark: &Metadata) -> String {
+    FIRST_LINE.to_owned() + &own_line(mark)
+}
+
+fn own_line(mark: &Metadata) -> String {
+    created(mark).map_or(String::new(), |time| format!("@ {time}\n"))
 }
 
 /// When it was created, in Unix nanoseconds, where the file system keeps that.
@@ -146,16 +176,18 @@ impl Mark {
         } else {
             Ok(())
         };
+        let mark = file.metadata().map_err(Error::io("look at", path))?;
+        let (names, is_copy) = Names::of(&text[..whole], &mark);
         let written = written.and_then(|()| match whole {
-            0 => file.write_all(FIRST_LINE.as_bytes()),
+            0 => file.write_all(begin(&mark).as_bytes()),
+            _ if is_copy => file.write_all(own_line(&mark).as_bytes()),
             _ => Ok(()),
         });
         written.map_err(Error::io("write", path))?;
-        let names = Names::parse(&text[..whole]);
         if whole > LONG_BYTES {
-            let short = names.text();
-            if short.len() <= whole / 4
-                && let Ok(file) = shorten(path, &short)
+            let short = names.text(&mark).len();
+            if short <= whole / 4
+                && let Ok(file) = shorten(path, &names)
             {
                 return Ok(Self { file, names });
             }
@@ -172,7 +204,8 @@ impl Mark {
             Err(source) => return Err(Error::io("open", &path)(source)),
         };
         let text = read(&file).map_err(Error::io("read", &path))?;
-        Ok(Names::parse(&text))
+        let mark = file.metadata().map_err(Error::io("look at", &path))?;
+        Ok(Names::of(&text, &mark).0)
     }
 
     /// What it lists.
@@ -219,11 +252,12 @@ impl Mark {
     }
 }
 
-/// Puts a mark with this text in the place of a long one, whose lock is held.
-fn shorten(path: &Path, text: &str) -> std::io::Result<File> {
+/// Puts a mark that lists these in the place of a long one, whose lock is held.
+fn shorten(path: &Path, names: &Names) -> std::io::Result<File> {
     let new = NewFile::create(path, FILE_MODE)?;
     // Whoever opens it as soon as it has its name waits.
     new.file().lock()?;
+    let text = names.text(&new.file().metadata()?);
     new.file().write_all(text.as_bytes())?;
     new.put_in_place_by_name()
 }
