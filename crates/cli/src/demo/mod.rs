@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use camweave_stage::Exit;
+use camweave_stage::{Exit, Stage};
 use camweave_telemetry::read_reports;
+use camweave_trt_infer::TrtInfer;
 
 pub use options::Options;
 
@@ -47,12 +48,12 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         .transpose()?;
     let graph = options.graph(&workspace, doctor::missing_for_gpu)?;
     let model = options.model(&workspace)?;
-    check_model(&model)?;
-    engine::prepare(
-        [&Graph::read(&graph, &Variables::new())?],
-        Some(&model),
-        &interrupted,
-    )?;
+    let read = Graph::read(&graph, &Variables::new())?;
+    // For trt-infer it may be a plan, which `prepare` opens.
+    if read.variables(TrtInfer::KIND).is_empty() {
+        check_model(&model)?;
+    }
+    engine::prepare([&read], Some(&model), &interrupted)?;
     // Nothing of the folder is touched until all that can be checked before has been.
     let mut folder = Folder::open(&options.out, &camera_ids(options, own.as_ref()))?;
     let simulator = match &own {
@@ -106,7 +107,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     Err(CliError::new(Exit::Incomplete, failures.join("; ")))
 }
 
-/// Checks what every stage with a model would refuse, before anything of the folder is touched.
+/// Checks what a stage that takes ONNX files would refuse, before anything of the folder is touched.
 fn check_model(path: &Path) -> Result<(), CliError> {
     let checked = camweave_model::ModelFile::read(path);
     let checked = checked.map_err(|error| CliError::new(Exit::Input, error.to_string()))?;

@@ -63,7 +63,7 @@ pub fn finish(
     Ok((summary, failures, missing))
 }
 
-/// Counts all frames anew, by the reports of one moment, the end. A sink that was killed in the end
+/// Counts all frames again, by the reports of one moment, the end. A sink that was killed in the end
 /// has left the counts of another moment in its summary; rates and latencies are in no report.
 fn settle(summary: &mut Summary, reports: &[StageReport]) {
     let Some(sink) = reports.iter().find(|report| report.kind == super::SINK) else {
