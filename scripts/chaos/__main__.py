@@ -89,7 +89,9 @@ def run(arguments, out, calm, rough, started):
     started.append(second)
     log = open(out / "hostile.log", "w")
     port = free_port()
-    started.append(subprocess.Popen([sys.executable, str(FIELD / "hostile/rtsp_server.py"), str(port)], stderr=log))
+    # Attackers are other machines: what they need to make their floods is not to be taken from the pipeline.
+    attackers = ["nice", "-n", "19", sys.executable, str(FIELD / "hostile/rtsp_server.py"), str(port)]
+    started.append(subprocess.Popen(attackers, stderr=log))
     odd = OddCameras(FIELD, plan.ODD)
     relays = {camera: Relay(camera, rough_at[camera], arguments.seed + index) for index, camera in enumerate(rough)}
 

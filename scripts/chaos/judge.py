@@ -6,6 +6,11 @@ from pathlib import Path
 
 # What the run must show.
 FPS_WITHIN, P99_WITHIN, LIVE_WITHIN_S = 0.02, 0.20, 2.0
+# Attacks that end as `too_large`, and the longest wait after it.
+TOO_LARGE = ("fua", "midlen", "biglen", "headers", "oneline", "bigsdp", "tracks", "bigau70")
+TOO_LARGE_WAIT_S = 60.0
+# Attacks by frames that can be decoded, several times as many as the camera's own.
+LOADS = ("flood3000",)
 # Seconds around a fault of a node that are looked at apart: the node's start is paid by every camera.
 BEFORE_NODE, AFTER_NODE = 0.5, 3.0
 
@@ -138,8 +143,15 @@ def judge(out, results, stats, phases, done, calm, rough, samples, secret_forms,
     text.append("| what | holds | figures |\n|---|---|---|")
     verdict("the graph ran to the end", ended is None and code == 0, f"exit code {code}" + ("" if ended is None else f", ended early with {ended}"))
 
-    fps, p99 = [], []
-    for windows, label in ((around_nodes, "outside of node faults"), (nothing, "everything counted")):
+    # What a camera sends is detected on, and costs the others time: no fault of the bounds.
+    loads = [(fault["at"] - BEFORE_NODE, fault["until"] + AFTER_NODE) for fault in done if fault["what"] in LOADS]
+    fps = []
+    without_loads = Windows([*map(tuple, around_nodes.spans), *loads])
+    for windows, label in (
+        (around_nodes, "outside of node faults"),
+        (without_loads, "outside of node faults and of attacks whose frames are good and many"),
+        (nothing, "everything counted"),
+    ):
         ratios_fps, ratios_p99 = [], []
         for camera in calm:
             rows = rows_of.get(camera, [])
@@ -149,17 +161,25 @@ def judge(out, results, stats, phases, done, calm, rough, samples, secret_forms,
             if windows is around_nodes:
                 fps.append((camera, before, after))
         spread = lambda values: f"{min(values):.3f} to {max(values):.3f}, median {statistics.median(values):.3f}"
-        if windows is around_nodes:
+        if windows is not nothing:
             verdict(f"FPS of the untouched cameras within {FPS_WITHIN:.0%} ({label})", min(ratios_fps) >= 1 - FPS_WITHIN, f"chaos / calm {spread(ratios_fps)}")
             verdict(f"their p99 within {P99_WITHIN:.0%} ({label})", max(ratios_p99) <= 1 + P99_WITHIN, f"chaos / calm {spread(ratios_p99)}")
         else:
             text.append(f"| FPS and p99, {label} | | FPS {spread(ratios_fps)}; p99 {spread(ratios_p99)} |")
 
     back = recoveries(done, rows_of, around_nodes)
-    late = [(seconds, fault) for seconds, fault in back if seconds > LIVE_WITHIN_S]
-    times = [seconds for seconds, _ in back]
-    verdict(f"every camera live again within {LIVE_WITHIN_S:g} s of being reachable", not late,
-            f"{len(back) - len(late)} of {len(back)}; median {statistics.median(times):.2f} s, longest {max(times):.2f} s" if back else "no fault to look at")
+    # After some attacks a camera is left alone on purpose, longer each time (rtsp-source's README): no camera
+    # that is only away or odd is among them.
+    waits = [(seconds, fault) for seconds, fault in back if fault["what"] in TOO_LARGE]
+    for name, bound, part in (
+        (f"every camera live again within {LIVE_WITHIN_S:g} s of being reachable", LIVE_WITHIN_S, [it for it in back if it not in waits]),
+        ("after what is `too_large`, live again within the wait that is due", TOO_LARGE_WAIT_S + LIVE_WITHIN_S, waits),
+    ):
+        times = [seconds for seconds, _ in part]
+        late = [(seconds, fault) for seconds, fault in part if seconds > bound]
+        said = ", ".join(f"{fault['what']} {seconds:.2f} s" for seconds, fault in sorted(late, key=lambda it: -it[0]))
+        verdict(name, not late, f"{len(part) - len(late)} of {len(part)}; median {statistics.median(times):.2f} s, longest {max(times):.2f} s"
+                + (f"; late: {said}" if said else "") if part else "no fault to look at")
 
     open_accounts = []
     for camera in summary["cameras"]:

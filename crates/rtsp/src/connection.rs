@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::rate::Rate;
 use crate::wire::{Message, Reader};
-use crate::{PACKET_COST_BYTES, RtspError};
+use crate::{BEHIND_AT_MOST, PACKET_COST_BYTES, RtspError};
 
 /// So many bytes are read at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -40,6 +40,7 @@ pub(crate) struct Connection {
     stream: TcpStream,
     reader: Reader,
     outgoing: Vec<u8>,
+    bytes_per_second: u32,
     rate: Rate,
     messages: u32,
 }
@@ -65,7 +66,8 @@ impl Connection {
             stream,
             reader: Reader::default(),
             outgoing: Vec::new(),
-            rate: Rate::new(bytes_per_second),
+            bytes_per_second,
+            rate: Rate::new(bytes_per_second, Instant::now()),
             messages: 0,
         })
     }
@@ -111,8 +113,14 @@ impl Connection {
         } else {
             Interest::READABLE | Interest::WRITABLE
         };
-        if let Some(until) = self.rate.wait_until() {
-            sleep_until(until.max(Instant::now())).await;
+        let now = Instant::now();
+        if let Some(until) = self.rate.wait_until(now) {
+            if self.rate.behind(now) > BEHIND_AT_MOST {
+                return Err(RtspError::TooFast {
+                    bytes_per_second: self.bytes_per_second,
+                });
+            }
+            sleep_until(until).await;
         }
         let ready = self
             .stream

@@ -46,6 +46,15 @@ pub enum RtspError {
         /// The limit.
         limit_bytes: usize,
     },
+    /// It sent more than [`crate::Limits::bytes_per_second`] for longer than [`crate::BEHIND_AT_MOST`].
+    #[error(
+        "it sends more than {bytes_per_second} bytes a second (each packet counted as {} bytes more)",
+        crate::PACKET_COST_BYTES
+    )]
+    TooFast {
+        /// The limit.
+        bytes_per_second: u32,
+    },
     /// Not RTSP, or not understood.
     #[error("{0}")]
     Protocol(&'static str),

@@ -6,15 +6,18 @@ pub(crate) struct Rate {
     bytes_per_second: f64,
     left: f64,
     at: Instant,
+    /// Since when the peer has made no pause worth a quarter of a second's bytes.
+    behind_since: Option<Instant>,
 }
 
 impl Rate {
-    pub fn new(bytes_per_second: u32) -> Self {
+    pub fn new(bytes_per_second: u32, now: Instant) -> Self {
         let bytes_per_second = f64::from(bytes_per_second.max(1));
         Self {
             bytes_per_second,
             left: bytes_per_second,
-            at: Instant::now(),
+            at: now,
+            behind_since: None,
         }
     }
 
@@ -23,19 +26,29 @@ impl Rate {
     }
 
     /// Until when nothing may be read.
-    pub fn wait_until(&mut self) -> Option<Instant> {
+    pub fn wait_until(&mut self, now: Instant) -> Option<Instant> {
         if self.left > 0.0 {
             return None;
         }
-        let now = Instant::now();
         let earned = now.duration_since(self.at).as_secs_f64() * self.bytes_per_second;
         self.left = (self.left + earned).min(self.bytes_per_second);
         self.at = now;
+        if self.left > self.bytes_per_second / 4.0 {
+            self.behind_since = None;
+        }
         (self.left <= 0.0).then(|| {
+            self.behind_since.get_or_insert(now);
             // At least a twentieth of a second's worth, so that it is not waited for each packet.
             let missing = self.bytes_per_second / 20.0 - self.left;
             now + Duration::from_secs_f64(missing / self.bytes_per_second)
         })
+    }
+
+    /// How long the peer has sent more than may be read. A peer that has made a pause since is
+    /// found out by the next [`Rate::wait_until`].
+    pub fn behind(&self, now: Instant) -> Duration {
+        let since = self.behind_since;
+        since.map_or(Duration::ZERO, |it| now.duration_since(it))
     }
 }
 
@@ -43,16 +56,38 @@ impl Rate {
 mod tests {
     use super::*;
 
+    const MILLIS: fn(u64) -> Duration = Duration::from_millis;
+
     #[test]
     fn who_sends_too_much_waits() {
-        let mut rate = Rate::new(1000);
-        assert_eq!(rate.wait_until(), None);
+        let mut now = Instant::now();
+        let mut rate = Rate::new(1000, now);
+        assert_eq!(rate.wait_until(now), None);
         rate.charge(1900);
-        let wait = rate.wait_until().expect("more than a second's worth");
-        let wait = wait.duration_since(Instant::now());
-        assert!(
-            wait > Duration::from_millis(700) && wait < Duration::from_millis(1000),
-            "{wait:?}"
-        );
+        now += MILLIS(100);
+        // 800 bytes more than there were, and a twentieth of a second's.
+        assert_eq!(rate.wait_until(now), Some(now + MILLIS(850)));
+    }
+
+    #[test]
+    fn who_makes_no_pause_is_behind() {
+        let mut now = Instant::now();
+        let mut rate = Rate::new(1000, now);
+        for _ in 0..100 {
+            rate.charge(50);
+            now = rate.wait_until(now).unwrap_or(now);
+        }
+        // Of 5,000 bytes the first 1,000 came at once.
+        let behind = rate.behind(now);
+        assert!(behind > MILLIS(3900) && behind < MILLIS(4100), "{behind:?}");
+        // A short pause is none.
+        now += MILLIS(100);
+        rate.charge(200);
+        assert!(rate.wait_until(now).is_some());
+        assert!(rate.behind(now) > behind);
+        now += MILLIS(600);
+        rate.charge(200);
+        assert_eq!(rate.wait_until(now), None);
+        assert_eq!(rate.behind(now), Duration::ZERO);
     }
 }

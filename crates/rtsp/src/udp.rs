@@ -44,7 +44,7 @@ impl Udp {
                         camera,
                         source: None,
                         server_port: None,
-                        rate: Rate::new(bytes_per_second),
+                        rate: Rate::new(bytes_per_second, Instant::now()),
                         buffer: vec![0; DATAGRAM_BYTES],
                     });
                 }
@@ -92,8 +92,8 @@ impl Udp {
     /// The next datagram of the camera's. Loses nothing where it is dropped before it is ready.
     pub async fn receive(&mut self) -> &[u8] {
         loop {
-            if let Some(until) = self.rate.wait_until() {
-                sleep_until(until.max(Instant::now())).await;
+            if let Some(until) = self.rate.wait_until(Instant::now()) {
+                sleep_until(until).await;
             }
             let socket = tokio::select! {
                 biased;

@@ -27,6 +27,8 @@ use crate::session::Session;
 pub(crate) const TEARDOWN_AT_MOST: Duration = Duration::from_millis(300);
 /// The longest time for a camera that answers the call and then needs long for its description.
 const LONGEST_SESSION_LIMIT: Duration = Duration::from_secs(30);
+/// A camera that flooded is streaming again once a session has lasted so long.
+const CALM: Duration = Duration::from_secs(3);
 const STREAMING: &str = "streaming";
 const UNAUTHORIZED: &str = "offline: unauthorized";
 /// Counted as an error: the camera's time stamps jumped.
@@ -53,6 +55,9 @@ pub(crate) struct CameraTask {
     /// Before this process, the password was wrong.
     refused: bool,
     offline_since: Option<Instant>,
+    /// The session before sent too fast. Its successor most likely does so as well, and is not
+    /// called streaming at once: a camera that floods is no news each second.
+    flooded: bool,
     choice: Choice,
     tried: TriedSchemes,
     /// How long the next attempt may take: longer than `CONNECT_TIMEOUT_MS` for a camera that
@@ -86,6 +91,7 @@ impl CameraTask {
             last_session_unix_nanos: 0,
             refused,
             offline_since: None,
+            flooded: false,
             choice,
             tried: TriedSchemes::default(),
             session_limit: settings.connect_timeout,
@@ -137,6 +143,7 @@ impl CameraTask {
                     "it sent what the RTSP library cannot take",
                 )
             });
+            self.flooded |= failure.kind == FailureKind::TooFast;
             if failure.kind != FailureKind::Timeout {
                 self.session_limit = self.settings.connect_timeout;
             }
@@ -209,7 +216,10 @@ impl CameraTask {
                     self.context
                         .name_frames(&mut span, std::slice::from_ref(&unit));
                     drop(span);
-                    if unit.id.sequence == 0 {
+                    if unit.id.sequence == 0 && !self.flooded
+                        || self.flooded && now.duration_since(begin) >= CALM
+                    {
+                        self.flooded = false;
                         self.report_streaming(which, client.info());
                     }
                     self.outbox.send(unit);

@@ -23,6 +23,8 @@ pub enum FailureKind {
     Stalled,
     /// It sends more than is taken: a message, description or access unit beyond its limit.
     TooLarge,
+    /// It sends more bytes or packets a second than any camera does.
+    TooFast,
     /// It does not offer the transport that `cameras.yml` asks for (461).
     Transport,
     /// The camera breaks the protocol.
@@ -44,6 +46,7 @@ impl FailureKind {
             Self::Ended => "ended",
             Self::Stalled => "stalled",
             Self::TooLarge => "too_large",
+            Self::TooFast => "too_fast",
             Self::Transport => "transport",
             Self::Protocol => "protocol",
         }

@@ -163,6 +163,9 @@ fn failure(error: &RtspError, has_credentials: bool, known: &KnownSecrets) -> Fa
                 ),
             );
         }
+        RtspError::TooFast { .. } => {
+            return Failure::new(FailureKind::TooFast, format!("{error}: lower its bit rate"));
+        }
         RtspError::Broken(_) | RtspError::Closed | RtspError::Ended(_) => FailureKind::Ended,
         RtspError::NoVideo(_) => FailureKind::NoVideo,
         RtspError::UnsupportedCodec(_) => FailureKind::UnsupportedCodec,

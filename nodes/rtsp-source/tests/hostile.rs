@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::open;
+use support::{Cameras, open};
 
 /// Paths of `tests/field/hostile/rtsp_server.py`, and the error that names what is wrong; none
 /// where nothing ends the session for sure.
@@ -24,11 +24,11 @@ const ATTACKS: &[(&str, Option<&str>)] = &[
     ("bigau70", Some("too_large")),
     ("flood3000", None),
     ("ppsbomb", None),
-    ("tiny", None),
-    ("tinyidr", None),
-    ("tinyfua", None),
-    ("rtpflood", None),
-    ("rtcpflood", None),
+    ("tiny", Some("too_fast")),
+    ("tinyidr", Some("too_fast")),
+    ("tinyfua", Some("too_fast")),
+    ("rtpflood", Some("too_fast")),
+    ("rtcpflood", Some("too_fast")),
     ("unknownmsgs", None),
     ("stap", None),
     ("jumps", None),
@@ -40,9 +40,16 @@ const MEMORY_BYTES: u64 = 150 * 1024 * 1024;
 /// The healthy camera's.
 const FRAMES_PER_SECOND: f64 = 10.0;
 
+/// 2 s, and one more for a loaded machine; the backlog alone takes longer.
+const BACK_WITHIN: Duration = Duration::from_secs(3);
+
 struct Server(Child, u16);
 
 impl Server {
+    fn port(&self) -> u16 {
+        self.1
+    }
+
     fn start() -> Self {
         let port = {
             let free = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -133,4 +140,30 @@ fn a_camera_that_attacks_costs_itself_alone() {
     );
     assert!(peak_memory() < MEMORY_BYTES, "MiB {peaks:?}");
     tracing::info!("peak memory in MiB after each: {peaks:?}");
+}
+
+/// What a flood leaves in the buffers of both ends is not waited for.
+#[test]
+fn a_camera_that_flooded_is_live_soon_after_its_end() {
+    let folder = support::folder();
+    let file = support::make(folder.path(), "clip.mp4", 25, support::X264);
+    for attack in ["tiny", "tinyfua", "tinyidr", "rtcpflood"] {
+        let bad = Server::start();
+        let port = bad.port();
+        let yaml = format!("  - {{id: cam, url: 'rtsp://127.0.0.1:{port}/{attack}'}}\n");
+        let mut source = open(&yaml, &[]).expect("a source");
+        source.discard_for(LASTS);
+        drop(bad);
+        let ended = Instant::now();
+        let clip = support::clip(&file);
+        let camera = support::camera(attack, &clip, None, &[]);
+        let _cameras = Cameras::start(vec![camera], None, port);
+        source.run_until("a frame of its own", |source| {
+            source.units.iter().any(|unit| unit.data.len() > 100)
+        });
+        let back = ended.elapsed();
+        assert!(back < BACK_WITHIN, "{attack}: {back:?}");
+        source.run_until("the state", |source| source.state("cam") == "streaming");
+        assert!(source.errors("cam", "too_fast") > 0, "{attack}");
+    }
 }
