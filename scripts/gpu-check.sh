@@ -67,6 +67,10 @@ if [ $packaged = yes ]; then
   done
   export LD_LIBRARY_PATH="$PWD/lib-used${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" PATH="$PWD/bin:$PATH"
   export CAMWEAVE_CLIPS="$PWD/clips"
+  # Tests look beside themselves, programs as well.
+  for file in "$PWD"/target/release/libcamweave_tensorrt_*.so; do
+    [ ! -e "$file" ] || export CAMWEAVE_TENSORRT_SHIM="$file"
+  done
 fi
 
 # All that is missing is said at once.
