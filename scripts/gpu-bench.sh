@@ -56,7 +56,13 @@ bench_prepare() {
   clips=$PWD/clips
   [ $packaged = yes ] || clips=$PWD/target/gpu-clips
   [ $packaged = yes ] || make_clips "$clips"
+  # What runs of graphs leave there is removed again: only from a folder that is the benchmarks' own.
+  if [ -e "$work" ] && [ ! -f "$work/.camweave-script" ] && [ -n "$(ls -A "$work")" ]; then
+    printf "error: WORK='%s' has files that this script did not write: name another folder\n" "$work" >&2
+    exit 2
+  fi
   mkdir -p "$results" "$work"
+  : >"$work/.camweave-script"
   local model=${MODEL:-}
   if [ -z "$model" ]; then
     model=models/camweave-street-640.onnx

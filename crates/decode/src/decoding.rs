@@ -35,11 +35,7 @@ const NEW_UNITS: u32 = 8;
 /// that come once each do not fill the memory.
 const MOST_NEW: usize = 64;
 /// While others wait, a new camera that was silent for so long gives its place to the next.
-const NEW_GONE_AFTER: Duration = if cfg!(test) {
-    Duration::from_millis(100)
-} else {
-    Duration::from_secs(2)
-};
+const NEW_GONE_AFTER: Duration = Duration::from_secs(2);
 /// How often it is looked for.
 const LOOK_FOR_ROOM_EVERY: Duration = Duration::from_millis(50);
 /// Units and coded bytes of new cameras that wait for a decoder.

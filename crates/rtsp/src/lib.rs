@@ -6,7 +6,7 @@
 //! - [`Session::next`]: access units, sender reports and signs of life, until an [`RtspError`].
 //!
 //! What a peer can cost: [`Limits`] says how many bytes of a message and of an access unit are
-//! kept and how fast is read; more is an error or waits in the peer, for a second at most. Of the peer's
+//! kept and how fast is read; more is an error or waits in the peer, for half a second at most. Of the peer's
 //! text, errors quote the names of codecs and media alone, as they came: whoever prints them must make
 //! them safe.
 
@@ -52,7 +52,7 @@ pub const GARBAGE_BYTES: usize = 256 * 1024;
 /// packets of 1,400 bytes has room.
 pub const PACKET_COST_BYTES: u32 = 800;
 /// How long a camera may send more than [`Limits::bytes_per_second`] without a pause, over TCP.
-pub const BEHIND_AT_MOST: Duration = Duration::from_secs(1);
+pub const BEHIND_AT_MOST: Duration = Duration::from_millis(500);
 
 impl Default for Limits {
     fn default() -> Self {
