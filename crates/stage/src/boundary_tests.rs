@@ -41,7 +41,7 @@ fn a_bad_row_costs_that_row_and_is_counted() {
         unit("c", 0),
     ];
     boundary.take("in", &Unit::to_arrow(&rows));
-    let rows = inbox.pop().expect("the good rows");
+    let rows = inbox.pop(None).expect("the good rows");
     let cameras: Vec<_> = rows.iter().map(|row| &*row.id.camera).collect();
     assert_eq!(cameras, ["a", "c"]);
     let report = context.counters.report();
@@ -56,7 +56,7 @@ fn a_message_that_is_none_costs_itself() {
     let (mut boundary, inbox, context) = boundary();
     boundary.take("in", &arrow_array::Float32Array::from(vec![1.0]));
     boundary.take("in", &Unit::to_arrow(&[unit("a", 0)]));
-    assert_eq!(inbox.pop().map(|rows| rows.len()), Some(1));
+    assert_eq!(inbox.pop(None).map(|rows| rows.len()), Some(1));
     assert_eq!(context.counters.report().errors["malformed_message"], 1);
 }
 
@@ -67,7 +67,7 @@ fn a_node_knows_so_many_cameras_and_those_go_on() {
         boundary.take("in", &Unit::to_arrow(&[unit(&format!("mc{number}"), 0)]));
     }
     boundary.take("in", &Unit::to_arrow(&[unit("mc0", 0)]));
-    let came = std::iter::from_fn(|| inbox.pop()).count();
+    let came = std::iter::from_fn(|| inbox.pop(None)).count();
     assert_eq!(came, MAX_CAMERAS + 1);
     let report = context.counters.report();
     assert_eq!(report.cameras.len(), MAX_CAMERAS);
@@ -86,9 +86,9 @@ fn a_camera_that_comes_late_takes_the_place_of_a_silent_one() {
         "in",
         &Unit::to_arrow(&[unit("mc0", 0), unit("mc1", i64::MIN)]),
     );
-    while inbox.pop().is_some() {}
+    while inbox.pop(None).is_some() {}
     boundary.take("in", &Unit::to_arrow(&[unit("late", 0)]));
-    assert_eq!(inbox.pop().map(|rows| rows.len()), Some(1));
+    assert_eq!(inbox.pop(None).map(|rows| rows.len()), Some(1));
     let errors = context.counters.report().errors;
     assert!(!errors.contains_key("too_many_cameras"));
     assert!(boundary.cameras.contains_key("mc0") && !boundary.cameras.contains_key("mc1"));

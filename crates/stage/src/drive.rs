@@ -172,10 +172,11 @@ pub(crate) fn drive<S: Stage>(
     let mut out = Output::default();
     let mut ending = Ending::default();
     loop {
-        while context.is_ready()
-            && !outlet.is_cut()
-            && let Some(rows) = inbox.pop()
-        {
+        while context.is_ready() && !outlet.is_cut() && !inbox.is_empty() {
+            stage.wait()?;
+            let Some(rows) = inbox.pop(stage.batch()) else {
+                break;
+            };
             let span = context.span_over(&span_names::ROWS, &rows);
             stage.rows(rows, &mut out)?;
             drop(span);

@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -57,6 +58,41 @@ impl Stage for Beside {
     }
 }
 
+/// Takes up to four rows at once; while it waits, one more row comes.
+struct Batches {
+    inbox: Arc<Inbox<Passage>>,
+    late: Option<Vec<Passage>>,
+    lengths: Vec<usize>,
+}
+
+impl Stage for Batches {
+    const KIND: &'static str = "batches";
+    const ABOUT: &'static str = "A stage.";
+    type In = Passage;
+    type Out = Passage;
+
+    fn open(_: &Env, _: &Context) -> Result<Self, StageError> {
+        Err(StageError::internal("made by the test"))
+    }
+
+    fn batch(&self) -> Option<NonZeroUsize> {
+        NonZeroUsize::new(4)
+    }
+
+    fn wait(&mut self) -> Result<(), StageError> {
+        if let Some(late) = self.late.take() {
+            self.inbox.push(late);
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: Vec<Passage>, out: &mut Output<Passage>) -> Result<(), StageError> {
+        self.lengths.push(rows.len());
+        out.send(rows);
+        Ok(())
+    }
+}
+
 #[derive(Default)]
 struct Collected {
     sequences: Vec<u64>,
@@ -83,6 +119,20 @@ struct Flags {
     stopped: AtomicBool,
 }
 
+fn passage(context: &Context, sequence: u64) -> Passage {
+    Passage {
+        id: FrameId {
+            camera: Arc::from("a"),
+            session_unix_nanos: 1,
+            sequence,
+            pts_nanos: 0,
+            captured_unix_nanos: 0,
+            captured_clock: CapturedClock::Arrival,
+        },
+        trace: context.new_trace(),
+    }
+}
+
 /// A stage with 20 rows before it, driven to its end: its result, what it sent, its counters.
 fn run(
     flags: &Flags,
@@ -102,17 +152,7 @@ fn run(
     let policy = QueuePolicy::Complete { limit: 100 };
     let inbox = Inbox::new(policy, context.counters.clone());
     for sequence in 0..20 {
-        inbox.push(vec![Passage {
-            id: FrameId {
-                camera: Arc::from("a"),
-                session_unix_nanos: 1,
-                sequence,
-                pts_nanos: 0,
-                captured_unix_nanos: 0,
-                captured_clock: CapturedClock::Arrival,
-            },
-            trace: context.new_trace(),
-        }]);
+        inbox.push(vec![passage(&context, sequence)]);
     }
     let ends = Ends {
         closed: &flags.closed,
@@ -190,4 +230,41 @@ fn a_signal_to_all_processes_ends_the_graph_in_order() {
         });
     });
     assert_eq!(result, Ok(()));
+}
+
+#[test]
+fn a_batch_is_what_waits_when_the_stage_can_begin() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let identity = StageIdentity {
+        stage: "batches".to_owned(),
+        ..StageIdentity::default()
+    };
+    let mut reporter = Reporter::open(folder.path(), identity).expect("a folder");
+    let counters = reporter.counters().clone();
+    let context = Context::new("batches", counters, Attachments::new(), folder.path());
+    let policy = QueuePolicy::Complete { limit: 100 };
+    let inbox = Arc::new(Inbox::new(policy, context.counters.clone()));
+    for sequence in 0..9 {
+        inbox.push(vec![passage(&context, sequence)]);
+    }
+    let mut stage = Batches {
+        inbox: Arc::clone(&inbox),
+        late: Some(vec![passage(&context, 9)]),
+        lengths: Vec::new(),
+    };
+    let flags = Flags {
+        closed: AtomicBool::new(true),
+        ..Flags::default()
+    };
+    let ends = Ends {
+        closed: &flags.closed,
+        terminate: &flags.terminate,
+        stopped: &flags.stopped,
+    };
+    stop(&context);
+    let mut out = Collected::default();
+    let result = drive(&mut stage, &context, &inbox, ends, &mut reporter, &mut out);
+    assert_eq!(result, Ok(()));
+    assert_eq!(stage.lengths, [4, 4, 2]);
+    assert_eq!(out.sequences, (0..10).collect::<Vec<_>>());
 }

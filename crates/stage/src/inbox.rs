@@ -1,6 +1,7 @@
 //! What waits in front of a stage, and which rows give way when it falls behind.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -199,13 +200,18 @@ impl<R: Row> Inbox<R> {
         spans.gauge(&span_names::QUEUE_DEPTH, "", depth);
     }
 
-    /// The next message, less the rows that have given way.
-    pub fn pop(&self) -> Option<Vec<R>> {
+    /// The next message, less the rows that have given way; with `batch`, as many of the rows that
+    /// wait, whatever messages they came in.
+    pub fn pop(&self, batch: Option<NonZeroUsize>) -> Option<Vec<R>> {
         let mut queue = self.queue();
         if let QueuePolicy::Newest { max_wait, .. } = self.policy {
-            queue.skip_to_newest(max_wait, &self.counters);
+            queue.skip_to_newest(max_wait, batch.is_some(), &self.counters);
         }
-        let rows = queue.messages.pop_front()?;
+        let rows = match batch {
+            None => queue.messages.pop_front()?,
+            Some(_) if queue.messages.is_empty() => return None,
+            Some(most) => queue.take(most.get()),
+        };
         for row in &rows {
             queue.remove(&row.id().camera, row.bytes());
         }
@@ -243,6 +249,49 @@ impl<R: Row> Queue<R> {
 
     fn of(&self, camera: &str) -> Waiting {
         self.waiting.get(camera).copied().unwrap_or_default()
+    }
+
+    /// The oldest row of each camera, then the second of each and so on, `most` in all, in the
+    /// order in which they came. So a camera that has many rows here keeps no other waiting.
+    fn take(&mut self, most: usize) -> Vec<R> {
+        if self.all.rows <= most {
+            return self.messages.drain(..).flatten().collect();
+        }
+        // How many rows of each camera come before each row: those with the fewest are taken.
+        let mut before: HashMap<&str, usize> = HashMap::new();
+        let rounds: Vec<usize> = self
+            .messages
+            .iter()
+            .flatten()
+            .map(|row| {
+                let count = before.entry(&row.id().camera).or_default();
+                *count += 1;
+                *count - 1
+            })
+            .collect();
+        let mut in_round = vec![0; rounds.iter().max().map_or(0, |last| last + 1)];
+        for round in &rounds {
+            in_round[*round] += 1;
+        }
+        // Whole rounds, and of the next as many rows as still fit.
+        let (mut whole, mut left) = (0, most);
+        while let Some(count) = in_round.get(whole).filter(|count| **count <= left) {
+            left -= count;
+            whole += 1;
+        }
+        let mut rounds = rounds.into_iter();
+        let mut taken = Vec::with_capacity(most);
+        for message in &mut self.messages {
+            let is_taken = |_: &mut R| {
+                let round = rounds.next().unwrap_or(usize::MAX);
+                let is_partly = round == whole && left > 0;
+                left -= usize::from(is_partly);
+                round < whole || is_partly
+            };
+            taken.extend(message.extract_if(.., is_taken));
+        }
+        self.messages.retain(|message| !message.is_empty());
+        taken
     }
 
     /// Drops the rows of `camera` for which `drops(position among the camera's rows, row)`.
@@ -347,14 +396,21 @@ impl<R: Row> Queue<R> {
         }
     }
 
-    /// Frames: where the head of the queue has waited too long and a newer row of
-    /// its camera waits as well, the camera goes on with its newest.
-    fn skip_to_newest(&mut self, max_wait: Duration, counters: &Counters) {
+    /// Frames: where the head of the queue, or what may be of a batch, has waited too long and a
+    /// newer row of its camera waits as well, the camera goes on with its newest.
+    fn skip_to_newest(&mut self, max_wait: Duration, is_batch: bool, counters: &Counters) {
         let now = clock::monotonic_nanos();
         let max_wait = i64::try_from(max_wait.as_nanos()).unwrap_or(i64::MAX);
-        while let Some(front) = self.messages.front() {
-            let late: HashSet<Arc<str>> = front
+        while !self.messages.is_empty() {
+            // Messages stand in the order in which they came.
+            let is_late = |message: &&Vec<R>| message.iter().any(|row| waited(row, now) > max_wait);
+            let looked_at = if is_batch { usize::MAX } else { 1 };
+            let late: HashSet<Arc<str>> = self
+                .messages
                 .iter()
+                .take(looked_at)
+                .take_while(is_late)
+                .flatten()
                 .filter(|row| waited(*row, now) > max_wait)
                 .map(|row| &row.id().camera)
                 .filter(|camera| self.of(camera).rows > 1)

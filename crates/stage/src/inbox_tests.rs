@@ -54,7 +54,7 @@ fn names<R: Row>(rows: &[R]) -> Vec<(String, u64)> {
 }
 
 fn drain<R: Row>(inbox: &Inbox<R>) -> Vec<(String, u64)> {
-    std::iter::from_fn(|| inbox.pop())
+    std::iter::from_fn(|| inbox.pop(None))
         .flat_map(|rows| names(&rows))
         .collect()
 }
@@ -74,7 +74,7 @@ fn a_short_hitch_loses_nothing() {
             row("b", sequence, Duration::ZERO),
         ]);
     }
-    assert_eq!(inbox.pop().map(|rows| rows.len()), Some(2));
+    assert_eq!(inbox.pop(None).map(|rows| rows.len()), Some(2));
     assert_eq!(drain(&inbox).len(), 6);
     assert!(inbox.is_empty());
 }
@@ -229,6 +229,52 @@ fn many_cameras_with_many_rows_are_bounded_together() {
     );
 }
 
+fn batch(most: usize) -> Option<NonZeroUsize> {
+    NonZeroUsize::new(most)
+}
+
+/// Cameras of the rows that are given out, as `a1` for the first of camera `a`.
+fn given(inbox: &Inbox<Passage>, most: usize) -> Vec<String> {
+    let rows = inbox.pop(batch(most)).unwrap_or_default();
+    rows.iter()
+        .map(|row| format!("{}{}", row.id.camera, row.id.sequence))
+        .collect()
+}
+
+#[test]
+fn a_batch_is_made_of_what_waits_whatever_messages_it_came_in() {
+    let inbox = Inbox::new(QueuePolicy::Complete { limit: 100 }, counters());
+    assert_eq!(inbox.pop(batch(4)), None);
+    let soon = Duration::ZERO;
+    for sequence in 1..=3 {
+        inbox.push(vec![row("a", sequence, soon)]);
+    }
+    inbox.push((4..=9).map(|sequence| row("a", sequence, soon)).collect());
+    assert_eq!(given(&inbox, 4), ["a1", "a2", "a3", "a4"]);
+    assert_eq!(given(&inbox, 4), ["a5", "a6", "a7", "a8"]);
+    assert_eq!(given(&inbox, 4), ["a9"]);
+    assert!(inbox.is_empty());
+}
+
+#[test]
+fn a_camera_that_has_many_rows_in_the_queue_keeps_no_other_waiting() {
+    let inbox = Inbox::new(QueuePolicy::Complete { limit: 100 }, counters());
+    let soon = Duration::ZERO;
+    inbox.push((1..=9).map(|sequence| row("a", sequence, soon)).collect());
+    inbox.push(vec![
+        row("b", 1, soon),
+        row("a", 10, soon),
+        row("b", 2, soon),
+    ]);
+    inbox.push(vec![row("c", 1, soon)]);
+    assert_eq!(given(&inbox, 4), ["a1", "a2", "b1", "c1"]);
+    assert_eq!(given(&inbox, 2), ["a3", "b2"]);
+    inbox.push(vec![row("d", 1, soon)]);
+    assert_eq!(given(&inbox, 3), ["a4", "a5", "d1"]);
+    assert_eq!(given(&inbox, 100).len(), 5);
+    assert!(inbox.is_empty());
+}
+
 proptest! {
     /// Whatever comes, every row is either given out or counted as dropped, in order.
     #[test]
@@ -236,6 +282,7 @@ proptest! {
         messages in proptest::collection::vec(
             proptest::collection::vec((0..3_u8, any::<bool>(), any::<bool>()), 1..5), 1..60),
         pops in proptest::collection::vec(any::<bool>(), 60),
+        batch in (0..6_usize).prop_map(NonZeroUsize::new),
         policy in prop_oneof![
             Just(FRAMES),
             Just(QueuePolicy::GroupOfPictures { per_camera: 5 }),
@@ -258,7 +305,7 @@ proptest! {
             }).collect();
             inbox.push(rows);
             if *pop {
-                seen.extend(inbox.pop().map(|rows| names(&rows)).unwrap_or_default());
+                seen.extend(inbox.pop(batch).map(|rows| names(&rows)).unwrap_or_default());
             }
         }
         seen.extend(drain(&inbox));

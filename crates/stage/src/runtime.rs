@@ -1,4 +1,5 @@
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -43,8 +44,23 @@ pub trait Stage: Sized {
         QueuePolicy::Complete { limit: 4096 }
     }
 
-    /// Takes one message. The trace of each row names this stage already; a row
-    /// that is sent on takes its trace along.
+    /// Rows that are taken at once at most. `Some`: as many of those that wait as this, whatever
+    /// messages they came in; while more wait, each camera in turn. `None`: a message as it came.
+    fn batch(&self) -> Option<NonZeroUsize> {
+        None
+    }
+
+    /// Waits until work on further rows can begin. Called before rows are taken from the queue:
+    /// what comes meanwhile is taken along, and what waits can still give way.
+    ///
+    /// # Errors
+    /// Only what the stage cannot go on after.
+    fn wait(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
+
+    /// Takes one message, or as many rows as [`Stage::batch`] says. The trace of each row names this
+    /// stage already; a row that is sent on takes its trace along.
     ///
     /// # Errors
     /// Only what the stage cannot go on after. Broken rows are counted and dropped.

@@ -1,6 +1,7 @@
 //! The stage: heads in, detections out.
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use camweave_message::limits::MAX_CLASSES;
@@ -31,6 +32,8 @@ const MAX_MODELS: usize = 16;
 const MAX_LOGGED: usize = 256;
 /// A head that waits longer has most likely expired.
 const MAX_WAIT: Duration = Duration::from_millis(250);
+/// Heads that are done before the first of them is sent on.
+const BATCH: NonZeroUsize = NonZeroUsize::new(32).expect("not zero");
 /// Heads of one camera that may wait.
 const PER_CAMERA: usize = 64;
 
@@ -71,6 +74,10 @@ impl Stage for CpuNms {
             max_wait: MAX_WAIT,
             per_camera: PER_CAMERA,
         }
+    }
+
+    fn batch(&self) -> Option<NonZeroUsize> {
+        Some(BATCH)
     }
 
     fn rows(&mut self, rows: Vec<Head>, out: &mut Output<Detections>) -> Result<(), StageError> {

@@ -1,6 +1,7 @@
 //! The stage: heads in, detections out.
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,8 @@ struct Ready {
 const MAX_LOGGED: usize = 256;
 /// A head that waits longer has most likely expired.
 const MAX_WAIT: Duration = Duration::from_millis(250);
+/// Heads of one launch.
+const BATCH: NonZeroUsize = NonZeroUsize::new(32).expect("not zero");
 /// Heads of one camera that may wait.
 const PER_CAMERA: usize = 64;
 /// How often memory of detectors that have ended is looked for.
@@ -107,6 +110,10 @@ impl Stage for GpuNms {
             max_wait: MAX_WAIT,
             per_camera: PER_CAMERA,
         }
+    }
+
+    fn batch(&self) -> Option<NonZeroUsize> {
+        Some(BATCH)
     }
 
     fn rows(&mut self, rows: Vec<Head>, out: &mut Output<Detections>) -> Result<(), StageError> {

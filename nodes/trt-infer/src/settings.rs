@@ -21,7 +21,12 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "MAX_BATCH",
         default: Some("32"),
-        help: "frames of one inference at most; a longer list is run in pieces",
+        help: "frames of one inference at most, for which an engine is built and memory is taken",
+    },
+    Key {
+        name: "BATCH",
+        default: Some("0"),
+        help: "frames of one inference at most, of those that wait; 0 = MAX_BATCH, 1 = the sequential topology",
     },
     Key {
         name: "OPT_BATCH",
@@ -74,6 +79,8 @@ pub struct Settings {
     pub side: u32,
     /// Frames of one inference at most.
     pub max_batch: u32,
+    /// Frames of one inference at most, as long as the engine is this one; 0: as many as it takes.
+    pub batch: u32,
     /// Frames of one inference that an engine is tuned for.
     pub opt_batch: u32,
     /// What the network computes in.
@@ -132,6 +139,14 @@ impl Settings {
             model: PathBuf::from(env.required("MODEL")?),
             side: env.number("SIZE", 0..=8192)?,
             max_batch,
+            batch: match env.number::<u32>("BATCH", 0..=256)? {
+                batch if batch <= max_batch => batch,
+                batch => {
+                    return Err(StageError::configuration(format!(
+                        "env BATCH='{batch}', expected at most MAX_BATCH ({max_batch})"
+                    )));
+                }
+            },
             opt_batch,
             precision: env.choice("PRECISION", Precision::WORDS)?,
             level: env.number("LEVEL", 0..=5)?,

@@ -1,6 +1,7 @@
 //! The stage: frames in, heads out.
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -125,6 +126,17 @@ impl Stage for TrtInfer {
         }
     }
 
+    fn batch(&self) -> Option<NonZeroUsize> {
+        NonZeroUsize::new(self.most_frames())
+    }
+
+    /// For the next place of the ring: the frames that come until then are in its batch.
+    fn wait(&mut self) -> Result<(), StageError> {
+        self.device.bind().map_err(|error| of_cuda(&error))?;
+        let next = (self.next + 1) % self.lanes.len();
+        self.lanes[next].wait().map_err(LaneError::into_stage)
+    }
+
     fn rows(&mut self, rows: Vec<Frame>, out: &mut Output<Head>) -> Result<(), StageError> {
         self.device.bind().map_err(|error| of_cuda(&error))?;
         let mut heads = Vec::with_capacity(rows.len());
@@ -132,7 +144,7 @@ impl Stage for TrtInfer {
         let mut kept = Vec::with_capacity(rows.len());
         let mut rows = rows.into_iter();
         loop {
-            let piece: Vec<Frame> = rows.by_ref().take(self.model.max_batch as usize).collect();
+            let piece: Vec<Frame> = rows.by_ref().take(self.most_frames()).collect();
             if piece.is_empty() {
                 break;
             }
@@ -244,6 +256,15 @@ impl Unpublished {
 }
 
 impl TrtInfer {
+    /// Frames of one inference at most.
+    fn most_frames(&self) -> usize {
+        let most = self.model.max_batch;
+        match self.settings.batch {
+            0 => most as usize,
+            batch => batch.min(most) as usize,
+        }
+    }
+
     fn is_end_to_end(&self) -> bool {
         matches!(self.model.layout, HeadLayout::EndToEnd { .. })
     }

@@ -202,6 +202,8 @@ fn yaml(
                 ("THREADS", workload.threads.to_string()),
                 ("MAX_WAIT_MS", patience),
                 ("QUEUE", "64".to_owned()),
+                ("MAX_BATCH", batch.clone()),
+                ("HEAD_SLOTS", "256".to_owned()),
             ],
         },
         Node {

@@ -62,15 +62,19 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             spans: SpanMode::Stats,
         });
         for batch in options.batches.iter().copied() {
-            let value =
-                |name: &str, value: u32| ("batcher".to_owned(), name.to_owned(), value.to_string());
+            let value = |stage: &str, name: &str, value: u32| {
+                (stage.to_owned(), name.to_owned(), value.to_string())
+            };
             settings.push(Setting {
                 name: format!("{cameras} cameras, batches of {batch}"),
                 graph: &batched,
                 cameras,
                 stages: vec![
-                    value("MAX_BATCH", batch),
-                    value("MAX_PER_SOURCE", batch.div_ceil(cameras)),
+                    value("batcher", "MAX_BATCH", batch),
+                    value("batcher", "MAX_PER_SOURCE", batch.div_ceil(cameras)),
+                    // They make batches of what waits.
+                    value("cpu-infer", "MAX_BATCH", batch),
+                    value("trt-infer", "BATCH", batch),
                 ],
                 spans: SpanMode::Stats,
             });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use camweave_cpu_infer::{Detector, DetectorOptions, EngineChoice, EngineKind};
+use camweave_cpu_infer::{Detector, DetectorOptions, EngineChoice, EngineKind, Libraries};
 use camweave_cuda::{CudaMemory, PinnedBuffer, Stream};
 use camweave_message::{CapturedClock, Frame, FrameId, Head, PictureRef};
 use camweave_pool::{Attachments, Reference};
@@ -109,7 +109,7 @@ pub fn on_cpu(name: &str) -> Detector {
     Detector::open(&DetectorOptions {
         model: model(name),
         engine: EngineChoice::Only(EngineKind::Rten),
-        library: None,
+        libraries: Libraries::default(),
         threads: 2,
         side: 0,
         max_batch: 1,
