@@ -7,6 +7,7 @@
 //! - [`Configuration`]: the `avcC` and `hvcC` records of MP4 and Matroska files
 //!   (ISO/IEC 14496-15, sections 5.3.3.1 and 8.3.3.1) and their length-prefixed units.
 //! - [`is_fragment`]: whether an access unit lacks the beginning of its picture.
+//! - [`is_disposable`]: whether no other picture refers to that of an access unit.
 //! - [`presents_in_decode_order`]: whether a decoder may give out pictures at once.
 //! - [`Mpeg4Headers`]: the headers of MPEG-4 part 2 before each intra-coded picture
 //!   (ISO/IEC 14496-2, section 6.2).
@@ -26,6 +27,9 @@ pub mod rtp;
 pub use configuration::{BitstreamError, Configuration};
 pub use fragment::is_fragment;
 pub use mpeg4::Mpeg4Headers;
-pub use nal::{END_OF_SEQUENCE_H265, NalCodec, NalKind, START_CODE, StartCode, StartCodes};
+pub use nal::{
+    END_OF_SEQUENCE_H265, NalCodec, NalKind, START_CODE, StartCode, StartCodes, is_disposable,
+    layer_of,
+};
 pub use order::{has_sequence_parameters, picture_size, presents_in_decode_order};
 pub use parameter_sets::{AccessUnit, ParameterSets};

@@ -67,6 +67,45 @@ impl NalCodec {
     }
 }
 
+/// Whether no other picture refers to the one of `unit`, an access unit in Annex B form, so that it
+/// may be left out: all its slices have a `nal_ref_idc` of 0 (H.264, section 7.4.1), or they are of a
+/// sub-layer non-reference picture (H.265, table 7-1) and of a temporal sub-layer that is not below
+/// `highest_layer`, since pictures of higher ones may refer to it (section 7.4.2.2).
+#[must_use]
+pub fn is_disposable(codec: NalCodec, unit: &[u8], highest_layer: u8) -> bool {
+    let mut slices = StartCodes::new(unit)
+        .filter_map(|code| unit.get(code.nal_at..))
+        .filter(|nal| codec.kind(nal).is_slice())
+        .peekable();
+    let is_free = |nal: &[u8]| match codec {
+        NalCodec::H264 => nal[0] & 0x60 == 0,
+        NalCodec::H265 => {
+            let nal_type = (nal[0] >> 1) & 0x3f;
+            nal_type < 16
+                && nal_type.is_multiple_of(2)
+                && temporal_layer(nal).is_some_and(|layer| layer >= highest_layer)
+        }
+    };
+    slices.peek().is_some() && slices.all(is_free)
+}
+
+/// The temporal sub-layer of an access unit's picture, from 0 on (H.265; others have one).
+#[must_use]
+pub fn layer_of(codec: NalCodec, unit: &[u8]) -> u8 {
+    let slice = StartCodes::new(unit)
+        .filter_map(|code| unit.get(code.nal_at..))
+        .find(|nal| codec.kind(nal).is_slice());
+    match codec {
+        NalCodec::H264 => 0,
+        NalCodec::H265 => slice.and_then(temporal_layer).unwrap_or(0),
+    }
+}
+
+/// `nuh_temporal_id_plus1` less one (H.265, section 7.3.1.2).
+fn temporal_layer(nal: &[u8]) -> Option<u8> {
+    (nal.get(1)? & 7).checked_sub(1)
+}
+
 impl NalKind {
     /// Whether the unit is a video, sequence or picture parameter set.
     #[must_use]
@@ -169,6 +208,36 @@ mod tests {
         assert_eq!(codes, [0, 6, 13]);
         assert!(nals(&[1, 2, 3]).is_empty());
         assert_eq!(nals(&[0, 0, 1]), [&[][..]]);
+    }
+
+    #[test]
+    fn pictures_that_no_other_refers_to() {
+        let h264 = |headers: &[u8]| {
+            let unit: Vec<u8> = headers.iter().flat_map(|it| [0, 0, 1, *it, 0x88]).collect();
+            is_disposable(NalCodec::H264, &unit, 0)
+        };
+        assert!(
+            h264(&[0x09, 0x06, 0x01]),
+            "delimiter, SEI, a slice of nal_ref_idc 0"
+        );
+        assert!(h264(&[0x01, 0x01]));
+        assert!(!h264(&[0x21]));
+        assert!(!h264(&[0x01, 0x41]), "one slice is enough");
+        assert!(!h264(&[0x65]));
+        assert!(!h264(&[0x09]), "no picture");
+        assert!(!h264(&[]));
+        // TRAIL_N, TRAIL_R, RASL_N, a reserved sub-layer non-reference type that no decoder knows, IDR.
+        for (nal_type, free) in [(0, true), (1, false), (8, true), (10, false), (19, false)] {
+            let unit = [0, 0, 1, nal_type << 1, 1, 0x80];
+            assert_eq!(is_disposable(NalCodec::H265, &unit, 0), free, "{nal_type}");
+        }
+        // Sub-layer 1 of 0 to 2, and the highest.
+        for (plus1, free) in [(2, false), (3, true)] {
+            let unit = [0, 0, 1, 0, plus1, 0x80];
+            assert_eq!(is_disposable(NalCodec::H265, &unit, 2), free, "{plus1}");
+            assert_eq!(layer_of(NalCodec::H265, &unit), plus1 - 1);
+        }
+        assert!(!is_disposable(NalCodec::H265, &[0, 0, 1, 0], 0), "cut off");
     }
 
     #[test]

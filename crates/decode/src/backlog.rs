@@ -1,8 +1,9 @@
 //! What waits for one camera's decoder, and what gives way when it falls behind.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use camweave_message::{Row, Unit};
+use camweave_message::{CapturedClock, Row, Unit};
 
 /// A camera with more units waiting than this loses them up to the next entry point.
 pub const UNITS_PER_CAMERA: usize = 64;
@@ -10,6 +11,11 @@ pub const UNITS_PER_CAMERA: usize = 64;
 pub const BYTES_PER_CAMERA: usize = 32 << 20;
 /// Where all cameras together have more coded bytes waiting, each may have its equal part.
 pub const BYTES_PER_PROCESS: usize = 128 << 20;
+
+/// Once a camera's unit has waited for so long, pictures that no other refers to are left out.
+const DISPOSABLE_AFTER: Duration = Duration::from_millis(150);
+/// A unit does not wait longer: the camera goes on at the newest entry point that waits, or at the next.
+const WAIT_AT_MOST: Duration = Duration::from_millis(600);
 
 /// One thing to do for a camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +40,30 @@ impl Job {
             Self::Finish => true,
         }
     }
+
+    /// How long a unit of a live camera has waited in this stage at `now`, in nanoseconds of the
+    /// monotonic clock. Units of files may wait: they are late for nobody.
+    fn waited(&self, now: i64) -> Duration {
+        let Self::Unit(unit) = self else {
+            return Duration::ZERO;
+        };
+        if unit.id.captured_clock == CapturedClock::File {
+            return Duration::ZERO;
+        }
+        let entered = unit.trace.0.last().map_or(now, |pass| pass.enter_nanos);
+        Duration::from_nanos(u64::try_from(now.saturating_sub(entered)).unwrap_or(0))
+    }
+}
+
+/// What a worker is to do next.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Next {
+    /// None where nothing waits any longer.
+    pub job: Option<Job>,
+    /// Whether the camera is behind: a picture that no other refers to is to be left out.
+    pub is_late: bool,
+    /// Units that waited too long, and gave way.
+    pub gone: usize,
 }
 
 /// The jobs of one camera, in order.
@@ -43,6 +73,9 @@ pub(crate) struct Backlog {
     /// Coded bytes of the jobs.
     bytes: usize,
     is_skipping: bool,
+    /// Whether nothing has waited at some time. Before that, the camera begins, and what came while
+    /// its decoder was opened is caught up with.
+    has_caught_up: bool,
     /// Whether a worker has the camera, or will have it.
     pub is_scheduled: bool,
 }
@@ -64,6 +97,11 @@ impl Backlog {
         if self.jobs.len() <= UNITS_PER_CAMERA && has_room {
             return 0;
         }
+        self.give_way()
+    }
+
+    /// Goes on at the newest entry point that waits behind the first unit, or at the next that comes.
+    fn give_way(&mut self) -> usize {
         let newest_entry = self.jobs.iter().rposition(Job::is_entry_point);
         let gone = match newest_entry {
             Some(index) if index > 0 => index,
@@ -78,10 +116,23 @@ impl Backlog {
         gone
     }
 
-    pub fn pop(&mut self) -> Option<Job> {
-        let job = self.jobs.pop_front()?;
-        self.bytes -= job.bytes();
-        Some(job)
+    /// The next job at `now`, in nanoseconds of the monotonic clock.
+    pub fn pop(&mut self, now: i64) -> Next {
+        let waited = |this: &Self| {
+            this.jobs
+                .front()
+                .map_or(Duration::ZERO, |job| job.waited(now))
+        };
+        let gone = if self.has_caught_up && waited(self) > WAIT_AT_MOST {
+            self.give_way()
+        } else {
+            0
+        };
+        let is_late = self.has_caught_up && waited(self) > DISPOSABLE_AFTER;
+        let job = self.jobs.pop_front();
+        self.bytes -= job.as_ref().map_or(0, Job::bytes);
+        self.has_caught_up |= self.jobs.is_empty();
+        Next { job, is_late, gone }
     }
 
     /// Coded bytes that wait.
@@ -110,7 +161,7 @@ impl Backlog {
 mod tests {
     use super::*;
     use arrow_buffer::Buffer;
-    use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Trace};
+    use camweave_message::{Codec, FrameId, Orientation, StagePass, Trace};
     use std::sync::Arc;
 
     fn unit(sequence: u64, keyframe: bool) -> Job {
@@ -134,7 +185,7 @@ mod tests {
 
     fn sequences(backlog: &mut Backlog) -> Vec<u64> {
         let mut sequences = Vec::new();
-        while let Some(job) = backlog.pop() {
+        while let Some(job) = backlog.pop(0).job {
             if let Job::Unit(unit) = job {
                 sequences.push(unit.id.sequence);
             }
@@ -189,5 +240,82 @@ mod tests {
         assert_eq!(backlog.bytes(), 0);
         assert_eq!(backlog.push(large(6, true), 2000), 0);
         assert_eq!((sequences(&mut backlog), backlog.bytes()), (vec![6], 0));
+    }
+
+    const MILLIS: i64 = 1_000_000;
+
+    fn came(sequence: u64, keyframe: bool, millis: i64, clock: CapturedClock) -> Job {
+        let Job::Unit(mut it) = unit(sequence, keyframe) else {
+            unreachable!("it is a unit")
+        };
+        it.id.captured_clock = clock;
+        it.trace.0.push(StagePass {
+            stage: Arc::from("decode"),
+            enter_nanos: millis * MILLIS,
+            leave_nanos: 0,
+        });
+        Job::Unit(it)
+    }
+
+    /// Sequence, whether it is late, how many gave way.
+    fn next(backlog: &mut Backlog, millis: i64) -> (Option<u64>, bool, usize) {
+        let next = backlog.pop(millis * MILLIS);
+        let sequence = next.job.map(|job| match job {
+            Job::Unit(unit) => unit.id.sequence,
+            Job::Finish => unreachable!("there is none"),
+        });
+        (sequence, next.is_late, next.gone)
+    }
+
+    #[test]
+    fn a_live_camera_that_falls_behind_in_time_gives_way() {
+        let live = CapturedClock::Arrival;
+        let mut backlog = Backlog::default();
+        // While the decoder was opened, nothing is given up.
+        for sequence in 0..40 {
+            let millis = 40 * sequence as i64;
+            backlog.push(
+                came(sequence, sequence == 0, millis, live),
+                BYTES_PER_CAMERA,
+            );
+        }
+        for sequence in 0..40 {
+            assert_eq!(next(&mut backlog, 3000), (Some(sequence), false, 0));
+        }
+        // From then on it is behind after 150 ms, and gives way after 600.
+        for sequence in 40..60 {
+            let millis = 3000 + 40 * (sequence as i64 - 40);
+            backlog.push(
+                came(sequence, sequence == 55, millis, live),
+                BYTES_PER_CAMERA,
+            );
+        }
+        assert_eq!(next(&mut backlog, 3100), (Some(40), false, 0));
+        assert_eq!(next(&mut backlog, 3240), (Some(41), true, 0));
+        assert_eq!(next(&mut backlog, 3720), (Some(55), false, 13));
+        // Without an entry point all goes, up to the next.
+        assert_eq!(next(&mut backlog, 4400), (None, false, 4));
+        assert_eq!(
+            backlog.push(came(60, false, 4400, live), BYTES_PER_CAMERA),
+            1
+        );
+        assert_eq!(
+            backlog.push(came(61, true, 4440, live), BYTES_PER_CAMERA),
+            0
+        );
+        assert_eq!(next(&mut backlog, 4450), (Some(61), false, 0));
+        assert_eq!(backlog.bytes(), 0);
+    }
+
+    #[test]
+    fn units_of_files_wait_as_long_as_it_takes() {
+        let mut backlog = Backlog::default();
+        for sequence in 0..3 {
+            backlog.push(
+                came(sequence, sequence == 0, 0, CapturedClock::File),
+                BYTES_PER_CAMERA,
+            );
+            assert_eq!(next(&mut backlog, 60_000), (Some(sequence), false, 0));
+        }
     }
 }

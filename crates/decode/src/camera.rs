@@ -64,6 +64,8 @@ struct Stream<D> {
     codec: Codec,
     orientation: Orientation,
     last_sequence: u64,
+    /// The highest temporal sub-layer so far.
+    highest_layer: u8,
     decoder: D,
     identities: Identities,
 }
@@ -136,6 +138,31 @@ impl<B: Backend> Camera<B> {
         self.note_slots();
     }
 
+    /// Leaves a unit out that no other picture refers to, and counts it; whether it is one.
+    pub fn leave_out(&mut self, unit: &Unit) -> bool {
+        let Some(stream) = &mut self.stream else {
+            return false;
+        };
+        let follows = stream.session == unit.id.session_unix_nanos
+            && stream.codec == unit.codec
+            && stream.last_sequence.checked_add(1) == Some(unit.id.sequence);
+        let is_disposable = follows
+            && unit.lost_packets == 0
+            && nal_codec(unit.codec).is_some_and(|codec| {
+                camweave_bitstream::is_disposable(codec, unit.data.as_slice(), stream.highest_layer)
+            });
+        if is_disposable {
+            stream.last_sequence = unit.id.sequence;
+            self.dropped(reason::DISPOSABLE, 1);
+        }
+        is_disposable
+    }
+
+    /// Counts units that waited too long for this decoder.
+    pub fn gave_way(&self, units: usize) {
+        self.dropped(reason::DECODER_BACKLOG, units as u64);
+    }
+
     /// Ends the session: gives the frames that the decoder still holds back.
     pub fn finish(&mut self, send: &mut Send<'_>) {
         let Some(mut stream) = self.stream.take() else {
@@ -185,6 +212,10 @@ impl<B: Backend> Camera<B> {
         stream.last_sequence = unit.id.sequence;
         if gap {
             self.counters.error(&self.id, "sequence_gap");
+        }
+        if let Some(codec) = nal_codec(unit.codec) {
+            let layer = camweave_bitstream::layer_of(codec, unit.data.as_slice());
+            stream.highest_layer = stream.highest_layer.max(layer);
         }
         let ticket = stream.identities.enter(Identity {
             id: unit.id.clone(),
@@ -289,6 +320,7 @@ impl<D> Stream<D> {
             codec: unit.codec,
             orientation: unit.orientation,
             last_sequence: unit.id.sequence.wrapping_sub(1),
+            highest_layer: 0,
             decoder,
             identities: Identities::default(),
         }

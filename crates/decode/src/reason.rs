@@ -8,6 +8,8 @@ pub const CORRUPT: &str = "corrupt";
 pub const DECODE_ERROR: &str = "decode_error";
 /// The decoder fell behind; dropped up to the next entry point.
 pub const DECODER_BACKLOG: &str = "decoder_backlog";
+/// The decoder fell behind, and no other picture refers to this one.
+pub const DISPOSABLE: &str = "disposable";
 /// Consumers held all slots.
 pub const POOL_EXHAUSTED: &str = "pool_exhausted";
 /// The run ended before the unit was decoded.

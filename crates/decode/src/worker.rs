@@ -11,9 +11,10 @@ use std::thread::JoinHandle;
 
 use camweave_message::Frame;
 use camweave_stage::Waker;
+use camweave_telemetry::clock;
 
 use crate::backend::Backend;
-use crate::backlog::{BYTES_PER_CAMERA, BYTES_PER_PROCESS, Backlog, Job};
+use crate::backlog::{BYTES_PER_CAMERA, BYTES_PER_PROCESS, Backlog, Job, Next};
 use crate::camera::Camera;
 
 /// A camera and what waits for it.
@@ -196,10 +197,14 @@ impl<B: Backend> Agenda<B> {
         while let Some(lane) = self.next() {
             let mut backlog = lock(&lane.backlog);
             let (before, bytes_before) = (backlog.len(), backlog.bytes());
-            let job = backlog.pop();
+            let Next { job, is_late, gone } = backlog.pop(clock::monotonic_nanos());
             self.note(before, backlog.len(), bytes_before, backlog.bytes());
             let more_waiting = backlog.len() > 0;
             drop(backlog);
+            if gone > 0 {
+                self.jobs.fetch_sub(gone, Ordering::AcqRel);
+                lock(&lane.camera).gave_way(gone);
+            }
             if let Some(job) = job {
                 let mut camera = lock(&lane.camera);
                 let mut send = |frame| {
@@ -208,14 +213,15 @@ impl<B: Backend> Agenda<B> {
                     waker.wake();
                 };
                 match job {
+                    Job::Unit(unit) if is_late && camera.leave_out(&unit) => {}
                     Job::Unit(unit) => camera.take(&unit, more_waiting, &mut send),
                     Job::Finish => camera.finish(&mut send),
                 }
                 drop(camera);
                 self.jobs.fetch_sub(1, Ordering::AcqRel);
-                if self.jobs.load(Ordering::Acquire) == 0 {
-                    waker.wake();
-                }
+            }
+            if self.jobs.load(Ordering::Acquire) == 0 {
+                waker.wake();
             }
             let mut backlog = lock(&lane.backlog);
             backlog.is_scheduled = backlog.len() > 0;
