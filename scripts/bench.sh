@@ -8,7 +8,7 @@
 # pipeline   the pipeline's throughput against the bare engine's, at 448x256, 320 and 640
 #
 # Environment: PAIRS, runs of each side of a comparison (4); SECONDS_EACH, seconds of one
-# measurement of the pipeline (15); ENGINE, rten or onnxruntime (rten); CARGO_SCOPE, what cargo
+# measurement of the pipeline (15); ENGINE, openvino, onnxruntime or rten (rten); CARGO_SCOPE, what cargo
 # builds (--workspace).
 set -euo pipefail
 cd "$(dirname "$0")/.."

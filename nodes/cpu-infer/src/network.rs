@@ -8,7 +8,7 @@ use camweave_stage::StageError;
 use camweave_vision::{HeadLayout, PAD_VALUE};
 use tracing::warn;
 
-use crate::engine::{self, Engine, EngineChoice, EngineError, OpenEngine, Threads};
+use crate::engine::{self, Engine, EngineChoice, EngineError, Libraries, OpenEngine, Threads};
 use crate::trial;
 
 /// What to open, and how.
@@ -18,8 +18,8 @@ pub struct DetectorOptions {
     pub model: PathBuf,
     /// Which engine.
     pub engine: EngineChoice,
-    /// ONNX Runtime's library, where it is not to be searched for.
-    pub library: Option<PathBuf>,
+    /// Engines' libraries, where they are not to be searched for.
+    pub libraries: Libraries,
     /// Threads of all lanes together; 0: as many as there are cores.
     pub threads: usize,
     /// Side of the square input in pixels, for a model whose input is dynamic; 0: the exporter's.
@@ -63,9 +63,22 @@ impl Network {
         };
         let size =
             input_size(&file, options.side, "env SIZE").map_err(|error| model_error(&error))?;
-        trial::check(options, &file, size)?;
-        let OpenEngine { engine, reason } =
-            engine::open(options.engine, &file, threads, options.library.as_deref())?;
+        let attempt = |kind| {
+            let engine = EngineChoice::Only(kind);
+            let options = DetectorOptions {
+                engine,
+                ..options.clone()
+            };
+            trial::check(&options, &file, size)
+        };
+        let OpenEngine { engine, reason } = engine::open(
+            options.engine,
+            &file,
+            size,
+            threads,
+            &options.libraries,
+            attempt,
+        )?;
         let batching = file.input.batch.map_or(Batching::Dynamic, Batching::Fixed);
         let mut network = Self {
             engine,

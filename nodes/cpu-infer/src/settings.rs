@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use camweave_stage::{Env, Key, StageError};
 
-use crate::engine::EngineChoice;
+use crate::engine::{EngineChoice, Libraries};
 use crate::network::DetectorOptions;
 
 /// The node's variables.
@@ -18,12 +18,17 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "ENGINE",
         default: Some("auto"),
-        help: "auto, rten or onnxruntime; auto: onnxruntime where its library is found, else rten",
+        help: "auto, openvino, onnxruntime or rten; auto: the fastest of those whose library is found (rten needs none), measured once per model and machine",
     },
     Key {
         name: "ORT_DYLIB_PATH",
         default: Some(""),
         help: "path of libonnxruntime.so; else looked for beside the model and the program, and by the system's loader",
+    },
+    Key {
+        name: "OPENVINO_DYLIB_PATH",
+        default: Some(""),
+        help: "path of libopenvino_c.so; else looked for likewise",
     },
     Key {
         name: "THREADS",
@@ -37,8 +42,8 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         name: "MAX_BATCH",
-        default: Some("32"),
-        help: "frames of one inference at most; a longer list is run in pieces",
+        default: Some("8"),
+        help: "frames that are taken at once, of those that wait, unless there are more threads; 1 = the sequential topology",
     },
     Key {
         name: "MAX_WAIT_MS",
@@ -87,7 +92,10 @@ impl Settings {
             detector: DetectorOptions {
                 model: PathBuf::from(env.required("MODEL")?),
                 engine: env.choice("ENGINE", EngineChoice::WORDS)?,
-                library: env.text("ORT_DYLIB_PATH")?.map(PathBuf::from),
+                libraries: Libraries {
+                    onnxruntime: env.text("ORT_DYLIB_PATH")?.map(PathBuf::from),
+                    openvino: env.text("OPENVINO_DYLIB_PATH")?.map(PathBuf::from),
+                },
                 threads: env.number("THREADS", 0..=1024)?,
                 side: env.number("SIZE", 0..=8192)?,
                 max_batch,

@@ -1,6 +1,7 @@
 //! The stage: frames in, heads out.
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
 use camweave_message::{Frame, Head, TensorShape};
@@ -92,12 +93,16 @@ impl Stage for CpuInfer {
         }
     }
 
+    fn batch(&self) -> Option<NonZeroUsize> {
+        NonZeroUsize::new(self.most_frames())
+    }
+
     fn rows(&mut self, rows: Vec<Frame>, _: &mut Output<Head>) -> Result<(), StageError> {
         let count = rows.len();
         let mut parts = Vec::new();
         let mut rows = rows.into_iter();
         loop {
-            let piece = rows.by_ref().take(self.settings.detector.max_batch);
+            let piece = rows.by_ref().take(self.most_frames());
             let mut piece: Vec<Frame> = piece.collect();
             if piece.is_empty() {
                 break;
@@ -152,6 +157,21 @@ fn tensor_shape(layout: HeadLayout) -> Result<TensorShape, StageError> {
 }
 
 impl CpuInfer {
+    /// Frames of one list: something to do for each lane, whatever `MAX_BATCH` is, unless it is 1.
+    fn most_frames(&self) -> usize {
+        let network = &self.common.network;
+        match (self.settings.detector.max_batch, network.batching()) {
+            (1, _) => 1,
+            (most, Batching::Fixed(batch)) => {
+                let units = (most / batch).max(network.lanes()).max(1);
+                (units * batch).min(self.settings.head_slots as usize)
+            }
+            (most, Batching::Dynamic) => most
+                .max(network.lanes())
+                .min(self.settings.head_slots as usize),
+        }
+    }
+
     /// Waits until all that was taken is done, and sends it.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use camweave_model::ModelFile;
 use camweave_stage::{Exit, StageError};
 use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 
-use crate::engine::EngineChoice;
+use crate::engine::{EngineChoice, Libraries};
 use crate::network::{DetectorOptions, Network};
 
 /// What a program is started with that tries a model and ends.
@@ -166,7 +166,7 @@ fn written(options: &DetectorOptions, bytes: u64) -> Vec<OsString> {
         .iter()
         .find(|(_, choice)| *choice == options.engine)
         .map_or("auto", |(word, _)| word);
-    let library = options.library.clone().unwrap_or_default();
+    let library = |named: &Option<PathBuf>| named.clone().unwrap_or_default().into_os_string();
     let numbers = [
         u64::from(std::process::id()),
         bytes,
@@ -178,7 +178,8 @@ fn written(options: &DetectorOptions, bytes: u64) -> Vec<OsString> {
     all.extend([
         word.into(),
         options.model.clone().into_os_string(),
-        library.into_os_string(),
+        library(&options.libraries.onnxruntime),
+        library(&options.libraries.openvino),
     ]);
     all
 }
@@ -188,11 +189,17 @@ fn parsed(arguments: &[OsString]) -> Option<(u32, u64, DetectorOptions)> {
     let number = |index: usize| -> Option<u64> { arguments.get(index)?.to_str()?.parse().ok() };
     let word = arguments.get(5)?.to_str()?;
     let (_, engine) = EngineChoice::WORDS.iter().find(|(it, _)| *it == word)?;
-    let library = PathBuf::from(arguments.get(7)?);
+    let library = |index: usize| -> Option<PathBuf> {
+        let named = arguments.get(index)?;
+        (!named.is_empty()).then(|| PathBuf::from(named))
+    };
     let options = DetectorOptions {
         model: PathBuf::from(arguments.get(6)?),
         engine: *engine,
-        library: Some(library).filter(|it| !it.as_os_str().is_empty()),
+        libraries: Libraries {
+            onnxruntime: library(7),
+            openvino: library(8),
+        },
         threads: usize::try_from(number(2)?).ok()?,
         side: u32::try_from(number(3)?).ok()?,
         max_batch: usize::try_from(number(4)?).ok()?,

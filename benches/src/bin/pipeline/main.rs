@@ -32,7 +32,7 @@ pub struct Workload {
     /// The detector's ONNX file
     #[arg(long)]
     model: PathBuf,
-    /// rten or onnxruntime
+    /// auto, openvino, onnxruntime or rten
     #[arg(long, default_value = "rten")]
     engine: String,
     /// Threads of one inference, 0 for all cores

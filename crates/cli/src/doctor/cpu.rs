@@ -15,7 +15,7 @@ const DORA: &str = "1.1.";
 const ONNXRUNTIME: u32 = 24;
 
 pub fn rows() -> Vec<Row> {
-    vec![ffmpeg(), dora(), onnxruntime()]
+    vec![ffmpeg(), dora(), openvino(), onnxruntime()]
 }
 
 fn ffmpeg() -> Row {
@@ -101,6 +101,56 @@ fn dora() -> Row {
         get: "scripts/setup.sh, or PyPI: dora-rs-cli==1.1.0; CAMWEAVE_DORA names one outside PATH",
         decodes: Vec::new(),
     }
+}
+
+fn openvino() -> Row {
+    const NAME: &str = "libopenvino_c.so";
+    let variable = "OPENVINO_DYLIB_PATH";
+    let named = std::env::var(variable).unwrap_or_default();
+    let brought = beside_programs(NAME);
+    let search = match (named.is_empty(), brought) {
+        (false, _) => match library::open(&named) {
+            Ok(library) => Search::Loaded(variable, library),
+            Err(error) => Search::Broken(format!("{variable}='{named}': {error}")),
+        },
+        (true, Some(path)) => match library::open(&path) {
+            Ok(library) => Search::Loaded("the one of scripts/setup.sh", library),
+            Err(error) => Search::Broken(format!("'{path}': {error}")),
+        },
+        (true, None) => library::search(&[NAME]),
+    };
+    let (state, found) = match search {
+        Search::Missing(why) => (State::Missing, why),
+        Search::Broken(why) => (State::Broken, why),
+        Search::Loaded(name, library) if library::has(&library, "ov_get_openvino_version") => {
+            (State::Ok, name.to_owned())
+        }
+        Search::Loaded(name, _) => (
+            State::Broken,
+            format!("{name} has no ov_get_openvino_version, expected OpenVINO"),
+        ),
+    };
+    Row {
+        name: "OpenVINO",
+        state,
+        found,
+        need: Need::Optional,
+        used_for: "the fastest inference on the CPU (cpu-infer)",
+        without: "everything, at half the speed or less: cpu-infer takes ONNX Runtime, or rten, which is built in",
+        get: "scripts/setup.sh, or PyPI: openvino, with OPENVINO_DYLIB_PATH naming its libopenvino_c.so.*",
+        decodes: Vec::new(),
+    }
+}
+
+/// The newest library of this name in the folder `engines` beside the programs.
+fn beside_programs(name: &str) -> Option<String> {
+    let folder = std::env::current_exe().ok()?.parent()?.join("engines");
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    let paths = entries.map(|entry| entry.path()).filter(|path| {
+        let file = path.file_name().and_then(|it| it.to_str());
+        file.is_some_and(|file| file.starts_with(name))
+    });
+    paths.max()?.to_str().map(str::to_owned)
 }
 
 fn onnxruntime() -> Row {

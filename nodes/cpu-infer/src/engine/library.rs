@@ -1,32 +1,31 @@
-//! Where ONNX Runtime's library may be.
+//! Where an engine's library may be.
 
 use std::path::{Path, PathBuf};
 
-const NAME: &str = "libonnxruntime.so";
-/// The name without its development link.
-const MAJOR_NAME: &str = "libonnxruntime.so.1";
+/// Beside a program, the folder of libraries that `scripts/setup.sh` has brought.
+const FOLDER: &str = "engines";
 
-/// The places to look at, the best first.
+/// The places to look for the library `name`, the best first.
 ///
 /// If somebody named the library, that one and no other. Else beside the model, beside this
-/// program, and where the system's loader looks (a path without a folder). Folders of Python
-/// packages are not searched.
-pub fn candidates(named: Option<&Path>, model: &Path) -> Vec<PathBuf> {
+/// program and in [`FOLDER`] there, and where the system's loader looks (a path without a folder),
+/// also without its development link. Other folders of Python packages are not searched.
+pub fn candidates(name: &str, named: Option<&Path>, model: &Path) -> Vec<PathBuf> {
     if let Some(named) = named {
         return vec![named.to_owned()];
     }
     let program = std::env::current_exe().ok();
-    let folders = [Some(model), program.as_deref()]
-        .into_iter()
-        .flatten()
-        .filter_map(Path::parent);
-    let mut found: Vec<PathBuf> = folders.flat_map(libraries).collect();
-    found.extend([NAME, MAJOR_NAME].map(PathBuf::from));
+    let program = program.as_deref().and_then(Path::parent);
+    let engines = program.map(|folder| folder.join(FOLDER));
+    let folders = [model.parent(), program, engines.as_deref()];
+    let folders = folders.into_iter().flatten();
+    let mut found: Vec<PathBuf> = folders.flat_map(|folder| libraries(folder, name)).collect();
+    found.extend([name.to_owned(), format!("{name}.1")].map(PathBuf::from));
     found
 }
 
-/// Libraries in a folder, the newest version first.
-fn libraries(folder: &Path) -> Vec<PathBuf> {
+/// Libraries of that name in a folder, the newest version first.
+fn libraries(folder: &Path, name: &str) -> Vec<PathBuf> {
     // The folder of a path such as `model.onnx` is empty.
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")
@@ -39,8 +38,8 @@ fn libraries(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
     let mut found: Vec<(Vec<u64>, PathBuf)> = entries
         .filter_map(|entry| {
-            let name = entry.file_name();
-            let rest = name.to_str()?.strip_prefix(NAME)?;
+            let found = entry.file_name();
+            let rest = found.to_str()?.strip_prefix(name)?;
             let version = rest.strip_prefix('.').unwrap_or(rest);
             let parts = version.split('.').filter(|part| !part.is_empty());
             let version = parts
@@ -61,7 +60,7 @@ mod tests {
     fn a_named_library_is_the_only_one() {
         let named = Path::new("/opt/here.so");
         assert_eq!(
-            candidates(Some(named), Path::new("a/model.onnx")),
+            candidates("libonnxruntime.so", Some(named), Path::new("a/model.onnx")),
             vec![named.to_owned()]
         );
     }
@@ -77,7 +76,7 @@ mod tests {
         ] {
             std::fs::write(folder.path().join(name), "").expect("a file");
         }
-        let found = candidates(None, &folder.path().join("model.onnx"));
+        let found = candidates("libonnxruntime.so", None, &folder.path().join("model.onnx"));
         let names: Vec<_> = found
             .iter()
             .filter_map(|path| path.file_name()?.to_str())

@@ -2,11 +2,13 @@
 
 mod library;
 mod onnxruntime;
+mod openvino;
 mod rten;
+mod speeds;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use camweave_stage::StageError;
+use camweave_stage::{Exit, StageError};
 
 use camweave_model::ModelFile;
 
@@ -67,6 +69,8 @@ pub enum EngineKind {
     Rten,
     /// ONNX Runtime: a library that is found at run time.
     OnnxRuntime,
+    /// OpenVINO: likewise.
+    OpenVino,
 }
 
 impl EngineKind {
@@ -76,6 +80,27 @@ impl EngineKind {
         match self {
             Self::Rten => "rten",
             Self::OnnxRuntime => "onnxruntime",
+            Self::OpenVino => "openvino",
+        }
+    }
+}
+
+impl EngineKind {
+    /// Its library's name.
+    fn library(self) -> &'static str {
+        match self {
+            Self::Rten => "",
+            Self::OnnxRuntime => "libonnxruntime.so",
+            Self::OpenVino => "libopenvino_c.so",
+        }
+    }
+
+    /// The variable that names its library.
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Rten => "nothing",
+            Self::OnnxRuntime => "ORT_DYLIB_PATH",
+            Self::OpenVino => "OPENVINO_DYLIB_PATH",
         }
     }
 }
@@ -89,7 +114,7 @@ impl std::fmt::Display for EngineKind {
 /// Which engine to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineChoice {
-    /// ONNX Runtime where its library is found, else rten.
+    /// The fastest of those that are there: measured once per model and machine, and kept.
     #[default]
     Auto,
     /// This one or none.
@@ -102,6 +127,7 @@ impl EngineChoice {
         ("auto", Self::Auto),
         ("rten", Self::Only(EngineKind::Rten)),
         ("onnxruntime", Self::Only(EngineKind::OnnxRuntime)),
+        ("openvino", Self::Only(EngineKind::OpenVino)),
     ];
 }
 
@@ -113,43 +139,187 @@ pub struct OpenEngine {
     pub reason: String,
 }
 
-/// Opens `model` with the chosen engine. `library` is where ONNX Runtime's library is, if somebody said.
+/// Where libraries are, if somebody said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Libraries {
+    /// `libonnxruntime.so`.
+    pub onnxruntime: Option<PathBuf>,
+    /// `libopenvino_c.so`.
+    pub openvino: Option<PathBuf>,
+}
+
+/// Opens `model`, whose input is of `size`, with the chosen engine. `attempt` is called before an
+/// engine is opened for the first time, and may refuse it.
 ///
 /// # Errors
 /// The engine is missing, or refuses the model.
 pub(crate) fn open(
     choice: EngineChoice,
     model: &ModelFile,
+    size: (u32, u32),
     threads: usize,
-    library: Option<&Path>,
+    libraries: &Libraries,
+    mut attempt: impl FnMut(EngineKind) -> Result<(), StageError>,
 ) -> Result<OpenEngine, StageError> {
-    let rten = |reason: String| {
-        let engine: Box<dyn Engine> = Box::new(rten::Rten::open(model, threads)?);
-        Ok(OpenEngine { engine, reason })
+    let open = |kind| open_one(kind, model, size, threads, libraries);
+    let mut try_and_open = |kind| {
+        attempt(kind)?;
+        open(kind)
     };
-    if choice == EngineChoice::Only(EngineKind::Rten) {
-        return rten("ENGINE=rten".to_owned());
+    match choice {
+        EngineChoice::Only(kind) => {
+            return try_and_open(kind).map_err(|error| match error.exit {
+                // The attempt has said so already, in the same words.
+                Exit::Missing if !error.message.starts_with("ENGINE=") => {
+                    StageError::missing(format!(
+                        "ENGINE={kind}: {error}; set {} to its library, or ENGINE=rten, which needs none",
+                        kind.variable()
+                    ))
+                }
+                _ => error,
+            });
+        }
+        EngineChoice::Auto => {}
     }
-    let candidates = library::candidates(library, &model.path);
-    match onnxruntime::load(&candidates) {
-        Ok((environment, path)) => {
-            let engine = onnxruntime::OnnxRuntime::open(&environment, model, threads)?;
-            let reason = format!("library {}", path.display());
-            Ok(OpenEngine {
-                engine: Box::new(engine),
-                reason,
-            })
-        }
-        Err(missing) if choice == EngineChoice::Auto => {
-            // A library that somebody named and that does not load is worth a word.
-            if library.is_some() {
-                tracing::warn!("ONNX Runtime is not used: {missing}");
+    let kept = speeds::Kept::new(&key(model, size, threads, libraries));
+    let opened = match kept
+        .read()
+        .and_then(|speeds| Some((fastest(&speeds)?, speeds)))
+    {
+        Some((kind, speeds)) => (try_and_open(kind)).map(|opened| Some((opened, speeds))),
+        None => Ok(None),
+    };
+    if let Ok(Some((opened, speeds))) = opened {
+        return Ok(opened.because(&measured(&speeds)));
+    }
+    let mut reasons = Vec::new();
+    let mut speeds = speeds::Speeds::new();
+    for kind in [
+        EngineKind::OpenVino,
+        EngineKind::OnnxRuntime,
+        EngineKind::Rten,
+    ] {
+        let is_last = kind == EngineKind::Rten && speeds.is_empty();
+        let opened = match try_and_open(kind) {
+            // There is nothing to choose from.
+            Ok(OpenEngine { engine, .. }) if is_last => {
+                let reason = reasons.join("; ");
+                return Ok(OpenEngine { engine, reason });
             }
-            rten(missing)
+            Ok(opened) => opened,
+            Err(error) if is_last => return Err(error),
+            Err(error) => {
+                // A library that somebody named and that does not load, and one that is there and does
+                // not take the model, are worth a word.
+                if libraries.of(kind).is_some() || error.exit != Exit::Missing {
+                    tracing::warn!("{kind} is not used: {error}");
+                }
+                reasons.push(error.message);
+                continue;
+            }
+        };
+        let (width, height) = (size.0 as usize, size.1 as usize);
+        let shape = [model.input.batch.unwrap_or(1), 3, height, width];
+        tracing::info!("measuring how fast {kind} runs the model, which is done once");
+        match speeds::measure(&*opened.engine, shape) {
+            Ok(speed) => drop(speeds.insert(kind.as_str().to_owned(), speed)),
+            Err(error) => tracing::warn!("{kind} is not used: {error}"),
         }
-        Err(missing) => Err(StageError::missing(format!(
-            "ENGINE=onnxruntime: {missing}; set ORT_DYLIB_PATH to its library, or ENGINE=rten, which needs none"
-        ))),
+    }
+    kept.write(&speeds);
+    let opened = open(fastest(&speeds).unwrap_or(EngineKind::Rten))?;
+    Ok(opened.because(&measured(&speeds)))
+}
+
+impl OpenEngine {
+    fn because(self, why: &str) -> Self {
+        Self {
+            reason: format!("{why}; {}", self.reason),
+            ..self
+        }
+    }
+}
+
+/// What a measurement depends on, besides the processor.
+fn key(model: &ModelFile, size: (u32, u32), threads: usize, libraries: &Libraries) -> String {
+    let about = |kind: EngineKind| {
+        let candidates = library::candidates(kind.library(), libraries.of(kind), &model.path);
+        let found = candidates
+            .iter()
+            .find_map(|path| Some((path, path.metadata().ok()?)));
+        found.map(|(path, file)| format!("{} {}", path.display(), file.len()))
+    };
+    let about = [EngineKind::OpenVino, EngineKind::OnnxRuntime].map(about);
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{version} {} {size:?} {threads} {about:?}", model.id)
+}
+
+/// The engine that did most.
+fn fastest(speeds: &speeds::Speeds) -> Option<EngineKind> {
+    let all = [
+        EngineKind::OpenVino,
+        EngineKind::OnnxRuntime,
+        EngineKind::Rten,
+    ];
+    let speed = |kind: &EngineKind| {
+        speeds
+            .get(kind.as_str())
+            .copied()
+            .filter(|it| it.is_finite())
+    };
+    let known = all
+        .into_iter()
+        .filter_map(|kind| Some((kind, speed(&kind)?)));
+    known
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(kind, _)| kind)
+}
+
+/// In a line.
+fn measured(speeds: &speeds::Speeds) -> String {
+    let all: Vec<String> = speeds
+        .iter()
+        .map(|(name, speed)| format!("{name} {speed:.1}"))
+        .collect();
+    format!("measured once, frames/s: {}", all.join(", "))
+}
+
+fn open_one(
+    kind: EngineKind,
+    model: &ModelFile,
+    size: (u32, u32),
+    threads: usize,
+    libraries: &Libraries,
+) -> Result<OpenEngine, StageError> {
+    let candidates = || library::candidates(kind.library(), libraries.of(kind), &model.path);
+    let of_library = |path: PathBuf| format!("library {}", path.display());
+    let (engine, reason): (Box<dyn Engine>, String) = match kind {
+        EngineKind::Rten => (
+            Box::new(rten::Rten::open(model, threads)?),
+            "ENGINE=rten".to_owned(),
+        ),
+        EngineKind::OnnxRuntime => {
+            let (environment, path) =
+                onnxruntime::load(&candidates()).map_err(StageError::missing)?;
+            let engine = onnxruntime::OnnxRuntime::open(&environment, model, threads)?;
+            (Box::new(engine), of_library(path))
+        }
+        EngineKind::OpenVino => {
+            let path = openvino::load(&candidates()).map_err(StageError::missing)?;
+            let engine = openvino::OpenVino::open(model, threads, size)?;
+            (Box::new(engine), of_library(path))
+        }
+    };
+    Ok(OpenEngine { engine, reason })
+}
+
+impl Libraries {
+    fn of(&self, kind: EngineKind) -> Option<&Path> {
+        match kind {
+            EngineKind::Rten => None,
+            EngineKind::OnnxRuntime => self.onnxruntime.as_deref(),
+            EngineKind::OpenVino => self.openvino.as_deref(),
+        }
     }
 }
 
@@ -159,5 +329,36 @@ pub(crate) fn one_line(message: &str) -> String {
     match line.char_indices().nth(400) {
         Some((end, _)) => format!("{}...", &line[..end]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fastest_is_taken_of_those_that_are_known() {
+        let speeds = |all: &[(&str, f64)]| {
+            let all = all.iter().map(|(name, speed)| ((*name).to_owned(), *speed));
+            all.collect::<speeds::Speeds>()
+        };
+        for (all, kind) in [
+            (
+                speeds(&[("rten", 20.0), ("openvino", 80.0)]),
+                Some(EngineKind::OpenVino),
+            ),
+            (
+                speeds(&[("rten", 20.0), ("onnxruntime", 12.0)]),
+                Some(EngineKind::Rten),
+            ),
+            (
+                speeds(&[("rten", 20.0), ("other", 90.0)]),
+                Some(EngineKind::Rten),
+            ),
+            (speeds(&[("rten", f64::NAN)]), None),
+            (speeds(&[]), None),
+        ] {
+            assert_eq!(fastest(&all), kind, "{all:?}");
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The detector on files of known networks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::support::{FACTOR, Net, end_to_end, folder, options, pattern, yolov8};
 use camweave_cpu_infer::onnx::data_type;
-use camweave_cpu_infer::{Batching, Detector, DetectorOptions, EngineChoice, EngineKind};
+use camweave_cpu_infer::{
+    Batching, Detector, DetectorOptions, EngineChoice, EngineKind, Libraries,
+};
 use camweave_stage::Exit;
 use camweave_vision::HeadLayout;
 
@@ -327,7 +329,11 @@ fn a_library_that_does_not_load() {
     let model = yolov8().write(&folder);
     for library in [library, folder.path().join("missing.so")] {
         let named = DetectorOptions {
-            library: Some(library.clone()),
+            libraries: Libraries {
+                onnxruntime: Some(library.clone()),
+                // Not the one that this machine may have.
+                openvino: Some(folder.path().join("missing.so")),
+            },
             ..options(model.clone())
         };
         let only = EngineChoice::Only(EngineKind::OnnxRuntime);
@@ -357,31 +363,63 @@ fn a_library_that_does_not_load() {
     }
 }
 
-/// Needs ONNX Runtime's library, named by `ORT_DYLIB_PATH`.
+/// Needs the engines' libraries, named by `ORT_DYLIB_PATH` and `OPENVINO_DYLIB_PATH`.
 #[test]
-fn onnxruntime_gives_the_same() {
-    let Some(library) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) else {
-        println!("skipped: ORT_DYLIB_PATH is not set");
-        return;
-    };
+fn engines_in_libraries_give_the_same() {
+    for (variable, kind) in [
+        ("ORT_DYLIB_PATH", EngineKind::OnnxRuntime),
+        ("OPENVINO_DYLIB_PATH", EngineKind::OpenVino),
+    ] {
+        match std::env::var_os(variable).filter(|path| !path.is_empty()) {
+            Some(library) => gives_the_same(kind, &PathBuf::from(library)),
+            None => println!("skipped: {variable} is not set"),
+        }
+    }
+}
+
+fn gives_the_same(kind: EngineKind, library: &Path) {
     let folder = folder();
-    let open = |net: &Net, engine: EngineChoice| {
-        let library = Some(PathBuf::from(&library));
+    let nowhere = folder.path().join("missing.so");
+    let named = |this| {
+        let library = if this == kind { library } else { &nowhere };
+        Some(library.to_owned())
+    };
+    let open_on = |threads: usize, net: &Net, engine: EngineChoice| {
+        let libraries = Libraries {
+            onnxruntime: named(EngineKind::OnnxRuntime),
+            openvino: named(EngineKind::OpenVino),
+        };
         Detector::open(&DetectorOptions {
             engine,
-            library,
+            libraries,
+            threads,
             ..options(net.write(&folder))
         })
     };
-    let only = EngineChoice::Only(EngineKind::OnnxRuntime);
-    let mut detector = open(&yolov8(), EngineChoice::Auto).expect("the library is there");
-    assert_eq!(detector.engine_choice().0, "onnxruntime");
-    assert_eq!(largest_difference(&mut detector, 3), 0.0);
+    let open = |net: &Net, engine| open_on(1, net, engine);
+    let only = EngineChoice::Only(kind);
+    for threads in [1, 2] {
+        let mut detector = open_on(threads, &yolov8(), only).expect("the library is there");
+        assert_eq!(detector.engine_choice().0, kind.as_str());
+        assert_eq!(largest_difference(&mut detector, 3), 0.0, "{kind}");
+    }
+    // Whichever is faster, the second time by what was kept.
+    let reasons = [(); 2].map(|()| {
+        let detector = open(&yolov8(), EngineChoice::Auto).expect("two engines");
+        let (engine, reason) = detector.engine_choice();
+        assert!(reason.contains(&format!("{engine} ")), "{reason}");
+        reason.to_owned()
+    });
+    assert_eq!(reasons[0], reasons[1]);
+    for name in ["measured once", "rten", kind.as_str()] {
+        assert!(reasons[0].contains(name), "{reasons:?}");
+    }
     let mut fixed = yolov8();
     fixed.input[0] = Some(2);
     assert_eq!(
         largest_difference(&mut open(&fixed, only).expect("a good network"), 3),
-        0.0
+        0.0,
+        "{kind}"
     );
     // 11 bits of 0 to 2.
     let half = Net {
@@ -391,7 +429,7 @@ fn onnxruntime_gives_the_same() {
     let difference = largest_difference(&mut open(&half, only).expect("a good network"), 3);
     assert!(
         difference > 0.0 && difference <= 1.0 / 2048.0,
-        "{difference}"
+        "{kind}: {difference}"
     );
     let error = open(
         &Net {

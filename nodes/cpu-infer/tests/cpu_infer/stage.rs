@@ -360,10 +360,10 @@ fn wrong_settings_are_named() {
         (
             "ENGINE",
             "tensorrt",
-            ["auto, rten, onnxruntime", "'tensorrt'"],
+            ["auto, rten, onnxruntime, openvino", "'tensorrt'"],
         ),
         ("MAX_BATCH", "0", ["1 to 256", "MAX_BATCH='0'"]),
-        ("HEAD_SLOTS", "8", ["HEAD_SLOTS='8'", "MAX_BATCH (32)"]),
+        ("HEAD_SLOTS", "7", ["HEAD_SLOTS='7'", "MAX_BATCH (8)"]),
         ("THREADS", "-1", ["THREADS='-1'", "0 to 1024"]),
     ] {
         let error = Settings::read(&env(&model, &[(name, value)])).expect_err("out of range");

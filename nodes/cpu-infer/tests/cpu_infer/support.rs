@@ -6,7 +6,7 @@ use camweave_cpu_infer::onnx::{
     DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
     TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, data_type,
 };
-use camweave_cpu_infer::{DetectorOptions, EngineChoice, EngineKind};
+use camweave_cpu_infer::{DetectorOptions, EngineChoice, EngineKind, Libraries};
 use half::f16;
 use prost::Message;
 use prost::bytes::Bytes;
@@ -173,7 +173,7 @@ pub fn options(model: PathBuf) -> DetectorOptions {
     DetectorOptions {
         model,
         engine: EngineChoice::Only(EngineKind::Rten),
-        library: None,
+        libraries: Libraries::default(),
         threads: 1,
         side: 0,
         max_batch: 32,

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use camweave_benches::cpu;
-use camweave_cpu_infer::{Detector, DetectorOptions, EngineChoice, EngineError, Network, Threads};
+use camweave_cpu_infer::{
+    Detector, DetectorOptions, EngineChoice, EngineError, Libraries, Network, Threads,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Workload;
@@ -175,14 +177,17 @@ fn options(workload: &Workload) -> Result<DetectorOptions> {
     let found = words.iter().find(|(word, _)| *word == workload.engine);
     let (_, engine) = found.ok_or_else(|| {
         anyhow!(
-            "--engine '{}', expected auto, rten or onnxruntime",
+            "--engine '{}', expected auto, openvino, onnxruntime or rten",
             workload.engine
         )
     })?;
     Ok(DetectorOptions {
         model: workload.model.clone(),
         engine: *engine,
-        library: std::env::var_os("ORT_DYLIB_PATH").map(Into::into),
+        libraries: Libraries {
+            onnxruntime: std::env::var_os("ORT_DYLIB_PATH").map(Into::into),
+            openvino: std::env::var_os("OPENVINO_DYLIB_PATH").map(Into::into),
+        },
         threads: workload.threads,
         side: 0,
         max_batch: usize::from(workload.batch),

@@ -1,0 +1,262 @@
+//! OpenVINO: a library that is loaded at run time.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use camweave_model::{ElementType, ModelFile};
+use camweave_stage::StageError;
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use openvino::{
+    CompiledModel, Core, DeviceType, InferRequest, InferenceError, PartialShape, RwPropertyKey,
+    Shape, Tensor,
+};
+
+use super::{Engine, EngineError, EngineKind, ReadOutput, Threads, one_line};
+
+/// A process has one OpenVINO; it stays until the process ends.
+static LOADED: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Loads the first candidate that is an OpenVINO of a version that fits; gives its path.
+///
+/// # Errors
+/// A line that names the candidates and why each failed.
+pub fn load(candidates: &[PathBuf]) -> Result<PathBuf, String> {
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(loaded) = &*loaded {
+        return Ok(loaded.clone());
+    }
+    let mut failures = Vec::new();
+    for path in candidates {
+        match open_library(path) {
+            Ok(()) => return Ok(loaded.insert(path.clone()).clone()),
+            Err(error) => failures.push(format!("'{}': {error}", path.display())),
+        }
+    }
+    Err(format!(
+        "no usable OpenVINO library: {}",
+        failures.join("; ")
+    ))
+}
+
+fn open_library(path: &Path) -> Result<(), String> {
+    let is_name = path
+        .parent()
+        .is_none_or(|parent| parent.as_os_str().is_empty());
+    if !is_name && !path.is_file() {
+        return Err("no such file".to_owned());
+    }
+    openvino_sys::library::load_from(path).map_err(|error| one_line(&error))
+}
+
+/// A model in OpenVINO, compiled twice: for one frame on all threads, and for as many frames side by
+/// side as there are threads, each on one. Frames of one inference are run one by one: larger
+/// batches gain nothing on a CPU.
+pub struct OpenVino {
+    lanes: Vec<Mutex<Request>>,
+    /// `None` where there is one thread: the lane is all.
+    all: Option<Mutex<Request>>,
+    // Dropped last.
+    _compiled: Mutex<Vec<CompiledModel>>,
+}
+
+/// One inference at a time.
+struct Request {
+    request: InferRequest,
+    input: Tensor,
+    element_type: ElementType,
+    /// Outputs of several inferences, and those of a float16 model.
+    outputs: Vec<f32>,
+}
+
+impl OpenVino {
+    /// `(width, height)`: of the network's input.
+    pub fn open(
+        file: &ModelFile,
+        threads: usize,
+        (width, height): (u32, u32),
+    ) -> Result<Self, StageError> {
+        let refuse = |message: String| {
+            StageError::input(format!(
+                "model '{}': OpenVINO cannot run it: {}",
+                file.path.display(),
+                one_line(&message)
+            ))
+        };
+        let said = |error: InferenceError| refuse(text(&error));
+        let path = file
+            .path
+            .to_str()
+            .ok_or_else(|| refuse("its path is not UTF-8".to_owned()))?;
+        let mut core = Core::new().map_err(|error| refuse(error.to_string()))?;
+        let mut model = core.read_model_from_file(path, "").map_err(said)?;
+        let batch = file.input.batch.unwrap_or(1);
+        let sizes = [batch, 3, height as usize, width as usize].map(|it| it as i64);
+        let shape = PartialShape::new_static(4, &sizes).map_err(said)?;
+        // What is known beforehand is computed once.
+        model.reshape_single_input(&shape).map_err(said)?;
+        let mut compiled = Vec::new();
+        let mut requests = |streams: usize| -> Result<Vec<Mutex<Request>>, StageError> {
+            let all = threads.to_string();
+            let streams_text = streams.to_string();
+            let settings = [
+                (RwPropertyKey::InferenceNumThreads, all.as_str()),
+                (RwPropertyKey::NumStreams, streams_text.as_str()),
+                // The cores are the decoders' as well.
+                (RwPropertyKey::HintEnableCpuPinning, "NO"),
+                // Where the processor can, it would compute in 16 bits.
+                (RwPropertyKey::HintInferencePrecision, "f32"),
+            ];
+            core.set_properties(&DeviceType::CPU, settings)
+                .map_err(said)?;
+            let mut network = core.compile_model(&model, DeviceType::CPU).map_err(said)?;
+            let made = (0..streams).map(|_| {
+                let request = Request::new(&mut network, &sizes, file.input.element_type);
+                request.map(Mutex::new).map_err(said)
+            });
+            let made = made.collect::<Result<_, _>>()?;
+            compiled.push(network);
+            Ok(made)
+        };
+        let lanes = requests(threads)?;
+        let all = if threads > 1 {
+            requests(1)?.pop()
+        } else {
+            None
+        };
+        Ok(Self {
+            lanes,
+            all,
+            _compiled: Mutex::new(compiled),
+        })
+    }
+}
+
+impl Engine for OpenVino {
+    fn kind(&self) -> EngineKind {
+        EngineKind::OpenVino
+    }
+
+    fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    fn in_lane(&self, _: usize, work: &mut (dyn FnMut() + Send)) {
+        work();
+    }
+
+    fn run(
+        &self,
+        threads: Threads,
+        input: &[f32],
+        shape: [usize; 4],
+        read: ReadOutput<'_>,
+    ) -> Result<(), EngineError> {
+        let request = match (threads, &self.all) {
+            (Threads::All, Some(all)) => all,
+            (Threads::All, None) => &self.lanes[0],
+            (Threads::Lane(lane), _) => &self.lanes[lane],
+        };
+        let mut request = request.lock().unwrap_or_else(PoisonError::into_inner);
+        let fail = |message: String| EngineError {
+            engine: EngineKind::OpenVino,
+            shape,
+            message: one_line(&message),
+        };
+        request.run(input, read).map_err(fail)
+    }
+}
+
+impl Request {
+    fn new(
+        network: &mut CompiledModel,
+        sizes: &[i64],
+        element_type: ElementType,
+    ) -> Result<Self, InferenceError> {
+        let mut request = network.create_infer_request()?;
+        let kind = match element_type {
+            ElementType::Float32 => openvino::ElementType::F32,
+            ElementType::Float16 => openvino::ElementType::F16,
+        };
+        let input = Tensor::new(kind, &Shape::new(sizes)?)?;
+        request.set_input_tensor(&input)?;
+        Ok(Self {
+            request,
+            input,
+            element_type,
+            outputs: Vec::new(),
+        })
+    }
+
+    /// Runs as many inferences as `input` has frames for; one is read where it lies.
+    fn run(&mut self, input: &[f32], read: ReadOutput<'_>) -> Result<(), String> {
+        let each = self.input.get_size().map_err(|error| text(&error))?;
+        let count = input.len() / each.max(1);
+        if count == 0 || !input.len().is_multiple_of(each) {
+            return Err(format!(
+                "{} values, expected a multiple of {each}",
+                input.len()
+            ));
+        }
+        self.outputs.clear();
+        let mut shape: Vec<usize> = Vec::new();
+        for values in input.chunks_exact(each) {
+            let output = self.infer(values).map_err(|error| text(&error))?;
+            let sizes = output.get_shape().map_err(|error| text(&error))?;
+            let sizes = sizes.get_dimensions().iter();
+            shape = sizes
+                .map(|size| usize::try_from(*size).unwrap_or(0))
+                .collect();
+            let kind = output.get_element_type().map_err(|error| text(&error))?;
+            match kind {
+                openvino::ElementType::F32 => {
+                    let values = output.get_data::<f32>().map_err(|error| text(&error))?;
+                    if count == 1 {
+                        read(&shape, values);
+                        return Ok(());
+                    }
+                    self.outputs.extend_from_slice(values);
+                }
+                openvino::ElementType::F16 => {
+                    let values = output.get_data::<f16>().map_err(|error| text(&error))?;
+                    let start = self.outputs.len();
+                    self.outputs.resize(start + values.len(), 0.0);
+                    values.convert_to_f32_slice(&mut self.outputs[start..]);
+                }
+                other => {
+                    return Err(format!(
+                        "an output of {other:?}, expected float32 or float16"
+                    ));
+                }
+            }
+        }
+        if let Some(batch) = shape.first_mut() {
+            *batch *= count;
+        }
+        read(&shape, &self.outputs);
+        Ok(())
+    }
+
+    fn infer(&mut self, values: &[f32]) -> Result<Tensor, InferenceError> {
+        match self.element_type {
+            ElementType::Float32 => {
+                self.input.get_data_mut::<f32>()?.copy_from_slice(values);
+            }
+            ElementType::Float16 => {
+                self.input
+                    .get_data_mut::<f16>()?
+                    .convert_from_f32_slice(values);
+            }
+        }
+        self.request.infer()?;
+        self.request.get_output_tensor_by_index(0)
+    }
+}
+
+/// OpenVINO's own words.
+fn text(error: &InferenceError) -> String {
+    match &error.message {
+        Some(message) => format!("{}: {message}", error.kind),
+        None => error.kind.to_string(),
+    }
+}
