@@ -9,5 +9,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/setup.sh
 case " $* " in *" -h "* | *" --help "*) exec python3 scripts/bench_peers.py --help ;; esac
 camweave_setup
+install_packages ffmpeg
 cargo build --release --workspace --bins
 exec python3 scripts/bench_peers.py "$@"

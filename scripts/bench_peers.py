@@ -63,24 +63,32 @@ def clips(folder):
             scenes = folder / f"scenes-{seed}"
             subprocess.run([PROGRAMS / "render-scenes", "--seeds", f"{seed}..{seed + 1}", "--frames", "500", "--burst", "500",
                             "--stride-seconds", "50", "--crf", "20..21", "--out", scenes], check=True, stdout=subprocess.DEVNULL)
+            part = clip.with_suffix(".part.mp4")
             subprocess.run(["ffmpeg", "-nostdin", "-y", "-loglevel", "error", "-i", scenes / f"{seed}.mp4", "-vf", "setpts=N/25/TB",
                             "-r", "25", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "fast", "-crf", "23",
-                            "-x264-params", "bframes=0:keyint=50", clip], check=True)
+                            "-x264-params", "bframes=0:keyint=50", part], check=True)
+            part.rename(clip)
         made.append(clip)
     return made
 
 
+def output(command, **options):
+    run = subprocess.run(command, capture_output=True, text=True, **options)
+    if run.returncode:
+        sys.exit(f"error: {' '.join(map(str, command))} ended with {run.returncode}:\n{run.stderr[-2000:]}")
+    return run.stdout
+
+
 def peer(python, name, model, files, seconds):
     command = [python, ROOT / f"benches/peers/{name}.py", model, str(seconds), "4", *files]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return float(re.search(r"([\d.]+) frames/s", output).group(1)), output.strip().splitlines()[-1]
+    text = output(command)
+    return float(re.search(r"([\d.]+) frames/s", text).group(1)), text.strip().splitlines()[-1]
 
 
 def camweave(graph, engine, model, files, seconds, out):
     command = [PROGRAMS / "camweave", "bench", "fps", ROOT / f"dataflows/{graph}.yml", "--cameras", str(len(files)), "--seconds", str(seconds),
                "--warm-up", "3", "--repeat", "1", "--json", "--out", out, "--model", model, "--files", *files]
-    run = subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ, ENGINE=engine))
-    point = json.loads(run.stdout)["points"][0]
+    point = json.loads(output(command, env=dict(os.environ, ENGINE=engine)))["points"][0]
     return point["combined_fps"], f"{point['combined_fps']:.2f} frames/s, p50 {point['latency_p50_ms']:.1f} ms"
 
 

@@ -58,7 +58,7 @@ bench_prepare() {
   [ $packaged = yes ] || make_clips "$clips"
   # What runs of graphs leave there is removed again: only from a folder that is the benchmarks' own.
   if [ -e "$work" ] && [ ! -f "$work/.camweave-script" ] && [ -n "$(ls -A "$work")" ]; then
-    printf "error: WORK='%s' has files that this script did not write: name another folder\n" "$work" >&2
+    printf "error: WORK='%s' has files that this script did not write, or that an older one did: remove it, or name another folder\n" "$work" >&2
     exit 2
   fi
   mkdir -p "$results" "$work"

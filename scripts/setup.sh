@@ -72,8 +72,8 @@ install_dora() {
     die "pip could not install ${packages[*]}"
 }
 
-# OpenVINO, which runs detectors on a CPU twice as fast as what is built in: its libraries stand
-# where the programs look for them. Without it they run all the same.
+# OpenVINO, which runs detectors on a CPU faster than what is built in: its libraries stand where
+# the programs look for them. Without it they run all the same.
 install_openvino() {
   local environment="$camweave_root/.cache/python" libraries
   local engines="${CARGO_TARGET_DIR:-$camweave_root/target}/release/engines"
@@ -84,15 +84,16 @@ install_openvino() {
   libraries=$(libraries)
   if [ -z "$libraries" ] || [ ! -d "$environment/openvino-$openvino_version" ]; then
     say "installing openvino==$openvino_version"
-    if ! "$environment/bin/pip" install -q --disable-pip-version-check --no-deps "openvino==$openvino_version"; then
+    if ! "$environment/bin/pip" install -q --disable-pip-version-check --retries 1 --timeout 20 --no-deps \
+      "openvino==$openvino_version"; then
       say "OpenVINO cannot be had: cpu-infer takes ONNX Runtime where it is, or rten, which is slower"
       return
     fi
     mkdir -p "$environment/openvino-$openvino_version"
     libraries=$(libraries)
   fi
-  mkdir -p "$(dirname "$engines")"
-  ln -sfn "$libraries" "$engines"
+  [ -n "$libraries" ] && mkdir -p "$(dirname "$engines")" && ln -sfn "$libraries" "$engines" ||
+    say "OpenVINO's libraries cannot be put beside the programs"
 }
 
 camweave_setup() {

@@ -43,6 +43,8 @@ while True:
         there, frame = videos[index].read()
         if not there:
             videos[index] = cv2.VideoCapture(files[index])
+            if not videos[index].grab():
+                sys.exit(f"error: '{files[index]}' cannot be read")
             continue
         pictures.append(letterbox(frame))
     input = np.ascontiguousarray(np.stack([picture[0] for picture in pictures]), np.float32) / 255

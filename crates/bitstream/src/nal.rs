@@ -70,13 +70,10 @@ impl NalCodec {
 /// Whether no other picture refers to the one of `unit`, an access unit in Annex B form, so that it
 /// may be left out: all its slices have a `nal_ref_idc` of 0 (H.264, section 7.4.1), or they are of a
 /// sub-layer non-reference picture (H.265, table 7-1) and of a temporal sub-layer that is not below
-/// `highest_layer`, since pictures of higher ones may refer to it (section 7.4.2.2).
+/// `highest_layer`, since pictures of higher ones may refer to it (section 7.4.2.2). One that brings
+/// anything for those after it, such as a parameter set, is none.
 #[must_use]
 pub fn is_disposable(codec: NalCodec, unit: &[u8], highest_layer: u8) -> bool {
-    let mut slices = StartCodes::new(unit)
-        .filter_map(|code| unit.get(code.nal_at..))
-        .filter(|nal| codec.kind(nal).is_slice())
-        .peekable();
     let is_free = |nal: &[u8]| match codec {
         NalCodec::H264 => nal[0] & 0x60 == 0,
         NalCodec::H265 => {
@@ -86,7 +83,16 @@ pub fn is_disposable(codec: NalCodec, unit: &[u8], highest_layer: u8) -> bool {
                 && temporal_layer(nal).is_some_and(|layer| layer >= highest_layer)
         }
     };
-    slices.peek().is_some() && slices.all(is_free)
+    let mut has_slice = false;
+    let nals = StartCodes::new(unit).filter_map(|code| unit.get(code.nal_at..));
+    for nal in nals.filter(|nal| !nal.is_empty()) {
+        match codec.kind(nal) {
+            NalKind::Slice if is_free(nal) => has_slice = true,
+            NalKind::Delimiter | NalKind::Sei => {}
+            _ => return false,
+        }
+    }
+    has_slice
 }
 
 /// The temporal sub-layer of an access unit's picture, from 0 on (H.265; others have one).
@@ -224,6 +230,8 @@ mod tests {
         assert!(!h264(&[0x21]));
         assert!(!h264(&[0x01, 0x41]), "one slice is enough");
         assert!(!h264(&[0x65]));
+        assert!(!h264(&[0x68, 0x01]), "a parameter set for those after it");
+        assert!(!h264(&[0x01, 0x0a]), "the end of the sequence");
         assert!(!h264(&[0x09]), "no picture");
         assert!(!h264(&[]));
         // TRAIL_N, TRAIL_R, RASL_N, a reserved sub-layer non-reference type that no decoder knows, IDR.

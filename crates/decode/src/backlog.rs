@@ -14,6 +14,8 @@ pub const BYTES_PER_PROCESS: usize = 128 << 20;
 
 /// Once a camera's unit has waited for so long, pictures that no other refers to are left out.
 const DISPOSABLE_AFTER: Duration = Duration::from_millis(150);
+/// So long a camera's start may take, from its first unit that is decoded.
+const START: Duration = Duration::from_secs(3);
 /// A unit does not wait longer: the camera goes on at the newest entry point that waits, or at the next.
 const WAIT_AT_MOST: Duration = Duration::from_millis(600);
 
@@ -32,6 +34,10 @@ impl Job {
             Self::Unit(unit) => unit.bytes(),
             Self::Finish => 0,
         }
+    }
+
+    fn is_frame(&self) -> bool {
+        matches!(self, Self::Unit(unit) if unit.is_frame())
     }
 
     fn is_entry_point(&self) -> bool {
@@ -62,8 +68,16 @@ pub(crate) struct Next {
     pub job: Option<Job>,
     /// Whether the camera is behind: a picture that no other refers to is to be left out.
     pub is_late: bool,
-    /// Units that waited too long, and gave way.
-    pub gone: usize,
+    /// What waited too long, and gave way.
+    pub gone: Gone,
+}
+
+/// What gave way.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gone {
+    pub jobs: usize,
+    /// Units among them that are frames; the ends of sessions are none.
+    pub frames: usize,
 }
 
 /// The jobs of one camera, in order.
@@ -73,47 +87,51 @@ pub(crate) struct Backlog {
     /// Coded bytes of the jobs.
     bytes: usize,
     is_skipping: bool,
-    /// Whether nothing has waited at some time. Before that, the camera begins, and what came while
-    /// its decoder was opened is caught up with.
-    has_caught_up: bool,
+    /// Whether the camera's start is over: nothing has waited at some time, or [`START`] has passed.
+    /// Before that, what came while its decoder was opened is caught up with.
+    has_started: bool,
+    /// When the first unit was taken, in nanoseconds of the monotonic clock.
+    first_taken: Option<i64>,
     /// Whether a worker has the camera, or will have it.
     pub is_scheduled: bool,
 }
 
 impl Backlog {
-    /// Adds a job; returns how many units gave way, the new one perhaps among them.
+    /// Adds a job; returns what gave way, the new one perhaps among it.
     /// More than `most_bytes` wait only in one unit.
     ///
     /// Pictures depend on those before them up to an entry point. So a camera that
     /// falls behind goes on at the newest entry point that waits, or at the next.
-    pub fn push(&mut self, job: Job, most_bytes: usize) -> usize {
+    pub fn push(&mut self, job: Job, most_bytes: usize) -> Gone {
         if self.is_skipping && !job.is_entry_point() {
-            return 1;
+            return Gone { jobs: 1, frames: 1 };
         }
         self.is_skipping = false;
         self.bytes += job.bytes();
         self.jobs.push_back(job);
         let has_room = self.bytes <= most_bytes || self.jobs.len() == 1;
         if self.jobs.len() <= UNITS_PER_CAMERA && has_room {
-            return 0;
+            return Gone::default();
         }
         self.give_way()
     }
 
     /// Goes on at the newest entry point that waits behind the first unit, or at the next that comes.
-    fn give_way(&mut self) -> usize {
+    fn give_way(&mut self) -> Gone {
         let newest_entry = self.jobs.iter().rposition(Job::is_entry_point);
-        let gone = match newest_entry {
+        let jobs = match newest_entry {
             Some(index) if index > 0 => index,
             _ => {
                 self.is_skipping = true;
                 self.jobs.len()
             }
         };
-        for job in self.jobs.drain(..gone) {
+        let mut frames = 0;
+        for job in self.jobs.drain(..jobs) {
             self.bytes -= job.bytes();
+            frames += usize::from(job.is_frame());
         }
-        gone
+        Gone { jobs, frames }
     }
 
     /// The next job at `now`, in nanoseconds of the monotonic clock.
@@ -123,15 +141,20 @@ impl Backlog {
                 .front()
                 .map_or(Duration::ZERO, |job| job.waited(now))
         };
-        let gone = if self.has_caught_up && waited(self) > WAIT_AT_MOST {
+        let is_first = self.first_taken.is_none();
+        let first = *self.first_taken.get_or_insert(now);
+        let since = u64::try_from(now.saturating_sub(first)).unwrap_or(0);
+        self.has_started |= Duration::from_nanos(since) > START;
+        let gone = if self.has_started && waited(self) > WAIT_AT_MOST {
             self.give_way()
         } else {
-            0
+            Gone::default()
         };
-        let is_late = self.has_caught_up && waited(self) > DISPOSABLE_AFTER;
+        let is_late = self.has_started && waited(self) > DISPOSABLE_AFTER;
         let job = self.jobs.pop_front();
         self.bytes -= job.as_ref().map_or(0, Job::bytes);
-        self.has_caught_up |= self.jobs.is_empty();
+        // The decoder is opened with the first unit.
+        self.has_started |= self.jobs.is_empty() && !is_first;
         Next { job, is_late, gone }
     }
 
@@ -144,13 +167,9 @@ impl Backlog {
         self.jobs.len()
     }
 
-    /// Forgets all; returns how many units that were.
+    /// Forgets all; returns how many frames that were.
     pub fn clear(&mut self) -> usize {
-        let units = self
-            .jobs
-            .iter()
-            .filter(|job| matches!(job, Job::Unit(_)))
-            .count();
+        let units = self.jobs.iter().filter(|job| job.is_frame()).count();
         self.jobs.clear();
         self.bytes = 0;
         units
@@ -198,7 +217,8 @@ mod tests {
         let mut backlog = Backlog::default();
         let mut gone = 0;
         for sequence in 0..=UNITS_PER_CAMERA as u64 {
-            gone += backlog.push(unit(sequence, sequence % 30 == 0), BYTES_PER_CAMERA);
+            let pushed = backlog.push(unit(sequence, sequence % 30 == 0), BYTES_PER_CAMERA);
+            gone += pushed.frames;
         }
         assert_eq!(gone, 60);
         assert_eq!(sequences(&mut backlog), [60, 61, 62, 63, 64]);
@@ -209,14 +229,15 @@ mod tests {
         let mut backlog = Backlog::default();
         let mut gone = 0;
         for sequence in 0..100 {
-            gone += backlog.push(
+            let pushed = backlog.push(
                 unit(sequence, sequence == 0 || sequence == 90),
                 BYTES_PER_CAMERA,
             );
+            gone += pushed.frames;
         }
         assert_eq!(gone, 90);
         assert_eq!(sequences(&mut backlog), (90..100).collect::<Vec<_>>());
-        assert_eq!(backlog.push(Job::Finish, BYTES_PER_CAMERA), 0);
+        assert_eq!(backlog.push(Job::Finish, BYTES_PER_CAMERA).jobs, 0);
     }
 
     #[test]
@@ -230,15 +251,15 @@ mod tests {
         };
         let mut backlog = Backlog::default();
         // One unit may be of any size.
-        assert_eq!(backlog.push(large(0, true), 10), 0);
-        assert_eq!(backlog.push(large(1, false), 2000), 0);
-        assert_eq!(backlog.push(large(2, true), 2000), 2);
-        assert_eq!(backlog.push(large(3, false), 2000), 0);
+        assert_eq!(backlog.push(large(0, true), 10).frames, 0);
+        assert_eq!(backlog.push(large(1, false), 2000).frames, 0);
+        assert_eq!(backlog.push(large(2, true), 2000).frames, 2);
+        assert_eq!(backlog.push(large(3, false), 2000).frames, 0);
         // The only entry point is the first: nothing can be kept.
-        assert_eq!(backlog.push(large(4, false), 2000), 3);
-        assert_eq!(backlog.push(large(5, false), 2000), 1);
+        assert_eq!(backlog.push(large(4, false), 2000).frames, 3);
+        assert_eq!(backlog.push(large(5, false), 2000).frames, 1);
         assert_eq!(backlog.bytes(), 0);
-        assert_eq!(backlog.push(large(6, true), 2000), 0);
+        assert_eq!(backlog.push(large(6, true), 2000).frames, 0);
         assert_eq!((sequences(&mut backlog), backlog.bytes()), (vec![6], 0));
     }
 
@@ -264,7 +285,7 @@ mod tests {
             Job::Unit(unit) => unit.id.sequence,
             Job::Finish => unreachable!("there is none"),
         });
-        (sequence, next.is_late, next.gone)
+        (sequence, next.is_late, next.gone.frames)
     }
 
     #[test]
@@ -282,6 +303,14 @@ mod tests {
         for sequence in 0..40 {
             assert_eq!(next(&mut backlog, 3000), (Some(sequence), false, 0));
         }
+        // Unless it never catches up.
+        let mut slow = Backlog::default();
+        for sequence in 0..10 {
+            slow.push(came(sequence, sequence == 0, 0, live), BYTES_PER_CAMERA);
+        }
+        assert_eq!(next(&mut slow, 1000), (Some(0), false, 0));
+        assert_eq!(next(&mut slow, 3900), (Some(1), false, 0));
+        assert_eq!(next(&mut slow, 4100), (None, false, 8));
         // From then on it is behind after 150 ms, and gives way after 600.
         for sequence in 40..60 {
             let millis = 3000 + 40 * (sequence as i64 - 40);
@@ -296,15 +325,53 @@ mod tests {
         // Without an entry point all goes, up to the next.
         assert_eq!(next(&mut backlog, 4400), (None, false, 4));
         assert_eq!(
-            backlog.push(came(60, false, 4400, live), BYTES_PER_CAMERA),
+            backlog
+                .push(came(60, false, 4400, live), BYTES_PER_CAMERA)
+                .frames,
             1
         );
         assert_eq!(
-            backlog.push(came(61, true, 4440, live), BYTES_PER_CAMERA),
+            backlog
+                .push(came(61, true, 4440, live), BYTES_PER_CAMERA)
+                .frames,
             0
         );
         assert_eq!(next(&mut backlog, 4450), (Some(61), false, 0));
         assert_eq!(backlog.bytes(), 0);
+    }
+
+    #[test]
+    fn what_came_while_the_decoder_was_opened_is_caught_up_with() {
+        let live = CapturedClock::Arrival;
+        let mut backlog = Backlog::default();
+        backlog.push(came(0, true, 0, live), BYTES_PER_CAMERA);
+        assert_eq!(next(&mut backlog, 0), (Some(0), false, 0));
+        for sequence in 1..30 {
+            let millis = 40 * sequence as i64;
+            backlog.push(came(sequence, false, millis, live), BYTES_PER_CAMERA);
+        }
+        for sequence in 1..30 {
+            assert_eq!(next(&mut backlog, 1200), (Some(sequence), false, 0));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_session_gives_way_and_is_no_frame() {
+        let live = CapturedClock::Arrival;
+        let mut backlog = Backlog::default();
+        for (sequence, keyframe) in [(0, true), (1, false)] {
+            backlog.push(came(sequence, keyframe, 0, live), BYTES_PER_CAMERA);
+            next(&mut backlog, 0);
+        }
+        backlog.push(came(2, false, 0, live), BYTES_PER_CAMERA);
+        let Job::Unit(mut end) = came(3, false, 0, live) else {
+            unreachable!("it is a unit")
+        };
+        end.data = Buffer::from(Vec::<u8>::new());
+        backlog.push(Job::Unit(end), BYTES_PER_CAMERA);
+        backlog.push(came(0, true, 1000, live), BYTES_PER_CAMERA);
+        let next = backlog.pop(1010 * MILLIS);
+        assert_eq!(next.gone, Gone { jobs: 2, frames: 1 });
     }
 
     #[test]

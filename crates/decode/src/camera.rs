@@ -66,6 +66,8 @@ struct Stream<D> {
     last_sequence: u64,
     /// The highest temporal sub-layer so far.
     highest_layer: u8,
+    /// So many have been decoded: after the second, a whole group of pictures has been seen.
+    entry_points: u64,
     decoder: D,
     identities: Identities,
 }
@@ -146,7 +148,9 @@ impl<B: Backend> Camera<B> {
         let follows = stream.session == unit.id.session_unix_nanos
             && stream.codec == unit.codec
             && stream.last_sequence.checked_add(1) == Some(unit.id.sequence);
+        let knows_layers = unit.codec != Codec::H265 || stream.entry_points > 1;
         let is_disposable = follows
+            && knows_layers
             && unit.lost_packets == 0
             && nal_codec(unit.codec).is_some_and(|codec| {
                 camweave_bitstream::is_disposable(codec, unit.data.as_slice(), stream.highest_layer)
@@ -158,9 +162,9 @@ impl<B: Backend> Camera<B> {
         is_disposable
     }
 
-    /// Counts units that waited too long for this decoder.
-    pub fn gave_way(&self, units: usize) {
-        self.dropped(reason::DECODER_BACKLOG, units as u64);
+    /// Counts frames that waited too long for this decoder.
+    pub fn gave_way(&self, frames: usize) {
+        self.dropped(reason::DECODER_BACKLOG, frames as u64);
     }
 
     /// Ends the session: gives the frames that the decoder still holds back.
@@ -217,6 +221,7 @@ impl<B: Backend> Camera<B> {
             let layer = camweave_bitstream::layer_of(codec, unit.data.as_slice());
             stream.highest_layer = stream.highest_layer.max(layer);
         }
+        stream.entry_points += u64::from(unit.keyframe);
         let ticket = stream.identities.enter(Identity {
             id: unit.id.clone(),
             trace: unit.trace.clone(),
@@ -321,6 +326,7 @@ impl<D> Stream<D> {
             orientation: unit.orientation,
             last_sequence: unit.id.sequence.wrapping_sub(1),
             highest_layer: 0,
+            entry_points: 0,
             decoder,
             identities: Identities::default(),
         }

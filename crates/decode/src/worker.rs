@@ -101,12 +101,12 @@ impl<B: Backend> Workers<B> {
         Ok(workers)
     }
 
-    /// Adds a job for a camera; never waits. Returns how many units gave way.
+    /// Adds a job for a camera; never waits. Returns how many frames gave way.
     pub fn push(&self, lane: &Arc<Lane<B>>, job: Job) -> usize {
         let mut backlog = lock(&lane.backlog);
         let before = backlog.len();
         let bytes_before = backlog.bytes();
-        let dropped = backlog.push(job, self.agenda.most_bytes());
+        let gone = backlog.push(job, self.agenda.most_bytes());
         let after = backlog.len();
         self.agenda
             .note(before, after, bytes_before, backlog.bytes());
@@ -120,7 +120,7 @@ impl<B: Backend> Workers<B> {
         if is_new {
             self.agenda.add(Arc::clone(lane));
         }
-        dropped
+        gone.frames
     }
 
     /// Whether nothing waits and nothing is being done.
@@ -201,9 +201,9 @@ impl<B: Backend> Agenda<B> {
             self.note(before, backlog.len(), bytes_before, backlog.bytes());
             let more_waiting = backlog.len() > 0;
             drop(backlog);
-            if gone > 0 {
-                self.jobs.fetch_sub(gone, Ordering::AcqRel);
-                lock(&lane.camera).gave_way(gone);
+            if gone.jobs > 0 {
+                lock(&lane.camera).gave_way(gone.frames);
+                self.jobs.fetch_sub(gone.jobs, Ordering::AcqRel);
             }
             if let Some(job) = job {
                 let mut camera = lock(&lane.camera);

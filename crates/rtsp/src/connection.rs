@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::rate::Rate;
 use crate::wire::{Message, Reader};
-use crate::{BEHIND_AT_MOST, PACKET_COST_BYTES, RtspError};
+use crate::{BEHIND_AT_MOST, Limits, PACKET_COST_BYTES, RtspError};
 
 /// So many bytes are read at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -48,11 +48,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Opens a connection within `limit`. Of several addresses each has its share, so that one that
     /// does not answer (an IPv6 address that nobody routes) does not take the time of the next.
-    pub async fn open(
-        url: &Url,
-        bytes_per_second: u32,
-        limit: Duration,
-    ) -> Result<Self, RtspError> {
+    pub async fn open(url: &Url, limits: Limits, limit: Duration) -> Result<Self, RtspError> {
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let address = (host, url.port().unwrap_or(554));
@@ -66,8 +62,8 @@ impl Connection {
             stream,
             reader: Reader::default(),
             outgoing: Vec::new(),
-            bytes_per_second,
-            rate: Rate::new(bytes_per_second, Instant::now()),
+            bytes_per_second: limits.bytes_per_second,
+            rate: Rate::of(limits),
             messages: 0,
         })
     }

@@ -40,6 +40,9 @@ pub struct Limits {
     /// One that does so over TCP for longer than [`BEHIND_AT_MOST`] ends its session: what it sends
     /// would come later and later, and what it sends after that as well.
     pub bytes_per_second: u32,
+    /// Bytes that may come at once when a session begins: relays send what they have kept of the
+    /// group of pictures.
+    pub bytes_at_start: u32,
 }
 
 /// Bytes of the first line and headers of an RTSP message.
@@ -59,6 +62,7 @@ impl Default for Limits {
         Self {
             access_unit_bytes: 8 * 1024 * 1024,
             bytes_per_second: 20 * 1024 * 1024,
+            bytes_at_start: 60 * 1024 * 1024,
         }
     }
 }

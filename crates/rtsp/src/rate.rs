@@ -1,5 +1,7 @@
 use tokio::time::{Duration, Instant};
 
+use crate::Limits;
+
 /// Bounds bytes a second; a second's worth may come at once.
 #[derive(Debug)]
 pub(crate) struct Rate {
@@ -11,11 +13,20 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    pub fn new(bytes_per_second: u32, now: Instant) -> Self {
-        let bytes_per_second = f64::from(bytes_per_second.max(1));
+    /// From now on.
+    pub fn of(limits: Limits) -> Self {
+        Self::new(
+            limits.bytes_per_second,
+            limits.bytes_at_start,
+            Instant::now(),
+        )
+    }
+
+    /// `at_start`: bytes that may come at once to begin with.
+    pub fn new(bytes_per_second: u32, at_start: u32, now: Instant) -> Self {
         Self {
-            bytes_per_second,
-            left: bytes_per_second,
+            bytes_per_second: f64::from(bytes_per_second.max(1)),
+            left: f64::from(at_start.max(1)),
             at: now,
             behind_since: None,
         }
@@ -61,7 +72,7 @@ mod tests {
     #[test]
     fn who_sends_too_much_waits() {
         let mut now = Instant::now();
-        let mut rate = Rate::new(1000, now);
+        let mut rate = Rate::new(1000, 1000, now);
         assert_eq!(rate.wait_until(now), None);
         rate.charge(1900);
         now += MILLIS(100);
@@ -72,7 +83,7 @@ mod tests {
     #[test]
     fn who_makes_no_pause_is_behind() {
         let mut now = Instant::now();
-        let mut rate = Rate::new(1000, now);
+        let mut rate = Rate::new(1000, 1000, now);
         for _ in 0..100 {
             rate.charge(50);
             now = rate.wait_until(now).unwrap_or(now);

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep_until};
 
-use crate::PACKET_COST_BYTES;
 use crate::rate::Rate;
+use crate::{Limits, PACKET_COST_BYTES};
 
 /// Pairs of ports that are tried.
 const TRIES: usize = 50;
@@ -28,7 +28,7 @@ pub(crate) struct Udp {
 
 impl Udp {
     /// An even port and the next (RFC 3550, section 11), on the address that reaches the camera.
-    pub async fn bind(local: IpAddr, camera: IpAddr, bytes_per_second: u32) -> io::Result<Self> {
+    pub async fn bind(local: IpAddr, camera: IpAddr, limits: Limits) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for _ in 0..TRIES {
             let rtp = UdpSocket::bind(SocketAddr::new(local, 0)).await?;
@@ -44,7 +44,7 @@ impl Udp {
                         camera,
                         source: None,
                         server_port: None,
-                        rate: Rate::new(bytes_per_second, Instant::now()),
+                        rate: Rate::of(limits),
                         buffer: vec![0; DATAGRAM_BYTES],
                     });
                 }

@@ -8,7 +8,9 @@ use camweave_stage::StageError;
 use camweave_vision::{HeadLayout, PAD_VALUE};
 use tracing::warn;
 
-use crate::engine::{self, Engine, EngineChoice, EngineError, Libraries, OpenEngine, Threads};
+use crate::engine::{
+    self, Engine, EngineChoice, EngineError, Libraries, OpenEngine, Opening, Threads,
+};
 use crate::trial;
 
 /// What to open, and how.
@@ -71,14 +73,14 @@ impl Network {
             };
             trial::check(&options, &file, size)
         };
-        let OpenEngine { engine, reason } = engine::open(
-            options.engine,
-            &file,
+        let opening = Opening {
+            model: &file,
             size,
             threads,
-            &options.libraries,
-            attempt,
-        )?;
+            is_sequential: options.max_batch == 1,
+            libraries: &options.libraries,
+        };
+        let OpenEngine { engine, reason } = engine::open(options.engine, opening, attempt)?;
         let batching = file.input.batch.map_or(Batching::Dynamic, Batching::Fixed);
         let mut network = Self {
             engine,

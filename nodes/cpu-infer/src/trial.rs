@@ -13,11 +13,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use camweave_model::ModelFile;
-use camweave_stage::{Exit, StageError};
+use camweave_stage::{Env, Exit, StageError};
 use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 
 use crate::engine::{EngineChoice, Libraries};
 use crate::network::{DetectorOptions, Network};
+use crate::settings::{KEYS, Settings};
 
 /// What a program is started with that tries a model and ends.
 const ARGUMENT: &str = "--try-model";
@@ -38,19 +39,30 @@ const MAX_LINE: usize = 4096;
 /// The program that answers to [`ARGUMENT`].
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
+/// What a program is started with that opens the model of its environment and ends: then the
+/// engine is chosen, and a node that starts later need not measure.
+const CHOOSE: &str = "--choose-engine";
+
 /// To be called first by the `main` of a program that opens models. `Some`: the program was started
 /// to try one, which is done.
 #[must_use]
 pub fn answer() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_none_or(|first| first != ARGUMENT) {
+    let first = arguments.next();
+    let is = |argument: &str| first.as_ref().is_some_and(|first| first == argument);
+    if !is(ARGUMENT) {
         // The file of this process, even if another has taken its place meanwhile.
         use_program(PathBuf::from("/proc/self/exe"));
-        return None;
     }
-    let error = match attempt(arguments) {
-        Ok(()) => return Some(ExitCode::SUCCESS),
-        Err(error) => error,
+    let result = if is(ARGUMENT) {
+        attempt(arguments)
+    } else if is(CHOOSE) {
+        choose()
+    } else {
+        return None;
+    };
+    let Err(error) = result else {
+        return Some(ExitCode::SUCCESS);
     };
     let line = error.message.as_bytes();
     let _ = std::io::stdout().write_all(&line[..line.len().min(MAX_LINE)]);
@@ -205,6 +217,11 @@ fn parsed(arguments: &[OsString]) -> Option<(u32, u64, DetectorOptions)> {
         max_batch: usize::try_from(number(4)?).ok()?,
     };
     Some((u32::try_from(number(0)?).ok()?, number(1)?, options))
+}
+
+fn choose() -> Result<(), StageError> {
+    let env = Env::new(KEYS, &[], |name| std::env::var(name).ok())?;
+    Network::open(&Settings::read(&env)?.detector).map(drop)
 }
 
 fn attempt(arguments: impl Iterator<Item = OsString>) -> Result<(), StageError> {

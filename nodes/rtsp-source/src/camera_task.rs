@@ -253,7 +253,9 @@ impl CameraTask {
     /// The one place that chooses a client.
     async fn connect(&self, which: Which, limit: Duration) -> Result<Box<dyn Client>, Failure> {
         match which {
-            Which::Rtsp => rtsp_client::connect(&self.camera, &self.settings, &self.tried).await,
+            Which::Rtsp => {
+                rtsp_client::connect(&self.camera, &self.settings, &self.tried, self.flooded).await
+            }
             Which::Ffmpeg => ffmpeg_client::connect(&self.camera, limit).await,
         }
     }

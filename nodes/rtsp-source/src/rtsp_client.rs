@@ -83,7 +83,9 @@ pub(crate) async fn connect(
     camera: &Camera,
     settings: &Settings,
     tried: &TriedSchemes,
+    flooded: bool,
 ) -> Result<Box<dyn Client>, Failure> {
+    let usual = Limits::default();
     let credentials = camera.credentials.as_ref().map(|credentials| {
         let (username, password) = credentials.expose();
         Credentials {
@@ -104,7 +106,13 @@ pub(crate) async fn connect(
         user_agent: concat!("camweave/", env!("CARGO_PKG_VERSION")),
         limits: Limits {
             access_unit_bytes: settings.access_unit_bytes,
-            ..Limits::default()
+            // What a relay keeps for who comes is not sent again and again.
+            bytes_at_start: if flooded {
+                usual.bytes_per_second
+            } else {
+                usual.bytes_at_start
+            },
+            ..usual
         },
         connect_timeout: settings.connect_timeout,
         probe_after: settings.stall_timeout / 2,

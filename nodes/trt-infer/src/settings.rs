@@ -139,14 +139,7 @@ impl Settings {
             model: PathBuf::from(env.required("MODEL")?),
             side: env.number("SIZE", 0..=8192)?,
             max_batch,
-            batch: match env.number::<u32>("BATCH", 0..=256)? {
-                batch if batch <= max_batch => batch,
-                batch => {
-                    return Err(StageError::configuration(format!(
-                        "env BATCH='{batch}', expected at most MAX_BATCH ({max_batch})"
-                    )));
-                }
-            },
+            batch: env.number("BATCH", 0..=256)?,
             opt_batch,
             precision: env.choice("PRECISION", Precision::WORDS)?,
             level: env.number("LEVEL", 0..=5)?,

@@ -6,6 +6,7 @@ mod progress;
 mod results;
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         check_model(&model)?;
     }
     engine::prepare([&read], Some(&model), &interrupted)?;
+    choose_engines(&read, &model)?;
     // Nothing of the folder is touched until all that can be checked before has been.
     let mut folder = Folder::open(&options.out, &camera_ids(options, own.as_ref()))?;
     let simulator = match &own {
@@ -105,6 +107,31 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         return Ok(Exit::Success);
     }
     Err(CliError::new(Exit::Incomplete, failures.join("; ")))
+}
+
+/// Lets each cpu-infer of the graph choose its engine, which it measures once per model: no camera
+/// waits for that. What it cannot open, it says itself when the graph runs.
+fn choose_engines(graph: &Graph, model: &Path) -> Result<(), CliError> {
+    for stage in graph.variables("cpu-infer") {
+        let mut command = Command::new(places::sibling("cpu-infer")?);
+        command.arg("--choose-engine").env("MODEL", model);
+        for name in [
+            "ENGINE",
+            "ORT_DYLIB_PATH",
+            "OPENVINO_DYLIB_PATH",
+            "THREADS",
+            "SIZE",
+            "MAX_BATCH",
+            "HEAD_SLOTS",
+        ] {
+            if let Some(value) = stage.get(name) {
+                command.env(name, value);
+            }
+        }
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null());
+        drop(command.stderr(Stdio::null()).status());
+    }
+    Ok(())
 }
 
 /// Checks what a stage that takes ONNX files would refuse, before anything of the folder is touched.

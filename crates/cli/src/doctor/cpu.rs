@@ -135,8 +135,8 @@ fn openvino() -> Row {
         state,
         found,
         need: Need::Optional,
-        used_for: "the fastest inference on the CPU (cpu-infer)",
-        without: "everything, at half the speed or less: cpu-infer takes ONNX Runtime, or rten, which is built in",
+        used_for: "fast inference on the CPU (cpu-infer)",
+        without: "everything, more slowly: cpu-infer takes ONNX Runtime, or rten, which is built in",
         get: "scripts/setup.sh, or PyPI: openvino, with OPENVINO_DYLIB_PATH naming its libopenvino_c.so.*",
         decodes: Vec::new(),
     }

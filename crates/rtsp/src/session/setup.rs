@@ -6,13 +6,13 @@ use url::Url;
 
 use super::keep_alive::KeepAlive;
 use super::{Options, Requests, Session, Stream, Transport};
-use crate::RtspError;
 use crate::auth::Authorizer;
 use crate::connection::Connection;
 use crate::media::Media;
 use crate::sdp::{self, Video};
 use crate::udp::Udp;
 use crate::wire::Response;
+use crate::{Limits, RtspError};
 
 /// A longer way of redirects leads nowhere.
 const MAX_REDIRECTS: usize = 5;
@@ -27,7 +27,7 @@ pub(super) async fn connect(url: &Url, options: Options) -> Result<Session, Rtsp
         unanswered: VecDeque::new(),
         session: None,
     };
-    let rate = options.limits.bytes_per_second;
+    let rate = options.limits;
     let opening = (rate, options.connect_timeout);
     let (mut connection, described, response) = describe(url, &mut requests, opening).await?;
     let video = sdp::video(&response.body)?;
@@ -107,10 +107,10 @@ fn stream(video: Video, udp: bool) -> Stream {
 async fn describe(
     url: &Url,
     requests: &mut Requests,
-    (bytes_per_second, timeout): (u32, Duration),
+    (limits, timeout): (Limits, Duration),
 ) -> Result<(Connection, Url, Response), RtspError> {
     let mut at = url.clone();
-    let mut connection = Connection::open(&at, bytes_per_second, timeout).await?;
+    let mut connection = Connection::open(&at, limits, timeout).await?;
     let mut reopened = false;
     for _ in 0..=MAX_REDIRECTS {
         let sent = requests
@@ -128,7 +128,7 @@ async fn describe(
                 if requests.authorizer.is_asked() && !reopened =>
             {
                 reopened = true;
-                connection = Connection::open(&at, bytes_per_second, timeout).await?;
+                connection = Connection::open(&at, limits, timeout).await?;
                 continue;
             }
             sent => sent?,
@@ -148,7 +148,7 @@ async fn describe(
         let elsewhere = next.host_str() != url.host_str();
         requests.authorizer.redirected(elsewhere);
         // Many close the connection with such an answer.
-        connection = Connection::open(&next, bytes_per_second, timeout).await?;
+        connection = Connection::open(&next, limits, timeout).await?;
         at = next;
     }
     Err(RtspError::Redirect("more than 5 times"))
@@ -159,7 +159,7 @@ async fn setup(
     requests: &mut Requests,
     track: &str,
     udp: bool,
-    bytes_per_second: u32,
+    limits: Limits,
 ) -> Result<(Option<Udp>, Option<Duration>), RtspError> {
     let mut sockets = None;
     let mut transport = "RTP/AVP/TCP;unicast;interleaved=0-1".to_owned();
@@ -172,7 +172,7 @@ async fn setup(
             return Err(RtspError::Closed);
         };
         let bound: IpAddr = local.ip();
-        let bound = Udp::bind(bound, camera.ip(), bytes_per_second)
+        let bound = Udp::bind(bound, camera.ip(), limits)
             .await
             .map_err(RtspError::Connect)?;
         let port = bound.port().map_err(RtspError::Connect)?;

@@ -148,88 +148,129 @@ pub struct Libraries {
     pub openvino: Option<PathBuf>,
 }
 
-/// Opens `model`, whose input is of `size`, with the chosen engine. `attempt` is called before an
-/// engine is opened for the first time, and may refuse it.
+/// What an engine is opened for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening<'a> {
+    pub model: &'a ModelFile,
+    /// Width and height of the network's input.
+    pub size: (u32, u32),
+    /// Of all lanes together.
+    pub threads: usize,
+    /// One frame after the other, each on all threads.
+    pub is_sequential: bool,
+    pub libraries: &'a Libraries,
+}
+
+/// Opens the chosen engine. `attempt` is called before an engine is opened, and may refuse it.
 ///
 /// # Errors
 /// The engine is missing, or refuses the model.
 pub(crate) fn open(
     choice: EngineChoice,
-    model: &ModelFile,
-    size: (u32, u32),
-    threads: usize,
-    libraries: &Libraries,
+    opening: Opening<'_>,
     mut attempt: impl FnMut(EngineKind) -> Result<(), StageError>,
 ) -> Result<OpenEngine, StageError> {
-    let open = |kind| open_one(kind, model, size, threads, libraries);
-    let mut try_and_open = |kind| {
+    let mut open = |kind| {
         attempt(kind)?;
-        open(kind)
+        open_one(kind, opening)
     };
-    match choice {
-        EngineChoice::Only(kind) => {
-            return try_and_open(kind).map_err(|error| match error.exit {
-                // The attempt has said so already, in the same words.
-                Exit::Missing if !error.message.starts_with("ENGINE=") => {
-                    StageError::missing(format!(
-                        "ENGINE={kind}: {error}; set {} to its library, or ENGINE=rten, which needs none",
-                        kind.variable()
-                    ))
-                }
-                _ => error,
-            });
-        }
-        EngineChoice::Auto => {}
+    if let EngineChoice::Only(kind) = choice {
+        return open(kind).map_err(|error| match error.exit {
+            // The attempt has said so already, in the same words.
+            Exit::Missing if !error.message.starts_with("ENGINE=") => StageError::missing(format!(
+                "{}{error}{SUFFIX}{} to its library, or ENGINE=rten, which needs none",
+                prefix(kind),
+                kind.variable()
+            )),
+            _ => error,
+        });
     }
-    let kept = speeds::Kept::new(&key(model, size, threads, libraries));
-    let opened = match kept
-        .read()
-        .and_then(|speeds| Some((fastest(&speeds)?, speeds)))
+    let kept = speeds::Kept::new(&key(opening));
+    if let Some(opened) = open_kept(&kept, opening) {
+        return Ok(opened);
+    }
+    // Whoever comes second has what the first has measured.
+    let lock = kept.lock();
+    if lock.is_some()
+        && let Some(opened) = open_kept(&kept, opening)
     {
-        Some((kind, speeds)) => (try_and_open(kind)).map(|opened| Some((opened, speeds))),
-        None => Ok(None),
-    };
-    if let Ok(Some((opened, speeds))) = opened {
-        return Ok(opened.because(&measured(&speeds)));
+        return Ok(opened);
     }
-    let mut reasons = Vec::new();
+    let mut best: Option<(OpenEngine, f64)> = None;
     let mut speeds = speeds::Speeds::new();
+    // Said once it is clear that an engine takes the model.
+    let mut refusals: Vec<(EngineKind, StageError)> = Vec::new();
     for kind in [
         EngineKind::OpenVino,
         EngineKind::OnnxRuntime,
         EngineKind::Rten,
     ] {
-        let is_last = kind == EngineKind::Rten && speeds.is_empty();
-        let opened = match try_and_open(kind) {
-            // There is nothing to choose from.
-            Ok(OpenEngine { engine, .. }) if is_last => {
-                let reason = reasons.join("; ");
-                return Ok(OpenEngine { engine, reason });
-            }
+        let is_last = kind == EngineKind::Rten && best.is_none();
+        let opened = match open(kind) {
             Ok(opened) => opened,
             Err(error) if is_last => return Err(error),
             Err(error) => {
-                // A library that somebody named and that does not load, and one that is there and does
-                // not take the model, are worth a word.
-                if libraries.of(kind).is_some() || error.exit != Exit::Missing {
-                    tracing::warn!("{kind} is not used: {error}");
-                }
-                reasons.push(error.message);
+                refusals.push((kind, error));
                 continue;
             }
         };
-        let (width, height) = (size.0 as usize, size.1 as usize);
-        let shape = [model.input.batch.unwrap_or(1), 3, height, width];
+        if is_last {
+            // There is nothing to choose from.
+            best = Some((opened, 0.0));
+            break;
+        }
         tracing::info!("measuring how fast {kind} runs the model, which is done once");
-        match speeds::measure(&*opened.engine, shape) {
-            Ok(speed) => drop(speeds.insert(kind.as_str().to_owned(), speed)),
-            Err(error) => tracing::warn!("{kind} is not used: {error}"),
+        match speeds::measure(&*opened.engine, opening) {
+            Ok(speed) => {
+                speeds.insert(kind.as_str().to_owned(), speed);
+                if best.as_ref().is_none_or(|(_, most)| speed > *most) {
+                    best = Some((opened, speed));
+                }
+            }
+            Err(error) => refusals.push((kind, StageError::input(error.to_string()))),
         }
     }
+    let reasons: Vec<String> = refusals
+        .iter()
+        .map(|(kind, error)| refusal(*kind, error, opening.libraries))
+        .collect();
+    let Some((opened, _)) = best else {
+        return Err(StageError::input(reasons.join("; ")));
+    };
+    if speeds.is_empty() {
+        let reason = reasons.join("; ");
+        return Ok(OpenEngine { reason, ..opened });
+    }
     kept.write(&speeds);
-    let opened = open(fastest(&speeds).unwrap_or(EngineKind::Rten))?;
     Ok(opened.because(&measured(&speeds)))
 }
+
+/// The engine that was the fastest when it was measured, if it still opens. It ran the same file on
+/// this machine then, and is not attempted again: a restarted node is back sooner.
+fn open_kept(kept: &speeds::Kept, opening: Opening<'_>) -> Option<OpenEngine> {
+    let speeds = kept.read()?;
+    let opened = open_one(fastest(&speeds)?, opening).ok()?;
+    Some(opened.because(&measured(&speeds)))
+}
+
+/// Why an engine is not used, in a line. A library that somebody named and that does not load,
+/// and one that is there and does not take the model, are worth a warning.
+fn refusal(kind: EngineKind, error: &StageError, libraries: &Libraries) -> String {
+    let text = error.message.strip_prefix(&prefix(kind));
+    let text = text.unwrap_or(&error.message);
+    let text = text.split(SUFFIX).next().unwrap_or(text);
+    if libraries.of(kind).is_some() || error.exit != Exit::Missing {
+        tracing::warn!("{kind} is not used: {text}");
+    }
+    text.to_owned()
+}
+
+fn prefix(kind: EngineKind) -> String {
+    format!("ENGINE={kind}: ")
+}
+
+/// Before the advice where an engine is missing that was asked for.
+const SUFFIX: &str = "; set ";
 
 impl OpenEngine {
     fn because(self, why: &str) -> Self {
@@ -241,7 +282,14 @@ impl OpenEngine {
 }
 
 /// What a measurement depends on, besides the processor.
-fn key(model: &ModelFile, size: (u32, u32), threads: usize, libraries: &Libraries) -> String {
+fn key(opening: Opening<'_>) -> String {
+    let Opening {
+        model,
+        size,
+        threads,
+        is_sequential,
+        libraries,
+    } = opening;
     let about = |kind: EngineKind| {
         let candidates = library::candidates(kind.library(), libraries.of(kind), &model.path);
         let found = candidates
@@ -251,7 +299,10 @@ fn key(model: &ModelFile, size: (u32, u32), threads: usize, libraries: &Librarie
     };
     let about = [EngineKind::OpenVino, EngineKind::OnnxRuntime].map(about);
     let version = env!("CARGO_PKG_VERSION");
-    format!("{version} {} {size:?} {threads} {about:?}", model.id)
+    format!(
+        "{version} {} {size:?} {threads} {is_sequential} {about:?}",
+        model.id
+    )
 }
 
 /// The engine that did most.
@@ -284,13 +335,14 @@ fn measured(speeds: &speeds::Speeds) -> String {
     format!("measured once, frames/s: {}", all.join(", "))
 }
 
-fn open_one(
-    kind: EngineKind,
-    model: &ModelFile,
-    size: (u32, u32),
-    threads: usize,
-    libraries: &Libraries,
-) -> Result<OpenEngine, StageError> {
+fn open_one(kind: EngineKind, opening: Opening<'_>) -> Result<OpenEngine, StageError> {
+    let Opening {
+        model,
+        size,
+        threads,
+        libraries,
+        ..
+    } = opening;
     let candidates = || library::candidates(kind.library(), libraries.of(kind), &model.path);
     let of_library = |path: PathBuf| format!("library {}", path.display());
     let (engine, reason): (Box<dyn Engine>, String) = match kind {

@@ -1,15 +1,16 @@
 //! OpenVINO: a library that is loaded at run time.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 
 use camweave_model::{ElementType, ModelFile};
 use camweave_stage::StageError;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use openvino::{
-    CompiledModel, Core, DeviceType, InferRequest, InferenceError, PartialShape, RwPropertyKey,
-    Shape, Tensor,
+    CompiledModel, Core, DeviceType, InferRequest, InferenceError, Model, PartialShape,
+    RwPropertyKey, Shape, Tensor,
 };
 
 use super::{Engine, EngineError, EngineKind, ReadOutput, Threads, one_line};
@@ -46,18 +47,25 @@ fn open_library(path: &Path) -> Result<(), String> {
     if !is_name && !path.is_file() {
         return Err("no such file".to_owned());
     }
-    openvino_sys::library::load_from(path).map_err(|error| one_line(&error))
+    // A library that is another one has none of the functions, and the binding panics.
+    let loaded = std::panic::catch_unwind(|| openvino_sys::library::load_from(path));
+    let loaded = loaded.unwrap_or_else(|_| Err("it is no OpenVINO of 2025.1 or later".to_owned()));
+    loaded.map_err(|error| one_line(&error))
 }
 
 /// A model in OpenVINO, compiled twice: for one frame on all threads, and for as many frames side by
-/// side as there are threads, each on one. Frames of one inference are run one by one: larger
-/// batches gain nothing on a CPU.
+/// side as there are threads, each on one. Frames of one inference are run one by one.
 pub struct OpenVino {
-    lanes: Vec<Mutex<Request>>,
-    /// `None` where there is one thread: the lane is all.
-    all: Option<Mutex<Request>>,
-    // Dropped last.
-    _compiled: Mutex<Vec<CompiledModel>>,
+    threads: usize,
+    all: Mutex<Request>,
+    lanes: Lanes,
+}
+
+/// The network for frames side by side. Compiling takes half a second, in which the other one
+/// serves already.
+struct Lanes {
+    made: OnceLock<Result<Vec<Mutex<Request>>, String>>,
+    making: Mutex<Option<JoinHandle<Result<Vec<Request>, String>>>>,
 }
 
 /// One inference at a time.
@@ -95,40 +103,87 @@ impl OpenVino {
         let shape = PartialShape::new_static(4, &sizes).map_err(said)?;
         // What is known beforehand is computed once.
         model.reshape_single_input(&shape).map_err(said)?;
-        let mut compiled = Vec::new();
-        let mut requests = |streams: usize| -> Result<Vec<Mutex<Request>>, StageError> {
-            let all = threads.to_string();
-            let streams_text = streams.to_string();
-            let settings = [
-                (RwPropertyKey::InferenceNumThreads, all.as_str()),
-                (RwPropertyKey::NumStreams, streams_text.as_str()),
-                // The cores are the decoders' as well.
-                (RwPropertyKey::HintEnableCpuPinning, "NO"),
-                // Where the processor can, it would compute in 16 bits.
-                (RwPropertyKey::HintInferencePrecision, "f32"),
-            ];
-            core.set_properties(&DeviceType::CPU, settings)
-                .map_err(said)?;
-            let mut network = core.compile_model(&model, DeviceType::CPU).map_err(said)?;
-            let made = (0..streams).map(|_| {
-                let request = Request::new(&mut network, &sizes, file.input.element_type);
-                request.map(Mutex::new).map_err(said)
-            });
-            let made = made.collect::<Result<_, _>>()?;
-            compiled.push(network);
-            Ok(made)
-        };
-        let lanes = requests(threads)?;
-        let all = if threads > 1 {
-            requests(1)?.pop()
-        } else {
-            None
-        };
+        let element_type = file.input.element_type;
+        let all = requests(&mut core, &model, (threads, 1), &sizes, element_type);
+        let all = all.map_err(said)?.pop();
+        let all = all.ok_or_else(|| refuse("no request".to_owned()))?;
+        let making = (threads > 1).then(|| {
+            std::thread::Builder::new()
+                .name("openvino".to_owned())
+                .spawn(move || {
+                    requests(&mut core, &model, (threads, threads), &sizes, element_type)
+                        .map_err(|error| text(&error))
+                })
+        });
+        let making = making.transpose().map_err(|error| {
+            StageError::resource(format!("cannot start a thread for OpenVINO: {error}"))
+        })?;
         Ok(Self {
-            lanes,
-            all,
-            _compiled: Mutex::new(compiled),
+            threads,
+            all: Mutex::new(all),
+            lanes: Lanes {
+                made: OnceLock::new(),
+                making: Mutex::new(making),
+            },
         })
+    }
+}
+
+/// Compiles the network for so many frames side by side on all threads.
+fn requests(
+    core: &mut Core,
+    model: &Model,
+    (threads, streams): (usize, usize),
+    sizes: &[i64],
+    element_type: ElementType,
+) -> Result<Vec<Request>, InferenceError> {
+    let (threads, streams_text) = (threads.to_string(), streams.to_string());
+    let settings = [
+        (RwPropertyKey::InferenceNumThreads, threads.as_str()),
+        (RwPropertyKey::NumStreams, streams_text.as_str()),
+        // The cores are the decoders' as well.
+        (RwPropertyKey::HintEnableCpuPinning, "NO"),
+        // Where the processor can, it would compute in 16 bits.
+        (RwPropertyKey::HintInferencePrecision, "f32"),
+    ];
+    core.set_properties(&DeviceType::CPU, settings)?;
+    // Its requests keep what they need of it.
+    let mut network = core.compile_model(model, DeviceType::CPU)?;
+    let requests = (0..streams).map(|_| Request::new(&mut network, sizes, element_type));
+    requests.collect()
+}
+
+impl Lanes {
+    /// Waits until they are made.
+    fn get(&self) -> Result<&[Mutex<Request>], String> {
+        let made = self.made.get_or_init(|| {
+            let making = self
+                .making
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            let joined = making.map(JoinHandle::join);
+            let Some(Ok(made)) = joined else {
+                return Err("its thread has ended by itself".to_owned());
+            };
+            Ok(made?.into_iter().map(Mutex::new).collect())
+        });
+        made.as_deref().map_err(Clone::clone)
+    }
+}
+
+impl Drop for Lanes {
+    /// No thread is left in a library that may go.
+    fn drop(&mut self) {
+        let making = self
+            .making
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(making) = making {
+            // One that has panicked has said so.
+            let _ = making.join();
+        }
     }
 }
 
@@ -138,7 +193,7 @@ impl Engine for OpenVino {
     }
 
     fn lanes(&self) -> usize {
-        self.lanes.len()
+        self.threads
     }
 
     fn in_lane(&self, _: usize, work: &mut (dyn FnMut() + Send)) {
@@ -152,17 +207,16 @@ impl Engine for OpenVino {
         shape: [usize; 4],
         read: ReadOutput<'_>,
     ) -> Result<(), EngineError> {
-        let request = match (threads, &self.all) {
-            (Threads::All, Some(all)) => all,
-            (Threads::All, None) => &self.lanes[0],
-            (Threads::Lane(lane), _) => &self.lanes[lane],
-        };
-        let mut request = request.lock().unwrap_or_else(PoisonError::into_inner);
         let fail = |message: String| EngineError {
             engine: EngineKind::OpenVino,
             shape,
             message: one_line(&message),
         };
+        let request = match threads {
+            Threads::Lane(lane) if self.threads > 1 => &self.lanes.get().map_err(fail)?[lane],
+            _ => &self.all,
+        };
+        let mut request = request.lock().unwrap_or_else(PoisonError::into_inner);
         request.run(input, read).map_err(fail)
     }
 }

@@ -1,7 +1,7 @@
 //! How fast each engine runs a model on this machine: measured once, and kept.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use camweave_vision::PAD_VALUE;
 use sha2::{Digest, Sha256};
 
-use super::{Engine, EngineError, Threads};
+use super::{Engine, EngineError, Opening, Threads};
 
 /// Names the folder where measurements are kept.
 pub const FOLDER_VARIABLE: &str = "CAMWEAVE_SPEEDS";
 /// Each engine runs for so long, after it has run once.
-const MEASURE: Duration = Duration::from_millis(1500);
+const MEASURE: Duration = Duration::from_millis(500);
 /// Frames of one run on all threads.
 const BATCH: usize = 4;
 
@@ -37,11 +37,24 @@ impl Kept {
         serde_json::from_slice(&text).ok()
     }
 
+    /// Held while it is measured: who measures at the same time measures wrong. `None` where
+    /// nothing can be kept.
+    pub fn lock(&self) -> Option<File> {
+        let path = self.0.as_ref()?;
+        fs::create_dir_all(path.parent()?).ok()?;
+        let file = File::create(path.with_extension("lock")).ok()?;
+        file.lock().ok()?;
+        Some(file)
+    }
+
     /// Keeps it, if it can be: without it the next start measures again.
     pub fn write(&self, speeds: &Speeds) {
         let Some(path) = &self.0 else { return };
         if let Err(error) = write(path, speeds) {
-            tracing::debug!("'{}' cannot be written: {error}", path.display());
+            tracing::warn!(
+                "'{}' cannot be written, so each start measures the engines again: {error}",
+                path.display()
+            );
         }
     }
 }
@@ -89,25 +102,30 @@ fn processor() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Frames per second of grey pictures, on all threads. `shape`: of one inference of as few frames as
-/// the network takes.
+/// Frames per second of grey pictures, in the way in which frames will be run under load.
 ///
 /// # Errors
 /// The engine failed.
-pub fn measure(engine: &dyn Engine, shape: [usize; 4]) -> Result<f64, EngineError> {
-    let [unit, channels, height, width] = shape;
-    if engine.lanes() == 1 && unit == 1 {
-        let several = measure_with(engine, [BATCH, channels, height, width]);
+pub fn measure(engine: &dyn Engine, opening: Opening<'_>) -> Result<f64, EngineError> {
+    let (width, height) = (opening.size.0 as usize, opening.size.1 as usize);
+    let unit = opening.model.input.batch.unwrap_or(1);
+    let shape = |batch| [batch, 3, height, width];
+    let lanes = if opening.is_sequential {
+        1
+    } else {
+        engine.lanes()
+    };
+    if lanes == 1 && unit == 1 && !opening.is_sequential {
+        let several = measure_with(engine, lanes, shape(BATCH));
         if several.is_ok() {
             return several;
         }
         // It declares a batch of any size, and takes one frame.
     }
-    measure_with(engine, shape)
+    measure_with(engine, lanes, shape(unit))
 }
 
-fn measure_with(engine: &dyn Engine, shape: [usize; 4]) -> Result<f64, EngineError> {
-    let lanes = engine.lanes();
+fn measure_with(engine: &dyn Engine, lanes: usize, shape: [usize; 4]) -> Result<f64, EngineError> {
     let batch = shape[0];
     let input = vec![PAD_VALUE; shape.iter().product()];
     let run = |threads| engine.run(threads, &input, shape, &mut |_, _| {});
