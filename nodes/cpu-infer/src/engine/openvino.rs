@@ -65,8 +65,10 @@ pub struct OpenVino {
 /// serves already.
 struct Lanes {
     made: OnceLock<Result<Vec<Mutex<Request>>, String>>,
-    making: Mutex<Option<JoinHandle<Result<Vec<Request>, String>>>>,
+    making: Mutex<Option<JoinHandle<Made>>>,
 }
+
+type Made = Result<Vec<Request>, String>;
 
 /// One inference at a time.
 struct Request {
