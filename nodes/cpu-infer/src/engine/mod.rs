@@ -47,6 +47,9 @@ pub trait Engine: Send + Sync {
     /// Does `work` on the thread of a lane; a batch that it runs in that lane changes no thread.
     fn in_lane(&self, lane: usize, work: &mut (dyn FnMut() + Send));
 
+    /// Waits until runs are as fast as they will be.
+    fn wait_until_ready(&self) {}
+
     /// Runs the network. `input` is `[batch, 3, height, width]`, row-major, 0 to 1, of the given
     /// shape; `read` gets the first output, row-major, converted to `f32` where it is not. Memory
     /// of the output is the engine's own, and is used again.

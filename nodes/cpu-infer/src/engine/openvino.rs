@@ -156,6 +156,15 @@ fn requests(
 }
 
 impl Lanes {
+    /// Whether nothing has to be waited for any more.
+    fn are_made(&self) -> bool {
+        let is_finished = || {
+            let making = self.making.try_lock().ok();
+            making.is_some_and(|making| making.as_ref().is_none_or(JoinHandle::is_finished))
+        };
+        self.made.get().is_some() || is_finished()
+    }
+
     /// Waits until they are made.
     fn get(&self) -> Result<&[Mutex<Request>], String> {
         let made = self.made.get_or_init(|| {
@@ -202,6 +211,13 @@ impl Engine for OpenVino {
         work();
     }
 
+    fn wait_until_ready(&self) {
+        if self.threads > 1 {
+            // What is wrong is said by the first run.
+            let _ = self.lanes.get();
+        }
+    }
+
     fn run(
         &self,
         threads: Threads,
@@ -215,7 +231,10 @@ impl Engine for OpenVino {
             message: one_line(&message),
         };
         let request = match threads {
-            Threads::Lane(lane) if self.threads > 1 => &self.lanes.get().map_err(fail)?[lane],
+            Threads::Lane(lane) if self.threads > 1 && self.lanes.are_made() => {
+                &self.lanes.get().map_err(fail)?[lane]
+            }
+            // Until then, one after the other on all threads.
             _ => &self.all,
         };
         let mut request = request.lock().unwrap_or_else(PoisonError::into_inner);

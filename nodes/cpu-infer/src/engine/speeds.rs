@@ -110,6 +110,7 @@ pub fn measure(engine: &dyn Engine, opening: Opening<'_>) -> Result<f64, EngineE
     let (width, height) = (opening.size.0 as usize, opening.size.1 as usize);
     let unit = opening.model.input.batch.unwrap_or(1);
     let shape = |batch| [batch, 3, height, width];
+    engine.wait_until_ready();
     let lanes = if opening.is_sequential {
         1
     } else {
