@@ -119,7 +119,7 @@ if scripts/mps.sh status >/dev/null 2>&1; then mps_before=on; fi
   echo "| card | $(query name), $(query memory.total) |"
   echo "| driver | $(query driver_version), $(nvidia-smi 2>/dev/null | sed -n 's/.*CUDA Version: *\([0-9.]*\).*/CUDA \1/p' | head -n 1) |"
   echo "| clocks (largest of SM and memory; video now) | $(query clocks.max.sm), $(query clocks.max.memory); $(query clocks.video) |"
-  echo "| MPS at the begin | $mps_before |"
+  echo "| MPS at the start | $mps_before |"
   echo "| CPU | $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores |"
   echo "| memory, shared memory, open files | $(free -h | awk '/^Mem/ { print $2 }'), $(df -h /dev/shm 2>/dev/null | awk 'NR == 2 { print $2 }'), $(ulimit -Hn) |"
   echo "| kernel | Linux $(uname -r | cut -d- -f1) |"

@@ -68,11 +68,11 @@ pub(crate) struct Next {
     pub job: Option<Job>,
     /// Whether the camera is behind: a picture that no other refers to is to be left out.
     pub is_late: bool,
-    /// What waited too long, and gave way.
+    /// What waited too long, and was dropped.
     pub gone: Gone,
 }
 
-/// What gave way.
+/// What was dropped.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Gone {
     pub jobs: usize,
@@ -97,7 +97,7 @@ pub(crate) struct Backlog {
 }
 
 impl Backlog {
-    /// Adds a job; returns what gave way, the new one perhaps among it.
+    /// Adds a job; returns what was dropped, the new one perhaps among it.
     /// More than `most_bytes` wait only in one unit.
     ///
     /// Pictures depend on those before them up to an entry point. So a camera that
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(next(&mut slow, 1000), (Some(0), false, 0));
         assert_eq!(next(&mut slow, 3900), (Some(1), false, 0));
         assert_eq!(next(&mut slow, 4100), (None, false, 8));
-        // From then on it is behind after 150 ms, and gives way after 600.
+        // From then on disposable pictures are dropped after 150 ms, groups of pictures after 600.
         for sequence in 40..60 {
             let millis = 3000 + 40 * (sequence as i64 - 40);
             backlog.push(

@@ -51,7 +51,7 @@ pub trait Stage: Sized {
     }
 
     /// Waits until work on further rows can begin. Called before rows are taken from the queue:
-    /// what comes meanwhile is taken along, and what waits can still give way.
+    /// what comes meanwhile is taken along, and the queue's drop policy still applies to what waits.
     ///
     /// # Errors
     /// Only what the stage cannot go on after.

@@ -58,6 +58,11 @@ impl Network {
     /// The file or its output is not a detector's, the engine is missing or refuses it, or the
     /// options contradict the file.
     pub fn open(options: &DetectorOptions) -> Result<Self, StageError> {
+        Self::load(options).map_err(|error| engine::advised(options.engine, error))
+    }
+
+    /// As [`Network::open`], with errors as the engines report them.
+    pub(crate) fn load(options: &DetectorOptions) -> Result<Self, StageError> {
         let file = ModelFile::read(&options.model).map_err(|error| model_error(&error))?;
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

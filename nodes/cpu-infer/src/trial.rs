@@ -240,5 +240,5 @@ fn attempt(arguments: impl Iterator<Item = OsString>) -> Result<(), StageError> 
     };
     setrlimit(Resource::Core, at_most(0)).map_err(bounded)?;
     setrlimit(Resource::As, at_most(bytes)).map_err(bounded)?;
-    Network::open(&options).map(drop)
+    Network::load(&options).map(drop)
 }

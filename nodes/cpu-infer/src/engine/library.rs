@@ -24,6 +24,37 @@ pub fn candidates(name: &str, named: Option<&Path>, model: &Path) -> Vec<PathBuf
     found
 }
 
+/// What `load` makes of the first candidate that it takes, and that candidate.
+///
+/// # Errors
+/// A line that names the engine, the candidates and why each failed.
+pub fn first<T>(
+    engine: &str,
+    candidates: &[PathBuf],
+    load: impl Fn(&Path) -> Result<T, String>,
+) -> Result<(T, PathBuf), String> {
+    let is_name = |path: &Path| {
+        path.parent()
+            .is_none_or(|parent| parent.as_os_str().is_empty())
+    };
+    let mut failures = Vec::new();
+    for path in candidates {
+        let loaded = if is_name(path) || path.is_file() {
+            load(path)
+        } else {
+            Err("no such file".to_owned())
+        };
+        match loaded {
+            Ok(loaded) => return Ok((loaded, path.clone())),
+            Err(error) => failures.push(format!("'{}': {error}", path.display())),
+        }
+    }
+    Err(format!(
+        "no usable {engine} library: {}",
+        failures.join("; ")
+    ))
+}
+
 /// Libraries of that name in a folder, the newest version first.
 fn libraries(folder: &Path, name: &str) -> Vec<PathBuf> {
     // The folder of a path such as `model.onnx` is empty.

@@ -178,15 +178,7 @@ pub(crate) fn open(
         open_one(kind, opening)
     };
     if let EngineChoice::Only(kind) = choice {
-        return open(kind).map_err(|error| match error.exit {
-            // The attempt has said so already, in the same words.
-            Exit::Missing if !error.message.starts_with("ENGINE=") => StageError::missing(format!(
-                "{}{error}{SUFFIX}{} to its library, or ENGINE=rten, which needs none",
-                prefix(kind),
-                kind.variable()
-            )),
-            _ => error,
-        });
+        return open(kind);
     }
     let kept = speeds::Kept::new(&key(opening));
     if let Some(opened) = open_kept(&kept, opening) {
@@ -259,21 +251,22 @@ fn open_kept(kept: &speeds::Kept, opening: Opening<'_>) -> Option<OpenEngine> {
 /// Why an engine is not used, in a line. A library that somebody named and that does not load,
 /// and one that is there and does not take the model, are worth a warning.
 fn refusal(kind: EngineKind, error: &StageError, libraries: &Libraries) -> String {
-    let text = error.message.strip_prefix(&prefix(kind));
-    let text = text.unwrap_or(&error.message);
-    let text = text.split(SUFFIX).next().unwrap_or(text);
     if libraries.of(kind).is_some() || error.exit != Exit::Missing {
-        tracing::warn!("{kind} is not used: {text}");
+        tracing::warn!("{kind} is not used: {error}");
     }
-    text.to_owned()
+    error.message.clone()
 }
 
-fn prefix(kind: EngineKind) -> String {
-    format!("ENGINE={kind}: ")
+/// What to do where an engine is missing that was asked for.
+pub(crate) fn advised(choice: EngineChoice, error: StageError) -> StageError {
+    match choice {
+        EngineChoice::Only(kind) if error.exit == Exit::Missing => StageError::missing(format!(
+            "ENGINE={kind}: {error}; set {} to its library, or ENGINE=rten, which needs none",
+            kind.variable()
+        )),
+        _ => error,
+    }
 }
-
-/// Before the advice where an engine is missing that was asked for.
-const SUFFIX: &str = "; set ";
 
 impl OpenEngine {
     fn because(self, why: &str) -> Self {

@@ -13,7 +13,7 @@ use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::value::TensorRef;
 
-use super::{Engine, EngineError, EngineKind, ReadOutput, Threads, one_line};
+use super::{Engine, EngineError, EngineKind, ReadOutput, Threads, library, one_line};
 use camweave_model::{ElementType, ModelFile};
 
 /// ONNX Runtime has one environment per process; it stays until the process ends.
@@ -28,26 +28,11 @@ pub fn load(candidates: &[PathBuf]) -> Result<(Environment, PathBuf), String> {
     if let Some(loaded) = &*loaded {
         return Ok(loaded.clone());
     }
-    let mut failures = Vec::new();
-    for path in candidates {
-        match environment(path) {
-            Ok(environment) => return Ok(loaded.insert((environment, path.clone())).clone()),
-            Err(error) => failures.push(format!("'{}': {error}", path.display())),
-        }
-    }
-    Err(format!(
-        "no usable ONNX Runtime library: {}",
-        failures.join("; ")
-    ))
+    let found = library::first("ONNX Runtime", candidates, environment)?;
+    Ok(loaded.insert(found).clone())
 }
 
 fn environment(path: &Path) -> Result<Environment, String> {
-    let is_name = path
-        .parent()
-        .is_none_or(|parent| parent.as_os_str().is_empty());
-    if !is_name && !path.is_file() {
-        return Err("no such file".to_owned());
-    }
     let builder = ort::init_from(path).map_err(|error| reason(&error))?;
     let environment = builder
         .with_name("camweave")

@@ -13,7 +13,7 @@ use openvino::{
     RwPropertyKey, Shape, Tensor,
 };
 
-use super::{Engine, EngineError, EngineKind, ReadOutput, Threads, one_line};
+use super::{Engine, EngineError, EngineKind, ReadOutput, Threads, library, one_line};
 
 /// A process has one OpenVINO; it stays until the process ends.
 static LOADED: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -27,26 +27,11 @@ pub fn load(candidates: &[PathBuf]) -> Result<PathBuf, String> {
     if let Some(loaded) = &*loaded {
         return Ok(loaded.clone());
     }
-    let mut failures = Vec::new();
-    for path in candidates {
-        match open_library(path) {
-            Ok(()) => return Ok(loaded.insert(path.clone()).clone()),
-            Err(error) => failures.push(format!("'{}': {error}", path.display())),
-        }
-    }
-    Err(format!(
-        "no usable OpenVINO library: {}",
-        failures.join("; ")
-    ))
+    let ((), path) = library::first("OpenVINO", candidates, open_library)?;
+    Ok(loaded.insert(path).clone())
 }
 
 fn open_library(path: &Path) -> Result<(), String> {
-    let is_name = path
-        .parent()
-        .is_none_or(|parent| parent.as_os_str().is_empty());
-    if !is_name && !path.is_file() {
-        return Err("no such file".to_owned());
-    }
     // A library that is another one has none of the functions, and the binding panics.
     let loaded = std::panic::catch_unwind(|| openvino_sys::library::load_from(path));
     let loaded = loaded.unwrap_or_else(|_| Err("it is no OpenVINO of 2025.1 or later".to_owned()));
