@@ -4,7 +4,19 @@ mod common;
 
 use camweave_message::Codec;
 use camweave_vision::{ColorMatrix, ColorRange, PixelFormat};
-use common::{Bench, CAMERA, Clip, H264, Recipe, Shown, assert_exact};
+use common::{Bench, CAMERA, Clip, H264, Recipe, Shown, assert_exact, assert_picture, picture_of};
+
+/// H.265 as x265 makes it, with open groups of pictures.
+const H265: Recipe<'static> = Recipe {
+    codec: Codec::H265,
+    encoder: &[
+        "-c:v",
+        "libx265",
+        "-x265-params",
+        "keyint=20:min-keyint=20:log-level=none",
+    ],
+    ..H264
+};
 
 /// Plays a clip on a new stage: all its pictures are exact, and no unit is lost.
 fn exact(recipe: &Recipe<'_>, is_direct: bool) -> (Clip, Vec<Shown>) {
@@ -57,17 +69,32 @@ fn h264_without_b_frames_comes_out_at_once() {
 
 #[test]
 fn h265_with_open_groups() {
-    let recipe = Recipe {
-        codec: Codec::H265,
-        encoder: &[
-            "-c:v",
-            "libx265",
-            "-x265-params",
-            "keyint=20:min-keyint=20:log-level=none",
-        ],
-        ..H264
-    };
-    exact(&recipe, true);
+    exact(&H265, true);
+}
+
+/// Access units of a live camera that have waited for 300 ms: what no other picture refers to is left
+/// out, as encoders really mark it, and all other pictures are exact.
+#[test]
+fn late_disposable_pictures_are_left_out_and_no_other_suffers() {
+    for recipe in [H264, H265] {
+        let clip = recipe.make();
+        let mut bench = Bench::new(&[]);
+        let mut shown = Vec::new();
+        for (sequence, coded) in clip.units.iter().enumerate() {
+            let mut unit = bench.unit("cam1", clip.codec, sequence, coded);
+            let pass = unit.trace.0.last_mut().expect("this stage's");
+            pass.enter_nanos -= 300_000_000;
+            shown.extend(bench.show(unit));
+        }
+        shown.extend(bench.show(bench.end("cam1", clip.codec, clip.units.len())));
+        for shown in &shown {
+            assert_picture(&clip, picture_of(&clip, &shown.frame), shown);
+        }
+        let dropped = bench.balance("cam1");
+        let left_out = dropped.get("disposable").copied().unwrap_or(0) as usize;
+        assert!(left_out > 5 && dropped.len() == 1, "{dropped:?}");
+        assert_eq!(shown.len() + left_out, clip.pictures.len());
+    }
 }
 
 #[test]
