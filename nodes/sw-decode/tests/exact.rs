@@ -63,7 +63,7 @@ fn h264_without_b_frames_comes_out_at_once() {
     for (sequence, coded) in clip.units.iter().enumerate() {
         let shown = bench.show(bench.unit("cam1", clip.codec, sequence, coded));
         assert_eq!(shown.len(), 1, "no picture is held back");
-        common::assert_picture(&clip, sequence, &shown[0]);
+        assert_picture(&clip, sequence, &shown[0]);
     }
 }
 
