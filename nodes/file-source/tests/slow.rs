@@ -91,7 +91,9 @@ fn a_hole_stops_nobody_and_costs_little_memory() {
 fn the_end_does_not_wait_for_a_file() {
     camweave_demux::limit_allocations_for_files();
     let folder = folder();
-    let raw = make(folder.path(), "raw.h264", "0.4", X264);
+    // The first group of pictures comes at once, as the second has begun; of the second nothing
+    // comes while the hole is searched.
+    let raw = make(folder.path(), "raw.h264", "0.8", X264);
     let hole = with_hole(folder.path(), "hole.h264", &raw);
     let files = hole.display().to_string();
     let values = [("FILES", files.as_str()), ("PACE", "fast")];
