@@ -83,7 +83,15 @@ impl Reader {
                 return Ok(None);
             };
             if first == b'$' {
-                return Ok(self.interleaved());
+                if let Some(packet) = self.interleaved() {
+                    return Ok(Some(packet));
+                }
+                let Some(damaged) = packets_inside(&self.buffer[self.start..]) else {
+                    return Ok(None);
+                };
+                self.start += damaged;
+                self.count_garbage(damaged)?;
+                continue;
             }
             if data.len() < self.needed {
                 return Ok(None);
@@ -136,19 +144,50 @@ impl Reader {
         let data = &self.buffer[self.start..];
         let found = (1..data.len()).find(|&at| {
             let here = &data[at..];
-            let packet = here[0] == b'$'
-                && here.get(1).is_none_or(|&channel| channel < 32)
-                && here.get(4).is_none_or(|&byte| byte >> 6 == 2);
-            packet || here.starts_with(&b"RTSP/1."[..here.len().min(7)])
+            may_be_packet(here) || here.starts_with(&b"RTSP/1."[..here.len().min(7)])
         });
         let skipped = found.unwrap_or(data.len());
         self.start += skipped;
-        self.garbage += skipped;
+        self.count_garbage(skipped)?;
+        Ok(found.is_some())
+    }
+
+    fn count_garbage(&mut self, bytes: usize) -> Result<(), RtspError> {
+        self.garbage += bytes;
         if self.garbage > GARBAGE_BYTES {
             return Err(RtspError::Protocol("what it sends is not RTSP"));
         }
-        Ok(found.is_some())
+        Ok(())
     }
+}
+
+/// Whether an interleaved packet with RTP or RTCP (version 2) can begin here, as far as the bytes
+/// go.
+fn may_be_packet(here: &[u8]) -> bool {
+    here.first() == Some(&b'$')
+        && here.get(1).is_none_or(|&channel| channel < 32)
+        && here.get(4).is_none_or(|&byte| byte >> 6 == 2)
+}
+
+/// Where whole packets begin inside of one that is incomplete: its length is damaged, and would
+/// swallow what follows for seconds. Two packets and the header of a third in a row, or two that
+/// end where the bytes end, do not come about by chance in a picture.
+fn packets_inside(data: &[u8]) -> Option<usize> {
+    let header = 4;
+    let inside = data.get(header..)?;
+    let mut begins = memchr::memchr_iter(b'$', inside).map(|at| header + at);
+    begins.find(|&begin| {
+        let (mut at, mut whole) = (begin, 0);
+        while data.len() > at + header && may_be_packet(&data[at..]) {
+            if whole == 2 {
+                return true;
+            }
+            let length = u16::from_be_bytes([data[at + 2], data[at + 3]]);
+            at += header + usize::from(length);
+            whole += 1;
+        }
+        whole == 2 && at == data.len()
+    })
 }
 
 enum Text {
@@ -367,6 +406,34 @@ mod tests {
         let bytes = [&[1, 2, b'$', 99, 3][..], &packet, b"Some text\n", &packet].concat();
         let messages = read(&mut reader, &bytes).expect("it goes on");
         assert_eq!(messages.len(), 2, "{messages:?}");
+    }
+
+    #[test]
+    fn a_damaged_length_swallows_no_more_than_two_packets() {
+        let packet = |byte: u8| {
+            let payload = [0x80, 96, byte, byte, 1, 2, 3, b'$'];
+            [&[b'$', 0, 0, payload.len() as u8][..], &payload].concat()
+        };
+        let mut reader = Reader::default();
+        read(&mut reader, OK).expect("RTSP");
+        let mut damaged = packet(1);
+        damaged[2] = 0xd5;
+        assert!(read(&mut reader, &damaged).expect("it waits").is_empty());
+        // One more packet could be a part of a large one.
+        assert!(read(&mut reader, &packet(2)).expect("it waits").is_empty());
+        let messages = read(&mut reader, &packet(3)).expect("it goes on");
+        assert_eq!(messages.len(), 2, "{messages:?}");
+        // So does what comes at once, with the beginning of a third.
+        let bytes = [damaged, packet(4), packet(5), packet(6)[..6].to_vec()].concat();
+        let messages = read(&mut reader, &bytes).expect("it goes on");
+        assert_eq!(messages.len(), 2, "{messages:?}");
+        let messages = read(&mut reader, &packet(6)[6..]).expect("it goes on");
+        assert_eq!(messages.len(), 1, "{messages:?}");
+        // A whole large packet may hold anything.
+        let large = [packet(7), packet(8)].concat();
+        let bytes = [&[b'$', 0, 0, large.len() as u8][..], &large].concat();
+        let messages = read(&mut reader, &bytes).expect("RTSP");
+        assert_eq!(messages.len(), 1, "{messages:?}");
     }
 
     proptest! {

@@ -6,6 +6,7 @@ use camweave_pool::Attachments;
 use camweave_telemetry::span_names::SpanName;
 use camweave_telemetry::{Counters, FrameKey, Span, clock};
 
+use crate::behind::Behind;
 use crate::inbox::Signal;
 
 /// What the runtime lends a stage; clones share it, also between threads.
@@ -23,6 +24,8 @@ pub struct Context {
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) alone: Arc<AtomicBool>,
     is_busy: Arc<AtomicBool>,
+    /// For a source in a graph: where what it sends comes to.
+    pub(crate) behind: Option<Arc<Behind>>,
 }
 
 impl Context {
@@ -113,6 +116,7 @@ impl Context {
             stopping: Arc::new(AtomicBool::new(false)),
             alone: Arc::new(AtomicBool::new(false)),
             is_busy: Arc::new(AtomicBool::new(false)),
+            behind: None,
         }
     }
 

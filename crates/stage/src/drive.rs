@@ -8,13 +8,17 @@ use camweave_message::Row;
 use camweave_telemetry::{
     Counters, SpanSettings, Spans, StageIdentity, StatsError, StatsFile, clock, span_names,
 };
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::receivers::RECEIVER_STOPPED;
 use crate::{Context, Inbox, Output, Stage, StageError};
 
 /// How often the counters are written.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
+/// How often a source looks whether the stages behind it are open.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often it says which are not.
+const SAY_EVERY: Duration = Duration::from_secs(5);
 /// How long a stage goes on with what waits once nothing more comes. dora ends a node that is not
 /// done 120 s after its inputs were closed (`finish_grace_secs`).
 const DRAIN_AT_MOST: Duration = Duration::from_secs(60);
@@ -171,6 +175,13 @@ pub(crate) fn drive<S: Stage>(
 ) -> Result<(), StageError> {
     let mut out = Output::default();
     let mut ending = Ending::default();
+    context.counters.ready();
+    reporter.write();
+    if wait_for_those_behind(context, reporter, || {
+        ending.is_due(context, ends, outlet.is_cut(), true)
+    }) {
+        stage.begin()?;
+    }
     loop {
         while context.is_ready() && !outlet.is_cut() && !inbox.is_empty() {
             stage.wait()?;
@@ -209,6 +220,35 @@ pub(crate) fn drive<S: Stage>(
         return Err(StageError::terminated(&context.stage));
     }
     Ok(())
+}
+
+/// Waits until the stages behind a source are open; whether they are. `ends` says that the run is
+/// over before that.
+fn wait_for_those_behind(
+    context: &Context,
+    reporter: &mut Reporter,
+    mut ends: impl FnMut() -> bool,
+) -> bool {
+    let Some(behind) = &context.behind else {
+        return true;
+    };
+    let mut said = Instant::now();
+    loop {
+        let opening = behind.opening();
+        if opening.is_empty() {
+            return true;
+        }
+        if ends() || context.stopping() {
+            return false;
+        }
+        if said.elapsed() >= SAY_EVERY {
+            said = Instant::now();
+            let opening = opening.join(", ");
+            info!(stage = %context.stage, "begins when all behind it is ready; still being opened: {opening}");
+        }
+        reporter.write_now_and_then();
+        context.signal.wait_until(Instant::now() + LOOK_EVERY);
+    }
 }
 
 /// Notes when each row leaves, counts it, and hands the messages on.

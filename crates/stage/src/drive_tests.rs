@@ -4,10 +4,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use camweave_message::{CapturedClock, FrameId, Passage};
 use camweave_pool::Attachments;
-use camweave_telemetry::CameraCounters;
+use camweave_telemetry::{CameraCounters, StageReport, report_of};
 
 use super::*;
-use crate::{Env, QueuePolicy};
+use crate::{Behind, Env, QueuePolicy};
 
 /// Hands rows on from a thread beside the loop, one message at a time.
 struct Beside {
@@ -267,4 +267,102 @@ fn a_batch_is_what_waits_when_the_stage_can_begin() {
     assert_eq!(result, Ok(()));
     assert_eq!(stage.lengths, [4, 4, 2]);
     assert_eq!(out.sequences, (0..10).collect::<Vec<_>>());
+}
+
+/// A source that notes whether `detect` was ready when it began.
+struct Source {
+    folder: std::path::PathBuf,
+    began: Option<bool>,
+}
+
+impl Stage for Source {
+    const KIND: &'static str = "source";
+    const ABOUT: &'static str = "A source.";
+    type In = Passage;
+    type Out = Passage;
+
+    fn open(_: &Env, _: &Context) -> Result<Self, StageError> {
+        Err(StageError::internal("made by the test"))
+    }
+
+    fn begin(&mut self) -> Result<(), StageError> {
+        let report = report_of(&self.folder, "detect", "");
+        self.began = Some(report.is_some_and(|it| it.ready));
+        Ok(())
+    }
+
+    fn rows(&mut self, _: Vec<Passage>, _: &mut Output<Passage>) -> Result<(), StageError> {
+        Ok(())
+    }
+
+    fn finished(&self) -> bool {
+        self.began.is_some()
+    }
+}
+
+/// Drives a source in front of `detect`, which is being opened when it starts: see
+/// [`Source::began`]. `meanwhile` is called once the source waits.
+fn source_in_front(meanwhile: impl FnOnce(&Context, &StatsFile, StageReport)) -> Option<bool> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let detect = StatsFile::open(folder.path(), "detect").expect("a folder");
+    let report = StageReport {
+        stage: "detect".to_owned(),
+        process_id: std::process::id(),
+        ..StageReport::default()
+    };
+    detect.write(&report).expect("writable");
+    let identity = StageIdentity {
+        stage: "source".to_owned(),
+        ..StageIdentity::default()
+    };
+    let mut reporter = Reporter::open(folder.path(), identity).expect("a folder");
+    let counters = reporter.counters().clone();
+    let mut context = Context::new("source", counters, Attachments::new(), folder.path());
+    context.behind = Some(Arc::new(Behind::one(folder.path(), "detect")));
+    let mut stage = Source {
+        folder: folder.path().to_owned(),
+        began: None,
+    };
+    let policy = QueuePolicy::Complete { limit: 1 };
+    let inbox = Inbox::new(policy, context.counters.clone());
+    let flags = Flags {
+        closed: AtomicBool::new(true),
+        ..Flags::default()
+    };
+    let ends = Ends {
+        closed: &flags.closed,
+        terminate: &flags.terminate,
+        stopped: &flags.stopped,
+    };
+    std::thread::scope(|scope| {
+        let driven = scope.spawn(|| {
+            let mut out = Collected::default();
+            let result = drive(&mut stage, &context, &inbox, ends, &mut reporter, &mut out);
+            assert_eq!(result, Ok(()));
+        });
+        // It says that it is ready before it waits.
+        while report_of(folder.path(), "source", "").is_none_or(|report| !report.ready) {
+            assert!(!driven.is_finished(), "the source has ended");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        meanwhile(&context, &detect, report);
+    });
+    stage.began
+}
+
+#[test]
+fn a_source_begins_when_the_stage_behind_it_is_ready() {
+    let began = source_in_front(|_, detect, report| {
+        let ready = StageReport {
+            ready: true,
+            ..report
+        };
+        detect.write(&ready).expect("writable");
+    });
+    assert_eq!(began, Some(true));
+}
+
+#[test]
+fn a_source_that_is_stopped_before_never_begins() {
+    assert_eq!(source_in_front(|context, _, _| stop(context)), None);
 }

@@ -33,6 +33,7 @@
 //! }
 //! ```
 
+mod behind;
 mod boundary;
 mod context;
 mod drive;
@@ -49,6 +50,7 @@ mod refusal;
 mod runtime;
 mod start;
 
+pub use behind::Behind;
 pub use context::{Context, Waker, frame_key};
 pub use drive::STOPPED;
 pub use env::{Env, Key};

@@ -11,6 +11,7 @@ use camweave_pool::Attachments;
 use camweave_telemetry::{Counters, StageReport, read_reports_of};
 use tracing::info;
 
+use crate::behind::Behind;
 use crate::drive::{Ends, Reporter, drive};
 use crate::everywhere;
 use crate::graph::{self, GraphOutput};
@@ -38,6 +39,15 @@ pub trait Stage: Sized {
     /// What makes the stage impossible, in one line. A camera that cannot be
     /// reached is none of that: it is a state, and the others go on.
     fn open(env: &Env, context: &Context) -> Result<Self, StageError>;
+
+    /// Called once before the first [`Stage::tick`], when the stages behind are open: a source begins
+    /// to read, or to connect.
+    ///
+    /// # Errors
+    /// Only what the stage cannot go on after.
+    fn begin(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
 
     /// Which rows give way when the stage falls behind.
     fn queue(&self) -> QueuePolicy {
@@ -180,13 +190,16 @@ fn start<S: Stage>() -> Result<(), Ended> {
         Ok(reporter) => reporter,
         Err(error) => return Err(joined.fail(error, is_source)),
     };
-    let (mut stage, context) = match open::<S>(&mut joined.output, &folder, &reporter) {
+    let (mut stage, mut context) = match open::<S>(&mut joined.output, &folder, &reporter) {
         Ok(opened) => opened,
         Err(error) => {
             reporter.close(Some(&error.message));
             return Err(joined.fail(error, is_source));
         }
     };
+    if is_source {
+        context.behind = Some(Arc::new(Behind::of(joined.output.node(), &folder)));
+    }
     let mut result = run(&mut stage, &context, joined, &mut reporter);
     if result.is_ok() && is_never::<S::Out>() {
         result = unfed(&context, &folder);

@@ -161,6 +161,7 @@ impl Counters {
         (report.takes, report.gives) = (takes, gives);
         report.process_id = std::process::id();
         report.starts += 1;
+        report.ready = false;
         report.closed = false;
         report.stopped = false;
         report.fatal = None;
@@ -309,6 +310,13 @@ impl Counters {
         let mut state = self.state();
         state.changed = true;
         state.report.facts.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Notes that the stage is open.
+    pub fn ready(&self) {
+        let mut state = self.state();
+        state.changed = true;
+        state.report.ready = true;
     }
 
     /// Notes that the stage ends, and why if it failed.

@@ -68,6 +68,11 @@ impl StatsError {
     }
 }
 
+/// Node ids of dora modules contain '.', never '/': they are fit for a file name.
+fn name_of(stage: &str) -> String {
+    format!("{}.json", stage.replace('/', "_"))
+}
+
 /// The file `<folder>/<node>.json` of one stage.
 #[derive(Debug)]
 pub struct StatsFile {
@@ -86,8 +91,7 @@ impl StatsFile {
     pub fn open(folder: &Path, stage: &str) -> Result<Self, StatsError> {
         let file = Self {
             place: folder.to_owned(),
-            // Node ids of dora modules contain '.', never '/': they are fit for a file name.
-            name: format!("{}.json", stage.replace('/', "_")),
+            name: name_of(stage),
             claimed: OnceLock::new(),
         };
         match file.folder() {
@@ -163,6 +167,14 @@ impl StatsFile {
             source,
         })
     }
+}
+
+/// The report of the node `stage` in `run`, if there is one. Its counts are those of its last
+/// writing.
+#[must_use]
+pub fn report_of(folder: &Path, stage: &str, run: &str) -> Option<StageReport> {
+    let report = read_report(&folder.join(name_of(stage))).ok();
+    report.filter(|report| report.run == run)
 }
 
 fn read_report(path: &Path) -> Result<StageReport, StatsError> {

@@ -18,7 +18,7 @@ mod report;
 mod spans;
 
 pub use counters::{Counters, MAX_CAMERAS, OTHERS};
-pub use files::{StatsError, StatsFile, read_reports, read_reports_of, receivers_of};
+pub use files::{StatsError, StatsFile, read_reports, read_reports_of, receivers_of, report_of};
 pub use histogram::{Histogram, Percentiles};
 pub use report::{CameraCounters, StageIdentity, StageReport};
 pub use spans::file as span_file;

@@ -83,6 +83,9 @@ pub struct StageReport {
     pub updated_unix_nanos: i64,
     /// How often the node was started in this run.
     pub starts: u64,
+    /// Whether the stage is open, and takes rows.
+    #[serde(default)]
+    pub ready: bool,
     /// Whether the stage closed by itself.
     pub closed: bool,
     /// Whether the graph was stopped while its sources still sent: what was between two stages

@@ -46,6 +46,8 @@ pub struct RtspSource {
     context: Context,
     runtime: Option<Runtime>,
     stop: watch::Sender<bool>,
+    /// Cameras that are not connected yet.
+    unbegun: Vec<CameraTask>,
     tasks: Vec<JoinHandle<()>>,
     units: Receiver<Waiting>,
     /// Would have made the message before too large.
@@ -101,10 +103,9 @@ impl Stage for RtspSource {
             .enable_all()
             .build()
             .map_err(|error| StageError::resource(format!("cannot start threads: {error}")))?;
-        let (stop, stopped) = watch::channel(false);
         let (sender, units) = outbox::channel(cameras.len());
         let all_bytes = AllBytes::default();
-        let tasks = cameras
+        let unbegun = cameras
             .into_iter()
             .map(|camera| {
                 let outbox = Outbox::new(
@@ -113,18 +114,27 @@ impl Stage for RtspSource {
                     context.waker(),
                     context.counters.clone(),
                 );
-                let task = CameraTask::new(camera, settings, context.clone(), outbox);
-                runtime.spawn(task.run(stopped.clone()))
+                CameraTask::new(camera, settings, context.clone(), outbox)
             })
             .collect();
         Ok(Self {
             context: context.clone(),
             runtime: Some(runtime),
-            stop,
-            tasks,
+            stop: watch::channel(false).0,
+            unbegun,
+            tasks: Vec::new(),
             units,
             next: None,
         })
+    }
+
+    fn begin(&mut self) -> Result<(), StageError> {
+        if let Some(runtime) = &self.runtime {
+            let tasks = self.unbegun.drain(..);
+            let spawned = tasks.map(|task| runtime.spawn(task.run(self.stop.subscribe())));
+            self.tasks.extend(spawned);
+        }
+        Ok(())
     }
 
     fn rows(&mut self, rows: Vec<Never>, _: &mut Output<Unit>) -> Result<(), StageError> {

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use camweave_telemetry::StageIdentity;
 
+use crate::behind::Behind;
 use crate::drive::Reporter;
 use crate::graph::{self, GraphOutput};
 use crate::start::{Ended, Joined};
@@ -78,6 +79,7 @@ fn start(parts: &'static [Part]) -> Result<(), Ended> {
         takes: &identity.takes,
         stats_dir: &folder,
         terminate: &joined.terminate,
+        behind: Some(Arc::new(Behind::of(joined.output.node(), &folder))),
     };
     let fused = match Fused::open(&plan, &place, |name| std::env::var(name).ok()) {
         Ok(fused) => fused,
@@ -91,6 +93,8 @@ fn start(parts: &'static [Part]) -> Result<(), Ended> {
         mut output, events, ..
     } = joined;
     output.watch_receivers(&folder)?;
+    reporter.counters().ready();
+    reporter.write();
     // The node stays in the graph until the last stage has ended: others may still read
     // from the stages' pools.
     let output = Arc::new(Mutex::new(output));

@@ -13,12 +13,13 @@ use dora_node_api::EventStream;
 
 use super::part::{AnyInbox, Go, News, Next, Seat};
 use super::plan::Plan;
+use crate::behind::Behind;
 use crate::drive::Reporter;
 use crate::graph::GraphOutput;
 use crate::{Context, Exit, StageError};
 
 /// Where the stages run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Place<'a> {
     /// The node's id in the graph; a stage is called `<node>.<stage>`.
     pub node: &'a str,
@@ -30,6 +31,8 @@ pub struct Place<'a> {
     pub stats_dir: &'a Path,
     /// Set when the process was told to end.
     pub terminate: &'a Arc<AtomicBool>,
+    /// Where the last stage's rows go, for a first stage that is a source.
+    pub behind: Option<Arc<Behind>>,
 }
 
 /// What becomes of the last stage's messages.
@@ -102,7 +105,10 @@ impl Fused {
                 .map_err(|error| named(&name, &error))?;
             let reporter = Reporter::open(place.stats_dir, plan.identity(index, place))?;
             let counters = reporter.counters().clone();
-            let context = Context::new(&name, counters, attachments.clone(), place.stats_dir);
+            let mut context = Context::new(&name, counters, attachments.clone(), place.stats_dir);
+            if index == 0 && seat.part.is_source() {
+                context.behind.clone_from(&place.behind);
+            }
             let (go, wait) = channel();
             let closed = Arc::new(AtomicBool::new(false));
             let given = Seat {

@@ -187,6 +187,7 @@ fn run(
         takes: &[],
         stats_dir: folder,
         terminate: &Arc::default(),
+        behind: None,
     };
     let lookup = |name: &str| {
         let found = variables.iter().find(|it| it.0 == name);

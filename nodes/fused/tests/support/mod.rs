@@ -168,6 +168,7 @@ pub fn steady(
         takes: &[],
         stats_dir: folder.path(),
         terminate: &Arc::default(),
+        behind: None,
     };
     let lookup = |name: &str| {
         let found = variables.iter().find(|it| it.0 == name);

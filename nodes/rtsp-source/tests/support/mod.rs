@@ -158,7 +158,8 @@ pub fn open(cameras: &str, values: &[(&str, &str)]) -> Result<Source, StageError
             .map(|(_, value)| (*value).to_owned())
     })?;
     let context = Context::for_tests("rtsp-source", folder.path());
-    let stage = RtspSource::open(&env, &context)?;
+    let mut stage = RtspSource::open(&env, &context)?;
+    stage.begin()?;
     Ok(Source {
         stage,
         context,
