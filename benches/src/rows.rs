@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camweave_message::{
     CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, Orientation, PictureRef,
-    StagePass, TensorShape, Trace, Unit,
+    Selection, StagePass, TensorShape, Trace, Unit,
 };
 use camweave_pool::{PoolError, PoolSpec, Producer, Reference};
 use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
@@ -91,6 +91,7 @@ impl Rows {
             keyframe: false,
             lost_packets: 0,
             orientation: Orientation::UPRIGHT,
+            selection: Selection::All,
             data: vec![0x55_u8; UNIT_BYTES].into(),
         }
     }

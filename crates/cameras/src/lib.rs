@@ -8,6 +8,8 @@
 //!     client: auto              # auto (default), rtsp or ffmpeg
 //!     username: ${CAM_USER}     # ${NAME} or ${NAME:-default}, from the environment
 //!     password: ${CAM_PASSWORD} # taken as it is: nothing is trimmed
+//!     detect_fps: 5             # pictures per second that are detected on; left out: all
+//!     detect: on                # on (default) or off: not detected on at all
 //! ```
 
 mod credentials;
@@ -21,6 +23,7 @@ pub use url::SCHEMES;
 
 use std::path::PathBuf;
 
+use camweave_message::Selection;
 use camweave_redact::{KnownSecrets, SecretUrl};
 use thiserror::Error;
 
@@ -63,6 +66,8 @@ pub struct Camera {
     pub transport: Option<Transport>,
     /// What connects to the camera.
     pub client: ClientKind,
+    /// Which pictures are detected on.
+    pub selection: Selection,
     /// The user, where the camera asks for one.
     pub credentials: Option<Credentials>,
 }

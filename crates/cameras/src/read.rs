@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
-use camweave_message::camera_id;
+use camweave_message::{Selection, camera_id};
 use camweave_redact::{Secret, printable, remember};
 use serde::Deserialize;
 use serde_saphyr::{Error, Location, Spanned};
@@ -11,6 +13,9 @@ use zeroize::Zeroizing;
 use super::expand::{expand, expand_secret};
 use super::url::read_url;
 use super::{Camera, CamerasError, ClientKind, Credentials, FILE_BYTES, Lookup, Transport};
+
+/// What `detect_fps` may be.
+const DETECT_FPS: RangeInclusive<f64> = 0.01..=1000.0;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +32,8 @@ struct RawCamera {
     client: Option<Spanned<String>>,
     username: Option<Spanned<Secret>>,
     password: Option<Spanned<Secret>>,
+    detect_fps: Option<Spanned<String>>,
+    detect: Option<Spanned<String>>,
 }
 
 /// Reads and checks `cameras.yml`; variables come from the process's environment. From then on, the
@@ -185,6 +192,7 @@ impl Reader<'_> {
             ));
         }
         let client = self.client(raw.client.as_ref(), scheme)?;
+        let selection = self.selection(raw.detect_fps.as_ref(), raw.detect.as_ref())?;
         let username = raw
             .username
             .as_ref()
@@ -227,8 +235,42 @@ impl Reader<'_> {
             url,
             transport,
             client,
+            selection,
             credentials,
         })
+    }
+
+    fn selection(
+        &self,
+        fps: Option<&Spanned<String>>,
+        detect: Option<&Spanned<String>>,
+    ) -> Result<Selection, CamerasError> {
+        // As it stands in the file: a variable's value is not for printing.
+        let refuse = |value: &Spanned<String>, field: &str, expected: &str| {
+            let shown = printable(&value.value);
+            let message = format!("{field} '{shown}', expected {expected}");
+            Err(self.error(value.referenced, message))
+        };
+        let selection = match fps {
+            None => Selection::All,
+            Some(value) => {
+                let fps = self.expanded(value)?.parse().unwrap_or(f64::NAN);
+                if !DETECT_FPS.contains(&fps) {
+                    let expected = "a number from 0.01 to 1000 ('detect: off' for none)";
+                    return refuse(value, "detect_fps", expected);
+                }
+                let nanos = NonZeroU64::new((1e9 / fps).round() as u64);
+                nanos.map_or(Selection::All, Selection::Every)
+            }
+        };
+        match detect {
+            None => Ok(selection),
+            Some(value) => match self.expanded(value)?.as_str() {
+                "on" | "true" => Ok(selection),
+                "off" | "false" => Ok(Selection::Off),
+                _ => refuse(value, "detect", "'on' or 'off'"),
+            },
+        }
     }
 
     fn client(

@@ -56,6 +56,35 @@ cameras:
 }
 
 #[test]
+fn which_pictures_are_detected_on() {
+    let cameras = read(
+        "cameras:
+  - {id: a, url: 'rtsp://h/'}
+  - {id: b, url: 'rtsp://h/', detect_fps: 5}
+  - {id: c, url: 'rtsp://h/', detect_fps: '${FPS:-0.5}', detect: on}
+  - {id: d, url: 'rtsp://h/', detect: off, detect_fps: 5}
+",
+    )
+    .expect("all is well");
+    let nanos: Vec<i64> = cameras.iter().map(|it| it.selection.to_nanos()).collect();
+    assert_eq!(nanos, [0, 200_000_000, 2_000_000_000, -1]);
+    for (field, value) in [
+        ("detect_fps", "0"),
+        ("detect_fps", "-1"),
+        ("detect_fps", "2000"),
+        ("detect_fps", "NaN"),
+        ("detect_fps", "some"),
+        ("detect", "maybe"),
+    ] {
+        let text = format!("cameras:\n  - id: a\n    url: rtsp://h/\n    {field}: {value}\n");
+        let error = read(&text).expect_err(value);
+        assert!(error.starts_with("cameras.yml:4:"), "{error}");
+        let says = format!("{field} '{value}', expected");
+        assert!(error.contains(&says), "{error}");
+    }
+}
+
+#[test]
 fn sources_and_clients() {
     let cameras = read(
         "cameras:

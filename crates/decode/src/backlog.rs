@@ -180,7 +180,7 @@ impl Backlog {
 mod tests {
     use super::*;
     use arrow_buffer::Buffer;
-    use camweave_message::{Codec, FrameId, Orientation, StagePass, Trace};
+    use camweave_message::{Codec, FrameId, Orientation, Selection, StagePass, Trace};
     use std::sync::Arc;
 
     fn unit(sequence: u64, keyframe: bool) -> Job {
@@ -198,6 +198,7 @@ mod tests {
             keyframe,
             lost_packets: 0,
             orientation: Orientation::UPRIGHT,
+            selection: Selection::All,
             data: Buffer::from(vec![0_u8]),
         }))
     }

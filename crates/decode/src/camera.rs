@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camweave_bitstream::NalCodec;
-use camweave_message::{Codec, Frame, Orientation, Unit};
+use camweave_message::{Codec, Frame, Orientation, Selection, Unit};
 use camweave_stage::frame_key;
 use camweave_telemetry::{Counters, span_names};
 use tracing::{debug, warn};
@@ -12,6 +12,7 @@ use tracing::{debug, warn};
 use crate::backend::{Backend, Decoder, Failure, Unpublished};
 use crate::identity::{Identities, Identity};
 use crate::reason;
+use crate::selector::Selector;
 
 /// A camera's errors of one kind of trouble are logged at most so often.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -27,6 +28,10 @@ pub(crate) struct Camera<B: Backend> {
     /// `None` until the session's first entry point.
     stream: Option<Stream<B::Decoder>>,
     has_opened: bool,
+    /// Which pictures of the session go on: also where the decoder begins anew in it.
+    selector: Selector,
+    /// The session that this is of.
+    selecting: i64,
     trouble: Trouble,
 }
 
@@ -80,6 +85,8 @@ impl<B: Backend> Camera<B> {
             backend,
             stream: None,
             has_opened: false,
+            selector: Selector::default(),
+            selecting: 0,
             trouble: Trouble::default(),
         }
     }
@@ -100,6 +107,17 @@ impl<B: Backend> Camera<B> {
             self.finish(send);
         }
         if unit.data.is_empty() {
+            return;
+        }
+        if self.selecting != id.session_unix_nanos {
+            self.selecting = id.session_unix_nanos;
+            self.selector = Selector::default();
+        }
+        if unit.selection == Selection::Off {
+            // Nobody looks at its pictures: it needs no decoder.
+            self.finish(send);
+            self.selector = Selector::default();
+            self.dropped(reason::NOT_SELECTED, 1);
             return;
         }
         if nal_codec(unit.codec)
@@ -134,7 +152,13 @@ impl<B: Backend> Camera<B> {
                 }
             },
         };
-        self.decode(&mut stream, unit, more_waiting, send);
+        let is_out = self.selector.is_out(unit.selection, unit.id.pts_nanos);
+        if is_out && stream.can_leave_out(unit) {
+            stream.last_sequence = unit.id.sequence;
+            self.dropped(reason::NOT_SELECTED, 1);
+        } else {
+            self.decode(&mut stream, unit, more_waiting, send);
+        }
         self.stream = Some(stream);
         self.backend.tidy();
         self.note_slots();
@@ -145,21 +169,12 @@ impl<B: Backend> Camera<B> {
         let Some(stream) = &mut self.stream else {
             return false;
         };
-        let follows = stream.session == unit.id.session_unix_nanos
-            && stream.codec == unit.codec
-            && stream.last_sequence.checked_add(1) == Some(unit.id.sequence);
-        let knows_layers = unit.codec != Codec::H265 || stream.entry_points > 1;
-        let is_disposable = follows
-            && knows_layers
-            && unit.lost_packets == 0
-            && nal_codec(unit.codec).is_some_and(|codec| {
-                camweave_bitstream::is_disposable(codec, unit.data.as_slice(), stream.highest_layer)
-            });
-        if is_disposable {
+        let is_left_out = stream.can_leave_out(unit);
+        if is_left_out {
             stream.last_sequence = unit.id.sequence;
             self.dropped(reason::DISPOSABLE, 1);
         }
-        is_disposable
+        is_left_out
     }
 
     /// Counts frames that waited too long for this decoder.
@@ -225,6 +240,7 @@ impl<B: Backend> Camera<B> {
         let ticket = stream.identities.enter(Identity {
             id: unit.id.clone(),
             trace: unit.trace.clone(),
+            selection: unit.selection,
             after_loss: !unit.keyframe && (gap || unit.lost_packets > 0),
         });
         let span = self
@@ -263,8 +279,11 @@ impl<B: Backend> Camera<B> {
             };
             // A ticket that is gone was counted when it went.
             if let Some(identity) = stream.identities.take(output.ticket) {
+                let Identity { id, selection, .. } = &identity;
                 if output.is_damaged || identity.after_loss {
                     self.dropped(reason::CORRUPT, 1);
+                } else if !self.selector.chooses(*selection, id.pts_nanos) {
+                    self.dropped(reason::NOT_SELECTED, 1);
                 } else {
                     self.publish(stream, identity, send);
                 }
@@ -330,6 +349,20 @@ impl<D> Stream<D> {
             decoder,
             identities: Identities::default(),
         }
+    }
+
+    /// Whether no other picture refers to this unit's, and it is the next.
+    fn can_leave_out(&self, unit: &Unit) -> bool {
+        let follows = self.session == unit.id.session_unix_nanos
+            && self.codec == unit.codec
+            && self.last_sequence.checked_add(1) == Some(unit.id.sequence);
+        let knows_layers = unit.codec != Codec::H265 || self.entry_points > 1;
+        follows
+            && knows_layers
+            && unit.lost_packets == 0
+            && nal_codec(unit.codec).is_some_and(|codec| {
+                camweave_bitstream::is_disposable(codec, unit.data.as_slice(), self.highest_layer)
+            })
     }
 }
 

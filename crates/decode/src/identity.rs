@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use camweave_message::{FrameId, Trace};
+use camweave_message::{FrameId, Selection, Trace};
 
 /// A picture follows its unit by at most so many units: H.264 and H.265 hold back
 /// at most 16 frames for reordering, which are 32 units where each carries a field.
@@ -13,6 +13,8 @@ const REORDER_UNITS: i64 = 48;
 pub(crate) struct Identity {
     pub id: FrameId,
     pub trace: Trace,
+    /// Which pictures of the camera go on.
+    pub selection: Selection,
     /// Units or packets before it were lost, so that its picture lacks something.
     pub after_loss: bool,
 }
@@ -70,6 +72,7 @@ mod tests {
         Identity {
             id,
             trace: Trace::default(),
+            selection: Selection::All,
             after_loss: false,
         }
     }

@@ -15,6 +15,7 @@ mod identity;
 mod plan;
 mod pools;
 pub mod reason;
+mod selector;
 mod worker;
 
 pub use backend::{Backend, Decoded, Decoder, Failure, Unpublished};

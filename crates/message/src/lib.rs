@@ -24,6 +24,7 @@ pub mod limits;
 mod passage;
 mod picture;
 mod received;
+mod selection;
 mod text;
 mod units;
 
@@ -35,6 +36,7 @@ pub use identity::{CapturedClock, FrameId, StagePass, Trace};
 pub use passage::{Never, Passage};
 pub use picture::PictureRef;
 pub use received::{Received, RefusedRow};
+pub use selection::Selection;
 pub use units::{Codec, Unit};
 
 pub use camweave_vision::Orientation;

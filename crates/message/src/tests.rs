@@ -65,6 +65,7 @@ pub(crate) fn unit(sequence: u64, data: Vec<u8>) -> Unit {
         keyframe: sequence == 0,
         lost_packets: 3,
         orientation: Orientation::UPRIGHT,
+        selection: Selection::All,
         data: data.into(),
     }
 }
@@ -273,6 +274,26 @@ fn a_sender_that_knows_of_no_turned_pictures_sends_upright_ones() {
 }
 
 #[test]
+fn a_sender_that_knows_of_no_selection_wants_all_pictures() {
+    let mut some = unit(0, vec![1]);
+    some.selection = Selection::from_nanos(200_000_000).expect("in range");
+    let array = Unit::to_arrow(&[some.clone()]);
+    assert_eq!(Unit::from_arrow(&array).expect("valid"), [some.clone()]);
+    some.selection = Selection::All;
+    let old = replaced(&array, "detect_every_nanos", None);
+    assert_eq!(Unit::from_arrow(&old).expect("valid"), [some]);
+    for wrong in [-2, Selection::MAX_NANOS + 1] {
+        let column: ArrayRef = Arc::new(arrow_array::Int64Array::from(vec![wrong]));
+        let error = Unit::from_arrow(&replaced(&array, "detect_every_nanos", Some(&column)));
+        let error = error.expect_err("out of range").to_string();
+        assert!(
+            error.contains("'detect_every_nanos'") && error.contains(&wrong.to_string()),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn impossible_pictures_are_refused() {
     let mut frame = Frame {
         id: id("a", 0),
@@ -306,6 +327,7 @@ proptest! {
                 lost_packets,
                 orientation: Orientation::new(90 * (lost_packets % 4) as u16, keyframe)
                     .expect("quarters"),
+                selection: Selection::from_nanos(i64::from(lost_packets) - 1).expect("in range"),
                 data: data.into(),
             }).collect();
         prop_assert_eq!(Unit::from_arrow(&Unit::to_arrow(&rows)).expect("valid"), rows);

@@ -1,5 +1,5 @@
 use arrow_array::cast::AsArray;
-use arrow_array::types::{UInt16Type, UInt32Type};
+use arrow_array::types::{Int64Type, UInt16Type, UInt32Type};
 use arrow_array::{Array, BinaryArray, BooleanArray, StructArray};
 use arrow_buffer::Buffer;
 use camweave_vision::Orientation;
@@ -8,7 +8,7 @@ use crate::columns::{Columns, Reader};
 use crate::identity::{write_identity, write_traces};
 use crate::limits::MAX_UNIT_BYTES;
 use crate::received::read_rows;
-use crate::{FrameId, MessageError, Received, Row, Trace};
+use crate::{FrameId, MessageError, Received, Row, Selection, Trace};
 
 /// The codec of an encoded unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,6 +77,8 @@ pub struct Unit {
     pub lost_packets: u32,
     /// How its picture is to be turned before it is shown or looked at.
     pub orientation: Orientation,
+    /// Which pictures of its camera go on to the detector.
+    pub selection: Selection,
     /// The coded bytes; cloning shares them.
     pub data: Buffer,
 }
@@ -117,6 +119,8 @@ impl Row for Unit {
                     .collect::<Vec<_>>(),
             ),
         );
+        let selections = rows.iter().map(|row| row.selection.to_nanos());
+        columns.numbers::<Int64Type>("detect_every_nanos", selections);
         columns.push(
             "data",
             false,
@@ -136,6 +140,8 @@ impl Row for Unit {
         let mirrored = reader.optional("mirrored", |reader, field| {
             reader.typed(field, "Boolean", |column| column.as_boolean_opt())
         })?;
+        // Nor those that know of no selection this one.
+        let detect = reader.optional("detect_every_nanos", Reader::numbers::<Int64Type>)?;
         let data = reader.typed("data", "Binary", |column| column.as_binary_opt::<i32>())?;
         let bytes = |row| data.value_length(row).max(0) as usize;
         read_rows(
@@ -160,6 +166,7 @@ impl Row for Unit {
                         rotation.map_or(0, |column| column.value(row)),
                         mirrored.is_some_and(|column| column.value(row)),
                     )?,
+                    selection: selection(&reader, row, detect.map_or(0, |it| it.value(row)))?,
                     data: part(data.values(), offset, bytes(row)),
                 })
             },
@@ -189,6 +196,12 @@ impl Row for Unit {
     fn is_entry_point(&self) -> bool {
         self.keyframe || self.data.is_empty()
     }
+}
+
+fn selection(reader: &Reader<'_>, row: usize, nanos: i64) -> Result<Selection, MessageError> {
+    let expected = format!("-1 to {}", Selection::MAX_NANOS);
+    Selection::from_nanos(nanos)
+        .ok_or_else(|| reader.value("detect_every_nanos", row, nanos.to_string(), expected))
 }
 
 fn orientation(

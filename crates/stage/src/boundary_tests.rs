@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Trace, Unit};
+use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Trace, Unit};
 
 use super::*;
 use crate::QueuePolicy;
@@ -20,6 +20,7 @@ fn unit(camera: &str, pts_nanos: i64) -> Unit {
         keyframe: true,
         lost_packets: 0,
         orientation: Orientation::UPRIGHT,
+        selection: Selection::All,
         data: vec![1_u8].into(),
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use camweave_message::{
-    CapturedClock, Codec, FrameId, Orientation, Passage, StagePass, Trace, Unit,
+    CapturedClock, Codec, FrameId, Orientation, Passage, Selection, StagePass, Trace, Unit,
 };
 use proptest::prelude::*;
 
@@ -39,6 +39,7 @@ fn unit(camera: &str, sequence: u64, keyframe: bool) -> Unit {
         keyframe,
         lost_packets: 0,
         orientation: Orientation::UPRIGHT,
+        selection: Selection::All,
         data: vec![1_u8].into(),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_buffer::Buffer;
 use camweave_message::{
     CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, Orientation, PictureRef,
-    StagePass, TensorShape, Trace, Unit,
+    Selection, StagePass, TensorShape, Trace, Unit,
 };
 use camweave_pool::Reference;
 use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
@@ -59,6 +59,7 @@ pub fn unit() -> Unit {
         keyframe: true,
         lost_packets: 0,
         orientation: Orientation::UPRIGHT,
+        selection: Selection::All,
         data: Buffer::from_vec(vec![0_u8, 0, 0, 1, 0x65, 0x88]),
     }
 }

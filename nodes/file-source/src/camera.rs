@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use arrow_buffer::Buffer;
 use camweave_demux::ReadUnit;
-use camweave_message::{CapturedClock, FrameId, Orientation, Unit};
+use camweave_message::{CapturedClock, FrameId, Orientation, Selection, Unit};
 use camweave_stage::Context;
 use camweave_telemetry::{clock, span_names};
 use tracing::{info, warn};
@@ -285,6 +285,7 @@ impl Camera {
             keyframe: read.keyframe,
             lost_packets,
             orientation: self.orientation,
+            selection: Selection::All,
             data: Buffer::from_vec(read.data),
         };
         self.sequence += 1;

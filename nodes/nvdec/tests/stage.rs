@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arrow_buffer::Buffer;
 use camweave_cuda::{CudaMemory, PinnedBuffer, Stream};
-use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Unit};
+use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Selection, Unit};
 use camweave_nvdec_node::NvDec;
 use camweave_pool::Attachments;
 use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
@@ -57,6 +57,7 @@ fn unit(context: &Context, clip: &Clip, sequence: usize, data: &[u8]) -> Unit {
         keyframe: sequence == 0,
         lost_packets: 0,
         orientation: Orientation::UPRIGHT,
+        selection: Selection::All,
         data: Buffer::from(data.to_vec()),
     }
 }

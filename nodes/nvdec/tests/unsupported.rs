@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow_buffer::Buffer;
-use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Unit};
+use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Selection, Unit};
 use camweave_nvdec_node::NvDec;
 use camweave_stage::{Context, Env, Output, Stage};
 
@@ -47,6 +47,7 @@ fn unit(context: &Context, camera: &str, codec: Codec, sequence: usize, data: &[
         keyframe: sequence == 0,
         lost_packets: 0,
         orientation: Orientation::UPRIGHT,
+        selection: Selection::All,
         data: Buffer::from(data.to_vec()),
     }
 }

@@ -190,6 +190,7 @@ impl CameraTask {
         let session = session.insert(Session::new(
             Arc::clone(&self.id),
             client.info(),
+            self.camera.selection,
             session_unix_nanos,
         ));
         let frames_only = which == Which::Ffmpeg;

@@ -161,7 +161,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use arrow_buffer::Buffer;
-    use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Trace};
+    use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Trace};
     use camweave_stage::Context;
 
     use super::*;
@@ -181,6 +181,7 @@ mod tests {
             keyframe,
             lost_packets: 0,
             orientation: Orientation::UPRIGHT,
+            selection: Selection::All,
             data: Buffer::from_vec(vec![1_u8; bytes]),
         }
     }

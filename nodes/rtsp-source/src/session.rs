@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use camweave_bitstream::ParameterSets;
-use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Trace, Unit};
+use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Trace, Unit};
 
 use crate::client::{Frame, StreamInfo, nal_codec};
 use crate::timeline::{Timeline, Times};
@@ -12,6 +12,7 @@ use crate::timeline::{Timeline, Times};
 pub(crate) struct Session {
     camera: Arc<str>,
     codec: Codec,
+    selection: Selection,
     session_unix_nanos: i64,
     sequence: u64,
     last: Times,
@@ -21,10 +22,16 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub fn new(camera: Arc<str>, stream: &StreamInfo, session_unix_nanos: i64) -> Self {
+    pub fn new(
+        camera: Arc<str>,
+        stream: &StreamInfo,
+        selection: Selection,
+        session_unix_nanos: i64,
+    ) -> Self {
         let mut session = Self {
             camera,
             codec: stream.codec,
+            selection,
             session_unix_nanos,
             sequence: 0,
             last: Times {
@@ -71,6 +78,7 @@ impl Session {
             keyframe,
             lost_packets: frame.lost_packets,
             orientation: Orientation::UPRIGHT,
+            selection: self.selection,
             data: Buffer::from_vec(data),
         };
         self.sequence += 1;
@@ -87,6 +95,7 @@ impl Session {
             keyframe: false,
             lost_packets: 0,
             orientation: Orientation::UPRIGHT,
+            selection: self.selection,
             data: Buffer::from_vec(Vec::<u8>::new()),
         }
     }

@@ -53,6 +53,25 @@ pub struct CameraSummary {
     pub errors: BTreeMap<String, u64>,
 }
 
+/// The reason of frames that the camera's `detect_fps` or `detect: off` leaves out.
+pub(crate) const NOT_SELECTED: &str = ".not_selected";
+
+impl CameraSummary {
+    /// Frames that were left out because the user wants it so.
+    #[must_use]
+    pub fn not_selected(&self) -> u64 {
+        let reasons = self.dropped.iter();
+        let chosen = reasons.filter(|(reason, _)| reason.ends_with(NOT_SELECTED));
+        chosen.map(|(_, count)| count).sum()
+    }
+
+    /// Frames that were dropped for all other reasons.
+    #[must_use]
+    pub fn dropped_unasked(&self) -> u64 {
+        self.dropped.values().sum::<u64>() - self.not_selected()
+    }
+}
+
 /// One stage's time per frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageSummary {

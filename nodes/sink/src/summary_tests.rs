@@ -78,6 +78,40 @@ fn stages_stand_in_the_order_of_the_data() {
 }
 
 #[test]
+fn frames_that_nobody_wanted_are_no_drops_in_the_table() {
+    let source = Counters::new("source", "rtsp-source", None);
+    let decode = Counters::new("decode", "sw-decode", None);
+    for _ in 0..10 {
+        source.received("a");
+    }
+    let own = Counters::new("sink", "sink", None);
+    own.sent("a", 0);
+    own.sent("a", 0);
+    let summary = |decode: &Counters| {
+        let reports = [source.report(), decode.report()];
+        Collector::default().summary(&reports, &own.report(), Moment::Running)
+    };
+    decode.dropped("a", "corrupt", 1);
+    let text = crate::render(&summary(&decode), 160);
+    assert!(!text.contains("skipped"), "{text}");
+    decode.dropped("a", "not_selected", 7);
+    let found = summary(&decode);
+    let camera = &found.cameras[0];
+    assert_eq!((camera.not_selected(), camera.dropped_unasked()), (7, 1));
+    assert_eq!(accounted(camera), 0, "the account has both");
+    let text = crate::render(&found, 160);
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_ascii_whitespace().take(6).collect())
+        .collect();
+    let head = ["camera", "sent", "detected", "skipped", "dropped", "lost"];
+    assert_eq!(lines[0], head);
+    assert_eq!(lines[1], ["a", "10", "2", "7", "1", "0"]);
+    assert_eq!(lines[2], ["all", "10", "2", "7", "1", "0"]);
+    assert!(text.contains("decode.corrupt 1") && !text.contains("not_selected"));
+}
+
+#[test]
 fn drops_of_all_stages_add_up() {
     let source = Counters::new("source", "rtsp-source", None);
     let infer = Counters::new("detect.infer", "cpu-infer", None);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use camweave_message::Codec;
+use camweave_message::{Codec, Selection, Unit};
 use camweave_vision::{ColorMatrix, ColorRange, PixelFormat};
 use common::{Bench, CAMERA, Clip, H264, Recipe, Shown, assert_exact, assert_picture, picture_of};
 
@@ -95,6 +95,68 @@ fn late_disposable_pictures_are_left_out_and_no_other_suffers() {
         assert!(left_out > 5 && dropped.len() == 1, "{dropped:?}");
         assert_eq!(shown.len() + left_out, clip.pictures.len());
     }
+}
+
+/// Five pictures a second of a camera with 25: every fifth in presentation order, each exact,
+/// whatever is left out before it is decoded.
+#[test]
+fn a_camera_with_detect_fps_gives_the_pictures_of_its_grid() {
+    let selection = Selection::from_nanos(200_000_000).expect("in range");
+    for recipe in [CAMERA, H264, H265] {
+        let clip = recipe.make();
+        let mut bench = Bench::new(&[]);
+        let mut shown = Vec::new();
+        for (sequence, coded) in clip.units.iter().enumerate() {
+            let unit = bench.unit("cam1", clip.codec, sequence, coded);
+            shown.extend(bench.show(Unit { selection, ..unit }));
+        }
+        shown.extend(bench.show(bench.end("cam1", clip.codec, clip.units.len())));
+        let pictures: Vec<usize> = shown
+            .iter()
+            .map(|shown| {
+                let picture = picture_of(&clip, &shown.frame);
+                assert_picture(&clip, picture, shown);
+                picture
+            })
+            .collect();
+        let expected: Vec<usize> = (0..clip.pictures.len()).step_by(5).collect();
+        assert_eq!(pictures, expected, "{:?}", recipe.codec);
+        let dropped = bench.balance("cam1");
+        let left_out = (clip.pictures.len() - shown.len()) as u64;
+        assert_eq!(dropped, [("not_selected".to_owned(), left_out)].into());
+    }
+}
+
+/// A camera that is not detected on has no decoder; when it is again, it goes on at the next keyframe.
+#[test]
+fn a_camera_with_detect_off_is_not_decoded() {
+    let clip = CAMERA.make();
+    let mut bench = Bench::new(&[]);
+    let mut shown = Vec::new();
+    for (sequence, coded) in clip.units.iter().enumerate() {
+        let selection = match sequence {
+            25..30 => Selection::Off,
+            _ => Selection::All,
+        };
+        let unit = bench.unit("cam1", clip.codec, sequence, coded);
+        shown.extend(bench.show(Unit { selection, ..unit }));
+    }
+    let pictures: Vec<usize> = shown
+        .iter()
+        .map(|shown| picture_of(&clip, &shown.frame))
+        .collect();
+    let expected: Vec<usize> = (0..25).chain(40..60).collect();
+    assert_eq!(pictures, expected);
+    for (picture, shown) in pictures.into_iter().zip(&shown) {
+        assert_picture(&clip, picture, shown);
+    }
+    let dropped = bench.balance("cam1");
+    assert_eq!(
+        dropped,
+        [("before_keyframe", 10), ("not_selected", 5)]
+            .map(|(k, v)| (k.to_owned(), v))
+            .into()
+    );
 }
 
 #[test]

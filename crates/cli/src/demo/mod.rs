@@ -5,7 +5,7 @@ mod options;
 mod progress;
 mod results;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ pub use options::Options;
 
 use crate::error::CliError;
 use crate::graph::{Graph, Variables};
-use crate::run::{Dataflow, Launch, Scenes, Simulator, interruption};
+use crate::run::{Dataflow, Launch, OwnCameras, Scenes, Simulator, interruption};
 use crate::say::{note, say};
 use crate::{doctor, engine, places};
 use folder::Folder;
@@ -148,24 +148,6 @@ fn has_begun(stats: &Path) -> bool {
     let reports = read_reports(stats).unwrap_or_default();
     reports.iter().any(|report| report.kind == SINK)
         && reports.iter().all(|report| report.fatal.is_none())
-}
-
-/// Cameras of the user's.
-struct OwnCameras {
-    file: PathBuf,
-    ids: Vec<String>,
-}
-
-impl OwnCameras {
-    fn load(file: &Path) -> Result<Self, CliError> {
-        let cameras = camweave_cameras::load(file)
-            .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
-        let file = file
-            .canonicalize()
-            .map_err(|error| CliError::file("open", file, &error))?;
-        let ids = cameras.iter().map(|camera| camera.id.to_string()).collect();
-        Ok(Self { file, ids })
-    }
 }
 
 fn camera_ids(options: &Options, own: Option<&OwnCameras>) -> Vec<String> {

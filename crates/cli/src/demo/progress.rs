@@ -41,12 +41,16 @@ impl Progress {
                 let sum = |of: &dyn Fn(&camweave_sink::CameraSummary) -> u64| {
                     summary.cameras.iter().map(of).sum::<u64>()
                 };
+                let skipped = match sum(&camweave_sink::CameraSummary::not_selected) {
+                    0 => String::new(),
+                    count => format!(" {count} skipped,"),
+                };
                 format!(
-                    "{head}: {} cameras, {} frames received, {} detected, {} dropped, {} lost, {:.1} fps",
+                    "{head}: {} cameras, {} frames received, {} detected,{skipped} {} dropped, {} lost, {:.1} fps",
                     summary.cameras.len(),
                     sum(&|camera| camera.frames_sent),
                     sum(&|camera| camera.frames_detected),
-                    sum(&|camera| camera.dropped.values().sum()),
+                    sum(&camweave_sink::CameraSummary::dropped_unasked),
                     sum(&|camera| camera.lost.values().sum()),
                     summary.combined_fps
                 )

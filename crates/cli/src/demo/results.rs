@@ -132,6 +132,17 @@ fn lost(summary: &Summary, folder: &Path) -> Result<(), CliError> {
     ))
 }
 
+/// Whether all frames of a camera were left out because the user wants it so, but for those that
+/// were under way at the end.
+fn is_off(camera: &CameraSummary) -> bool {
+    let stopped = camera.dropped.iter();
+    let stopped = stopped.filter(|(reason, _)| reason.ends_with(".stopped"));
+    let at_the_end: u64 = stopped.map(|(_, count)| count).sum();
+    let lost: u64 = camera.lost.values().sum();
+    let known = camera.not_selected() + at_the_end + lost + camera.under_way;
+    camera.not_selected() > 0 && known >= camera.frames_sent
+}
+
 /// Why the run is no success: a camera that delivered nothing.
 fn failures(summary: &Summary) -> Vec<String> {
     if summary.cameras.is_empty() {
@@ -140,7 +151,9 @@ fn failures(summary: &Summary) -> Vec<String> {
     let silent = summary
         .cameras
         .iter()
-        .filter(|camera| camera.frames_detected == 0);
+        .filter(|camera| camera.frames_detected == 0)
+        // With 'detect: off' there is nothing to detect on.
+        .filter(|camera| !is_off(camera));
     silent
         .map(|camera| {
             let state = camera.state.as_deref().unwrap_or("no frame arrived");

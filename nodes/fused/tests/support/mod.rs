@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use arrow_array::{Array, StructArray};
 use arrow_buffer::Buffer;
 use camweave_cuda::allocations;
-use camweave_message::{CapturedClock, Codec, FrameId, Never, Orientation, Unit};
+use camweave_message::{CapturedClock, Codec, FrameId, Never, Orientation, Selection, Unit};
 use camweave_stage::fused::{Fused, Outgoing, Part, Place, Plan};
 use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
 
@@ -88,6 +88,7 @@ impl Stage for Loop {
                 keyframe: place == 0,
                 lost_packets: 0,
                 orientation: Orientation::UPRIGHT,
+                selection: Selection::All,
                 data: units[place].clone(),
             }]);
             self.sent += 1;

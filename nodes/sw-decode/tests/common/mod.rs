@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arrow_buffer::Buffer;
 use camweave_demux::{Read, Reader};
-use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Unit};
+use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Selection, Unit};
 use camweave_pool::{Attachments, ReadSlot};
 use camweave_stage::{Context, Env, Output, Stage};
 use camweave_sw_decode::SwDecode;
@@ -253,6 +253,7 @@ impl Bench {
             keyframe: coded.keyframe,
             lost_packets: 0,
             orientation: Orientation::UPRIGHT,
+            selection: Selection::All,
             data: Buffer::from(coded.data.clone()),
         }
     }

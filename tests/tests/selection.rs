@@ -1,0 +1,64 @@
+//! Cameras that are detected on as often as their `cameras.yml` says.
+
+use std::fs;
+
+use camweave_tests::{Cameras, Pipeline, workspace};
+
+#[test]
+fn detect_fps_and_detect_off_are_kept_and_counted() {
+    let cameras = Cameras::start(&[
+        "--cameras",
+        "3",
+        "--fps",
+        "10",
+        "--seconds",
+        "20",
+        "--at-end",
+        "loop",
+    ]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let yml = folder.path().join("cameras.yml");
+    let mut text = "cameras:\n".to_owned();
+    let wanted = ["", "    detect_fps: 2\n", "    detect: off\n"];
+    for ((id, url), wanted) in cameras.urls().iter().zip(wanted) {
+        text.push_str(&format!("  - id: {id}\n    url: {url}\n{wanted}"));
+    }
+    fs::write(&yml, text).expect("writable");
+    let graph = workspace().join("dataflows/cpu-batched.yml");
+    let mut pipeline = Pipeline::of(graph).cameras(&yml).start();
+    pipeline.wait_until("ten frames of the slow camera", |it| {
+        it.detected("cam2") >= 10
+    });
+    let results = pipeline.stop();
+    let not_selected = |id: &str| {
+        let dropped = &results.summary.camera(id).dropped;
+        dropped.get("decode.not_selected").copied().unwrap_or(0)
+    };
+    results.check_accounts();
+    assert_eq!(not_selected("cam1"), 0);
+    // One in five, give or take what was under way at the stop.
+    let slow = results.summary.camera("cam2");
+    let (given, left_out) = (slow.frames_decoded, not_selected("cam2"));
+    assert!(
+        left_out.abs_diff(4 * given) <= 8,
+        "{given} given out, {left_out} not selected"
+    );
+    let times: Vec<i64> = results
+        .lines
+        .iter()
+        .filter(|line| line.camera == "cam2")
+        .map(|line| line.pts_nanos)
+        .collect();
+    for pair in times.windows(2) {
+        // The detector may have dropped one between.
+        let apart = (pair[1] - pair[0]) as f64 / 0.5e9;
+        assert!(
+            apart > 0.5 && (apart - apart.round()).abs() < 0.1,
+            "{apart}"
+        );
+    }
+    let off = results.summary.camera("cam3");
+    assert_eq!(off.frames_detected, 0);
+    assert!(not_selected("cam3") > 20, "{:?}", off.dropped);
+    assert!(results.summary.cameras.iter().all(|it| it.state.is_some()));
+}
