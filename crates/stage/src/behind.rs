@@ -26,12 +26,12 @@ pub struct Behind {
 impl Behind {
     /// The nodes behind `node`, as the graph says. Python nodes have no report.
     pub(crate) fn of(node: &DoraNode, folder: &Path) -> Self {
-        let mut edges = Vec::new();
+        let (mut edges, mut without_report) = (Vec::new(), Vec::new());
         let descriptor = node.dataflow_descriptor();
         for taker in descriptor.iter().flat_map(|it| &it.nodes) {
             let program = taker.path.as_deref().map(Path::new);
             if program.is_none_or(|it| it.extension().is_some_and(|it| it == "py")) {
-                continue;
+                without_report.push(taker.id.to_string());
             }
             for input in taker.inputs.values() {
                 let mapping = input.mapping.to_string();
@@ -40,8 +40,10 @@ impl Behind {
                 }
             }
         }
+        let mut nodes = reachable(node.id().as_ref(), &edges);
+        nodes.retain(|it| !without_report.contains(it));
         Self {
-            nodes: reachable(node.id().as_ref(), &edges),
+            nodes,
             folder: folder.to_owned(),
             run: node.dataflow_id().to_string(),
             since: Instant::now(),

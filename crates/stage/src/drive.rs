@@ -8,7 +8,7 @@ use camweave_message::Row;
 use camweave_telemetry::{
     Counters, SpanSettings, Spans, StageIdentity, StatsError, StatsFile, clock, span_names,
 };
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::receivers::RECEIVER_STOPPED;
 use crate::{Context, Inbox, Output, Stage, StageError};
@@ -244,7 +244,7 @@ fn wait_for_those_behind(
         if said.elapsed() >= SAY_EVERY {
             said = Instant::now();
             let opening = opening.join(", ");
-            info!(stage = %context.stage, "begins when all behind it is ready; still being opened: {opening}");
+            warn!(stage = %context.stage, "begins when all behind it is ready; still being opened: {opening}");
         }
         reporter.write_now_and_then();
         context.signal.wait_until(Instant::now() + LOOK_EVERY);

@@ -41,7 +41,7 @@ pub trait Stage: Sized {
     fn open(env: &Env, context: &Context) -> Result<Self, StageError>;
 
     /// Called once before the first [`Stage::tick`], when the stages behind are open: a source begins
-    /// to read, or to connect.
+    /// to read, or to connect. Never called where the run ends before that.
     ///
     /// # Errors
     /// Only what the stage cannot go on after.
