@@ -205,7 +205,7 @@ def origin(records):
             if record:
                 settings = record["settings"]
                 command = settings.get("command", f"camweave {name}")
-                text += f"- `{command}`: {settings['CPU']}, {settings['memory']}, {settings['kernel']}, load {settings['load average at the begin']}\n"
+                text += f"- `{command}`: {settings['CPU']}, {settings['memory']}, {settings['kernel']}, load {settings.get('load average at the start') or settings['load average at the begin']}\n"
     return text
 
 

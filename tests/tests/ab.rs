@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use camweave_tests::{PATIENCE, binary, kill, processes_with, wait_for, workspace};
+use camweave_tests::{Cameras, PATIENCE, binary, kill, processes_with, wait_for, workspace};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -36,9 +36,17 @@ impl Place {
             .args(["--cameras", "2", "--warm-up", "0.2", "--repeat", "1"])
             .arg("--files")
             .arg(self.path("clip.mp4"))
+            // The machine of a test may be busy.
+            .arg("--keep-disturbed")
+            .args(more);
+        self.finish(command)
+    }
+
+    /// With the output in this folder and its own lock.
+    fn finish(&self, mut command: Command) -> Command {
+        command
             .arg("--out")
             .arg(self.path("out"))
-            .args(more)
             .env("XDG_RUNTIME_DIR", self.0.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -240,6 +248,120 @@ fn a_comparison_says_what_an_independent_reader_counts() {
     for file in ["report.md", "report.html", "A-1/graph.yml"] {
         assert!(place.path("out").join(file).is_file(), "{file}");
     }
+}
+
+/// A process that computes until it is dropped.
+struct Busy(Child);
+
+impl Busy {
+    fn start() -> Self {
+        let child = Command::new("sh")
+            .args(["-c", "while :; do :; done"])
+            .spawn();
+        Self(child.expect("every system has a shell"))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn runs_beside_which_others_compute_are_marked_and_repeated() {
+    let place = Place::new();
+    let graph = graph("cpu-sequential.yml");
+    let _busy = Busy::start();
+    let mut command = Command::new(binary("camweave"));
+    command
+        .arg("ab")
+        .args([&graph, &graph])
+        .args(["--cameras", "2", "--warm-up", "0.2", "--repeat", "1"])
+        .args(["--seconds", "2", "--files"])
+        .arg(place.path("clip.mp4"));
+    let output = run(place.finish(command));
+    // Disturbed runs are no reason to fail.
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    assert!(errors(&output).contains("these are repeated"));
+    let summary = place.summary();
+    let runs = summary["runs"].as_array().expect("runs");
+    assert_eq!(runs.len(), 4, "{summary}");
+    for graph in [0, 1] {
+        let of_graph: Vec<_> = runs.iter().filter(|it| it["graph"] == graph).collect();
+        let cores = |run: &Value| run["other_cores"].as_f64().expect("a number");
+        assert!(of_graph.iter().all(|run| cores(run) > 0.1), "{summary}");
+        let (aside, compared): (Vec<_>, Vec<_>) = of_graph
+            .into_iter()
+            .partition(|run| run["set_aside"].is_string());
+        assert_eq!((aside.len(), compared.len()), (1, 1), "{summary}");
+        assert!(cores(compared[0]) <= cores(aside[0]), "{summary}");
+    }
+    let headline = summary["versus"][0]["headline"].as_str().expect("a line");
+    assert!(
+        headline.contains("beside 2 of these 2 runs other programs used up to"),
+        "{headline}"
+    );
+    for file in ["report.md", "report.html"] {
+        let report = fs::read_to_string(place.path("out").join(file)).expect("a report");
+        assert!(report.contains("other programs used"), "{report}");
+        assert!(report.contains(": disturbed"), "{report}");
+    }
+}
+
+#[test]
+fn own_cameras_are_seen_live_by_both_graphs() {
+    let place = Place::new();
+    let cameras = Cameras::start(&[
+        "--cameras",
+        "2",
+        "--fps",
+        "10",
+        "--seconds",
+        "20",
+        "--at-end",
+        "loop",
+    ]);
+    let mut command = Command::new(binary("camweave"));
+    command
+        .arg("ab")
+        .args([graph("cpu-sequential.yml"), graph("cpu-batched.yml")])
+        .args(["--warm-up", "0.2", "--repeat", "1", "--seconds", "2"])
+        .args(["--keep-disturbed", "--cameras-file"])
+        .arg(cameras.yml());
+    let output = run(place.finish(command));
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let summary = place.summary();
+    for run in summary["runs"].as_array().expect("runs") {
+        let seen: Vec<_> = run["cameras"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|camera| camera["id"].as_str())
+            .collect();
+        assert_eq!(seen, ["cam1", "cam2"], "{run}");
+        assert!(run["latency_ms"]["p50"].as_f64() > Some(0.0), "{run}");
+    }
+    let shown = summary["settings"]["cameras"].as_str().expect("a text");
+    assert!(shown.starts_with("2 of '"), "{shown}");
+    let mut profile = Command::new(binary("camweave"));
+    profile
+        .arg("profile")
+        .arg(graph("cpu-batched.yml"))
+        .args(["--warm-up", "0.2", "--seconds", "2", "--json"])
+        .arg("--cameras-file")
+        .arg(cameras.yml());
+    let output = run(place.finish(profile));
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let mut fast = Command::new(binary("camweave"));
+    fast.arg("ab")
+        .args([graph("cpu-sequential.yml"), graph("cpu-batched.yml")])
+        .args(["--pace", "fast", "--cameras-file"])
+        .arg(cameras.yml());
+    let output = run(place.finish(fast));
+    assert_eq!(output.status.code(), Some(2), "{}", errors(&output));
+    assert!(errors(&output).contains("expected --pace live"));
 }
 
 #[test]

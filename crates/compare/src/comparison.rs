@@ -7,10 +7,17 @@ use serde::{Deserialize, Serialize};
 use crate::agreement::Agreement;
 use crate::estimate::{Estimate, Observation, holm};
 use crate::metric::{self, Better, Family, Metric};
-use crate::run::Run;
+use crate::run::{DISTURBING_CORES, Run};
 
 /// The chance of a single false finding among all metrics of a comparison of two graphs.
 pub const LEVEL: f64 = 0.05;
+/// The metric that a comparison is made for first.
+const PRIMARY: &str = "throughput";
+/// The part of [`LEVEL`] that it has alone, as it is one of many: a large difference is then found
+/// by few runs.
+const PRIMARY_PART: f64 = 0.4;
+/// An interval whose ends differ by more than this factor is too wide for one number.
+const WIDE: f64 = 1.25;
 
 /// What the runs say of one metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +38,7 @@ pub enum Outcome {
 pub struct Verdict {
     /// What was compared.
     pub metric: Metric,
-    /// Mean over A's runs (geometric where compared by ratio).
+    /// Mean over A's runs.
     pub a: f64,
     /// The same of B's.
     pub b: f64,
@@ -85,8 +92,11 @@ pub struct Comparison {
     pub versus: Vec<Versus>,
     /// All runs in their order.
     pub runs: Vec<Run>,
-    /// What readers must know, such as a run that is not whole.
+    /// What is missing, such as a run that is not whole.
     pub notes: Vec<String>,
+    /// What makes the figures less sure: runs beside which other programs ran.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 impl Comparison {
@@ -94,10 +104,14 @@ impl Comparison {
     /// mean nothing.
     #[must_use]
     pub fn is_sliced(&self) -> bool {
-        let mut places: Vec<usize> = self.runs.iter().map(|run| run.place).collect();
-        places.sort_unstable();
-        places.windows(2).any(|pair| pair[0] == pair[1])
+        is_sliced(&self.runs)
     }
+}
+
+fn is_sliced(runs: &[Run]) -> bool {
+    let mut places: Vec<usize> = runs.iter().map(|run| run.place).collect();
+    places.sort_unstable();
+    places.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// A, B, C, ... of a graph that is counted from 0.
@@ -136,16 +150,54 @@ impl Comparison {
             graphs,
             settings,
             versus,
+            warnings: warnings(&runs),
             runs,
             notes,
         }
     }
 }
 
+/// A line for each run that was disturbed, whether it is compared or was repeated.
+fn warnings(runs: &[Run]) -> Vec<String> {
+    if is_sliced(runs) {
+        // A second is too short for the kernel's account: what counts is all of it.
+        return disturbance(runs).into_iter().collect();
+    }
+    let disturbed = runs.iter().filter(|run| run.is_disturbed());
+    disturbed
+        .map(|run| {
+            let (place, name, cores) = (run.place + 1, letter(run.graph), run.other_cores);
+            let then = match &run.set_aside {
+                Some(reason) => format!("; {reason}"),
+                None => String::new(),
+            };
+            format!("run {place} ({name}): other programs used {cores:.2} cores beside it{then}")
+        })
+        .collect()
+}
+
+/// What is to be said of a comparison beside whose runs other programs ran.
+fn disturbance(runs: &[Run]) -> Option<String> {
+    let cores = runs.iter().map(|run| run.other_cores);
+    if is_sliced(runs) {
+        let mean = cores.sum::<f64>() / runs.len().max(1) as f64;
+        return (mean > DISTURBING_CORES)
+            .then(|| format!("other programs used {mean:.2} cores meanwhile"));
+    }
+    let disturbed = runs.iter().filter(|run| run.is_disturbed()).count();
+    let most = cores.fold(0.0, f64::max);
+    (disturbed > 0).then(|| {
+        format!(
+            "beside {disturbed} of these {} runs other programs used up to {most:.2} cores, so that small differences may be theirs",
+            runs.len()
+        )
+    })
+}
+
 fn versus(graph: usize, runs: &[Run], agreement: Option<Agreement>) -> Versus {
     let of_both: Vec<Run> = runs
         .iter()
-        .filter(|run| run.partial.is_none() && (run.graph == 0 || run.graph == graph))
+        .filter(|run| run.is_compared() && (run.graph == 0 || run.graph == graph))
         .cloned()
         .collect();
     let letter = letter(graph);
@@ -159,7 +211,11 @@ fn versus(graph: usize, runs: &[Run], agreement: Option<Agreement>) -> Versus {
         verdict.text = text(verdict, &letter);
     }
     let named = named(&verdicts);
-    let headline = headline(&letter, &verdicts, named.as_ref(), agreement.as_ref());
+    let mut headline = headline(&letter, &verdicts, named.as_ref(), agreement.as_ref());
+    if let Some(disturbance) = disturbance(&of_both) {
+        headline.push_str("; ");
+        headline.push_str(&disturbance);
+    }
     Versus {
         graph,
         letter,
@@ -189,13 +245,14 @@ fn judge(
             })
         })
         .collect();
+    // As all tables and plots show them; the change is that of the logarithms.
     let mean = |is_b: bool| {
-        let of_side: Vec<f64> = observations
-            .iter()
-            .filter(|it| it.is_b == is_b)
-            .map(|it| it.value)
+        let of_side = runs.iter().zip(values);
+        let of_side: Vec<f64> = of_side
+            .filter(|(run, _)| (run.graph != 0) == is_b)
+            .filter_map(|(_, value)| *value)
             .collect();
-        (!of_side.is_empty()).then(|| back(of_side.iter().sum::<f64>() / of_side.len() as f64))
+        (!of_side.is_empty()).then(|| of_side.iter().sum::<f64>() / of_side.len() as f64)
     };
     let (a, b) = (mean(false), mean(true));
     let estimate = Estimate::fit(&observations);
@@ -230,24 +287,39 @@ fn judge(
     Some((verdict, estimate))
 }
 
-/// Each family has an equal part of [`LEVEL`]; inside, Holm's correction.
+/// [`PRIMARY`] has its part of [`LEVEL`], each family an equal part of the rest; inside, Holm's
+/// correction.
 fn correct(verdicts: &mut [(Verdict, Option<Estimate>)]) {
-    let mut families: Vec<Family> = verdicts.iter().map(|(it, _)| it.metric.family).collect();
+    let tested = |verdict: &Verdict| verdict.p_value.is_some();
+    let is_primary = |verdict: &Verdict| verdict.metric.name == PRIMARY;
+    let mut families: Vec<Family> = verdicts
+        .iter()
+        .filter(|(it, _)| !is_primary(it))
+        .map(|(it, _)| it.metric.family)
+        .collect();
     families.sort();
     families.dedup();
-    let parts = families.len() as f64;
+    let part = (1.0 - PRIMARY_PART) / families.len().max(1) as f64;
+    let members = |of: &dyn Fn(&Verdict) -> bool| -> Vec<usize> {
+        let indices = verdicts.iter().enumerate();
+        indices
+            .filter(|(_, (it, _))| tested(it) && of(it))
+            .map(|(index, _)| index)
+            .collect()
+    };
+    let mut groups = vec![(PRIMARY_PART, members(&is_primary))];
     for family in families {
-        let members: Vec<usize> = (0..verdicts.len())
-            .filter(|index| verdicts[*index].0.metric.family == family)
-            .filter(|index| verdicts[*index].0.p_value.is_some())
-            .collect();
+        let of = |it: &Verdict| it.metric.family == family && !is_primary(it);
+        groups.push((part, members(&of)));
+    }
+    for (part, members) in groups {
         let p_values: Vec<f64> = members
             .iter()
             .filter_map(|index| verdicts[*index].0.p_value)
             .collect();
         for (index, p_value) in members.into_iter().zip(holm(&p_values)) {
             let (verdict, estimate) = &mut verdicts[index];
-            let p_value = (p_value * parts).min(1.0);
+            let p_value = (p_value / part).min(1.0);
             verdict.p_value = Some(p_value);
             if p_value <= LEVEL {
                 let rises = estimate.is_some_and(|it| it.difference > 0.0);
@@ -322,15 +394,13 @@ fn text(verdict: &Verdict, letter: &str) -> String {
                     range(&|value| format!("{value:+.2}"), false)
                 )
             };
-            // By itself it would be called a difference; among so many metrics it may be chance.
-            let zero = if metric.by_ratio { 1.0 } else { 0.0 };
-            let leans = interval.is_some_and(|(low, high)| low > zero || high < zero);
-            let hint = if leans {
-                "; more runs may show one"
-            } else {
-                ""
-            };
-            format!("{name}: no difference that this run can show ({shown}{hint})")
+            if leans(verdict) {
+                let way = if rises(verdict) { "higher" } else { "lower" };
+                return format!(
+                    "{name}: {letter} is probably {way} ({shown}); among so many metrics that may be chance, and more runs would tell"
+                );
+            }
+            format!("{name}: no difference that this run can show ({shown})")
         }
         Outcome::Equal => format!(
             "{name}: no difference above {}",
@@ -341,7 +411,7 @@ fn text(verdict: &Verdict, letter: &str) -> String {
             }
         ),
         Outcome::Better | Outcome::Worse if !metric.by_ratio => {
-            let way = if change > &0.0 { "higher" } else { "lower" };
+            let way = if rises(verdict) { "higher" } else { "lower" };
             format!(
                 "{name}: {letter} is {} {} {way}{}",
                 short(change.abs()),
@@ -350,10 +420,10 @@ fn text(verdict: &Verdict, letter: &str) -> String {
             )
         }
         Outcome::Better | Outcome::Worse if metric.better == Better::Higher => {
-            format!("{name}: {letter} is {}", faster(*change, &range))
+            format!("{name}: {letter} is {}", faster(*change, *interval, &range))
         }
         Outcome::Better | Outcome::Worse => {
-            let way = if b > a { "higher" } else { "lower" };
+            let way = if rises(verdict) { "higher" } else { "lower" };
             format!(
                 "{name}: {letter} is {} {} {way} ({} %{} %)",
                 short((b - a).abs()),
@@ -368,22 +438,52 @@ fn text(verdict: &Verdict, letter: &str) -> String {
 /// How a number is written.
 type Shown<'a> = &'a dyn Fn(f64) -> String;
 
-/// Large ratios as a factor, small ones in percent.
-fn faster(ratio: f64, range: &dyn Fn(Shown<'_>, bool) -> String) -> String {
+/// Large ratios as a factor, small ones in percent. Where the interval is wide, no more is said
+/// for certain than its nearer end.
+fn faster(
+    ratio: f64,
+    interval: Option<(f64, f64)>,
+    range: &dyn Fn(Shown<'_>, bool) -> String,
+) -> String {
     const LARGE: f64 = 1.5;
     let times = |it: f64| format!("{it:.2}");
     let divided = |it: f64| format!("{:.2}", 1.0 / it);
     let more = |it: f64| format!("{:.1}", 100.0 * (it - 1.0));
     let less = |it: f64| format!("{:.1}", 100.0 * (1.0 - it));
-    if ratio >= LARGE {
-        format!("{}x faster{}", times(ratio), range(&times, false))
-    } else if ratio >= 1.0 {
-        format!("{} % faster{} %", more(ratio), range(&more, false))
-    } else if ratio <= 1.0 / LARGE {
-        format!("{}x slower{}", divided(ratio), range(&divided, true))
-    } else {
-        format!("{} % slower{} %", less(ratio), range(&less, true))
+    let amount = |ratio: f64| match ratio {
+        _ if ratio >= LARGE => format!("{}x faster", times(ratio)),
+        _ if ratio >= 1.0 => format!("{} % faster", more(ratio)),
+        _ if ratio <= 1.0 / LARGE => format!("{}x slower", divided(ratio)),
+        _ => format!("{} % slower", less(ratio)),
+    };
+    let shown = match ratio {
+        _ if ratio >= LARGE => range(&times, false),
+        _ if ratio >= 1.0 => format!("{} %", range(&more, false)),
+        _ if ratio <= 1.0 / LARGE => range(&divided, true),
+        _ => format!("{} %", range(&less, true)),
+    };
+    match interval {
+        Some((low, high)) if high / low > WIDE => {
+            let least = if ratio >= 1.0 { low } else { high };
+            format!("at least {} ({}{shown})", amount(least), amount(ratio))
+        }
+        _ => format!("{}{shown}", amount(ratio)),
     }
+}
+
+/// The way of the change: B's mean alone knows nothing of a trend.
+fn rises(verdict: &Verdict) -> bool {
+    let none = if verdict.metric.by_ratio { 1.0 } else { 0.0 };
+    verdict.change > none
+}
+
+/// Whether a difference would be reported if nothing else had been looked at.
+fn leans(verdict: &Verdict) -> bool {
+    let none = if verdict.metric.by_ratio { 1.0 } else { 0.0 };
+    verdict.outcome == Outcome::Unknown
+        && verdict
+            .interval
+            .is_some_and(|(low, high)| low > none || high < none)
 }
 
 fn headline(
@@ -398,7 +498,13 @@ fn headline(
         .filter(|it| matches!(it.outcome, Outcome::Better | Outcome::Worse))
         .map(|it| it.text.clone())
         .collect();
-    if verdicts.is_empty() {
+    // What a comparison is made for is not called no difference where its interval says otherwise.
+    let probable = verdicts
+        .iter()
+        .find(|it| it.metric.name == PRIMARY && leans(it));
+    if let Some(probable) = probable {
+        parts.push(probable.text.clone());
+    } else if verdicts.is_empty() {
         parts.push(format!("{letter}: no whole run of both graphs to compare"));
     } else if parts.is_empty() && named.is_none() {
         parts.push(format!(

@@ -74,7 +74,7 @@ fn whole(
 const LEAST_SHARE: f64 = 0.05;
 
 /// Spans that hold all that a node does; other spans lie inside these and are shown only.
-pub const WORK: [&str; 4] = ["rows", "decode", "unit", "read"];
+pub const WORK: [&str; 5] = ["rows", "worker", "decode", "unit", "read"];
 
 /// All metrics that these runs have.
 #[must_use]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::metric::WORK;
+
 /// Quantiles in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Quantiles {
@@ -157,11 +159,47 @@ pub struct Run {
     /// Where a GPU is in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<Gpu>,
-    /// Cores that other processes of the machine kept busy meanwhile.
+    /// Cores that other processes of the machine kept busy meanwhile: all that neither the graph
+    /// nor the measurement has started.
     pub other_cores: f64,
+    /// Why a whole run is not compared: it was disturbed, and was repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<String>,
 }
 
+/// Cores that other processes may use beside a run: more disturbs it.
+pub const DISTURBING_CORES: f64 = 0.1;
+
 impl Run {
+    /// Whether the run is compared with others.
+    #[must_use]
+    pub fn is_compared(&self) -> bool {
+        self.partial.is_none() && self.set_aside.is_none()
+    }
+
+    /// Whether other processes used more than [`DISTURBING_CORES`] beside it.
+    #[must_use]
+    pub fn is_disturbed(&self) -> bool {
+        self.other_cores > DISTURBING_CORES
+    }
+
+    /// How long a stage works on a frame, in milliseconds: the length of the call, or of the GPU's
+    /// work, that the frame is in with the others of its batch. `None` without spans.
+    #[must_use]
+    pub fn work_ms(&self, stage: &str) -> Option<f64> {
+        let spans = self.spans.get(stage)?;
+        let of_call =
+            |span: &Span, per_frame: f64| per_frame * span.frames as f64 / span.calls.max(1) as f64;
+        let works = WORK.iter().filter_map(|name| spans.get(*name));
+        let call = works
+            .map(|span| of_call(span, span.busy_ms))
+            .fold(0.0, f64::max);
+        let on_gpu = spans
+            .values()
+            .filter_map(|span| Some(of_call(span, span.gpu_ms?.mean)));
+        Some(call.max(on_gpu.sum()))
+    }
+
     /// CPU time per frame of all nodes and dora, in milliseconds.
     #[must_use]
     pub fn cpu_ms(&self) -> f64 {
@@ -189,6 +227,52 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_is_the_call_that_a_frame_is_in() {
+        let span = |calls: u64, busy_ms: f64, gpu: Option<f64>| Span {
+            calls,
+            frames: 40,
+            busy_ms,
+            gpu_ms: gpu.map(|mean| Quantiles {
+                mean,
+                ..Quantiles::default()
+            }),
+            ..Span::default()
+        };
+        let named = |list: &[(&str, Span)]| -> BTreeMap<String, Span> {
+            list.iter()
+                .map(|(name, span)| ((*name).to_owned(), *span))
+                .collect()
+        };
+        let run = Run {
+            spans: BTreeMap::from([
+                // The stage hands batches of four to workers, one frame to each.
+                (
+                    "cpu".to_owned(),
+                    named(&[
+                        ("rows", span(10, 0.01, None)),
+                        ("worker", span(40, 16.0, None)),
+                        ("infer", span(40, 15.0, None)),
+                    ]),
+                ),
+                // The thread only launches what the GPU does in batches of eight.
+                (
+                    "gpu".to_owned(),
+                    named(&[
+                        ("rows", span(5, 0.1, None)),
+                        ("letterbox", span(5, 0.01, Some(0.05))),
+                        ("infer", span(5, 0.02, Some(0.25))),
+                    ]),
+                ),
+            ]),
+            ..Run::default()
+        };
+        let work = |stage: &str| run.work_ms(stage).expect("it has spans");
+        assert!((work("cpu") - 16.0).abs() < 1e-9);
+        assert!((work("gpu") - 8.0 * 0.3).abs() < 1e-9);
+        assert_eq!(run.work_ms("somebody's"), None);
+    }
 
     #[test]
     fn percentiles_are_values_that_occurred() {

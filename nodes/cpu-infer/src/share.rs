@@ -65,7 +65,7 @@ impl Worker {
             Part::Whole(frames) => (frames, Threads::All),
         };
         let common = Arc::clone(&self.common);
-        let _span = common.context.span_over(&span_names::ROWS, &frames);
+        let _span = common.context.span_over(&span_names::WORKER, &frames);
         let began = Instant::now();
         let held = common.hold(frames);
         if held.is_empty() {

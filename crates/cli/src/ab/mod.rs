@@ -1,5 +1,6 @@
 //! `camweave ab`: graphs against one another, in turns, on the same pictures.
 
+mod disturbed;
 mod lock;
 mod options;
 mod order;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use camweave_compare::agreement::{self, Agreement};
 use camweave_compare::comparison::letter;
+use camweave_compare::run::DISTURBING_CORES;
 use camweave_compare::{Comparison, Run};
 use camweave_outdir::Folder;
 use camweave_stage::Exit;
@@ -48,7 +50,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let wrapper = options.wrapper()?;
     let names = names(options, graphs.len());
     Folder::check(&options.out, names.iter().map(String::as_str))?;
-    let _lock = Lock::take()?;
+    let _lock = Lock::take(&graphs)?;
     let model = absolute(options.model.as_ref())?;
     engine::prepare(&graphs, model.as_deref(), &interrupted)?;
     let out = Folder::open(&options.out)?;
@@ -115,12 +117,14 @@ fn names(options: &Options, graphs: usize) -> Vec<String> {
         .map(str::to_owned)
         .to_vec();
     for letter in (0..graphs).map(letter) {
-        names.extend((1..=options.repeat).map(|run| format!("{letter}-{run}/")));
+        // Each run may be repeated once.
+        let most = options.runs_of_each();
+        names.extend((1..=most).map(|run| format!("{letter}-{run}/")));
         if options.trace {
             names.push(format!("{letter}.perfetto-trace"));
         }
         if options.nsys {
-            names.extend((1..=options.repeat).map(|run| format!("{letter}-{run}.nsys-rep")));
+            names.extend((1..=most).map(|run| format!("{letter}-{run}.nsys-rep")));
         }
     }
     names
@@ -156,8 +160,39 @@ impl Session<'_> {
             if interrupted.load(Ordering::Acquire) {
                 break;
             }
-            let repeat = order[..place].iter().filter(|it| **it == graph).count();
-            self.run_one(graph, place, repeat, order.len(), interrupted)?;
+            self.run_one(graph, place, order.len(), interrupted)?;
+        }
+        if self.options.repeats_disturbed() {
+            self.repeat_disturbed(interrupted)?;
+        }
+        Ok(())
+    }
+
+    /// Repeats each run beside which other programs ran, once.
+    fn repeat_disturbed(&mut self, interrupted: &AtomicBool) -> Result<(), CliError> {
+        let again = disturbed::to_repeat(&self.runs);
+        let compared: Vec<usize> = (0..self.graphs.len())
+            .map(|graph| {
+                let runs = self.runs.iter().filter(|run| run.graph == graph);
+                runs.filter(|run| run.is_compared()).count()
+            })
+            .collect();
+        let all = self.runs.len() + again.len();
+        if !again.is_empty() {
+            note!(
+                "other programs used more than {DISTURBING_CORES} cores beside {} of {} runs: these are repeated (--keep-disturbed: they are not)",
+                again.len(),
+                self.runs.len()
+            );
+        }
+        for graph in again {
+            if interrupted.load(Ordering::Acquire) {
+                break;
+            }
+            self.run_one(graph, self.runs.len(), all, interrupted)?;
+        }
+        for (graph, count) in compared.into_iter().enumerate() {
+            disturbed::set_aside(&mut self.runs, graph, count);
         }
         Ok(())
     }
@@ -166,11 +201,11 @@ impl Session<'_> {
         &mut self,
         graph: usize,
         place: usize,
-        repeat: usize,
         all: usize,
         interrupted: &AtomicBool,
     ) -> Result<(), CliError> {
         let name = letter(graph);
+        let repeat = self.runs.iter().filter(|run| run.graph == graph).count();
         let plan = self.plan(graph, repeat);
         let mut measured = measure(&plan, interrupted, &mut |_, _| {})?;
         measured.run.graph = graph;
@@ -187,7 +222,12 @@ impl Session<'_> {
             ),
             Some(reason) => format!("not whole: {reason}"),
         };
-        note!("run {} of {all}, {name}: {told}", place + 1);
+        let beside = if run.is_disturbed() {
+            format!(", {:.2} cores used by other programs", run.other_cores)
+        } else {
+            String::new()
+        };
+        note!("run {} of {all}, {name}: {told}{beside}", place + 1);
         self.runs.push(run.clone());
         if run.partial.is_none() && self.first[graph].is_none() {
             self.first[graph] = Some(measured.findings);

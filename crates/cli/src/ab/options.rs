@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::error::CliError;
 use crate::graph::{Graph, Variables};
-use crate::run::{Footage, Pace};
+use crate::run::{Footage, OwnCameras, Pace};
 
 /// What measured graphs see.
 #[derive(Debug, Clone, Args)]
@@ -31,6 +31,9 @@ pub struct FootageOptions {
     /// Media files instead of scenes, dealt out to the cameras in turn
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub files: Vec<PathBuf>,
+    /// Your own cameras instead of simulated ones
+    #[arg(long, value_name = "cameras.yml", conflicts_with_all = ["cameras", "fps", "seed", "size", "files"])]
+    pub cameras_file: Option<PathBuf>,
 }
 
 impl FootageOptions {
@@ -72,14 +75,40 @@ impl FootageOptions {
                     ),
                 ));
             }
+            (Some(Pace::Fast), _) if self.cameras_file.is_some() => {
+                return Err(CliError::new(
+                    Exit::Configuration,
+                    "--pace fast: cameras do not wait for a graph, expected --pace live with --cameras-file",
+                ));
+            }
+            (_, Some(graph)) if self.cameras_file.is_some() => {
+                return Err(CliError::new(
+                    Exit::Configuration,
+                    format!(
+                        "--cameras-file: graph '{}' plays files, expected one with an rtsp-source",
+                        graph.path.display()
+                    ),
+                ));
+            }
+            (None, None) if self.cameras_file.is_some() => Pace::Live,
             (Some(pace), _) => pace,
             (None, Some(_)) => Pace::Fast,
             (None, None) if !self.files.is_empty() => Pace::Fast,
             (None, None) => Pace::Live,
         };
+        let own = self.cameras_file.as_deref().map(OwnCameras::load);
+        let own = own.transpose()?;
+        let cameras = own.as_ref().map_or(self.cameras, |own| own.detected);
+        if cameras == 0 {
+            return Err(CliError::new(
+                Exit::Configuration,
+                "--cameras-file: 'detect: off' stands at all cameras, expected one that is detected on",
+            ));
+        }
         Ok(Footage {
             pace,
-            cameras: self.cameras,
+            cameras,
+            own,
             fps: self.fps,
             seed: self.seed,
             size: self.size.clone(),
@@ -137,6 +166,10 @@ pub struct Options {
     /// The folder for reports and runs
     #[arg(long, value_name = "FOLDER", default_value = "out/ab")]
     pub out: PathBuf,
+    /// Compare also runs beside which other programs used more than a tenth of a core, instead of
+    /// repeating them
+    #[arg(long)]
+    pub keep_disturbed: bool,
     /// Write a Perfetto trace of the first run of each graph
     #[arg(long)]
     pub trace: bool,
@@ -151,6 +184,17 @@ pub struct Options {
 }
 
 impl Options {
+    /// Runs of each graph at most.
+    pub fn runs_of_each(&self) -> u32 {
+        u32::from(self.repeat) * if self.repeats_disturbed() { 2 } else { 1 }
+    }
+
+    /// Whether disturbed runs are repeated. A profiler's own processes leave the tree of ours, and
+    /// cannot be told from others'.
+    pub fn repeats_disturbed(&self) -> bool {
+        !self.keep_disturbed && self.slices.is_none() && !self.nsys
+    }
+
     /// Checks what the command line's parser cannot.
     ///
     /// # Errors

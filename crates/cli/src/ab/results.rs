@@ -41,6 +41,9 @@ pub fn settings(options: &Options, footage: &Footage) -> BTreeMap<String, String
 }
 
 fn shown(footage: &Footage) -> String {
+    if let Some(own) = &footage.own {
+        return format!("{} of '{}', live", own.ids.len(), own.file.display());
+    }
     let what = if footage.files.is_empty() {
         format!("scenes of seed {} at {}", footage.seed, footage.size)
     } else {
@@ -83,7 +86,7 @@ pub fn machine() -> BTreeMap<String, String> {
         ("CPU", format!("{cpu}, {cores} cores")),
         ("memory", format!("{memory:.0} GiB")),
         ("kernel", format!("Linux {kernel}")),
-        ("load average at the begin", load.join(" ")),
+        ("load average at the start", load.join(" ")),
         ("camweave", env!("CARGO_PKG_VERSION").to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

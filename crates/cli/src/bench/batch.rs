@@ -58,6 +58,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             name: format!("{cameras} cameras, sequential"),
             graph: &sequential,
             cameras,
+            fps: None,
             stages: Vec::new(),
             spans: SpanMode::Stats,
         });
@@ -69,6 +70,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
                 name: format!("{cameras} cameras, batches of {batch}"),
                 graph: &batched,
                 cameras,
+                fps: None,
                 stages: vec![
                     value("batcher", "MAX_BATCH", batch),
                     value("batcher", "MAX_PER_SOURCE", batch.div_ceil(cameras)),
@@ -92,7 +94,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
 /// Each against the sequential graph with as many cameras, which stands before it.
 fn table(points: &[Point]) -> String {
     let mut lines = vec![
-        "| | FPS per camera | combined FPS | against sequential | frames of one inference | latency p50 ms | CPU ms per frame |".to_owned(),
+        "| | FPS per camera | combined FPS | against sequential | frames of one batch | latency p50 ms | CPU ms per frame |".to_owned(),
         "|---|---:|---:|---:|---:|---:|---:|".to_owned(),
     ];
     for point in points {

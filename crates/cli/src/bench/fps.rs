@@ -44,6 +44,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             name: format!("{cameras} cameras"),
             graph: &graph,
             cameras,
+            fps: None,
             stages: Vec::new(),
             spans: SpanMode::Stats,
         })

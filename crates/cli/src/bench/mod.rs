@@ -2,6 +2,7 @@
 
 mod batch;
 mod fps;
+mod load;
 mod series;
 mod tracing;
 
@@ -17,6 +18,8 @@ pub enum Command {
     Fps(Box<fps::Options>),
     /// One inference per frame against batches of several sizes
     Batch(Box<batch::Options>),
+    /// Live cameras that send a part of what the graph can do, all of it, and more
+    Load(Box<load::Options>),
     /// The same graph with spans off, in reports, and in a trace
     Tracing(Box<tracing::Options>),
 }
@@ -29,6 +32,7 @@ pub fn run(command: &Command) -> Result<Exit, CliError> {
     match command {
         Command::Fps(options) => fps::run(options),
         Command::Batch(options) => batch::run(options),
+        Command::Load(options) => load::run(options),
         Command::Tracing(options) => tracing::run(options),
     }
 }

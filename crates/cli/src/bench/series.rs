@@ -66,6 +66,7 @@ impl Common {
             seed: self.seed,
             size: self.size.clone(),
             files: self.files.clone(),
+            cameras_file: None,
         }
     }
 }
@@ -78,6 +79,8 @@ pub struct Setting<'a> {
     pub graph: &'a Graph,
     /// Number of cameras.
     pub cameras: u32,
+    /// Frames per second of each, live; `None`: as the benchmark is told.
+    pub fps: Option<f64>,
     /// Values for stages of one kind: kind, name, value.
     pub stages: Vec<(String, String, String)>,
     /// What is done with spans.
@@ -103,7 +106,7 @@ pub struct Point {
     pub cpu_ms: f64,
     /// Dropped frames of a hundred.
     pub dropped_percent: f64,
-    /// Frames of one inference, where the graph has a detector that says so.
+    /// Frames that the detector takes at once, its batch, where the graph has one that says so.
     pub frames_per_inference: Option<f64>,
 }
 
@@ -136,9 +139,9 @@ pub fn measure_all(
     options.check()?;
     Folder::check(out, [name, "run/", "clips/"])?;
     let interrupted = interruption()?;
-    let _lock = ab::Lock::take()?;
     let model = ab::absolute(common.model.as_ref())?;
     let graphs: Vec<Graph> = settings.iter().map(|it| it.graph.clone()).collect();
+    let _lock = ab::Lock::take(&graphs)?;
     engine::prepare(&graphs, model.as_deref(), &interrupted)?;
     let out = Folder::open(out)?;
     let feeder = Feeder::new(options.footage(&graphs)?, &out)?;
@@ -159,7 +162,10 @@ pub fn measure_all(
         let setting = &settings[index];
         let plan = Plan {
             graph: setting.graph,
-            feeder: &feeder.first(setting.cameras),
+            feeder: &match setting.fps {
+                Some(fps) => feeder.live(setting.cameras, fps),
+                None => feeder.first(setting.cameras),
+            },
             warm_up: common.warm_up,
             seconds: common.seconds,
             model: model.clone(),
@@ -194,7 +200,7 @@ pub fn measure_all(
 fn point(setting: &Setting<'_>, index: usize, runs: &[Run]) -> Option<Point> {
     let whole: Vec<&Run> = runs
         .iter()
-        .filter(|run| run.graph == index && run.partial.is_none())
+        .filter(|run| run.graph == index && run.is_compared())
         .collect();
     if whole.is_empty() {
         return None;
@@ -203,9 +209,11 @@ fn point(setting: &Setting<'_>, index: usize, runs: &[Run]) -> Option<Point> {
         whole.iter().map(|run| value(run)).sum::<f64>() / whole.len() as f64
     };
     let rates = whole.iter().map(|run| run.combined_fps);
+    // What the detector takes at once: cpu-infer may give each frame of it to a thread of its own.
     let frames_per_inference = |run: &Run| {
-        let spans = run.spans.values().find_map(|spans| spans.get("infer"))?;
-        Some(spans.frames as f64 / spans.calls.max(1) as f64)
+        let mut detectors = run.spans.values().filter(|it| it.contains_key("infer"));
+        let rows = detectors.next()?.get("rows")?;
+        Some(rows.frames as f64 / rows.calls.max(1) as f64)
     };
     let known: Vec<f64> = whole
         .iter()
@@ -271,14 +279,17 @@ mod tests {
             partial: partial.map(str::to_owned),
             spans: [(
                 "infer".to_owned(),
-                BTreeMap::from([(
-                    "infer".to_owned(),
-                    Span {
-                        calls: 10,
-                        frames: 35,
-                        ..Span::default()
-                    },
-                )]),
+                // Batches of 3.5, each frame on a thread of its own.
+                [("rows", 10), ("infer", 35)]
+                    .map(|(name, calls)| {
+                        let span = Span {
+                            calls,
+                            frames: 35,
+                            ..Span::default()
+                        };
+                        (name.to_owned(), span)
+                    })
+                    .into(),
             )]
             .into(),
             ..Run::default()
@@ -291,6 +302,7 @@ mod tests {
             name: "four".to_owned(),
             graph: &graph,
             cameras: 4,
+            fps: None,
             stages: Vec::new(),
             spans: SpanMode::Stats,
         };

@@ -47,6 +47,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             name: format!("{cameras} cameras, spans {}", spans.as_str()),
             graph: &graph,
             cameras,
+            fps: None,
             stages: Vec::new(),
             spans,
         })
@@ -93,7 +94,7 @@ fn table(series: &Series) -> String {
 fn against(runs: &[Run], a: usize, b: usize, value: fn(&Run) -> f64) -> String {
     let whole = runs
         .iter()
-        .filter(|run| run.partial.is_none() && (run.graph == a || run.graph == b));
+        .filter(|run| run.is_compared() && (run.graph == a || run.graph == b));
     let observations: Vec<Observation> = whole
         .map(|run| Observation {
             is_b: run.graph == b,

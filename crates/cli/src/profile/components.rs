@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::run::{Snapshot, spans_between};
 
 /// Spans that only move messages, or that hold the others; they are shown as `other`.
-const FRAME: [&str; 3] = ["rows", "send", "receive"];
+const FRAME: [&str; 4] = ["rows", "worker", "send", "receive"];
 /// Spans that lie inside a span that is shown.
 const INSIDE: [&str; 2] = ["publish", "acquire"];
 /// The span in which a stage waits for its device: the work is somebody else's.

@@ -70,13 +70,15 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let interrupted = interruption()?;
     let graph = ab::open(&options.graph, &options.footage)?;
     camweave_outdir::Folder::check(&options.out, ["profile.json", "run/", "clips/"])?;
-    let _lock = ab::Lock::take()?;
+    let _lock = ab::Lock::take([&graph])?;
     let model = ab::absolute(options.model.as_ref())?;
     engine::prepare([&graph], model.as_deref(), &interrupted)?;
     let out = camweave_outdir::Folder::open(&options.out)?;
     let mut footage = options.footage.clone();
     // What a graph can do is seen when it has all to do.
-    footage.pace.get_or_insert(Pace::Fast);
+    if footage.cameras_file.is_none() {
+        footage.pace.get_or_insert(Pace::Fast);
+    }
     let footage = footage.footage(std::slice::from_ref(&graph))?;
     let feeder = Feeder::new(footage, &out)?;
     let plan = Plan {

@@ -52,6 +52,32 @@ fn ticks(stat: &str) -> Option<i64> {
     Some(user + system)
 }
 
+/// A process and all that it has started, directly or not, as far as it lives.
+pub fn family(root: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let parents: Vec<(u32, u32)> = entries
+        .filter_map(|entry| {
+            let process = entry.file_name().to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            Some((process, parent(&stat)?))
+        })
+        .collect();
+    let mut family = vec![root];
+    let mut next = 0;
+    while let Some(&member) = family.get(next) {
+        let children = parents.iter().filter(|(_, parent)| *parent == member);
+        family.extend(children.map(|(child, _)| *child));
+        next += 1;
+    }
+    family
+}
+
+/// Field 4 (ppid) of `/proc/<pid>/stat`.
+fn parent(stat: &str) -> Option<u32> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// Memory of a process in MiB: its own, and its part of what it shares (PSS); where the kernel
 /// does not say that, all that it has mapped and present (RSS).
 pub fn memory_mib(process: u32) -> Option<f64> {
@@ -74,7 +100,8 @@ pub fn is_alive(process: u32) -> bool {
 }
 
 /// Time that all processes of this machine have used since it started, over all cores, in
-/// nanoseconds: user, nice, system, irq and softirq of the first line of `/proc/stat`.
+/// nanoseconds: user, nice and system of the first line of `/proc/stat`. Interrupts are nobody's: those
+/// of the cameras' packets are the measurement's own.
 pub fn machine_nanos() -> Option<i64> {
     let text = fs::read_to_string("/proc/stat").ok()?;
     let line = text.lines().next()?.strip_prefix("cpu ")?;
@@ -84,19 +111,50 @@ pub fn machine_nanos() -> Option<i64> {
         .collect();
     let per_second = i64::try_from(rustix::param::clock_ticks_per_second()).ok()?;
     let busy = |index: usize| fields.get(index).copied();
-    let ticks = busy(0)? + busy(1)? + busy(2)? + busy(5)? + busy(6)?;
+    let ticks = busy(0)? + busy(1)? + busy(2)?;
     Some(ticks * (1_000_000_000 / per_second.max(1)))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+
+    use rustix::process::{Pid, Signal, kill_process};
+
     use super::*;
 
     #[test]
     fn the_command_may_hold_anything() {
         let stat = "42 (a ) b) S 1 2 3 4 5 6 7 8 9 10 110 22 33 44 20 0";
         assert_eq!(ticks(stat), Some(132));
+        assert_eq!(parent(stat), Some(1));
         assert_eq!(ticks("42 (cut"), None);
+    }
+
+    #[test]
+    fn children_of_children_are_of_the_family() {
+        let mut shell = Command::new("sh");
+        // The shell waits for its own child, and prints which that is.
+        let child = shell
+            .args(["-c", "sleep 60 & echo $!; wait"])
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut child = child.expect("every system has a shell");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped"))
+            .read_line(&mut line)
+            .expect("a line");
+        let grandchild: u32 = line.trim().parse().expect("a number");
+        let family = family(std::process::id());
+        assert!(family.contains(&std::process::id()));
+        assert!(family.contains(&child.id()) && family.contains(&grandchild));
+        assert!(!family.contains(&1));
+        for process in [grandchild, child.id()] {
+            let process = i32::try_from(process).ok().and_then(Pid::from_raw);
+            kill_process(process.expect("a process"), Signal::KILL).expect("it runs");
+        }
+        child.wait().expect("it ends");
     }
 
     #[test]

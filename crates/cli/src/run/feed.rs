@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use camweave_compare::agreement::Clocks;
 use camweave_outdir::Folder;
 use camweave_stage::Exit;
+use camweave_stage::message::Selection;
 use clap::ValueEnum;
 
 use super::{Scenes, Simulator};
@@ -51,6 +52,40 @@ pub struct Footage {
     pub size: String,
     /// Files instead of scenes, dealt out to the cameras in turn.
     pub files: Vec<PathBuf>,
+    /// The user's own cameras instead of all that.
+    pub own: Option<OwnCameras>,
+}
+
+/// The user's own cameras.
+#[derive(Debug, Clone)]
+pub struct OwnCameras {
+    /// Their `cameras.yml`, absolute.
+    pub file: PathBuf,
+    /// Their ids.
+    pub ids: Vec<String>,
+    /// How many of them are detected on.
+    pub detected: u32,
+}
+
+impl OwnCameras {
+    /// Reads a `cameras.yml`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn load(file: &Path) -> Result<Self, CliError> {
+        let cameras = camweave_cameras::load(file)
+            .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
+        let absolute = file
+            .canonicalize()
+            .map_err(|error| CliError::file("open", file, &error))?;
+        let detected = cameras.iter().filter(|it| it.selection != Selection::Off);
+        let detected = u32::try_from(detected.count()).unwrap_or(u32::MAX);
+        Ok(Self {
+            file: absolute,
+            ids: cameras.into_iter().map(|camera| camera.id).collect(),
+            detected,
+        })
+    }
 }
 
 /// Feeds runs.
@@ -90,6 +125,22 @@ impl Feeder {
         }
     }
 
+    /// So many simulated cameras of so many frames per second, of which scenes and sizes are these.
+    pub fn live(&self, cameras: u32, fps: f64) -> Self {
+        let footage = Footage {
+            pace: Pace::Live,
+            cameras,
+            fps,
+            ..self.footage.clone()
+        };
+        // Clips that were rendered for the fast pace are not the user's files.
+        let clips = match footage.files.is_empty() {
+            true => Vec::new(),
+            false => self.clips.clone(),
+        };
+        Self { footage, clips }
+    }
+
     /// How many cameras there are.
     pub fn cameras(&self) -> u32 {
         self.footage.cameras
@@ -118,6 +169,9 @@ impl Feeder {
                 FILES_WINDOW
             };
             return Ok((Feed::Files { files, window }, None));
+        }
+        if let Some(own) = &self.footage.own {
+            return Ok((Feed::Cameras(own.file.clone()), None));
         }
         let scenes = Scenes {
             cameras: self.footage.cameras,

@@ -243,9 +243,10 @@ pub fn warm_up(
         }
         if warm.is_none() && since.elapsed() > FIRST_FRAMES_WITHIN {
             return Err(format!(
-                "{delivering} of {} cameras delivered a frame within {} s",
+                "{delivering} of {} cameras delivered a frame within {} s{}",
                 plan.feeder.cameras(),
-                FIRST_FRAMES_WITHIN.as_secs()
+                FIRST_FRAMES_WITHIN.as_secs(),
+                now.silent()
             ));
         }
         if warm.is_some_and(|warm| warm.elapsed().as_secs_f64() >= plan.warm_up) {
@@ -272,6 +273,7 @@ fn watch(
 ) -> Watched {
     let dora = started.dataflow.process_id();
     let take = || Snapshot::take(&plan.stats(), dora);
+    let take_with_beside = || Snapshot::take_with_beside(&plan.stats(), dora);
     let mut watched = Watched::default();
     let first = match warm_up(plan, started, interrupted) {
         Ok(first) => first,
@@ -284,7 +286,7 @@ fn watch(
         gpu.begin();
     }
     let since = Instant::now();
-    let begin = take();
+    let begin = take_with_beside();
     watched.begin = Some(begin.clone());
     watched.end = begin.clone();
     let mut memory_due = Instant::now();
@@ -300,7 +302,8 @@ fn watch(
         }
         let left = Duration::from_secs_f64(plan.seconds).saturating_sub(since.elapsed());
         std::thread::sleep(left.min(MEASURED_LOOK_EVERY));
-        let now = take();
+        let is_last = since.elapsed().as_secs_f64() >= plan.seconds;
+        let now = if is_last { take_with_beside() } else { take() };
         watched.partial = if interrupted.load(Ordering::Acquire) {
             Some("interrupted".to_owned())
         } else {
@@ -317,7 +320,7 @@ fn watch(
         }
         look(&begin, &now);
         watched.end = now;
-        if since.elapsed().as_secs_f64() >= plan.seconds {
+        if is_last {
             return watched;
         }
     }
@@ -359,7 +362,6 @@ pub fn summed_up(
     run.add_lines(lines, begin.unix_nanos, end.unix_nanos);
     let frames = run.frames.max(1) as f64;
     let cpu = end.cpu_ms_since(begin);
-    let own: f64 = cpu.values().sum();
     run.nodes = cpu
         .into_iter()
         .map(|(node, ms)| {
@@ -368,8 +370,7 @@ pub fn summed_up(
             (node, Node { cpu_ms, memory_mib })
         })
         .collect();
-    let machine = (end.machine_nanos - begin.machine_nanos) as f64 / 1e6;
-    run.other_cores = ((machine - own) / 1e3 / run.seconds.max(1e-9)).max(0.0);
+    run.other_cores = end.other_cores_since(begin);
     let (by_reason, by_camera) = end.dropped_since(begin);
     run.dropped = by_reason;
     for camera in &mut run.cameras {

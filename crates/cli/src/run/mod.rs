@@ -13,7 +13,7 @@ mod snapshot;
 mod spans;
 
 pub use dataflow::{Dataflow, Launch};
-pub use feed::{Feeder, Footage, Pace};
+pub use feed::{Feeder, Footage, OwnCameras, Pace};
 pub use gpu::card;
 pub use measure::{Findings, Plan, measure};
 pub use process::interruption;

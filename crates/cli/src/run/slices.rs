@@ -83,10 +83,6 @@ pub fn measure_in_slices(
             run.timeline.clear();
             run.explained = None;
             run.spans.clear();
-            let all: f64 = block.iter().map(Turn::cpu_seconds).sum();
-            let machine = (end.machine_nanos - begin.machine_nanos) as f64 / 1e9;
-            let wall = (end.unix_nanos - begin.unix_nanos) as f64 / 1e9;
-            run.other_cores = ((machine - all) / wall).max(0.0);
             runs.push(run);
         }
         if let Some((of, reason)) = &trouble
@@ -113,12 +109,6 @@ struct Turn {
     memory: BTreeMap<String, f64>,
 }
 
-impl Turn {
-    fn cpu_seconds(&self) -> f64 {
-        self.end.cpu_ms_since(&self.begin).values().sum::<f64>() / 1e3
-    }
-}
-
 /// Which graph, if it was one, and what happened.
 type Trouble = (Option<usize>, String);
 
@@ -140,7 +130,7 @@ fn go(
         .map(|(plan, started)| (plan.stats(), started.dataflow.process_id()))
         .collect();
     let take = || -> Vec<Snapshot> {
-        let of = |(stats, dora): &(PathBuf, u32)| Snapshot::take(stats, *dora);
+        let of = |(stats, dora): &(PathBuf, u32)| Snapshot::take_with_beside(stats, *dora);
         stats.iter().map(of).collect()
     };
     let first = take();

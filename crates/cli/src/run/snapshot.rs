@@ -16,6 +16,9 @@ pub struct Snapshot {
     pub reports: Vec<StageReport>,
     /// CPU time by node, with the process that used it; `dora` is the daemon.
     pub cpu: BTreeMap<String, (u32, CpuTime)>,
+    /// CPU time of all else that this process has started, and its own: simulated cameras, nodes of
+    /// somebody else's, other graphs.
+    pub beside: BTreeMap<u32, CpuTime>,
     /// CPU time of the whole machine.
     pub machine_nanos: i64,
 }
@@ -41,10 +44,24 @@ impl Snapshot {
         }
         Self {
             unix_nanos: clock::unix_nanos(),
+            beside: BTreeMap::new(),
             reports,
             cpu,
             machine_nanos: cost::machine_nanos().unwrap_or_default(),
         }
+    }
+
+    /// As [`Snapshot::take`], with what all other processes of the measurement have used: for its
+    /// begin and its end, since all processes of the machine are looked at for that.
+    pub fn take_with_beside(stats: &Path, dora: u32) -> Self {
+        let mut snapshot = Self::take(stats, dora);
+        let graph: Vec<u32> = snapshot.cpu.values().map(|(process, _)| *process).collect();
+        let family = cost::family(std::process::id()).into_iter();
+        let beside = family.filter(|process| !graph.contains(process));
+        let beside = beside.filter_map(|process| Some((process, CpuTime::of(process)?)));
+        snapshot.beside = beside.collect();
+        snapshot.machine_nanos = cost::machine_nanos().unwrap_or_default();
+        snapshot
     }
 
     /// Milliseconds of CPU time by node since `earlier`; a node whose process is another one
@@ -61,6 +78,18 @@ impl Snapshot {
                 (node.clone(), time.since(before) as f64 / 1e6)
             })
             .collect()
+    }
+
+    /// Cores that processes of others kept busy since `earlier`.
+    pub fn other_cores_since(&self, earlier: &Self) -> f64 {
+        let graph: f64 = self.cpu_ms_since(earlier).values().sum();
+        let beside = self.beside.iter().map(|(process, time)| {
+            let before = earlier.beside.get(process).copied().unwrap_or_default();
+            time.since(before) as f64 / 1e6
+        });
+        let machine = (self.machine_nanos - earlier.machine_nanos) as f64 / 1e6;
+        let wall = (self.unix_nanos - earlier.unix_nanos) as f64 / 1e6;
+        ((machine - graph - beside.sum::<f64>()) / wall.max(1e-6)).max(0.0)
     }
 
     /// Dropped frames of all cameras since `earlier`, by `stage.reason`, and by camera.
@@ -98,6 +127,20 @@ impl Snapshot {
         None
     }
 
+    /// The first cameras that have reached no sink, with their states, to go behind a line.
+    pub fn silent(&self) -> String {
+        const SHOWN: usize = 3;
+        let detected = self.detected();
+        let states = self.reports.iter().flat_map(|report| &report.cameras);
+        let states = states.filter_map(|(id, camera)| Some((id, camera.state.as_deref()?)));
+        let silent: Vec<String> = states
+            .filter(|(id, _)| detected.get(*id).is_none_or(|count| *count == 0))
+            .take(SHOWN)
+            .map(|(id, state)| format!("; {id}: {state}"))
+            .collect();
+        silent.concat()
+    }
+
     /// Frames that have reached the sinks, by camera.
     pub fn detected(&self) -> BTreeMap<String, u64> {
         let mut detected = BTreeMap::new();
@@ -110,13 +153,18 @@ impl Snapshot {
     }
 }
 
+/// The reason of what a camera's `detect_fps` leaves out.
+const NOT_SELECTED: &str = "not_selected";
+
 type Counts = BTreeMap<(String, String, String), u64>;
 
 fn counts(reports: &[StageReport]) -> Counts {
     let mut counts = Counts::new();
     for report in reports {
         for (camera, counters) in &report.cameras {
-            for (reason, count) in &counters.dropped {
+            // What the user does not want detected is no drop.
+            let dropped = counters.dropped.iter();
+            for (reason, count) in dropped.filter(|(reason, _)| *reason != NOT_SELECTED) {
                 let key = (report.stage.clone(), camera.clone(), reason.clone());
                 counts.insert(key, *count);
             }
@@ -145,6 +193,7 @@ mod tests {
         let begin = at(counters.report());
         counters.dropped("a", "superseded", 2);
         counters.dropped("b", "expired", 1);
+        counters.dropped("b", "not_selected", 9);
         let (by_reason, by_camera) = at(counters.report()).dropped_since(&begin);
         let expected = [("detect.infer.expired", 1), ("detect.infer.superseded", 2)];
         assert_eq!(by_reason, expected.map(|(k, v)| (k.to_owned(), v)).into());

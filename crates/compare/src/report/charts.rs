@@ -82,18 +82,22 @@ pub fn throughput(comparison: &Comparison) -> String {
         let fps = mean(&runs, |run| run.combined_fps);
         let name = letter(graph);
         svg.text((LEFT - 10.0, middle + 4.0), Anchor::End, "name", &name);
-        let title = format!("{name}: mean {fps:.1} frames/s");
+        let title = format!("{name}: mean {} frames/s", short(fps));
         let bar = [LEFT, top + 9.0, place(fps) - LEFT, ROW - 18.0];
         svg.bar(bar, &graph_class(graph), &title);
         for run in &runs {
-            let title = format!("run {}: {:.1} frames/s", run.place + 1, run.combined_fps);
+            let title = format!(
+                "run {}: {} frames/s",
+                run.place + 1,
+                short(run.combined_fps)
+            );
             svg.dot((place(run.combined_fps), middle), "run", &title);
         }
         svg.text(
             (LEFT + 8.0, middle + 4.0),
             Anchor::Start,
             "inside",
-            &format!("{fps:.1}"),
+            &short(fps),
         );
     }
     svg.finish("Throughput of each graph")
@@ -220,9 +224,9 @@ pub fn cpu(comparison: &Comparison) -> String {
     })
 }
 
-/// A frame's way: mean waits and stays, end to end.
+/// A frame's way, end to end: mean waits, on the way to a stage and in its queue, and work.
 pub fn way(comparison: &Comparison) -> String {
-    let unit = "milliseconds of a frame's way, on average; pale is the wait before a stage";
+    let unit = "milliseconds of a frame's way, on average; pale is waiting, on the way to a stage and in its queue";
     stacked(comparison, unit, "Where a frame's time goes", |graph| {
         let runs = runs_of(comparison, graph);
         let Some(first) = runs.first() else {
@@ -241,17 +245,13 @@ pub fn way(comparison: &Comparison) -> String {
             .iter()
             .flat_map(|stop| {
                 let stage = &stop.stage;
+                let stay = of(stage, &|it| it.stage_ms.mean);
+                // Without spans nothing tells a stage's queue from its work.
+                let work = mean(&runs, |run| run.work_ms(stage).unwrap_or(stay)).min(stay);
+                let waits = of(stage, &|it| it.wait_ms.mean) + stay - work;
                 [
-                    (
-                        stage.clone(),
-                        format!("wait before {stage}"),
-                        of(stage, &|it| it.wait_ms.mean),
-                    ),
-                    (
-                        stage.clone(),
-                        stage.clone(),
-                        of(stage, &|it| it.stage_ms.mean),
-                    ),
+                    (stage.clone(), format!("wait for {stage}"), waits),
+                    (stage.clone(), stage.clone(), work),
                 ]
             })
             .collect()

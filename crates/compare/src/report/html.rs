@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::svg::escape;
@@ -25,6 +26,7 @@ th{color:var(--soft);font-weight:600}
 th:first-child,td:first-child,td:nth-child(2),th:nth-child(2){text-align:left}
 td.good{color:#1a7f4b;font-weight:600}td.bad{color:#c0392b;font-weight:600}
 @media(prefers-color-scheme:dark){td.good{color:#56c288}td.bad{color:#f0806f}}
+.plot{overflow-x:auto}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.2rem;font-size:.9rem}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 svg{width:100%;height:auto;display:block}
@@ -36,6 +38,22 @@ svg .thread{stroke:var(--line);stroke-width:2}
 svg .curve{fill:none;stroke-width:2.5;stroke-linejoin:round}
 svg .run{fill:var(--ground);stroke:var(--ink);stroke-width:1.5}
 svg .wait{opacity:.35}
+@media(max-width:720px){
+body{padding:1rem .75rem 2.5rem}
+h1{font-size:1.35rem}
+svg{width:720px}
+dl{display:block}dt{margin-top:.4rem}
+th,td{padding:.3rem .4rem}
+}
+@media print{
+:root{--ink:#000;--soft:#333;--line:#bbb;--ground:#fff;--card:#f4f4f4}
+body{max-width:none;padding:0;font-size:10pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}
+h2{break-after:avoid}
+.plot,tr,p.lead,p.note{break-inside:avoid}
+.plot,.table{overflow:visible}
+table{font-size:7.5pt}th,td{padding:.15rem .3rem;white-space:normal;overflow-wrap:anywhere}
+td.good{color:#14683c}td.bad{color:#a02a1e}
+}
 ";
 const GRAPHS: [&str; 6] = [
     "#3b78c2", "#d98c21", "#2a9d74", "#b8478f", "#7a5bd1", "#6b7683",
@@ -45,13 +63,12 @@ const STAGES: [&str; 10] = [
     "#6b7683", "#9c6b4a",
 ];
 
-/// `report.html`: one file that needs nothing else, no script and no network.
-#[must_use]
-pub fn html(comparison: &Comparison) -> String {
+/// The beginning of a page, up to its body's first element.
+pub fn head(title: &str) -> String {
     let mut page =
         String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     page.push_str("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
-    page.push_str("<title>Comparison of graphs</title><style>");
+    let _ = write!(page, "<title>{}</title><style>", escape(title));
     page.push_str(STYLE);
     for (index, colour) in GRAPHS.iter().enumerate() {
         let _ = write!(
@@ -65,7 +82,25 @@ pub fn html(comparison: &Comparison) -> String {
             ".key.s{index}{{background:{colour}}}svg .s{index}{{fill:{colour}}}"
         );
     }
-    page.push_str("</style></head><body>\n<h1>Comparison of graphs</h1>\n<ul class=\"graphs\">");
+    page.push_str("</style></head><body>\n");
+    page
+}
+
+/// What it was measured with.
+pub fn settings_list(page: &mut String, settings: &BTreeMap<String, String>) {
+    page.push_str("<h2>The measurement</h2><dl>");
+    for (name, value) in settings {
+        let (name, value) = (escape(name), escape(value));
+        let _ = write!(page, "<dt>{name}</dt><dd>{value}</dd>");
+    }
+    page.push_str("</dl>\n");
+}
+
+/// `report.html`: one file that needs nothing else, no script and no network.
+#[must_use]
+pub fn html(comparison: &Comparison) -> String {
+    let mut page = head("Comparison of graphs");
+    page.push_str("<h1>Comparison of graphs</h1>\n<ul class=\"graphs\">");
     for (graph, name) in comparison.graphs.iter().enumerate() {
         let _ = write!(
             page,
@@ -79,19 +114,15 @@ pub fn html(comparison: &Comparison) -> String {
     for versus in &comparison.versus {
         let _ = writeln!(page, "<p class=\"lead\">{}.</p>", escape(&versus.headline));
     }
-    for note in &comparison.notes {
+    for note in comparison.notes.iter().chain(&comparison.warnings) {
         let _ = writeln!(page, "<p class=\"note\">{}</p>", escape(note));
     }
     plots(&mut page, comparison);
     for table in tables::all(comparison) {
         write_table(&mut page, &table);
     }
-    page.push_str("<h2>The measurement</h2><dl>");
-    for (name, value) in &comparison.settings {
-        let (name, value) = (escape(name), escape(value));
-        let _ = write!(page, "<dt>{name}</dt><dd>{value}</dd>");
-    }
-    page.push_str("</dl>\n<h2>How to read it</h2><ul>");
+    settings_list(&mut page, &comparison.settings);
+    page.push_str("<h2>How to read it</h2><ul>");
     for line in method(comparison) {
         let _ = write!(page, "<li>{}</li>", escape(line));
     }
@@ -115,8 +146,7 @@ fn plots(page: &mut String, comparison: &Comparison) {
             }
             page.push_str("</div>");
         }
-        page.push_str(&drawing);
-        page.push('\n');
+        let _ = writeln!(page, "<div class=\"plot\">{drawing}</div>");
     };
     plot("Throughput", false, charts::throughput(comparison));
     if !comparison.is_sliced() {

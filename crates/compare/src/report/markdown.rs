@@ -14,7 +14,7 @@ pub fn markdown(comparison: &Comparison) -> String {
     for versus in &comparison.versus {
         let _ = write!(text, "\n**{}.**\n", versus.headline);
     }
-    for note in &comparison.notes {
+    for note in comparison.notes.iter().chain(&comparison.warnings) {
         let _ = write!(text, "\n> {note}\n");
     }
     text.push_str("\n| | |\n|---|---|\n");

@@ -24,20 +24,20 @@ impl Table {
     }
 }
 
-/// The whole runs of one graph, or all of them where none is whole.
+/// The runs of one graph that are compared, or all of them where none is.
 pub fn runs_of(comparison: &Comparison, graph: usize) -> Vec<&Run> {
-    let of_graph = |whole: bool| -> Vec<&Run> {
+    let of_graph = |compared: bool| -> Vec<&Run> {
         comparison
             .runs
             .iter()
-            .filter(|run| run.graph == graph && (!whole || run.partial.is_none()))
+            .filter(|run| run.graph == graph && (!compared || run.is_compared()))
             .collect()
     };
-    let whole = of_graph(true);
-    if whole.is_empty() {
+    let compared = of_graph(true);
+    if compared.is_empty() {
         of_graph(false)
     } else {
-        whole
+        compared
     }
 }
 
@@ -327,7 +327,7 @@ fn runs(comparison: &Comparison) -> Table {
             "memory MiB",
             "dropped",
             "cores that others used",
-            "whole",
+            "compared",
         ],
     );
     for run in &comparison.runs {
@@ -340,8 +340,16 @@ fn runs(comparison: &Comparison) -> Table {
             short(run.cpu_ms()),
             short(run.memory_mib()),
             run.dropped.values().sum::<u64>().to_string(),
-            format!("{:.2}", run.other_cores),
-            run.partial.clone().unwrap_or_else(|| "yes".to_owned()),
+            if run.is_disturbed() {
+                format!("{:.2}: disturbed", run.other_cores)
+            } else {
+                format!("{:.2}", run.other_cores)
+            },
+            match (&run.partial, &run.set_aside) {
+                (Some(reason), _) => format!("no, not whole: {reason}"),
+                (None, Some(reason)) => format!("no, {reason}"),
+                (None, None) => "yes".to_owned(),
+            },
         ]);
     }
     table

@@ -48,6 +48,8 @@ impl SpanName {
 pub static RECEIVE: SpanName = SpanName::hop("receive");
 /// Every stage: all that is done with one message of its queue; the spans below lie inside.
 pub static ROWS: SpanName = SpanName::part("rows");
+/// `cpu-infer`: what one of its threads does for its part of a batch; the spans below lie inside.
+pub static WORKER: SpanName = SpanName::part("worker");
 /// Every stage: a message is packed and handed to dora.
 pub static SEND: SpanName = SpanName::hop("send");
 /// `rtsp-source`: an access unit is put together.
