@@ -54,6 +54,23 @@ pub struct Verdict {
     pub text: String,
 }
 
+impl Verdict {
+    /// The way of the change: B's mean alone knows nothing of a trend.
+    #[must_use]
+    pub fn rises(&self) -> bool {
+        self.change > if self.metric.by_ratio { 1.0 } else { 0.0 }
+    }
+
+    /// Whether a difference would be reported if nothing else had been looked at.
+    #[must_use]
+    pub fn is_probable(&self) -> bool {
+        let none = if self.metric.by_ratio { 1.0 } else { 0.0 };
+        let interval = self.interval;
+        self.outcome == Outcome::Unknown
+            && interval.is_some_and(|(low, high)| low > none || high < none)
+    }
+}
+
 /// One graph against the first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Versus {
@@ -394,8 +411,8 @@ fn text(verdict: &Verdict, letter: &str) -> String {
                     range(&|value| format!("{value:+.2}"), false)
                 )
             };
-            if leans(verdict) {
-                let way = if rises(verdict) { "higher" } else { "lower" };
+            if verdict.is_probable() {
+                let way = if verdict.rises() { "higher" } else { "lower" };
                 return format!(
                     "{name}: {letter} is probably {way} ({shown}); among so many metrics that may be chance, and more runs would tell"
                 );
@@ -411,7 +428,7 @@ fn text(verdict: &Verdict, letter: &str) -> String {
             }
         ),
         Outcome::Better | Outcome::Worse if !metric.by_ratio => {
-            let way = if rises(verdict) { "higher" } else { "lower" };
+            let way = if verdict.rises() { "higher" } else { "lower" };
             format!(
                 "{name}: {letter} is {} {} {way}{}",
                 short(change.abs()),
@@ -423,7 +440,7 @@ fn text(verdict: &Verdict, letter: &str) -> String {
             format!("{name}: {letter} is {}", faster(*change, *interval, &range))
         }
         Outcome::Better | Outcome::Worse => {
-            let way = if rises(verdict) { "higher" } else { "lower" };
+            let way = if verdict.rises() { "higher" } else { "lower" };
             format!(
                 "{name}: {letter} is {} {} {way} ({} %{} %)",
                 short((b - a).abs()),
@@ -471,21 +488,6 @@ fn faster(
     }
 }
 
-/// The way of the change: B's mean alone knows nothing of a trend.
-fn rises(verdict: &Verdict) -> bool {
-    let none = if verdict.metric.by_ratio { 1.0 } else { 0.0 };
-    verdict.change > none
-}
-
-/// Whether a difference would be reported if nothing else had been looked at.
-fn leans(verdict: &Verdict) -> bool {
-    let none = if verdict.metric.by_ratio { 1.0 } else { 0.0 };
-    verdict.outcome == Outcome::Unknown
-        && verdict
-            .interval
-            .is_some_and(|(low, high)| low > none || high < none)
-}
-
 fn headline(
     letter: &str,
     verdicts: &[Verdict],
@@ -501,7 +503,7 @@ fn headline(
     // What a comparison is made for is not called no difference where its interval says otherwise.
     let probable = verdicts
         .iter()
-        .find(|it| it.metric.name == PRIMARY && leans(it));
+        .find(|it| it.metric.name == PRIMARY && it.is_probable());
     if let Some(probable) = probable {
         parts.push(probable.text.clone());
     } else if verdicts.is_empty() {

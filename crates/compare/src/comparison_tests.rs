@@ -147,3 +147,78 @@ fn drops_are_compared_by_difference_and_none_is_said() {
         found.text
     );
 }
+
+/// Runs in turns that differ in throughput alone.
+fn of_rates(a: &[f64], b: &[f64]) -> Vec<Run> {
+    let pairs = a.iter().zip(b).enumerate();
+    let run = |place: usize, graph: usize, combined_fps: f64| Run {
+        graph,
+        place,
+        combined_fps,
+        frames: 100,
+        ..Run::default()
+    };
+    pairs
+        .flat_map(|(index, (a, b))| [run(2 * index, 0, *a), run(2 * index + 1, 1, *b)])
+        .collect()
+}
+
+#[test]
+fn a_large_difference_in_a_noisy_run_is_said_by_its_nearer_end() {
+    let versus = compare(of_rates(&[50.0, 60.0, 45.0], &[100.0, 125.0, 90.0]));
+    let throughput = &versus.verdicts[0];
+    let (low, _) = throughput.interval.expect("an interval");
+    assert_eq!(throughput.outcome, Outcome::Better);
+    let least = format!(
+        "throughput: B is at least {:.1} % faster (2.0",
+        100.0 * (low - 1.0)
+    );
+    assert!((1.3..1.5).contains(&low), "{low}");
+    assert!(versus.headline.starts_with(&least), "{}", versus.headline);
+}
+
+#[test]
+fn a_headline_does_not_contradict_its_interval() {
+    // By itself a difference, and not after the correction.
+    let versus = compare(of_rates(&[50.0, 60.0, 45.0], &[75.5, 87.0, 71.0]));
+    let throughput = &versus.verdicts[0];
+    let (low, _) = throughput.interval.expect("an interval");
+    assert!(
+        low > 1.0 && throughput.outcome == Outcome::Unknown,
+        "{throughput:?}"
+    );
+    assert!(
+        versus
+            .headline
+            .starts_with("throughput: B is probably higher"),
+        "{}",
+        versus.headline
+    );
+}
+
+#[test]
+fn disturbed_runs_are_marked_and_those_that_were_repeated_are_not_compared() {
+    let mut runs = of_rates(&[50.0, 50.5, 49.8, 1.0], &[50.1, 49.9, 50.2, 50.0]);
+    runs[6].other_cores = 0.5;
+    runs[6].set_aside = Some("disturbed, and repeated".to_owned());
+    runs[2].other_cores = 0.25;
+    let graphs = vec!["a.yml".to_owned(), "b.yml".to_owned()];
+    let made = Comparison::new(graphs, BTreeMap::new(), runs, BTreeMap::new());
+    let headline = &made.versus[0].headline;
+    assert!(
+        (made.versus[0].verdicts[0].a - 50.1).abs() < 0.01,
+        "{headline}"
+    );
+    assert!(
+        headline.contains("beside 1 of these 7 runs other programs used up to 0.25 cores"),
+        "{headline}"
+    );
+    assert_eq!(
+        made.warnings,
+        [
+            "run 3 (A): other programs used 0.25 cores beside it",
+            "run 7 (A): other programs used 0.50 cores beside it; disturbed, and repeated"
+        ]
+    );
+    assert!(made.notes.is_empty(), "nothing is missing");
+}

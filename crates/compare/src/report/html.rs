@@ -48,7 +48,7 @@ th,td{padding:.3rem .4rem}
 @media print{
 :root{--ink:#000;--soft:#333;--line:#bbb;--ground:#fff;--card:#f4f4f4}
 body{max-width:none;padding:0;font-size:10pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}
-h2{break-after:avoid}
+h2,.legend{break-after:avoid}
 .plot,tr,p.lead,p.note{break-inside:avoid}
 .plot,.table{overflow:visible}
 table{font-size:7.5pt}th,td{padding:.15rem .3rem;white-space:normal;overflow-wrap:anywhere}

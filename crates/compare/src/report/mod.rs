@@ -45,7 +45,7 @@ fn method(comparison: &Comparison) -> [&'static str; 4] {
 const RUNS: [&str; 3] = [
     "The graphs ran in turns (A B B A ...), so that a machine that gets slower or busier favours none of them. Each run counts as one value: frames within a run are not independent of one another.",
     "Intervals are Student's t at 95 %, of the logarithms for ratios, after a linear trend over the order of runs has been taken out (from six runs on). They are as wide as so few runs deserve.",
-    "CPU time is the kernel's account of each process. Memory is the largest proportional set size seen. The time in a stage contains the wait in its queue; 'wait' is the way from the stage before.",
+    "CPU time is the kernel's account of each process. Memory is the largest proportional set size seen. The time in a stage contains the wait in its queue; 'wait' is the way from the stage before. In plots, pale is waiting: a stage's work on a frame is taken as its mean, at the end of the frame's stay.",
 ];
 
 const SLICES: [&str; 3] = [

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Comparison;
 use crate::comparison::{Outcome, Versus, letter, short};
-use crate::metric::Family;
+use crate::metric::{Better, Family};
 use crate::run::Run;
 
 /// A table: a title, the head, and rows of as many cells.
@@ -109,6 +109,12 @@ fn verdicts(versus: &Versus, family: Family, title: &str) -> Table {
             Outcome::Better => "**better**",
             Outcome::Worse => "**worse**",
             Outcome::Equal => "the same",
+            Outcome::Unknown if verdict.is_probable() => {
+                match verdict.rises() == (verdict.metric.better == Better::Higher) {
+                    true => "probably better",
+                    false => "probably worse",
+                }
+            }
             Outcome::Unknown => "cannot be told",
         };
         table.rows.push(vec![

@@ -15,7 +15,8 @@ const ROW: f64 = 13.0;
 pub fn timeline(comparison: &Comparison, graph: usize) -> Option<String> {
     let stages = stages(comparison);
     let runs = runs_of(comparison, graph);
-    let frames = &runs.iter().find(|run| !run.timeline.is_empty())?.timeline;
+    let run = runs.iter().find(|run| !run.timeline.is_empty())?;
+    let frames = &run.timeline;
     // All graphs on one scale, so that their pictures can be laid side by side.
     let most = (0..comparison.graphs.len())
         .flat_map(|graph| runs_of(comparison, graph))
@@ -43,13 +44,18 @@ pub fn timeline(comparison: &Comparison, graph: usize) -> Option<String> {
         }
         for (stage, enter, leave) in &frame.stages {
             let title = format!("{}, {stage}: {} ms", frame.camera, short(leave - enter));
-            let bar = [
-                place(*enter),
-                top + 2.0,
-                place(*leave) - place(*enter),
-                ROW - 4.0,
-            ];
-            svg.bar(bar, &stage_class(&stages, stage), &title);
+            // When a frame left the queue is not known; how long a stage works on one is, on average.
+            let stay = leave - enter;
+            let work = run.work_ms(stage).unwrap_or(stay).min(stay);
+            let class = stage_class(&stages, stage);
+            let mut bar = |from: f64, to: f64, class: &str| {
+                let bar = [place(from), top + 2.0, place(to) - place(from), ROW - 4.0];
+                svg.bar(bar, class, &title);
+            };
+            if work < stay {
+                bar(*enter, leave - work, &format!("{class} wait"));
+            }
+            bar(leave - work, *leave, &class);
         }
     }
     Some(svg.finish(&format!("Frames of graph {}", letter(graph))))
