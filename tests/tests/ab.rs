@@ -490,6 +490,45 @@ fn a_graph_that_ends_early_says_why() {
     assert!(partial.contains("model.onnx"), "{partial}");
 }
 
+/// Many pictures of a file are under way, and 1080p is what files have.
+#[test]
+fn files_of_large_pictures_are_measured() {
+    let place = Place::new();
+    let large = [
+        "-vf",
+        "scale=1920:1080",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+    ];
+    let large = support::clip(place.0.path(), "large.mp4", 20, &large);
+    let mut command = Command::new(binary("camweave"));
+    command
+        .arg("profile")
+        .arg(graph("cpu-batched.yml"))
+        .args([
+            "--cameras",
+            "1",
+            "--warm-up",
+            "0.2",
+            "--seconds",
+            "2",
+            "--json",
+        ])
+        .arg("--files")
+        .arg(large);
+    let output = run(place.finish(command));
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let profile: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(profile["run"]["frames"].as_u64() > Some(2), "{profile}");
+    assert_eq!(
+        profile["run"]["dropped"],
+        serde_json::json!({}),
+        "{profile}"
+    );
+}
+
 #[test]
 fn a_profile_names_the_detector() {
     let place = Place::new();

@@ -196,6 +196,8 @@ fn patient(whole: &mut Value, window: u32) {
     whole["env"]["QUEUE"] = json!(window.max(32));
     // What the source has under way, and what the decoder itself holds.
     whole["env"]["SLOTS"] = json!(window + 24);
+    // So many of a large picture; what all cameras may have stays bounded.
+    whole["env"]["CAMERA_MB"] = json!(4096);
 }
 
 /// Optional fields that are not set are left out, as people would write it.

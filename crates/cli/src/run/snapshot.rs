@@ -127,16 +127,25 @@ impl Snapshot {
         None
     }
 
-    /// The first cameras that have reached no sink, with their states, to go behind a line.
+    /// The first cameras that have reached no sink, with their states and why most of their frames
+    /// were dropped, to go behind a line.
     pub fn silent(&self) -> String {
         const SHOWN: usize = 3;
         let detected = self.detected();
         let states = self.reports.iter().flat_map(|report| &report.cameras);
         let states = states.filter_map(|(id, camera)| Some((id, camera.state.as_deref()?)));
+        let counts = counts(&self.reports);
+        let most = |id: &str| {
+            let of_camera = counts.iter().filter(|((_, camera, _), _)| camera == id);
+            let most = of_camera.max_by_key(|(_, count)| **count);
+            most.map_or(String::new(), |((stage, _, reason), count)| {
+                format!(", {count} frames dropped as {stage}.{reason}")
+            })
+        };
         let silent: Vec<String> = states
             .filter(|(id, _)| detected.get(*id).is_none_or(|count| *count == 0))
             .take(SHOWN)
-            .map(|(id, state)| format!("; {id}: {state}"))
+            .map(|(id, state)| format!("; {id}: {state}{}", most(id)))
             .collect();
         silent.concat()
     }
@@ -201,6 +210,33 @@ mod tests {
             by_camera,
             [("a", 2), ("b", 1)].map(|(k, v)| (k.to_owned(), v)).into()
         );
+    }
+
+    #[test]
+    fn a_camera_that_delivers_nothing_is_named_with_the_reason() {
+        let source = Counters::new("source", "rtsp-source", None);
+        source.camera_state("a", "streaming");
+        source.camera_state("b", "offline: refused");
+        let decode = Counters::new("decode", "sw-decode", None);
+        decode.dropped("a", "too_large", 9);
+        decode.dropped("a", "before_keyframe", 2);
+        let snapshot = Snapshot {
+            reports: vec![source.report(), decode.report()],
+            ..Snapshot::default()
+        };
+        assert_eq!(
+            snapshot.silent(),
+            "; a: streaming, 9 frames dropped as decode.too_large; b: offline: refused"
+        );
+        let sink = Counters::new("sink", "sink", None);
+        sink.sent("a", 0);
+        sink.sent("b", 0);
+        let reports = vec![source.report(), sink.report()];
+        let heard = Snapshot {
+            reports,
+            ..Snapshot::default()
+        };
+        assert_eq!(heard.silent(), "");
     }
 
     #[test]
