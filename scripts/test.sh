@@ -31,6 +31,9 @@ if wants format; then
   say "format"
   cargo fmt --all --check
   cargo fmt --manifest-path fuzz/Cargo.toml --check
+  say "lock files"
+  cargo metadata --locked --format-version 1 >/dev/null
+  cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 fi
 if wants lint; then
   say "lints"

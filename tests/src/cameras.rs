@@ -97,6 +97,18 @@ impl Cameras {
         }
     }
 
+    /// Starts so many cameras of 10 frames per second that show 20 s again and again.
+    ///
+    /// # Panics
+    /// If the cameras cannot be started.
+    #[must_use]
+    pub fn endless(count: u32) -> Self {
+        let count = count.to_string();
+        let mut arguments = vec!["--cameras", &count, "--fps", "10"];
+        arguments.extend(["--seconds", "20", "--at-end", "loop"]);
+        Self::start(&arguments)
+    }
+
     /// The pipeline's list of these cameras.
     #[must_use]
     pub fn yml(&self) -> PathBuf {

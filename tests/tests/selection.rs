@@ -6,16 +6,7 @@ use camweave_tests::{Cameras, Pipeline, workspace};
 
 #[test]
 fn detect_fps_and_detect_off_are_kept_and_counted() {
-    let cameras = Cameras::start(&[
-        "--cameras",
-        "3",
-        "--fps",
-        "10",
-        "--seconds",
-        "20",
-        "--at-end",
-        "loop",
-    ]);
+    let cameras = Cameras::endless(3);
     let folder = tempfile::tempdir().expect("a folder");
     let yml = folder.path().join("cameras.yml");
     let mut text = "cameras:\n".to_owned();

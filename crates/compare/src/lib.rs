@@ -14,6 +14,7 @@ pub mod lines;
 pub mod metric;
 pub mod report;
 pub mod run;
+mod wording;
 
 pub use comparison::{Comparison, Verdict};
 pub use estimate::Estimate;

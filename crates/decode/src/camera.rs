@@ -28,10 +28,8 @@ pub(crate) struct Camera<B: Backend> {
     /// `None` until the session's first entry point.
     stream: Option<Stream<B::Decoder>>,
     has_opened: bool,
-    /// Which pictures of the session go on: also where the decoder begins anew in it.
+    /// Not of the stream: a decoder that is restarted within a session keeps the grid.
     selector: Selector,
-    /// The session that this is of.
-    selecting: i64,
     trouble: Trouble,
 }
 
@@ -86,7 +84,6 @@ impl<B: Backend> Camera<B> {
             stream: None,
             has_opened: false,
             selector: Selector::default(),
-            selecting: 0,
             trouble: Trouble::default(),
         }
     }
@@ -109,10 +106,7 @@ impl<B: Backend> Camera<B> {
         if unit.data.is_empty() {
             return;
         }
-        if self.selecting != id.session_unix_nanos {
-            self.selecting = id.session_unix_nanos;
-            self.selector = Selector::default();
-        }
+        self.selector.enter(id.session_unix_nanos);
         if unit.selection == Selection::Off {
             // Nobody looks at its pictures: it needs no decoder.
             self.finish(send);

@@ -11,7 +11,7 @@ pub const DECODER_BACKLOG: &str = "decoder_backlog";
 /// The decoder fell behind, and no other picture refers to this one.
 pub const DISPOSABLE: &str = "disposable";
 /// The camera's `detect_fps` or `detect: off` leaves the picture out.
-pub const NOT_SELECTED: &str = "not_selected";
+pub const NOT_SELECTED: &str = camweave_message::Selection::REASON;
 /// Consumers held all slots.
 pub const POOL_EXHAUSTED: &str = "pool_exhausted";
 /// The run ended before the unit was decoded.

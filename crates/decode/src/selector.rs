@@ -7,14 +7,26 @@ use camweave_message::Selection;
 const MAX_SLACK_NANOS: i64 = 10_000_000;
 
 /// Chooses one picture of each interval. The intervals are a grid of presentation times, so that the
-/// rate is kept whatever the camera's own is, until a pause begins a new one.
+/// rate is kept whatever the camera's own is, until a pause or a jump of the times.
 #[derive(Debug, Default)]
 pub(crate) struct Selector {
+    /// The session, in Unix nanoseconds of its start.
+    session: i64,
     /// From when on the next picture is chosen.
     due: Option<i64>,
 }
 
 impl Selector {
+    /// Another session has times of its own. A decoder that is restarted within one keeps the grid.
+    pub fn enter(&mut self, session_unix_nanos: i64) {
+        if self.session != session_unix_nanos {
+            *self = Self {
+                session: session_unix_nanos,
+                due: None,
+            };
+        }
+    }
+
     /// Whether a picture goes on. Asked once for each, in presentation order.
     pub fn chooses(&mut self, selection: Selection, pts_nanos: i64) -> bool {
         let interval = match selection {
@@ -93,9 +105,22 @@ mod tests {
     fn jitter_pauses_and_jumps_cost_no_more_than_an_interval() {
         let jitter = [0, 41, 79, 121, 159, 199, 241, 280, 321, 359, 399];
         assert_eq!(chosen(every(200), jitter), [0, 199, 399]);
-        // After a pause the grid begins anew; times that go back are taken as they are.
+        // After a pause there is another grid; times that go back are taken as they are.
         let pause = [0, 40, 5000, 5040, 5200, 100, 140, 300];
         assert_eq!(chosen(every(200), pause), [0, 5000, 5200, 100, 300]);
+    }
+
+    #[test]
+    fn a_session_has_its_own_grid_and_keeps_it() {
+        let mut selector = Selector::default();
+        let chooses = |selector: &mut Selector, session: i64, millis: i64| {
+            selector.enter(session);
+            selector.chooses(every(200), millis * MS)
+        };
+        assert!(chooses(&mut selector, 1, 0));
+        assert!(!chooses(&mut selector, 1, 40), "the same session");
+        assert!(chooses(&mut selector, 2, 40), "another session");
+        assert!(!chooses(&mut selector, 2, 80));
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub enum Selection {
 }
 
 impl Selection {
+    /// The reason under which pictures that are left out are counted: no drop for want of anything.
+    pub const REASON: &'static str = "not_selected";
+
     /// The longest interval: a day, in nanoseconds.
     pub const MAX_NANOS: i64 = 86_400_000_000_000;
 

@@ -86,14 +86,15 @@ impl Reader {
                 if let Some(packet) = self.interleaved() {
                     return Ok(Some(packet));
                 }
-                let Some(damaged) = packets_inside(&self.buffer[self.start..]) else {
-                    return Ok(None);
-                };
-                self.start += damaged;
-                self.count_garbage(damaged)?;
-                continue;
+                if self.skip_incomplete()? {
+                    continue;
+                }
+                return Ok(None);
             }
             if data.len() < self.needed {
+                if self.skip_incomplete()? {
+                    continue;
+                }
                 return Ok(None);
             }
             let text = if first.is_ascii_uppercase() {
@@ -104,7 +105,9 @@ impl Reader {
             match text {
                 Text::Incomplete { needed } => {
                     self.needed = needed;
-                    return Ok(None);
+                    if !self.skip_incomplete()? {
+                        return Ok(None);
+                    }
                 }
                 Text::Message(message, length) => {
                     self.start += length;
@@ -152,6 +155,18 @@ impl Reader {
         Ok(found.is_some())
     }
 
+    /// Goes on to whole packets inside of a message that is incomplete: a packet whose length is
+    /// damaged, or text whose `Content-Length` or end is. False if there are none.
+    fn skip_incomplete(&mut self) -> Result<bool, RtspError> {
+        let Some(damaged) = packets_inside(&self.buffer[self.start..]) else {
+            return Ok(false);
+        };
+        self.start += damaged;
+        self.needed = 0;
+        self.count_garbage(damaged)?;
+        Ok(true)
+    }
+
     fn count_garbage(&mut self, bytes: usize) -> Result<(), RtspError> {
         self.garbage += bytes;
         if self.garbage > GARBAGE_BYTES {
@@ -169,8 +184,8 @@ fn may_be_packet(here: &[u8]) -> bool {
         && here.get(4).is_none_or(|&byte| byte >> 6 == 2)
 }
 
-/// Where whole packets begin inside of one that is incomplete: its length is damaged, and would
-/// swallow what follows for seconds. Two packets and the header of a third in a row, or two that
+/// Where whole packets begin inside of a message that is incomplete: its length is damaged, and it
+/// would swallow what follows for seconds. Two packets and the header of a third in a row, or two that
 /// end where the bytes end, do not come about by chance in a picture.
 fn packets_inside(data: &[u8]) -> Option<usize> {
     let header = 4;
@@ -429,6 +444,16 @@ mod tests {
         assert_eq!(messages.len(), 2, "{messages:?}");
         let messages = read(&mut reader, &packet(6)[6..]).expect("it goes on");
         assert_eq!(messages.len(), 1, "{messages:?}");
+        // Text that waits for a body that is none, and text without an end, as well.
+        for text in [
+            &b"RTSP/1.0 200 OK\r\nContent-Length: 9000\r\n\r\n"[..],
+            b"OPTIONS * RTSP/1.0\r\nCSeq: 9\r\n",
+        ] {
+            assert!(read(&mut reader, text).expect("it waits").is_empty());
+            assert!(read(&mut reader, &packet(7)).expect("it waits").is_empty());
+            let messages = read(&mut reader, &packet(8)).expect("it goes on");
+            assert_eq!(messages.len(), 2, "{messages:?}");
+        }
         // A whole large packet may hold anything.
         let large = [packet(7), packet(8)].concat();
         let bytes = [&[b'$', 0, 0, large.len() as u8][..], &large].concat();

@@ -119,6 +119,28 @@ struct Flags {
     stopped: AtomicBool,
 }
 
+impl Flags {
+    fn ends(&self) -> Ends<'_> {
+        Ends {
+            closed: &self.closed,
+            terminate: &self.terminate,
+            stopped: &self.stopped,
+        }
+    }
+}
+
+/// What the loop of `stage` needs, with its reports in `folder`.
+fn opened(folder: &Path, stage: &str) -> (Reporter, Context) {
+    let identity = StageIdentity {
+        stage: stage.to_owned(),
+        ..StageIdentity::default()
+    };
+    let reporter = Reporter::open(folder, identity).expect("a folder");
+    let counters = reporter.counters().clone();
+    let context = Context::new(stage, counters, Attachments::new(), folder);
+    (reporter, context)
+}
+
 fn passage(context: &Context, sequence: u64) -> Passage {
     Passage {
         id: FrameId {
@@ -140,13 +162,7 @@ fn run(
     meanwhile: impl FnOnce(&Context),
 ) -> (Result<(), StageError>, Vec<u64>, CameraCounters) {
     let folder = tempfile::tempdir().expect("a folder");
-    let identity = StageIdentity {
-        stage: "beside".to_owned(),
-        ..StageIdentity::default()
-    };
-    let mut reporter = Reporter::open(folder.path(), identity).expect("a folder");
-    let counters = reporter.counters().clone();
-    let context = Context::new("beside", counters, Attachments::new(), folder.path());
+    let (mut reporter, context) = opened(folder.path(), "beside");
     let env = Env::new(&[], &[], |_| None).expect("no variables");
     let mut stage = Beside::open(&env, &context).expect("nothing to open");
     let policy = QueuePolicy::Complete { limit: 100 };
@@ -154,11 +170,7 @@ fn run(
     for sequence in 0..20 {
         inbox.push(vec![passage(&context, sequence)]);
     }
-    let ends = Ends {
-        closed: &flags.closed,
-        terminate: &flags.terminate,
-        stopped: &flags.stopped,
-    };
+    let ends = flags.ends();
     let mut out = Collected {
         is_cut,
         ..Collected::default()
@@ -235,13 +247,7 @@ fn a_signal_to_all_processes_ends_the_graph_in_order() {
 #[test]
 fn a_batch_is_what_waits_when_the_stage_can_begin() {
     let folder = tempfile::tempdir().expect("a folder");
-    let identity = StageIdentity {
-        stage: "batches".to_owned(),
-        ..StageIdentity::default()
-    };
-    let mut reporter = Reporter::open(folder.path(), identity).expect("a folder");
-    let counters = reporter.counters().clone();
-    let context = Context::new("batches", counters, Attachments::new(), folder.path());
+    let (mut reporter, context) = opened(folder.path(), "batches");
     let policy = QueuePolicy::Complete { limit: 100 };
     let inbox = Arc::new(Inbox::new(policy, context.counters.clone()));
     for sequence in 0..9 {
@@ -256,11 +262,7 @@ fn a_batch_is_what_waits_when_the_stage_can_begin() {
         closed: AtomicBool::new(true),
         ..Flags::default()
     };
-    let ends = Ends {
-        closed: &flags.closed,
-        terminate: &flags.terminate,
-        stopped: &flags.stopped,
-    };
+    let ends = flags.ends();
     stop(&context);
     let mut out = Collected::default();
     let result = drive(&mut stage, &context, &inbox, ends, &mut reporter, &mut out);
@@ -311,13 +313,7 @@ fn source_in_front(meanwhile: impl FnOnce(&Context, &StatsFile, StageReport)) ->
         ..StageReport::default()
     };
     detect.write(&report).expect("writable");
-    let identity = StageIdentity {
-        stage: "source".to_owned(),
-        ..StageIdentity::default()
-    };
-    let mut reporter = Reporter::open(folder.path(), identity).expect("a folder");
-    let counters = reporter.counters().clone();
-    let mut context = Context::new("source", counters, Attachments::new(), folder.path());
+    let (mut reporter, mut context) = opened(folder.path(), "source");
     context.behind = Some(Arc::new(Behind::one(folder.path(), "detect")));
     let mut stage = Source {
         folder: folder.path().to_owned(),
@@ -329,11 +325,7 @@ fn source_in_front(meanwhile: impl FnOnce(&Context, &StatsFile, StageReport)) ->
         closed: AtomicBool::new(true),
         ..Flags::default()
     };
-    let ends = Ends {
-        closed: &flags.closed,
-        terminate: &flags.terminate,
-        stopped: &flags.stopped,
-    };
+    let ends = flags.ends();
     std::thread::scope(|scope| {
         let driven = scope.spawn(|| {
             let mut out = Collected::default();

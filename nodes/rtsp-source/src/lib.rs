@@ -47,7 +47,7 @@ pub struct RtspSource {
     runtime: Option<Runtime>,
     stop: watch::Sender<bool>,
     /// Cameras that are not connected yet.
-    unbegun: Vec<CameraTask>,
+    unconnected: Vec<CameraTask>,
     tasks: Vec<JoinHandle<()>>,
     units: Receiver<Waiting>,
     /// Would have made the message before too large.
@@ -105,7 +105,7 @@ impl Stage for RtspSource {
             .map_err(|error| StageError::resource(format!("cannot start threads: {error}")))?;
         let (sender, units) = outbox::channel(cameras.len());
         let all_bytes = AllBytes::default();
-        let unbegun = cameras
+        let unconnected = cameras
             .into_iter()
             .map(|camera| {
                 let outbox = Outbox::new(
@@ -121,7 +121,7 @@ impl Stage for RtspSource {
             context: context.clone(),
             runtime: Some(runtime),
             stop: watch::channel(false).0,
-            unbegun,
+            unconnected,
             tasks: Vec::new(),
             units,
             next: None,
@@ -130,7 +130,7 @@ impl Stage for RtspSource {
 
     fn begin(&mut self) -> Result<(), StageError> {
         if let Some(runtime) = &self.runtime {
-            let tasks = self.unbegun.drain(..);
+            let tasks = self.unconnected.drain(..);
             let spawned = tasks.map(|task| runtime.spawn(task.run(self.stop.subscribe())));
             self.tasks.extend(spawned);
         }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use camweave_message::Detections;
 use camweave_message::limits::MAX_STAGES;
+use camweave_message::{Detections, Selection};
 use camweave_telemetry::{CameraCounters, Histogram, Percentiles, StageReport};
 use serde::{Deserialize, Serialize};
 
@@ -53,15 +53,18 @@ pub struct CameraSummary {
     pub errors: BTreeMap<String, u64>,
 }
 
-/// The reason of frames that the camera's `detect_fps` or `detect: off` leaves out.
-pub(crate) const NOT_SELECTED: &str = ".not_selected";
+/// Whether a key of [`CameraSummary::dropped`] says that the user wanted the frames left out.
+pub(crate) fn is_not_selected(key: &str) -> bool {
+    key.rsplit_once('.')
+        .is_some_and(|(_, reason)| reason == Selection::REASON)
+}
 
 impl CameraSummary {
     /// Frames that were left out because the user wants it so.
     #[must_use]
     pub fn not_selected(&self) -> u64 {
         let reasons = self.dropped.iter();
-        let chosen = reasons.filter(|(reason, _)| reason.ends_with(NOT_SELECTED));
+        let chosen = reasons.filter(|(key, _)| is_not_selected(key));
         chosen.map(|(_, count)| count).sum()
     }
 

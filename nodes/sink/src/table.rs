@@ -3,7 +3,7 @@
 use camweave_redact::printable_up_to;
 
 use crate::Summary;
-use crate::summary::NOT_SELECTED;
+use crate::summary::is_not_selected;
 
 /// The table as text, at most `width` columns wide; one line per camera and a total.
 #[must_use]
@@ -42,7 +42,7 @@ pub fn render(summary: &Summary, width: usize) -> String {
         let mut notes: Vec<String> = camera
             .dropped
             .iter()
-            .filter(|(reason, _)| !reason.ends_with(NOT_SELECTED))
+            .filter(|(key, _)| !is_not_selected(key))
             .map(|(reason, count)| format!("{reason} {count}"))
             .collect();
         let lost_in = camera.lost.iter();

@@ -102,7 +102,7 @@ fn late_disposable_pictures_are_left_out_and_no_other_suffers() {
 #[test]
 fn a_camera_with_detect_fps_gives_the_pictures_of_its_grid() {
     let selection = Selection::from_nanos(200_000_000).expect("in range");
-    for recipe in [CAMERA, H264, H265] {
+    for (recipe, has_disposable) in [(CAMERA, false), (H264, true), (H265, true)] {
         let clip = recipe.make();
         let mut bench = Bench::new(&[]);
         let mut shown = Vec::new();
@@ -124,6 +124,9 @@ fn a_camera_with_detect_fps_gives_the_pictures_of_its_grid() {
         let dropped = bench.balance("cam1");
         let left_out = (clip.pictures.len() - shown.len()) as u64;
         assert_eq!(dropped, [("not_selected".to_owned(), left_out)].into());
+        let units = clip.units.len() as u64;
+        let saved = units - bench.decoded();
+        assert_eq!(saved > 5, has_disposable, "{saved} of {units} not decoded");
     }
 }
 
@@ -150,6 +153,7 @@ fn a_camera_with_detect_off_is_not_decoded() {
     for (picture, shown) in pictures.into_iter().zip(&shown) {
         assert_picture(&clip, picture, shown);
     }
+    assert_eq!(bench.decoded(), 45);
     let dropped = bench.balance("cam1");
     assert_eq!(
         dropped,

@@ -1,6 +1,8 @@
 //! What the tests of examples, bad input and peers share.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod measure;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;

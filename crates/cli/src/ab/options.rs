@@ -102,7 +102,12 @@ impl FootageOptions {
         if cameras == 0 {
             return Err(CliError::new(
                 Exit::Configuration,
-                "--cameras-file: 'detect: off' stands at all cameras, expected one that is detected on",
+                format!(
+                    "--cameras-file '{}': all cameras have 'detect: off', expected one that is detected on",
+                    own.as_ref()
+                        .map_or_else(PathBuf::new, |own| own.file.clone())
+                        .display()
+                ),
             ));
         }
         Ok(Footage {

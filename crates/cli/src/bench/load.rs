@@ -12,6 +12,7 @@ use crate::ab::{self, between};
 use crate::error::{self, CliError};
 use crate::places;
 use crate::run::Pace;
+use crate::say::note;
 
 /// Where all of it is written.
 const FILE: &str = "bench-load.json";
@@ -85,8 +86,11 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             if common.files.is_empty() {
                 return setting(name, cameras, Some(load * limit / f64::from(cameras)));
             }
-            let cameras = (load * limit / common.fps).round();
-            let cameras = cameras.clamp(1.0, MOST_CAMERAS) as u32;
+            let wanted = (load * limit / common.fps).round();
+            if wanted > MOST_CAMERAS {
+                note!("{load} times would be {wanted} cameras: {MOST_CAMERAS} are simulated");
+            }
+            let cameras = wanted.clamp(1.0, MOST_CAMERAS) as u32;
             setting(name, cameras, Some(common.fps))
         })
         .collect();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use camweave_stage::message::Selection;
 use camweave_telemetry::{StageReport, clock, read_reports};
 
 use super::cost::{self, CpuTime};
@@ -162,9 +163,6 @@ impl Snapshot {
     }
 }
 
-/// The reason of what a camera's `detect_fps` leaves out.
-const NOT_SELECTED: &str = "not_selected";
-
 type Counts = BTreeMap<(String, String, String), u64>;
 
 fn counts(reports: &[StageReport]) -> Counts {
@@ -173,7 +171,7 @@ fn counts(reports: &[StageReport]) -> Counts {
         for (camera, counters) in &report.cameras {
             // What the user does not want detected is no drop.
             let dropped = counters.dropped.iter();
-            for (reason, count) in dropped.filter(|(reason, _)| *reason != NOT_SELECTED) {
+            for (reason, count) in dropped.filter(|(reason, _)| *reason != Selection::REASON) {
                 let key = (report.stage.clone(), camera.clone(), reason.clone());
                 counts.insert(key, *count);
             }

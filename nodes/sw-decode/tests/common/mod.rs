@@ -14,7 +14,7 @@ use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Select
 use camweave_pool::{Attachments, ReadSlot};
 use camweave_stage::{Context, Env, Output, Stage};
 use camweave_sw_decode::SwDecode;
-use camweave_telemetry::CameraCounters;
+use camweave_telemetry::{CameraCounters, SpanMode, SpanSettings, Spans};
 use camweave_vision::{Picture, PictureLayout, PixelFormat};
 use tempfile::TempDir;
 
@@ -220,7 +220,13 @@ pub struct Shown {
 impl Bench {
     pub fn new(env: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for temporary files");
-        let context = Context::for_tests("decode", folder.path());
+        let mut context = Context::for_tests("decode", folder.path());
+        let settings = SpanSettings {
+            mode: SpanMode::Stats,
+            ..SpanSettings::default()
+        };
+        let spans = Spans::open("decode", "sw-decode", &settings, folder.path());
+        context.counters = context.counters.with_spans(spans);
         let declared: Vec<String> = env.iter().map(|(name, _)| (*name).to_owned()).collect();
         let env: BTreeMap<_, _> = env.iter().copied().collect();
         let env = Env::new(SwDecode::KEYS, &declared, |name| {
@@ -268,7 +274,14 @@ impl Bench {
         self.unit(camera, codec, sequence, &nothing)
     }
 
-    /// The camera connects anew.
+    /// Units that a decoder was given.
+    pub fn decoded(&self) -> u64 {
+        self.context.counters.spans().finish();
+        let report = self.context.counters.report();
+        report.spans.get("decode").map_or(0, |span| span.calls)
+    }
+
+    /// The camera reconnects.
     pub fn new_session(&mut self, camera: &str) {
         *self.sessions.entry(camera.to_owned()).or_insert(1) += 1_000_000;
     }
