@@ -360,6 +360,7 @@ impl Stage for SinkStage {
             Moment::Ended
         };
         self.write_summary(moment);
+        self.troubles.close();
         if self.table.is_on() || std::io::stdout().is_terminal() {
             self.show(moment);
         }

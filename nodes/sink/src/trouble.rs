@@ -49,6 +49,15 @@ impl Troubles {
             None => {}
         }
     }
+
+    /// Reports what was lost since the last line of each output: nothing comes after this.
+    pub fn close(&mut self) {
+        for (output, trouble) in &mut self.0 {
+            if let Some(line) = trouble.last_line() {
+                warn!("{output}: {line}");
+            }
+        }
+    }
 }
 
 /// What is to be logged.
@@ -67,17 +76,20 @@ impl Trouble {
     ) -> Option<Line> {
         let Err((lost, why)) = result else {
             self.failing.remove(camera);
-            if !self.failing.is_empty() || !self.is_open {
+            // What came and went between two lines is reported as well, once a line is due.
+            let is_due = self.is_open || (self.lost > 0 && self.is_due(now));
+            if !self.failing.is_empty() || !is_due {
                 return None;
             }
-            self.is_open = false;
+            if !std::mem::take(&mut self.is_open) {
+                self.said = Some(now);
+            }
             let lost = std::mem::take(&mut self.lost);
             return Some(Line::Over(format!("written again; {lost} were not")));
         };
         self.failing.insert(camera.to_owned());
         self.lost += lost;
-        let is_due = |said: Instant| now.duration_since(said) >= SAY_EVERY;
-        if !self.said.is_none_or(is_due) {
+        if !self.is_due(now) {
             return None;
         }
         self.said = Some(now);
@@ -90,6 +102,19 @@ impl Trouble {
         } else {
             format!("not written{cameras}: {why}; the run goes on, and what is lost is counted")
         }))
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        let is_due = |said: Instant| now.duration_since(said) >= SAY_EVERY;
+        self.said.is_none_or(is_due)
+    }
+
+    fn last_line(&mut self) -> Option<String> {
+        let lost = std::mem::take(&mut self.lost);
+        (lost > 0).then(|| match self.failing.is_empty() {
+            true => format!("written again; {lost} were not"),
+            false => format!("not written at the end; {lost} were not"),
+        })
     }
 }
 
@@ -137,5 +162,24 @@ mod tests {
             lines[3],
             Line::Over("written again; 30 were not".to_owned())
         );
+    }
+
+    #[test]
+    fn what_fails_soon_after_it_was_written_again_is_reported_too() {
+        let begin = Instant::now();
+        let at = |second| begin + Duration::from_secs(second);
+        let over = |lost: u64| Some(Line::Over(format!("written again; {lost} were not")));
+        let mut trouble = Trouble::default();
+        assert!(trouble.line("", Err((11, "full")), at(0)).is_some());
+        assert_eq!(trouble.line("", Ok(()), at(1)), over(11));
+        assert_eq!(trouble.line("", Err((8, "full")), at(2)), None);
+        assert_eq!(trouble.line("", Ok(()), at(3)), None);
+        assert_eq!(trouble.line("", Ok(()), at(60)), over(8));
+        assert_eq!(trouble.line("", Ok(()), at(61)), None);
+        // At the end at once.
+        assert_eq!(trouble.line("", Err((2, "full")), at(62)), None);
+        let last = trouble.last_line();
+        assert_eq!(last.as_deref(), Some("not written at the end; 2 were not"));
+        assert_eq!(trouble.last_line(), None);
     }
 }
