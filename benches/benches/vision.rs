@@ -1,5 +1,6 @@
-//! Letterbox, head decoding and suppression.
+//! Letterbox, the luma that motion is seen in, head decoding and suppression.
 
+use camweave_decode::{LumaGrid, LumaPlane};
 use camweave_vision::{
     Candidate, ColorMatrix, ColorRange, HeadLayout, Letterbox, LetterboxPlan, NmsConfig, Picture,
     PictureLayout, PixelFormat, decode, suppress,
@@ -35,6 +36,23 @@ fn letterbox_i420(bencher: Bencher<'_, '_>, (width, height, side): (u32, u32, u3
     let mut plan = LetterboxPlan::new(&layout, &letterbox).expect("made for this layout");
     let mut out = vec![0.0; letterbox.output_len()];
     bencher.bench_local(|| plan.run(&picture, &mut out));
+}
+
+/// What `detect: motion` looks at of each picture.
+#[divan::bench(args = [(640, 360), (1920, 1080), (3840, 2160)])]
+fn luma_grid(bencher: Bencher<'_, '_>, (width, height): (usize, usize)) {
+    let mut numbers = Numbers(1);
+    let data: Vec<u8> = (0..width * height)
+        .map(|_| (numbers.next() * 255.0) as u8)
+        .collect();
+    let plane = LumaPlane {
+        data: &data,
+        stride: width,
+        width,
+        height,
+        bits: 8,
+    };
+    bencher.bench_local(|| LumaGrid::of(&plane));
 }
 
 /// `(classes, anchors)`: heads of 84 x 8400 and 8 x 2100, of which one anchor in 50 passes.

@@ -92,6 +92,7 @@ impl Rows {
             lost_packets: 0,
             orientation: Orientation::UPRIGHT,
             selection: Selection::All,
+            motion: None,
             data: vec![0x55_u8; UNIT_BYTES].into(),
         }
     }

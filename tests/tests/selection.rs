@@ -4,6 +4,41 @@ use std::fs;
 
 use camweave_tests::{Cameras, Pipeline, workspace};
 
+/// A threshold that no scene reaches: the pictures that nevertheless go on tell that somebody looks.
+#[test]
+fn detect_motion_looks_at_what_has_changed() {
+    let cameras = Cameras::endless(2);
+    let folder = tempfile::tempdir().expect("a folder");
+    let yml = folder.path().join("cameras.yml");
+    let mut text = "cameras:\n".to_owned();
+    let wanted = ["motion", "motion\n    motion_area: 90"];
+    for ((id, url), wanted) in cameras.urls().iter().zip(wanted) {
+        text.push_str(&format!(
+            "  - id: {id}\n    url: {url}\n    detect: {wanted}\n"
+        ));
+    }
+    fs::write(&yml, text).expect("writable");
+    let graph = workspace().join("dataflows/cpu-batched.yml");
+    let mut pipeline = Pipeline::of(graph).cameras(&yml).start();
+    pipeline.wait_until("100 frames of the camera where something moves", |it| {
+        it.detected("cam1") >= 100
+    });
+    let results = pipeline.stop();
+    results.check_accounts();
+    let of = |id: &str| {
+        let camera = results.summary.camera(id);
+        let left_out = camera.dropped.get("decode.not_selected").copied();
+        (camera.frames_decoded, left_out.unwrap_or(0))
+    };
+    // The simulated street is never empty for two seconds.
+    let (moving, left_out) = of("cam1");
+    assert!(left_out * 10 < moving, "{moving}, {left_out} left out");
+    // Two seconds, then one picture every two.
+    let (still, left_out) = of("cam2");
+    assert!((21..=40).contains(&still), "{still}, {left_out} left out");
+    assert!(left_out >= 50, "{still}, {left_out} left out");
+}
+
 #[test]
 fn detect_fps_and_detect_off_are_kept_and_counted() {
     let cameras = Cameras::endless(3);

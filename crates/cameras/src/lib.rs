@@ -9,7 +9,8 @@
 //!     username: ${CAM_USER}     # ${NAME} or ${NAME:-default}, from the environment
 //!     password: ${CAM_PASSWORD} # taken as it is: nothing is trimmed
 //!     detect_fps: 5             # pictures per second that are detected on; left out: all
-//!     detect: on                # on (default) or off: not detected on at all
+//!     detect: on                # on (default), off: not at all, or motion: while something moves
+//!     motion_area: 0.2          # with motion: percent of the picture that must change
 //! ```
 
 mod credentials;
@@ -21,6 +22,7 @@ pub use credentials::Credentials;
 pub use read::{has_literal_secrets, load, parse};
 pub use url::SCHEMES;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use camweave_message::Selection;
@@ -68,6 +70,8 @@ pub struct Camera {
     pub client: ClientKind,
     /// Which pictures are detected on.
     pub selection: Selection,
+    /// With `detect: motion`: parts per million of the picture that must have changed.
+    pub motion: Option<NonZeroU32>,
     /// The user, where the camera asks for one.
     pub credentials: Option<Credentials>,
 }

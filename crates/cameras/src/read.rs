@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -16,6 +16,11 @@ use super::{Camera, CamerasError, ClientKind, Credentials, FILE_BYTES, Lookup, T
 
 /// What `detect_fps` may be.
 const DETECT_FPS: RangeInclusive<f64> = 0.01..=1000.0;
+/// What `motion_area` may be, in percent of the picture.
+const MOTION_AREA: RangeInclusive<f64> = 0.01..=100.0;
+/// What it is where it is left out, in parts per million: a walker at twenty metres, and more than
+/// the seconds of a clock in the picture.
+const DEFAULT_MOTION_PPM: u32 = 2000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +39,7 @@ struct RawCamera {
     password: Option<Spanned<Secret>>,
     detect_fps: Option<Spanned<String>>,
     detect: Option<Spanned<String>>,
+    motion_area: Option<Spanned<String>>,
 }
 
 /// Reads and checks `cameras.yml`; variables come from the process's environment. From then on, the
@@ -152,7 +158,7 @@ impl Reader<'_> {
     }
 
     fn camera(&self, raw: RawCamera) -> Result<Camera, CamerasError> {
-        let id = raw.id.value;
+        let id = raw.id.value.clone();
         if !camera_id::is_valid(&id) {
             return Err(self.error(
                 raw.id.referenced,
@@ -192,7 +198,7 @@ impl Reader<'_> {
             ));
         }
         let client = self.client(raw.client.as_ref(), scheme)?;
-        let selection = self.selection(raw.detect_fps.as_ref(), raw.detect.as_ref())?;
+        let (selection, motion) = self.selection(&raw)?;
         let username = raw
             .username
             .as_ref()
@@ -236,22 +242,19 @@ impl Reader<'_> {
             transport,
             client,
             selection,
+            motion,
             credentials,
         })
     }
 
-    fn selection(
-        &self,
-        fps: Option<&Spanned<String>>,
-        detect: Option<&Spanned<String>>,
-    ) -> Result<Selection, CamerasError> {
+    fn selection(&self, raw: &RawCamera) -> Result<(Selection, Option<NonZeroU32>), CamerasError> {
         // As it stands in the file: a variable's value is not for printing.
         let refuse = |value: &Spanned<String>, field: &str, expected: &str| {
             let shown = printable(&value.value);
             let message = format!("{field} '{shown}', expected {expected}");
             Err(self.error(value.referenced, message))
         };
-        let selection = match fps {
+        let selection = match &raw.detect_fps {
             None => Selection::All,
             Some(value) => {
                 let fps = self.expanded(value)?.parse().unwrap_or(f64::NAN);
@@ -263,13 +266,32 @@ impl Reader<'_> {
                 nanos.map_or(Selection::All, Selection::Every)
             }
         };
-        match detect {
-            None => Ok(selection),
+        let area = match &raw.motion_area {
+            None => DEFAULT_MOTION_PPM,
+            Some(value) => {
+                let percent = self.expanded(value)?.parse().unwrap_or(f64::NAN);
+                if !MOTION_AREA.contains(&percent) {
+                    let expected = "a percentage of the picture from 0.01 to 100";
+                    return refuse(value, "motion_area", expected);
+                }
+                (percent * 1e4).round() as u32
+            }
+        };
+        let moving = (selection, NonZeroU32::new(area));
+        let detected = match &raw.detect {
+            None => (selection, None),
             Some(value) => match self.expanded(value)?.as_str() {
-                "on" | "true" => Ok(selection),
-                "off" | "false" => Ok(Selection::Off),
-                _ => refuse(value, "detect", "'on' or 'off'"),
+                "on" | "true" => (selection, None),
+                "off" | "false" => (Selection::Off, None),
+                "motion" => moving,
+                _ => return refuse(value, "detect", "'on', 'off' or 'motion'"),
             },
+        };
+        match &raw.motion_area {
+            Some(value) if detected != moving => {
+                refuse(value, "motion_area", "it with 'detect: motion' alone")
+            }
+            _ => Ok(detected),
         }
     }
 

@@ -63,11 +63,18 @@ fn which_pictures_are_detected_on() {
   - {id: b, url: 'rtsp://h/', detect_fps: 5}
   - {id: c, url: 'rtsp://h/', detect_fps: '${FPS:-0.5}', detect: on}
   - {id: d, url: 'rtsp://h/', detect: off, detect_fps: 5}
+  - {id: e, url: 'rtsp://h/', detect: motion, detect_fps: 5}
+  - {id: f, url: 'rtsp://h/', detect: motion, motion_area: 1.5}
 ",
     )
     .expect("all is well");
     let nanos: Vec<i64> = cameras.iter().map(|it| it.selection.to_nanos()).collect();
-    assert_eq!(nanos, [0, 200_000_000, 2_000_000_000, -1]);
+    assert_eq!(nanos, [0, 200_000_000, 2_000_000_000, -1, 200_000_000, 0]);
+    let motion: Vec<u32> = cameras
+        .iter()
+        .map(|it| it.motion.map_or(0, NonZeroU32::get))
+        .collect();
+    assert_eq!(motion, [0, 0, 0, 0, 2000, 15_000]);
     for (field, value) in [
         ("detect_fps", "0"),
         ("detect_fps", "-1"),
@@ -75,6 +82,9 @@ fn which_pictures_are_detected_on() {
         ("detect_fps", "NaN"),
         ("detect_fps", "some"),
         ("detect", "maybe"),
+        ("motion_area", "0"),
+        ("motion_area", "101"),
+        ("motion_area", "1"),
     ] {
         let text = format!("cameras:\n  - id: a\n    url: rtsp://h/\n    {field}: {value}\n");
         let error = read(&text).expect_err(value);

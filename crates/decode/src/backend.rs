@@ -4,6 +4,7 @@ use camweave_message::{Codec, Orientation, PictureRef};
 use camweave_pool::{PoolError, PoolErrorKind};
 use camweave_telemetry::DeviceRange;
 
+use crate::motion::LumaGrid;
 use crate::pools::SlotError;
 use crate::reason;
 
@@ -124,6 +125,12 @@ pub trait Decoder: Send {
     /// # Errors
     /// A picture is lost; there may be more.
     fn receive(&mut self, more_waiting: bool) -> Result<Option<Decoded>, Failure>;
+
+    /// What the picture that was received last looks like, for cameras that are detected on while
+    /// something moves; `None`: it cannot be looked at here, and goes on.
+    fn luma(&self) -> Option<LumaGrid> {
+        None
+    }
 
     /// When a device copied the picture that was received last, where that is measured.
     fn copied(&self) -> Option<DeviceRange> {

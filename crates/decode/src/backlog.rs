@@ -199,6 +199,7 @@ mod tests {
             lost_packets: 0,
             orientation: Orientation::UPRIGHT,
             selection: Selection::All,
+            motion: None,
             data: Buffer::from(vec![0_u8]),
         }))
     }

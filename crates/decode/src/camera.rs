@@ -11,6 +11,7 @@ use tracing::{debug, warn};
 
 use crate::backend::{Backend, Decoder, Failure, Unpublished};
 use crate::identity::{Identities, Identity};
+use crate::motion::MotionGate;
 use crate::reason;
 use crate::selector::Selector;
 
@@ -30,6 +31,7 @@ pub(crate) struct Camera<B: Backend> {
     has_opened: bool,
     /// Not of the stream: a decoder that is restarted within a session keeps the grid.
     selector: Selector,
+    motion: MotionGate,
     trouble: Trouble,
 }
 
@@ -84,6 +86,7 @@ impl<B: Backend> Camera<B> {
             stream: None,
             has_opened: false,
             selector: Selector::default(),
+            motion: MotionGate::default(),
             trouble: Trouble::default(),
         }
     }
@@ -107,10 +110,12 @@ impl<B: Backend> Camera<B> {
             return;
         }
         self.selector.enter(id.session_unix_nanos);
+        self.motion.enter(id.session_unix_nanos);
         if unit.selection == Selection::Off {
             // Nobody looks at its pictures: it needs no decoder.
             self.finish(send);
             self.selector = Selector::default();
+            self.motion = MotionGate::default();
             self.dropped(reason::NOT_SELECTED, 1);
             return;
         }
@@ -235,6 +240,7 @@ impl<B: Backend> Camera<B> {
             id: unit.id.clone(),
             trace: unit.trace.clone(),
             selection: unit.selection,
+            motion: unit.motion,
             after_loss: !unit.keyframe && (gap || unit.lost_packets > 0),
         });
         let span = self
@@ -273,16 +279,34 @@ impl<B: Backend> Camera<B> {
             };
             // A ticket that is gone was counted when it went.
             if let Some(identity) = stream.identities.take(output.ticket) {
-                let Identity { id, selection, .. } = &identity;
                 if output.is_damaged || identity.after_loss {
                     self.dropped(reason::CORRUPT, 1);
-                } else if !self.selector.chooses(*selection, id.pts_nanos) {
+                } else if !self.is_chosen(stream, &identity) {
                     self.dropped(reason::NOT_SELECTED, 1);
                 } else {
                     self.publish(stream, identity, send);
                 }
             }
             stream.decoder.release();
+        }
+    }
+
+    /// Whether the picture that was received last goes on to the detector.
+    fn is_chosen(&mut self, stream: &Stream<B::Decoder>, identity: &Identity) -> bool {
+        let pts = identity.id.pts_nanos;
+        if !self.selector.chooses(identity.selection, pts) {
+            return false;
+        }
+        let Some(area) = identity.motion else {
+            return true;
+        };
+        match stream.decoder.luma() {
+            Some(grid) => self.motion.passes(area, grid, pts),
+            None => {
+                let text = "its pictures cannot be looked at for 'detect: motion' here: all go on";
+                self.trouble.log(&self.id, text);
+                true
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which unit a picture comes from.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use camweave_message::{FrameId, Selection, Trace};
 
@@ -15,6 +16,8 @@ pub(crate) struct Identity {
     pub trace: Trace,
     /// Which pictures of the camera go on.
     pub selection: Selection,
+    /// And how much of one must have changed, in parts per million of it.
+    pub motion: Option<NonZeroU32>,
     /// Units or packets before it were lost, so that its picture lacks something.
     pub after_loss: bool,
 }
@@ -73,6 +76,7 @@ mod tests {
             id,
             trace: Trace::default(),
             selection: Selection::All,
+            motion: None,
             after_loss: false,
         }
     }

@@ -1,3 +1,4 @@
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -66,6 +67,7 @@ pub(crate) fn unit(sequence: u64, data: Vec<u8>) -> Unit {
         lost_packets: 3,
         orientation: Orientation::UPRIGHT,
         selection: Selection::All,
+        motion: None,
         data: data.into(),
     }
 }
@@ -279,9 +281,22 @@ fn a_sender_that_knows_of_no_selection_wants_all_pictures() {
     some.selection = Selection::from_nanos(200_000_000).expect("in range");
     let array = Unit::to_arrow(&[some.clone()]);
     assert_eq!(Unit::from_arrow(&array).expect("valid"), [some.clone()]);
+    some.motion = NonZeroU32::new(2000);
+    let moving = Unit::to_arrow(&[some.clone()]);
+    assert_eq!(Unit::from_arrow(&moving).expect("valid"), [some.clone()]);
+    let old = replaced(&moving, "motion_area_ppm", None);
+    some.motion = None;
+    assert_eq!(Unit::from_arrow(&old).expect("valid"), [some.clone()]);
     some.selection = Selection::All;
     let old = replaced(&array, "detect_every_nanos", None);
     assert_eq!(Unit::from_arrow(&old).expect("valid"), [some]);
+    let more: ArrayRef = Arc::new(arrow_array::UInt32Array::from(vec![1_000_001]));
+    let error = Unit::from_arrow(&replaced(&moving, "motion_area_ppm", Some(&more)));
+    let error = error.expect_err("more than the picture").to_string();
+    assert!(
+        error.contains("'motion_area_ppm'") && error.contains("1000001"),
+        "{error}"
+    );
     for wrong in [-2, Selection::MAX_NANOS + 1] {
         let column: ArrayRef = Arc::new(arrow_array::Int64Array::from(vec![wrong]));
         let error = Unit::from_arrow(&replaced(&array, "detect_every_nanos", Some(&column)));
@@ -328,6 +343,7 @@ proptest! {
                 orientation: Orientation::new(90 * (lost_packets % 4) as u16, keyframe)
                     .expect("quarters"),
                 selection: Selection::from_nanos(i64::from(lost_packets) - 1).expect("in range"),
+                motion: NonZeroU32::new(lost_packets % Unit::MAX_MOTION_PPM),
                 data: data.into(),
             }).collect();
         prop_assert_eq!(Unit::from_arrow(&Unit::to_arrow(&rows)).expect("valid"), rows);

@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt16Type, UInt32Type};
 use arrow_array::{Array, BinaryArray, BooleanArray, StructArray};
@@ -79,8 +81,16 @@ pub struct Unit {
     pub orientation: Orientation,
     /// Which pictures of its camera go on to the detector.
     pub selection: Selection,
+    /// Only those of them go on of which so many parts per million have changed; `None`: whatever
+    /// has changed.
+    pub motion: Option<NonZeroU32>,
     /// The coded bytes; cloning shares them.
     pub data: Buffer,
+}
+
+impl Unit {
+    /// The most that [`Unit::motion`] may be: the whole picture.
+    pub const MAX_MOTION_PPM: u32 = 1_000_000;
 }
 
 /// A part of a message's bytes. A part that is small beside the whole is copied: it may wait for
@@ -121,6 +131,8 @@ impl Row for Unit {
         );
         let selections = rows.iter().map(|row| row.selection.to_nanos());
         columns.numbers::<Int64Type>("detect_every_nanos", selections);
+        let motion = rows.iter().map(|row| row.motion.map_or(0, NonZeroU32::get));
+        columns.numbers::<UInt32Type>("motion_area_ppm", motion);
         columns.push(
             "data",
             false,
@@ -142,6 +154,7 @@ impl Row for Unit {
         })?;
         // Nor those that know of no selection this one.
         let detect = reader.optional("detect_every_nanos", Reader::numbers::<Int64Type>)?;
+        let motion = reader.optional("motion_area_ppm", Reader::numbers::<UInt32Type>)?;
         let data = reader.typed("data", "Binary", |column| column.as_binary_opt::<i32>())?;
         let bytes = |row| data.value_length(row).max(0) as usize;
         read_rows(
@@ -167,6 +180,7 @@ impl Row for Unit {
                         mirrored.is_some_and(|column| column.value(row)),
                     )?,
                     selection: selection(&reader, row, detect.map_or(0, |it| it.value(row)))?,
+                    motion: motion_area(&reader, row, motion.map_or(0, |it| it.value(row)))?,
                     data: part(data.values(), offset, bytes(row)),
                 })
             },
@@ -202,6 +216,18 @@ fn selection(reader: &Reader<'_>, row: usize, nanos: i64) -> Result<Selection, M
     let expected = format!("-1 to {}", Selection::MAX_NANOS);
     Selection::from_nanos(nanos)
         .ok_or_else(|| reader.value("detect_every_nanos", row, nanos.to_string(), expected))
+}
+
+fn motion_area(
+    reader: &Reader<'_>,
+    row: usize,
+    ppm: u32,
+) -> Result<Option<NonZeroU32>, MessageError> {
+    if ppm > Unit::MAX_MOTION_PPM {
+        let expected = format!("0 to {}", Unit::MAX_MOTION_PPM);
+        return Err(reader.value("motion_area_ppm", row, ppm.to_string(), expected));
+    }
+    Ok(NonZeroU32::new(ppm))
 }
 
 fn orientation(

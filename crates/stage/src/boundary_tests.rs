@@ -21,6 +21,7 @@ fn unit(camera: &str, pts_nanos: i64) -> Unit {
         lost_packets: 0,
         orientation: Orientation::UPRIGHT,
         selection: Selection::All,
+        motion: None,
         data: vec![1_u8].into(),
     }
 }

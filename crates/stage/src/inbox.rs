@@ -19,8 +19,9 @@ pub(crate) const QUEUE_FULL: &str = "queue_full";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueuePolicy {
     /// In order, while no row waits longer than `max_wait`; beyond that, only the
-    /// camera's newest row stays. So a short hitch costs nothing, and a lasting
-    /// overload costs old frames and never latency.
+    /// camera's newest row stays, and for [`OVERLOADED_FOR`] no row waits longer than a quarter of
+    /// it. So a short hitch costs nothing, and a lasting overload costs old frames and never
+    /// latency.
     Newest {
         /// How long a row may wait while a newer one of its camera waits too.
         max_wait: Duration,
@@ -50,6 +51,12 @@ const OTHER_BYTES_PER_CAMERA: usize = 16 << 20;
 const BYTES_IN_ALL: usize = 256 << 20;
 /// Rows of all cameras that may wait in front of a stage.
 const ROWS_IN_ALL: usize = 1 << 16;
+
+/// After rows have waited too long, the stage counts as overloaded for so long: had it capacity to
+/// spare, they would be caught up by then.
+pub(crate) const OVERLOADED_FOR: Duration = Duration::from_secs(2);
+/// The part of `max_wait` that rows wait at most while the stage is overloaded.
+const OVERLOADED_SHARE: u32 = 4;
 
 /// Wakes the stage's loop.
 #[derive(Debug, Default)]
@@ -97,6 +104,8 @@ struct Queue<R> {
     all: Waiting,
     /// Cameras whose units are dropped until they can begin anew.
     skipping: HashSet<Arc<str>>,
+    /// When rows have last waited too long, in nanoseconds of the monotonic clock.
+    overloaded: Option<i64>,
 }
 
 /// What waits.
@@ -127,6 +136,7 @@ impl<R: Row> Inbox<R> {
             waiting: HashMap::new(),
             all: Waiting::default(),
             skipping: HashSet::new(),
+            overloaded: None,
         };
         Self {
             policy,
@@ -400,7 +410,13 @@ impl<R: Row> Queue<R> {
     /// newer row of its camera waits as well, the camera goes on with its newest.
     fn skip_to_newest(&mut self, max_wait: Duration, is_batch: bool, counters: &Counters) {
         let now = clock::monotonic_nanos();
-        let max_wait = i64::try_from(max_wait.as_nanos()).unwrap_or(i64::MAX);
+        let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        let is_overloaded = |at: i64| now.saturating_sub(at) < nanos(OVERLOADED_FOR);
+        let max_wait = if self.overloaded.is_some_and(is_overloaded) {
+            nanos(max_wait / OVERLOADED_SHARE)
+        } else {
+            nanos(max_wait)
+        };
         while !self.messages.is_empty() {
             // Messages stand in the order in which they came.
             let is_late = |message: &&Vec<R>| message.iter().any(|row| waited(row, now) > max_wait);
@@ -419,6 +435,7 @@ impl<R: Row> Queue<R> {
             if late.is_empty() {
                 return;
             }
+            self.overloaded = Some(now);
             self.drop_oldest(&late, SUPERSEDED, counters, |waiting| {
                 waiting.rows.saturating_sub(1)
             });

@@ -40,6 +40,7 @@ fn unit(camera: &str, sequence: u64, keyframe: bool) -> Unit {
         lost_packets: 0,
         orientation: Orientation::UPRIGHT,
         selection: Selection::All,
+        motion: None,
         data: vec![1_u8].into(),
     }
 }
@@ -94,6 +95,23 @@ fn an_overload_goes_on_with_the_newest_of_each_camera() {
         inbox.counters.report().cameras["a"].dropped["superseded"],
         3
     );
+}
+
+#[test]
+fn while_a_stage_is_overloaded_rows_wait_a_quarter_as_long() {
+    let two_seconds = Duration::from_secs(2);
+    let given = |inbox: &Inbox<Passage>| {
+        inbox.push(vec![row("b", 0, two_seconds), row("b", 1, two_seconds)]);
+        drain(inbox).len()
+    };
+    let inbox = Inbox::new(FRAMES, counters());
+    assert_eq!(given(&inbox), 2, "five seconds are allowed");
+    inbox.push(vec![row("a", 0, LONG), row("a", 1, LONG)]);
+    assert_eq!(drain(&inbox), [("a".to_owned(), 1)]);
+    assert_eq!(given(&inbox), 1, "now a quarter of them");
+    let long_ago = clock::monotonic_nanos() - OVERLOADED_FOR.as_nanos() as i64;
+    inbox.queue().overloaded = Some(long_ago);
+    assert_eq!(given(&inbox), 2, "five seconds again");
 }
 
 #[test]

@@ -60,6 +60,7 @@ pub fn unit() -> Unit {
         lost_packets: 0,
         orientation: Orientation::UPRIGHT,
         selection: Selection::All,
+        motion: None,
         data: Buffer::from_vec(vec![0_u8, 0, 0, 1, 0x65, 0x88]),
     }
 }

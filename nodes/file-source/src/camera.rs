@@ -286,6 +286,7 @@ impl Camera {
             lost_packets,
             orientation: self.orientation,
             selection: Selection::All,
+            motion: None,
             data: Buffer::from_vec(read.data),
         };
         self.sequence += 1;

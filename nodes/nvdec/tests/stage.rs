@@ -58,6 +58,7 @@ fn unit(context: &Context, clip: &Clip, sequence: usize, data: &[u8]) -> Unit {
         lost_packets: 0,
         orientation: Orientation::UPRIGHT,
         selection: Selection::All,
+        motion: None,
         data: Buffer::from(data.to_vec()),
     }
 }

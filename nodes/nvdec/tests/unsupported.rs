@@ -48,6 +48,7 @@ fn unit(context: &Context, camera: &str, codec: Codec, sequence: usize, data: &[
         lost_packets: 0,
         orientation: Orientation::UPRIGHT,
         selection: Selection::All,
+        motion: None,
         data: Buffer::from(data.to_vec()),
     }
 }

@@ -188,9 +188,9 @@ impl CameraTask {
         let session_unix_nanos = clock::unix_nanos().max(self.last_session_unix_nanos + 1);
         self.last_session_unix_nanos = session_unix_nanos;
         let session = session.insert(Session::new(
+            &self.camera,
             Arc::clone(&self.id),
             client.info(),
-            self.camera.selection,
             session_unix_nanos,
         ));
         let frames_only = which == Which::Ffmpeg;

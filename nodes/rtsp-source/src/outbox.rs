@@ -182,6 +182,7 @@ mod tests {
             lost_packets: 0,
             orientation: Orientation::UPRIGHT,
             selection: Selection::All,
+            motion: None,
             data: Buffer::from_vec(vec![1_u8; bytes]),
         }
     }

@@ -1,7 +1,9 @@
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use camweave_bitstream::ParameterSets;
+use camweave_cameras::Camera;
 use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Trace, Unit};
 
 use crate::client::{Frame, StreamInfo, nal_codec};
@@ -13,6 +15,7 @@ pub(crate) struct Session {
     camera: Arc<str>,
     codec: Codec,
     selection: Selection,
+    motion: Option<NonZeroU32>,
     session_unix_nanos: i64,
     sequence: u64,
     last: Times,
@@ -23,15 +26,16 @@ pub(crate) struct Session {
 
 impl Session {
     pub fn new(
-        camera: Arc<str>,
+        camera: &Camera,
+        id: Arc<str>,
         stream: &StreamInfo,
-        selection: Selection,
         session_unix_nanos: i64,
     ) -> Self {
         let mut session = Self {
-            camera,
+            camera: id,
             codec: stream.codec,
-            selection,
+            selection: camera.selection,
+            motion: camera.motion,
             session_unix_nanos,
             sequence: 0,
             last: Times {
@@ -79,6 +83,7 @@ impl Session {
             lost_packets: frame.lost_packets,
             orientation: Orientation::UPRIGHT,
             selection: self.selection,
+            motion: self.motion,
             data: Buffer::from_vec(data),
         };
         self.sequence += 1;
@@ -96,6 +101,7 @@ impl Session {
             lost_packets: 0,
             orientation: Orientation::UPRIGHT,
             selection: self.selection,
+            motion: self.motion,
             data: Buffer::from_vec(Vec::<u8>::new()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use camweave_decode::{Decoded, Plan, SlotError, reason};
+use camweave_decode::{Decoded, LumaGrid, Plan, SlotError, reason};
 use camweave_message::{Codec, Orientation, PictureRef};
 use camweave_pool::Reference;
 use camweave_vision::{PictureError, PictureLayout, PixelFormat, Plane, Planes};
@@ -12,8 +12,8 @@ use ffmpeg_next::{Packet, decoder, frame};
 use crate::color;
 use crate::convert::{ConvertError, Converter};
 use crate::direct::{self, Direct, Refusal};
-use crate::jpeg;
 use crate::upright;
+use crate::{jpeg, luma};
 
 /// A unit that cannot be decoded, or a decoder that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +177,11 @@ impl Decoder {
             Some(refusal) => DecodeError::Refused(refusal),
             None => DecodeError::Unit { bytes, source },
         }
+    }
+
+    /// The luma of the picture that was received last, as it is coded.
+    pub fn luma(&self) -> Option<LumaGrid> {
+        LumaGrid::of(&luma::plane(&self.picture)?)
     }
 
     /// Makes the picture that was received last readable for consumers.

@@ -11,6 +11,7 @@ mod decoder;
 mod direct;
 mod dpb;
 mod jpeg;
+mod luma;
 mod marks;
 mod stream;
 mod upright;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use camweave_decode::{Backend, Budget, Decoded, Failure, Unpublished};
+use camweave_decode::{Backend, Budget, Decoded, Failure, LumaGrid, Unpublished};
 use camweave_message::{Codec, Orientation, PictureRef};
 use camweave_telemetry::Counters;
 
@@ -87,6 +87,10 @@ impl camweave_decode::Decoder for Stream {
 
     fn receive(&mut self, _more_waiting: bool) -> Result<Option<Decoded>, Failure> {
         Ok(self.decoder.receive()?)
+    }
+
+    fn luma(&self) -> Option<LumaGrid> {
+        self.decoder.luma()
     }
 
     fn publish(&mut self) -> Result<PictureRef, Unpublished> {

@@ -89,6 +89,7 @@ impl Stage for Loop {
                 lost_packets: 0,
                 orientation: Orientation::UPRIGHT,
                 selection: Selection::All,
+                motion: None,
                 data: units[place].clone(),
             }]);
             self.sent += 1;

@@ -260,6 +260,7 @@ impl Bench {
             lost_packets: 0,
             orientation: Orientation::UPRIGHT,
             selection: Selection::All,
+            motion: None,
             data: Buffer::from(coded.data.clone()),
         }
     }

@@ -1,0 +1,180 @@
+use super::*;
+
+const WIDTH: usize = 640;
+const HEIGHT: usize = 360;
+/// Of presentation time: ten pictures a second.
+const STEP: i64 = 100_000_000;
+
+/// 0.2 % of the picture.
+const AREA: NonZeroU32 = NonZeroU32::new(2000).expect("not 0");
+
+/// A picture whose sample at `(x, y)` is `luma(x, y)`.
+fn picture(luma: impl Fn(usize, usize) -> u8) -> Vec<u8> {
+    let samples = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)));
+    samples.map(|(x, y)| luma(x, y)).collect()
+}
+
+fn plane(data: &[u8]) -> LumaPlane<'_> {
+    LumaPlane {
+        data,
+        stride: WIDTH,
+        width: WIDTH,
+        height: HEIGHT,
+        bits: 8,
+    }
+}
+
+fn grid(luma: impl Fn(usize, usize) -> u8) -> LumaGrid {
+    LumaGrid::of(&plane(&picture(luma))).expect("whole")
+}
+
+/// A textured wall.
+fn wall(x: usize, y: usize) -> u8 {
+    60 + ((x / 9 + y / 7) % 5) as u8 * 20
+}
+
+/// The wall, and a dark square of `side` pixels before it.
+fn square(left: usize, side: usize) -> impl Fn(usize, usize) -> u8 {
+    move |x, y| {
+        let is_inside = (left..left + side).contains(&x) && (100..100 + side).contains(&y);
+        if is_inside { 20 } else { wall(x, y) }
+    }
+}
+
+/// Noise of `±most` that differs from sample to sample and from picture to picture.
+fn noise(x: usize, y: usize, picture: usize, most: i32) -> i32 {
+    let mut hash = (x * 73_856_093) ^ (y * 19_349_663) ^ (picture * 83_492_791);
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    ((hash >> 32) as i32).rem_euclid(2 * most + 1) - most
+}
+
+/// Which of the pictures go on.
+fn passed(pictures: impl IntoIterator<Item = LumaGrid>) -> Vec<usize> {
+    let mut gate = MotionGate::default();
+    let pictures = pictures.into_iter().enumerate();
+    pictures
+        .filter_map(|(index, grid)| {
+            gate.passes(AREA, grid, index as i64 * STEP)
+                .then_some(index)
+        })
+        .collect()
+}
+
+#[test]
+fn a_scene_that_stands_still_gives_one_picture_in_two_seconds() {
+    let noisy = |picture| {
+        grid(move |x, y| {
+            let luma = i32::from(wall(x, y)) + noise(x, y, picture, 24);
+            luma.clamp(0, 255) as u8
+        })
+    };
+    let expected: Vec<usize> = (0..=20).chain([40, 60, 80]).collect();
+    assert_eq!(passed((0..100).map(noisy)), expected);
+}
+
+#[test]
+fn what_moves_is_seen_at_once_and_for_two_seconds_more() {
+    // A square of 1/26 of the width: from picture 50 to 59 on its way, then it stands.
+    let pictures = (0..100).map(|index| match index {
+        0..50 => grid(wall),
+        50..60 => grid(square(100 + 20 * (index - 50), 24)),
+        _ => grid(square(280, 24)),
+    });
+    let passed = passed(pictures);
+    assert!((50..80).all(|it| passed.contains(&it)), "{passed:?}");
+    assert!(!passed.contains(&49), "{passed:?}");
+}
+
+#[test]
+fn a_camera_that_turns_is_seen() {
+    let turned = |index: usize| {
+        grid(move |x, y| 40 + (noise((x + 10 * index) / 40, y / 40, 0, 100) + 100) as u8)
+    };
+    let pictures = (0..60).map(|index| if index < 30 { turned(0) } else { turned(index) });
+    let passed = passed(pictures);
+    assert!((30..60).all(|it| passed.contains(&it)), "{passed:?}");
+}
+
+#[test]
+fn what_is_smaller_than_the_area_passes_nothing() {
+    let pictures = (0..60).map(|index| grid(square(if index < 30 { 100 } else { 106 }, 6)));
+    assert!(!passed(pictures).contains(&31));
+}
+
+#[test]
+fn light_that_changes_everywhere_is_no_motion() {
+    let pictures = (0..100).map(|index| {
+        let light = if index < 50 { 0 } else { 30 };
+        grid(move |x, y| wall(x, y) + light)
+    });
+    let passed = passed(pictures);
+    assert!(
+        (50..59).all(|it| it % 20 == 0 || !passed.contains(&it)),
+        "{passed:?}"
+    );
+}
+
+#[test]
+fn what_has_stopped_becomes_the_background() {
+    let pictures = (0..900).map(|index| match index {
+        0..50 => grid(wall),
+        _ => grid(square(200, 60)),
+    });
+    let passed = passed(pictures);
+    let late = passed.iter().filter(|it| **it >= 700).count();
+    assert!((9..=11).contains(&late), "{late} of the last 200");
+}
+
+#[test]
+fn times_that_go_back_and_other_sessions_begin_again() {
+    let mut gate = MotionGate::default();
+    let mut passes = |session, pts| {
+        gate.enter(session);
+        gate.passes(AREA, grid(wall), pts)
+    };
+    let second = 10 * STEP;
+    assert!(passes(1, 0) && passes(1, 2 * second) && !passes(1, 3 * second));
+    assert!(passes(1, second), "the times went back");
+    assert!(passes(2, i64::MAX - 1), "another session");
+    assert!(passes(2, i64::MAX) && passes(2, i64::MIN) && passes(2, i64::MAX));
+}
+
+#[test]
+fn cells_are_means_of_any_size_and_depth() {
+    let eight = picture(|x, _| if x < WIDTH / 2 { 40 } else { 200 });
+    let grid = LumaGrid::of(&plane(&eight)).expect("whole");
+    assert_eq!(
+        (grid.0.len(), grid.0[0], grid.0[63]),
+        (64 * 36, 40.0, 200.0)
+    );
+    // The same in ten bits.
+    let ten: Vec<u8> = (eight.iter())
+        .flat_map(|&it| (u16::from(it) << 2).to_le_bytes())
+        .collect();
+    let ten = LumaPlane {
+        stride: 2 * WIDTH,
+        bits: 10,
+        ..plane(&ten)
+    };
+    assert_eq!(LumaGrid::of(&ten), Some(grid));
+    // Smaller than the grid, and of no size.
+    let tiny = LumaPlane {
+        data: &[7; 6],
+        stride: 3,
+        width: 3,
+        height: 2,
+        bits: 8,
+    };
+    assert!(LumaGrid::of(&tiny).is_some_and(|it| it.0.iter().all(|cell| *cell == 7.0)));
+    for (width, height, bytes) in [(0, 2, 6), (3, 0, 6), (3, 2, 5)] {
+        let data = &[7; 6][..bytes];
+        let wrong = LumaPlane {
+            data,
+            width,
+            height,
+            ..tiny
+        };
+        assert_eq!(LumaGrid::of(&wrong), None);
+    }
+}
