@@ -1,9 +1,12 @@
 """Measures camweave beside its peers; see bench-peers.sh."""
 import argparse
+import fcntl
 import json
 import os
 import platform
 import re
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -12,23 +15,48 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+LAYOUT = "yolov8n"
+OPENCV, ONNX, OPENVINO = "opencv-python-headless==5.0.0.93", "onnx==1.23.2", "openvino==2026.4.0"
+ONNXRUNTIME = "onnxruntime==1.31.0"
+# The build for machines without a screen; Ultralytics publishes both.
+TORCH, ULTRALYTICS = ["torch==2.15.0", "torchvision"], "ultralytics-opencv-headless==8.4.190"
+# Per environment; peers that need the same share one.
 PACKAGES = {
-    "opencv_onnxruntime": ["opencv-python-headless==5.0.0.93", "onnxruntime==1.31.0"],
-    "ultralytics_predict": ["ultralytics", "torch", "torchvision", "onnxruntime==1.31.0"],
+    "opencv": [OPENCV, ONNX, ONNXRUNTIME, OPENVINO],
+    "ultralytics": [*TORCH, ULTRALYTICS, ONNX, ONNXRUNTIME, OPENVINO],
+    "cuda": [*TORCH, ONNX, "PyNvVideoCodec"],
 }
+PEERS = {
+    "opencv_onnxruntime": "opencv",
+    "opencv_openvino": "opencv",
+    "ultralytics_predict": "ultralytics",
+    "ultralytics_openvino": "ultralytics",
+    "python_pipeline": "cuda",
+}
+# Cores that other processes may use beside a measurement, else it is repeated, and then left out.
+MOST_OTHERS = 0.15
+ALONE = {"batches": "camweave's engine alone, batches of 4", "lanes": "camweave's engine alone, threads that never wait"}
 
 
 def options():
     parser = argparse.ArgumentParser(prog="scripts/bench-peers.sh", description=__doc__.split(";")[0] + ".")
-    parser.add_argument("--models", type=Path, nargs="+", metavar="FILE.onnx", help="detectors [the street models of 448x256 and 640]")
-    parser.add_argument("--files", type=Path, nargs="+", metavar="FILE", help="media files, one per camera [four rendered streets]")
-    parser.add_argument("--peers", nargs="+", choices=sorted(PACKAGES), default=["opencv_onnxruntime"], help="[opencv_onnxruntime]")
-    parser.add_argument("--graphs", nargs="+", default=["cpu-fused", "cpu-batched"], help="graphs of dataflows/ [cpu-fused cpu-batched]")
-    parser.add_argument("--engines", nargs="+", default=["auto"], help="engines of cpu-infer, each a row of its own [auto]")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement [10]")
-    parser.add_argument("--repeat", type=int, default=3, help="measurements of each, in turns [3]")
-    parser.add_argument("--out", type=Path, default=ROOT / "out/peers", help="folder for clips and figures [out/peers]")
-    parser.add_argument("--record", type=Path, help="a Markdown file for the table and the raw figures")
+    add = parser.add_argument
+    add("--model", "--models", type=Path, nargs="+", metavar="FILE.onnx", dest="models",
+        help=f"detectors; '{LAYOUT}' is one of that layout with 80 classes and random weights, which scripts/layout_model.py "
+             f"writes [the street models of 448x256 and 640, {LAYOUT}]")
+    add("--size", default="640", metavar="WxH", help=f"input of '{LAYOUT}', W or WxH, multiples of 32 [640]")
+    add("--files", type=Path, nargs="+", metavar="FILE", help="media files, one per camera [four rendered streets]")
+    add("--peers", nargs="*", choices=list(PEERS), default=list(PEERS)[:-1], metavar="PEER",
+        help=f"of {', '.join(PEERS)}; the last one needs a GPU [all but the last]; ratios are against the first")
+    add("--graphs", nargs="*", default=["cpu-fused", "cpu-batched"], help="graphs of dataflows/ [cpu-fused cpu-batched]")
+    add("--engines", nargs="+", default=["auto"], help="engines of cpu-infer, each a row of its own [auto]")
+    add("--no-alone", action="store_true", help="not the engine alone, which the graphs are measured by, too")
+    add("--seconds", type=float, default=10.0, help="of each measurement [10]")
+    add("--repeats", "--repeat", type=int, default=5, help="measurements of each, in turns [5]")
+    add("--out", type=Path, default=ROOT / "out/peers", help="folder for clips and figures [out/peers]")
+    add("--record", type=Path, help="a Markdown file for the table and the raw figures")
+    add("--lock", type=Path, metavar="FILE", help="held (flock) while something is measured, a few minutes at a time, so that what else takes it waits")
+    add("--no-build", action="store_true", help="measure the programs that are there")
     return parser.parse_args()
 
 
@@ -36,22 +64,38 @@ def say(text):
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def environment(peers):
-    """The Python of the peers, with their packages."""
-    folder = ROOT / ".cache/peers"
-    python = folder / "bin/python3"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    for peer in peers:
-        mark = folder / f"{peer}-{'-'.join(PACKAGES[peer]).replace('=', '')}"
-        if not mark.exists():
-            say(f"installing {' '.join(PACKAGES[peer])}")
-            command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES[peer]]
-            if "torch" in PACKAGES[peer]:
-                command += ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
-            subprocess.run(command, check=True)
-            mark.touch()
+class Skipped(Exception):
+    """Why a peer cannot be measured here."""
+
+
+def environment(name):
+    """The Python of a peer, with its packages. Nothing is kept of one that cannot be installed."""
+    folder, packages = ROOT / ".cache/peers" / name, PACKAGES[name]
+    python, mark = folder / "bin/python3", folder / "-".join(packages).replace("==", "-")
+    if mark.exists():
+        return python
+    say(f"installing {' '.join(packages)}")
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--retries", "1", *packages]
+    if name == "ultralytics":
+        # PyTorch for CPUs only, where its index can be reached; else PyPI's, which brings CUDA: 6 GB on the disk.
+        command += ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
+    run = subprocess.run(command, check=False, capture_output=True, text=True)
+    if run.returncode:
+        shutil.rmtree(folder, ignore_errors=True)
+        errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")] or run.stderr.splitlines()
+        raise Skipped(f"its packages cannot be installed: {errors[-1] if errors else 'pip has failed'}")
+    mark.touch()
     return python
+
+
+def versions(python, name):
+    wanted = {re.split("[=<>]", package)[0].lower() for package in PACKAGES[name]}
+    found = json.loads(output([python, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"]))
+    found = [f"{entry['name']} {entry['version']}" for entry in found if entry["name"].lower() in wanted]
+    python = output([python, "--version"]).strip()
+    return ", ".join([python, *sorted(found)])
 
 
 def clips(folder):
@@ -72,63 +116,216 @@ def clips(folder):
     return made
 
 
+def layout_model(size, folder):
+    file = folder / f"{LAYOUT}-layout-{re.sub('[^0-9x]', '', size)}.onnx"
+    say(output([environment("opencv"), ROOT / "scripts/layout_model.py", "--size", size, "--out", file]).strip())
+    return file
+
+
+class Failed(Exception):
+    """A measurement that came to nothing."""
+
+
 def output(command, **options):
-    run = subprocess.run(command, capture_output=True, text=True, **options)
+    try:
+        run = subprocess.run(command, check=False, capture_output=True, text=True, **options)
+    except OSError as error:
+        raise Failed(f"{command[0]}: {error.strerror}") from None
     if run.returncode:
-        sys.exit(f"error: {' '.join(map(str, command))} ended with {run.returncode}:\n{run.stderr[-2000:]}")
+        last = (run.stderr.strip() or run.stdout.strip() or "no message").splitlines()[-1]
+        raise Failed(f"{Path(command[0]).name} ended with {run.returncode}: {last}")
     return run.stdout
 
 
 def peer(python, name, model, files, seconds):
-    command = [python, ROOT / f"benches/peers/{name}.py", model, str(seconds), "4", *files]
-    text = output(command)
-    return float(re.search(r"([\d.]+) frames/s", text).group(1)), text.strip().splitlines()[-1]
+    text = output([python, ROOT / f"benches/peers/{name}.py", model, str(seconds), "4", *files])
+    if skipped := re.search("skipped: (.*)", text):
+        raise Skipped(skipped[1])
+    last = text.strip().splitlines()[-1]
+    return {name: (float(re.search(r"([\d.]+) frames/s", last)[1]), last)}
 
 
-def camweave(graph, engine, model, files, seconds, out):
-    command = [PROGRAMS / "camweave", "bench", "fps", ROOT / f"dataflows/{graph}.yml", "--cameras", str(len(files)), "--seconds", str(seconds),
-               "--warm-up", "3", "--repeat", "1", "--json", "--out", out, "--model", model, "--files", *files]
+def camweave(name, graph, engine, model, files, seconds, out):
+    command = [PROGRAMS / "camweave", "bench", "fps", ROOT / f"dataflows/{graph}.yml", "--cameras", str(len(files)),
+               "--seconds", str(seconds), "--warm-up", "3", "--repeat", "1", "--json", "--out", out, "--model", model,
+               "--files", *files]
     point = json.loads(output(command, env=dict(os.environ, ENGINE=engine)))["points"][0]
-    return point["combined_fps"], f"{point['combined_fps']:.2f} frames/s, p50 {point['latency_p50_ms']:.1f} ms"
+    return {name: (point["combined_fps"], f"{point['combined_fps']:.2f} frames/s, p50 {point['latency_p50_ms']:.1f} ms")}
+
+
+def alone(names, engine, model, files, seconds):
+    """Both ways in one process, half the time each."""
+    command = [PROGRAMS / "pipeline", "bare", "--model", model, "--engine", engine, "--batch", "4", "--warm-up", "1.5",
+               "--seconds", str(seconds / 2), *files]
+    found = json.loads(output(command))
+    told = {way: f"{found[way]['fps']:.2f} frames/s, {found[way]['cpu_ms']:.2f} ms of CPU a frame, {found['engine']}, "
+                 f"{found['threads']} threads" for way in names}
+    return {names[way]: (found[way]["fps"], told[way]) for way in names}
+
+
+def contenders(arguments, files):
+    """What is measured: pairs of the names of rows and a function of the model. What is skipped, and versions."""
+    found, skipped, told = [], {}, {}
+    for name in arguments.peers:
+        try:
+            if PEERS[name] == "cuda" and not Path("/dev/nvidia0").exists():
+                raise Skipped("no CUDA device")
+            python = environment(PEERS[name])
+            told[PEERS[name]] = versions(python, PEERS[name])
+        except (Skipped, Failed) as reason:
+            skipped[name] = str(reason)
+            say(f"{name}: skipped: {reason}")
+            continue
+        found.append(([name], lambda model, name=name, python=python: peer(python, name, model, files, arguments.seconds)))
+    for engine in arguments.engines:
+        suffix = "" if engine == "auto" else f", {engine}"
+        if not arguments.no_alone:
+            names = {way: name + suffix for way, name in ALONE.items()}
+            found.append((list(names.values()), lambda model, names=names, engine=engine: alone(
+                names, engine, model, files, arguments.seconds)))
+        for graph in arguments.graphs:
+            name = f"camweave, {graph}{suffix}"
+            found.append(([name], lambda model, name=name, graph=graph, engine=engine: camweave(
+                name, graph, engine, model, files, arguments.seconds, arguments.out / "run")))
+    return found, skipped, told
+
+
+class Lock:
+    """A file that is held (flock) while something is measured, two and a half minutes and the rest of a turn at most."""
+
+    def __init__(self, path):
+        self.path, self.file, self.since = path, None, 0.0
+
+    def hold(self):
+        if self.path and not self.file:
+            self.file = self.path.open("a")
+            fcntl.flock(self.file, fcntl.LOCK_EX)
+            self.since = time.monotonic()
+
+    def release(self, longest=150.0):
+        if self.file and time.monotonic() - self.since > longest:
+            self.file.close()
+            self.file = None
+            time.sleep(1.0)  # others have their turn
+
+
+def busy():
+    """CPU seconds that the whole machine has spent, and those of what this process has started and seen end."""
+    user, nice, system, _, _, irq, softirq = (int(word) for word in Path("/proc/stat").read_text().split()[1:8])
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK"), own.ru_utime + own.ru_stime
+
+
+def quiet(run, model):
+    """A measurement beside which others used little; of two the one beside which they used least."""
+    best = None
+    for _ in range(2):
+        since, (machine, own) = time.monotonic(), busy()
+        found = run(model)
+        machine, own = (after - before for after, before in zip(busy(), (machine, own)))
+        others = max(0.0, machine - own) / (time.monotonic() - since)
+        if best is None or others < best[0]:
+            best = others, found
+        if others < MOST_OTHERS:
+            break
+        say(f"others used {others:.2f} cores beside {', '.join(found)}")
+    return best
+
+
+def measure(rows, model, arguments, lock, skipped, raw):
+    """The figures of each row, by turn."""
+    found = {name: {} for names, _ in rows for name in names}
+    for turn in range(1, arguments.repeats + 1):
+        lock.hold()
+        # There and back, so that no one is always after the same.
+        for names, run in rows if turn % 2 else reversed(rows):
+            if skipped.keys() & set(names):
+                continue
+            try:
+                others, values = quiet(run, model)
+                for name, (value, text) in values.items():
+                    if others < MOST_OTHERS:
+                        found[name][turn] = value
+                    out = "" if others < MOST_OTHERS else ": left out"
+                    raw.append(f"{model.name}, turn {turn}, {name}: {text}; others used {others:.2f} cores{out}")
+                    say(raw[-1])
+            except Skipped as reason:
+                skipped[names[0]] = str(reason)
+                say(f"{names[0]}: skipped: {reason}")
+            except Failed as reason:
+                raw.append(f"{model.name}, turn {turn}, {names[0]}: failed: {reason}")
+                say(raw[-1])
+        lock.release()
+    return found
+
+
+def shown(values, digits):
+    if not values:
+        return "-"
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def ratios(values, base):
+    """Of the same turns: a ratio of medians would hide a machine that changes its speed."""
+    return [values[turn] / base[turn] for turn in sorted(values.keys() & base.keys())]
+
+
+def table(model, found, first):
+    lines = []
+    engines = [found[name] for name in ALONE.values() if name in found]
+    for name, values in found.items():
+        cells = [shown(list(values.values()), 1), shown(ratios(values, found[first]), 2)]
+        cells += [shown(ratios(values, base), 2) if name.startswith("camweave, ") else "" for base in engines]
+        lines.append(f"| {model.name} | {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def machine():
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    vector = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "amx_tile") if flag in flags]
+    return f"{cpu}, {os.cpu_count()} cores, {' '.join(vector) or 'no AVX2'}; Linux {platform.release()}"
+
+
+def commit():
+    try:
+        return output(["git", "-C", ROOT, "rev-parse", "--short=10", "HEAD"]).strip()
+    except Failed:
+        return "unknown"
 
 
 def main():
     arguments = options()
     arguments.out.mkdir(parents=True, exist_ok=True)
     files = [file.resolve() for file in arguments.files or clips(arguments.out)]
-    models = arguments.models or [ROOT / "models" / name for name in ("camweave-street-448x256.onnx", "camweave-street-640.onnx")]
-    python = environment(arguments.peers)
-    rows = [(name, lambda model, name=name: peer(python, name, model, files, arguments.seconds)) for name in arguments.peers]
-    for engine in arguments.engines:
-        for graph in arguments.graphs:
-            rows.append((f"camweave, {graph}" + ("" if engine == "auto" else f", {engine}"),
-                         lambda model, graph=graph, engine=engine: camweave(graph, engine, model, files, arguments.seconds, arguments.out / "run")))
-    lines, raw = ["| model | | frames/s, median (least to most) | against the first |", "|---|---|---:|---:|"], []
+    models = arguments.models or [*(ROOT / f"models/camweave-street-{size}.onnx" for size in ("448x256", "640")), Path(LAYOUT)]
+    try:
+        models = [layout_model(arguments.size, arguments.out) if str(model) == LAYOUT else model.resolve() for model in models]
+    except (Skipped, Failed) as reason:
+        sys.exit(f"error: '{LAYOUT}' cannot be made: {reason}; name another --model")
+    if missing := [str(model) for model in models if not model.is_file()]:
+        sys.exit(f"error: --model {', '.join(missing)}: no such file")
+    rows, skipped, told = contenders(arguments, files)
+    if not rows:
+        sys.exit("error: nothing is left to be measured")
+    first = rows[0][0][0]
+    heads = ["model", "", "frames/s, median (least to most)", f"against {first}"]
+    heads += [f"against {name.split(', ')[-1]}" for name in ALONE.values() if not arguments.no_alone and "auto" in arguments.engines]
+    lines, raw = [f"| {' | '.join(heads)} |", f"|---|---|{'---:|' * (len(heads) - 2)}"], []
+    lock = Lock(arguments.lock)
     for model in models:
-        model = Path(model).resolve()
-        found = {name: [] for name, _ in rows}
-        for turn in range(arguments.repeat):
-            # There and back, so that no one is always after the same.
-            for name, measure in rows if turn % 2 == 0 else reversed(rows):
-                value, text = measure(model)
-                found[name].append(value)
-                raw.append(f"{model.name}, turn {turn + 1}, {name}: {text}")
-                say(raw[-1])
-        first = found[rows[0][0]]
-        for name, _ in rows:
-            values = found[name]
-            ratios = [b / a for a, b in zip(first, values)]
-            lines.append(f"| {model.name} | {name} | {statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f}) | "
-                         f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |")
-    table = "\n".join(lines)
-    print(table)
+        lines += table(model, measure(rows, model, arguments, lock, skipped, raw), first)
+    lines += [f"\n{name}: skipped: {reason}" for name, reason in skipped.items()]
+    facts = [f"- {machine()}", f"- camweave: commit {commit()}"]
+    facts += [f"- {name}: {text}" for name, text in told.items()]
+    body = "\n".join([*facts, "", *lines])
+    print(body)
     if arguments.record:
-        cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-        commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True).stdout.strip()
         command = " ".join(["scripts/bench-peers.sh", *(str(word).replace(f"{ROOT}/", "") for word in sys.argv[1:])])
         arguments.record.write_text(
-            f"# camweave beside its peers, CPU\n\n{time.strftime('%Y-%m-%d')}, commit {commit}, {cpu}, {os.cpu_count()} cores. {len(files)} files, "
-            f"{arguments.repeat} turns of {arguments.seconds:g} s.\n\n```sh\n{command}\n```\n\n{table}\n\n## Raw\n\n```text\n" + "\n".join(raw) + "\n```\n")
+            f"# camweave beside its peers\n\n{time.strftime('%Y-%m-%d')}. {len(files)} files, {arguments.repeats} turns of "
+            f"{arguments.seconds:g} s.\n\n```sh\n{command}\n```\n\n{body}\n\n## Raw\n\n```text\n" + "\n".join(raw) + "\n```\n")
 
 
 if __name__ == "__main__":
