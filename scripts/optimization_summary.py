@@ -93,11 +93,18 @@ def components(records):
         profile = records[device].get("profile")
         if not profile:
             continue
-        worst = profile["components"][profile["bottleneck"]]
+        if "verdict" in profile:
+            # A verdict by what is saturated.
+            said = f"On the {title}: {profile['verdict']['sentence']}."
+        else:
+            worst = profile["components"][profile["bottleneck"]]
+            said = (
+                f"On the {title} the bottleneck is **{worst['component']}** of `{worst['stage']}`: "
+                f"{worst['share_percent']:.0f} % of all work, {profile['times_the_next']:.1f} times the "
+                f"next component."
+            )
         text += (
-            f"\nOn the {title} the bottleneck is **{worst['component']}** of `{worst['stage']}`: "
-            f"{worst['share_percent']:.0f} % of all work, {profile['times_the_next']:.1f} times the "
-            f"next component. `ms per frame` is time in the work, queues left out; the full pipeline "
+            f"\n{said} `ms per frame` is time in the work, queues left out; the full pipeline "
             f"is the time from one frame's detections to the next one's.\n"
         )
     return text

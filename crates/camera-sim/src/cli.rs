@@ -126,6 +126,11 @@ pub struct Serve {
     #[arg(long, value_enum, default_value_t = TransportName::Tcp)]
     pub transport: TransportName,
 
+    /// Pictures per second that --write-cameras asks the pipeline to detect on, of each camera
+    /// [default: all]
+    #[arg(long, value_name = "FPS")]
+    pub detect_fps: Option<f64>,
+
     /// Frames that wait for a client that reads slowly, before whole frames are dropped for it
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub queue_frames: u16,

@@ -88,22 +88,36 @@ pub fn write_truth(dir: &Path, camera: &str, truth: &[FrameTruth]) -> Result<(),
     write_into(dir, &name, &lines)
 }
 
-/// Writes the cameras as a pipeline's `cameras.yml`. With `auth`, the file refers to the
-/// environment variables CAM_USER and CAM_PASSWORD instead of naming the credentials.
+/// What a `cameras.yml` says of each camera.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed<'a> {
+    /// `tcp` or `udp`.
+    pub transport: &'a str,
+    /// The file refers to the environment variables CAM_USER and CAM_PASSWORD instead of naming the
+    /// credentials.
+    pub auth: bool,
+    /// Pictures per second that are detected on; `None`: all.
+    pub detect_fps: Option<f64>,
+}
+
+/// Writes the cameras as a pipeline's `cameras.yml`.
 pub fn write_cameras_yml(
     path: &Path,
     cameras: &[(String, String)],
-    transport: &str,
-    auth: bool,
+    listed: &Listed<'_>,
 ) -> Result<(), SimError> {
     refuse_another(path)?;
     let mut yml = format!("{FIRST_LINE}\ncameras:\n");
     for (id, url) in cameras {
         let _ = write!(
             yml,
-            "  - id: {id}\n    url: {url}\n    transport: {transport}\n"
+            "  - id: {id}\n    url: {url}\n    transport: {}\n",
+            listed.transport
         );
-        if auth {
+        if let Some(fps) = listed.detect_fps {
+            let _ = writeln!(yml, "    detect_fps: {fps}");
+        }
+        if listed.auth {
             yml.push_str("    username: ${CAM_USER}\n    password: ${CAM_PASSWORD}\n");
         }
     }
@@ -151,16 +165,27 @@ mod tests {
 
     use super::*;
 
+    const LISTED: Listed<'_> = Listed {
+        transport: "tcp",
+        auth: false,
+        detect_fps: Some(2.5),
+    };
+
     #[test]
     fn a_list_of_the_users_is_not_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("cameras.yml");
         let cameras = [("cam1".to_owned(), "rtsp://127.0.0.1/cam1".to_owned())];
-        let write = || write_cameras_yml(&path, &cameras, "tcp", false);
+        let write = || write_cameras_yml(&path, &cameras, &LISTED);
         fs::write(&path, "").expect("writable");
         for _ in 0..2 {
             write().expect("camera-sim's");
         }
+        let text = fs::read_to_string(&path).expect("there");
+        assert!(
+            text.ends_with("    transport: tcp\n    detect_fps: 2.5\n"),
+            "{text}"
+        );
         fs::write(&path, "cameras: [] # mine\n").expect("writable");
         let error = write().expect_err("theirs").to_string();
         assert!(error.contains("camera-sim did not write it"), "{error}");

@@ -211,7 +211,12 @@ async fn run(options: &Serve, cameras: Vec<CameraConfig>) -> anyhow::Result<()> 
             TransportName::Tcp => "tcp",
             TransportName::Udp => "udp",
         };
-        record::write_cameras_yml(path, &simulator.urls(), transport, options.auth.is_some())?;
+        let listed = record::Listed {
+            transport,
+            auth: options.auth.is_some(),
+            detect_fps: options.detect_fps,
+        };
+        record::write_cameras_yml(path, &simulator.urls(), &listed)?;
     }
     say_ready(&simulator)?;
     tokio::select! {

@@ -22,6 +22,9 @@ pub struct FootageOptions {
     /// Frames per second of each simulated camera
     #[arg(long, default_value_t = 8.0)]
     pub fps: f64,
+    /// Pictures per second of each simulated camera that are detected on [default: all]
+    #[arg(long, value_name = "FPS")]
+    pub detect_fps: Option<f64>,
     /// Which scenes the cameras show
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     pub seed: u64,
@@ -32,7 +35,7 @@ pub struct FootageOptions {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub files: Vec<PathBuf>,
     /// Your own cameras instead of simulated ones
-    #[arg(long, value_name = "cameras.yml", conflicts_with_all = ["cameras", "fps", "seed", "size", "files"])]
+    #[arg(long, value_name = "cameras.yml", conflicts_with_all = ["cameras", "fps", "detect_fps", "seed", "size", "files"])]
     pub cameras_file: Option<PathBuf>,
 }
 
@@ -42,7 +45,11 @@ impl FootageOptions {
     /// # Errors
     /// Names the option, its value and what was expected.
     pub fn check(&self) -> Result<(), CliError> {
-        between("--fps", self.fps, 0.1, 1000.0)
+        between("--fps", self.fps, 0.1, 1000.0)?;
+        if let Some(fps) = self.detect_fps {
+            between("--detect-fps", fps, 0.01, 1000.0)?;
+        }
+        Ok(())
     }
 
     /// What a measurement sets in a graph, so that a check does not miss it.
@@ -96,6 +103,12 @@ impl FootageOptions {
             (None, None) if !self.files.is_empty() => Pace::Fast,
             (None, None) => Pace::Live,
         };
+        if self.detect_fps.is_some() && pace == Pace::Fast {
+            return Err(CliError::new(
+                Exit::Configuration,
+                "--detect-fps: of files all pictures are detected on, expected --pace live",
+            ));
+        }
         let own = self.cameras_file.as_deref().map(OwnCameras::load);
         let own = own.transpose()?;
         let cameras = own.as_ref().map_or(self.cameras, |own| own.detected);
@@ -115,6 +128,7 @@ impl FootageOptions {
             cameras,
             own,
             fps: self.fps,
+            detect_fps: self.detect_fps,
             seed: self.seed,
             size: self.size.clone(),
             files: self.files.clone(),

@@ -1,6 +1,7 @@
 //! `camweave bench`: frames per second, over numbers of cameras, sizes of batches or kinds of spans.
 
 mod batch;
+mod cameras;
 mod fps;
 mod load;
 mod series;
@@ -20,6 +21,8 @@ pub enum Command {
     Batch(Box<batch::Options>),
     /// Live cameras that send a part of what the graph can do, all of it, and more
     Load(Box<load::Options>),
+    /// How many live cameras the graph carries
+    Cameras(Box<cameras::Options>),
     /// The same graph with spans off, in reports, and in a trace
     Tracing(Box<tracing::Options>),
 }
@@ -32,6 +35,7 @@ pub fn run(command: &Command) -> Result<Exit, CliError> {
     match command {
         Command::Fps(options) => fps::run(options),
         Command::Batch(options) => batch::run(options),
+        Command::Cameras(options) => cameras::run(options),
         Command::Load(options) => load::run(options),
         Command::Tracing(options) => tracing::run(options),
     }

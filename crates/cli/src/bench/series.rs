@@ -30,6 +30,9 @@ pub struct Common {
     /// Frames per second of each simulated camera, with --pace live
     #[arg(long, default_value_t = 25.0)]
     pub fps: f64,
+    /// Pictures per second of each simulated camera that are detected on [default: all]
+    #[arg(long, value_name = "FPS")]
+    pub detect_fps: Option<f64>,
     /// Which scenes the cameras show
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     pub seed: u64,
@@ -63,6 +66,7 @@ impl Common {
             cameras: self.cameras.iter().copied().max().unwrap_or(1),
             pace: Some(self.pace),
             fps: self.fps,
+            detect_fps: self.detect_fps,
             seed: self.seed,
             size: self.size.clone(),
             files: self.files.clone(),
@@ -111,7 +115,7 @@ pub struct Point {
 }
 
 /// The points of a benchmark, with what they were measured on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Series {
     /// The machine and the command.
     pub settings: BTreeMap<String, String>,

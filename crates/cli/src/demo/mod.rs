@@ -219,6 +219,7 @@ fn scenes(options: &Options) -> Scenes {
         seconds: options.seconds,
         seed: options.seed,
         fps: options.fps.clone(),
+        detect_fps: None,
         size: options.size.clone(),
         codec: options.codec.clone(),
         media: options.media.clone(),

@@ -7,6 +7,7 @@ use camweave_compare::metric::WORK;
 use camweave_compare::run::Span;
 use serde::{Deserialize, Serialize};
 
+use super::verdict::Verdict;
 use crate::run::{Snapshot, spans_between};
 
 /// Spans that only move messages, or that hold the others; they are shown as `other`.
@@ -60,10 +61,9 @@ pub struct Profile {
     pub latency_p50_ms: Option<f64>,
     /// In the order of the data's way, as far as it is known.
     pub components: Vec<Component>,
-    /// The component with the most time per frame: its place in `components`.
+    /// The component that the verdict names: its place in `components`. None where the graph has
+    /// no bottleneck, or nobody knows.
     pub bottleneck: Option<usize>,
-    /// How many times the next one's time it takes.
-    pub times_the_next: Option<f64>,
 }
 
 impl Profile {
@@ -74,6 +74,17 @@ impl Profile {
         let mut profile = Self::of(&order, processes.collect(), &run.spans, run.combined_fps);
         profile.latency_p50_ms = Some(run.latency_ms.p50);
         profile
+    }
+
+    /// Marks what the verdict names: of its stage, the component with the most time per frame.
+    pub fn with_verdict(mut self, verdict: &Verdict) -> Self {
+        let of_stage = (0..self.components.len())
+            .filter(|index| verdict.stage.as_ref() == Some(&self.components[*index].stage));
+        self.bottleneck = of_stage.max_by(|a, b| {
+            let (a, b) = (&self.components[*a], &self.components[*b]);
+            a.ms.total_cmp(&b.ms)
+        });
+        self
     }
 
     /// Of the time between two moments of a run.
@@ -116,12 +127,6 @@ impl Profile {
             component.share_percent = 100.0 * component.ms / total.max(1e-9);
             component.busy = component.ms / 1e3 * combined_fps;
         }
-        let mut largest: Vec<usize> = (0..components.len()).collect();
-        largest.sort_by(|a, b| components[*b].ms.total_cmp(&components[*a].ms));
-        let time = |rank: usize| largest.get(rank).map(|index| components[*index].ms);
-        let times_the_next = time(0)
-            .zip(time(1))
-            .map(|(first, second)| first / second.max(1e-9));
         let gpu: Vec<f64> = components.iter().filter_map(|it| it.gpu_ms).collect();
         Self {
             combined_fps,
@@ -129,8 +134,7 @@ impl Profile {
             gpu_ms: (!gpu.is_empty()).then(|| gpu.iter().sum()),
             processes,
             latency_p50_ms: None,
-            bottleneck: largest.first().copied(),
-            times_the_next,
+            bottleneck: None,
             components,
         }
     }
@@ -209,6 +213,7 @@ fn of_node(node: &str, spans: &BTreeMap<String, Span>, cpu_ms: Option<f64>) -> V
 mod tests {
     use camweave_compare::run::{Node, Quantiles, Stop};
 
+    use super::super::verdict::Limit;
     use super::*;
 
     fn span(busy_ms: f64, cpu_ms: Option<f64>) -> Span {
@@ -224,6 +229,17 @@ mod tests {
                 p99: 2.0 * busy_ms,
             },
             gpu_ms: None,
+        }
+    }
+
+    fn verdict(stage: &str) -> Verdict {
+        Verdict {
+            limit: Limit::Cores,
+            stage: Some(stage.to_owned()),
+            other: None,
+            sentence: String::new(),
+            shares: Vec::new(),
+            advice: String::new(),
         }
     }
 
@@ -302,9 +318,8 @@ mod tests {
                 ("own", "process", 0.5),
             ]
         );
+        let profile = profile.with_verdict(&verdict("infer"));
         assert_eq!(profile.bottleneck, Some(2));
-        let times = profile.times_the_next.expect("there is a next");
-        assert!((times - 8.0 / 1.5).abs() < 1e-9);
         let infer = &profile.components[2];
         assert!((infer.fps - 125.0).abs() < 1e-9 && (infer.busy - 0.4).abs() < 1e-9);
         let shares: f64 = profile.components.iter().map(|it| it.share_percent).sum();
@@ -384,7 +399,8 @@ mod tests {
             ("nms", "other", "0.010"),
         ];
         assert_eq!(lines, expected.map(|(a, b, c)| (a, b, c.to_owned())));
-        assert_eq!(profile.bottleneck, Some(2));
+        let profile = profile.with_verdict(&verdict("nms"));
+        assert_eq!(profile.bottleneck, Some(5));
         let infer = &profile.components[2];
         assert_eq!((infer.cpu_ms, infer.gpu_ms), (Some(0.04), Some(0.4)));
         assert!((infer.busy - 0.4).abs() < 1e-9, "{infer:?}");

@@ -1,7 +1,12 @@
 //! `camweave profile`: where the time of a graph goes.
 
+mod advice;
 mod components;
+mod figures;
+mod setup;
 mod show;
+mod threads;
+mod verdict;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -18,6 +23,10 @@ use crate::error::{self, CliError};
 use crate::run::{Feeder, Pace, Plan, Snapshot, interruption, measure};
 use crate::say::say;
 use components::Profile;
+use figures::Figures;
+use setup::Setup;
+use threads::{Moment, Usage};
+use verdict::{Verdict, judge};
 
 /// How often the table is shown while the graph runs.
 const SHOW_EVERY: Duration = Duration::from_secs(1);
@@ -45,6 +54,10 @@ pub struct Options {
     /// Print the table as Markdown
     #[arg(long)]
     pub markdown: bool,
+    /// What the detector's engine does alone, as 'engine PLAN --json FILE' measured it: then the
+    /// verdict knows from which batch on it is hardly faster
+    #[arg(long, value_name = "FILE")]
+    pub engine: Option<PathBuf>,
     /// The folder for the run
     #[arg(long, value_name = "FOLDER", default_value = "out/profile")]
     pub out: PathBuf,
@@ -56,6 +69,8 @@ struct Report<'a> {
     settings: std::collections::BTreeMap<String, String>,
     #[serde(flatten)]
     profile: &'a Profile,
+    verdict: &'a Verdict,
+    figures: &'a Figures,
     run: &'a camweave_compare::Run,
 }
 
@@ -70,6 +85,10 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let interrupted = interruption()?;
     let graph = ab::open(&options.graph, &options.footage)?;
     camweave_outdir::Folder::check(&options.out, ["profile.json", "run/", "clips/"])?;
+    let mut setup = Setup::of(&graph);
+    if let Some(file) = &options.engine {
+        setup = setup.with_engine(file)?;
+    }
     let _lock = ab::Lock::take([&graph])?;
     let model = ab::absolute(options.model.as_ref())?;
     engine::prepare([&graph], model.as_deref(), &interrupted)?;
@@ -80,6 +99,8 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         footage.pace.get_or_insert(Pace::Fast);
     }
     let footage = footage.footage(std::slice::from_ref(&graph))?;
+    setup.live = footage.pace == Pace::Live;
+    setup.streams = footage.cameras;
     let feeder = Feeder::new(footage, &out)?;
     let plan = Plan {
         graph: &graph,
@@ -93,14 +114,18 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         out: &out,
         name: "run".to_owned(),
     };
-    let mut live = Live::new();
+    let mut live = Live::new(setup);
     let measured = measure(&plan, &interrupted, &mut |begin, now| live.look(begin, now))?;
     let run = &measured.run;
-    let profile = Profile::new(run);
+    let figures = live.figures().with_gpu(run.gpu);
+    let verdict = judge(&figures);
+    let profile = Profile::new(run).with_verdict(&verdict);
     let report = Report {
         graph: options.graph.display().to_string(),
         settings: ab::machine(),
         profile: &profile,
+        verdict: &verdict,
+        figures: &figures,
         run,
     };
     let json = serde_json::to_string_pretty(&report)
@@ -109,9 +134,9 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     if options.json {
         say!("{json}");
     } else if options.markdown {
-        say!("{}", show::markdown(&profile));
+        say!("{}", show::markdown(&profile, Some(&verdict)));
     } else {
-        say!("{}", show::table(&profile));
+        say!("{}", show::table(&profile, Some(&verdict)));
     }
     match &run.partial {
         None => Ok(Exit::Success),
@@ -122,23 +147,47 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     }
 }
 
-/// The table on standard error, renewed while the graph runs.
+/// Looks at a run, and shows the table on standard error, renewed while the graph runs.
 struct Live {
+    setup: Setup,
+    /// The accounts of threads and cores when it was looked at first.
+    first: Option<Moment>,
+    /// The last look: the run's begin, its state, and the threads' use until then.
+    last: Option<(Snapshot, Snapshot, Usage)>,
     shown: Option<Instant>,
     lines: usize,
     is_terminal: bool,
 }
 
 impl Live {
-    fn new() -> Self {
+    fn new(setup: Setup) -> Self {
         Self {
+            setup,
+            first: None,
+            last: None,
             shown: None,
             lines: 0,
             is_terminal: std::io::stderr().is_terminal(),
         }
     }
 
+    /// Of the whole measurement, as far as it was looked at.
+    fn figures(&self) -> Figures {
+        let last = self.last.as_ref();
+        last.map_or_else(Figures::default, |(begin, now, usage)| {
+            Figures::between(begin, now, usage, &self.setup)
+        })
+    }
+
     fn look(&mut self, begin: &Snapshot, now: &Snapshot) {
+        let moment = Moment::take(now.cpu.values().map(|(process, _)| *process));
+        match &self.first {
+            None => self.first = Some(moment),
+            Some(first) => {
+                let usage = moment.since(first);
+                self.last = Some((begin.clone(), now.clone(), usage));
+            }
+        }
         // Elsewhere than on a terminal, the result is enough.
         if !self.is_terminal || self.shown.is_some_and(|shown| shown.elapsed() < SHOW_EVERY) {
             return;
@@ -148,7 +197,8 @@ impl Live {
         if profile.components.is_empty() {
             return;
         }
-        let text = show::table(&profile);
+        // Who else takes the cores is known at the end alone.
+        let text = show::table(&profile, None);
         let mut screen = std::io::stderr().lock();
         // Up over the last table, and clear to the end of the screen.
         let back = match self.lines {

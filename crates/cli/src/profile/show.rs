@@ -3,6 +3,7 @@
 use camweave_compare::comparison::short;
 
 use super::components::Profile;
+use super::verdict::{Limit, Verdict};
 
 const HEAD: [&str; 10] = [
     "Stage",
@@ -25,11 +26,7 @@ fn rows(profile: &Profile) -> Vec<[String; 10]> {
         .enumerate()
         .map(|(index, it)| {
             let status = if profile.bottleneck == Some(index) {
-                profile
-                    .times_the_next
-                    .map_or("BOTTLENECK".to_owned(), |times| {
-                        format!("BOTTLENECK, {times:.1}x the next")
-                    })
+                "BOTTLENECK".to_owned()
             } else {
                 "ok".to_owned()
             };
@@ -68,37 +65,27 @@ fn rows(profile: &Profile) -> Vec<[String; 10]> {
     rows
 }
 
-/// Says the same in a sentence.
-fn sentence(profile: &Profile) -> String {
-    let Some(found) = profile
-        .bottleneck
-        .and_then(|index| profile.components.get(index))
-    else {
-        return "nothing was measured".to_owned();
+/// The verdict, how much of each resource is in use, and what could be done.
+fn sentences(verdict: &Verdict) -> Vec<String> {
+    let shares: Vec<String> = verdict
+        .shares
+        .iter()
+        .map(|share| format!("{:.0} % of {}", share.percent, share.of))
+        .collect();
+    let mut sentences = vec![verdict.sentence.clone()];
+    if !shares.is_empty() {
+        sentences.push(format!("in use: {}", shares.join(", ")));
+    }
+    let label = match verdict.limit {
+        Limit::Load => "to see more",
+        _ => "what would help",
     };
-    let next = profile.times_the_next.map_or(String::new(), |times| {
-        format!(", {times:.1} times the next component")
-    });
-    let busy = match found.gpu_ms {
-        Some(gpu_ms) if gpu_ms >= found.ms => {
-            format!(
-                "the GPU busy with it {:.0} % of the time",
-                100.0 * found.busy
-            )
-        }
-        _ => format!("{:.2} threads busy with it", found.busy),
-    };
-    format!(
-        "bottleneck: {} of {}: {} ms per frame, {:.0} % of all work{next}; {busy}",
-        found.component,
-        found.stage,
-        short(found.ms),
-        found.share_percent,
-    )
+    sentences.push(format!("{label}: {}", verdict.advice));
+    sentences
 }
 
 /// For a terminal.
-pub fn table(profile: &Profile) -> String {
+pub fn table(profile: &Profile, verdict: Option<&Verdict>) -> String {
     let rows = rows(profile);
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -123,12 +110,12 @@ pub fn table(profile: &Profile) -> String {
     };
     let mut lines = vec![line(&HEAD.map(str::to_owned))];
     lines.extend(rows.iter().map(|row| line(row)));
-    lines.push(sentence(profile));
+    lines.extend(verdict.into_iter().flat_map(sentences));
     lines.join("\n")
 }
 
 /// For documents.
-pub fn markdown(profile: &Profile) -> String {
+pub fn markdown(profile: &Profile, verdict: Option<&Verdict>) -> String {
     let mut lines = vec![
         format!("| {} |", HEAD.join(" | ")),
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---|".to_owned(),
@@ -139,14 +126,17 @@ pub fn markdown(profile: &Profile) -> String {
             row.join(" | ").replace("BOTTLENECK", "**bottleneck**")
         ));
     }
-    lines.push(String::new());
-    lines.push(format!("{}.", sentence(profile)));
+    for sentence in verdict.into_iter().flat_map(sentences) {
+        lines.push(String::new());
+        lines.push(format!("{sentence}."));
+    }
     lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::components::Component;
+    use super::super::verdict::Share;
     use super::*;
 
     fn component(name: &str, ms: f64, cpu_ms: Option<f64>, gpu_ms: Option<f64>) -> Component {
@@ -170,7 +160,6 @@ mod tests {
             cpu_ms: 0.25,
             gpu_ms,
             bottleneck: Some(0),
-            times_the_next: Some(2.0),
             components: vec![
                 component("infer", 1.5, Some(0.05), gpu_ms),
                 component("other", 0.75, Some(0.2), None),
@@ -179,17 +168,34 @@ mod tests {
         }
     }
 
+    fn verdict() -> Verdict {
+        let share = |percent, of: &str| Share {
+            percent,
+            of: of.to_owned(),
+        };
+        Verdict {
+            limit: Limit::Batches,
+            stage: Some("infer".to_owned()),
+            other: None,
+            sentence: "bottleneck: the batches".to_owned(),
+            shares: vec![
+                share(28.0, "NVDEC"),
+                share(29.3, "the engine at batch 32: batches of 3"),
+            ],
+            advice: "more cameras".to_owned(),
+        }
+    }
+
     #[test]
     fn cpu_and_gpu_stand_apart() {
-        let text = markdown(&profile(Some(1.5)));
-        let row = "| infer | infer | 1.50 | 1.50 | 1.50 | 667 | 50.0 % | 0.050 | 1.50 | **bottleneck**, 2.0x the next |";
+        let text = markdown(&profile(Some(1.5)), Some(&verdict()));
+        let row =
+            "| infer | infer | 1.50 | 1.50 | 1.50 | 667 | 50.0 % | 0.050 | 1.50 | **bottleneck** |";
         assert!(text.contains(row), "{text}");
         let sum = "| full pipeline | all work | 2.25 |  |  | 500.0 | 100.0 % | 0.250 | 1.50 |";
         assert!(text.contains(sum), "{text}");
-        assert!(
-            text.contains("the GPU busy with it 75 % of the time"),
-            "{text}"
-        );
+        let said = "\n\nbottleneck: the batches.\n\nin use: 28 % of NVDEC, 29 % of the engine at batch 32: batches of 3.\n\nwhat would help: more cameras.";
+        assert!(text.ends_with(said), "{text}");
         let bars: Vec<usize> = text
             .lines()
             .filter(|line| line.starts_with('|'))
@@ -197,7 +203,7 @@ mod tests {
             .collect();
         assert_eq!(bars, [11; 5]);
         // The columns of numbers end where their heads do.
-        let text = table(&profile(Some(1.5)));
+        let text = table(&profile(Some(1.5)), Some(&verdict()));
         let ends: Vec<Option<usize>> = [("GPU ms", 0), ("1.50  BOTTLENECK", 1)]
             .map(|(cell, row)| {
                 let line = text.lines().nth(row)?;
@@ -209,9 +215,9 @@ mod tests {
 
     #[test]
     fn without_a_gpu_there_are_no_figures_of_it() {
-        let text = table(&profile(None));
+        let text = table(&profile(None), None);
         let row = text.lines().nth(1).expect("the first component");
         assert!(row.contains("0.050       -  BOTTLENECK"), "{text}");
-        assert!(text.contains("0.75 threads busy with it"), "{text}");
+        assert!(!text.contains("in use"), "{text}");
     }
 }

@@ -46,6 +46,8 @@ pub struct Footage {
     pub cameras: u32,
     /// Frames per second of simulated cameras.
     pub fps: f64,
+    /// Pictures per second of simulated cameras that are detected on; `None`: all.
+    pub detect_fps: Option<f64>,
     /// Which scenes.
     pub seed: u64,
     /// Picture size of scenes.
@@ -178,6 +180,7 @@ impl Feeder {
             seconds,
             seed: self.footage.seed,
             fps: self.footage.fps.to_string(),
+            detect_fps: self.footage.detect_fps,
             size: self.footage.size.clone(),
             codec: "h264".to_owned(),
             media: self.clips.clone(),

@@ -26,6 +26,8 @@ pub struct Scenes {
     pub seed: u64,
     /// Frames per second.
     pub fps: String,
+    /// Pictures per second of each camera that are detected on; `None`: all.
+    pub detect_fps: Option<f64>,
     /// Such as `640x360`.
     pub size: String,
     /// `h264` or `h265`.
@@ -79,6 +81,9 @@ impl Simulator {
             .arg(record)
             .arg("--write-cameras")
             .arg(cameras_file);
+        if let Some(fps) = scenes.detect_fps {
+            command.args(["--detect-fps", &fps.to_string()]);
+        }
         for file in &scenes.media {
             command.arg("--media").arg(file);
         }
