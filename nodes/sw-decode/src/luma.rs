@@ -12,8 +12,10 @@ use crate::direct;
 /// samples do not follow one another, or rows go upwards.
 pub(crate) fn plane(frame: &frame::Video) -> Option<LumaPlane<'_>> {
     let (width, height) = (frame.width() as usize, frame.height() as usize);
-    // SAFETY: the function takes any format; a description lives as long as the library.
-    let described = unsafe { ffi::av_pix_fmt_desc_get(frame.format().into()).as_ref() }?;
+    // SAFETY: the function takes any format.
+    let described = unsafe { ffi::av_pix_fmt_desc_get(frame.format().into()) };
+    // SAFETY: null, or a description that lives as long as the library.
+    let described = unsafe { described.as_ref() }?;
     let component = described.comp[0];
     let bytes = if component.depth > 8 { 2 } else { 1 };
     if component.plane != 0 || component.offset != 0 || component.step != bytes {
