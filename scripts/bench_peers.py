@@ -150,7 +150,10 @@ def camweave(name, graph, engine, model, files, seconds, out):
                "--seconds", str(seconds), "--warm-up", "3", "--repeat", "1", "--json", "--out", out, "--model", model,
                "--files", *files]
     point = json.loads(output(command, env=dict(os.environ, ENGINE=engine)))["points"][0]
-    return {name: (point["combined_fps"], f"{point['combined_fps']:.2f} frames/s, p50 {point['latency_p50_ms']:.1f} ms")}
+    told = f"{point['combined_fps']:.2f} frames/s, p50 {point['latency_p50_ms']:.1f} ms"
+    if point["dropped_percent"] > 0:
+        told += f", {point['dropped_percent']:.1f} % DROPPED"
+    return {name: (point["combined_fps"], told)}
 
 
 def alone(names, engine, model, files, seconds):

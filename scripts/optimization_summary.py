@@ -99,7 +99,7 @@ def components(records):
         else:
             worst = profile["components"][profile["bottleneck"]]
             said = (
-                f"On the {title} the bottleneck is **{worst['component']}** of `{worst['stage']}`: "
+                f"On the {title} **{worst['component']}** of `{worst['stage']}` takes most time per frame: "
                 f"{worst['share_percent']:.0f} % of all work, {profile['times_the_next']:.1f} times the "
                 f"next component."
             )

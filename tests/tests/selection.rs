@@ -25,18 +25,23 @@ fn detect_motion_looks_at_what_has_changed() {
     });
     let results = pipeline.stop();
     results.check_accounts();
-    let of = |id: &str| {
-        let camera = results.summary.camera(id);
-        let left_out = camera.dropped.get("decode.not_selected").copied();
-        (camera.frames_decoded, left_out.unwrap_or(0))
+    let left_out = |id: &str| {
+        let dropped = &results.summary.camera(id).dropped;
+        dropped.get("decode.not_selected").copied().unwrap_or(0)
     };
     // The simulated street is never empty for two seconds.
-    let (moving, left_out) = of("cam1");
-    assert!(left_out * 10 < moving, "{moving}, {left_out} left out");
-    // Two seconds, then one picture every two.
-    let (still, left_out) = of("cam2");
-    assert!((21..=40).contains(&still), "{still}, {left_out} left out");
-    assert!(left_out >= 50, "{still}, {left_out} left out");
+    let moving = results.summary.camera("cam1").frames_decoded;
+    assert!(left_out("cam1") * 10 < moving, "{moving} of cam1");
+    // Two seconds, then one picture a second: the detector may have dropped some.
+    assert!(left_out("cam2") >= 50, "{} of cam2", left_out("cam2"));
+    let lines = results.lines.iter().filter(|line| line.camera == "cam2");
+    let times: Vec<i64> = lines.map(|line| line.pts_nanos).collect();
+    let still = times.iter().filter(|pts| *pts - times[0] > 2_500_000_000);
+    let still: Vec<i64> = still.copied().collect();
+    assert!(!still.is_empty(), "{times:?}");
+    for pair in still.windows(2) {
+        assert!(pair[1] - pair[0] >= 950_000_000, "{still:?}");
+    }
 }
 
 #[test]

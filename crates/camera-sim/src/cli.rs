@@ -126,9 +126,9 @@ pub struct Serve {
     #[arg(long, value_enum, default_value_t = TransportName::Tcp)]
     pub transport: TransportName,
 
-    /// Pictures per second that --write-cameras asks the pipeline to detect on, of each camera
+    /// Frames per second that --write-cameras asks the pipeline to detect on, of each camera
     /// [default: all]
-    #[arg(long, value_name = "FPS")]
+    #[arg(long, value_name = "FPS", value_parser = detect_fps)]
     pub detect_fps: Option<f64>,
 
     /// Frames that wait for a client that reads slowly, before whole frames are dropped for it
@@ -138,6 +138,14 @@ pub struct Serve {
     /// Largest RTP packet in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1400, value_parser = clap::value_parser!(u16).range(64..=65000))]
     pub mtu: u16,
+}
+
+fn detect_fps(text: &str) -> Result<f64, String> {
+    let fps = text.parse().unwrap_or(f64::NAN);
+    match (0.01..=1000.0).contains(&fps) {
+        true => Ok(fps),
+        false => Err("expected a number from 0.01 to 1000".to_owned()),
+    }
 }
 
 /// What a camera shows.

@@ -18,8 +18,7 @@ use super::{Camera, CamerasError, ClientKind, Credentials, FILE_BYTES, Lookup, T
 const DETECT_FPS: RangeInclusive<f64> = 0.01..=1000.0;
 /// What `motion_area` may be, in percent of the picture.
 const MOTION_AREA: RangeInclusive<f64> = 0.01..=100.0;
-/// What it is where it is left out, in parts per million: a walker at twenty metres, and more than
-/// the seconds of a clock in the picture.
+/// What it is where it is left out, in parts per million: 5 of 2304 cells.
 const DEFAULT_MOTION_PPM: u32 = 2000;
 
 #[derive(Deserialize)]
@@ -289,7 +288,7 @@ impl Reader<'_> {
         };
         match &raw.motion_area {
             Some(value) if detected != moving => {
-                refuse(value, "motion_area", "it with 'detect: motion' alone")
+                refuse(value, "motion_area", "'detect: motion' beside it")
             }
             _ => Ok(detected),
         }

@@ -32,6 +32,7 @@ pub(crate) struct Camera<B: Backend> {
     /// Not of the stream: a decoder that is restarted within a session keeps the grid.
     selector: Selector,
     motion: MotionGate,
+    said_that_it_is_blind: bool,
     trouble: Trouble,
 }
 
@@ -87,6 +88,7 @@ impl<B: Backend> Camera<B> {
             has_opened: false,
             selector: Selector::default(),
             motion: MotionGate::default(),
+            said_that_it_is_blind: false,
             trouble: Trouble::default(),
         }
     }
@@ -303,8 +305,9 @@ impl<B: Backend> Camera<B> {
         match stream.decoder.luma() {
             Some(grid) => self.motion.passes(area, grid, pts),
             None => {
-                let text = "its pictures cannot be looked at for 'detect: motion' here: all go on";
-                self.trouble.log(&self.id, text);
+                if !std::mem::replace(&mut self.said_that_it_is_blind, true) {
+                    warn!(camera = %self.id, "detect: motion: this decoder cannot look at the pictures, so all go on (sw-decode looks at all but RGB ones)");
+                }
                 true
             }
         }

@@ -23,8 +23,10 @@ const ADAPT_NANOS: f32 = 10e9;
 /// Pictures go on for so long after something has moved, so that what stops is seen standing.
 const HOLD_NANOS: i64 = 2_000_000_000;
 /// One picture goes on in each such time although nothing moves: what stands still stays known,
-/// and its track keeps its id.
-const REFRESH_NANOS: i64 = 2_000_000_000;
+/// and its track keeps its id, which a tracker forgets after three seconds.
+const REFRESH_NANOS: i64 = 1_000_000_000;
+/// Time stamps jitter: a picture that comes so much before its time is taken for it.
+const SLACK_NANOS: i64 = 20_000_000;
 
 /// The mean luma of each cell of a picture, from 0 to 255, in a grid of 64 by 36 cells whatever the
 /// picture's size is.
@@ -150,7 +152,7 @@ impl MotionGate {
             background.open_until = pts_nanos.saturating_add(HOLD_NANOS);
         }
         let passes = pts_nanos <= background.open_until
-            || pts_nanos.saturating_sub(background.passed) >= REFRESH_NANOS;
+            || pts_nanos.saturating_sub(background.passed) >= REFRESH_NANOS - SLACK_NANOS;
         if passes {
             background.passed = pts_nanos;
         }

@@ -62,15 +62,28 @@ fn passed(pictures: impl IntoIterator<Item = LumaGrid>) -> Vec<usize> {
 }
 
 #[test]
-fn a_scene_that_stands_still_gives_one_picture_in_two_seconds() {
+fn a_scene_that_stands_still_gives_one_picture_a_second() {
     let noisy = |picture| {
         grid(move |x, y| {
             let luma = i32::from(wall(x, y)) + noise(x, y, picture, 24);
             luma.clamp(0, 255) as u8
         })
     };
-    let expected: Vec<usize> = (0..=20).chain([40, 60, 80]).collect();
+    let expected: Vec<usize> = (0..=20).chain((30..100).step_by(10)).collect();
     assert_eq!(passed((0..100).map(noisy)), expected);
+}
+
+#[test]
+fn a_slow_camera_loses_nothing_that_its_tracks_need() {
+    let mut gate = MotionGate::default();
+    // A picture a second, give or take a millisecond; then one in 1.7 s.
+    for index in 0..10 {
+        let jitter = if index % 2 == 0 { 0 } else { -1_000_000 };
+        assert!(gate.passes(AREA, grid(wall), index * 10 * STEP + jitter));
+    }
+    for index in 10..20 {
+        assert!(gate.passes(AREA, grid(wall), index * 17 * STEP));
+    }
 }
 
 #[test]
@@ -110,7 +123,7 @@ fn light_that_changes_everywhere_is_no_motion() {
     });
     let passed = passed(pictures);
     assert!(
-        (50..59).all(|it| it % 20 == 0 || !passed.contains(&it)),
+        (50..59).all(|it| it % 10 == 0 || !passed.contains(&it)),
         "{passed:?}"
     );
 }
@@ -123,7 +136,7 @@ fn what_has_stopped_becomes_the_background() {
     });
     let passed = passed(pictures);
     let late = passed.iter().filter(|it| **it >= 700).count();
-    assert!((9..=11).contains(&late), "{late} of the last 200");
+    assert!((19..=21).contains(&late), "{late} of the last 200");
 }
 
 #[test]
@@ -134,7 +147,7 @@ fn times_that_go_back_and_other_sessions_begin_again() {
         gate.passes(AREA, grid(wall), pts)
     };
     let second = 10 * STEP;
-    assert!(passes(1, 0) && passes(1, 2 * second) && !passes(1, 3 * second));
+    assert!(passes(1, 0) && passes(1, 2 * second) && !passes(1, 2 * second + 5 * STEP));
     assert!(passes(1, second), "the times went back");
     assert!(passes(2, i64::MAX - 1), "another session");
     assert!(passes(2, i64::MAX) && passes(2, i64::MIN) && passes(2, i64::MAX));

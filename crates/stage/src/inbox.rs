@@ -19,12 +19,13 @@ pub(crate) const QUEUE_FULL: &str = "queue_full";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueuePolicy {
     /// In order, while no row waits longer than `max_wait`; beyond that, only the
-    /// camera's newest row stays, and for [`OVERLOADED_FOR`] no row waits longer than a quarter of
-    /// it. So a short hitch costs nothing, and a lasting overload costs old frames and never
-    /// latency.
+    /// camera's newest row stays, and for two seconds no row waits longer than `overloaded_wait`.
+    /// So a short hitch costs nothing, and a lasting overload costs old frames and never latency.
     Newest {
         /// How long a row may wait while a newer one of its camera waits too.
         max_wait: Duration,
+        /// The same shortly after one has waited longer than that.
+        overloaded_wait: Duration,
         /// At most so many rows of one camera wait.
         per_camera: usize,
     },
@@ -52,11 +53,22 @@ const BYTES_IN_ALL: usize = 256 << 20;
 /// Rows of all cameras that may wait in front of a stage.
 const ROWS_IN_ALL: usize = 1 << 16;
 
-/// After rows have waited too long, the stage counts as overloaded for so long: had it capacity to
-/// spare, they would be caught up by then.
-pub(crate) const OVERLOADED_FOR: Duration = Duration::from_secs(2);
-/// The part of `max_wait` that rows wait at most while the stage is overloaded.
-const OVERLOADED_SHARE: u32 = 4;
+impl QueuePolicy {
+    /// For a detector, which is where an overload shows: while it is overloaded, frames wait a
+    /// quarter as long. Who lets them wait for longer than a second wants all of them, as of a file.
+    #[must_use]
+    pub fn of_detector(max_wait: Duration, per_camera: usize) -> Self {
+        let is_live = max_wait <= Duration::from_secs(1);
+        Self::Newest {
+            max_wait,
+            overloaded_wait: if is_live { max_wait / 4 } else { max_wait },
+            per_camera,
+        }
+    }
+}
+
+/// For so long after a row has waited longer than it may, the stage counts as overloaded.
+const OVERLOADED_FOR: Duration = Duration::from_secs(2);
 
 /// Wakes the stage's loop.
 #[derive(Debug, Default)]
@@ -104,7 +116,7 @@ struct Queue<R> {
     all: Waiting,
     /// Cameras whose units are dropped until they can begin anew.
     skipping: HashSet<Arc<str>>,
-    /// When rows have last waited too long, in nanoseconds of the monotonic clock.
+    /// When a row has last waited longer than `max_wait`, in nanoseconds of the monotonic clock.
     overloaded: Option<i64>,
 }
 
@@ -214,8 +226,14 @@ impl<R: Row> Inbox<R> {
     /// wait, whatever messages they came in.
     pub fn pop(&self, batch: Option<NonZeroUsize>) -> Option<Vec<R>> {
         let mut queue = self.queue();
-        if let QueuePolicy::Newest { max_wait, .. } = self.policy {
-            queue.skip_to_newest(max_wait, batch.is_some(), &self.counters);
+        if let QueuePolicy::Newest {
+            max_wait,
+            overloaded_wait,
+            ..
+        } = self.policy
+        {
+            let waits = (max_wait, overloaded_wait);
+            queue.skip_to_newest(waits, batch.is_some(), &self.counters);
         }
         let rows = match batch {
             None => queue.messages.pop_front()?,
@@ -408,14 +426,27 @@ impl<R: Row> Queue<R> {
 
     /// Frames: where the head of the queue, or what may be of a batch, has waited too long and a
     /// newer row of its camera waits as well, the camera goes on with its newest.
-    fn skip_to_newest(&mut self, max_wait: Duration, is_batch: bool, counters: &Counters) {
+    fn skip_to_newest(
+        &mut self,
+        (max_wait, overloaded_wait): (Duration, Duration),
+        is_batch: bool,
+        counters: &Counters,
+    ) {
         let now = clock::monotonic_nanos();
         let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        let max_wait = nanos(max_wait);
+        // Not if it is `overloaded_wait` that is exceeded: a stage that has caught up, and whose
+        // rows always wait for a while, is overloaded no more.
+        let is_late = |row: &R| waited(row, now) > max_wait;
+        let late = self.messages.iter().take_while(|it| it.iter().any(is_late));
+        let gives_way = |row: &R| is_late(row) && self.of(&row.id().camera).rows > 1;
+        if late.flatten().any(gives_way) {
+            self.overloaded = Some(now);
+        }
         let is_overloaded = |at: i64| now.saturating_sub(at) < nanos(OVERLOADED_FOR);
-        let max_wait = if self.overloaded.is_some_and(is_overloaded) {
-            nanos(max_wait / OVERLOADED_SHARE)
-        } else {
-            nanos(max_wait)
+        let max_wait = match self.overloaded {
+            Some(at) if is_overloaded(at) => nanos(overloaded_wait),
+            _ => max_wait,
         };
         while !self.messages.is_empty() {
             // Messages stand in the order in which they came.
@@ -435,7 +466,6 @@ impl<R: Row> Queue<R> {
             if late.is_empty() {
                 return;
             }
-            self.overloaded = Some(now);
             self.drop_oldest(&late, SUPERSEDED, counters, |waiting| {
                 waiting.rows.saturating_sub(1)
             });

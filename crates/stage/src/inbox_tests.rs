@@ -64,6 +64,7 @@ fn drain<R: Row>(inbox: &Inbox<R>) -> Vec<(String, u64)> {
 const LONG: Duration = Duration::from_secs(10);
 const FRAMES: QueuePolicy = QueuePolicy::Newest {
     max_wait: Duration::from_secs(5),
+    overloaded_wait: Duration::from_secs(1),
     per_camera: 4,
 };
 
@@ -98,7 +99,7 @@ fn an_overload_goes_on_with_the_newest_of_each_camera() {
 }
 
 #[test]
-fn while_a_stage_is_overloaded_rows_wait_a_quarter_as_long() {
+fn while_a_stage_is_overloaded_rows_wait_less_long() {
     let two_seconds = Duration::from_secs(2);
     let given = |inbox: &Inbox<Passage>| {
         inbox.push(vec![row("b", 0, two_seconds), row("b", 1, two_seconds)]);
@@ -108,10 +109,27 @@ fn while_a_stage_is_overloaded_rows_wait_a_quarter_as_long() {
     assert_eq!(given(&inbox), 2, "five seconds are allowed");
     inbox.push(vec![row("a", 0, LONG), row("a", 1, LONG)]);
     assert_eq!(drain(&inbox), [("a".to_owned(), 1)]);
-    assert_eq!(given(&inbox), 1, "now a quarter of them");
+    let overloaded = inbox.queue().overloaded.expect("it is");
+    assert_eq!(given(&inbox), 1, "now one second");
+    assert_eq!(
+        inbox.queue().overloaded,
+        Some(overloaded),
+        "it does not keep itself overloaded"
+    );
     let long_ago = clock::monotonic_nanos() - OVERLOADED_FOR.as_nanos() as i64;
     inbox.queue().overloaded = Some(long_ago);
     assert_eq!(given(&inbox), 2, "five seconds again");
+}
+
+#[test]
+fn a_detector_of_files_has_no_other_wait_when_it_is_overloaded() {
+    let wait = |millis| match QueuePolicy::of_detector(Duration::from_millis(millis), 16) {
+        QueuePolicy::Newest {
+            overloaded_wait, ..
+        } => overloaded_wait.as_millis(),
+        _ => 0,
+    };
+    assert_eq!([400, 1000, 10_000].map(wait), [100, 250, 10_000]);
 }
 
 #[test]

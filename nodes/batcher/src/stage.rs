@@ -55,6 +55,7 @@ impl Stage for BatcherStage {
         // References wait here for microseconds; what gives way is the detector's choice.
         QueuePolicy::Newest {
             max_wait: Duration::from_secs(1),
+            overloaded_wait: Duration::from_secs(1),
             per_camera: 64,
         }
     }

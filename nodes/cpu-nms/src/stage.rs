@@ -72,6 +72,7 @@ impl Stage for CpuNms {
     fn queue(&self) -> QueuePolicy {
         QueuePolicy::Newest {
             max_wait: MAX_WAIT,
+            overloaded_wait: MAX_WAIT,
             per_camera: PER_CAMERA,
         }
     }

@@ -8,8 +8,8 @@ use ffmpeg_next::{ffi, frame};
 
 use crate::direct;
 
-/// The first plane: luma, or green of the RGB formats that video decoders give. `None` where
-/// samples do not follow one another, or rows go upwards.
+/// The plane of luma. `None` for RGB formats, where samples do not follow one another, and where
+/// rows go upwards.
 pub(crate) fn plane(frame: &frame::Video) -> Option<LumaPlane<'_>> {
     let (width, height) = (frame.width() as usize, frame.height() as usize);
     // SAFETY: the function takes any format.

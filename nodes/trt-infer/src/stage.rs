@@ -120,10 +120,7 @@ impl Stage for TrtInfer {
             per_camera,
             ..
         } = self.settings;
-        QueuePolicy::Newest {
-            max_wait,
-            per_camera,
-        }
+        QueuePolicy::of_detector(max_wait, per_camera)
     }
 
     fn batch(&self) -> Option<NonZeroUsize> {

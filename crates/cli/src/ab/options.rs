@@ -22,7 +22,7 @@ pub struct FootageOptions {
     /// Frames per second of each simulated camera
     #[arg(long, default_value_t = 8.0)]
     pub fps: f64,
-    /// Pictures per second of each simulated camera that are detected on [default: all]
+    /// Frames per second of each simulated camera that are detected on [default: all]
     #[arg(long, value_name = "FPS")]
     pub detect_fps: Option<f64>,
     /// Which scenes the cameras show

@@ -1,6 +1,7 @@
 //! `camweave bench cameras`: how many live cameras a graph carries.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use camweave_compare::Run;
 use camweave_stage::Exit;
@@ -11,8 +12,11 @@ use super::series::{Common, Series, Setting, finish, measure_all};
 use crate::ab::{self, between};
 use crate::error::CliError;
 use crate::places;
-use crate::run::Pace;
+use crate::run::{Pace, interruption};
 use crate::say::note;
+
+/// Of the frames that the simulated cameras are to send, so many must come.
+const OFFERED: f64 = 0.97;
 
 /// Where all of it is written.
 const FILE: &str = "bench-cameras.json";
@@ -39,10 +43,11 @@ pub struct Options {
 }
 
 /// Doubles the number of cameras, from the first of `--cameras` on, until they are too many, and
-/// closes in on the largest number that is not.
+/// closes in on the largest number that is not. A run that is not whole, because cameras deliver
+/// nothing or a node ends, is one of too many.
 ///
 /// # Errors
-/// What makes it impossible; or a run that ended early.
+/// What makes it impossible.
 pub fn run(options: &Options) -> Result<Exit, CliError> {
     between("--dropped", options.dropped, 0.0, 100.0)?;
     between("--p99-ms", options.p99_ms, 1.0, 3_600_000.0)?;
@@ -55,10 +60,14 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         None => places::workspace()?.join("dataflows/cpu-batched.yml"),
     };
     let graph = ab::open(&path, &common.footage())?;
+    let interrupted = interruption()?;
     let mut all: Option<Series> = None;
     let mut tried: Vec<Tried> = Vec::new();
     let begin = common.cameras.first().copied().unwrap_or(1);
     while let Some(cameras) = next(&tried, begin) {
+        if interrupted.load(Ordering::Acquire) {
+            break;
+        }
         let setting = Setting {
             name: count(cameras),
             graph: &graph,
@@ -68,6 +77,9 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             spans: SpanMode::Stats,
         };
         let found = measure_all(&common, &[setting], &options.out, FILE)?;
+        if interrupted.load(Ordering::Acquire) {
+            break;
+        }
         let seen = Tried::of(cameras, &found.runs, options);
         let all = all.get_or_insert_with(|| Series {
             names: Vec::new(),
@@ -82,15 +94,19 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             graph: index,
             ..run
         }));
-        let Some(seen) = seen else {
-            break; // not whole: told below
-        };
         note!("{}: {}", count(cameras), seen.verdict());
         tried.push(seen);
     }
-    let all = all.ok_or_else(|| CliError::new(Exit::Internal, "nothing was measured"))?;
+    let interrupted = || CliError::new(Exit::Incomplete, "interrupted");
+    let mut all = all.ok_or_else(interrupted)?;
+    // What is not whole has been judged.
+    all.runs.iter_mut().for_each(|run| run.partial = None);
     let table = table(&tried, &common);
-    finish(&all, common.json, (&options.out, FILE), &table)
+    let finished = finish(&all, common.json, (&options.out, FILE), &table)?;
+    match next(&tried, begin) {
+        None => Ok(finished),
+        Some(_) => Err(interrupted()),
+    }
 }
 
 /// What was seen of a number of cameras: means over its runs.
@@ -102,46 +118,68 @@ struct Tried {
     p50_ms: f64,
     p99_ms: f64,
     cores: f64,
-    is_carried: bool,
+    verdict: Verdict,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Verdict {
+    Carried,
+    /// Why.
+    TooMany(String),
 }
 
 impl Tried {
-    /// `None`: no run is whole.
-    fn of(cameras: u32, runs: &[Run], options: &Options) -> Option<Self> {
-        let whole: Vec<&Run> = runs.iter().filter(|run| run.is_compared()).collect();
-        if whole.is_empty() {
-            return None;
-        }
+    fn of(cameras: u32, runs: &[Run], options: &Options) -> Self {
+        let partial = runs.iter().find_map(|run| run.partial.clone());
         let mean = |value: &dyn Fn(&Run) -> f64| {
-            whole.iter().map(|run| value(run)).sum::<f64>() / whole.len() as f64
+            runs.iter().map(value).sum::<f64>() / runs.len().max(1) as f64
         };
+        let common = &options.common;
+        let asked = f64::from(cameras) * common.detect_fps.unwrap_or(common.fps).min(common.fps);
+        let offered = mean(&|run| {
+            let frames = run.frames + run.dropped.values().sum::<u64>();
+            frames as f64 / run.seconds.max(1e-9)
+        });
         let (dropped_percent, p99_ms) =
             (mean(&Run::dropped_percent), mean(&|run| run.latency_ms.p99));
-        Some(Self {
+        Self {
             cameras,
             detected_fps: mean(&|run| run.combined_fps),
             dropped_percent,
             p50_ms: mean(&|run| run.latency_ms.p50),
             p99_ms,
             cores: mean(&|run| run.cpu_ms() * run.combined_fps / 1000.0),
-            is_carried: dropped_percent <= options.dropped && p99_ms <= options.p99_ms,
-        })
+            verdict: match partial {
+                Some(reason) => Verdict::TooMany(reason),
+                None if offered < OFFERED * asked => {
+                    Verdict::TooMany(format!("{offered:.1} of {asked:.1} frames/s came"))
+                }
+                None if dropped_percent > options.dropped => {
+                    Verdict::TooMany(format!("{dropped_percent:.1} % dropped"))
+                }
+                None if p99_ms > options.p99_ms => Verdict::TooMany(format!("p99 {p99_ms:.0} ms")),
+                None => Verdict::Carried,
+            },
+        }
     }
 
-    fn verdict(&self) -> &'static str {
-        if self.is_carried {
-            "carried"
-        } else {
-            "too many"
+    fn is_carried(&self) -> bool {
+        self.verdict == Verdict::Carried
+    }
+
+    fn verdict(&self) -> String {
+        match &self.verdict {
+            Verdict::Carried => "carried".to_owned(),
+            Verdict::TooMany(why) => format!("too many: {why}"),
         }
     }
 }
 
 /// The number to try after those; `None`: the largest that is carried is known.
 fn next(tried: &[Tried], begin: u32) -> Option<u32> {
-    let carried = tried.iter().filter(|it| it.is_carried);
+    let carried = tried.iter().filter(|it| it.is_carried());
     let most = carried.map(|it| it.cameras).max().unwrap_or(0);
-    let too_many = tried.iter().filter(|it| !it.is_carried);
+    let too_many = tried.iter().filter(|it| !it.is_carried());
     let next = match too_many.map(|it| it.cameras).min() {
         Some(least) => most + least.saturating_sub(most) / 2,
         None if tried.is_empty() => begin,
@@ -174,7 +212,7 @@ fn table(tried: &[Tried], common: &Common) -> String {
             it.verdict()
         ));
     }
-    let carried = tried.iter().filter(|it| it.is_carried);
+    let carried = tried.iter().filter(|it| it.is_carried());
     let most = carried.map(|it| it.cameras).max().unwrap_or(0);
     let detected = match common.detect_fps {
         Some(fps) => format!(", of which {fps} a second are detected on"),
@@ -202,7 +240,10 @@ mod tests {
             p50_ms: 50.0,
             p99_ms: 90.0,
             cores: 0.5,
-            is_carried,
+            verdict: match is_carried {
+                true => Verdict::Carried,
+                false => Verdict::TooMany("20.0 % dropped".to_owned()),
+            },
         }
     }
 
@@ -234,7 +275,10 @@ mod tests {
         );
         let lines: Vec<&str> = table.lines().collect();
         assert!(lines[2].starts_with("| 8 |") && lines[3].starts_with("| 12 |"));
-        assert!(lines[4].ends_with("| too many |"), "{table}");
+        assert!(
+            lines[4].ends_with("| too many: 20.0 % dropped |"),
+            "{table}"
+        );
         assert_eq!(
             lines[6],
             "carries 12 cameras of 30 frames/s, of which 5 a second are detected on"

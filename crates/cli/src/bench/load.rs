@@ -54,6 +54,12 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     for load in &options.loads {
         between("--loads", *load, 0.01, 100.0)?;
     }
+    if options.common.detect_fps.is_some() {
+        return Err(CliError::new(
+            Exit::Configuration,
+            "--detect-fps: offered load is in frames that are all detected on; 'camweave bench cameras' takes it",
+        ));
+    }
     let path = match &options.graph {
         Some(path) => path.clone(),
         None => places::workspace()?.join("dataflows/cpu-batched.yml"),
@@ -98,8 +104,10 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let points: Vec<LoadPoint> = (0..settings.len())
         .filter_map(|index| point(loads[index], index, &series))
         .collect();
+    let here = std::env::current_dir().unwrap_or_default();
+    let shown = path.strip_prefix(here).unwrap_or(&path);
     let page = load_page(
-        &path.display().to_string(),
+        &shown.display().to_string(),
         &series.settings,
         limit,
         &points,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use camweave_compare::Run;
+use camweave_compare::run::DISTURBING_CORES;
 use camweave_outdir::Folder;
 use camweave_stage::Exit;
 use camweave_telemetry::SpanMode;
@@ -30,7 +31,7 @@ pub struct Common {
     /// Frames per second of each simulated camera, with --pace live
     #[arg(long, default_value_t = 25.0)]
     pub fps: f64,
-    /// Pictures per second of each simulated camera that are detected on [default: all]
+    /// Frames per second of each simulated camera that are detected on [default: all]
     #[arg(long, value_name = "FPS")]
     pub detect_fps: Option<f64>,
     /// Which scenes the cameras show
@@ -182,6 +183,10 @@ pub fn measure_all(
         let mut run = measure(&plan, &interrupted, &mut |_, _| {})?.run;
         (run.graph, run.place) = (index, place);
         let told = match &run.partial {
+            None if run.is_disturbed() => format!(
+                "{:.1} frames/s, {:.2} cores used by other programs",
+                run.combined_fps, run.other_cores
+            ),
             None => format!("{:.1} frames/s", run.combined_fps),
             Some(reason) => format!("not whole: {reason}"),
         };
@@ -258,6 +263,13 @@ pub fn finish(
         say!("{text}");
     } else {
         say!("{table}");
+    }
+    let disturbed = series.runs.iter().filter(|run| run.is_disturbed()).count();
+    if disturbed > 0 {
+        note!(
+            "beside {disturbed} of {} runs other programs used more than {DISTURBING_CORES} cores: measure again on a quiet machine",
+            series.runs.len()
+        );
     }
     let partial = series.runs.iter().find_map(|run| run.partial.clone());
     match partial {

@@ -192,7 +192,7 @@ fn patient(whole: &mut Value, window: u32) {
     if !whole["env"].is_object() {
         whole["env"] = json!({});
     }
-    whole["env"]["MAX_WAIT_MS"] = json!(10_000);
+    whole["env"]["MAX_WAIT_MS"] = json!(60_000);
     whole["env"]["QUEUE"] = json!(window.max(32));
     // What the source has under way, and what the decoder itself holds.
     whole["env"]["SLOTS"] = json!(window + 24);

@@ -7,7 +7,7 @@ use camweave_compare::metric::WORK;
 use camweave_compare::run::Span;
 use serde::{Deserialize, Serialize};
 
-use super::verdict::Verdict;
+use super::verdict::{Limit, Verdict};
 use crate::run::{Snapshot, spans_between};
 
 /// Spans that only move messages, or that hold the others; they are shown as `other`.
@@ -78,6 +78,9 @@ impl Profile {
 
     /// Marks what the verdict names: of its stage, the component with the most time per frame.
     pub fn with_verdict(mut self, verdict: &Verdict) -> Self {
+        if verdict.other.is_some() || verdict.limit == Limit::Unknown {
+            return self; // not the graph's, or nobody knows
+        }
         let of_stage = (0..self.components.len())
             .filter(|index| verdict.stage.as_ref() == Some(&self.components[*index].stage));
         self.bottleneck = of_stage.max_by(|a, b| {
@@ -213,7 +216,6 @@ fn of_node(node: &str, spans: &BTreeMap<String, Span>, cpu_ms: Option<f64>) -> V
 mod tests {
     use camweave_compare::run::{Node, Quantiles, Stop};
 
-    use super::super::verdict::Limit;
     use super::*;
 
     fn span(busy_ms: f64, cpu_ms: Option<f64>) -> Span {

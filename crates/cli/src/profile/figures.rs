@@ -159,7 +159,7 @@ impl Figures {
                 }
             })
             .collect();
-        // A node of somebody else has no report: only dora knows of it.
+        // A fused node has a report of its own beside those of its stages.
         stages.retain(|stage| stage.kind != "fused" || stage.cores > 0.0);
         let copies = spans.values().filter_map(|spans| {
             let copy = spans.get("copy")?;

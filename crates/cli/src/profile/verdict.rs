@@ -111,7 +111,7 @@ impl Found {
 
 fn find(figures: &Figures) -> Found {
     if figures.fps <= 0.0 {
-        let sentence = "no frame was detected".to_owned();
+        let sentence = "no frame was detected, or the run was too short to judge".to_owned();
         return Found::of(Limit::Unknown, None, sentence);
     }
     if figures.live && keeps_up(figures) {

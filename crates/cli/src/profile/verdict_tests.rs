@@ -387,5 +387,8 @@ fn copies_and_nothing_at_all() {
     }
     assert_eq!(found(&figures), named(Limit::Copies, "decode"));
     assert_eq!(judge(&Figures::default()).limit, Limit::Unknown);
-    assert_eq!(judge(&Figures::default()).sentence, "no frame was detected");
+    assert_eq!(
+        judge(&Figures::default()).sentence,
+        "no frame was detected, or the run was too short to judge"
+    );
 }
