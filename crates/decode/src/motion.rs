@@ -20,10 +20,10 @@ const CHANGED_AT_MOST: f32 = 15.0;
 const DEVIATIONS: f32 = 1.4826;
 /// What has changed for so long becomes what was there before.
 const ADAPT_NANOS: f32 = 10e9;
-/// Pictures go on for so long after something has moved, so that what stops is seen standing.
+/// Frames go on for so long after the last motion, so that an object that stops is detected once more.
 const HOLD_NANOS: i64 = 2_000_000_000;
-/// One picture goes on in each such time although nothing moves: what stands still stays known,
-/// and its track keeps its id, which a tracker forgets after three seconds.
+/// Without motion one frame goes on in each such time, so that static objects stay tracked: the
+/// tracker forgets a camera's tracks after three seconds.
 const REFRESH_NANOS: i64 = 1_000_000_000;
 /// Time stamps jitter: a picture that comes so much before its time is taken for it.
 const SLACK_NANOS: i64 = 20_000_000;

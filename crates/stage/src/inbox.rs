@@ -8,41 +8,14 @@ use std::time::{Duration, Instant};
 use camweave_message::Row;
 use camweave_telemetry::{Counters, clock, span_names};
 
+use crate::queue_policy::QueuePolicy;
+
 /// A newer row of the same camera was waiting.
 pub(crate) const SUPERSEDED: &str = "superseded";
 /// The decoder fell behind; dropped up to the next random-access point.
 pub(crate) const BACKLOG: &str = "decoder_backlog";
 /// The queue was full.
 pub(crate) const QUEUE_FULL: &str = "queue_full";
-
-/// Which rows give way when a stage falls behind. Every row that does is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QueuePolicy {
-    /// In order, while no row waits longer than `max_wait`; beyond that, only the
-    /// camera's newest row stays, and for two seconds no row waits longer than `overloaded_wait`.
-    /// So a short hitch costs nothing, and a lasting overload costs old frames and never latency.
-    Newest {
-        /// How long a row may wait while a newer one of its camera waits too.
-        max_wait: Duration,
-        /// The same shortly after one has waited longer than that.
-        overloaded_wait: Duration,
-        /// At most so many rows of one camera wait.
-        per_camera: usize,
-    },
-    /// In order; a camera with more than `per_camera` units waiting, or with more than
-    /// [`BYTES_PER_CAMERA`] in more than one unit, loses them up to the next random-access
-    /// point, because pictures between depend on them.
-    GroupOfPictures {
-        /// At most so many units of one camera wait.
-        per_camera: usize,
-    },
-    /// In order and complete, up to `limit` rows in all; then the oldest of the camera give way
-    /// that has the most.
-    Complete {
-        /// At most so many rows wait.
-        limit: usize,
-    },
-}
 
 /// Coded bytes of one camera's units that may wait in front of a stage.
 pub(crate) const BYTES_PER_CAMERA: usize = 32 << 20;
@@ -52,20 +25,6 @@ const OTHER_BYTES_PER_CAMERA: usize = 16 << 20;
 const BYTES_IN_ALL: usize = 256 << 20;
 /// Rows of all cameras that may wait in front of a stage.
 const ROWS_IN_ALL: usize = 1 << 16;
-
-impl QueuePolicy {
-    /// For a detector, which is where an overload shows: while it is overloaded, frames wait a
-    /// quarter as long. Who lets them wait for longer than a second wants all of them, as of a file.
-    #[must_use]
-    pub fn of_detector(max_wait: Duration, per_camera: usize) -> Self {
-        let is_live = max_wait <= Duration::from_secs(1);
-        Self::Newest {
-            max_wait,
-            overloaded_wait: if is_live { max_wait / 4 } else { max_wait },
-            per_camera,
-        }
-    }
-}
 
 /// For so long after a row has waited longer than it may, the stage counts as overloaded.
 const OVERLOADED_FOR: Duration = Duration::from_secs(2);

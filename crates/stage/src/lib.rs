@@ -45,6 +45,7 @@ mod graph;
 mod inbox;
 mod output;
 mod ports;
+mod queue_policy;
 mod receivers;
 mod refusal;
 mod runtime;
@@ -55,8 +56,9 @@ pub use context::{Context, Waker, frame_key};
 pub use drive::STOPPED;
 pub use env::{Env, Key};
 pub use exit::{Exit, StageError};
-pub use inbox::{Inbox, QueuePolicy};
+pub use inbox::Inbox;
 pub use output::Output;
+pub use queue_policy::QueuePolicy;
 pub use refusal::Refusal;
 pub use runtime::{Stage, main};
 

@@ -56,7 +56,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "MAX_WAIT_MS",
         default: Some("400"),
-        help: "milliseconds that a frame may wait while a newer one of its camera waits too; up to 1000: a quarter for 2 s after one has waited longer",
+        help: "milliseconds that a frame may wait while a newer one of its camera waits too; if at most 1000, a quarter of it for 2 s after a frame has waited longer",
     },
     Key {
         name: "QUEUE",

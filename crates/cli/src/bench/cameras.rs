@@ -8,7 +8,7 @@ use camweave_stage::Exit;
 use camweave_telemetry::SpanMode;
 use clap::Args;
 
-use super::series::{Common, Series, Setting, finish, measure_all};
+use super::series::{Common, Series, Setting, measure_all, report};
 use crate::ab::{self, between};
 use crate::error::CliError;
 use crate::places;
@@ -98,13 +98,11 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         tried.push(seen);
     }
     let interrupted = || CliError::new(Exit::Incomplete, "interrupted");
-    let mut all = all.ok_or_else(interrupted)?;
-    // What is not whole has been judged.
-    all.runs.iter_mut().for_each(|run| run.partial = None);
+    let all = all.ok_or_else(interrupted)?;
     let table = table(&tried, &common);
-    let finished = finish(&all, common.json, (&options.out, FILE), &table)?;
+    report(&all, common.json, (&options.out, FILE), &table)?;
     match next(&tried, begin) {
-        None => Ok(finished),
+        None => Ok(Exit::Success),
         Some(_) => Err(interrupted()),
     }
 }

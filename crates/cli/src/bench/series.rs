@@ -256,6 +256,27 @@ pub fn finish(
     (out, name): (&Path, &str),
     table: &str,
 ) -> Result<Exit, CliError> {
+    report(series, json, (out, name), table)?;
+    let partial = series.runs.iter().find_map(|run| run.partial.clone());
+    match partial {
+        None => Ok(Exit::Success),
+        Some(reason) => Err(CliError::new(
+            Exit::Incomplete,
+            format!("a run is not whole: {reason}"),
+        )),
+    }
+}
+
+/// As [`finish`], for a benchmark whose table judges runs that are not whole.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn report(
+    series: &Series,
+    json: bool,
+    (out, name): (&Path, &str),
+    table: &str,
+) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(series)
         .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     error::write(&Folder::open(out)?, name, text.as_bytes())?;
@@ -271,14 +292,7 @@ pub fn finish(
             series.runs.len()
         );
     }
-    let partial = series.runs.iter().find_map(|run| run.partial.clone());
-    match partial {
-        None => Ok(Exit::Success),
-        Some(reason) => Err(CliError::new(
-            Exit::Incomplete,
-            format!("a run is not whole: {reason}"),
-        )),
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ pub struct FullThread {
     pub name: String,
     /// Part of the time in which it computed.
     pub ran: f64,
-    /// The same of the time in which a core was to be had.
+    /// The same, as a part of the time in which a core was available to it.
     pub used: f64,
     /// How many threads of the stage are as full.
     pub as_full: usize,
