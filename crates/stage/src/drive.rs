@@ -11,8 +11,10 @@ use camweave_telemetry::{
 use tracing::warn;
 
 use crate::receivers::RECEIVER_STOPPED;
-use crate::{Context, Inbox, Output, Stage, StageError};
+use crate::{Context, Inbox, Output, Stage, StageError, Trouble};
 
+/// The counters, as an output.
+const COUNTERS: &str = "counters";
 /// How often the counters are written.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
 /// How often a source looks whether the stages behind it are open.
@@ -51,7 +53,7 @@ pub(crate) struct Reporter {
     counters: Counters,
     file: StatsFile,
     reported: Instant,
-    fails: bool,
+    trouble: Trouble,
 }
 
 impl Reporter {
@@ -71,7 +73,7 @@ impl Reporter {
             counters: counters.with_spans(spans),
             file,
             reported: Instant::now(),
-            fails: false,
+            trouble: Trouble::default(),
         };
         // Who looks for the node finds this process at once.
         reporter.write();
@@ -87,6 +89,7 @@ impl Reporter {
         self.counters.spans().finish();
         self.counters.closing(fatal);
         self.write();
+        self.trouble.close(COUNTERS);
     }
 
     fn write_now_and_then(&mut self) {
@@ -99,19 +102,13 @@ impl Reporter {
     pub fn write(&mut self) {
         self.reported = Instant::now();
         if let Some(report) = self.counters.changed_report() {
-            match self.file.write(&report) {
-                Ok(()) if std::mem::take(&mut self.fails) => {
-                    warn!("counters: written again");
-                }
-                Ok(()) => {}
-                Err(error) => {
-                    // Counting goes on; one line says that nobody can see it.
-                    self.counters.not_written("counters", 1);
-                    if !std::mem::replace(&mut self.fails, true) {
-                        warn!("counters: not written: {error}; the run goes on");
-                    }
-                }
+            let written = self.file.write(&report).map_err(|error| error.to_string());
+            if written.is_err() {
+                self.counters.not_written(COUNTERS, 1);
             }
+            // Counting goes on; a line says that nobody can see it.
+            let written = written.as_ref().copied().map_err(|why| (1, &**why));
+            self.trouble.note(COUNTERS, "", written);
         }
     }
 }
@@ -175,6 +172,10 @@ pub(crate) fn drive<S: Stage>(
 ) -> Result<(), StageError> {
     let mut out = Output::default();
     let mut ending = Ending::default();
+    if let Some(most) = stage.batch() {
+        let name = camweave_telemetry::facts::BATCH_AT_MOST;
+        context.counters.fact(name, &most.to_string());
+    }
     context.counters.ready();
     reporter.write();
     if wait_for_those_behind(context, reporter, || {

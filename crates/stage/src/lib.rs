@@ -50,6 +50,7 @@ mod receivers;
 mod refusal;
 mod runtime;
 mod start;
+mod trouble;
 
 pub use behind::Behind;
 pub use context::{Context, Waker, frame_key};
@@ -61,6 +62,7 @@ pub use output::Output;
 pub use queue_policy::QueuePolicy;
 pub use refusal::Refusal;
 pub use runtime::{Stage, main};
+pub use trouble::Trouble;
 
 pub use camweave_message as message;
 pub use camweave_pool as pool;

@@ -10,6 +10,7 @@
 
 pub mod clock;
 mod counters;
+pub mod facts;
 mod files;
 mod histogram;
 mod ledger;

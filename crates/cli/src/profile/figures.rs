@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use camweave_compare::run::Span;
-use camweave_telemetry::{CameraCounters, StageReport};
+use camweave_telemetry::{CameraCounters, StageReport, facts};
 use serde::{Deserialize, Serialize};
 
 use super::setup::Setup;
@@ -107,7 +107,7 @@ pub struct Batch {
     pub stage: String,
     /// Frames of one inference, mean.
     pub mean: f64,
-    /// Its setting: frames of one inference at most.
+    /// Frames of one inference at most, as the stage reports it.
     pub most: f64,
     /// The least batch from which on the engine is hardly faster; `most` where nothing is known.
     pub plateau: f64,
@@ -377,10 +377,10 @@ fn batch(
         .iter()
         .find(|it| detectors.contains(&&*it.kind) && spans.contains_key(&it.stage))?;
     let rows = spans.get(&detector.stage)?.get("rows")?;
-    let most = setup.most?;
+    let number = |name: &str| detector.facts.get(name)?.parse::<f64>().ok();
+    let most = number(facts::BATCH_AT_MOST)?;
     // On the CPU frames are shared among the threads one by one.
-    let threads = detector.facts.get("threads").and_then(|it| it.parse().ok());
-    let of_threads = threads.filter(|_| detector.kind == "cpu-infer");
+    let of_threads = number("threads").filter(|_| detector.kind == "cpu-infer");
     let plateau = setup.plateau().or(of_threads).unwrap_or(most);
     Some(Batch {
         stage: detector.stage.clone(),

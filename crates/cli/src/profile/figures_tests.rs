@@ -107,7 +107,9 @@ fn queues_and_batches_are_of_the_time_between() {
     let at = |unix_nanos: i64, sent: u64, calls: u64| {
         let mut detector = report("detect", "cpu-infer", 2, &["decode"]);
         detector.cameras = passed(sent / 2, sent / 4);
-        detector.facts.insert("threads".to_owned(), "2".to_owned());
+        for (name, value) in [("threads", "2"), (facts::BATCH_AT_MOST, "8")] {
+            detector.facts.insert(name.to_owned(), value.to_owned());
+        }
         let rows = span(calls, 3 * calls, 900.0 * calls as f64);
         detector.spans.insert("rows".to_owned(), rows);
         let mut decode = report("decode", "sw-decode", 1, &[]);
@@ -122,10 +124,7 @@ fn queues_and_batches_are_of_the_time_between() {
     };
     let begin = at(0, 0, 0);
     let now = at(4_000_000_000, 400, 4);
-    let setup = Setup {
-        most: Some(8.0),
-        ..Setup::default()
-    };
+    let setup = Setup::default();
     let figures = Figures::between(&begin, &now, &Usage::default(), &setup);
     assert!((figures.fps - 25.0).abs() < 1e-9);
     let detector = &figures.stages[1];

@@ -23,8 +23,6 @@ pub struct Setup {
     pub live: bool,
     /// Streams that are detected on.
     pub streams: u32,
-    /// The detector's setting.
-    pub most: Option<f64>,
     /// Of the engine alone, where it was measured.
     pub engine: EngineRates,
     /// Decoding engines of the device.
@@ -32,25 +30,11 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Of a graph; the detector's setting as it will reach it.
+    /// Of a graph.
     pub fn of(graph: &Graph) -> Self {
-        let number = |kind: &str, name: &str| {
-            let stage = graph.variables(kind).into_iter().next()?;
-            stage.get(name)?.trim().parse::<f64>().ok()
-        };
-        let has = |kind: &str| !graph.variables(kind).is_empty();
-        let most = if has("cpu-infer") {
-            Some(number("cpu-infer", "MAX_BATCH").unwrap_or(8.0))
-        } else if has("trt-infer") {
-            let set = number("trt-infer", "BATCH").filter(|batch| *batch > 0.0);
-            let of_engine = || number("trt-infer", "MAX_BATCH").unwrap_or(32.0);
-            Some(set.unwrap_or_else(of_engine))
-        } else {
-            None
-        };
+        let decodes = !graph.variables("nvdec").is_empty();
         Self {
-            most,
-            nvdec_engines: has("nvdec").then(nvdec_engines).flatten(),
+            nvdec_engines: decodes.then(nvdec_engines).flatten(),
             ..Self::default()
         }
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Instant;
 
+use crate::run::thread_nanos;
+
 /// Time of a thread so far, in nanoseconds.
 #[derive(Debug, Clone, Default)]
 struct Thread {
@@ -96,11 +98,7 @@ fn threads(process: u32) -> BTreeMap<u32, Thread> {
         .flatten()
         .filter_map(|task| {
             let task = task.ok()?;
-            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
-            let mut fields = text
-                .split_ascii_whitespace()
-                .map_while(|it| it.parse().ok());
-            let (ran, delayed) = (fields.next()?, fields.next()?);
+            let (ran, delayed) = thread_nanos(&task.path())?;
             let name = fs::read_to_string(task.path().join("comm")).ok()?;
             let name = name.trim_end().to_owned();
             let thread = Thread { name, ran, delayed };

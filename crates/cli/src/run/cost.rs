@@ -1,6 +1,7 @@
 //! What processes cost, as the kernel accounts for it.
 
 use std::fs;
+use std::path::Path;
 
 /// CPU time of a process so far, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,8 +23,8 @@ impl CpuTime {
         let ticks_nanos = ticks(&stat)? * (1_000_000_000 / per_second.max(1));
         let tasks = fs::read_dir(format!("/proc/{process}/task")).ok()?;
         let threads = tasks.filter_map(|task| {
-            let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-            text.split_ascii_whitespace().next()?.parse::<i64>().ok()
+            let (ran, _) = thread_nanos(&task.ok()?.path())?;
+            i64::try_from(ran).ok()
         });
         Some(Self {
             ticks_nanos,
@@ -41,6 +42,16 @@ impl CpuTime {
             coarse
         }
     }
+}
+
+/// What a thread, a folder of `/proc/<pid>/task`, has done so far, in nanoseconds: on a core, and
+/// ready to run while others had the cores.
+pub fn thread_nanos(task: &Path) -> Option<(u64, u64)> {
+    let text = fs::read_to_string(task.join("schedstat")).ok()?;
+    let mut fields = text
+        .split_ascii_whitespace()
+        .map_while(|it| it.parse().ok());
+    Some((fields.next()?, fields.next()?))
 }
 
 /// Fields 14 and 15 (utime, stime) of `/proc/<pid>/stat`; the command in field 2 may hold anything.

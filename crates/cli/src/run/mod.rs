@@ -12,6 +12,7 @@ mod slices;
 mod snapshot;
 mod spans;
 
+pub use cost::thread_nanos;
 pub use dataflow::{Dataflow, Launch};
 pub use feed::{Feeder, Footage, OwnCameras, Pace};
 pub use gpu::card;
