@@ -154,6 +154,36 @@ impl HeadDecoder {
         })
     }
 
+    /// Runs the kernels for heads of 32 bits once, on zeros of a usual size, and waits for them. The driver loads a
+    /// kernel at its first launch, and takes memory, behind all work that is under way: a detector
+    /// that is at full speed by then would be waited for.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn warm_up(&mut self, stream: &Stream, nms: NmsConfig) -> Result<(), CudaError> {
+        // Of 640x640; larger heads make the memory grow.
+        let (anchors, classes) = (8400, 1);
+        let layouts = [
+            HeadLayout::Yolov8 { classes, anchors },
+            HeadLayout::EndToEnd { max: 300 },
+        ];
+        let bytes = layouts.map(|it| it.len() * Precision::F32.bytes());
+        let bytes = bytes.into_iter().max().unwrap_or(0);
+        let zeros = DeviceBuffer::new(&self.context, bytes, "heads of zeros")?;
+        stream.fill(zeros.slice(), 0)?;
+        for layout in layouts {
+            let config = HeadConfig {
+                layout,
+                precision: Precision::F32,
+                nms,
+                classes: None,
+            };
+            self.enqueue(stream, &[zeros.slice(); MAX_FRAMES], &config)?;
+            self.results()?;
+        }
+        Ok(())
+    }
+
     /// Puts a batch into the stream, and the copy of its detections to the host; waits for
     /// nothing but, where memory grows, an earlier batch.
     ///

@@ -22,6 +22,7 @@ mod event;
 mod graph;
 pub mod heads;
 pub mod letterbox;
+pub mod luma;
 mod memory;
 mod module;
 mod precision;

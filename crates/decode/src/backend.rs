@@ -3,16 +3,17 @@
 use camweave_message::{Codec, Orientation, PictureRef};
 use camweave_pool::{PoolError, PoolErrorKind};
 use camweave_telemetry::DeviceRange;
+use camweave_vision::LumaGrid;
 
-use crate::motion::LumaGrid;
 use crate::pools::SlotError;
 use crate::reason;
 
 /// Something that did not work, for the counters and the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The kind of error in the counters. [`crate::reason::TOO_LARGE`] and
-    /// [`crate::reason::ROTATED`] are also the reasons under which the unit is dropped.
+    /// The kind of error in the counters. [`crate::reason::TOO_LARGE`],
+    /// [`crate::reason::ROTATED`] and [`crate::reason::NO_DECODER_LEFT`] are also the reasons under
+    /// which the unit is dropped; after the last one, the camera waits before it tries again.
     pub kind: &'static str,
     /// One line: what was found and what was expected.
     pub message: String,
@@ -93,6 +94,12 @@ pub trait Backend: Send + 'static {
         drop(decoder);
     }
 
+    /// How many decoders the process has released so far, whatever cameras they were of. When it
+    /// grows, a camera for which there was none left tries again.
+    fn released(&self) -> u64 {
+        0
+    }
+
     /// Gives back pools that are no longer needed.
     fn tidy(&mut self);
 
@@ -107,6 +114,10 @@ pub trait Backend: Send + 'static {
 
 /// Decodes one session of one camera: units in decode order in, pictures in presentation order out.
 pub trait Decoder: Send {
+    /// Announces that [`Decoder::luma`] will be asked for the frame of the unit that is sent next,
+    /// so that a decoder whose frames are not at hand can see to it, and others pay nothing.
+    fn expect_luma(&mut self, _ticket: i64) {}
+
     /// Decodes one unit. Then [`Decoder::receive`] until it gives none.
     ///
     /// # Errors
@@ -126,10 +137,13 @@ pub trait Decoder: Send {
     /// A picture is lost; there may be more.
     fn receive(&mut self, more_waiting: bool) -> Result<Option<Decoded>, Failure>;
 
-    /// What the picture that was received last looks like, for cameras that are detected on while
-    /// something moves; `None`: it cannot be looked at here, and goes on.
-    fn luma(&self) -> Option<LumaGrid> {
-        None
+    /// What the frame that was received last looks like, for cameras that are detected on while
+    /// something moves. `None` where there is no frame: [`Decoder::publish`] reports why.
+    ///
+    /// # Errors
+    /// Why it cannot be looked at, in one line; the frame goes on.
+    fn luma(&self) -> Result<Option<LumaGrid>, String> {
+        Err("this decoder does not look at frames".to_owned())
     }
 
     /// When a device copied the picture that was received last, where that is measured.

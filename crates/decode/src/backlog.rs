@@ -18,6 +18,11 @@ const DISPOSABLE_AFTER: Duration = Duration::from_millis(150);
 const START: Duration = Duration::from_secs(3);
 /// A unit does not wait longer: the camera goes on at the newest entry point that waits, or at the next.
 const WAIT_AT_MOST: Duration = Duration::from_millis(600);
+/// The same within [`OVERLOADED_FOR`] of a wait beyond [`WAIT_AT_MOST`]: a hitch costs no frame, and a
+/// lasting overload has half the latency.
+const OVERLOADED_WAIT_AT_MOST: Duration = Duration::from_millis(300);
+/// Longer than most cameras' groups of pictures: after one has given way, the next may come late too.
+const OVERLOADED_FOR: Duration = Duration::from_secs(10);
 
 /// One thing to do for a camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +97,8 @@ pub(crate) struct Backlog {
     has_started: bool,
     /// When the first unit was taken, in nanoseconds of the monotonic clock.
     first_taken: Option<i64>,
+    /// When a unit had waited for longer than [`WAIT_AT_MOST`].
+    overloaded: Option<i64>,
     /// Whether a worker has the camera, or will have it.
     pub is_scheduled: bool,
 }
@@ -145,7 +152,19 @@ impl Backlog {
         let first = *self.first_taken.get_or_insert(now);
         let since = u64::try_from(now.saturating_sub(first)).unwrap_or(0);
         self.has_started |= Duration::from_nanos(since) > START;
-        let gone = if self.has_started && waited(self) > WAIT_AT_MOST {
+        let is_overloaded = self.overloaded.is_some_and(|since| {
+            let since = u64::try_from(now.saturating_sub(since)).unwrap_or(0);
+            Duration::from_nanos(since) < OVERLOADED_FOR
+        });
+        let most = if is_overloaded {
+            OVERLOADED_WAIT_AT_MOST
+        } else {
+            WAIT_AT_MOST
+        };
+        let gone = if self.has_started && waited(self) > most {
+            if waited(self) > WAIT_AT_MOST {
+                self.overloaded = Some(now);
+            }
             self.give_way()
         } else {
             Gone::default()
@@ -340,6 +359,34 @@ mod tests {
         );
         assert_eq!(next(&mut backlog, 4450), (Some(61), false, 0));
         assert_eq!(backlog.bytes(), 0);
+    }
+
+    #[test]
+    fn a_camera_that_gave_way_waits_half_as_long_for_ten_seconds() {
+        let live = CapturedClock::Arrival;
+        let mut backlog = Backlog::default();
+        // It has started: nothing waits after the second unit.
+        for sequence in 0..2 {
+            backlog.push(came(sequence, true, 0, live), BYTES_PER_CAMERA);
+            next(&mut backlog, 0);
+        }
+        let mut give = |begin: i64, wait: i64| {
+            for sequence in 0..2 {
+                let millis = begin + wait * sequence as i64;
+                backlog.push(came(sequence, true, millis, live), BYTES_PER_CAMERA);
+            }
+            let gone = next(&mut backlog, begin + wait).2;
+            while backlog.len() > 0 {
+                next(&mut backlog, begin + wait);
+            }
+            gone
+        };
+        assert_eq!(give(1000, 590), 0);
+        assert_eq!(give(2000, 610), 1);
+        assert_eq!(give(3000, 290), 0);
+        assert_eq!(give(4000, 310), 1, "still overloaded");
+        assert_eq!(give(12_000, 310), 1, "ten seconds from the long wait on");
+        assert_eq!(give(12_700, 590), 0, "no longer");
     }
 
     #[test]

@@ -1,22 +1,27 @@
 //! One camera: from units in decode order to frames in presentation order.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use camweave_bitstream::NalCodec;
 use camweave_message::{Codec, Frame, Orientation, Selection, Unit};
 use camweave_stage::frame_key;
 use camweave_telemetry::{Counters, span_names};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::backend::{Backend, Decoder, Failure, Unpublished};
 use crate::identity::{Identities, Identity};
 use crate::motion::MotionGate;
 use crate::reason;
 use crate::selector::Selector;
+use crate::shortage::Shortage;
 
 /// A camera's errors of one kind of trouble are logged at most so often.
 const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// The camera's state in this stage's report while there is no decoder for it, and after that.
+const NO_DECODER: &str = "waits for a decoder";
+const DECODING: &str = "decoding";
 
 /// Takes a frame that is ready.
 pub(crate) type Send<'a> = dyn FnMut(Frame) + 'a;
@@ -33,6 +38,15 @@ pub(crate) struct Camera<B: Backend> {
     selector: Selector,
     motion: MotionGate,
     said_that_it_is_blind: bool,
+    /// There was no decoder left, and none has been had since.
+    shortage: Option<Shortage>,
+    /// The last unit found no decoder left.
+    has_run_short: bool,
+    /// [`Backend::released`] before the last keyframe.
+    released: u64,
+    /// Held by the camera that tries again: hundreds may wait, and the driver opens one decoder at
+    /// a time, for which each would keep a thread waiting.
+    retries: Arc<Mutex<()>>,
     trouble: Trouble,
 }
 
@@ -60,6 +74,7 @@ fn refusal_reason(error: &Failure) -> &'static str {
     match error.kind {
         reason::TOO_LARGE => reason::TOO_LARGE,
         reason::ROTATED => reason::ROTATED,
+        reason::NO_DECODER_LEFT => reason::NO_DECODER_LEFT,
         _ => reason::DECODE_ERROR,
     }
 }
@@ -79,7 +94,7 @@ struct Stream<D> {
 }
 
 impl<B: Backend> Camera<B> {
-    pub fn new(id: Arc<str>, backend: B, counters: Counters) -> Self {
+    pub fn new(id: Arc<str>, backend: B, counters: Counters, retries: Arc<Mutex<()>>) -> Self {
         Self {
             id,
             counters,
@@ -89,6 +104,10 @@ impl<B: Backend> Camera<B> {
             selector: Selector::default(),
             motion: MotionGate::default(),
             said_that_it_is_blind: false,
+            shortage: None,
+            has_run_short: false,
+            released: 0,
+            retries,
             trouble: Trouble::default(),
         }
     }
@@ -132,8 +151,34 @@ impl<B: Backend> Camera<B> {
             return;
         }
         if self.stream.is_none() && !can_begin(unit) {
-            self.dropped(reason::BEFORE_KEYFRAME, 1);
+            let reason = if self.shortage.is_some() {
+                reason::NO_DECODER_LEFT
+            } else {
+                reason::BEFORE_KEYFRAME
+            };
+            self.dropped(reason, 1);
             return;
+        }
+        let retries = Arc::clone(&self.retries);
+        let mut turn = None;
+        if self.stream.is_none()
+            && let Some(shortage) = &self.shortage
+        {
+            if shortage.is_due(Instant::now(), self.backend.released()) {
+                turn = match retries.try_lock() {
+                    Err(TryLockError::WouldBlock) => None,
+                    Ok(turn) => Some(turn),
+                    Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()),
+                };
+            }
+            if turn.is_none() {
+                self.dropped(reason::NO_DECODER_LEFT, 1);
+                return;
+            }
+        }
+        if unit.keyframe {
+            // Before the attempt: what is released during it may be for this camera.
+            self.released = self.backend.released();
         }
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
@@ -148,6 +193,7 @@ impl<B: Backend> Camera<B> {
                 }
                 Err(error) => {
                     self.failed(unit, &error);
+                    self.has_run_short = false;
                     self.dropped(refusal_reason(&error), 1);
                     return;
                 }
@@ -160,7 +206,12 @@ impl<B: Backend> Camera<B> {
         } else {
             self.decode(&mut stream, unit, more_waiting, send);
         }
+        drop(turn);
         self.stream = Some(stream);
+        if self.has_run_short {
+            self.finish(send);
+            self.has_run_short = false;
+        }
         self.backend.tidy();
         self.note_slots();
     }
@@ -178,6 +229,14 @@ impl<B: Backend> Camera<B> {
         is_left_out
     }
 
+    /// Gives the frames that are decoded: nothing of the camera waits any longer.
+    pub fn catch_up(&mut self, send: &mut Send<'_>) {
+        if let Some(mut stream) = self.stream.take() {
+            self.receive(&mut stream, false, send);
+            self.stream = Some(stream);
+        }
+    }
+
     /// Counts frames that waited too long for this decoder.
     pub fn gave_way(&self, frames: usize) {
         self.dropped(reason::DECODER_BACKLOG, frames as u64);
@@ -192,7 +251,13 @@ impl<B: Backend> Camera<B> {
             debug!(camera = %self.id, "at the end of the session: {}", error.message);
         }
         self.receive(&mut stream, false, send);
-        self.dropped(reason::UNDECODABLE, stream.identities.forget_all());
+        // A parser that reads ahead asks for a decoder at a later unit than the first.
+        let reason = if self.has_run_short {
+            reason::NO_DECODER_LEFT
+        } else {
+            reason::UNDECODABLE
+        };
+        self.dropped(reason, stream.identities.forget_all());
         self.backend.close(stream.decoder);
     }
 
@@ -245,6 +310,9 @@ impl<B: Backend> Camera<B> {
             motion: unit.motion,
             after_loss: !unit.keyframe && (gap || unit.lost_packets > 0),
         });
+        if unit.motion.is_some() {
+            stream.decoder.expect_luma(ticket);
+        }
         let span = self
             .counters
             .spans()
@@ -279,6 +347,9 @@ impl<B: Backend> Camera<B> {
                     continue;
                 }
             };
+            if !self.has_run_short {
+                self.note_end_of_shortage();
+            }
             // A ticket that is gone was counted when it went.
             if let Some(identity) = stream.identities.take(output.ticket) {
                 if output.is_damaged || identity.after_loss {
@@ -303,10 +374,11 @@ impl<B: Backend> Camera<B> {
             return true;
         };
         match stream.decoder.luma() {
-            Some(grid) => self.motion.passes(area, grid, pts),
-            None => {
+            Ok(Some(grid)) => self.motion.passes(area, grid, pts),
+            Ok(None) => true,
+            Err(why) => {
                 if !std::mem::replace(&mut self.said_that_it_is_blind, true) {
-                    warn!(camera = %self.id, "detect: motion: this decoder cannot look at the pictures, so all go on (sw-decode looks at all but RGB ones)");
+                    warn!(camera = %self.id, "detect: motion: frames that cannot be looked at go on: {why}");
                 }
                 true
             }
@@ -353,8 +425,36 @@ impl<B: Backend> Camera<B> {
 
     fn failed(&mut self, unit: &Unit, error: &Failure) {
         self.counters.error(&self.id, error.kind);
+        if error.kind == reason::NO_DECODER_LEFT {
+            self.note_shortage(error);
+            return;
+        }
         let text = format!("sequence {}: {}", unit.id.sequence, error.message);
         self.trouble.log(&self.id, &text);
+    }
+
+    /// Logged once, until it is over.
+    fn note_shortage(&mut self, error: &Failure) {
+        self.has_run_short = true;
+        let now = Instant::now();
+        if let Some(shortage) = &mut self.shortage {
+            shortage.go_on(now, self.released);
+            debug!(camera = %self.id, wait = ?shortage.wait(), "{}", error.message);
+            return;
+        }
+        let shortage = Shortage::begin(now, self.released);
+        self.shortage = Some(shortage);
+        self.counters.camera_state(&self.id, NO_DECODER);
+        warn!(camera = %self.id, "camera '{}' waits for a decoder: {}", self.id, error.message);
+    }
+
+    fn note_end_of_shortage(&mut self) {
+        let Some(shortage) = self.shortage.take() else {
+            return;
+        };
+        self.counters.camera_state(&self.id, DECODING);
+        let seconds = shortage.duration(Instant::now()).as_secs();
+        info!(camera = %self.id, "camera '{}' has a decoder after {seconds} s without one", self.id);
     }
 }
 
@@ -405,3 +505,11 @@ impl Trouble {
         self.logged = Some(Instant::now());
     }
 }
+
+#[cfg(test)]
+#[path = "camera_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "camera_motion_tests.rs"]
+mod motion_tests;

@@ -1,8 +1,8 @@
 //! The stage's half: cameras' queues and threads, and the frames that they give.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use camweave_message::{Frame, Row, Unit};
@@ -99,6 +99,8 @@ type MakeBackend<B> = Box<dyn Fn(&Arc<str>) -> B + Send>;
 pub struct Decoding<B: Backend> {
     context: Context,
     make: MakeBackend<B>,
+    /// Held by the camera that tries again for a decoder.
+    retries: Arc<Mutex<()>>,
     lanes: HashMap<Arc<str>, Known<B>>,
     waiting: WaitingRoom,
     looked: Instant,
@@ -126,6 +128,7 @@ impl<B: Backend> Decoding<B> {
         Ok(Self {
             context: context.clone(),
             make: Box::new(make),
+            retries: Arc::default(),
             lanes: HashMap::new(),
             waiting: WaitingRoom::default(),
             looked: Instant::now(),
@@ -294,7 +297,8 @@ impl<B: Backend> Decoding<B> {
         }
         let backend = (self.make)(camera);
         let counters = self.context.counters.clone();
-        let lane = Lane::new(Camera::new(Arc::clone(camera), backend, counters));
+        let retries = Arc::clone(&self.retries);
+        let lane = Lane::new(Camera::new(Arc::clone(camera), backend, counters, retries));
         let known = Known {
             lane: Arc::clone(&lane),
             last_unit: Instant::now(),

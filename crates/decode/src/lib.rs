@@ -17,12 +17,13 @@ mod plan;
 mod pools;
 pub mod reason;
 mod selector;
+mod shortage;
 mod worker;
 
 pub use backend::{Backend, Decoded, Decoder, Failure, Unpublished};
 pub use backlog::{BYTES_PER_CAMERA, BYTES_PER_PROCESS, UNITS_PER_CAMERA};
 pub use budget::{Budget, half_of_memory};
+pub use camweave_vision::{LumaGrid, LumaPlane};
 pub use decoding::Decoding;
-pub use motion::{LumaGrid, LumaPlane};
 pub use plan::{ALIGN, Plan};
 pub use pools::{CameraPools, MAX_DPB, SLOTS_FOR_CONSUMERS, SlotError};

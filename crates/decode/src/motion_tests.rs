@@ -1,5 +1,7 @@
 use super::*;
 
+use camweave_vision::LumaPlane;
+
 const WIDTH: usize = 640;
 const HEIGHT: usize = 360;
 /// Of presentation time: ten pictures a second.
@@ -151,43 +153,4 @@ fn times_that_go_back_and_other_sessions_begin_again() {
     assert!(passes(1, second), "the times went back");
     assert!(passes(2, i64::MAX - 1), "another session");
     assert!(passes(2, i64::MAX) && passes(2, i64::MIN) && passes(2, i64::MAX));
-}
-
-#[test]
-fn cells_are_means_of_any_size_and_depth() {
-    let eight = picture(|x, _| if x < WIDTH / 2 { 40 } else { 200 });
-    let grid = LumaGrid::of(&plane(&eight)).expect("whole");
-    assert_eq!(
-        (grid.0.len(), grid.0[0], grid.0[63]),
-        (64 * 36, 40.0, 200.0)
-    );
-    // The same in ten bits.
-    let ten: Vec<u8> = (eight.iter())
-        .flat_map(|&it| (u16::from(it) << 2).to_le_bytes())
-        .collect();
-    let ten = LumaPlane {
-        stride: 2 * WIDTH,
-        bits: 10,
-        ..plane(&ten)
-    };
-    assert_eq!(LumaGrid::of(&ten), Some(grid));
-    // Smaller than the grid, and of no size.
-    let tiny = LumaPlane {
-        data: &[7; 6],
-        stride: 3,
-        width: 3,
-        height: 2,
-        bits: 8,
-    };
-    assert!(LumaGrid::of(&tiny).is_some_and(|it| it.0.iter().all(|cell| *cell == 7.0)));
-    for (width, height, bytes) in [(0, 2, 6), (3, 0, 6), (3, 2, 5)] {
-        let data = &[7; 6][..bytes];
-        let wrong = LumaPlane {
-            data,
-            width,
-            height,
-            ..tiny
-        };
-        assert_eq!(LumaGrid::of(&wrong), None);
-    }
 }

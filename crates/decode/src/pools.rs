@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camweave_pool::{HostMemory, MAX_NAME_BYTES, Memory, PoolError, PoolSpec, Producer, WriteSlot};
+use camweave_pool::{
+    HostMemory, MAX_NAME_BYTES, Memory, PoolError, PoolSpec, Producer, WriteQueues, WriteSlot,
+};
 
 use crate::budget::{Budget, Share};
 
@@ -205,7 +207,10 @@ impl<M: Memory> CameraPools<M> {
             slot_bytes: bytes,
         };
         let share = self.room(slot_bytes(bytes).saturating_mul(u64::from(slots)))?;
-        let pool = Producer::create_in(&self.place, &spec)?;
+        // A camera has one decoder at a time, which writes on one queue. A decoder that follows
+        // another writes into the same pools: so a decoder leaves no write under way when it is
+        // closed (nvdec's waits for each copy before its slot is published).
+        let pool = Producer::create_for(&self.place, &spec, WriteQueues::One)?;
         tracing::debug!(pool = %pool.id(), camera = %self.name, slots, bytes, "new pool");
         Ok(Counted { pool, share })
     }

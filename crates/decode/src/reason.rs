@@ -10,6 +10,8 @@ pub const DECODE_ERROR: &str = "decode_error";
 pub const DECODER_BACKLOG: &str = "decoder_backlog";
 /// The decoder fell behind, and no other picture refers to this one.
 pub const DISPOSABLE: &str = "disposable";
+/// The chip opens no more decoders, and the camera waits for one.
+pub const NO_DECODER_LEFT: &str = "no_decoder_left";
 /// The camera's `detect_fps` or `detect: off` leaves the picture out.
 pub const NOT_SELECTED: &str = camweave_message::Selection::REASON;
 /// Consumers held all slots.

@@ -205,6 +205,8 @@ impl<B: Backend> Agenda<B> {
                 lock(&lane.camera).gave_way(gone.frames);
                 self.jobs.fetch_sub(gone.jobs, Ordering::AcqRel);
             }
+            // A decoder that had more to come may hold pictures back, which nothing may follow soon.
+            let holds_back = more_waiting || job.is_none();
             if let Some(job) = job {
                 let mut camera = lock(&lane.camera);
                 let mut send = |frame| {
@@ -229,7 +231,16 @@ impl<B: Backend> Agenda<B> {
             drop(backlog);
             if goes_on {
                 self.add(lane);
+            } else if holds_back {
+                lock(&lane.camera).catch_up(&mut |frame| {
+                    let _ = frames.send(frame);
+                    waker.wake();
+                });
             }
         }
     }
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

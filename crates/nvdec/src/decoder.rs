@@ -3,23 +3,37 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ffi::c_int;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use camweave_bitstream::{NalCodec, presents_in_decode_order};
+use camweave_bitstream::{NalCodec, has_sequence_parameters, presents_in_decode_order};
+use camweave_cuda::luma::{LumaKernel, LumaReader};
 use camweave_cuda::{CudaError, CudaMemory, DeviceClock, Rows, Stream, Timeline};
 use camweave_pool::{PoolError, Reference, WriteSlot};
 use camweave_telemetry::DeviceRange;
-use camweave_vision::PictureLayout;
+use camweave_vision::{LumaGrid, PictureLayout};
 
+use crate::chip::{Chips, Refused};
 use crate::hardware::{Hardware, Mapped, luma_rows};
 use crate::layout::{copies, in_slot};
 use crate::library::{CallError, Library, LoadError};
+use crate::luma::Luma;
 use crate::parser::{Events, Parser};
 use crate::stream::{Codec, Coded, Limits, Plan, Refusal};
 use crate::sys;
 
-/// Pictures that may be under way on the chip while more units wait: what keeps an engine busy
-/// (NVIDIA's notes on the interface map picture N-4 after picture N has been begun).
+/// Pictures of a stream that may be under way on the chip while more units wait and streams are few:
+/// what keeps an engine busy (NVIDIA's notes on the interface map picture N-4 after picture N has
+/// been begun).
 const UNDER_WAY: usize = 4;
+
+static RELEASED: AtomicU64 = AtomicU64::new(0);
+
+/// How often a stream of this process has given up its decoder on the chip, or its place in one.
+/// Where the chip opened no more, it is worth another try after that.
+#[must_use]
+pub fn released() -> u64 {
+    RELEASED.load(Ordering::Acquire)
+}
 
 /// A unit that cannot be decoded, or a picture that is lost.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,6 +50,18 @@ pub enum DecodeError {
     /// The driver refused.
     #[error(transparent)]
     Cuda(#[from] CudaError),
+    /// The stream shares a decoder, and refers to more pictures than that keeps for it. It begins
+    /// anew at its next keyframe, with a decoder of its own.
+    #[error(
+        "the stream refers to more pictures than a shared decoder keeps for it, and gets one of its own at the next keyframe"
+    )]
+    Crowded,
+    /// The stream shares a decoder, and a picture that it refers to is missing, or was not decoded.
+    /// It goes on at its next random-access point.
+    #[error(
+        "a picture that this one refers to is missing; the stream goes on at its next keyframe"
+    )]
+    Incomplete,
     /// The unit does not follow from a sequence header.
     #[error("a picture of {codec} came before any sequence header that can be decoded")]
     NoSequence {
@@ -67,6 +93,8 @@ pub struct Picture {
     pub is_damaged: bool,
     /// When the device copied it, where that is [measured](Decoder::measure_copies).
     pub copied: Option<DeviceRange>,
+    /// What it looks like, where that was [asked for](Decoder::expect_luma) and it has a slot.
+    pub luma: Option<Result<LumaGrid, CudaError>>,
     /// Its slot, and how it lies there.
     pub content: Result<(PictureLayout, WriteSlot<CudaMemory>), PictureError>,
 }
@@ -89,10 +117,16 @@ struct Shown {
 /// What the parser's callbacks work on.
 struct State {
     library: &'static Library,
+    chips: Chips,
+    /// Set for a stream that needs a decoder to itself; to `true` where it has not begun anew with one.
+    alone: Option<bool>,
+    /// Of the chip.
+    engines: u32,
     /// Before the stream, which it may still use when it goes.
     hardware: Option<Hardware>,
     stream: Stream,
     copies: Timeline<()>,
+    luma: Luma,
     codec: Codec,
     limits: Limits,
     slots: Slots,
@@ -112,7 +146,8 @@ struct State {
 }
 
 impl Decoder {
-    /// A decoder on the device of `stream`, which copies on that stream into slots of `slots`.
+    /// A decoder on the device of `stream`, which copies on that stream into slots of `slots`. Those
+    /// with the same `chips` may share a decoder of the library; all of them must be on one device.
     ///
     /// # Errors
     /// libnvcuvid is missing or refuses.
@@ -121,13 +156,18 @@ impl Decoder {
         stream: Stream,
         limits: Limits,
         slots: Slots,
+        chips: &Chips,
     ) -> Result<Self, DecodeError> {
         let library = Library::get()?;
         stream.context().bind()?;
         let state = State {
             library,
+            chips: chips.clone(),
+            alone: None,
+            engines: 1,
             stream,
             copies: Timeline::off(),
+            luma: Luma::off(),
             codec,
             limits,
             slots,
@@ -170,8 +210,36 @@ impl Decoder {
         state.failure = None;
         state.is_in_decode_order = None;
         state.tickets.clear();
+        state.luma.restart();
         self.parser.restart(self.codec)?;
         Ok(())
+    }
+
+    /// Begins anew at a keyframe, with a decoder that no other stream has. What has been decoded is
+    /// given out.
+    fn begin_alone(&mut self) -> Result<(), DecodeError> {
+        let state = self.bound()?;
+        while !state.shown.is_empty() {
+            state.retire();
+        }
+        state.release();
+        state.is_in_decode_order = None;
+        state.tickets.clear();
+        self.parser.restart(self.codec)?;
+        self.parser.events().alone = Some(false);
+        Ok(())
+    }
+
+    /// Asks for [`Picture::luma`] of the unit that is sent next. Frames that nobody asks for cost
+    /// nothing: `kernel` is called with the first ticket, and memory is taken then.
+    pub fn expect_luma(
+        &mut self,
+        ticket: i64,
+        kernel: impl FnOnce() -> Result<LumaKernel, CudaError>,
+    ) {
+        let State { luma, stream, .. } = self.parser.events();
+        let context = stream.context();
+        luma.expect(ticket, || LumaReader::new(context, kernel()?));
     }
 
     /// Begins to decode one unit. `ticket` comes back with its picture.
@@ -180,6 +248,13 @@ impl Decoder {
     /// The unit cannot be decoded; the next may be.
     pub fn send(&mut self, unit: &[u8], ticket: i64) -> Result<(), DecodeError> {
         let codec = self.codec;
+        let state = self.bound()?;
+        if state.alone == Some(true)
+            && let Some(nal_codec) = nal_codec(codec)
+            && has_sequence_parameters(nal_codec, unit)
+        {
+            self.begin_alone()?;
+        }
         let state = self.bound()?;
         state.begin(unit, ticket);
         // One unit is one picture, so nothing needs to be waited for. A superframe of VP9 is more.
@@ -205,7 +280,12 @@ impl Decoder {
     /// The driver refuses.
     pub fn receive(&mut self, more_waiting: bool) -> Result<Option<Picture>, DecodeError> {
         let state = self.bound()?;
-        let keep = if more_waiting { UNDER_WAY } else { 0 };
+        let keep = match more_waiting {
+            false => 0,
+            // More would only be late.
+            true if state.chips.are_many(state.engines) => 1,
+            true => UNDER_WAY,
+        };
         if state.ready.is_empty() && state.shown.len() > keep {
             state.retire();
         }
@@ -235,14 +315,21 @@ impl Decoder {
     }
 }
 
+/// The codecs that consist of NAL units.
+fn nal_codec(codec: Codec) -> Option<NalCodec> {
+    match codec {
+        Codec::H264 => Some(NalCodec::H264),
+        Codec::H265 => Some(NalCodec::H265),
+        Codec::Vp9 | Codec::Av1 => None,
+    }
+}
+
 impl State {
     fn begin(&mut self, unit: &[u8], ticket: i64) {
         self.ticket = ticket;
         self.failure = None;
-        let nal_codec = match self.codec {
-            Codec::H264 => NalCodec::H264,
-            Codec::H265 => NalCodec::H265,
-            Codec::Vp9 | Codec::Av1 => return,
+        let Some(nal_codec) = nal_codec(self.codec) else {
+            return;
         };
         // What the parser holds back must come out its way, so the first promise counts,
         // until one is taken back.
@@ -274,22 +361,42 @@ impl State {
             }
         }
         // First the old one's memory goes.
-        self.hardware = None;
+        self.release();
         let mut caps = coded.caps();
         self.library.caps(&mut caps)?;
         coded.check(&caps)?;
-        let hardware = Hardware::create(self.library, self.stream.context(), &plan)?;
+        let engines = u32::from(caps.nNumNVDECs).max(1);
+        self.engines = engines;
+        let context = self.stream.context();
+        let hardware = Hardware::create(
+            &self.chips,
+            self.library,
+            context,
+            &plan,
+            engines,
+            self.alone.is_some(),
+        )?;
         tracing::debug!(
             width = plan.picture[2],
             height = plan.picture[3],
-            surfaces = plan.surfaces,
-            engines = caps.nNumNVDECs,
+            surfaces = hardware.surfaces(),
+            is_shared = hardware.is_shared(),
+            decoders = self.chips.open(),
+            engines,
             "new {} decoder",
             self.codec.as_str()
         );
         let surfaces = hardware.surfaces();
         self.hardware = Some(hardware);
         Ok(surfaces)
+    }
+
+    /// Gives up the decoder on the chip.
+    fn release(&mut self) {
+        if let Some(hardware) = self.hardware.take() {
+            drop(hardware);
+            RELEASED.fetch_add(1, Ordering::Release);
+        }
     }
 
     fn ticket_of(&self, shown: &sys::CUVIDPARSERDISPINFO) -> i64 {
@@ -311,10 +418,12 @@ impl State {
         let content = self.bring(shown, &mut is_damaged);
         let mut copied = None;
         self.copies.poll(|range, ()| copied = Some(range));
+        let luma = self.luma.take(LumaReader::grid);
         self.ready.push_back(Picture {
             ticket: shown.ticket,
             is_damaged,
             copied,
+            luma: luma.filter(|_| content.is_ok()),
             content,
         });
     }
@@ -344,7 +453,14 @@ impl State {
         let span = self.copies.begin(&self.stream);
         let copied = copy(hardware.plan(), &layout, &mapped, &slot, &self.stream);
         self.copies.end(&self.stream, span, ());
+        if copied.is_ok() {
+            let frame = slot.address();
+            let grid = |reader: &mut LumaReader| reader.enqueue(&self.stream, &layout, frame);
+            self.luma.begin(shown.ticket, grid);
+        }
         // The surface must not be given back before the copy is done, also where it failed half-way.
+        // Nor may the slot be published: the pool has one event for all its slots, which the
+        // camera's next decoder records on another stream (`WriteQueues::One`).
         let waited = self.stream.synchronize();
         // SAFETY: the stream has passed all work on the surface.
         let unmapped = unsafe { hardware.unmap(&mapped) };
@@ -354,11 +470,17 @@ impl State {
     }
 }
 
+impl Drop for State {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
 /// The one copy: from the decoder's surface into the slot.
 fn copy(
     plan: &Plan,
     layout: &PictureLayout,
-    mapped: &Mapped,
+    mapped: &Mapped<'_>,
     slot: &WriteSlot<CudaMemory>,
     stream: &Stream,
 ) -> Result<(), CudaError> {
@@ -387,7 +509,7 @@ impl Events for State {
         match self.configure(format) {
             Ok(surfaces) => Some(surfaces),
             Err(error) => {
-                self.hardware = None;
+                self.release();
                 self.failure = Some(error);
                 None
             }
@@ -413,9 +535,21 @@ impl Events for State {
             return false;
         };
         // SAFETY: the parser's own picture, within its callback.
-        if let Err(error) = unsafe { hardware.decode(picture) } {
-            self.failure = Some(error.into());
-            return false;
+        match unsafe { hardware.decode(picture) } {
+            Ok(()) => {}
+            Err(Refused::Call(error)) => {
+                self.failure = Some(error.into());
+                return false;
+            }
+            Err(Refused::Crowded) => {
+                self.alone = Some(true);
+                self.failure = Some(DecodeError::Crowded);
+                return false;
+            }
+            Err(Refused::Incomplete) => {
+                self.failure = Some(DecodeError::Incomplete);
+                return false;
+            }
         }
         if !is_second {
             self.tickets.insert(surface, self.ticket);

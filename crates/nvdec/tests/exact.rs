@@ -4,7 +4,7 @@ mod clips;
 
 use camweave_bitstream::{NalCodec, presents_in_decode_order};
 use camweave_cuda::{Context, CudaMemory, PinnedBuffer, Stream, testing};
-use camweave_nvdec::{Codec, Decoder, Limits, Picture};
+use camweave_nvdec::{Chips, Codec, Decoder, Limits, Picture};
 use camweave_pool::{PoolSpec, Producer};
 use clips::{Clip, Kind, packed, visible_rows};
 
@@ -41,6 +41,10 @@ struct Bench {
 
 impl Bench {
     fn new(context: &Context, kind: Kind, limits: Limits) -> Self {
+        Self::in_chips(context, kind, limits, &Chips::default())
+    }
+
+    fn in_chips(context: &Context, kind: Kind, limits: Limits, chips: &Chips) -> Self {
         let codec = match kind {
             Kind::H264 => Codec::H264,
             Kind::H265 => Codec::H265,
@@ -64,7 +68,7 @@ impl Bench {
             pool.insert(producer).begin()
         });
         let stream = Stream::new(context).expect("a stream");
-        let decoder = Decoder::open(codec, stream, limits, slots).expect("a decoder");
+        let decoder = Decoder::open(codec, stream, limits, slots, chips).expect("a decoder");
         Self {
             context: context.clone(),
             decoder,
@@ -127,6 +131,115 @@ fn pictures_are_bit_exact_with_ffmpegs_in_presentation_order() {
             }
         }
     }
+}
+
+/// Clips of which streams share a decoder where they may.
+const SHARED: &[&str] = &["h265-main", "h265-main-low-delay", "h265-open-gop"];
+
+fn expected(clip: &Clip) -> Vec<&String> {
+    clip.pictures.iter().collect()
+}
+
+/// Streams in turns, a unit at a time and each at another place of its clip: what one leaves in a
+/// shared decoder must not reach the others' pictures. Some end, and others begin in their places.
+#[test]
+fn streams_that_share_a_decoder_are_bit_exact() {
+    let Some(context) = testing::device() else {
+        return;
+    };
+    let chips = Chips::sharing_beyond(0);
+    let mut streams = Vec::new();
+    for copy in 0..3_usize {
+        for &name in SHARED {
+            streams.push((name, clips::get(name), None, 2 * copy, Vec::new()));
+        }
+    }
+    for &name in SHARED {
+        // These take the places of those that have ended, while others go on.
+        let begin = clips::get(name).units.len() + 2;
+        streams.push((name, clips::get(name), None, begin, Vec::new()));
+    }
+    let turns = streams.iter().map(|it| it.1.units.len() + it.3).max();
+    let mut most = 0;
+    for turn in 0..=turns.expect("there are clips") {
+        for (name, clip, bench, begin, shown) in &mut streams {
+            let Some(index) = turn.checked_sub(*begin) else {
+                continue;
+            };
+            if let Some(unit) = clip.units.get(index) {
+                let bench = bench
+                    .get_or_insert_with(|| Bench::in_chips(&context, Kind::H265, LIMITS, &chips));
+                let sent = bench.decoder.send(&unit.data, index as i64);
+                sent.unwrap_or_else(|error| panic!("{name}, unit {index}: {error}"));
+                bench.receive(turn % 3 == 0, shown);
+            } else if let Some(mut bench) = bench.take() {
+                bench.decoder.finish().expect("the end of the stream");
+                bench.receive(false, shown);
+            }
+        }
+        most = most.max(chips.open());
+    }
+    // Nine at once, at least two of which have a place in each.
+    assert!((1..=5).contains(&most), "{most} decoders for nine streams");
+    let mut wrong = Vec::new();
+    for (name, clip, _, begin, shown) in &streams {
+        let pictures: Vec<&String> = shown.iter().map(|(hash, _)| hash).collect();
+        if pictures != expected(clip) {
+            wrong.push(format!("{name}, from turn {begin} on"));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert_eq!(chips.open(), 0);
+}
+
+#[test]
+fn streams_may_share_a_decoder_from_threads_of_their_own() {
+    let Some(context) = testing::device() else {
+        return;
+    };
+    let chips = Chips::sharing_beyond(0);
+    std::thread::scope(|scope| {
+        for number in 0..12_usize {
+            let (context, chips) = (&context, &chips);
+            scope.spawn(move || {
+                let name = SHARED[number % SHARED.len()];
+                let clip = clips::get(name);
+                for _ in 0..3 {
+                    let mut bench = Bench::in_chips(context, Kind::H265, LIMITS, chips);
+                    let shown = bench.play(&clip, number % 2 == 0);
+                    let pictures: Vec<&String> = shown.iter().map(|(hash, _)| hash).collect();
+                    assert_eq!(pictures, expected(&clip), "{name}");
+                }
+            });
+        }
+    });
+}
+
+/// A unit that is missing costs pictures of its own stream only, and those that come are of it.
+#[test]
+fn a_loss_in_a_shared_decoder_is_the_streams_own() {
+    let Some(context) = testing::device() else {
+        return;
+    };
+    let chips = Chips::sharing_beyond(0);
+    let clip = clips::get("h265-main-low-delay");
+    let mut whole = Bench::in_chips(&context, Kind::H265, LIMITS, &chips);
+    let mut lossy = Bench::in_chips(&context, Kind::H265, LIMITS, &chips);
+    let (mut shown, mut left) = (Vec::new(), Vec::new());
+    for (index, unit) in clip.units.iter().enumerate() {
+        whole.decoder.send(&unit.data, index as i64).expect("whole");
+        whole.receive(false, &mut shown);
+        if index % 7 != 3 {
+            // What refers to the missing one may be refused.
+            let _ = lossy.decoder.send(&unit.data, index as i64);
+            while let Some(picture) = lossy.decoder.receive(false).expect("the chip works") {
+                left.push(picture.ticket);
+            }
+        }
+    }
+    let pictures: Vec<&String> = shown.iter().map(|(hash, _)| hash).collect();
+    assert_eq!(pictures, expected(&clip));
+    assert!(!left.is_empty() && left.len() < clip.units.len());
 }
 
 #[test]

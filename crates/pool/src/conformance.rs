@@ -11,7 +11,7 @@ pub use self::{lifetime::*, names::*, slots::*};
 
 use crate::{
     AcquireErrorKind, Attachments, Memory, PoolSpec, Producer, ReadSlot, Reference, Retained,
-    WriteSlot,
+    WriteQueues, WriteSlot,
 };
 
 /// A backend under test, and how to write and read its memory from the CPU.
@@ -26,6 +26,11 @@ pub trait Subject {
 
     /// Where the tests' pools are made and mapped.
     fn place() -> <Self::Memory as Memory>::Place;
+
+    /// How the tests' pools are written.
+    fn queues() -> WriteQueues {
+        WriteQueues::Several
+    }
 
     /// Writes `value` to all bytes of the slot and publishes it.
     fn publish(slot: WriteSlot<Self::Memory>, value: u8) -> Reference;
@@ -89,7 +94,8 @@ fn producer<S: Subject>(slots: u32) -> Producer<S::Memory> {
         slots,
         slot_bytes: SLOT_BYTES,
     };
-    Producer::create_in(&S::place(), &spec).expect("a small pool can be created")
+    let created = Producer::create_for(&S::place(), &spec, S::queues());
+    created.expect("a small pool can be created")
 }
 
 fn attachments<S: Subject>() -> Attachments<S::Memory> {

@@ -7,7 +7,7 @@ use crate::{
     mapping::{Access, Mapping, SealedFile},
     memory::{Export, Memory, Source},
     read::ReadSlot,
-    spec::Layout,
+    spec::{Layout, WriteQueues},
     write::{Retained, WriteSlot},
 };
 use std::{
@@ -72,7 +72,12 @@ impl Memory for HostMemory {
     /// Valid for the layout's `slot_bytes`; in a consumer for reading only.
     type Address = *mut u8;
 
-    fn create(_: &(), name: &str, layout: Layout) -> Result<(Self, Export), MemoryError> {
+    fn create(
+        _: &(),
+        name: &str,
+        layout: Layout,
+        _: WriteQueues,
+    ) -> Result<(Self, Export), MemoryError> {
         let file = SealedFile::create(&format!("camweave-data:{name}"), layout.data_bytes())?;
         let mapping = Mapping::new(&file, Access::ReadWrite)?;
         mapping.populate(&file)?;

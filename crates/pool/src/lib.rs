@@ -90,7 +90,7 @@ pub use crate::{
     process::Host,
     producer::{Producer, Usage},
     read::ReadSlot,
-    spec::{Layout, MAX_NAME_BYTES, MAX_SLOTS, PoolSpec},
+    spec::{Layout, MAX_NAME_BYTES, MAX_SLOTS, PoolSpec, WriteQueues},
     state::MAX_CONSUMERS,
     write::{Retained, WriteSlot},
 };

@@ -1,6 +1,10 @@
 //! The boundary between the pool's state machine and the memory that its slots lie in.
 
-use crate::{consumers::Process, error::MemoryError, spec::Layout};
+use crate::{
+    consumers::Process,
+    error::MemoryError,
+    spec::{Layout, WriteQueues},
+};
 use std::os::fd::RawFd;
 
 /// Memory of a pool: made by the producer, attached to by consumers in other processes.
@@ -28,7 +32,7 @@ pub trait Memory: Sized + Send + Sync + 'static {
     /// Where a slot is, for whoever reads or writes it: a pointer of the host or of a device.
     type Address: Copy;
 
-    /// Producer: makes the memory of all slots. `name` is for people.
+    /// Producer: makes the memory of all slots, which `queues` will write. `name` is for people.
     ///
     /// # Errors
     /// The memory cannot be had.
@@ -36,6 +40,7 @@ pub trait Memory: Sized + Send + Sync + 'static {
         place: &Self::Place,
         name: &str,
         layout: Layout,
+        queues: WriteQueues,
     ) -> Result<(Self, Export), MemoryError>;
 
     /// Consumer: maps the producer's memory for reading.
@@ -57,7 +62,8 @@ pub trait Memory: Sized + Send + Sync + 'static {
 
     /// Producer: all writes to the slot have been put into `queue`; the slot becomes visible next.
     ///
-    /// A device records the slot's interprocess event here. Must not wait for the work.
+    /// A device records the slot's interprocess event here, or the pool's if [one
+    /// queue](WriteQueues::One) writes all slots. Must not wait for the work.
     ///
     /// # Errors
     /// The order cannot be recorded; the slot is then abandoned.

@@ -12,7 +12,7 @@ use crate::{
     memory::Memory,
     order::Order,
     process::{self, Host, Liveness},
-    spec::{Layout, PoolSpec},
+    spec::{Layout, PoolSpec, WriteQueues},
     state,
     sync::{AtomicU64, Mutex},
     write::WriteSlot,
@@ -69,17 +69,30 @@ impl Producer<HostMemory> {
 }
 
 impl<M: Memory> Producer<M> {
-    /// Creates a pool in memory of the given place.
+    /// Creates a pool in memory of the given place, whose slots [several](WriteQueues::Several)
+    /// queues may write.
     ///
     /// # Errors
     /// The specification is invalid, or the memory cannot be had.
     pub fn create_in(place: &M::Place, spec: &PoolSpec) -> Result<Self, PoolError> {
+        Self::create_for(place, spec, WriteQueues::Several)
+    }
+
+    /// Creates a pool in memory of the given place, whose slots are written through `queues`.
+    ///
+    /// # Errors
+    /// The specification is invalid, or the memory cannot be had.
+    pub fn create_for(
+        place: &M::Place,
+        spec: &PoolSpec,
+        queues: WriteQueues,
+    ) -> Result<Self, PoolError> {
         let layout = spec.layout()?;
-        let shared =
-            Shared::create(place, &spec.name, layout).map_err(|source| PoolError::Memory {
-                name: spec.name.as_str().into(),
-                source,
-            })?;
+        let created = Shared::create(place, &spec.name, layout, queues);
+        let shared = created.map_err(|source| PoolError::Memory {
+            name: spec.name.as_str().into(),
+            source,
+        })?;
         Ok(Self {
             shared: Arc::new(shared),
         })
@@ -166,9 +179,14 @@ impl<M: Memory> Producer<M> {
 }
 
 impl<M: Memory> Shared<M> {
-    fn create(place: &M::Place, name: &str, layout: Layout) -> Result<Self, MemoryError> {
+    fn create(
+        place: &M::Place,
+        name: &str,
+        layout: Layout,
+        queues: WriteQueues,
+    ) -> Result<Self, MemoryError> {
         let (host, process) = (Host::current()?, process::current()?);
-        let (memory, export) = M::create(place, name, layout)?;
+        let (memory, export) = M::create(place, name, layout, queues)?;
         if export.description.len() > MAX_DESCRIPTION_BYTES {
             return Err(MemoryError::Mismatch {
                 what: "description size in bytes",

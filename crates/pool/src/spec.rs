@@ -19,6 +19,20 @@ pub struct PoolSpec {
     pub slot_bytes: usize,
 }
 
+/// How a pool's slots are written, which decides how a device orders reads after the writes. Memory
+/// of the host needs no such order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteQueues {
+    /// One queue writes all slots, one after another: once the last recorded write is done, so are
+    /// all earlier ones, and the pool needs a single event.
+    ///
+    /// Another queue may take over when all work of the one before it is done, and not earlier: a
+    /// reader waits for the new queue's record only.
+    One,
+    /// Several queues write slots at the same time: each slot has an event of its own.
+    Several,
+}
+
 impl PoolSpec {
     pub(crate) fn layout(&self) -> Result<Layout, PoolError> {
         let invalid = |field, value: &dyn ToString, expected| PoolError::InvalidSpec {

@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use camweave_telemetry::report_of;
+use camweave_telemetry::{read_reports_of, report_of};
 use dora_node_api::DoraNode;
+
+use crate::inbox::BACKLOG;
 
 /// A node that has no report so long after the start of this one has none at all: it is no node
 /// of camweave, or runs on another machine.
@@ -65,6 +67,26 @@ impl Behind {
     }
 }
 
+impl Behind {
+    /// The cameras of which the stages that take `stage`'s rows have given something out, or dropped
+    /// it for a reason of its own; `None` where no stage says so.
+    pub(crate) fn served(&self, stage: &str) -> Option<BTreeSet<String>> {
+        let mut reports = read_reports_of(&self.folder, &self.run).ok()?;
+        reports.retain(|report| report.takes.iter().any(|it| it == stage));
+        if reports.is_empty() {
+            return None;
+        }
+        let cameras = reports.into_iter().flat_map(|it| it.cameras);
+        // What comes before a decoder has begun is no sign that it has.
+        let is_sign = |reason: &str| !["before_keyframe", BACKLOG].contains(&reason);
+        let served = cameras.filter(|(_, it)| {
+            let mut dropped = it.dropped.iter();
+            it.sent > 0 || dropped.any(|(reason, count)| *count > 0 && is_sign(reason))
+        });
+        Some(served.map(|(camera, _)| camera).collect())
+    }
+}
+
 /// All nodes that are reached from `from`, itself not among them; an edge is (giver, taker).
 fn reachable(from: &str, edges: &[(String, String)]) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
@@ -95,6 +117,41 @@ pub(crate) mod tests {
                 since: Instant::now(),
             }
         }
+    }
+
+    #[test]
+    fn a_camera_is_served_when_something_of_it_came_out_or_was_dropped() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let behind = Behind::one(folder.path(), "decode");
+        assert_eq!(behind.served("source"), None, "nobody says so");
+        let write = |stage: &str, takes: &str, cameras: &[(&str, u64, &str)]| {
+            let file = StatsFile::open(folder.path(), stage).expect("a folder");
+            let mut report = StageReport {
+                stage: stage.to_owned(),
+                takes: vec![takes.to_owned()],
+                ..StageReport::default()
+            };
+            for (camera, sent, dropped) in cameras {
+                let camera = report.cameras.entry((*camera).to_owned()).or_default();
+                camera.received = 5;
+                camera.sent = *sent;
+                if !dropped.is_empty() {
+                    camera.dropped.insert((*dropped).to_owned(), 2);
+                }
+            }
+            file.write(&report).expect("writable");
+        };
+        let cameras = [
+            ("a", 0, ""),
+            ("b", 1, ""),
+            ("c", 0, "corrupt"),
+            ("d", 0, "before_keyframe"),
+            ("e", 0, "decoder_backlog"),
+        ];
+        write("decode", "source", &cameras);
+        write("detect", "decode", &[("a", 1, "")]);
+        let served = behind.served("source").expect("the decoder says so");
+        assert_eq!(served.into_iter().collect::<Vec<_>>(), ["b", "c"]);
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -45,6 +46,13 @@ impl Context {
     #[must_use]
     pub fn ends_alone(&self) -> bool {
         self.alone.load(Ordering::Acquire)
+    }
+
+    /// For a source: the cameras of which the stages that take its rows have given something out, or
+    /// dropped it. `None` where nobody says so. Reads their reports, which are written every 250 ms.
+    #[must_use]
+    pub fn served_behind(&self) -> Option<BTreeSet<String>> {
+        self.behind.as_ref()?.served(&self.stage)
     }
 
     /// Says whether the stage can take rows. While it cannot, they wait in its queue and give way as

@@ -184,9 +184,17 @@ pub(crate) fn drive<S: Stage>(
         stage.begin()?;
     }
     loop {
-        while context.is_ready() && !outlet.is_cut() && !inbox.is_empty() {
-            stage.wait()?;
-            let Some(rows) = inbox.pop(stage.batch()) else {
+        while context.is_ready() && !outlet.is_cut() {
+            let waiting = inbox.rows();
+            if waiting == 0 {
+                break;
+            }
+            stage.wait(waiting)?;
+            let rows = match stage.batch() {
+                Some(most) if stage.is_in_order() => inbox.pop_in_order(most),
+                batch => inbox.pop(batch),
+            };
+            let Some(rows) = rows else {
                 break;
             };
             let span = context.span_over(&span_names::ROWS, &rows);

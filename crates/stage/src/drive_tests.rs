@@ -62,6 +62,7 @@ impl Stage for Beside {
 struct Batches {
     inbox: Arc<Inbox<Passage>>,
     late: Option<Vec<Passage>>,
+    waiting: Vec<usize>,
     lengths: Vec<usize>,
 }
 
@@ -79,7 +80,8 @@ impl Stage for Batches {
         NonZeroUsize::new(4)
     }
 
-    fn wait(&mut self) -> Result<(), StageError> {
+    fn wait(&mut self, waiting: usize) -> Result<(), StageError> {
+        self.waiting.push(waiting);
         if let Some(late) = self.late.take() {
             self.inbox.push(late);
         }
@@ -256,6 +258,7 @@ fn a_batch_is_what_waits_when_the_stage_can_begin() {
     let mut stage = Batches {
         inbox: Arc::clone(&inbox),
         late: Some(vec![passage(&context, 9)]),
+        waiting: Vec::new(),
         lengths: Vec::new(),
     };
     let flags = Flags {
@@ -268,6 +271,7 @@ fn a_batch_is_what_waits_when_the_stage_can_begin() {
     let result = drive(&mut stage, &context, &inbox, ends, &mut reporter, &mut out);
     assert_eq!(result, Ok(()));
     assert_eq!(stage.lengths, [4, 4, 2]);
+    assert_eq!(stage.waiting, [9, 6, 2], "before each wait");
     assert_eq!(out.sequences, (0..10).collect::<Vec<_>>());
 }
 

@@ -184,6 +184,20 @@ impl<R: Row> Inbox<R> {
     /// The next message, less the rows that have given way; with `batch`, as many of the rows that
     /// wait, whatever messages they came in.
     pub fn pop(&self, batch: Option<NonZeroUsize>) -> Option<Vec<R>> {
+        self.pop_by(batch, Queue::take)
+    }
+
+    /// The messages that came first as one, of `most` rows at most: what is in one message is ready at
+    /// once, and does not wait for a part of the next.
+    pub(crate) fn pop_in_order(&self, most: NonZeroUsize) -> Option<Vec<R>> {
+        self.pop_by(Some(most), Queue::take_in_order)
+    }
+
+    fn pop_by(
+        &self,
+        batch: Option<NonZeroUsize>,
+        take: impl FnOnce(&mut Queue<R>, usize) -> Vec<R>,
+    ) -> Option<Vec<R>> {
         let mut queue = self.queue();
         if let QueuePolicy::Newest {
             max_wait,
@@ -197,13 +211,18 @@ impl<R: Row> Inbox<R> {
         let rows = match batch {
             None => queue.messages.pop_front()?,
             Some(_) if queue.messages.is_empty() => return None,
-            Some(most) => queue.take(most.get()),
+            Some(most) => take(&mut queue, most.get()),
         };
         for row in &rows {
             queue.remove(&row.id().camera, row.bytes());
         }
         self.note_depth(&queue);
         Some(rows)
+    }
+
+    /// How many rows wait.
+    pub(crate) fn rows(&self) -> usize {
+        self.queue().all.rows
     }
 
     /// Whether nothing waits.
@@ -278,6 +297,22 @@ impl<R: Row> Queue<R> {
             taken.extend(message.extract_if(.., is_taken));
         }
         self.messages.retain(|message| !message.is_empty());
+        taken
+    }
+
+    /// The oldest messages, as many as have `most` rows at most; of one that is longer, so many rows.
+    fn take_in_order(&mut self, most: usize) -> Vec<R> {
+        let mut taken = Vec::with_capacity(most.min(self.all.rows));
+        while let Some(message) = self.messages.front_mut() {
+            if taken.is_empty() && message.len() > most {
+                return message.drain(..most).collect();
+            }
+            if message.len() > most - taken.len() {
+                break;
+            }
+            taken.append(message);
+            self.messages.pop_front();
+        }
         taken
     }
 

@@ -294,6 +294,34 @@ fn a_batch_is_made_of_what_waits_whatever_messages_it_came_in() {
 }
 
 #[test]
+fn rows_in_order_come_as_they_came_whole_messages_as_far_as_they_fit() {
+    let inbox = Inbox::new(QueuePolicy::Complete { limit: 100 }, counters());
+    let soon = Duration::ZERO;
+    let message = |rows: &[(&str, u64)]| {
+        let rows = rows
+            .iter()
+            .map(|(camera, number)| row(camera, *number, soon));
+        rows.collect::<Vec<_>>()
+    };
+    inbox.push(message(&[("a", 1), ("a", 2), ("b", 1)]));
+    inbox.push(message(&[("b", 2), ("a", 3)]));
+    inbox.push(message(&[("c", 1)]));
+    inbox.push(message(&[("c", 2), ("c", 3), ("c", 4), ("c", 5), ("a", 4)]));
+    let take = || {
+        let rows = inbox.pop_in_order(batch(4)?)?;
+        let rows = rows.iter();
+        let names = rows.map(|row| format!("{}{}", row.id.camera, row.id.sequence));
+        Some(names.collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(take().as_deref(), Some("a1 a2 b1"));
+    assert_eq!(take().as_deref(), Some("b2 a3 c1"));
+    assert_eq!(take().as_deref(), Some("c2 c3 c4 c5"), "too long by itself");
+    assert_eq!(take().as_deref(), Some("a4"));
+    assert_eq!(take(), None);
+    assert_eq!(inbox.rows(), 0);
+}
+
+#[test]
 fn a_camera_that_has_many_rows_in_the_queue_keeps_no_other_waiting() {
     let inbox = Inbox::new(QueuePolicy::Complete { limit: 100 }, counters());
     let soon = Duration::ZERO;

@@ -60,12 +60,21 @@ pub trait Stage: Sized {
         None
     }
 
-    /// Waits until work on further rows can begin. Called before rows are taken from the queue:
-    /// what comes meanwhile is taken along, and the queue's drop policy still applies to what waits.
+    /// Whether the rows of a [batch](Stage::batch) are those of the messages that came first, and not
+    /// each camera's in turn. For a stage behind one that has been fair: what came first is ready
+    /// first there, and what waits for longer than the others may be gone.
+    fn is_in_order(&self) -> bool {
+        false
+    }
+
+    /// Waits until work on further rows can begin, of which so many are `waiting`. Called before rows
+    /// are taken from the queue: what comes meanwhile is taken along, and the queue's drop policy
+    /// still applies to what waits.
     ///
     /// # Errors
     /// Only what the stage cannot go on after.
-    fn wait(&mut self) -> Result<(), StageError> {
+    fn wait(&mut self, waiting: usize) -> Result<(), StageError> {
+        let _ = waiting;
         Ok(())
     }
 
@@ -190,16 +199,15 @@ fn start<S: Stage>() -> Result<(), Ended> {
         Ok(reporter) => reporter,
         Err(error) => return Err(joined.fail(error, is_source)),
     };
-    let (mut stage, mut context) = match open::<S>(&mut joined.output, &folder, &reporter) {
+    // Before the stage is opened, which keeps a copy of its context.
+    let behind = is_source.then(|| Arc::new(Behind::of(joined.output.node(), &folder)));
+    let (mut stage, context) = match open::<S>(&mut joined.output, &folder, behind, &reporter) {
         Ok(opened) => opened,
         Err(error) => {
             reporter.close(Some(&error.message));
             return Err(joined.fail(error, is_source));
         }
     };
-    if is_source {
-        context.behind = Some(Arc::new(Behind::of(joined.output.node(), &folder)));
-    }
     let mut result = run(&mut stage, &context, joined, &mut reporter);
     if result.is_ok() && is_never::<S::Out>() {
         result = unfed(&context, &folder);
@@ -260,6 +268,7 @@ fn unplayed(reports: &[StageReport]) -> Option<String> {
 fn open<S: Stage>(
     output: &mut GraphOutput,
     folder: &Path,
+    behind: Option<Arc<Behind>>,
     reporter: &Reporter,
 ) -> Result<(S, Context), StageError> {
     let [takes, gives] = schemas::<S>();
@@ -268,12 +277,13 @@ fn open<S: Stage>(
     let env = Env::new(S::KEYS, &graph::declared_env(output.node()), |name| {
         std::env::var(name).ok()
     })?;
-    let context = Context::new(
+    let mut context = Context::new(
         output.node().id().as_ref(),
         reporter.counters().clone(),
         Attachments::new(),
         folder,
     );
+    context.behind = behind;
     Ok((S::open(&env, &context)?, context))
 }
 

@@ -1,4 +1,4 @@
-//! Image and box arithmetic on the CPU: letterbox, head decoding, NMS and metrics.
+//! Image and box arithmetic on the CPU: letterbox, grids of luma, head decoding, NMS and metrics.
 //!
 //! Everything here is safe, deterministic Rust without a device. The stages of the CPU path run
 //! it, and it is the reference that kernels on other devices are tested against, so each module
@@ -12,6 +12,7 @@ mod detect;
 mod head;
 mod iou;
 mod letterbox;
+mod luma;
 pub mod metrics;
 mod nms;
 mod picture;
@@ -22,6 +23,7 @@ pub use iou::{iou, iou_f64};
 pub use letterbox::{
     Letterbox, LetterboxError, LetterboxPlan, LetterboxPlans, PAD_VALUE, letterbox_into,
 };
+pub use luma::{LumaGrid, LumaPlane};
 pub use nms::{NmsConfig, NmsConfigError, suppress};
 pub use picture::{
     ColorMatrix, ColorRange, MAX_DIMENSION, Orientation, ParseNameError, Picture, PictureError,

@@ -81,6 +81,11 @@ impl Stage for CpuNms {
         Some(BATCH)
     }
 
+    /// The detector has been fair, and its batches are ready in the order in which they come.
+    fn is_in_order(&self) -> bool {
+        true
+    }
+
     fn rows(&mut self, rows: Vec<Head>, out: &mut Output<Detections>) -> Result<(), StageError> {
         let mut found = Vec::with_capacity(rows.len());
         for head in rows {

@@ -75,8 +75,10 @@ impl Stage for GpuNms {
         }
         let device = Device::open(settings.device).map_err(|error| ending(&error))?;
         let stream = Stream::urgent(&device).map_err(|error| ending(&error))?;
-        let decoder = HeadDecoder::new(&device).map_err(|error| ending(&error))?;
         let common = &settings.common;
+        let mut decoder = HeadDecoder::new(&device).map_err(|error| ending(&error))?;
+        let warmed = decoder.warm_up(&stream, common.nms);
+        warmed.map_err(|error| ending(&error))?;
         let classes = match common.classes.as_slice() {
             [] => "all".to_owned(),
             words => words.join(", "),
@@ -115,6 +117,11 @@ impl Stage for GpuNms {
 
     fn batch(&self) -> Option<NonZeroUsize> {
         Some(BATCH)
+    }
+
+    /// The detector has been fair, and its batches are ready in the order in which they come.
+    fn is_in_order(&self) -> bool {
+        true
     }
 
     fn rows(&mut self, rows: Vec<Head>, out: &mut Output<Detections>) -> Result<(), StageError> {

@@ -12,12 +12,12 @@ use std::time::Instant;
 use camweave_cuda::{CudaError, CudaErrorKind, CudaMemory, DeviceClock};
 use camweave_decode::{Budget, Decoding};
 use camweave_message::{Frame, Unit};
-use camweave_nvdec::Library;
+use camweave_nvdec::{Chips, Library};
 use camweave_pool::Memory;
 use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
 use tracing::warn;
 
-use backend::{Broken, Nvdec, lock};
+use backend::{Broken, Device, Nvdec, lock};
 use settings::{KEYS, Settings};
 
 /// Decodes H.264, H.265, VP9, and AV1 where the chip has it.
@@ -57,19 +57,14 @@ impl Stage for NvDec {
             warn!("copies are not measured: the device gives no clock: {error}");
             None
         });
+        let device = Device::new(device, clock);
         let broken = Broken::default();
         let shared = Arc::clone(&broken);
         let budget = Budget::new(settings.camera_bytes, settings.total_bytes);
+        let chips = Chips::default();
         let decoding = Decoding::start(settings.threads, context, move |camera| {
-            let (device, clock) = (device.clone(), clock.clone());
-            Nvdec::new(
-                device,
-                camera,
-                settings,
-                &budget,
-                clock,
-                Arc::clone(&shared),
-            )
+            let (device, broken) = (device.clone(), Arc::clone(&shared));
+            Nvdec::new(device, camera, settings, &budget, &chips, broken)
         })?;
         Ok(Self { decoding, broken })
     }

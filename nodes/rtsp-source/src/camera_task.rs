@@ -99,6 +99,10 @@ impl CameraTask {
         }
     }
 
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Runs until `stop` says true; then tears the session down.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut backoff = Backoff::new(self.settings.reconnect_min, self.settings.reconnect_max);

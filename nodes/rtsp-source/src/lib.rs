@@ -14,13 +14,15 @@ mod liveness;
 mod outbox;
 mod rtsp_client;
 mod session;
+mod starting;
 mod timeline;
 
 pub use camweave_cameras as cameras;
 pub use failure::{Failure, FailureKind};
 
+use std::collections::VecDeque;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camweave_message::{Never, Unit};
 use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
@@ -31,6 +33,7 @@ use tokio::task::JoinHandle;
 
 use camera_task::{CameraTask, Settings, TEARDOWN_AT_MOST};
 use outbox::{AllBytes, Outbox, Waiting};
+use starting::Starting;
 
 /// Rows of one message at most.
 const ROWS_PER_MESSAGE: usize = 64;
@@ -38,6 +41,8 @@ const ROWS_PER_MESSAGE: usize = 64;
 const BYTES_PER_MESSAGE: usize = 4 * 1024 * 1024;
 /// Bytes of an access unit that may be asked for: far below what dora carries.
 const MOST_ACCESS_UNIT_BYTES: usize = 32 * 1024 * 1024;
+/// How often it looks whether cameras that were called have started, while others wait.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Threads that read from all cameras.
 const WORKERS: usize = 2;
 
@@ -46,8 +51,13 @@ pub struct RtspSource {
     context: Context,
     runtime: Option<Runtime>,
     stop: watch::Sender<bool>,
-    /// Cameras that are not connected yet.
-    unconnected: Vec<CameraTask>,
+    has_begun: bool,
+    starting_at_once: usize,
+    starting: Starting,
+    /// When it was last looked for cameras that have started.
+    looked: Instant,
+    /// Cameras that have not been called yet.
+    unconnected: VecDeque<CameraTask>,
     tasks: Vec<JoinHandle<()>>,
     units: Receiver<Waiting>,
     /// Would have made the message before too large.
@@ -82,6 +92,11 @@ impl Stage for RtspSource {
             name: "RECONNECT_MAX_MS",
             default: Some("700"),
             help: "milliseconds between attempts at most; more where trying soon cannot help",
+        },
+        Key {
+            name: "STARTING_AT_ONCE",
+            default: Some("24"),
+            help: "cameras that may be between their first call and their first decoded frame",
         },
         Key {
             name: "ACCESS_UNIT_MAX_BYTES",
@@ -121,6 +136,10 @@ impl Stage for RtspSource {
             context: context.clone(),
             runtime: Some(runtime),
             stop: watch::channel(false).0,
+            has_begun: false,
+            starting_at_once: env.number("STARTING_AT_ONCE", 1..=100_000)?,
+            starting: Starting::default(),
+            looked: Instant::now(),
             unconnected,
             tasks: Vec::new(),
             units,
@@ -129,11 +148,8 @@ impl Stage for RtspSource {
     }
 
     fn begin(&mut self) -> Result<(), StageError> {
-        if let Some(runtime) = &self.runtime {
-            let tasks = self.unconnected.drain(..);
-            let spawned = tasks.map(|task| runtime.spawn(task.run(self.stop.subscribe())));
-            self.tasks.extend(spawned);
-        }
+        self.has_begun = true;
+        self.call();
         Ok(())
     }
 
@@ -146,7 +162,12 @@ impl Stage for RtspSource {
 
     fn tick(&mut self, out: &mut Output<Unit>) -> Result<(), StageError> {
         self.take(out);
+        self.call();
         Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (self.has_begun && !self.unconnected.is_empty()).then(|| self.looked + LOOK_EVERY)
     }
 
     fn finished(&self) -> bool {
@@ -171,6 +192,31 @@ impl Stage for RtspSource {
 }
 
 impl RtspSource {
+    /// Calls as many of the cameras that have not been called as may start now.
+    fn call(&mut self) {
+        let Some(runtime) = self.runtime.as_ref().filter(|_| self.has_begun) else {
+            return;
+        };
+        let is_first = self.tasks.is_empty();
+        if self.unconnected.is_empty() || !is_first && self.looked.elapsed() < LOOK_EVERY {
+            return;
+        }
+        self.looked = Instant::now();
+        let served = self.context.served_behind();
+        let report = self.context.counters.report();
+        let counters = |camera: &str| report.cameras.get(camera).cloned().unwrap_or_default();
+        let most = self.starting_at_once;
+        let room = self
+            .starting
+            .room(most, self.looked, served.as_ref(), counters);
+        let room = room.min(self.unconnected.len());
+        for task in self.unconnected.drain(..room) {
+            self.starting.called(task.id(), self.looked);
+            self.tasks
+                .push(runtime.spawn(task.run(self.stop.subscribe())));
+        }
+    }
+
     /// All units that wait, but for those that come meanwhile.
     fn take(&mut self, out: &mut Output<Unit>) {
         let mut waiting = self.units.len() + usize::from(self.next.is_some());

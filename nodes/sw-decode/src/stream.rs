@@ -89,8 +89,12 @@ impl camweave_decode::Decoder for Stream {
         Ok(self.decoder.receive()?)
     }
 
-    fn luma(&self) -> Option<LumaGrid> {
-        self.decoder.luma()
+    fn luma(&self) -> Result<Option<LumaGrid>, String> {
+        let format = "its frames have no plane of luma (RGB)";
+        self.decoder
+            .luma()
+            .map(Some)
+            .ok_or_else(|| format.to_owned())
     }
 
     fn publish(&mut self) -> Result<PictureRef, Unpublished> {

@@ -1,10 +1,12 @@
-//! One place of the ring: an execution context, its stream and its memory.
+//! One place of the ring: a stream and its memory, and the execution context that it uses.
 #![expect(unsafe_code, reason = "gives TensorRT addresses and a stream")]
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camweave_cuda::letterbox::{self, FrameDescriptor, Kernels};
 use camweave_cuda::{
     Context, CudaError, CudaMemory, DeviceBuffer, DeviceSlice, DeviceSpans, Event, Graph,
-    PinnedBuffer, Stream,
+    PinnedBuffer, Rows, Stream,
 };
 use camweave_message::Frame;
 use camweave_pool::{AcquireError, ReadSlot};
@@ -47,13 +49,41 @@ impl LaneError {
     }
 }
 
+/// An execution context, whose memory serves one inference at a time. Lanes that share one are
+/// inferred one after the other, while frames and heads of the others are on their way.
+pub struct Execution(Mutex<Turn>);
+
+struct Turn {
+    context: ExecutionContext,
+    /// What the context is set to: batch size, and the addresses of input and output.
+    set: (u32, [u64; 2]),
+    /// Behind the inference that was put into a stream last.
+    inferred: Event,
+}
+
+impl Execution {
+    /// A new context of the engine.
+    pub fn new(context: &Context, model: &Model) -> Result<Arc<Self>, LaneError> {
+        let turn = Turn {
+            context: model.engine.context()?,
+            set: (0, [0; 2]),
+            inferred: Event::new(context)?,
+        };
+        Ok(Arc::new(Self(Mutex::new(turn))))
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// One batch at a time. Its work is put into its stream, and nothing waits for it but the next
 /// batch of this lane.
 pub struct Lane {
     // Dropped in this order, after the stream's work is through.
     /// By batch size, from 1 on; `None` where it runs without one.
     graphs: Vec<Option<Graph>>,
-    execution: ExecutionContext,
+    execution: Arc<Execution>,
     input: DeviceBuffer,
     output: DeviceBuffer,
     staging: Option<Staging>,
@@ -64,8 +94,6 @@ pub struct Lane {
     /// Behind everything.
     done: Event,
     stream: Stream,
-    /// The batch that the execution context is set to.
-    batch: u32,
 }
 
 /// Pictures of the host on their way to the device.
@@ -80,20 +108,18 @@ const PICTURE_ALIGNMENT: usize = 256;
 impl Lane {
     /// Makes a lane, and runs every batch size once: what is missing shows here, and later nothing
     /// is allocated.
-    pub fn new(context: &Context, model: &Model) -> Result<Self, LaneError> {
-        let mut execution = model.engine.context()?;
+    pub fn new(
+        context: &Context,
+        model: &Model,
+        execution: &Arc<Execution>,
+    ) -> Result<Self, LaneError> {
         let most = model.max_batch as usize;
         let input = DeviceBuffer::new(context, most * model.input_bytes(), "the network's input")?;
         let output =
             DeviceBuffer::new(context, most * model.output_bytes(), "the network's output")?;
-        for (tensor, buffer) in [(&model.input, &input), (&model.output, &output)] {
-            // SAFETY: the buffer has room for the largest batch, CUDA aligns allocations to 256
-            // bytes, and the lane keeps both until its stream's work is through.
-            unsafe { execution.set_address(tensor, buffer.slice().address())? };
-        }
         let mut lane = Self {
             graphs: Vec::new(),
-            execution,
+            execution: Arc::clone(execution),
             input,
             output,
             staging: None,
@@ -101,7 +127,6 @@ impl Lane {
             pictures_read: Event::new(context)?,
             done: Event::new(context)?,
             stream: Stream::new(context)?,
-            batch: 0,
         };
         lane.stream.fill(lane.input.slice(), 0)?;
         for batch in 1..=model.max_batch {
@@ -119,10 +144,11 @@ impl Lane {
 
     /// Runs a batch once, which TensorRT needs before it can be captured, and captures it.
     fn capture(&mut self, model: &Model, batch: u32) -> Result<Option<Graph>, LaneError> {
-        self.set_batch(model, batch)?;
-        enqueue(&mut self.execution, &self.stream)?;
+        let mut turn = self.execution.turn();
+        self.set(&mut turn, model, batch)?;
+        enqueue(&mut turn.context, &self.stream)?;
         self.stream.synchronize()?;
-        let execution = &mut self.execution;
+        let execution = &mut turn.context;
         let graph = Graph::capture(&self.stream, |stream| -> Result<(), LaneError> {
             enqueue(execution, stream)
         });
@@ -139,12 +165,21 @@ impl Lane {
         }
     }
 
-    fn set_batch(&mut self, model: &Model, batch: u32) -> Result<(), LaneError> {
-        if self.batch != batch {
-            let shape = model.input_shape(batch);
-            self.execution.set_input_shape(&model.input, &shape)?;
-            self.batch = batch;
+    /// Sets the execution context to a batch of this lane.
+    fn set(&self, turn: &mut Turn, model: &Model, batch: u32) -> Result<(), LaneError> {
+        let addresses = [&self.input, &self.output].map(|it| it.slice().address());
+        if turn.set.1 != addresses {
+            for (tensor, address) in [&model.input, &model.output].into_iter().zip(addresses) {
+                // SAFETY: the buffer has room for the largest batch, CUDA aligns allocations to
+                // 256 bytes, and the lane keeps both until its stream's work is through.
+                unsafe { turn.context.set_address(tensor, address)? };
+            }
         }
+        if turn.set.0 != batch {
+            let shape = model.input_shape(batch);
+            turn.context.set_input_shape(&model.input, &shape)?;
+        }
+        turn.set = (batch, addresses);
         Ok(())
     }
 
@@ -272,14 +307,19 @@ impl Lane {
         rows: &[Frame],
         spans: &mut DeviceSpans,
     ) -> Result<(), LaneError> {
+        let execution = Arc::clone(&self.execution);
+        let mut turn = execution.turn();
+        // The context's memory is that of the inference before, of whichever lane. The wait for it
+        // is not in the span.
+        self.stream.wait(&turn.inferred)?;
         let span = spans.begin(&self.stream);
-        self.run(model, rows.len())?;
+        self.run(&mut turn, model, rows.len())?;
         let keys = rows.iter().map(|row| frame_key(&row.id));
         spans.end(&self.stream, span, &span_names::INFER, keys);
         Ok(())
     }
 
-    fn run(&mut self, model: &Model, frames: usize) -> Result<(), LaneError> {
+    fn run(&mut self, turn: &mut Turn, model: &Model, frames: usize) -> Result<(), LaneError> {
         let batch = match u32::try_from(frames) {
             Ok(frames) if !model.is_batch_fixed => frames,
             _ => model.max_batch,
@@ -287,16 +327,41 @@ impl Lane {
         let index = (batch as usize).saturating_sub(1);
         if let Some(Some(graph)) = self.graphs.get_mut(index) {
             graph.launch(&self.stream)?;
-            return Ok(());
+        } else {
+            self.set(turn, model, batch)?;
+            enqueue(&mut turn.context, &self.stream)?;
         }
-        self.set_batch(model, batch)?;
-        enqueue(&mut self.execution, &self.stream)
+        turn.inferred.record(&self.stream)?;
+        Ok(())
     }
 
-    /// The head of a frame of the batch.
-    pub fn head(&self, model: &Model, frame: usize) -> Result<DeviceSlice, CudaError> {
+    /// Puts the copies of the heads of the batch's first frames into the stream, one into each of
+    /// `slots`, which are in this order. Neighbours go at once: a copy of few megabytes takes longer
+    /// to begin than to do.
+    pub fn copy_heads(
+        &self,
+        model: &Model,
+        pool: &CudaMemory,
+        slots: &[u32],
+    ) -> Result<(), LaneError> {
         let bytes = model.output_bytes();
-        Ok(self.output.slice().part(frame * bytes, bytes)?)
+        let mut first = 0;
+        for run in slots.chunk_by(|slot, next| slot.checked_add(1) == Some(*next)) {
+            let heads = self.output.slice().part(first * bytes, run.len() * bytes);
+            let from = Rows {
+                memory: heads.map_err(CudaError::from)?,
+                pitch: bytes,
+            };
+            let to = pool.rows(run[0], run.len()).map_err(CudaError::from)?;
+            self.stream.copy_rows(from, to, bytes, run.len())?;
+            first += run.len();
+        }
+        Ok(())
+    }
+
+    /// Whose turns it takes.
+    pub fn execution(&self) -> Arc<Execution> {
+        Arc::clone(&self.execution)
     }
 
     /// What the batch's work is put into.

@@ -51,7 +51,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "RING",
         default: Some("2"),
-        help: "batches under way at once, each with an execution context and a stream of its own",
+        help: "batches under way at once, each with a stream and memory of its own",
     },
     Key {
         name: "MAX_WAIT_MS",
@@ -66,7 +66,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "HEAD_SLOTS",
         default: Some("0"),
-        help: "network outputs kept for the stages behind, one per frame, at least MAX_BATCH; 0: a hundredth of the device's memory, at least three batches and at most 1024",
+        help: "network outputs kept for the stages behind, one per frame, at least MAX_BATCH; 0: a fiftieth of the device's memory, at least three batches and at most 1024",
     },
 ];
 
@@ -110,7 +110,7 @@ impl Settings {
         if self.head_slots != 0 {
             return self.head_slots;
         }
-        let fit = (device_bytes / 100 / head_bytes.max(1)).min(MOST_HEAD_SLOTS);
+        let fit = (device_bytes / 50 / head_bytes.max(1)).min(MOST_HEAD_SLOTS);
         (fit as u32).max(3 * self.max_batch)
     }
 

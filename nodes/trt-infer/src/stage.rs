@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use camweave_cuda::letterbox::Kernels;
 use camweave_cuda::{CudaMemory, DeviceSpans, missing};
 use camweave_message::{Frame, Head, TensorShape};
-use camweave_pool::{PoolError, PoolErrorKind, PoolSpec, Producer, Reference, Retained};
+use camweave_pool::{PoolError, PoolErrorKind, PoolSpec, Producer, Reference, Retained, WriteSlot};
 use camweave_stage::telemetry::span_names;
 use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError};
 use camweave_tensorrt::{ErrorKind, TensorRt};
@@ -17,7 +17,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::error::{of_cuda, of_tensorrt};
 use crate::frames::PicturePools;
-use crate::lane::{Lane, LaneError};
+use crate::lane::{Execution, Lane, LaneError};
 use crate::model::Model;
 use crate::settings::{KEYS, Settings};
 use crate::source::Source;
@@ -127,11 +127,19 @@ impl Stage for TrtInfer {
         NonZeroUsize::new(self.most_frames())
     }
 
-    /// For the next place of the ring: the frames that come until then are in its batch.
-    fn wait(&mut self) -> Result<(), StageError> {
+    /// For the next place of the ring, and where less than a batch waits, for all of it: while the
+    /// device is busy, a small batch would only stand in line and keep others out of it. What comes
+    /// until then is in the next batch.
+    fn wait(&mut self, waiting: usize) -> Result<(), StageError> {
         self.device.bind().map_err(|error| of_cuda(&error))?;
-        let next = (self.next + 1) % self.lanes.len();
-        self.lanes[next].wait().map_err(LaneError::into_stage)
+        let places = self.lanes.len();
+        let is_full = waiting >= self.most_frames();
+        let wanted = if is_full { 1 } else { places };
+        for place in 0..wanted {
+            let place = (self.next + 1 + place) % places;
+            self.lanes[place].wait().map_err(LaneError::into_stage)?;
+        }
+        Ok(())
     }
 
     fn rows(&mut self, rows: Vec<Frame>, out: &mut Output<Head>) -> Result<(), StageError> {
@@ -186,31 +194,35 @@ impl Stage for TrtInfer {
     }
 }
 
-/// The ring. A plan of TensorRT 8 may allow one execution context only.
+/// The ring. A plan of TensorRT 8 may allow one execution context only, which all places share then.
 fn lanes(
     device: &camweave_cuda::Context,
     model: &Model,
     wanted: usize,
 ) -> Result<Vec<Lane>, StageError> {
-    let mut lanes = Vec::with_capacity(wanted);
+    let failed = |number: usize, error: LaneError| {
+        let StageError { exit, message } = error.into_stage();
+        let each = model.engine.context_bytes();
+        let message =
+            format!("place {number} of RING={wanted}, {each} bytes for activations: {message}");
+        StageError { exit, message }
+    };
+    let mut lanes: Vec<Lane> = Vec::with_capacity(wanted);
     while lanes.len() < wanted {
-        match Lane::new(device, model) {
-            Ok(lane) => lanes.push(lane),
-            Err(LaneError::TensorRt(error))
-                if error.kind() == ErrorKind::Configuration && !lanes.is_empty() =>
-            {
-                warn!("batches run one by one, RING is {wanted}: {error}");
-                break;
+        let number = lanes.len() + 1;
+        let execution = match Execution::new(device, model) {
+            Ok(execution) => execution,
+            Err(LaneError::TensorRt(error)) if error.kind() == ErrorKind::Configuration => {
+                let Some(last) = lanes.last() else {
+                    return Err(failed(number, error.into()));
+                };
+                debug!("the places of the ring share an execution context: {error}");
+                last.execution()
             }
-            Err(error) => {
-                let StageError { exit, message } = error.into_stage();
-                let (number, each) = (lanes.len() + 1, model.engine.context_bytes());
-                let message = format!(
-                    "place {number} of RING={wanted}, {each} bytes for activations: {message}"
-                );
-                return Err(StageError { exit, message });
-            }
-        }
+            Err(error) => return Err(failed(number, error)),
+        };
+        let lane = Lane::new(device, model, &execution);
+        lanes.push(lane.map_err(|error| failed(number, error))?);
     }
     Ok(lanes)
 }
@@ -357,17 +369,53 @@ impl TrtInfer {
             lane.infer(&self.model, &held, spans)
         };
         if let Err(error) = work() {
-            for frame in &held {
-                let camera = &frame.id.camera;
-                self.context.counters.dropped(camera, "inference_failed", 1);
-                self.context.counters.error(camera, "inference");
-            }
+            self.failed(&held);
             return Err(error.into_stage());
         }
         self.is_holding = true;
-        for (index, frame) in held.into_iter().enumerate() {
-            let _span = self.context.span(&span_names::PUBLISH, &frame.id);
-            match self.publish(index) {
+        self.publish(held, heads, kept)?;
+        self.lanes[self.next]
+            .finish()
+            .map_err(LaneError::into_stage)
+    }
+
+    /// Counts frames of which there will be no head.
+    fn failed(&self, frames: &[Frame]) {
+        for frame in frames {
+            let camera = &frame.id.camera;
+            self.context.counters.dropped(camera, "inference_failed", 1);
+            self.context.counters.error(camera, "inference");
+        }
+    }
+
+    /// Puts the copies of the heads into slots of their own behind the inference, and publishes
+    /// them: consumers' streams wait for them, the CPU does not.
+    fn publish(
+        &mut self,
+        frames: Vec<Frame>,
+        heads: &mut Vec<Head>,
+        kept: &mut Vec<Retained<CudaMemory>>,
+    ) -> Result<(), StageError> {
+        let _span = self.context.span_over(&span_names::PUBLISH, &frames);
+        let lane = &self.lanes[self.next];
+        let slots: Vec<_> = frames.iter().map(|_| self.slot(lane)).collect();
+        let targets = slots.iter().map_while(|slot| slot.as_ref().ok());
+        let targets: Vec<u32> = targets.map(WriteSlot::slot).collect();
+        let copied = lane.copy_heads(&self.model, self.heads.memory(), &targets);
+        if let Err(error) = copied {
+            self.failed(&frames);
+            return Err(error.into_stage());
+        }
+        for (index, (frame, slot)) in frames.into_iter().zip(slots).enumerate() {
+            let is_copied = index < targets.len();
+            let published = slot.and_then(|slot| {
+                if !is_copied {
+                    return Err(Unpublished::Exhausted);
+                }
+                slot.publish_retained_on(lane.stream())
+                    .map_err(Unpublished::of_pool)
+            });
+            match published {
                 Ok((tensor, retained)) => {
                     kept.push(retained);
                     heads.push(self.head(frame, tensor));
@@ -385,27 +433,14 @@ impl TrtInfer {
                 }
             }
         }
-        self.lanes[self.next]
-            .finish()
-            .map_err(LaneError::into_stage)
+        Ok(())
     }
 
-    /// Puts the copy of a head into a slot of its own behind the inference, and publishes it:
-    /// consumers' streams wait for it, the CPU does not.
-    fn publish(&self, index: usize) -> Result<(Reference, Retained<CudaMemory>), Unpublished> {
-        let lane = &self.lanes[self.next];
+    /// A slot for a head that `lane` writes.
+    fn slot(&self, lane: &Lane) -> Result<WriteSlot<CudaMemory>, Unpublished> {
         let slot = self.heads.begin().map_err(Unpublished::of_pool)?;
         CudaMemory::before_writing(&slot, lane.stream()).map_err(Unpublished::failed)?;
-        let head = lane.head(&self.model, index).map_err(Unpublished::failed)?;
-        let target = slot
-            .address()
-            .part(0, head.len())
-            .map_err(Unpublished::failed)?;
-        lane.stream()
-            .copy(head, target)
-            .map_err(Unpublished::failed)?;
-        slot.publish_retained_on(lane.stream())
-            .map_err(Unpublished::of_pool)
+        Ok(slot)
     }
 
     fn head(&self, frame: Frame, tensor: Reference) -> Head {

@@ -198,7 +198,8 @@ fn slots_of_heads_go_by_the_memory_of_the_device() {
     // 84 x 8400 and 8 x 8400 values; 8 and 143 GB.
     let (many_classes, few_classes) = (84 * 8400 * 4, 8 * 8400 * 4);
     assert_eq!(slots("0", 8_000_000_000, many_classes), 96);
-    assert_eq!(slots("0", 143_000_000_000, many_classes), 506);
+    assert_eq!(slots("0", 80_000_000_000, many_classes), 566);
+    assert_eq!(slots("0", 143_000_000_000, many_classes), 1013);
     assert_eq!(slots("0", 143_000_000_000, few_classes), 1024);
     assert_eq!(slots("200", 8_000_000_000, many_classes), 200);
 }

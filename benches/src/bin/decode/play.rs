@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use camweave_benches::cpu;
 use camweave_cuda::{Context, CudaMemory, Stream};
-use camweave_nvdec::{Decoder, Limits};
+use camweave_nvdec::{Chips, Decoder, Limits};
 use camweave_pool::{PoolSpec, Producer};
 
 use crate::busy::{Busy, Shares};
@@ -93,7 +93,13 @@ fn play(context: &Context, clip: &Clip, stop: &AtomicBool, frames: &AtomicU64) -
         };
         pool.insert(producer).begin()
     });
-    let mut decoder = Decoder::open(clip.codec, Stream::new(context)?, LIMITS, slots)?;
+    let mut decoder = Decoder::open(
+        clip.codec,
+        Stream::new(context)?,
+        LIMITS,
+        slots,
+        &Chips::default(),
+    )?;
     // The clip begins with a key frame, so it can follow itself.
     for (ticket, unit) in clip.units().cycle().enumerate() {
         if stop.load(Ordering::Relaxed) {

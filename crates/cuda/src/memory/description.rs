@@ -1,10 +1,10 @@
 //! What consumers learn of device memory through the pool's control block.
 //!
 //! Bytes: device UUID (16), nonce (16), bytes of the allocation (u64), way of sharing (u64: 1
-//! descriptor, 2 CUDA IPC), CUDA's handle of the memory (64, zeros for a descriptor), one event
-//! handle (64) per slot; numbers in the machine's own byte order. The nonce also lies in the memory
-//! itself, behind the last slot, so that another allocation behind a reused descriptor is told from
-//! this one.
+//! descriptor, 2 CUDA IPC), CUDA's handle of the memory (64, zeros for a descriptor), event handles
+//! (64 each): one per slot, or a single one for all slots; numbers in the machine's own byte order.
+//! The nonce also lies in the memory itself, behind the last slot, so that another allocation
+//! behind a reused descriptor is told from this one.
 
 use camweave_pool::MemoryError;
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -35,6 +35,7 @@ pub(super) struct Description {
     pub nonce: Nonce,
     pub mapped_bytes: u64,
     pub way: Way,
+    /// One per slot, or one for all.
     pub events: Vec<[u8; HANDLE_BYTES]>,
 }
 
@@ -70,23 +71,30 @@ impl Description {
     }
 
     pub fn decode(bytes: &[u8], slots: u32) -> Result<Self, MemoryError> {
-        let expected = HEAD_BYTES + slots as usize * HANDLE_BYTES;
-        let whole = (bytes.len() == expected).then_some(bytes);
-        let parts = whole.and_then(|bytes| {
+        let slots = slots as usize;
+        let parts = (|| {
             let (device, rest) = bytes.split_first_chunk()?;
             let (nonce, rest) = rest.split_first_chunk()?;
             let (mapped, rest) = rest.split_first_chunk()?;
             let (way, rest) = rest.split_first_chunk()?;
             let (handle, rest) = rest.split_first_chunk()?;
-            let (events, _) = rest.as_chunks();
-            Some((device, nonce, mapped, way, handle, events))
-        });
+            let (events, rest) = rest.as_chunks::<HANDLE_BYTES>();
+            let is_whole = rest.is_empty();
+            is_whole.then_some((device, nonce, mapped, way, handle, events))
+        })();
         let parts = parts.ok_or_else(|| MemoryError::Mismatch {
             what: "size of the memory's description in bytes",
             found: bytes.len().to_string(),
-            expected: expected.to_string(),
+            expected: format!("{HEAD_BYTES} and {HANDLE_BYTES} for each event"),
         });
         let (device, nonce, mapped, way, handle, events) = parts?;
+        if events.is_empty() || (events.len() != 1 && events.len() != slots) {
+            return Err(MemoryError::Mismatch {
+                what: "number of events in the memory's description",
+                found: events.len().to_string(),
+                expected: format!("1 for all slots or one for each of {slots}"),
+            });
+        }
         let way = match u64::from_ne_bytes(*way) {
             DESCRIPTOR => Way::Descriptor,
             IPC => Way::Ipc(*handle),
@@ -124,14 +132,18 @@ pub(super) fn uuid_text(uuid: [u8; 16]) -> String {
 mod tests {
     use super::*;
 
-    fn description(way: Way) -> Description {
+    fn with_events(count: u8, way: Way) -> Description {
         Description {
             device: [1; 16],
             nonce: Nonce::random().expect("random bytes"),
             mapped_bytes: 6 << 20,
             way,
-            events: vec![[2; 64], [3; 64], [4; 64]],
+            events: (0..count).map(|event| [event; 64]).collect(),
         }
+    }
+
+    fn description(way: Way) -> Description {
+        with_events(3, way)
     }
 
     #[test]
@@ -141,11 +153,48 @@ mod tests {
             let bytes = description.encode();
             let decoded = Description::decode(&bytes, 3).expect("its own bytes");
             assert_eq!(decoded, description);
-            for slots in [0, 2, 4] {
-                let error = Description::decode(&bytes, slots).expect_err("other slots");
-                assert!(error.to_string().contains("is 304, expected"), "{error}");
+            let only = with_events(1, way);
+            for slots in [1, 3, 4096] {
+                let decoded = Description::decode(&only.encode(), slots);
+                assert_eq!(decoded.expect("one event for all slots"), only);
             }
-            assert!(Description::decode(&bytes[..20], 0).is_err());
+        }
+    }
+
+    fn refused(bytes: &[u8], slots: u32) -> String {
+        let error = Description::decode(bytes, slots).expect_err("must be refused");
+        error.to_string()
+    }
+
+    #[test]
+    fn events_are_one_or_as_many_as_slots() {
+        for (events, slots) in [(0, 16), (0, 1), (0, 0), (2, 16), (15, 16), (17, 16), (2, 1)] {
+            let bytes = with_events(events, Way::Descriptor).encode();
+            assert_eq!(
+                refused(&bytes, slots),
+                format!(
+                    "number of events in the memory's description is {events}, expected 1 for all slots or one for each of {slots}"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_description_ends_only_after_an_event() {
+        let bytes = with_events(2, Way::Descriptor).encode();
+        for length in 0..bytes.len() {
+            let cut = &bytes[..length];
+            match length {
+                // Whole with fewer events.
+                112 => assert!(refused(cut, 2).contains("is 0, expected 1 for all")),
+                176 => assert!(Description::decode(cut, 2).is_ok()),
+                _ => assert_eq!(
+                    refused(cut, 2),
+                    format!(
+                        "size of the memory's description in bytes is {length}, expected 112 and 64 for each event"
+                    )
+                ),
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! Device memory as a backend of `camweave-pool`.
 //!
-//! One allocation for all slots, and one interprocess event per slot, recorded behind the
-//! producer's writes. The allocation is exported as a file descriptor (CUDA's virtual memory
+//! One allocation for all slots, and interprocess events, recorded after the producer's writes: one
+//! for the whole pool where one stream writes all slots, else one per slot. A process gets only
+//! some 4,096 interprocess events, however much memory there is. The allocation is exported as a file descriptor (CUDA's virtual memory
 //! management), and lives until the last process that has imported it ends; where that cannot be,
 //! it is shared by CUDA IPC, and ends with its producer. In the producer's own process both are
 //! shared directly: CUDA opens no event in the process that it comes from.
@@ -17,7 +18,7 @@ mod sharing;
 
 use std::sync::Arc;
 
-use camweave_pool::{Export, Layout, Memory, MemoryError, Source, WriteSlot};
+use camweave_pool::{Export, Layout, Memory, MemoryError, Source, WriteQueues, WriteSlot};
 
 use self::backing::{Backing, Made};
 use self::description::{Description, Nonce};
@@ -25,8 +26,8 @@ use self::sharing::{Sharing, Wanted};
 use crate::context::Context;
 use crate::error::CudaError;
 use crate::event::Event;
-use crate::slice::DeviceSlice;
-use crate::stream::Stream;
+use crate::slice::{DeviceSlice, SliceError};
+use crate::stream::{Rows, Stream};
 
 /// Memory of a device, shared between processes. In consumers it is for reading only.
 ///
@@ -42,6 +43,7 @@ pub struct CudaMemory(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Shared {
     // Dropped in this order.
+    /// One per slot, or one for all.
     events: Vec<Event>,
     backing: Backing,
     layout: Layout,
@@ -52,6 +54,7 @@ impl CudaMemory {
     ///
     /// A producer that writes a pool's slots on more than one stream calls this before it writes:
     /// the slot's last content may still be on its way on another stream, if nobody has read it.
+    /// In a pool that [one stream](WriteQueues::One) writes, it waits for all earlier writes.
     ///
     /// # Errors
     /// The driver's.
@@ -82,21 +85,46 @@ impl CudaMemory {
         Ok(sharing.text())
     }
 
+    /// `count` slots from `first` on, as rows of which each is a slot.
+    ///
+    /// # Errors
+    /// The pool has fewer.
+    pub fn rows(&self, first: u32, count: usize) -> Result<Rows, SliceError> {
+        let (layout, all) = (self.0.layout, self.0.backing.slice());
+        let offset = |slot| layout.offset(slot).unwrap_or(usize::MAX);
+        let (start, next) = (offset(first), offset(first.saturating_add(1)));
+        // The last slot of a pool has none behind it.
+        let pitch = match count {
+            0 | 1 => layout.slot_bytes(),
+            _ => next.saturating_sub(start),
+        };
+        let bytes = pitch.saturating_mul(count.saturating_sub(1));
+        let bytes = bytes.saturating_add(layout.slot_bytes());
+        let memory = all.part(start, bytes)?;
+        Ok(Rows { memory, pitch })
+    }
+
     fn event(&self, slot: u32) -> Result<&Event, MemoryError> {
-        let events = &self.0.events;
-        events
-            .get(slot as usize)
-            .ok_or_else(|| MemoryError::Mismatch {
-                what: "slot",
-                found: slot.to_string(),
-                expected: format!("a number below {}", events.len()),
-            })
+        let (events, slots) = (&self.0.events, self.0.layout.slots());
+        of_slot(events, slot, slots).ok_or_else(|| MemoryError::Mismatch {
+            what: "slot",
+            found: slot.to_string(),
+            expected: format!("a number below {slots}"),
+        })
+    }
+}
+
+/// A slot's own event, or the only one.
+fn of_slot<T>(events: &[T], slot: u32, slots: u32) -> Option<&T> {
+    match events {
+        [only] => (slot < slots).then_some(only),
+        events => events.get(slot as usize),
     }
 }
 
 impl Memory for CudaMemory {
     const BACKEND: &'static str = "cuda";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     type Place = Context;
     type Queue = Stream;
@@ -107,6 +135,7 @@ impl Memory for CudaMemory {
         context: &Context,
         name: &str,
         layout: Layout,
+        queues: WriteQueues,
     ) -> Result<(Self, Export), MemoryError> {
         let making = || format!("make the device memory of pool '{name}' on {context}");
         let failed = |error| from_cuda(making(), error);
@@ -123,7 +152,11 @@ impl Memory for CudaMemory {
         backing
             .write_nonce(layout.data_bytes(), nonce)
             .map_err(failed)?;
-        let events = (0..layout.slots()).map(|_| Event::interprocess(context));
+        let count = match queues {
+            WriteQueues::One => 1,
+            WriteQueues::Several => layout.slots(),
+        };
+        let events = (0..count).map(|_| Event::interprocess(context));
         let events: Vec<Event> = events.collect::<Result<_, _>>().map_err(failed)?;
         let handles = events.iter().map(Event::handle);
         let description = Description {
@@ -222,5 +255,21 @@ fn from_cuda(action: String, error: CudaError) -> MemoryError {
     MemoryError::Io {
         action,
         source: std::io::Error::other(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_has_its_own_event_or_the_only_one() {
+        let all = ['a', 'b', 'c'];
+        assert_eq!(of_slot(&all, 1, 3), Some(&'b'));
+        assert_eq!(of_slot(&all, 3, 3), None);
+        assert_eq!(of_slot(&all[..1], 0, 3), Some(&'a'));
+        assert_eq!(of_slot(&all[..1], 2, 3), Some(&'a'));
+        assert_eq!(of_slot(&all[..1], 3, 3), None);
+        assert_eq!(of_slot(&all[..1], 0, 1), Some(&'a'));
     }
 }

@@ -2,7 +2,7 @@
 
 use camweave_cuda::{Context, CudaMemory, DeviceSlice, PinnedBuffer, Stream, testing};
 use camweave_pool::conformance::Subject;
-use camweave_pool::{ReadSlot, Reference, Retained, WriteSlot, conformance_tests};
+use camweave_pool::{ReadSlot, Reference, Retained, WriteQueues, WriteSlot, conformance_tests};
 
 pub struct Cuda;
 
@@ -68,3 +68,47 @@ impl Subject for Cuda {
 }
 
 conformance_tests!(Cuda);
+
+/// The same in pools with one event: each pool of the suite is written by one thread.
+mod one_queue {
+    use super::*;
+
+    struct OneQueue;
+
+    impl Subject for OneQueue {
+        type Memory = CudaMemory;
+
+        fn is_there() -> bool {
+            Cuda::is_there()
+        }
+
+        fn place() -> Context {
+            Cuda::place()
+        }
+
+        fn queues() -> WriteQueues {
+            WriteQueues::One
+        }
+
+        fn publish(slot: WriteSlot<CudaMemory>, value: u8) -> Reference {
+            Cuda::publish(slot, value)
+        }
+
+        fn publish_retained(
+            slot: WriteSlot<CudaMemory>,
+            value: u8,
+        ) -> (Reference, Retained<CudaMemory>) {
+            Cuda::publish_retained(slot, value)
+        }
+
+        fn scribble(slot: &mut WriteSlot<CudaMemory>, value: u8) {
+            Cuda::scribble(slot, value);
+        }
+
+        fn bytes(slot: &ReadSlot<CudaMemory>) -> Vec<u8> {
+            Cuda::bytes(slot)
+        }
+    }
+
+    conformance_tests!(OneQueue);
+}

@@ -2,6 +2,8 @@
 //! is none, unless `CAMWEAVE_REQUIRE_GPU` is 1.
 
 mod conformance;
+mod luma;
+mod one_queue;
 mod processes;
 mod streams;
 mod timeline;

@@ -26,9 +26,11 @@ const OPTIONS: [&str; 8] = [
 /// `T` must be the function's type.
 pub unsafe fn function<T>(name: &str, function: &str) -> Symbol<'static, T> {
     static LETTERBOX: LazyLock<Library> = LazyLock::new(|| build("letterbox"));
+    static LUMA: LazyLock<Library> = LazyLock::new(|| build("luma"));
     static HEADS: LazyLock<Library> = LazyLock::new(|| build("heads"));
     let library = match name {
         "letterbox" => &*LETTERBOX,
+        "luma" => &*LUMA,
         _ => &*HEADS,
     };
     // SAFETY: the caller answers for the type; the library is never unloaded.

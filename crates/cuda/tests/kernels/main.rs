@@ -5,6 +5,7 @@
 mod heads;
 mod letterbox;
 mod library;
+mod luma;
 
 use camweave_cuda::Context;
 

@@ -38,6 +38,11 @@ const CODED: &[(&str, &str, &str)] = &[
         "-c:v libx264 -flags +ildct+ilme -bf 2 -g 20",
     ),
     (
+        "h264-still",
+        "640x360",
+        "-c:v libx264 -profile:v main -bf 2 -b_strategy 0 -g 30",
+    ),
+    (
         "h265-main",
         "320x180",
         "-c:v libx265 -x265-params log-level=none:open-gop=0:keyint=20",
@@ -53,6 +58,11 @@ const CODED: &[(&str, &str, &str)] = &[
         "-c:v libx265 -pix_fmt yuv420p10le -x265-params log-level=none:keyint=20",
     ),
     (
+        "h265-main10-still",
+        "320x180",
+        "-c:v libx265 -pix_fmt yuv420p10le -x265-params log-level=none:bframes=0:keyint=30",
+    ),
+    (
         "h265-open-gop",
         "640x360",
         "-c:v libx265 -x265-params log-level=none:keyint=20",
@@ -64,7 +74,7 @@ const CODED: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// A clip of 60 pictures, or of two sizes one after the other.
+/// A clip of 60 pictures, which are all alike where its name ends so, or of two sizes one after the other.
 pub fn clip(name: &str) -> Clip {
     if name == "h264-size-change" {
         let [small, large] = ["h264-main-b", "h264-high-b"].map(clip);
@@ -76,7 +86,12 @@ pub fn clip(name: &str) -> Clip {
         .unwrap_or_else(|| panic!("no clip {name}"));
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     let file = folder.path().join("clip.mkv");
-    let source = format!("testsrc2=size={size}:rate=25");
+    let pattern = if name.ends_with("-still") {
+        "smptebars"
+    } else {
+        "testsrc2"
+    };
+    let source = format!("{pattern}=size={size}:rate=25");
     run(Command::new("ffmpeg")
         .args([
             "-nostdin",
