@@ -27,7 +27,7 @@ impl Stage for BatcherStage {
         },
         Key {
             name: "MAX_WINDOW_MS",
-            default: Some("100"),
+            default: Some("20"),
             help: "longest wait for other cameras; the fastest live camera's period if that is shorter",
         },
         Key {
