@@ -534,6 +534,10 @@ impl Events for State {
                 .get_or_insert(DecodeError::NoSequence { codec });
             return false;
         };
+        if !is_second {
+            // What the surface held is over, whatever comes of this picture.
+            self.tickets.remove(&surface);
+        }
         // SAFETY: the parser's own picture, within its callback.
         match unsafe { hardware.decode(picture) } {
             Ok(()) => {}
@@ -568,6 +572,10 @@ impl Events for State {
     fn display(&mut self, shown: &sys::CUVIDPARSERDISPINFO) {
         if self.is_in_decode_order == Some(true) {
             return; // shown already
+        }
+        // The parser shows pictures as well that could not be decoded.
+        if !self.tickets.contains_key(&shown.picture_index) {
+            return;
         }
         self.shown.push_back(Shown {
             surface: shown.picture_index,
