@@ -95,7 +95,7 @@ impl Stage for RtspSource {
         },
         Key {
             name: "STARTING_AT_ONCE",
-            default: Some("24"),
+            default: Some("40"),
             help: "cameras that may be between their first call and their first decoded frame",
         },
         Key {
