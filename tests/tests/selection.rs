@@ -93,3 +93,42 @@ fn detect_fps_and_detect_off_are_kept_and_counted() {
     assert!(not_selected("cam3") > 20, "{:?}", off.dropped);
     assert!(results.summary.cameras.iter().all(|it| it.state.is_some()));
 }
+
+/// One starts at a time: the first frame of each comes after that of the camera before was decoded.
+#[test]
+fn a_camera_is_called_when_the_one_before_has_been_decoded() {
+    const CAMERAS: u32 = 5;
+    let cameras = Cameras::endless(CAMERAS);
+    let folder = tempfile::tempdir().expect("a folder");
+    let yml = folder.path().join("cameras.yml");
+    let mut text = "cameras:\n".to_owned();
+    for (id, url) in cameras.urls() {
+        text.push_str(&format!("  - id: {id}\n    url: {url}\n"));
+    }
+    fs::write(&yml, text).expect("writable");
+    let graph = workspace().join("dataflows/cpu-batched.yml");
+    let mut pipeline = Pipeline::of(graph)
+        .cameras(&yml)
+        .env("STARTING_AT_ONCE", "1")
+        .env("CAMWEAVE_PASSES", "on")
+        .start();
+    let ids: Vec<String> = cameras.urls().iter().map(|(id, _)| id.clone()).collect();
+    pipeline.wait_until("a frame of each camera", |it| {
+        ids.iter().all(|id| it.detected(id) > 0)
+    });
+    let results = pipeline.stop();
+    results.check_accounts();
+    let first = |id: &str, stage: &str| {
+        let mut lines = results.lines.iter();
+        let line = lines.find(|line| line.camera == id).expect("a frame");
+        let passes = line.passes.as_ref().expect("with CAMWEAVE_PASSES");
+        let pass = passes.iter().find(|(name, _, _)| name == stage);
+        let (_, entered, left) = pass.expect("a stage of the graph");
+        (*entered, *left)
+    };
+    for pair in ids.windows(2) {
+        let (_, decoded) = first(&pair[0], "decode");
+        let (came, _) = first(&pair[1], "source");
+        assert!(came > decoded, "{} before {} was decoded", pair[1], pair[0]);
+    }
+}

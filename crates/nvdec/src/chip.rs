@@ -15,7 +15,7 @@
 //! shared decoder, nor are those behind it up to the next random-access point: where the driver
 //! finds something in place of what is missing, it may be another camera's.
 //!
-//! Up to eight for each of the chip's engines, each stream has a decoder to itself: streams that share
+//! Up to eight for each of the chip's engines, each stream has a decoder of its own: streams that share
 //! one wait for each other.
 #![expect(unsafe_code, reason = "calls a C library")]
 
@@ -27,26 +27,17 @@ use camweave_cuda::Context;
 use camweave_vision::PixelFormat;
 
 use crate::library::{CallError, Library};
-use crate::stream::{Codec, Plan};
+use crate::seats::{MOST_REFERENCES, Seats, needed, number_in, references, used};
+use crate::stream::Plan;
 use crate::sys;
 use crate::trial;
 
-/// The most surfaces that the library gives a decoder.
-const MOST_SURFACES: u32 = 32;
-/// The most references that a picture names.
-const MOST_REFERENCES: usize = 16;
-/// The parser asks for so many surfaces more than a stream has references, or more.
-const SURFACES_BEYOND_REFERENCES: u32 = 3;
 /// So many decoders for each of the chip's engines are opened before any is shared. Those that share
 /// wait for each other: with 32 files on an H200, 18 of which shared, an eighth less was decoded than
 /// with 16 that did not.
 const OWN_PER_ENGINE: u32 = 8;
 /// With more streams than so many for each engine, there is always another's picture to decode.
 const MANY_PER_ENGINE: usize = 4;
-/// A stream that shares a decoder has so many surfaces beyond those that it needs. Others keep
-/// the engine busy meanwhile.
-const SPARE_WHERE_SHARED: u32 = 1;
-
 /// The decoders of a device that a process has open. Clones are the same.
 #[derive(Clone, Default)]
 pub struct Chips(Arc<Shared>);
@@ -104,14 +95,14 @@ impl Chips {
         engines: u32,
         alone: bool,
     ) -> Result<Place, CallError> {
-        let find = || self.find(plan).filter(|_| !alone);
+        let find = || if alone { None } else { self.find(plan) };
         if let Some(place) = find() {
-            return Ok(self.counted(place));
+            return Ok(place);
         }
         let _opening = lock(&self.0.opening);
         // Another may have been opened meanwhile.
         if let Some(place) = find() {
-            return Ok(self.counted(place));
+            return Ok(place);
         }
         let own = self.0.own.unwrap_or(engines * OWN_PER_ENGINE) as usize;
         let (shared, single) = (Seats::shared(plan), Seats::single(plan));
@@ -125,13 +116,7 @@ impl Chips {
         let chip = Arc::new(opened?);
         lock(&self.0.open).push(Arc::downgrade(&chip));
         // Nobody else knows it yet.
-        Ok(self.counted(chip.take().expect("a new decoder has a free place")))
-    }
-
-    fn counted(&self, mut place: Place) -> Place {
-        self.0.streams.fetch_add(1, Ordering::Relaxed);
-        place.counted = Some(self.clone());
-        place
+        Ok(chip.take(self).expect("a new decoder has a free place"))
     }
 
     /// Whether shared decoders decode as they should. Asked under `opening`.
@@ -162,7 +147,7 @@ impl Chips {
         fitting.retain(|chip| chip.serves(plan));
         // Evenly, for the sake of the engines.
         fitting.sort_by_key(|chip| chip.taken());
-        fitting.iter().find_map(Chip::take)
+        fitting.iter().find_map(|chip| chip.take(self))
     }
 
     fn alive(&self) -> Vec<Arc<Chip>> {
@@ -175,51 +160,6 @@ impl Chips {
 /// Locks what no panic leaves half done.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// How a decoder's surfaces are dealt out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seats {
-    count: u32,
-    /// Surfaces of each.
-    surfaces: u32,
-}
-
-impl Seats {
-    /// All for one stream.
-    fn single(plan: &Plan) -> Self {
-        Self {
-            count: 1,
-            surfaces: plan.surfaces,
-        }
-    }
-
-    /// For streams like the one of `plan`; `None` where there is room for one only, or such are
-    /// never shared.
-    fn shared(plan: &Plan) -> Option<Self> {
-        let most = MOST_REFERENCES as u32 / references(plan);
-        let count = (MOST_SURFACES / needed(plan)).min(most);
-        let is_known = plan.coded.codec == Codec::H265 && plan.coded.bit_depth == 8;
-        // What is left over by the division is spread as well.
-        let surfaces = MOST_SURFACES.checked_div(count)?;
-        (is_known && count > 1).then_some(Self { count, surfaces })
-    }
-
-    /// Surfaces that the pictures of a stream may refer to, the newest among them.
-    fn most_kept(&self) -> usize {
-        MOST_REFERENCES / self.count as usize
-    }
-}
-
-/// Surfaces that a stream needs where it shares a decoder.
-fn needed(plan: &Plan) -> u32 {
-    plan.coded.min_surfaces.max(1) + SPARE_WHERE_SHARED
-}
-
-/// Pictures that those of a stream may refer to, the newest among them, as the parser lets one guess.
-fn references(plan: &Plan) -> u32 {
-    let min = plan.coded.min_surfaces;
-    min.saturating_sub(SURFACES_BEYOND_REFERENCES).max(1)
 }
 
 /// One decoder of the library.
@@ -316,17 +256,18 @@ impl Chip {
         lock(&self.taken).count_ones()
     }
 
-    fn take(self: &Arc<Self>) -> Option<Place> {
+    fn take(self: &Arc<Self>, chips: &Chips) -> Option<Place> {
         let mut taken = lock(&self.taken);
         let seat = taken.trailing_ones();
         if seat >= self.seats.count {
             return None;
         }
         *taken |= 1 << seat;
+        chips.0.streams.fetch_add(1, Ordering::Relaxed);
         Some(Place {
             chip: Arc::clone(self),
             seat,
-            counted: None,
+            chips: chips.clone(),
         })
     }
 }
@@ -386,7 +327,7 @@ pub(crate) struct Place {
     chip: Arc<Chip>,
     seat: u32,
     /// Where it is counted.
-    counted: Option<Chips>,
+    chips: Chips,
 }
 
 impl Place {
@@ -531,34 +472,7 @@ impl Drop for Place {
         // Pictures of the stream that are still being decoded are before those of the next.
         lock(&self.chip.decoding)[self.seat as usize] = Seat::EMPTY;
         *lock(&self.chip.taken) &= !(1 << self.seat);
-        if let Some(chips) = &self.counted {
-            chips.0.streams.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Which of the references a picture is predicted from; the others are kept for later ones.
-fn used(hevc: &sys::CUVIDHEVCPICPARAMS) -> Vec<usize> {
-    let lists = [
-        (&hevc.RefPicSetStCurrBefore, hevc.NumPocStCurrBefore),
-        (&hevc.RefPicSetStCurrAfter, hevc.NumPocStCurrAfter),
-        (&hevc.RefPicSetLtCurr, hevc.NumPocLtCurr),
-    ];
-    let lists = lists.into_iter();
-    let used = lists.flat_map(|(list, count)| {
-        let count = usize::try_from(count).unwrap_or(0);
-        list.iter().take(count).map(|&it| usize::from(it))
-    });
-    used.collect()
-}
-
-/// The decoder's number of surface `index` of the stream in place `seat`, where each has `surfaces`.
-fn number_in(seat: u32, surfaces: u32, index: c_int) -> c_int {
-    match u32::try_from(index) {
-        // At most 32.
-        Ok(index) if index < surfaces => (seat * surfaces + index) as c_int,
-        // A reference that does not exist.
-        _ => index,
+        self.chips.0.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -577,85 +491,4 @@ fn describe(plan: &Plan, surfaces: u32) -> String {
 /// Sides of pictures are at most 32,767 pixels on any chip.
 pub(crate) fn short(value: u32) -> c_short {
     c_short::try_from(value).unwrap_or(c_short::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stream::{Coded, Limits};
-
-    fn plan(codec: Codec, min_surfaces: u32) -> Plan {
-        let coded = Coded {
-            codec,
-            width: 1920,
-            height: 1088,
-            visible: [0, 0, 1920, 1080],
-            chroma: sys::cudaVideoChromaFormat_420,
-            bit_depth: 8,
-            min_surfaces,
-            matrix: 1,
-            is_full_range: false,
-        };
-        let limits = Limits {
-            max_width: 8192,
-            max_height: 8192,
-            target: None,
-        };
-        Plan::new(coded, &limits, 5).expect("a usual stream")
-    }
-
-    #[test]
-    fn a_shared_decoder_has_as_many_places_as_its_surfaces_and_references_give() {
-        let seats = |min| {
-            let seats = Seats::shared(&plan(Codec::H265, min));
-            seats.map(|Seats { count, surfaces }| (count, surfaces))
-        };
-        assert_eq!(seats(4), Some((6, 5)));
-        assert_eq!(seats(7), Some((4, 8)));
-        assert_eq!(seats(9), Some((2, 16)));
-        assert_eq!(seats(12), None, "no room for two");
-        for codec in [Codec::H264, Codec::Vp9, Codec::Av1] {
-            assert_eq!(Seats::shared(&plan(codec, 4)), None);
-        }
-        let mut deep = plan(Codec::H265, 4);
-        deep.coded.bit_depth = 10;
-        assert_eq!(Seats::shared(&deep), None, "not tried");
-        for min in 0..=16 {
-            let plan = plan(Codec::H265, min);
-            let Some(seats) = Seats::shared(&plan) else {
-                continue;
-            };
-            assert!(seats.count * seats.surfaces <= MOST_SURFACES, "{min}");
-            assert!(seats.count as usize * seats.most_kept() <= MOST_REFERENCES);
-            assert!(references(&plan) as usize <= seats.most_kept(), "{min}");
-        }
-    }
-
-    #[test]
-    fn only_what_a_picture_is_predicted_from_must_be_there() {
-        let mut hevc = sys::CUVIDHEVCPICPARAMS {
-            RefPicIdx: [-1; MOST_REFERENCES],
-            RefPicSetStCurrBefore: [3, 0, 9, 9, 9, 9, 9, 9],
-            RefPicSetLtCurr: [5; 8],
-            NumPocStCurrBefore: 2,
-            NumPocLtCurr: 1,
-            ..sys::CUVIDHEVCPICPARAMS::default()
-        };
-        assert_eq!(used(&hevc), [3, 0, 5]);
-        hevc.NumPocStCurrBefore = -1;
-        assert_eq!(used(&hevc), [5]);
-    }
-
-    #[test]
-    fn a_streams_surfaces_are_named_by_where_its_place_begins() {
-        for (place, expected) in [
-            (0, [0, 4, -1, 7]),
-            (2, [10, 14, -1, 7]),
-            (3, [15, 19, -1, 7]),
-        ] {
-            // 7 is beyond the stream's five: the parser gives none such for a picture that exists.
-            let numbers = [0, 4, -1, 7].map(|index| number_in(place, 5, index));
-            assert_eq!(numbers, expected);
-        }
-    }
 }

@@ -51,7 +51,7 @@ pub enum DecodeError {
     #[error(transparent)]
     Cuda(#[from] CudaError),
     /// The stream shares a decoder, and refers to more pictures than that keeps for it. It begins
-    /// anew at its next keyframe, with a decoder of its own.
+    /// again at its next keyframe, with a decoder of its own.
     #[error(
         "the stream refers to more pictures than a shared decoder keeps for it, and gets one of its own at the next keyframe"
     )]
@@ -118,7 +118,7 @@ struct Shown {
 struct State {
     library: &'static Library,
     chips: Chips,
-    /// Set for a stream that needs a decoder to itself; to `true` where it has not begun anew with one.
+    /// Set for a stream that needs an unshared decoder: `true` until it has begun again with one.
     alone: Option<bool>,
     /// Of the chip.
     engines: u32,
@@ -215,7 +215,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Begins anew at a keyframe, with a decoder that no other stream has. What has been decoded is
+    /// Begins again at a keyframe, with an unshared decoder. What has been decoded is
     /// given out.
     fn begin_alone(&mut self) -> Result<(), DecodeError> {
         let state = self.bound()?;

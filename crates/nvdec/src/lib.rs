@@ -29,6 +29,7 @@ mod layout;
 mod library;
 mod luma;
 mod parser;
+mod seats;
 mod stream;
 pub mod sys;
 mod trial;

@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 use camweave_telemetry::{read_reports_of, report_of};
 use dora_node_api::DoraNode;
 
-use crate::inbox::BACKLOG;
-
 /// A node that has no report so long after the start of this one has none at all: it is no node
 /// of camweave, or runs on another machine.
 const REPORTED_WITHIN: Duration = Duration::from_millis(500);
@@ -68,8 +66,8 @@ impl Behind {
 }
 
 impl Behind {
-    /// The cameras of which the stages that take `stage`'s rows have given something out, or dropped
-    /// it for a reason of its own; `None` where no stage says so.
+    /// The cameras of which the stages that take `stage`'s rows have sent something on; `None` where
+    /// no stage reports.
     pub(crate) fn served(&self, stage: &str) -> Option<BTreeSet<String>> {
         let mut reports = read_reports_of(&self.folder, &self.run).ok()?;
         reports.retain(|report| report.takes.iter().any(|it| it == stage));
@@ -77,12 +75,7 @@ impl Behind {
             return None;
         }
         let cameras = reports.into_iter().flat_map(|it| it.cameras);
-        // What comes before a decoder has begun is no sign that it has.
-        let is_sign = |reason: &str| !["before_keyframe", BACKLOG].contains(&reason);
-        let served = cameras.filter(|(_, it)| {
-            let mut dropped = it.dropped.iter();
-            it.sent > 0 || dropped.any(|(reason, count)| *count > 0 && is_sign(reason))
-        });
+        let served = cameras.filter(|(_, it)| it.sent > 0);
         Some(served.map(|(camera, _)| camera).collect())
     }
 }
@@ -120,11 +113,11 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_camera_is_served_when_something_of_it_came_out_or_was_dropped() {
+    fn a_camera_is_served_when_something_of_it_was_sent_on() {
         let folder = tempfile::tempdir().expect("a folder");
         let behind = Behind::one(folder.path(), "decode");
         assert_eq!(behind.served("source"), None, "nobody says so");
-        let write = |stage: &str, takes: &str, cameras: &[(&str, u64, &str)]| {
+        let write = |stage: &str, takes: &str, cameras: &[(&str, u64, u64)]| {
             let file = StatsFile::open(folder.path(), stage).expect("a folder");
             let mut report = StageReport {
                 stage: stage.to_owned(),
@@ -135,23 +128,17 @@ pub(crate) mod tests {
                 let camera = report.cameras.entry((*camera).to_owned()).or_default();
                 camera.received = 5;
                 camera.sent = *sent;
-                if !dropped.is_empty() {
-                    camera.dropped.insert((*dropped).to_owned(), 2);
-                }
+                camera
+                    .dropped
+                    .insert("before_keyframe".to_owned(), *dropped);
             }
             file.write(&report).expect("writable");
         };
-        let cameras = [
-            ("a", 0, ""),
-            ("b", 1, ""),
-            ("c", 0, "corrupt"),
-            ("d", 0, "before_keyframe"),
-            ("e", 0, "decoder_backlog"),
-        ];
+        let cameras = [("a", 0, 0), ("b", 1, 0), ("c", 0, 2)];
         write("decode", "source", &cameras);
-        write("detect", "decode", &[("a", 1, "")]);
+        write("detect", "decode", &[("a", 1, 0)]);
         let served = behind.served("source").expect("the decoder says so");
-        assert_eq!(served.into_iter().collect::<Vec<_>>(), ["b", "c"]);
+        assert_eq!(served.into_iter().collect::<Vec<_>>(), ["b"]);
     }
 
     #[test]

@@ -48,8 +48,8 @@ impl Context {
         self.alone.load(Ordering::Acquire)
     }
 
-    /// For a source: the cameras of which the stages that take its rows have given something out, or
-    /// dropped it. `None` where nobody says so. Reads their reports, which are written every 250 ms.
+    /// For a source: the cameras of which the stages that take its rows have sent something on. `None`
+    /// where no stage reports. Reads the reports, which are written every 250 ms.
     #[must_use]
     pub fn served_behind(&self) -> Option<BTreeSet<String>> {
         self.behind.as_ref()?.served(&self.stage)

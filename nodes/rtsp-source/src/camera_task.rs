@@ -1,9 +1,10 @@
-//! One camera: connects, streams, and connects again, for ever.
+//! One camera: connects, streams, and reconnects indefinitely.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use camweave_message::Selection;
 use camweave_rtsp::TriedSchemes;
 use camweave_stage::Context;
 use camweave_telemetry::{clock, span_names};
@@ -101,6 +102,11 @@ impl CameraTask {
 
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether the camera's frames are detected on at all, and so decoded.
+    pub fn is_decoded(&self) -> bool {
+        self.camera.selection != Selection::Off
     }
 
     /// Runs until `stop` says true; then tears the session down.

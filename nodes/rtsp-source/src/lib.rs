@@ -211,7 +211,9 @@ impl RtspSource {
             .room(most, self.looked, served.as_ref(), counters);
         let room = room.min(self.unconnected.len());
         for task in self.unconnected.drain(..room) {
-            self.starting.called(task.id(), self.looked);
+            if task.is_decoded() {
+                self.starting.called(task.id(), self.looked);
+            }
             self.tasks
                 .push(runtime.spawn(task.run(self.stop.subscribe())));
         }
