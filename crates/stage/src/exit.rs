@@ -37,6 +37,22 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Says that this thread, a program's main one, is about to return from `main`. From here on a panic
+/// of any other thread is not shown.
+///
+/// dora gives up on its transport after a while, and the transport's threads then run beside the
+/// destructors of its own statics: a thread that is just taking up a connection finds one of them
+/// gone and panics. Nothing is lost by it, and a user who reads of it can do nothing about it.
+pub(crate) fn work_is_over() {
+    let shown = std::panic::take_hook();
+    let main = std::thread::current().id();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().id() == main {
+            shown(panic);
+        }
+    }));
+}
+
 /// An error that ends a stage: one line that names the thing, the value and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
@@ -101,5 +117,36 @@ impl StageError {
             exit: Exit::Internal,
             message: message.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{catch_unwind, set_hook, take_hook};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    /// One test for all: the hook belongs to the process.
+    #[test]
+    fn what_threads_of_others_say_at_the_end_is_not_shown() {
+        let shown = Arc::new(AtomicUsize::new(0));
+        let before = take_hook();
+        let counted = Arc::clone(&shown);
+        set_hook(Box::new(move |_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }));
+        let elsewhere = || thread::spawn(|| panic!("a static is gone")).join();
+
+        assert!(elsewhere().is_err());
+        let while_it_works = shown.load(Ordering::SeqCst);
+        super::work_is_over();
+        assert!(elsewhere().is_err());
+        let after = shown.load(Ordering::SeqCst);
+        assert!(catch_unwind(|| panic!("a bug in main")).is_err());
+        let of_main = shown.load(Ordering::SeqCst);
+
+        set_hook(before);
+        assert_eq!((while_it_works, after, of_main), (1, 1, 2));
     }
 }

@@ -122,10 +122,12 @@ pub fn main<S: Stage>() -> ExitCode {
     if let Err(message) = camweave_telemetry::log::start() {
         return fail(&StageError::configuration(message));
     }
-    match start::<S>() {
+    let code = match start::<S>() {
         Ok(()) => Exit::Success.into(),
         Err(ended) => ended.finish(),
-    }
+    };
+    crate::exit::work_is_over();
+    code
 }
 
 /// The log is not running yet. Whoever has closed standard error has the exit code.

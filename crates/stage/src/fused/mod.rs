@@ -44,10 +44,12 @@ pub fn main(parts: &'static [Part]) -> ExitCode {
     if let Err(message) = camweave_telemetry::log::start() {
         return crate::runtime::fail(&StageError::configuration(message));
     }
-    match start(parts) {
+    let code = match start(parts) {
         Ok(()) => Exit::Success.into(),
         Err(ended) => ended.finish(),
-    }
+    };
+    crate::exit::work_is_over();
+    code
 }
 
 fn start(parts: &'static [Part]) -> Result<(), Ended> {
