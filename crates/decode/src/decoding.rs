@@ -192,13 +192,15 @@ impl<B: Backend> Decoding<B> {
         }
     }
 
-    /// Sends the frames that are ready.
+    /// Sends the frames that are ready, of whatever cameras, as one message.
     ///
     /// # Errors
     /// A worker has died: a bug.
     pub fn tick(&mut self, out: &mut Output<Frame>) -> Result<(), StageError> {
-        while let Ok(frame) = self.frames.try_recv() {
-            out.send(vec![frame]);
+        // At most what the workers can be ahead: they go on meanwhile.
+        let ready: Vec<_> = self.frames.try_iter().take(FRAMES_AHEAD).collect();
+        if !ready.is_empty() {
+            out.send(ready);
             self.last_frame = Some(Instant::now());
         }
         self.admit();
