@@ -65,14 +65,15 @@ for try in $(seq "$tries"); do
   one slowed "$try" slowed
 done
 
-count() { awk -F '\t' "$1" "$2" | wc -l; }
-wrong=$(count '$1 != "same"' "$out/same.txt")
-found=$(count '$1 == "differs"' "$out/slowed.txt")
-named=$(count '$2 == "infer"' "$out/slowed.txt")
+# count COLUMN VALUE NAME: the comparisons of that name whose result has the value there.
+count() { awk -F '\t' -v column="$1" -v value="$2" '$column == value' "$out/$3.txt" | wc -l; }
+wrong=$((tries - $(count 1 same same)))
+found=$(count 1 differs slowed)
+named=$(count 2 infer slowed)
 echo
 echo "| comparison | tries | difference reported | stage 'infer' named |"
 echo "|---|---:|---:|---:|"
-echo "| the same graph twice | $tries | $wrong | $(count '$2 == "infer"' "$out/same.txt") |"
+echo "| the same graph twice | $tries | $wrong | $(count 2 infer same) |"
 echo "| one stage slowed by $SLOWED_PERCENT % | $tries | $found | $named |"
 # At least 19 of 20 must be right, of each.
 allowed=$((tries / 20))

@@ -53,6 +53,7 @@ begin() {
 record() {
     local file=$1 shown=$2
     shift 2
+    # shellcheck disable=SC2016 # the backticks are Markdown's
     printf '## `%s`\n\n' "$shown" >>"$file"
     "$@" | tee -a "$file"
     echo >>"$file"
@@ -66,6 +67,7 @@ micro() {
     begin "Single operations" "$file"
     for bench in pool message batcher vision spans counters; do
         {
+            # shellcheck disable=SC2016 # the backticks are Markdown's
             printf '## `cargo bench -p camweave-benches --bench %s`\n\n```text\n' "$bench"
             cargo bench -q --profile release "${scope[@]}" --bench "$bench"
             printf '```\n\n'

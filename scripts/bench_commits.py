@@ -80,6 +80,10 @@ def shown(value, counts):
     return f"{value:.3g} ns"
 
 
+def percent(ratio):
+    return f"{100 * (ratio - 1):+.1f} %"
+
+
 def main():
     if sys.argv[1:] == ["names"]:
         print("\n".join(names(sys.stdin.read())))
@@ -101,14 +105,13 @@ def main():
             slower.append((ratio, name))
         elif high < 1 - least:
             verdict = "faster"
-        percent = lambda it: f"{100 * (it - 1):+.1f} %"
         span = f"{percent(low)} to {percent(high)}" if ends else "none"
         counts = "instructions" in name
         cells = [shown(statistics.mean(sides[side]), counts) for side in "AB"]
         print(f"| {name} | {cells[0]} | {cells[1]} | {percent(ratio)} | {span} | {verdict} |")
     print()
     if slower:
-        print("Slower: " + ", ".join(f"{name} ({100 * (it - 1):+.1f} %)" for it, name in sorted(slower, reverse=True)))
+        print("Slower: " + ", ".join(f"{name} ({percent(it)})" for it, name in sorted(slower, reverse=True)))
     else:
         print(f"Nothing got slower by more than {margin:g} %.")
 

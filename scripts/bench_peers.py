@@ -35,27 +35,32 @@ PEERS = {
 }
 # Cores that other processes may use beside a measurement, else it is repeated, and then left out.
 MOST_OTHERS = 0.15
-ALONE = {"batches": "camweave's engine alone, batches of 4", "lanes": "camweave's engine alone, threads that never wait"}
+ALONE = {
+    "batches": "camweave's engine alone, batches of 4",
+    "lanes": "camweave's engine alone, threads that never wait",
+}
 
 
 def options():
     parser = argparse.ArgumentParser(prog="scripts/bench-peers.sh", description=__doc__.split(";")[0] + ".")
     add = parser.add_argument
     add("--model", "--models", type=Path, nargs="+", metavar="FILE.onnx", dest="models",
-        help=f"detectors; '{LAYOUT}' is one of that layout with 80 classes and random weights, which scripts/layout_model.py "
-             f"writes [the street models of 448x256 and 640, {LAYOUT}]")
+        help=f"detectors; '{LAYOUT}' is one of that layout with 80 classes and random weights, which "
+             f"scripts/layout_model.py writes [the street models of 448x256 and 640, {LAYOUT}]")
     add("--size", default="640", metavar="WxH", help=f"input of '{LAYOUT}', W or WxH, multiples of 32 [640]")
     add("--files", type=Path, nargs="+", metavar="FILE", help="media files, one per camera [four rendered streets]")
     add("--peers", nargs="*", choices=list(PEERS), default=list(PEERS)[:-1], metavar="PEER",
         help=f"of {', '.join(PEERS)}; the last one needs a GPU [all but the last]; ratios are against the first")
-    add("--graphs", nargs="*", default=["cpu-fused", "cpu-batched"], help="graphs of dataflows/ [cpu-fused cpu-batched]")
+    add("--graphs", nargs="*", default=["cpu-fused", "cpu-batched"],
+        help="graphs of dataflows/ [cpu-fused cpu-batched]")
     add("--engines", nargs="+", default=["auto"], help="engines of cpu-infer, each a row of its own [auto]")
     add("--no-alone", action="store_true", help="not the engine alone, which the graphs are measured by, too")
     add("--seconds", type=float, default=10.0, help="of each measurement [10]")
     add("--repeats", "--repeat", type=int, default=5, help="measurements of each, in turns [5]")
     add("--out", type=Path, default=ROOT / "out/peers", help="folder for clips and figures [out/peers]")
     add("--record", type=Path, help="a Markdown file for the table and the raw figures")
-    add("--lock", type=Path, metavar="FILE", help="held (flock) while something is measured, a few minutes at a time, so that what else takes it waits")
+    add("--lock", type=Path, metavar="FILE",
+        help="held (flock) while something is measured, a few minutes at a time, so that what else takes it waits")
     add("--no-build", action="store_true", help="measure the programs that are there")
     return parser.parse_args()
 
@@ -105,12 +110,13 @@ def clips(folder):
         clip = folder / f"street-{seed}.mp4"
         if not clip.exists():
             scenes = folder / f"scenes-{seed}"
-            subprocess.run([PROGRAMS / "render-scenes", "--seeds", f"{seed}..{seed + 1}", "--frames", "500", "--burst", "500",
-                            "--stride-seconds", "50", "--crf", "20..21", "--out", scenes], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([PROGRAMS / "render-scenes", "--seeds", f"{seed}..{seed + 1}", "--frames", "500",
+                            "--burst", "500", "--stride-seconds", "50", "--crf", "20..21", "--out", scenes],
+                           check=True, stdout=subprocess.DEVNULL)
             part = clip.with_suffix(".part.mp4")
-            subprocess.run(["ffmpeg", "-nostdin", "-y", "-loglevel", "error", "-i", scenes / f"{seed}.mp4", "-vf", "setpts=N/25/TB",
-                            "-r", "25", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "fast", "-crf", "23",
-                            "-x264-params", "bframes=0:keyint=50", part], check=True)
+            subprocess.run(["ffmpeg", "-nostdin", "-y", "-loglevel", "error", "-i", scenes / f"{seed}.mp4",
+                            "-vf", "setpts=N/25/TB", "-r", "25", "-pix_fmt", "yuv420p", "-c:v", "libx264",
+                            "-preset", "fast", "-crf", "23", "-x264-params", "bframes=0:keyint=50", part], check=True)
             part.rename(clip)
         made.append(clip)
     return made
@@ -148,8 +154,8 @@ def peer(python, name, model, files, seconds):
 def camweave(name, graph, engine, model, files, seconds, out):
     command = [PROGRAMS / "camweave", "bench", "fps", ROOT / f"dataflows/{graph}.yml", "--cameras", str(len(files)),
                "--seconds", str(seconds), "--warm-up", "3", "--repeat", "1", "--json", "--out", out, "--model", model,
-               "--files", *files]
-    point = json.loads(output(command, env=dict(os.environ, ENGINE=engine)))["points"][0]
+               "--env", f"ENGINE={engine}", "--files", *files]
+    point = json.loads(output(command))["points"][0]
     told = f"{point['combined_fps']:.2f} frames/s, p50 {point['latency_p50_ms']:.1f} ms"
     if point["dropped_percent"] > 0:
         told += f", {point['dropped_percent']:.1f} % DROPPED"
@@ -179,7 +185,8 @@ def contenders(arguments, files):
             skipped[name] = str(reason)
             say(f"{name}: skipped: {reason}")
             continue
-        found.append(([name], lambda model, name=name, python=python: peer(python, name, model, files, arguments.seconds)))
+        found.append(([name], lambda model, name=name, python=python: peer(
+            python, name, model, files, arguments.seconds)))
     for engine in arguments.engines:
         suffix = "" if engine == "auto" else f", {engine}"
         if not arguments.no_alone:
@@ -194,7 +201,7 @@ def contenders(arguments, files):
 
 
 class Lock:
-    """A file that is held (flock) while something is measured, two and a half minutes and the rest of a turn at most."""
+    """A file that is held (flock) while something is measured, 150 s and the rest of a turn at most."""
 
     def __init__(self, path):
         self.path, self.file, self.since = path, None, 0.0
@@ -225,7 +232,7 @@ def quiet(run, model):
     for _ in range(2):
         since, (machine, own) = time.monotonic(), busy()
         found = run(model)
-        machine, own = (after - before for after, before in zip(busy(), (machine, own)))
+        machine, own = (after - before for after, before in zip(busy(), (machine, own), strict=True))
         others = max(0.0, machine - own) / (time.monotonic() - since)
         if best is None or others < best[0]:
             best = others, found
@@ -302,9 +309,11 @@ def main():
     arguments = options()
     arguments.out.mkdir(parents=True, exist_ok=True)
     files = [file.resolve() for file in arguments.files or clips(arguments.out)]
-    models = arguments.models or [*(ROOT / f"models/camweave-street-{size}.onnx" for size in ("448x256", "640")), Path(LAYOUT)]
+    streets = [ROOT / f"models/camweave-street-{size}.onnx" for size in ("448x256", "640")]
+    models = arguments.models or [*streets, Path(LAYOUT)]
     try:
-        models = [layout_model(arguments.size, arguments.out) if str(model) == LAYOUT else model.resolve() for model in models]
+        models = [layout_model(arguments.size, arguments.out) if str(model) == LAYOUT else model.resolve()
+                  for model in models]
     except (Skipped, Failed) as reason:
         sys.exit(f"error: '{LAYOUT}' cannot be made: {reason}; name another --model")
     if missing := [str(model) for model in models if not model.is_file()]:
@@ -314,7 +323,8 @@ def main():
         sys.exit("error: nothing is left to be measured")
     first = rows[0][0][0]
     heads = ["model", "", "frames/s, median (least to most)", f"against {first}"]
-    heads += [f"against {name.split(', ')[-1]}" for name in ALONE.values() if not arguments.no_alone and "auto" in arguments.engines]
+    if not arguments.no_alone and "auto" in arguments.engines:
+        heads += [f"against {name.split(', ')[-1]}" for name in ALONE.values()]
     lines, raw = [f"| {' | '.join(heads)} |", f"|---|---|{'---:|' * (len(heads) - 2)}"], []
     lock = Lock(arguments.lock)
     for model in models:
@@ -325,10 +335,11 @@ def main():
     body = "\n".join([*facts, "", *lines])
     print(body)
     if arguments.record:
-        command = " ".join(["scripts/bench-peers.sh", *(str(word).replace(f"{ROOT}/", "") for word in sys.argv[1:])])
+        command = " ".join(["scripts/bench-peers.sh", *(word.replace(f"{ROOT}/", "") for word in sys.argv[1:])])
         arguments.record.write_text(
-            f"# camweave beside its peers\n\n{time.strftime('%Y-%m-%d')}. {len(files)} files, {arguments.repeats} turns of "
-            f"{arguments.seconds:g} s.\n\n```sh\n{command}\n```\n\n{body}\n\n## Raw\n\n```text\n" + "\n".join(raw) + "\n```\n")
+            f"# camweave beside its peers\n\n{time.strftime('%Y-%m-%d')}. {len(files)} files, "
+            f"{arguments.repeats} turns of {arguments.seconds:g} s.\n\n"
+            f"```sh\n{command}\n```\n\n{body}\n\n## Raw\n\n```text\n" + "\n".join(raw) + "\n```\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,31 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Paths on the command line are as seen from where the user stands.
 started_in=${OLDPWD:-$PWD}
+
+# The options are those of the README's table, so a typo is reported before anything is installed or
+# built: `--name VALUE|default|meaning`, a line each.
+options() {
+  sed -n '/^| `--/{s/\\|/,/g; s/`//g; s/\[\([^]]*\)\]([^)]*)/\1/g; s/ *| */|/g; s/^|//; s/|$//; p}' README.md
+}
+for argument in "$@"; do
+  case $argument in
+    -h | --help)
+      printf 'Usage: scripts/demo.sh [OPTIONS]\n\nOptions:\n'
+      options | while IFS='|' read -r option default meaning; do
+        printf '  %-38s %s%s\n' "$option" "$meaning" "${default:+ [default: $default]}"
+      done
+      exit 0
+      ;;
+    --*)
+      name=${argument%%=*}
+      options | grep -q -- "^$name " && continue
+      printf "error: unknown option '%s', expected one of %s\n" "$name" "$(options | cut -d' ' -f1 | paste -sd' ')" >&2
+      exit 2
+      ;;
+  esac
+done
+
+# shellcheck source=scripts/setup.sh
 . scripts/setup.sh
 camweave_setup
 
@@ -14,8 +39,5 @@ say "building (a first build takes a while; cargo shows how far it is)"
 cargo build --release --workspace --bins
 
 target=$PWD/target/release
-# On a GPU the first demo builds TensorRT's engine: at level 1 in less than a third of the time of the
-# nodes' default, 3, for batches that take 2 to 9 % longer (docs/engines.md).
-export LEVEL=${LEVEL:-1}
 cd "$started_in"
 exec "$target/camweave" demo "$@"

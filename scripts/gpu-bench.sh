@@ -5,6 +5,7 @@
 # Usage: scripts/gpu-bench.sh make-clips FOLDER     only makes the clips that the benchmarks play
 set -euo pipefail
 
+# shellcheck disable=SC2034 # scripts/gpu-check.sh reads it
 bench_parts=(kernels engine decode one many live long)
 
 # 1080p as cameras send it: 30 frames/s, 5 Mbit/s, no B frames, a key frame every 2 s; 10 s long.
@@ -50,12 +51,14 @@ graph() { printf 'dataflows/%s-%s.yml' "${GRAPHS:-gpu}" "$1"; }
 
 # What all parts need: clips, and a plan, so that no measurement waits for an engine to be built.
 bench_prepare() {
+  # scripts/gpu-check.sh sets them.
+  : "${packaged:?}" "${seconds:?}" "${repeat:?}" "${streams:?}" "${live:?}" "${results:?}" "${work:?}" "${record:?}"
   # A hundred cameras are some hundred sockets and shared pools.
   ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
   export CUDA_MODULE_LOADING=LAZY
   clips=$PWD/clips
-  [ $packaged = yes ] || clips=$PWD/target/gpu-clips
-  [ $packaged = yes ] || make_clips "$clips"
+  [ "$packaged" = yes ] || clips=$PWD/target/gpu-clips
+  [ "$packaged" = yes ] || make_clips "$clips"
   # What runs of graphs leave there is removed again: only from a folder that is the benchmarks' own.
   if [ -e "$work" ] && [ ! -f "$work/.camweave-script" ] && [ -n "$(ls -A "$work")" ]; then
     printf "error: WORK='%s' has files that this script did not write, or that an older one did: remove it, or name another folder\n" "$work" >&2
@@ -94,7 +97,8 @@ part_decode() {
 fps() { # name, graph, then options
   local name=$1 graph=$2
   shift 2
-  run "$name" target/release/camweave bench fps "$graph" --out "$work/$name" "$@"
+  run "$name" target/release/camweave bench fps "$graph" --out "$work/$name" \
+    ${CONFIDENCE:+--env "CONFIDENCE=$CONFIDENCE"} "$@"
   keep "$name" "$work/$name/run"
 }
 
@@ -139,7 +143,7 @@ many() { # name, number of cameras, files
   mps_start
   [ "$mps" = no ] || graphs+=("$(without_mps batched)")
   run "$name" target/release/camweave ab "${graphs[@]}" --cameras "$count" --seconds "$seconds" \
-    --repeat "$repeat" --pace fast --out "$work/$name" --files "$@"
+    --repeat "$repeat" --pace fast --out "$work/$name" ${CONFIDENCE:+--env "CONFIDENCE=$CONFIDENCE"} --files "$@"
   keep "$name" "$work/$name/B-1"
   mps_stop
 }

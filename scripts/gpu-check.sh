@@ -133,6 +133,7 @@ failed=()
 run() {
   local name=$1 status=0
   shift
+  # shellcheck disable=SC2016 # the backticks are Markdown's
   printf '## %s\n\n%s UTC: `%s`\n\n```text\n' "$name" "$(date -u '+%Y-%m-%d %H:%M')" "${*//$PWD\//}" >>"$record"
   "$@" 2>&1 | tee -a "$record" || status=$?
   printf '```\n\nexit code %s\n\n' "$status" >>"$record"

@@ -81,7 +81,7 @@ pack_programs() {
   say "programs and graphs"
   programs=(camweave camera-sim file-source rtsp-source nvdec batcher trt-infer gpu-nms fused tracker
     sink decode engine kernels)
-  if [ $only = all ]; then
+  if [ "$only" = all ]; then
     programs+=(sw-decode cpu-infer cpu-nms render-scenes)
   fi
   for program in "${programs[@]}"; do
@@ -103,7 +103,7 @@ pack_rest() {
   say "models, dora"
   mkdir -p "$package/models"
   cp models/camweave-street-{448x256,640}.onnx "$package/models/"
-  if [ $only = all ]; then
+  if [ "$only" = all ]; then
     cp -a models "$package/"
   fi
   if [ -n "$plan" ]; then
@@ -124,7 +124,7 @@ END
   chmod +x "$package/bin/dora"
 }
 
-if [ $build = yes ] && [ $only != tests ]; then
+if [ $build = yes ] && [ "$only" != tests ]; then
   cargo build --release --workspace --bins
 fi
 case $only in all | tests) pack_tests ;; esac
@@ -141,12 +141,13 @@ pack_libraries() {
     while read -r library; do cp -L "$library" "$package/lib/"; done
 }
 # The package that programs are unpacked over has them.
-[ $only = programs ] || pack_libraries
+[ "$only" = programs ] || pack_libraries
 
 say "pack"
 # Many programs share most of their code, and the two forms of a clip their pictures: a window that
 # spans them all halves the size.
 if command -v zstd >/dev/null; then
+  # shellcheck disable=SC2016 # it is 'unpack' that knows $here
   archive=camweave-gpu.tar.zst pack=(zstd -q -T0 -19 --long=27 -c) unpack='"$here/zstd" -d -q --long=27 -c'
   mkdir -p "$out/zstd-lib"
   strip -o "$out/zstd" "$(command -v zstd)"

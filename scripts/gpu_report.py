@@ -7,6 +7,7 @@ gpu_report.py watch STATS FILE     memory of the processes in STATS, of dora and
 gpu_report.py boxes FILE           how many boxes the first frames of a detections.jsonl have
 """
 
+import itertools
 import json
 import os
 import pathlib
@@ -369,7 +370,7 @@ def boxes(path):
     try:
         with path.open() as lines:
             # The first thousand tell enough.
-            for line, _ in zip(lines, range(1000)):
+            for line in itertools.islice(lines, 1000):
                 counts.append(len(json.loads(line)["boxes"]))
     except (FileNotFoundError, ValueError):
         pass  # no run, or a last line that was cut off
@@ -381,7 +382,8 @@ def cameras_at(figures, share):
     known = [figures.decode_rate("h264"), figures.engine_rate(), max(filter(None, fused), default=None)]
     known = [value for value in known if value]
     if not known:
-        sys.exit("error: no limit has been measured, expected the parts decode, engine and many before, or LONG_CAMERAS")
+        sys.exit("error: no limit has been measured, "
+                 "expected the parts decode, engine and many before, or LONG_CAMERAS")
     return max(1, min(400, int(share * min(known) / FPS)))
 
 

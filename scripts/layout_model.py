@@ -85,7 +85,7 @@ def network(graph, images, width, height, classes):
     c3, c4, c5 = WIDTHS[2:]
     x = graph.conv(images, 3, WIDTHS[0], 3, 2)
     maps = []
-    for number, (inputs, outputs, depth) in enumerate(zip(WIDTHS, WIDTHS[1:], DEPTHS)):
+    for inputs, outputs, depth in zip(WIDTHS[:-1], WIDTHS[1:], DEPTHS, strict=True):
         x = graph.c2f(graph.conv(x, inputs, outputs, 3, 2), outputs, outputs, depth, True)
         maps.append(x)
     p3, p4 = maps[1:3]
@@ -98,7 +98,7 @@ def network(graph, images, width, height, classes):
     p5 = graph.c2f(graph.add("Concat", down, p5, axis=1), c4 + c5, c5, 1, False)
 
     boxes, scores, points, strides = [], [], [], []
-    for x, inputs, stride in zip((p3, p4, p5), (c3, c4, c5), STRIDES):
+    for x, inputs, stride in zip((p3, p4, p5), (c3, c4, c5), STRIDES, strict=True):
         rows, columns = height // stride, width // stride
         box = graph.branch(x, inputs, 4 * BINS, 4 * BINS)
         score = graph.branch(x, inputs, max(c3, min(classes, 100)), classes, SCORE_GAIN, SCORE_BIAS)

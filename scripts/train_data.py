@@ -154,7 +154,7 @@ def load_clips(paths, class_count, workers=16):
     shape = (total, *first.shape)
     _shared = np.frombuffer(mmap.mmap(-1, int(np.prod(shape))), np.uint8).reshape(shape)
     starts = np.cumsum([0] + [len(t) for t in truth])
-    jobs = [(p, int(s), len(t)) for p, s, t in zip(paths, starts, truth)]
+    jobs = [(p, int(s), len(t)) for p, s, t in zip(paths, starts[:-1], truth, strict=True)]
     with multiprocessing.get_context("fork").Pool(min(workers, os.cpu_count() or 1)) as pool:
         for problem in pool.imap_unordered(_decode, jobs):
             if problem:
@@ -217,7 +217,8 @@ def dump_batch(path, images, targets):
     for i in range(min(16, len(images))):
         tile = (images[i].permute(1, 2, 0).float().cpu().numpy()[..., ::-1] * 255).astype(np.uint8).copy()
         for flags, colour in ((targets.valid, (0, 255, 0)), (targets.ignore, (0, 0, 255))):
-            for box, label in zip(targets.boxes[i][flags[i]].tolist(), targets.classes[i][flags[i]].tolist()):
+            boxes, labels = (of_all[i][flags[i]].tolist() for of_all in (targets.boxes, targets.classes))
+            for box, label in zip(boxes, labels, strict=True):
                 x1, y1, x2, y2 = (round(v) for v in box)
                 cv2.rectangle(tile, (x1, y1), (x2 - 1, y2 - 1), colour, 1)
                 cv2.putText(tile, str(label), (x1 + 2, y1 + 11), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, 1)

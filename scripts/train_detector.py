@@ -19,7 +19,6 @@ import copy
 import datetime
 import json
 import math
-import os
 import shlex
 import signal
 import sys
@@ -126,19 +125,19 @@ def save_checkpoint(path, detector, average, optimizer, state):
         content |= {"detector": detector.state_dict(), "optimizer": moments}
     beside = path.with_suffix(".partial")
     torch.save(content, beside)
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def write_json(path, value):
     beside = path.with_suffix(".partial-json")
     beside.write_text(json.dumps(value, indent=1) + "\n")
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def command_line():
     """The command as typed, folders by their last name only."""
     words = [f"scripts/{Path(sys.argv[0]).name}"] + sys.argv[1:]
-    return shlex.join(["python3"] + [Path(w).name if os.path.isabs(w) else w for w in words])
+    return shlex.join(["python3"] + [Path(w).name if Path(w).is_absolute() else w for w in words])
 
 
 def train(args, detector, average, optimizer, augmenter, validation, class_names, state, log, stop, on_save, device):

@@ -90,7 +90,7 @@ def detect(model, clips, size, device, confidence=0.001, iou=0.7, limit=None, ba
         boxes, scores, classes, kept = suppress(model(images), confidence, iou)
         boxes = letterbox.to_source(boxes)
         boxes, scores, classes, kept = (v.cpu().numpy() for v in (boxes, scores, classes, kept))
-        for b, s, c, k in zip(boxes, scores, classes, kept):
+        for b, s, c, k in zip(boxes, scores, classes, kept, strict=True):
             best = np.flatnonzero(k)[:300]
             found.append((b[best], s[best], c[best]))
     return found
@@ -156,7 +156,7 @@ def score(found, clips, class_names, limit=None, confidence=0.25):
     result = {"frames": len(rows), "classes": {}}
     for label, name in enumerate(class_names):
         scores, hits, skips, positives = [], [], [], 0
-        for row, (boxes, confidences, classes) in zip(rows, found):
+        for row, (boxes, confidences, classes) in zip(rows, found, strict=True):
             mine = np.flatnonzero(classes == label)[:MOST_DETECTIONS]
             there = (clips.valid[row] | clips.ignore[row]) & (clips.classes[row] == label)
             positives += int((clips.valid[row] & there).sum())
@@ -170,8 +170,8 @@ def score(found, clips, class_names, limit=None, confidence=0.25):
         order = np.argsort(-scores, kind="stable")
         scores, hits, skips = scores[order], np.concatenate(hits, 1)[:, order], np.concatenate(skips, 1)[:, order]
         above = scores > confidence
-        all_levels = [_curve(h, s, positives) for h, s in zip(hits, skips)]
-        high_levels = [_curve(h[above], s[above], positives) for h, s in zip(hits, skips)]
+        all_levels = [_curve(h, s, positives) for h, s in zip(hits, skips, strict=True)]
+        high_levels = [_curve(h[above], s[above], positives) for h, s in zip(hits, skips, strict=True)]
         true = int(hits[0][above].sum())
         counted = int((~skips[0][above]).sum())
         precision, recall = true / max(1, counted), true / positives

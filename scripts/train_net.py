@@ -106,7 +106,7 @@ class Detector(nn.Module):
         """Start at about five objects a picture, so that early negatives do not drown the scores, and at
         boxes of about six strides, so that the first assignments overlap something."""
         sides = torch.arange(float(BINS)).mul(-0.3).repeat(4)
-        for box, score, stride in zip(self.box, self.score, STRIDES):
+        for box, score, stride in zip(self.box, self.score, STRIDES, strict=True):
             with torch.no_grad():
                 box[-1].bias.copy_(sides)
             nn.init.constant_(score[-1].bias, math.log(5 / self.classes / (size / stride) ** 2))
@@ -120,7 +120,7 @@ class Detector(nn.Module):
         p3 = self.up3(torch.cat([self.up(p4), p3], 1))
         p4 = self.out4(torch.cat([self.down3(p3), p4], 1))
         p5 = self.out5(torch.cat([self.down4(p4), p5], 1))
-        return [(b(p), s(p)) for b, s, p in zip(self.box, self.score, (p3, p4, p5))]
+        return [(b(p), s(p)) for b, s, p in zip(self.box, self.score, (p3, p4, p5), strict=True)]
 
 
 def _branch(inputs, width, outputs):
@@ -146,7 +146,7 @@ def flatten_maps(maps, size, classes):
     arithmetic.
     """
     boxes, scores = [], []
-    for (box, score), stride in zip(maps, STRIDES):
+    for (box, score), stride in zip(maps, STRIDES, strict=True):
         cells = (size // stride) ** 2
         boxes.append(box.reshape(-1, 4 * BINS, cells))
         scores.append(score.reshape(-1, classes, cells))

@@ -4,16 +4,19 @@
 FROM and TO are parts of the time that the file covers [0.6 0.85]. 'network' are the kernels of CUDA graphs."""
 
 import collections
+import itertools
 import statistics
 import sys
+from pathlib import Path
 
 names, rows = {}, []
-for line in open(sys.argv[1]):
-    kind, *rest = line.rstrip("\n").split("\t")
-    if kind == "N":
-        names[int(rest[0])] = rest[1]
-    else:
-        rows.append(tuple(map(int, rest)))
+with Path(sys.argv[1]).open() as file:
+    for line in file:
+        kind, *rest = line.rstrip("\n").split("\t")
+        if kind == "N":
+            names[int(rest[0])] = rest[1]
+        else:
+            rows.append(tuple(map(int, rest)))
 rows.sort()
 parts = [float(part) for part in sys.argv[2:4]] or [0.6, 0.85]
 first, last = rows[0][0], rows[-1][1]
@@ -51,7 +54,7 @@ for stream in sorted({row[2] for row in network}):
     # The rarest kernel is there once in a launch.
     mark = min(counts, key=counts.get)
     marks = [index for index, row in enumerate(of_stream) if row[4] == mark]
-    launches = list(zip(marks, marks[1:]))
+    launches = list(itertools.pairwise(marks))
     if len(launches) < 2:
         continue
     period = statistics.median((of_stream[b][0] - of_stream[a][0]) / 1e6 for a, b in launches)

@@ -59,7 +59,7 @@ def main(load):
             pictures.append(letterbox(frame, width, height))
         input = np.ascontiguousarray(np.stack([picture[0] for picture in pictures]), np.float32) / 255
         heads = detect(input)
-        found += sum(len(detections(head, *picture[1:])) for head, picture in zip(heads, pictures))
+        found += sum(len(detections(head, *picture[1:])) for head, picture in zip(heads, pictures, strict=True))
         frames += batch
         now = time.perf_counter()
         if since is None and now - began > 3:

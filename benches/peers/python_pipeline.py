@@ -49,7 +49,7 @@ def interpreter(path, torch):
         "MaxPool": lambda o, x: functional.max_pool2d(x, o["kernel_shape"], o["strides"], pads(o)),
         "Mul": lambda o, x, y: x * y,
         "ReduceSum": lambda o, x, axes: x.sum(axes.tolist(), keepdim=bool(o.get("keepdims", 1))),
-        "Reshape": lambda o, x, to: x.reshape([x.shape[i] if side == 0 else side for i, side in enumerate(to.tolist())]),
+        "Reshape": lambda o, x, to: x.reshape([side or x.shape[i] for i, side in enumerate(to.tolist())]),
         "Resize": lambda o, x, *_: functional.interpolate(x, scale_factor=2),  # as the layout's neck has it
         "Shape": lambda o, x: torch.tensor(x.shape),
         "Sigmoid": lambda o, x: x.sigmoid(),
@@ -73,7 +73,8 @@ def interpreter(path, torch):
         for kind, inputs, outputs, options in steps:
             found = [made[name] if name in made else values.get(name) for name in inputs]
             result = calls[kind](options, *found)
-            made.update(zip(outputs, result if isinstance(result, tuple) else [result]))
+            # Outputs that nothing reads may be left out.
+            made.update(zip(outputs, result if isinstance(result, tuple) else [result], strict=False))
         return made[graph.output[0].name]
 
     return run, place, shape
@@ -124,7 +125,8 @@ def main():
             scale = min(width / frames.shape[3], height / frames.shape[2])
             h, w = round(frames.shape[2] * scale), round(frames.shape[3] * scale)
             top, left = (height - h) // 2, (width - w) // 2
-            images[:, :, top : top + h, left : left + w] = interpolate(frames.half(), size=(h, w), mode="bilinear") / 255
+            scaled = interpolate(frames.half(), size=(h, w), mode="bilinear")
+            images[:, :, top : top + h, left : left + w] = scaled / 255
             graph.replay()
             scores, classes = heads[:, 4:].max(1)
             frame, anchor = (scores > 0.25).nonzero(as_tuple=True)
@@ -138,7 +140,8 @@ def main():
             if since is None and done >= 20 * batch:
                 since, before = now, done
             elif since and now - since > seconds:
-                print(f"{(done - before) / (now - since):.2f} frames/s, {len(keep) / batch:.2f} boxes a frame", flush=True)
+                rate = (done - before) / (now - since)
+                print(f"{rate:.2f} frames/s, {len(keep) / batch:.2f} boxes a frame", flush=True)
                 os._exit(0)  # the decoders' threads go on
 
 

@@ -6,19 +6,20 @@ Needs PyPI's ultralytics (or ultralytics-opencv-headless), torch and onnxruntime
 it is run from an environment of its own, and no part of camweave imports, links or contains it.
 
 `predict` takes the ONNX file as it is, with ONNX Runtime. `rect=False` and `imgsz` give the network the whole input
-of the file, as every other peer and camweave do; `conf` and `iou` are theirs, too; nothing is saved, drawn or printed. A video's frames go through in
-batches of BATCH. Prints frames per second after a warm-up of 3 s."""
+of the file, as every other peer and camweave do; `conf` and `iou` are theirs, too; nothing is saved, drawn or
+printed. A video's frames go through in batches of BATCH. Prints frames per second after a warm-up of 3 s."""
 import ast
 import os
 import sys
 import time
+from pathlib import Path
 
 
 def main(prepare=lambda model, metadata: model):
     os.environ.update(YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true", YOLO_VERBOSE="false")
     # Else it writes settings into the user's folders.
-    os.environ.setdefault("YOLO_CONFIG_DIR", os.path.join(sys.prefix, "settings"))
-    os.makedirs(os.environ["YOLO_CONFIG_DIR"], exist_ok=True)
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(Path(sys.prefix, "settings")))
+    Path(os.environ["YOLO_CONFIG_DIR"]).mkdir(parents=True, exist_ok=True)
     import onnx
     from ultralytics import YOLO
 

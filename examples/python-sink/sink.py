@@ -20,7 +20,7 @@ for event in node:  # ends when the graph has stopped and every message is read
     for frame in event["value"].to_pylist():  # one row per frame
         camera = frame["camera"]
         frames[camera] += 1
-        for i, (score, label) in enumerate(zip(frame["conf"], frame["labels"])):
+        for i, (score, label) in enumerate(zip(frame["conf"], frame["labels"], strict=True)):
             x1, y1, x2, y2 = frame["bbox"][4 * i : 4 * i + 4]  # pixels of the source image
             if score >= min_score and x2 > x1 and y2 > y1:
                 boxes[camera][label] += 1

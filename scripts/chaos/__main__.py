@@ -44,11 +44,14 @@ def simulate(out, name, ids, seed, fps, auth):
     environment = dict(os.environ)
     if auth:
         environment["CAMERA_SIM_AUTH"] = f"{USER}:{PASSWORD}"
-    log = open(out / f"{name}.log", "w")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, text=True)
+    with (out / f"{name}.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, text=True)
     ready = json.loads(process.stdout.readline())
-    urls = {camera["id"]: re.match(r"rtsp://[^/]*?([\d.]+):(\d+)/(.*)", camera["url"]).groups() for camera in ready["cameras"]}
-    return process, {camera: (host, int(port), path) for camera, (host, port, path) in urls.items()}
+    places = {}
+    for camera in ready["cameras"]:
+        host, port, path = re.match(r"rtsp://[^/]*?([\d.]+):(\d+)/(.*)", camera["url"]).groups()
+        places[camera["id"]] = host, int(port), path
+    return process, places
 
 
 def options():
@@ -60,7 +63,8 @@ def options():
     parser.add_argument("--every", type=float, default=5.0, help="mean seconds between faults [5]")
     parser.add_argument("--seed", type=int, default=1, help="of scenes and faults [1]")
     parser.add_argument("--graph", default="dataflows/cpu-batched.yml", help="the graph [dataflows/cpu-batched.yml]")
-    parser.add_argument("--out", type=Path, default=ROOT / "out/chaos", help="a new folder for what the run leaves [out/chaos]")
+    parser.add_argument("--out", type=Path, default=ROOT / "out/chaos",
+                        help="a new folder for what the run leaves [out/chaos]")
     parser.add_argument("--report", type=Path, help="a Markdown file for the report, besides OUT/report.md")
     return parser.parse_args()
 
@@ -87,11 +91,11 @@ def run(arguments, out, calm, rough, started):
     started.append(first)
     second, rough_at = simulate(out, "rough", rough, arguments.seed + 1, arguments.fps, False)
     started.append(second)
-    log = open(out / "hostile.log", "w")
     port = free_port()
     # Attackers are other machines: what they need to make their floods is not to be taken from the pipeline.
     attackers = ["nice", "-n", "19", sys.executable, str(FIELD / "hostile/rtsp_server.py"), str(port)]
-    started.append(subprocess.Popen(attackers, stderr=log))
+    with (out / "hostile.log").open("w") as log:
+        started.append(subprocess.Popen(attackers, stderr=log))
     odd = OddCameras(FIELD, plan.ODD)
     relays = {camera: Relay(camera, rough_at[camera], arguments.seed + index) for index, camera in enumerate(rough)}
 
@@ -106,11 +110,11 @@ def run(arguments, out, calm, rough, started):
 
     stats, results = out / "stats", out / "out"
     environment = dict(os.environ, CAMERAS=str(out / "cameras.yml"), OUT=str(results), CAMWEAVE_STATS_DIR=str(stats),
-                       CHAOS_USER=USER, CHAOS_PASSWORD=PASSWORD, TABLE_EVERY_MS="60000")
+                       CHAOS_USER=USER, CHAOS_PASSWORD=PASSWORD)
     graph = (ROOT / arguments.graph).resolve()
-    dora_log = open(out / "dora.log", "w")
-    dora = subprocess.Popen(["dora", "run", graph.name], cwd=graph.parent, env=environment, stdout=dora_log,
-                            stderr=subprocess.STDOUT, start_new_session=True)
+    with (out / "dora.log").open("w") as log:
+        dora = subprocess.Popen(["dora", "run", graph.name, "--env", "TABLE_EVERY_MS=60000"], cwd=graph.parent, env=environment, stdout=log,
+                                stderr=subprocess.STDOUT, start_new_session=True)
     started.append(dora)
     wait(lambda: all(live(stats, camera) for camera in calm + rough), 60, "all cameras to be live", dora)
     nodes = sorted(processes.reports(stats))
@@ -139,8 +143,10 @@ def run(arguments, out, calm, rough, started):
     first.send_signal(signal.SIGINT)
     first.wait(10)
     (out / "faults.jsonl").write_text("".join(json.dumps(fault) + "\n" for fault in done))
-    secret_forms = [PASSWORD, quote(PASSWORD), quote(PASSWORD, safe=""), base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()]
-    report = judge.judge(out, results, stats, phases, done, calm, rough, watch.samples, secret_forms, ended, dora.returncode, arguments)
+    basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    secret_forms = [PASSWORD, quote(PASSWORD), quote(PASSWORD, safe=""), basic]
+    report = judge.judge(out, results, stats, phases, done, calm, rough, watch.samples, secret_forms, ended,
+                         dora.returncode, arguments)
     (out / "report.md").write_text(report)
     if arguments.report:
         arguments.report.write_text(report)
@@ -158,7 +164,8 @@ def play(faults, begin, relays, stats, hostile, odd):
             end[1]()
         if pending and begin + pending[0].at <= now:
             fault = pending.pop(0)
-            entry = {"at": now, "kind": fault.kind, "what": fault.what, "where": fault.where, "until": now + fault.seconds}
+            entry = {"at": now, "kind": fault.kind, "what": fault.what, "where": fault.where}
+            entry["until"] = now + fault.seconds
             if fault.kind == "node":
                 pid = processes.reports(stats).get(fault.where, {}).get("process_id")
                 entry["hit"] = pid is not None and processes.send(pid, fault.what)

@@ -21,7 +21,7 @@ def detections(results):
     for path in sorted(Path(results).rglob("detections*.jsonl")):
         if path.is_symlink():
             continue
-        with open(path, errors="replace") as file:
+        with path.open(errors="replace") as file:
             for line in file:
                 lines += 1
                 try:
@@ -88,6 +88,10 @@ def recoveries(done, rows_of, disturbed):
     return found
 
 
+def middle(samples, key):
+    return statistics.median(sample[key] for sample in samples)
+
+
 def memory(samples, phase):
     """By stage: medians of resident bytes and descriptors in the second and the last eighth of the phase."""
     start, end = phase
@@ -97,13 +101,14 @@ def memory(samples, phase):
         stages.setdefault(sample["stage"], []).append(sample)
     rows = []
     for stage, all_samples in sorted(stages.items()):
-        def part(a, b):
-            return [sample for sample in all_samples if start + a * eighth <= sample["at"] < start + b * eighth]
-        early, late = part(1, 2), part(7, 8)
+        early, late = (
+            [sample for sample in all_samples if start + part * eighth <= sample["at"] < start + (part + 1) * eighth]
+            for part in (1, 7)
+        )
         if early and late:
-            pick = lambda part, key: statistics.median(sample[key] for sample in part)
             peak = max(sample["rss"] for sample in all_samples)
-            rows.append((stage, pick(early, "rss"), pick(late, "rss"), peak, pick(early, "descriptors"), pick(late, "descriptors")))
+            rows.append((stage, middle(early, "rss"), middle(late, "rss"), peak,
+                         middle(early, "descriptors"), middle(late, "descriptors")))
     return rows
 
 
@@ -115,6 +120,10 @@ def leaks(folders, forms):
                 data = path.read_bytes()
                 found += [path.name for form in forms if form.encode() in data]
     return found
+
+
+def spread(values):
+    return f"{min(values):.3f} to {max(values):.3f}, median {statistics.median(values):.3f}"
 
 
 def judge(out, results, stats, phases, done, calm, rough, samples, secret_forms, ended, code, arguments):
@@ -134,14 +143,15 @@ def judge(out, results, stats, phases, done, calm, rough, samples, secret_forms,
     for fault in done:
         counts[fault["kind"]] = counts.get(fault["kind"], 0) + 1
     text.append(
-        f"{len(calm) + len(rough)} cameras at {arguments.fps:g} frames/s ({len(calm)} never touched), `{arguments.graph}`, "
-        f"{arguments.minutes:g} minutes with {len(done)} faults ("
+        f"{len(calm) + len(rough)} cameras at {arguments.fps:g} frames/s ({len(calm)} never touched), "
+        f"`{arguments.graph}`, {arguments.minutes:g} minutes with {len(done)} faults ("
         + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
         + f"), one every {arguments.minutes * 60 / max(1, len(done)):.1f} s, after {arguments.calm:g} minutes without. "
         f"{lines} lines of detections.\n"
     )
     text.append("| what | holds | figures |\n|---|---|---|")
-    verdict("the graph ran to the end", ended is None and code == 0, f"exit code {code}" + ("" if ended is None else f", ended early with {ended}"))
+    early = "" if ended is None else f", ended early with {ended}"
+    verdict("the graph ran to the end", ended is None and code == 0, f"exit code {code}{early}")
 
     # What a camera sends is detected on, and costs the others time: no fault of the bounds.
     loads = [(fault["at"] - BEFORE_NODE, fault["until"] + AFTER_NODE) for fault in done if fault["what"] in LOADS]
@@ -160,10 +170,11 @@ def judge(out, results, stats, phases, done, calm, rough, samples, secret_forms,
             ratios_p99.append(after[1] / before[1] if before[1] else float("inf"))
             if windows is around_nodes:
                 fps.append((camera, before, after))
-        spread = lambda values: f"{min(values):.3f} to {max(values):.3f}, median {statistics.median(values):.3f}"
         if windows is not nothing:
-            verdict(f"FPS of the untouched cameras within {FPS_WITHIN:.0%} ({label})", min(ratios_fps) >= 1 - FPS_WITHIN, f"chaos / calm {spread(ratios_fps)}")
-            verdict(f"their p99 within {P99_WITHIN:.0%} ({label})", max(ratios_p99) <= 1 + P99_WITHIN, f"chaos / calm {spread(ratios_p99)}")
+            verdict(f"FPS of the untouched cameras within {FPS_WITHIN:.0%} ({label})",
+                    min(ratios_fps) >= 1 - FPS_WITHIN, f"chaos / calm {spread(ratios_fps)}")
+            verdict(f"their p99 within {P99_WITHIN:.0%} ({label})",
+                    max(ratios_p99) <= 1 + P99_WITHIN, f"chaos / calm {spread(ratios_p99)}")
         else:
             text.append(f"| FPS and p99, {label} | | FPS {spread(ratios_fps)}; p99 {spread(ratios_p99)} |")
 
@@ -171,15 +182,19 @@ def judge(out, results, stats, phases, done, calm, rough, samples, secret_forms,
     # After some attacks a camera is left alone on purpose, longer each time (rtsp-source's README): no camera
     # that is only away or odd is among them.
     waits = [(seconds, fault) for seconds, fault in back if fault["what"] in TOO_LARGE]
+    others = [it for it in back if it not in waits]
     for name, bound, part in (
-        (f"every camera live again within {LIVE_WITHIN_S:g} s of being reachable", LIVE_WITHIN_S, [it for it in back if it not in waits]),
+        (f"every camera live again within {LIVE_WITHIN_S:g} s of being reachable", LIVE_WITHIN_S, others),
         ("after what is `too_large`, live again within the wait that is due", TOO_LARGE_WAIT_S + LIVE_WITHIN_S, waits),
     ):
         times = [seconds for seconds, _ in part]
         late = [(seconds, fault) for seconds, fault in part if seconds > bound]
         said = ", ".join(f"{fault['what']} {seconds:.2f} s" for seconds, fault in sorted(late, key=lambda it: -it[0]))
-        verdict(name, not late, f"{len(part) - len(late)} of {len(part)}; median {statistics.median(times):.2f} s, longest {max(times):.2f} s"
-                + (f"; late: {said}" if said else "") if part else "no fault to look at")
+        figures = "no fault to look at"
+        if part:
+            figures = f"{len(part) - len(late)} of {len(part)}; median {statistics.median(times):.2f} s, "
+            figures += f"longest {max(times):.2f} s" + (f"; late: {said}" if said else "")
+        verdict(name, not late, figures)
 
     open_accounts = []
     for camera in summary["cameras"]:
@@ -187,28 +202,37 @@ def judge(out, results, stats, phases, done, calm, rough, samples, secret_forms,
         missing = camera["frames_sent"] - known
         if missing or camera["under_way"]:
             open_accounts.append(f"{camera['id']} {missing:+}, {camera['under_way']} under way")
-    verdict("accounts close to the frame", not open_accounts, ", ".join(open_accounts) or f"{len(summary['cameras'])} cameras, "
-            f"{sum(camera['frames_sent'] for camera in summary['cameras'])} frames")
+    sent = sum(camera["frames_sent"] for camera in summary["cameras"])
+    verdict("accounts close to the frame", not open_accounts,
+            ", ".join(open_accounts) or f"{len(summary['cameras'])} cameras, {sent} frames")
     told = sum(camera["frames_detected"] for camera in summary["cameras"])
-    verdict("detected frames are lines", told == lines and not broken, f"{told} in summary.json, {lines} lines, {broken} broken")
+    verdict("detected frames are lines", told == lines and not broken,
+            f"{told} in summary.json, {lines} lines, {broken} broken")
 
     grown = []
     table = ["| node | RSS early | late | peak | descriptors early | late |", "|---|---:|---:|---:|---:|---:|"]
     for stage, early, last, peak, fds, last_fds in memory(samples, phases["chaos"]):
-        table.append(f"| {stage} | {early / 1e6:.0f} MB | {last / 1e6:.0f} MB | {peak / 1e6:.0f} MB | {fds:.0f} | {last_fds:.0f} |")
+        sizes = " | ".join(f"{size / 1e6:.0f} MB" for size in (early, last, peak))
+        table.append(f"| {stage} | {sizes} | {fds:.0f} | {last_fds:.0f} |")
         if last > early * 1.1 + 20e6 or last_fds > fds * 1.1 + 10:
             grown.append(stage)
-    verdict("memory and descriptors are flat", not grown, ", ".join(grown) or "late at most 10 % + 20 MB (10 descriptors) above early")
+    verdict("memory and descriptors are flat", not grown,
+            ", ".join(grown) or "late at most 10 % + 20 MB (10 descriptors) above early")
     leaked = leaks([out], secret_forms)
-    verdict("no secret in any file", not leaked, ", ".join(sorted(set(leaked))) or f"{len(secret_forms)} spellings of the password")
+    verdict("no secret in any file", not leaked,
+            ", ".join(sorted(set(leaked))) or f"{len(secret_forms)} spellings of the password")
 
     text += ["", "## Memory", "", *table, "", "## Untouched cameras", "",
              "| camera | FPS calm | chaos | p99 calm | chaos |", "|---|---:|---:|---:|---:|"]
-    text += [f"| {camera} | {before[0]:.3f} | {after[0]:.3f} | {before[1] * 1e3:.0f} ms | {after[1] * 1e3:.0f} ms |" for camera, before, after in fps]
-    text += ["", "## Frames", "", "| camera | sent | detected | dropped | lost | state |", "|---|---:|---:|---|---|---|"]
+    for camera, before, after in fps:
+        p99 = f"{before[1] * 1e3:.0f} ms | {after[1] * 1e3:.0f} ms"
+        text.append(f"| {camera} | {before[0]:.3f} | {after[0]:.3f} | {p99} |")
+    text += ["", "## Frames", "",
+             "| camera | sent | detected | dropped | lost | state |", "|---|---:|---:|---|---|---|"]
     for camera in summary["cameras"]:
-        dropped, lost = (", ".join(f"{what} {count}" for what, count in camera[part].items()) for part in ("dropped", "lost"))
-        text.append(f"| {camera['id']} | {camera['frames_sent']} | {camera['frames_detected']} | {dropped} | {lost} | {camera.get('state')} |")
+        cells = [camera["id"], camera["frames_sent"], camera["frames_detected"]]
+        cells += [", ".join(f"{what} {count}" for what, count in camera[part].items()) for part in ("dropped", "lost")]
+        text.append(f"| {' | '.join(map(str, [*cells, camera.get('state')]))} |")
     text += ["", "## Back after a fault", "", "| fault | times | median s | longest s |", "|---|---:|---:|---:|"]
     groups = {}
     for seconds, fault in back:

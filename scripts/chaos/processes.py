@@ -54,6 +54,6 @@ def look(pid):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmRSS"):
                 rss = int(line.split()[1]) * 1024
-        return {"private": private, "rss": rss, "descriptors": len(os.listdir(f"/proc/{pid}/fd"))}
+        return {"private": private, "rss": rss, "descriptors": len(list(Path(f"/proc/{pid}/fd").iterdir()))}
     except (OSError, ValueError):
         return None

@@ -3,6 +3,7 @@
 A relay stands for one camera. It listens on a port of its own and passes each connection on to a target
 (host, port, path); requests that name the relay are rewritten to name the target. `set` changes what happens
 to the connections that are open and to those that come."""
+import contextlib
 import random
 import socket
 import threading
@@ -46,10 +47,8 @@ class Relay:
         with self.lock:
             sockets, self.connections = self.connections, set()
         for one in sockets:
-            try:
+            with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
     def _listen(self):
         listener = socket.socket()
@@ -125,7 +124,5 @@ class Relay:
         except OSError:
             pass
         for one in (source, sink):
-            try:
+            with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass

@@ -20,6 +20,7 @@ use crate::{PATIENCE, kill, processes_with, wait_for, workspace};
 pub struct Builder {
     graph: PathBuf,
     env: BTreeMap<OsString, OsString>,
+    settings: Vec<String>,
     out: Option<PathBuf>,
 }
 
@@ -38,10 +39,17 @@ impl Builder {
         self.env("CAMERAS", yml.as_ref())
     }
 
-    /// Sets an environment variable of the graph.
+    /// Sets a variable of dora's environment, which the graph may use as `${NAME}`.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Declares a setting for all nodes that know it.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push(format!("--env={name}={value}"));
         self
     }
 
@@ -65,6 +73,7 @@ impl Builder {
         let dora = Command::new("dora")
             .arg("run")
             .arg(self.graph.file_name().unwrap_or_default())
+            .args(&self.settings)
             .current_dir(self.graph.parent().unwrap_or(Path::new(".")))
             .env("OUT", &out)
             .env("CAMWEAVE_STATS_DIR", folder.path().join("stats"))
@@ -88,6 +97,7 @@ impl Pipeline {
         Builder {
             graph: workspace().join("dataflows").join(graph),
             env: BTreeMap::new(),
+            settings: Vec::new(),
             out: None,
         }
     }
@@ -250,7 +260,7 @@ impl Pipeline {
             lines: self.lines(),
             summary: summary
                 .unwrap_or_else(|| panic!("there is no summary.json; {}", tail(&self.log()))),
-            reports: self.reports(),
+            reports: declared(self.reports()),
             log: self.log(),
         }
     }
@@ -296,4 +306,42 @@ impl Drop for Pipeline {
         }
         let _ = self.dora.wait();
     }
+}
+
+/// Asserts that each reason for which a stage has dropped frames is one that its program describes.
+fn declared(reports: Vec<StageReport>) -> Vec<StageReport> {
+    let mut known: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for report in &reports {
+        // An example's stands elsewhere.
+        let program = workspace().join("dataflows/bin").join(&report.kind);
+        if !program.is_file() {
+            continue;
+        }
+        let known = known
+            .entry(report.kind.clone())
+            .or_insert_with(|| described(&program));
+        for reason in report.cameras.values().flat_map(|it| it.dropped.keys()) {
+            assert!(
+                report.kind == "fused" || known.contains(reason),
+                "'{}' drops frames as '{reason}', which '{} --describe' does not have: {known:?}",
+                report.stage,
+                report.kind
+            );
+        }
+    }
+    reports
+}
+
+/// The reasons that a program describes.
+fn described(program: &Path) -> Vec<String> {
+    let output = Command::new(program).arg("--describe").output();
+    let output = output.expect("a program that answers");
+    let described: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("a description");
+    let reasons = described["drop_reasons"].as_array();
+    let names = reasons
+        .into_iter()
+        .flatten()
+        .filter_map(|it| it["name"].as_str());
+    names.map(str::to_owned).collect()
 }

@@ -155,7 +155,9 @@ fn a_graph_runs_detached_and_stops() {
     }
     let detected = summary.cameras.iter().map(|it| it.frames_detected);
     assert_eq!(detected.sum::<u64>(), dora.lines() as u64, "{summary:?}");
-    dora.run(&["down"]);
+    // dora's coordinator may be gone before it has answered; what counts is that all are.
+    let down = dora.command(&["down"]).output();
+    down.expect("dora is on the PATH");
     wait_for("all processes are gone", Duration::from_secs(20), || {
         dora.processes().is_empty().then_some(())
     });

@@ -22,9 +22,9 @@ fn run(graph: impl AsRef<Path>, cameras: &Cameras) -> Results {
     let mut run = Pipeline::of(graph)
         .cameras(cameras.yml())
         .env("MODEL", workspace().join("models/camweave-street-320.onnx"))
-        .env("MAX_WAIT_MS", "10000")
-        .env("QUEUE", "64")
-        .env("SLOTS", "64")
+        .set("MAX_WAIT_MS", "10000")
+        .set("QUEUE", "64")
+        .set("SLOTS", "64")
         .start();
     // A sink that is a fused stage has another name.
     let received = |run: &Pipeline| -> u64 {
@@ -106,7 +106,7 @@ fn check_same(one: &BTreeMap<(String, usize), &Line>, other: &BTreeMap<(String, 
 fn one_node(folder: &Path) -> std::path::PathBuf {
     let graph = folder.join("one.yml");
     let text = format!(
-        "nodes:\n  - id: all\n    path: {}\n    inputs:\n      tick: dora/timer/millis/500\n    env:\n      STAGES: rtsp-source,sw-decode,batcher,cpu-infer,cpu-nms,tracker,sink\n      CPU_INFER__THREADS: 1\n",
+        "nodes:\n  - id: all\n    path: {}\n    inputs:\n      tick: dora/timer/millis/500\n    env:\n      CAMERAS: ${{CAMERAS}}\n      MODEL: ${{MODEL}}\n      OUT: ${{OUT}}\n      STAGES: rtsp-source,sw-decode,batcher,cpu-infer,cpu-nms,tracker,sink\n      CPU_INFER__THREADS: 1\n",
         binary("fused").display()
     );
     fs::write(&graph, text).expect("the folder is new");

@@ -53,7 +53,7 @@ fn graph(name: &str, cameras: &Cameras) -> Builder {
 /// Every frame that was sent is detected, none is dropped.
 fn run(name: &str) -> (Results, Score, Pictures) {
     let cameras = Cameras::start(&["--cameras", "4", "--seconds", "10", "--seed", "11"]);
-    let mut run = graph(name, &cameras).env("MAX_WAIT_MS", "10000").start();
+    let mut run = graph(name, &cameras).set("MAX_WAIT_MS", "10000").start();
     run.wait_until("the first frame", |run| run.detected_in_all() > 0);
     cameras.wait_until_ended();
     run.wait_until_quiet();

@@ -102,8 +102,8 @@ fn a_stop_under_overload_leaves_no_frame_without_a_place() {
     let mut run = Pipeline::of("cpu-batched.yml")
         .cameras(cameras.yml())
         // Long queues, and nothing gives way in them.
-        .env("MAX_WAIT_MS", "10000")
-        .env("QUEUE", "64")
+        .set("MAX_WAIT_MS", "10000")
+        .set("QUEUE", "64")
         .start();
     run.wait_until("frames wait", |run| {
         let waiting = |it: &StageReport| it.cameras.values().map(CameraCounters::inside).sum();

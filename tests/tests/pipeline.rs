@@ -81,11 +81,11 @@ fn run(graph: &str, cameras: &Cameras) -> Results {
     // How fast this machine is must not decide whether frames give way: a hitch of seconds is waited out.
     let mut run = Pipeline::of(graph)
         .cameras(cameras.yml())
-        .env("MAX_WAIT_MS", "10000")
-        .env("QUEUE", "64")
-        .env("SLOTS", "64")
+        .set("MAX_WAIT_MS", "10000")
+        .set("QUEUE", "64")
+        .set("SLOTS", "64")
         // Nor whether a camera that has ended is called stalled before the last frame is through.
-        .env("STALL_TIMEOUT_MS", "60000")
+        .set("STALL_TIMEOUT_MS", "60000")
         .start();
     run.wait_until("the first frame", |run| run.detected_in_all() > 0);
     cameras.wait_until_ended();

@@ -109,7 +109,7 @@ fn a_camera_is_called_when_the_one_before_has_been_decoded() {
     let graph = workspace().join("dataflows/cpu-batched.yml");
     let mut pipeline = Pipeline::of(graph)
         .cameras(&yml)
-        .env("STARTING_AT_ONCE", "1")
+        .set("STARTING_AT_ONCE", "1")
         .env("CAMWEAVE_PASSES", "on")
         .start();
     let ids: Vec<String> = cameras.urls().iter().map(|(id, _)| id.clone()).collect();

@@ -113,9 +113,9 @@ fn run() -> Results {
     let cameras = Cameras::start(&["--cameras", "3", "--seconds", "6", "--seed", "21"]);
     let mut run = Pipeline::of("cpu-batched.yml")
         .cameras(cameras.yml())
-        .env("MAX_WAIT_MS", "10000")
-        .env("QUEUE", "64")
-        .env("SLOTS", "64")
+        .set("MAX_WAIT_MS", "10000")
+        .set("QUEUE", "64")
+        .set("SLOTS", "64")
         .env("CAMWEAVE_SPANS", "trace")
         .env("CAMWEAVE_PASSES", "on")
         .start();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use camweave_stage::{Env, Exit, Stage as _};
+use camweave_stage::{Description, Exit, Stage as _};
 use camweave_trt_infer::TrtInfer;
 
 use super::watched;
@@ -46,12 +46,12 @@ fn one(
     model: Option<&Path>,
     interrupted: &AtomicBool,
 ) -> Result<(), camweave_stage::StageError> {
-    let env = Env::new(TrtInfer::KEYS, &[], |name| match (name, model) {
-        ("MODEL", Some(model)) => Some(model.display().to_string()),
-        ("MODEL", None) => stage.path(name),
-        _ => stage.get(name),
-    })?;
-    camweave_trt_infer::prepare(&env, |model, build| {
+    let mut declared = stage.declared(&Description::of::<TrtInfer>().settings);
+    let model = model.map(|model| model.display().to_string());
+    if let Some(model) = model.or_else(|| stage.path("MODEL")) {
+        declared.set("MODEL", model);
+    }
+    camweave_trt_infer::prepare(&declared, |model, build| {
         note!("building an engine of {model}, which takes minutes and is done once");
         let go_on = || !interrupted.load(Ordering::Acquire);
         watched(&go_on, |progress| build(progress))

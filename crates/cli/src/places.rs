@@ -1,6 +1,7 @@
 //! Where the graphs, the other programs and dora are.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use camweave_stage::Exit;
 
@@ -44,7 +45,44 @@ pub fn sibling(name: &str) -> Result<PathBuf, CliError> {
     ))
 }
 
-/// The dora command.
+/// The dora command: the one that `CAMWEAVE_DORA` names, else the one on the `PATH`, else the one that
+/// `scripts/setup.sh` brings.
 pub fn dora() -> PathBuf {
-    std::env::var_os(DORA_VARIABLE).map_or_else(|| PathBuf::from("dora"), PathBuf::from)
+    const NAME: &str = "dora";
+    if let Some(named) = std::env::var_os(DORA_VARIABLE) {
+        return PathBuf::from(named);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).any(|folder| folder.join(NAME).is_file());
+    let brought = workspace().map(|folder| folder.join(".cache/python/bin").join(NAME));
+    match brought {
+        Ok(brought) if !on_path && brought.is_file() => brought,
+        _ => PathBuf::from(NAME),
+    }
+}
+
+/// Whether dora can be started, before anything that takes time.
+///
+/// # Errors
+/// It cannot.
+pub fn check_dora() -> Result<(), CliError> {
+    let program = dora();
+    let started = Command::new(&program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    started.map(drop).map_err(|error| no_dora(&program, &error))
+}
+
+/// The error of a dora, or of its wrapper, that cannot be started.
+pub fn no_dora(program: &Path, error: &std::io::Error) -> CliError {
+    CliError::new(
+        Exit::Missing,
+        format!(
+            "cannot start '{}': {error}; install dora with scripts/setup.sh, or name it in {DORA_VARIABLE}",
+            program.display()
+        ),
+    )
 }

@@ -79,12 +79,15 @@ impl Timeline {
         let elapsed = arrival.saturating_sub(last.arrival_nanos).max(0);
         let by_arrival = last.pts_nanos.saturating_add(elapsed);
         let Some(pts) = pts else {
-            // Now and then a picture without a time follows the one before it.
+            // Now and then a picture without a time follows the one before it. A source may call
+            // its pictures years long.
             let step = if last.has_pts { duration } else { elapsed };
-            return (last.pts_nanos.saturating_add(step), false);
+            let placed = last.pts_nanos.saturating_add(step);
+            let is_near = !is_jump(i128::from(placed), by_arrival);
+            return (if is_near { placed } else { by_arrival }, false);
         };
         let placed = i128::from(pts) + self.offset;
-        if (placed - i128::from(by_arrival)).abs() > i128::from(MAX_JUMP_NANOS) {
+        if is_jump(placed, by_arrival) {
             self.offset = i128::from(by_arrival) - i128::from(pts);
             return (by_arrival, true);
         }
@@ -101,6 +104,10 @@ impl Timeline {
             || offset.saturating_sub(first).saturating_abs() > MAX_DRIFT_NANOS;
         (!self.clock_is_lost).then_some(sender_unix_nanos)
     }
+}
+
+fn is_jump(placed: i128, by_arrival: i64) -> bool {
+    (placed - i128::from(by_arrival)).abs() > i128::from(MAX_JUMP_NANOS)
 }
 
 #[cfg(test)]
@@ -146,6 +153,24 @@ mod tests {
         let mut line = Timeline::default();
         pts(&mut line, Some(0), 0);
         assert_eq!(pts(&mut line, None, 1), (40 * MILLI, false));
+    }
+
+    #[test]
+    fn pictures_that_a_source_calls_years_long_follow_the_arrival() {
+        for years in [i64::MAX, i64::MIN, 68 * 365 * 24 * HOUR] {
+            let mut line = Timeline::default();
+            line.place(Some(0), years, 0, None, 0);
+            for picture in 1..=3 {
+                let arrival = picture * 40 * MILLI;
+                let times = line.place(None, years, arrival, None, 0);
+                assert_eq!((times.pts_nanos, times.jumped), (arrival, false), "{years}");
+            }
+            // The stream's own times still hold.
+            assert_eq!(
+                pts(&mut line, Some(200 * MILLI), 160 * MILLI),
+                (200 * MILLI, false)
+            );
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use camweave_pool::Attachments;
 use camweave_telemetry::{CameraCounters, StageReport, report_of};
 
 use super::*;
-use crate::{Behind, Env, QueuePolicy};
+use crate::{Behind, NoSettings, QueuePolicy};
 
 /// Hands rows on from a thread beside the loop, one message at a time.
 struct Beside {
@@ -19,10 +19,11 @@ struct Beside {
 impl Stage for Beside {
     const KIND: &'static str = "beside";
     const ABOUT: &'static str = "A stage.";
+    type Settings = NoSettings;
     type In = Passage;
     type Out = Passage;
 
-    fn open(_: &Env, context: &Context) -> Result<Self, StageError> {
+    fn open(_: NoSettings, context: &Context) -> Result<Self, StageError> {
         let (sender, done) = channel();
         Ok(Self {
             context: context.clone(),
@@ -69,10 +70,11 @@ struct Batches {
 impl Stage for Batches {
     const KIND: &'static str = "batches";
     const ABOUT: &'static str = "A stage.";
+    type Settings = NoSettings;
     type In = Passage;
     type Out = Passage;
 
-    fn open(_: &Env, _: &Context) -> Result<Self, StageError> {
+    fn open(_: NoSettings, _: &Context) -> Result<Self, StageError> {
         Err(StageError::internal("made by the test"))
     }
 
@@ -165,8 +167,7 @@ fn run(
 ) -> (Result<(), StageError>, Vec<u64>, CameraCounters) {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut reporter, context) = opened(folder.path(), "beside");
-    let env = Env::new(&[], &[], |_| None).expect("no variables");
-    let mut stage = Beside::open(&env, &context).expect("nothing to open");
+    let mut stage = Beside::open(NoSettings {}, &context).expect("nothing to open");
     let policy = QueuePolicy::Complete { limit: 100 };
     let inbox = Inbox::new(policy, context.counters.clone());
     for sequence in 0..20 {
@@ -284,10 +285,11 @@ struct Source {
 impl Stage for Source {
     const KIND: &'static str = "source";
     const ABOUT: &'static str = "A source.";
+    type Settings = NoSettings;
     type In = Passage;
     type Out = Passage;
 
-    fn open(_: &Env, _: &Context) -> Result<Self, StageError> {
+    fn open(_: NoSettings, _: &Context) -> Result<Self, StageError> {
         Err(StageError::internal("made by the test"))
     }
 

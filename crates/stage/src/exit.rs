@@ -127,7 +127,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
 
-    /// One test for all: the hook belongs to the process.
+    /// One test for all: the hook belongs to the process, and so does this test (nextest).
     #[test]
     fn what_threads_of_others_say_at_the_end_is_not_shown() {
         let shown = Arc::new(AtomicUsize::new(0));

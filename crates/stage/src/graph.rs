@@ -18,7 +18,7 @@ use crate::boundary::Boundary;
 use crate::drive::Outlet;
 use crate::receivers::Receivers;
 use crate::runtime::is_never;
-use crate::{Context, Inbox, StageError, ports};
+use crate::{Context, Declared, Inbox, StageError, ports};
 
 /// The variable that overrides the folder of the reports.
 pub(crate) const STATS_VARIABLE: &str = "CAMWEAVE_STATS_DIR";
@@ -47,25 +47,23 @@ pub(crate) fn stats_folder(node: &DoraNode) -> PathBuf {
     }
 }
 
-/// The names in this node's own `env:`; the graph's root `env:` is for everybody.
-pub(crate) fn declared_env(node: &DoraNode) -> Vec<String> {
-    let Ok(descriptor) = node.dataflow_descriptor() else {
-        return Vec::new();
-    };
-    let id = node.id();
-    descriptor
-        .nodes
-        .iter()
-        .filter(|node| node.id == *id)
-        .flat_map(|node| node.env.iter().flatten().map(|(name, _)| name.clone()))
-        .filter(|name| {
-            !descriptor
-                .env
-                .iter()
-                .flatten()
-                .any(|(shared, _)| shared == name)
-        })
-        .collect()
+/// The variables that the graph declares for this node, with the values that dora has made of them.
+///
+/// # Errors
+/// dora's description of the graph cannot be read, so the settings are not known.
+pub(crate) fn declared(node: &DoraNode) -> Result<Declared, StageError> {
+    let descriptor = node.dataflow_descriptor().map_err(|error| {
+        StageError::configuration(format!(
+            "dora's description of the graph cannot be read, expected no '$' in the values of 'env:': {error:#}"
+        ))
+    })?;
+    let value = |name: &String| Some((name.clone(), std::env::var(name).ok()?));
+    let own = descriptor.nodes.iter().filter(|it| it.id == *node.id());
+    let own = own.flat_map(|it| it.env.iter().flatten());
+    let own: Vec<_> = own.filter_map(|(name, _)| value(name)).collect();
+    let shared = descriptor.env.iter().flatten();
+    let shared: Vec<_> = shared.filter_map(|(name, _)| value(name)).collect();
+    Ok(Declared::of(own).with_shared(shared))
 }
 
 /// The node, and the one output that the graph declares for it.

@@ -2,23 +2,24 @@
 //!
 //! A stage is a library type that implements [`Stage`]: configuration in, rows
 //! in, rows out. [`main`] makes a dora node of it, and gives it what all stages
-//! share: configuration from the graph's `env` with every wrong key or value
-//! named, a queue whose drops are counted, counters, readiness, a clean stop and
+//! share: settings from the graph's `env` with every wrong name or value
+//! reported, a queue whose drops are counted, counters, readiness, a clean stop and
 //! documented exit codes.
 //!
 //! ```no_run
 //! use camweave_message::{Detections, Never};
-//! use camweave_stage::{Context, Env, Output, Stage, StageError};
+//! use camweave_stage::{Context, NoSettings, Output, Stage, StageError};
 //!
 //! struct CountBoxes(usize);
 //!
 //! impl Stage for CountBoxes {
 //!     const KIND: &'static str = "count-boxes";
 //!     const ABOUT: &'static str = "Counts boxes.";
+//!     type Settings = NoSettings;
 //!     type In = Detections;
 //!     type Out = Never;
 //!
-//!     fn open(_: &Env, _: &Context) -> Result<Self, StageError> {
+//!     fn open(_: NoSettings, _: &Context) -> Result<Self, StageError> {
 //!         Ok(Self(0))
 //!     }
 //!
@@ -35,13 +36,16 @@
 
 mod behind;
 mod boundary;
+mod common_env;
 mod context;
+mod declared;
+mod describe;
 mod drive;
-mod env;
-mod everywhere;
+mod drop_reason;
 mod exit;
 pub mod fused;
 mod graph;
+mod hub;
 mod inbox;
 mod output;
 mod ports;
@@ -49,19 +53,23 @@ mod queue_policy;
 mod receivers;
 mod refusal;
 mod runtime;
+mod settings;
 mod start;
 mod trouble;
 
 pub use behind::Behind;
 pub use context::{Context, Waker, frame_key};
+pub use declared::{Declared, is_foreign, similar};
+pub use describe::Description;
 pub use drive::STOPPED;
-pub use env::{Env, Key};
+pub use drop_reason::{DescribedDrop, DropReason};
 pub use exit::{Exit, StageError};
 pub use inbox::Inbox;
 pub use output::Output;
 pub use queue_policy::QueuePolicy;
 pub use refusal::Refusal;
 pub use runtime::{Stage, main};
+pub use settings::{NoSettings, Required, Setting, SettingKind, Settings};
 pub use trouble::Trouble;
 
 pub use camweave_message as message;

@@ -12,11 +12,13 @@ use camweave_telemetry::{Counters, StageReport, read_reports_of};
 use tracing::info;
 
 use crate::behind::Behind;
+use crate::describe::{self, Depth, Description, Question};
 use crate::drive::{Ends, Reporter, drive};
-use crate::everywhere;
 use crate::graph::{self, GraphOutput};
 use crate::start::{Ended, Joined};
-use crate::{Context, Env, Exit, Inbox, Key, Output, QueuePolicy, StageError};
+use crate::{
+    Context, Declared, DropReason, Exit, Inbox, Output, QueuePolicy, Settings, StageError,
+};
 
 /// A stage: rows of one type in, rows of another out.
 pub trait Stage: Sized {
@@ -24,10 +26,12 @@ pub trait Stage: Sized {
     const KIND: &'static str;
     /// What it does, in a sentence.
     const ABOUT: &'static str;
-    /// The variables that it reads from the graph's `env`.
-    const KEYS: &'static [Key] = &[];
     /// Whether the stage can do without its input.
     const OPTIONAL_INPUT: bool = false;
+    /// What it takes from its graph.
+    type Settings: Settings;
+    /// Why it drops frames, beside the reasons that all stages have.
+    const DROPS: &'static [DropReason] = &[];
     /// What comes in; [`Never`] for a source.
     type In: Row;
     /// What goes out; [`Never`] for a sink.
@@ -38,7 +42,15 @@ pub trait Stage: Sized {
     /// # Errors
     /// What makes the stage impossible, in one line. A camera that cannot be
     /// reached is none of that: it is a state, and the others go on.
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError>;
+    fn open(settings: Self::Settings, context: &Context) -> Result<Self, StageError>;
+
+    /// Opens the stage with what a graph declares.
+    ///
+    /// # Errors
+    /// A wrong setting, and those of [`Stage::open`].
+    fn open_declared(declared: &Declared, context: &Context) -> Result<Self, StageError> {
+        Self::open(Self::Settings::read(declared)?, context)
+    }
 
     /// Called once before the first [`Stage::tick`], when the stages behind are open: a source begins
     /// to read, or to connect. Never called where the run ends before that.
@@ -114,15 +126,34 @@ pub trait Stage: Sized {
 
 /// The `main` of a node's binary.
 pub fn main<S: Stage>() -> ExitCode {
-    match argument(S::KIND, help::<S>) {
-        Ok(true) => {}
-        Ok(false) => return Exit::Success.into(),
-        Err(error) => return fail(&error),
+    let question = describe::question(S::KIND, Description::of::<S>);
+    node(question, describe::check::<S>, start::<S>)
+}
+
+/// Answers what the command line asks, or runs the node.
+pub(crate) fn node(
+    question: Result<Question, StageError>,
+    check: impl FnOnce(&Declared, Depth) -> Result<(), StageError>,
+    start: impl FnOnce() -> Result<(), Ended>,
+) -> ExitCode {
+    let answered = match question {
+        Ok(Question::None) => None,
+        Ok(Question::Text(text)) => {
+            print(&text);
+            Some(Ok(()))
+        }
+        Ok(Question::Check(declared, depth)) => Some(check(&declared, depth)),
+        Err(error) => Some(Err(error)),
+    };
+    match answered {
+        None => {}
+        Some(Ok(())) => return Exit::Success.into(),
+        Some(Err(error)) => return fail(&error),
     }
     if let Err(message) = camweave_telemetry::log::start() {
         return fail(&StageError::configuration(message));
     }
-    let code = match start::<S>() {
+    let code = match start() {
         Ok(()) => Exit::Success.into(),
         Err(ended) => ended.finish(),
     };
@@ -136,46 +167,9 @@ pub(crate) fn fail(error: &StageError) -> ExitCode {
     error.exit.into()
 }
 
-/// Whether to go on: `--help` and `--version` answer and end.
-pub(crate) fn argument(kind: &str, help: impl FnOnce() -> String) -> Result<bool, StageError> {
-    match std::env::args().nth(1).as_deref() {
-        None => Ok(true),
-        Some("--version" | "-V") => {
-            print(&format!("{kind} {}\n", env!("CARGO_PKG_VERSION")));
-            Ok(false)
-        }
-        Some("--help" | "-h") => {
-            print(&format!("{}{}", help(), everywhere::help()));
-            Ok(false)
-        }
-        Some(other) => Err(StageError::configuration(format!(
-            "unexpected argument '{other}', expected --help, --version or none"
-        ))),
-    }
-}
-
 /// Who has hung up (`sink --help | head -1`) wants no more.
 fn print(text: &str) {
     drop(std::io::stdout().write_all(text.as_bytes()));
-}
-
-fn help<S: Stage>() -> String {
-    let [takes, gives] = schemas::<S>().map(|schema| schema.unwrap_or("none"));
-    let mut text = format!(
-        "{}\n\n{}\n\nA node of a dora dataflow: set it as 'path' of a node and run the graph.\n\n\
-         Input:  {takes}\nOutput: {gives}\n\nEnvironment (the node's 'env:' in the graph):\n",
-        S::KIND,
-        S::ABOUT
-    );
-    for key in S::KEYS {
-        let default = match key.default {
-            Some("") => "not set".to_owned(),
-            Some(default) => format!("default {default}"),
-            None => "required".to_owned(),
-        };
-        text.push_str(&format!("  {:<18} {} ({default})\n", key.name, key.help));
-    }
-    text
 }
 
 /// What a stage takes and gives, by schema.
@@ -276,9 +270,7 @@ fn open<S: Stage>(
     let [takes, gives] = schemas::<S>();
     output.check_ports(takes.filter(|_| !S::OPTIONAL_INPUT), gives)?;
     output.watch_receivers(folder)?;
-    let env = Env::new(S::KEYS, &graph::declared_env(output.node()), |name| {
-        std::env::var(name).ok()
-    })?;
+    let declared = graph::declared(output.node())?;
     let mut context = Context::new(
         output.node().id().as_ref(),
         reporter.counters().clone(),
@@ -286,7 +278,7 @@ fn open<S: Stage>(
         folder,
     );
     context.behind = behind;
-    Ok((S::open(&env, &context)?, context))
+    Ok((S::open_declared(&declared, &context)?, context))
 }
 
 fn run<S: Stage>(

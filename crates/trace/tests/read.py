@@ -1,12 +1,12 @@
 """Prints the track events of a trace, read with Perfetto's own protobuf definitions."""
 
 import sys
+from pathlib import Path
 
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace
 
 trace = Trace()
-with open(sys.argv[1], "rb") as file:
-    trace.ParseFromString(file.read())
+trace.ParseFromString(Path(sys.argv[1]).read_bytes())
 for packet in trace.packet:
     # A field that the definitions do not know, or of another type, would be left over here.
     if packet.ByteSize() == 0:

@@ -2,9 +2,11 @@ use std::time::{Duration, Instant};
 
 use camweave_message::Frame;
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
+use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
 
-use crate::{Batcher, Limits};
+use crate::Batcher;
+use crate::drops::DROPS;
+use crate::settings::BatcherSettings;
 
 /// Many newer rows of the same camera were waiting.
 const SUPERSEDED: &str = "superseded";
@@ -18,36 +20,16 @@ pub struct BatcherStage {
 impl Stage for BatcherStage {
     const KIND: &'static str = "batcher";
     const ABOUT: &'static str =
-        "Groups frames of many cameras into one list, without touching a pixel.";
-    const KEYS: &'static [Key] = &[
-        Key {
-            name: "MAX_BATCH",
-            default: Some("8"),
-            help: "frames in a list at most",
-        },
-        Key {
-            name: "MAX_WINDOW_MS",
-            default: Some("20"),
-            help: "longest wait for other cameras; the fastest live camera's period if that is shorter",
-        },
-        Key {
-            name: "MAX_PER_SOURCE",
-            default: Some("1"),
-            help: "frames of one camera in a list at most (mixed rates: ceil(fastest / slowest))",
-        },
-    ];
+        "Groups frames of many cameras into batches, without touching a pixel.";
+    type Settings = BatcherSettings;
+    const DROPS: &'static [DropReason] = DROPS;
     type In = Frame;
     type Out = Frame;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let limits = Limits {
-            max_batch: env.number("MAX_BATCH", 1..=1024)?,
-            max_window: Duration::from_millis(env.number("MAX_WINDOW_MS", 1..=10_000)?),
-            max_per_source: env.number("MAX_PER_SOURCE", 1..=1024)?,
-        };
+    fn open(settings: BatcherSettings, context: &Context) -> Result<Self, StageError> {
         Ok(Self {
             context: context.clone(),
-            batcher: Batcher::new(limits),
+            batcher: Batcher::new(settings.limits()),
         })
     }
 

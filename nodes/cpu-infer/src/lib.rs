@@ -7,6 +7,7 @@
 
 mod batch;
 mod detector;
+mod drops;
 mod engine;
 mod lanes;
 mod network;
@@ -19,5 +20,5 @@ pub use camweave_model::{ElementType, Metadata, ModelFile, ModelInput, onnx};
 pub use detector::Detector;
 pub use engine::{EngineChoice, EngineError, EngineKind, Libraries, Threads};
 pub use network::{Batching, DetectorOptions, Network};
-pub use settings::Settings;
+pub use settings::CpuInferSettings;
 pub use stage::CpuInfer;

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use camweave_message::{Frame, Head, TensorShape};
 use camweave_pool::{PoolSpec, Producer, Retained};
-use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
+use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
 use camweave_vision::HeadLayout;
 use tracing::info;
 
+use crate::drops::DROPS;
 use crate::lanes::{Died, Lanes, Part};
 use crate::network::{Batching, Network};
-use crate::settings::{KEYS, Settings};
+use crate::settings::CpuInferSettings;
 use crate::share::{Common, Heads, Worker};
 
 /// Runs an ONNX detector over lists of frames.
@@ -22,7 +23,7 @@ use crate::share::{Common, Heads, Worker};
 pub struct CpuInfer {
     common: Arc<Common>,
     lanes: Lanes<Vec<Frame>, Heads>,
-    settings: Settings,
+    settings: CpuInferSettings,
     /// Slots of the messages that are being sent are not overwritten before they are.
     sent: Vec<Retained>,
 }
@@ -32,14 +33,14 @@ const POOL_PART: usize = 4;
 
 impl Stage for CpuInfer {
     const KIND: &'static str = "cpu-infer";
-    const ABOUT: &'static str = "Runs an ONNX detector over lists of frames on the CPU.";
-    const KEYS: &'static [Key] = KEYS;
+    const ABOUT: &'static str = "Runs an ONNX detector over batches of frames on the CPU.";
+    type Settings = CpuInferSettings;
+    const DROPS: &'static [DropReason] = DROPS;
     type In = Frame;
     type Out = Head;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let settings = Settings::read(env)?;
-        let network = Network::open(&settings.detector)?;
+    fn open(settings: CpuInferSettings, context: &Context) -> Result<Self, StageError> {
+        let network = Network::open(&settings.detector())?;
         let shape = tensor_shape(network.layout())?;
         let spec = PoolSpec {
             name: format!("{}-heads", context.stage)
@@ -82,12 +83,7 @@ impl Stage for CpuInfer {
     }
 
     fn queue(&self) -> QueuePolicy {
-        let Settings {
-            max_wait,
-            per_camera,
-            ..
-        } = self.settings;
-        QueuePolicy::of_detector(max_wait, per_camera)
+        QueuePolicy::of_detector(self.settings.max_wait(), self.settings.queue)
     }
 
     fn batch(&self) -> Option<NonZeroUsize> {
@@ -157,7 +153,7 @@ impl CpuInfer {
     /// Frames of one list: something to do for each lane, whatever `MAX_BATCH` is, unless it is 1.
     fn most_frames(&self) -> usize {
         let network = &self.common.network;
-        match (self.settings.detector.max_batch, network.batching()) {
+        match (self.settings.max_batch, network.batching()) {
             (1, _) => 1,
             (most, Batching::Fixed(batch)) => {
                 let units = (most / batch).max(network.lanes()).max(1);

@@ -13,12 +13,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use camweave_model::ModelFile;
-use camweave_stage::{Env, Exit, StageError};
+use camweave_stage::{Declared, Exit, Settings, StageError};
 use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 
 use crate::engine::{EngineChoice, Libraries};
 use crate::network::{DetectorOptions, Network};
-use crate::settings::{KEYS, Settings};
+use crate::settings::CpuInferSettings;
 
 /// What a program is started with that tries a model and ends.
 const ARGUMENT: &str = "--try-model";
@@ -39,8 +39,8 @@ const MAX_LINE: usize = 4096;
 /// The program that answers to [`ARGUMENT`].
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// What a program is started with that opens the model of its environment and ends: then the
-/// engine is chosen, and a node that starts later need not measure.
+/// What a program is started with that opens the model of the settings behind it (`NAME=VALUE`) and
+/// ends: then the engine is chosen, and a node that starts later need not measure.
 const CHOOSE: &str = "--choose-engine";
 
 /// To be called first by the `main` of a program that opens models. `Some`: the program was started
@@ -57,7 +57,7 @@ pub fn answer() -> Option<ExitCode> {
     let result = if is(ARGUMENT) {
         attempt(arguments)
     } else if is(CHOOSE) {
-        choose()
+        choose(arguments)
     } else {
         return None;
     };
@@ -219,9 +219,10 @@ fn parsed(arguments: &[OsString]) -> Option<(u32, u64, DetectorOptions)> {
     Some((u32::try_from(number(0)?).ok()?, number(1)?, options))
 }
 
-fn choose() -> Result<(), StageError> {
-    let env = Env::new(KEYS, &[], |name| std::env::var(name).ok())?;
-    Network::open(&Settings::read(&env)?.detector).map(drop)
+fn choose(variables: impl Iterator<Item = OsString>) -> Result<(), StageError> {
+    let declared = Declared::of_arguments(variables)?;
+    let settings = CpuInferSettings::read(&declared)?;
+    Network::open(&settings.detector()).map(drop)
 }
 
 fn attempt(arguments: impl Iterator<Item = OsString>) -> Result<(), StageError> {

@@ -3,13 +3,14 @@
 
 mod classes;
 mod decode;
+mod drops;
 mod settings;
 mod stage;
 mod tensor;
 
 // What a stage on another device has in common with this one.
 pub use classes::Classes;
-pub use settings::{KEYS, Settings};
+pub use settings::NmsSettings;
 pub use tensor::{TensorError, layout, place};
 
 pub use stage::CpuNms;

@@ -1,80 +1,83 @@
-//! Configuration.
+//! Settings.
 
-use camweave_stage::{Env, Key, StageError};
+use camweave_stage::{Settings, StageError};
 use camweave_vision::NmsConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// The node's variables.
-pub const KEYS: &[Key] = &[
-    Key {
-        name: "CONFIDENCE",
-        default: Some("0.25"),
-        help: "boxes with a score above this are kept, 0 to 1",
-    },
-    Key {
-        name: "IOU",
-        default: Some("0.45"),
-        help: "a box whose intersection over union with a better one of its class is above this is suppressed, 0 to 1",
-    },
-    Key {
-        name: "MAX_DETECTIONS",
-        default: Some("300"),
-        help: "boxes of one frame at most",
-    },
-    Key {
-        name: "CLASSES",
-        default: Some(""),
-        help: "names or ids of the classes to keep, separated by commas; not set: all",
-    },
-    Key {
-        name: "ROWS_PER_MESSAGE",
-        default: Some("0"),
-        help: "frames of one message at most; 1 = messages that dora-hub's nodes read, 0 = as they came",
-    },
-];
-
-/// The node's configuration.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// Thresholds and limits.
-    pub nms: NmsConfig,
-    /// Names or ids of the classes to keep; all, if there is none.
-    pub classes: Vec<String>,
-    /// Rows of one message; as many as came, if there is none.
-    pub rows_per_message: Option<usize>,
+/// What the graph may set.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
+pub struct NmsSettings {
+    /// boxes with a score above this are kept
+    #[schemars(range(min = 0, max = 1))]
+    pub confidence: f64,
+    /// a box whose intersection over union with a better one of its class is above this is
+    /// suppressed
+    #[schemars(range(min = 0, max = 1))]
+    pub iou: f64,
+    /// boxes of one frame at most
+    #[schemars(range(min = 1, max = 30_000), extend("unit" = "boxes"))]
+    pub max_detections: usize,
+    /// names or ids of the classes to keep, separated by commas; not set: all
+    pub classes: String,
+    /// frames of one message at most; 1 = messages that dora-hub's nodes read, 0 = as they came
+    #[schemars(range(max = 4096), extend("unit" = "frames"))]
+    pub rows_per_message: usize,
 }
 
-impl Settings {
-    /// Reads and checks the node's variables.
-    ///
-    /// # Errors
-    /// Names the variable, its value and what was expected.
-    pub fn read(env: &Env) -> Result<Self, StageError> {
-        let nms = NmsConfig {
-            confidence: env.number("CONFIDENCE", 0.0..=1.0)?,
-            iou: env.number("IOU", 0.0..=1.0)?,
-            max_detections: env.number("MAX_DETECTIONS", 1..=30_000)?,
-            ..NmsConfig::default()
-        };
-        nms.validate()
+impl Default for NmsSettings {
+    fn default() -> Self {
+        Self {
+            confidence: 0.25,
+            iou: 0.45,
+            max_detections: 300,
+            classes: String::new(),
+            rows_per_message: 0,
+        }
+    }
+}
+
+impl Settings for NmsSettings {
+    fn check(&self) -> Result<(), StageError> {
+        self.nms()
+            .validate()
             .map_err(|error| StageError::configuration(error.to_string()))?;
-        let rows: usize = env.number("ROWS_PER_MESSAGE", 0..=4096)?;
-        Ok(Self {
-            nms,
-            classes: classes(env.text("CLASSES")?.unwrap_or_default())?,
-            rows_per_message: (rows > 0).then_some(rows),
-        })
+        if self.kept_classes().iter().any(String::is_empty) {
+            return Err(StageError::configuration(format!(
+                "env CLASSES='{}', expected names or ids separated by commas, none of them empty",
+                self.classes
+            )));
+        }
+        Ok(())
     }
 }
 
-fn classes(text: &str) -> Result<Vec<String>, StageError> {
-    if text.is_empty() {
-        return Ok(Vec::new());
+impl NmsSettings {
+    /// Thresholds and limits.
+    #[must_use]
+    pub fn nms(&self) -> NmsConfig {
+        NmsConfig {
+            confidence: self.confidence as f32,
+            iou: self.iou as f32,
+            max_detections: self.max_detections,
+            ..NmsConfig::default()
+        }
     }
-    let words: Vec<String> = text.split(',').map(|word| word.trim().to_owned()).collect();
-    if words.iter().any(String::is_empty) {
-        return Err(StageError::configuration(format!(
-            "env CLASSES='{text}', expected names or ids separated by commas, none of them empty"
-        )));
+
+    /// Names or ids of the classes to keep; all, if there is none.
+    #[must_use]
+    pub fn kept_classes(&self) -> Vec<String> {
+        if self.classes.is_empty() {
+            return Vec::new();
+        }
+        let words = self.classes.split(',');
+        words.map(|word| word.trim().to_owned()).collect()
     }
-    Ok(words)
+
+    /// Rows of one message; as many as came, if there is none.
+    #[must_use]
+    pub fn rows_per_message(&self) -> Option<usize> {
+        (self.rows_per_message > 0).then_some(self.rows_per_message)
+    }
 }

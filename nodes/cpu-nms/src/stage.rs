@@ -7,18 +7,23 @@ use std::time::Duration;
 use camweave_message::limits::MAX_CLASSES;
 use camweave_message::{DetectedBox, Detections, Head};
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError};
+use camweave_stage::{Context, DropReason, Output, QueuePolicy, Refusal, Stage, StageError};
+use camweave_vision::NmsConfig;
 use tracing::{error, info};
 
 use crate::classes::Classes;
 use crate::decode::{Memory, candidates, detections};
-use crate::settings::{KEYS, Settings};
+use crate::drops::DROPS;
+use crate::settings::NmsSettings;
 use crate::tensor;
 
 /// Decodes and suppresses.
 pub struct CpuNms {
     context: Context,
-    settings: Settings,
+    nms: NmsConfig,
+    /// Names or ids; all, if there is none.
+    kept_classes: Vec<String>,
+    rows_per_message: Option<usize>,
     /// Of the last few models seen; the newest last.
     classes: Vec<Classes>,
     memory: Memory,
@@ -41,20 +46,21 @@ impl Stage for CpuNms {
     const KIND: &'static str = "cpu-nms";
     const ABOUT: &'static str =
         "Turns detector outputs into detections on the CPU: decoding and non-maximum suppression.";
-    const KEYS: &'static [Key] = KEYS;
+    type Settings = NmsSettings;
+    const DROPS: &'static [DropReason] = DROPS;
     type In = Head;
     type Out = Detections;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let settings = Settings::read(env)?;
-        let classes = match settings.classes.as_slice() {
+    fn open(settings: NmsSettings, context: &Context) -> Result<Self, StageError> {
+        let kept_classes = settings.kept_classes();
+        let classes = match kept_classes.as_slice() {
             [] => "all".to_owned(),
             words => words.join(", "),
         };
         let facts = [
-            ("confidence", settings.nms.confidence.to_string()),
-            ("iou", settings.nms.iou.to_string()),
-            ("max_detections", settings.nms.max_detections.to_string()),
+            ("confidence", settings.confidence.to_string()),
+            ("iou", settings.iou.to_string()),
+            ("max_detections", settings.max_detections.to_string()),
             ("classes_kept", classes),
         ];
         for (name, value) in &facts {
@@ -62,7 +68,9 @@ impl Stage for CpuNms {
         }
         Ok(Self {
             context: context.clone(),
-            settings,
+            nms: settings.nms(),
+            kept_classes,
+            rows_per_message: settings.rows_per_message(),
             classes: Vec::new(),
             memory: Memory::default(),
             logged: HashSet::new(),
@@ -101,7 +109,7 @@ impl Stage for CpuNms {
                 Err(refusal) => self.refuse(&head, &refusal),
             }
         }
-        let Some(limit) = self.settings.rows_per_message else {
+        let Some(limit) = self.rows_per_message else {
             out.send(found);
             return Ok(());
         };
@@ -134,17 +142,17 @@ impl CpuNms {
         let Self {
             classes,
             memory,
-            settings,
+            nms,
             context,
             ..
         } = self;
         let classes = &classes[index];
         let span = context.span(&span_names::DECODE_HEAD, &head.id);
-        candidates(values, &layout, &settings.nms, classes, memory)
+        candidates(values, &layout, nms, classes, memory)
             .map_err(|error| malformed(error.to_string()))?;
         drop(span);
         let span = context.span(&span_names::NMS, &head.id);
-        let found = detections(&layout, &letterbox, &settings.nms, memory);
+        let found = detections(&layout, &letterbox, nms, memory);
         drop(span);
         let found = found.into_iter().filter(|it| it.class_id < MAX_CLASSES);
         let boxes = found.map(|detection| DetectedBox {
@@ -167,7 +175,7 @@ impl CpuNms {
         {
             return index;
         }
-        let classes = Classes::new(&head.class_names, &self.settings.classes);
+        let classes = Classes::new(&head.class_names, &self.kept_classes);
         // Heads that say something else each time do not fill the log.
         let is_said =
             self.logged.len() < MAX_LOGGED && self.logged.insert(format!("model {}", head.model));

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use camweave_cpu_nms::{CpuNms, Settings};
+use camweave_cpu_nms::{CpuNms, NmsSettings};
 use camweave_message::{CapturedClock, Detections, FrameId, Head, PictureRef, Row, TensorShape};
 use camweave_pool::{PoolSpec, Producer, Reference};
-use camweave_stage::{Context, Env, Exit, Output, Stage};
+use camweave_stage::{Context, Declared, Exit, Output, Settings, Stage};
 use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
 
 const ANCHORS: usize = 64;
@@ -25,15 +25,8 @@ fn yolov8(boxes: &[(usize, [f32; 4], [f32; 2])]) -> Vec<f32> {
     head
 }
 
-fn env(values: &[(&str, &str)]) -> Env {
-    let declared: Vec<String> = values.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let lookup = |name: &str| {
-        values
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    };
-    Env::new(CpuNms::KEYS, &declared, lookup).expect("keys of the stage")
+fn declared(values: &[(&str, &str)]) -> Declared {
+    Declared::of(values.iter().copied())
 }
 
 struct Bench {
@@ -48,7 +41,7 @@ impl Bench {
     fn new(values: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let context = Context::for_tests("nms", folder.path());
-        let stage = CpuNms::open(&env(values), &context).expect("good settings");
+        let stage = CpuNms::open_declared(&declared(values), &context).expect("good settings");
         let pool = |name: &str| {
             let spec = PoolSpec {
                 name: name.to_owned(),
@@ -414,7 +407,7 @@ fn wrong_settings_are_named() {
         ("CLASSES", "car,,person", "separated by commas"),
         ("ROWS_PER_MESSAGE", "many", "0 to 4096"),
     ] {
-        let error = Settings::read(&env(&[(name, value)])).expect_err("out of range");
+        let error = NmsSettings::read(&declared(&[(name, value)])).expect_err("out of range");
         assert_eq!(error.exit, Exit::Configuration);
         for part in [name, value, part] {
             assert!(error.message.contains(part), "no '{part}' in: {error}");

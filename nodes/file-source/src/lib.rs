@@ -5,21 +5,25 @@
 //! the node's documentation.
 
 mod camera;
+mod drops;
 mod feed;
 mod files;
 mod pace;
 mod playback;
+mod settings;
 mod window;
 
 use std::time::{Duration, Instant};
 
 use camweave_message::{Passage, Unit};
-use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
+use camweave_stage::{Context, DropReason, Output, Stage, StageError};
 use tracing::warn;
 
 use camera::{Camera, Pacing};
+use drops::DROPS;
 use feed::Opening;
 use playback::Extent;
+pub use settings::{FileSourceSettings, Pace};
 
 /// Rows of one message at most.
 const ROWS_PER_MESSAGE: usize = 64;
@@ -42,70 +46,24 @@ pub struct FileSource {
 impl Stage for FileSource {
     const KIND: &'static str = "file-source";
     const ABOUT: &'static str = "Plays media files (H.264, H.265, VP9, AV1, Motion JPEG, MPEG-4) as cameras, in real time or as fast as frames come back.";
-    const KEYS: &'static [Key] = &[
-        Key {
-            name: "FILES",
-            default: None,
-            help: "media files as 'path' or 'id=path', separated by commas; paths with commas in double quotes",
-        },
-        Key {
-            name: "PACE",
-            default: Some("realtime"),
-            help: "'realtime' (by the file's times) or 'fast' (as frames come back to this node's input)",
-        },
-        Key {
-            name: "WINDOW",
-            default: Some("32"),
-            help: "frames of one camera that are out at once with PACE=fast",
-        },
-        Key {
-            name: "RETURN_TIMEOUT_MS",
-            default: Some("2000"),
-            help: "milliseconds after which a frame that has not come back is given up with PACE=fast",
-        },
-        Key {
-            name: "LOOP",
-            default: Some("1"),
-            help: "passes over each file, 0 for ever",
-        },
-        Key {
-            name: "MAX_FRAMES",
-            default: Some("0"),
-            help: "frames of each file at most, 0 for all",
-        },
-    ];
     const OPTIONAL_INPUT: bool = true;
+    type Settings = FileSourceSettings;
+    const DROPS: &'static [DropReason] = DROPS;
     type In = Passage;
     type Out = Unit;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let text = env.required("FILES")?;
-        let files = files::parse(text).map_err(|message| {
-            StageError::configuration(format!("env FILES='{text}': {message}"))
-        })?;
-        let timeout = Duration::from_millis(env.number("RETURN_TIMEOUT_MS", 1..=3_600_000_u64)?);
-        // The widest reordering of H.264 and H.265 holds 16 frames back.
-        let window = env.number("WINDOW", 1..=4096_usize)?;
-        let fast = env.choice("PACE", &[("realtime", false), ("fast", true)])?;
-        let pacing = if fast {
-            Pacing::Fast { window, timeout }
-        } else {
-            Pacing::Realtime
-        };
-        let extent = Extent {
-            passes: env.number("LOOP", 0..=u64::MAX)?,
-            max_units: env.number("MAX_FRAMES", 0..=u64::MAX)?,
-        };
+    fn open(settings: FileSourceSettings, context: &Context) -> Result<Self, StageError> {
+        let files = settings.files()?;
         // Its errors have no text before.
         ffmpeg_next::init()
             .map_err(|error| StageError::missing(format!("FFmpeg does not start: {error}")))?;
         // What it says of damaged files is counted and said here, by camera.
         ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Quiet);
-        let cameras = open_all(files, extent, context)?;
+        let cameras = open_all(files, settings.extent(), context)?;
         Ok(Self {
             context: context.clone(),
             cameras,
-            pacing,
+            pacing: settings.pacing(),
             any_returned: false,
             warned: false,
             more: true,

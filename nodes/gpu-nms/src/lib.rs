@@ -5,6 +5,7 @@
 //! CPU as well (`crates/cuda`).
 
 mod batch;
+mod drops;
 mod heads;
 mod models;
 mod settings;

@@ -15,20 +15,24 @@ use camweave_message::{DetectedBox, Detections, Head};
 use camweave_pool::Attachments;
 use camweave_stage::telemetry::span_names;
 use camweave_stage::{
-    Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError, frame_key,
+    Context, DropReason, Output, QueuePolicy, Refusal, Stage, StageError, frame_key,
 };
-use camweave_vision::{Candidate, HeadLayout};
+use camweave_vision::{Candidate, HeadLayout, NmsConfig};
 use tracing::{error, warn};
 
 use crate::batch::parts;
+use crate::drops::DROPS;
 use crate::heads::{Held, hold};
 use crate::models::{Model, Models};
-use crate::settings::{KEYS, Settings};
+use crate::settings::GpuNmsSettings;
 
 /// Decodes and suppresses.
 pub struct GpuNms {
     context: Context,
-    settings: Settings,
+    nms: NmsConfig,
+    /// Names or ids; all, if there is none.
+    kept_classes: Vec<String>,
+    rows_per_message: Option<usize>,
     models: Models,
     // Dropped in this order: what uses the device before the device.
     decoder: HeadDecoder,
@@ -64,30 +68,30 @@ impl Stage for GpuNms {
     const KIND: &'static str = "gpu-nms";
     const ABOUT: &'static str =
         "Turns detector outputs into detections on a GPU: decoding and non-maximum suppression.";
-    const KEYS: &'static [Key] = KEYS;
+    type Settings = GpuNmsSettings;
+    const DROPS: &'static [DropReason] = DROPS;
     type In = Head;
     type Out = Detections;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let settings = Settings::read(env)?;
+    fn open(settings: GpuNmsSettings, context: &Context) -> Result<Self, StageError> {
         if let Some(line) = missing() {
             return Err(StageError::missing(line));
         }
         let device = Device::open(settings.device).map_err(|error| ending(&error))?;
         let stream = Stream::urgent(&device).map_err(|error| ending(&error))?;
-        let common = &settings.common;
+        let (nms, kept_classes) = (settings.common.nms(), settings.common.kept_classes());
         let mut decoder = HeadDecoder::new(&device).map_err(|error| ending(&error))?;
-        let warmed = decoder.warm_up(&stream, common.nms);
+        let warmed = decoder.warm_up(&stream, nms);
         warmed.map_err(|error| ending(&error))?;
-        let classes = match common.classes.as_slice() {
+        let classes = match kept_classes.as_slice() {
             [] => "all".to_owned(),
             words => words.join(", "),
         };
         let facts = [
             ("device", device.to_string()),
-            ("confidence", common.nms.confidence.to_string()),
-            ("iou", common.nms.iou.to_string()),
-            ("max_detections", common.nms.max_detections.to_string()),
+            ("confidence", nms.confidence.to_string()),
+            ("iou", nms.iou.to_string()),
+            ("max_detections", nms.max_detections.to_string()),
             ("classes_kept", classes),
         ];
         for (name, value) in &facts {
@@ -95,7 +99,9 @@ impl Stage for GpuNms {
         }
         Ok(Self {
             context: context.clone(),
-            settings,
+            nms,
+            kept_classes,
+            rows_per_message: settings.common.rows_per_message(),
             models: Models::default(),
             decoder,
             stream,
@@ -140,7 +146,7 @@ impl Stage for GpuNms {
             detections(head, &held, &candidates, self.models.get(model))
         });
         let mut found = found.peekable();
-        let limit = self.settings.common.rows_per_message.unwrap_or(usize::MAX);
+        let limit = self.rows_per_message.unwrap_or(usize::MAX);
         while found.peek().is_some() {
             out.send(found.by_ref().take(limit).collect());
         }
@@ -186,7 +192,7 @@ impl GpuNms {
                     continue;
                 }
             };
-            let wanted = &self.settings.common.classes;
+            let wanted = &self.kept_classes;
             let model = self
                 .models
                 .index_of(&head, wanted, &self.stream, &self.context)?;
@@ -212,7 +218,7 @@ impl GpuNms {
             layout: first.layout,
             // As the message says.
             precision: Precision::F32,
-            nms: self.settings.common.nms,
+            nms: self.nms,
             classes: self.models.get(*model).mask.as_ref(),
         };
         let heads = &ready.heads[part];

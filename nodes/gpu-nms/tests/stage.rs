@@ -10,7 +10,7 @@ use camweave_gpu_nms::GpuNms;
 use camweave_message::{CapturedClock, Detections, FrameId, Head, PictureRef, TensorShape};
 use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
-use camweave_stage::{Context, Env, Exit, Output, Stage};
+use camweave_stage::{Context, Declared, Exit, Output, Stage};
 use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
 use proptest::prelude::*;
 
@@ -20,13 +20,8 @@ const HEAD_BYTES: usize = ROWS * ANCHORS * size_of::<f32>();
 const PICTURE: (u32, u32) = (640, 320);
 const MODEL: (u32, u32) = (320, 320);
 
-fn env<S: Stage>(values: &[(&str, &str)]) -> Env {
-    let declared: Vec<String> = values.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let value = |name: &str| {
-        let found = values.iter().find(|(key, _)| *key == name);
-        found.map(|(_, value)| (*value).to_owned())
-    };
-    Env::new(S::KEYS, &declared, value).expect("keys of the stage")
+fn declared(values: &[(&str, &str)]) -> Declared {
+    Declared::of(values.iter().copied())
 }
 
 #[test]
@@ -34,7 +29,7 @@ fn without_a_device_it_ends_with_one_line_that_names_what_to_use_instead() {
     if missing().is_some() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let context = Context::for_tests("nms", folder.path());
-        let opened = GpuNms::open(&env::<GpuNms>(&[]), &context);
+        let opened = GpuNms::open_declared(&declared(&[]), &context);
         let error = opened.map(|_| ()).expect_err("no CUDA");
         assert_eq!(error.exit, Exit::Missing);
         assert!(!error.message.contains('\n'), "{error}");
@@ -51,7 +46,7 @@ fn wrong_settings_are_named_before_a_device_is_looked_for() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let context = Context::for_tests("nms", folder.path());
     for (name, value) in [("DEVICE", "first"), ("IOU", "2"), ("CLASSES", "car,,cat")] {
-        let opened = GpuNms::open(&env::<GpuNms>(&[(name, value)]), &context);
+        let opened = GpuNms::open_declared(&declared(&[(name, value)]), &context);
         let error = opened.map(|_| ()).expect_err("a wrong value");
         assert_eq!(error.exit, Exit::Configuration);
         for part in [name, value] {
@@ -77,7 +72,7 @@ impl<S: Stage<In = Head, Out = Detections>> Bench<S> {
         };
         let spans = Spans::open("nms", S::KIND, &settings, folder.path());
         context.counters = context.counters.with_spans(spans);
-        let stage = S::open(&env::<S>(values), &context).expect("good settings");
+        let stage = S::open_declared(&declared(values), &context).expect("good settings");
         Self {
             _folder: folder,
             context,

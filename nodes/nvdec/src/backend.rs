@@ -13,8 +13,6 @@ use camweave_stage::telemetry::DeviceRange;
 use camweave_vision::LumaGrid;
 use tracing::warn;
 
-use crate::settings::Settings;
-
 /// Slots beyond those for consumers: pictures that are decoded, but not sent yet.
 const SLOTS_OF_ITS_OWN: u32 = 4;
 
@@ -72,7 +70,7 @@ impl Nvdec {
     pub fn new(
         device: Device,
         camera: &str,
-        Settings { slots, limits, .. }: Settings,
+        (slots, limits): (u32, Limits),
         budget: &Arc<Budget>,
         chips: &Chips,
         broken: Broken,

@@ -4,6 +4,7 @@
 //! decodes all cameras: contexts of several processes would take turns on the engines.
 
 mod backend;
+mod drops;
 mod settings;
 
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use camweave_decode::{Budget, Decoding};
 use camweave_message::{Frame, Unit};
 use camweave_nvdec::{Chips, Library};
 use camweave_pool::Memory;
-use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
+use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
 use tracing::warn;
 
 use backend::{Broken, Device, Nvdec, lock};
-use settings::{KEYS, Settings};
+use drops::DROPS;
+pub use settings::NvdecSettings;
 
 /// Decodes H.264, H.265, VP9, and AV1 where the chip has it.
 pub struct NvDec {
@@ -30,12 +32,13 @@ impl Stage for NvDec {
     const KIND: &'static str = "nvdec";
     const ABOUT: &'static str =
         "Decodes the video of many cameras with NVIDIA's decoding engines, into device memory.";
-    const KEYS: &'static [Key] = KEYS;
+    type Settings = NvdecSettings;
+    const DROPS: &'static [DropReason] = DROPS;
     type In = Unit;
     type Out = Frame;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let settings = Settings::new(env)?;
+    fn open(settings: NvdecSettings, context: &Context) -> Result<Self, StageError> {
+        let (slots, limits) = (settings.slots, settings.limits()?);
         if let Some(line) = camweave_cuda::missing() {
             return Err(StageError::missing(line));
         }
@@ -60,11 +63,11 @@ impl Stage for NvDec {
         let device = Device::new(device, clock);
         let broken = Broken::default();
         let shared = Arc::clone(&broken);
-        let budget = Budget::new(settings.camera_bytes, settings.total_bytes);
+        let budget = Budget::new(settings.camera_bytes(), settings.total_bytes());
         let chips = Chips::default();
-        let decoding = Decoding::start(settings.threads, context, move |camera| {
+        let decoding = Decoding::start(settings.threads(), context, move |camera| {
             let (device, broken) = (device.clone(), Arc::clone(&shared));
-            Nvdec::new(device, camera, settings, &budget, &chips, broken)
+            Nvdec::new(device, camera, (slots, limits), &budget, &chips, broken)
         })?;
         Ok(Self { decoding, broken })
     }

@@ -1,51 +1,11 @@
-//! What the graph may set.
+//! Settings.
 
 use camweave_nvdec::Limits;
-use camweave_stage::{Env, Key, StageError};
+use camweave_pool::MAX_SLOTS;
+use camweave_stage::{Settings, StageError};
 use camweave_vision::MAX_DIMENSION;
-
-pub(crate) const KEYS: &[Key] = &[
-    Key {
-        name: "THREADS",
-        default: Some("0"),
-        help: "threads that feed the decoding engines, for all cameras together; 0: 32. They mostly wait",
-    },
-    Key {
-        name: "SLOTS",
-        default: Some("0"),
-        help: "frames per pool; 0: 16",
-    },
-    Key {
-        name: "MAX_WIDTH",
-        default: Some("8192"),
-        help: "the widest picture, in pixels",
-    },
-    Key {
-        name: "MAX_HEIGHT",
-        default: Some("8192"),
-        help: "the highest picture, in pixels",
-    },
-    Key {
-        name: "CAMERA_MB",
-        default: Some("1024"),
-        help: "device memory for the pictures of one camera, in MiB; larger pictures are not decoded",
-    },
-    Key {
-        name: "POOLS_MB",
-        default: Some("0"),
-        help: "device memory for the pictures of all cameras, in MiB; 0: what the device has",
-    },
-    Key {
-        name: "TARGET",
-        default: Some(""),
-        help: "WIDTHxHEIGHT in pixels: the decoder scales larger pictures down to fit, with their aspect ratio; empty: it does not",
-    },
-    Key {
-        name: "DEVICE",
-        default: Some("0"),
-        help: "number of the CUDA device",
-    },
-];
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Each waits for one picture: enough for four under way on each of 7 engines, so that cameras
 /// whose pictures come at once wait for the engines only.
@@ -53,38 +13,85 @@ const DEFAULT_THREADS: usize = 32;
 /// The smallest target: what the chip's scaler takes.
 const MIN_TARGET: u32 = 16;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Settings {
+/// What the graph may set.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
+pub struct NvdecSettings {
+    /// threads that feed the decoding engines, for all cameras together; 0: 32. They mostly wait
+    #[schemars(range(max = 256), extend("unit" = "threads"))]
     pub threads: usize,
-    /// 0: by default.
+    /// frames per pool; 0: 16
+    #[schemars(range(max = MAX_SLOTS), extend("unit" = "slots"))]
     pub slots: u32,
-    /// Device memory of one camera's pools.
-    pub camera_bytes: u64,
-    /// Device memory of all cameras' pools.
-    pub total_bytes: u64,
-    pub limits: Limits,
+    /// the widest frame
+    #[schemars(range(min = 16, max = MAX_DIMENSION), extend("unit" = "pixels"))]
+    pub max_width: u32,
+    /// the highest frame
+    #[schemars(range(min = 16, max = MAX_DIMENSION), extend("unit" = "pixels"))]
+    pub max_height: u32,
+    /// device memory for the frames of one camera; larger frames are not decoded
+    #[schemars(range(min = 1, max = 65_536), extend("unit" = "MiB"))]
+    pub camera_mb: u64,
+    /// device memory for the frames of all cameras; 0: what the device has
+    #[schemars(range(max = 16_777_216), extend("unit" = "MiB"))]
+    pub pools_mb: u64,
+    /// WIDTHxHEIGHT in pixels: the decoder scales larger frames down to fit, with their aspect
+    /// ratio; not set: it does not
+    pub target: String,
+    /// number of the CUDA device
+    #[schemars(range(max = 255))]
     pub device: u32,
 }
 
-impl Settings {
-    pub fn new(env: &Env) -> Result<Self, StageError> {
-        Ok(Self {
-            threads: match env.number("THREADS", 0..=256_usize)? {
-                0 => DEFAULT_THREADS,
-                threads => threads,
-            },
-            slots: env.number("SLOTS", 0..=camweave_pool::MAX_SLOTS)?,
-            camera_bytes: env.number("CAMERA_MB", 1..=65_536_u64)? << 20,
-            total_bytes: match env.number("POOLS_MB", 0..=16_777_216_u64)? {
-                0 => u64::MAX,
-                mebibytes => mebibytes << 20,
-            },
-            limits: Limits {
-                max_width: env.number("MAX_WIDTH", 16..=MAX_DIMENSION)?,
-                max_height: env.number("MAX_HEIGHT", 16..=MAX_DIMENSION)?,
-                target: env.text("TARGET")?.map(target).transpose()?,
-            },
-            device: env.number("DEVICE", 0..=255)?,
+impl Default for NvdecSettings {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            slots: 0,
+            max_width: 8192,
+            max_height: 8192,
+            camera_mb: 1024,
+            pools_mb: 0,
+            target: String::new(),
+            device: 0,
+        }
+    }
+}
+
+impl Settings for NvdecSettings {
+    fn check(&self) -> Result<(), StageError> {
+        self.limits().map(drop)
+    }
+}
+
+impl NvdecSettings {
+    pub(crate) fn threads(&self) -> usize {
+        match self.threads {
+            0 => DEFAULT_THREADS,
+            threads => threads,
+        }
+    }
+
+    /// Device memory of one camera's pools, in bytes.
+    pub(crate) fn camera_bytes(&self) -> u64 {
+        self.camera_mb << 20
+    }
+
+    /// Device memory of all cameras' pools, in bytes.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        match self.pools_mb {
+            0 => u64::MAX,
+            mebibytes => mebibytes << 20,
+        }
+    }
+
+    /// What frames may be, and are scaled to.
+    pub(crate) fn limits(&self) -> Result<Limits, StageError> {
+        let target = (!self.target.is_empty()).then(|| target(&self.target));
+        Ok(Limits {
+            max_width: self.max_width,
+            max_height: self.max_height,
+            target: target.transpose()?,
         })
     }
 }
@@ -107,28 +114,26 @@ fn target(text: &str) -> Result<(u32, u32), StageError> {
 
 #[cfg(test)]
 mod tests {
+    use camweave_stage::Declared;
+
     use super::*;
 
-    fn settings(values: &[(&str, &str)]) -> Result<Settings, StageError> {
-        let declared: Vec<String> = values.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let env = Env::new(KEYS, &declared, |name| {
-            let value = values.iter().find(|(key, _)| *key == name);
-            value.map(|(_, value)| (*value).to_owned())
-        })?;
-        Settings::new(&env)
+    fn settings(values: &[(&str, &str)]) -> Result<NvdecSettings, StageError> {
+        NvdecSettings::read(&Declared::of(values.iter().copied()))
     }
 
     #[test]
     fn defaults_and_a_target() {
+        let target = |settings: &NvdecSettings| settings.limits().expect("valid").target;
         let defaults = settings(&[]).expect("all have defaults");
         assert_eq!(
-            (defaults.threads, defaults.slots, defaults.device),
+            (defaults.threads(), defaults.slots, defaults.device),
             (32, 0, 0)
         );
-        assert_eq!(defaults.limits.target, None);
+        assert_eq!(target(&defaults), None);
         let scaled = settings(&[("TARGET", "1281x720"), ("THREADS", "3")]).expect("valid");
-        assert_eq!(scaled.limits.target, Some((1280, 720)), "even sides");
-        assert_eq!(scaled.threads, 3);
+        assert_eq!(target(&scaled), Some((1280, 720)), "even sides");
+        assert_eq!(scaled.threads(), 3);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use arrow_buffer::Buffer;
 use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Unit};
-use camweave_nvdec_node::NvDec;
-use camweave_stage::{Context, Env, Output, Stage};
+use camweave_nvdec_node::{NvDec, NvdecSettings};
+use camweave_stage::{Context, Output, Stage};
 use clips::{Clip, Kind};
 
 /// 0.2 % of the frame.
@@ -24,8 +24,8 @@ const STEP: i64 = 100_000_000;
 fn gone_on(clip: &Clip, from: usize) -> Vec<usize> {
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     let context = Context::for_tests("decode", folder.path());
-    let env = Env::new(NvDec::KEYS, &[], |_| None).expect("no key is set");
-    let mut stage = NvDec::open(&env, &context).expect("a device with a decoder");
+    let mut stage =
+        NvDec::open(NvdecSettings::default(), &context).expect("a device with a decoder");
     let order = clip.presentation_order();
     let mut shown = vec![0; order.len()];
     for (index, unit) in order.iter().enumerate() {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use arrow_buffer::Buffer;
 use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Unit};
 use camweave_nvdec_node::NvDec;
-use camweave_stage::{Context, Env, Output, Stage};
+use camweave_stage::{Context, Declared, Output, Stage};
 use clips::Clip;
 
 /// More than any chip that was measured opens.
@@ -78,10 +78,8 @@ fn a_camera_beyond_the_last_decoder_waits_and_gets_the_next_that_is_given_up() {
     }
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     let context = Context::for_tests("decode", folder.path());
-    let env = Env::new(NvDec::KEYS, &[], |key| {
-        (key == "MAX_WIDTH").then(|| MAX_WIDTH.to_owned())
-    });
-    let stage = NvDec::open(&env.expect("a valid width"), &context).expect("a device");
+    let declared = Declared::of([("MAX_WIDTH", MAX_WIDTH)]);
+    let stage = NvDec::open_declared(&declared, &context).expect("a device");
     // Streams of VP9 have a decoder each.
     let (vp9, large) = (clips::get("vp9"), clips::get("h264-1080p-cropped"));
     assert!(vp9.units.len() >= 8, "a camera of fewer units is a new one");

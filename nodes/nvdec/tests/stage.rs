@@ -10,15 +10,14 @@ use std::time::{Duration, Instant};
 use arrow_buffer::Buffer;
 use camweave_cuda::{CudaMemory, PinnedBuffer, Stream};
 use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Selection, Unit};
-use camweave_nvdec_node::NvDec;
+use camweave_nvdec_node::{NvDec, NvdecSettings};
 use camweave_pool::Attachments;
 use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
-use camweave_stage::{Context, Env, Exit, Output, Stage};
+use camweave_stage::{Context, Exit, Output, Stage};
 use clips::{Clip, Kind, packed, visible_rows};
 
 fn open(context: &Context) -> Result<NvDec, camweave_stage::StageError> {
-    let env = Env::new(NvDec::KEYS, &[], |_| None).expect("no key is set");
-    NvDec::open(&env, context)
+    NvDec::open(NvdecSettings::default(), context)
 }
 
 #[test]

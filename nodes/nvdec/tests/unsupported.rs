@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use arrow_buffer::Buffer;
 use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Selection, Unit};
-use camweave_nvdec_node::NvDec;
-use camweave_stage::{Context, Env, Output, Stage};
+use camweave_nvdec_node::{NvDec, NvdecSettings};
+use camweave_stage::{Context, Output, Stage};
 
 /// Three temporal units of AV1, 256x144 pixels of gray, as FFmpeg writes them:
 /// `-f lavfi -i color=gray:size=256x144:rate=25 -c:v libaom-av1 -cpu-used 8 -usage realtime`.
@@ -119,8 +119,8 @@ fn av1_where_the_chip_has_none_names_what_decodes_it_and_costs_nobody_else() {
         .init();
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     let context = Context::for_tests("decode", folder.path());
-    let env = Env::new(NvDec::KEYS, &[], |_| None).expect("no key is set");
-    let mut stage = NvDec::open(&env, &context).expect("a device with a decoder");
+    let mut stage =
+        NvDec::open(NvdecSettings::default(), &context).expect("a device with a decoder");
     let (av1, h264) = (AV1.map(bytes), clips::get("h264-camera"));
     let mut frames = Vec::new();
     for sequence in 0..=h264.units.len() {

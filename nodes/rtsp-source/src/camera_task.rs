@@ -37,7 +37,7 @@ const TIMESTAMP_JUMPS: &str = "timestamp_jumps";
 
 /// Times of all cameras.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Settings {
+pub(crate) struct SessionLimits {
     pub connect_timeout: Duration,
     pub stall_timeout: Duration,
     pub reconnect_min: Duration,
@@ -49,7 +49,7 @@ pub(crate) struct Settings {
 pub(crate) struct CameraTask {
     id: Arc<str>,
     camera: Camera,
-    settings: Settings,
+    limits: SessionLimits,
     context: Context,
     outbox: Outbox,
     last_session_unix_nanos: i64,
@@ -69,7 +69,7 @@ pub(crate) struct CameraTask {
 }
 
 impl CameraTask {
-    pub fn new(camera: Camera, settings: Settings, context: Context, outbox: Outbox) -> Self {
+    pub fn new(camera: Camera, limits: SessionLimits, context: Context, outbox: Outbox) -> Self {
         let id: Arc<str> = Arc::from(camera.id.as_str());
         // A process that was restarted goes on with the report of the one before, and must not
         // hammer an account that may be locked.
@@ -86,7 +86,7 @@ impl CameraTask {
         Self {
             id,
             camera,
-            settings,
+            limits,
             context,
             outbox,
             last_session_unix_nanos: 0,
@@ -95,7 +95,7 @@ impl CameraTask {
             flooded: false,
             choice,
             tried: TriedSchemes::default(),
-            session_limit: settings.connect_timeout,
+            session_limit: limits.connect_timeout,
             client_fact,
         }
     }
@@ -111,7 +111,7 @@ impl CameraTask {
 
     /// Runs until `stop` says true; then tears the session down.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let mut backoff = Backoff::new(self.settings.reconnect_min, self.settings.reconnect_max);
+        let mut backoff = Backoff::new(self.limits.reconnect_min, self.limits.reconnect_max);
         if self.refused {
             tokio::select! {
                 biased;
@@ -155,7 +155,7 @@ impl CameraTask {
             });
             self.flooded |= failure.kind == FailureKind::TooFast;
             if failure.kind != FailureKind::Timeout {
-                self.session_limit = self.settings.connect_timeout;
+                self.session_limit = self.limits.connect_timeout;
             }
             let Some(failure) = self.choice.ended(which, failure, frames, Instant::now()) else {
                 continue;
@@ -205,7 +205,7 @@ impl CameraTask {
         ));
         let frames_only = which == Which::Ffmpeg;
         let begin = tokio::time::Instant::now();
-        let mut liveness = Liveness::new(self.settings.stall_timeout, frames_only, begin);
+        let mut liveness = Liveness::new(self.limits.stall_timeout, frames_only, begin);
         let mut usable = Usable::new(begin);
         loop {
             let event = match timeout_at(liveness.deadline(), client.next()).await {
@@ -265,7 +265,7 @@ impl CameraTask {
     async fn connect(&self, which: Which, limit: Duration) -> Result<Box<dyn Client>, Failure> {
         match which {
             Which::Rtsp => {
-                rtsp_client::connect(&self.camera, &self.settings, &self.tried, self.flooded).await
+                rtsp_client::connect(&self.camera, &self.limits, &self.tried, self.flooded).await
             }
             Which::Ffmpeg => ffmpeg_client::connect(&self.camera, limit).await,
         }

@@ -8,12 +8,14 @@ mod backoff;
 mod camera_task;
 mod choice;
 mod client;
+mod drops;
 mod failure;
 mod ffmpeg_client;
 mod liveness;
 mod outbox;
 mod rtsp_client;
 mod session;
+mod settings;
 mod starting;
 mod timeline;
 
@@ -21,26 +23,25 @@ pub use camweave_cameras as cameras;
 pub use failure::{Failure, FailureKind};
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use camweave_message::{Never, Unit};
-use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
+use camweave_stage::{Context, DropReason, Output, Stage, StageError};
 use crossbeam_channel::Receiver;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use camera_task::{CameraTask, Settings, TEARDOWN_AT_MOST};
+use camera_task::{CameraTask, TEARDOWN_AT_MOST};
+use drops::DROPS;
 use outbox::{AllBytes, Outbox, Waiting};
+pub use settings::RtspSourceSettings;
 use starting::Starting;
 
 /// Rows of one message at most.
 const ROWS_PER_MESSAGE: usize = 64;
 /// Bytes of one message's access units at most, or one access unit: dora carries 64 MiB.
 const BYTES_PER_MESSAGE: usize = 4 * 1024 * 1024;
-/// Bytes of an access unit that may be asked for: far below what dora carries.
-const MOST_ACCESS_UNIT_BYTES: usize = 32 * 1024 * 1024;
 /// How often it looks whether cameras that were called have started, while others wait.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Threads that read from all cameras.
@@ -67,51 +68,15 @@ pub struct RtspSource {
 impl Stage for RtspSource {
     const KIND: &'static str = "rtsp-source";
     const ABOUT: &'static str = "Reads cameras (RTSP, and by FFmpeg RTSP over TLS, HTTP, HLS, RTMP, SRT, V4L2) and gives out their access units.";
-    const KEYS: &'static [Key] = &[
-        Key {
-            name: "CAMERAS",
-            default: None,
-            help: "the path of a cameras.yml",
-        },
-        Key {
-            name: "CONNECT_TIMEOUT_MS",
-            default: Some("5000"),
-            help: "milliseconds until a session must play",
-        },
-        Key {
-            name: "STALL_TIMEOUT_MS",
-            default: Some("5000"),
-            help: "milliseconds without a frame until a camera is connected anew",
-        },
-        Key {
-            name: "RECONNECT_MIN_MS",
-            default: Some("200"),
-            help: "milliseconds until the first attempt to connect anew; doubles with each",
-        },
-        Key {
-            name: "RECONNECT_MAX_MS",
-            default: Some("700"),
-            help: "milliseconds between attempts at most; more where trying soon cannot help",
-        },
-        Key {
-            name: "STARTING_AT_ONCE",
-            default: Some("40"),
-            help: "cameras that may be between their first call and their first decoded frame",
-        },
-        Key {
-            name: "ACCESS_UNIT_MAX_BYTES",
-            default: Some("8388608"),
-            help: "bytes of one access unit at most; a camera that sends a larger one is connected anew",
-        },
-    ];
     const OPTIONAL_INPUT: bool = true;
+    type Settings = RtspSourceSettings;
+    const DROPS: &'static [DropReason] = DROPS;
     type In = Never;
     type Out = Unit;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let settings = settings(env)?;
-        let cameras = cameras::load(Path::new(env.required("CAMERAS")?))
-            .map_err(|error| StageError::configuration(error.to_string()))?;
+    fn open(settings: RtspSourceSettings, context: &Context) -> Result<Self, StageError> {
+        let cameras = settings.load()?;
+        let limits = settings.limits();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(WORKERS)
             .thread_name("rtsp")
@@ -129,7 +94,7 @@ impl Stage for RtspSource {
                     context.waker(),
                     context.counters.clone(),
                 );
-                CameraTask::new(camera, settings, context.clone(), outbox)
+                CameraTask::new(camera, limits, context.clone(), outbox)
             })
             .collect();
         Ok(Self {
@@ -137,7 +102,7 @@ impl Stage for RtspSource {
             runtime: Some(runtime),
             stop: watch::channel(false).0,
             has_begun: false,
-            starting_at_once: env.number("STARTING_AT_ONCE", 1..=100_000)?,
+            starting_at_once: settings.starting_at_once,
             starting: Starting::default(),
             looked: Instant::now(),
             unconnected,
@@ -243,27 +208,4 @@ impl RtspSource {
             out.send(rows);
         }
     }
-}
-
-fn settings(env: &Env) -> Result<Settings, StageError> {
-    let millis = |name, least| -> Result<Duration, StageError> {
-        env.number(name, least..=3_600_000_u64)
-            .map(Duration::from_millis)
-    };
-    let settings = Settings {
-        connect_timeout: millis("CONNECT_TIMEOUT_MS", 1)?,
-        stall_timeout: millis("STALL_TIMEOUT_MS", 1)?,
-        reconnect_min: millis("RECONNECT_MIN_MS", 1)?,
-        reconnect_max: millis("RECONNECT_MAX_MS", 1)?,
-        access_unit_bytes: env
-            .number("ACCESS_UNIT_MAX_BYTES", 64 * 1024..=MOST_ACCESS_UNIT_BYTES)?,
-    };
-    if settings.reconnect_min > settings.reconnect_max {
-        return Err(StageError::configuration(format!(
-            "env RECONNECT_MIN_MS='{}', expected at most RECONNECT_MAX_MS='{}'",
-            settings.reconnect_min.as_millis(),
-            settings.reconnect_max.as_millis()
-        )));
-    }
-    Ok(settings)
 }

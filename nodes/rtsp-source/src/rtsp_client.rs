@@ -9,7 +9,7 @@ use camweave_rtsp::{Credentials, Limits, Options, RtspError, Session, TriedSchem
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::camera_task::Settings;
+use crate::camera_task::SessionLimits;
 use crate::client::{Client, Event, Frame, StreamInfo};
 use crate::failure::{Failure, FailureKind};
 
@@ -81,7 +81,7 @@ impl Client for RtspClient {
 /// Connects and plays.
 pub(crate) async fn connect(
     camera: &Camera,
-    settings: &Settings,
+    limits: &SessionLimits,
     tried: &TriedSchemes,
     flooded: bool,
 ) -> Result<Box<dyn Client>, Failure> {
@@ -105,7 +105,7 @@ pub(crate) async fn connect(
         },
         user_agent: concat!("camweave/", env!("CARGO_PKG_VERSION")),
         limits: Limits {
-            access_unit_bytes: settings.access_unit_bytes,
+            access_unit_bytes: limits.access_unit_bytes,
             // What a relay keeps for who comes is not sent again and again.
             bytes_at_start: if flooded {
                 usual.bytes_per_second
@@ -114,8 +114,8 @@ pub(crate) async fn connect(
             },
             ..usual
         },
-        connect_timeout: settings.connect_timeout,
-        probe_after: settings.stall_timeout / 2,
+        connect_timeout: limits.connect_timeout,
+        probe_after: limits.stall_timeout / 2,
     };
     let session = Session::connect(camera.url.expose(), options)
         .await

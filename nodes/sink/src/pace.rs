@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use camweave_stage::{Env, StageError};
+use crate::settings::TableEvery;
 
 /// On a terminal.
 const LIVE: Duration = Duration::from_secs(2);
@@ -22,19 +22,15 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// As `TABLE_EVERY_MS` says: milliseconds, 0 for no table, or `auto`.
-    ///
-    /// # Errors
-    /// Names the variable, its value and what was expected.
-    pub fn read(env: &Env, now: Instant) -> Result<Self, StageError> {
-        const NAME: &str = "TABLE_EVERY_MS";
-        if env.required(NAME)? == "auto" {
-            let rarest = (!std::io::stdout().is_terminal()).then_some(RAREST);
-            return Ok(Self::new(Some(LIVE), rarest, now));
+    /// As the settings have it.
+    pub fn of(every: TableEvery, now: Instant) -> Self {
+        match every {
+            TableEvery::Auto => {
+                let rarest = (!std::io::stdout().is_terminal()).then_some(RAREST);
+                Self::new(Some(LIVE), rarest, now)
+            }
+            TableEvery::Time(every) => Self::new((!every.is_zero()).then_some(every), None, now),
         }
-        let every = env.number(NAME, 0..=3_600_000_u64)?;
-        let every = (every > 0).then(|| Duration::from_millis(every));
-        Ok(Self::new(every, None, now))
     }
 
     fn new(every: Option<Duration>, rarest: Option<Duration>, now: Instant) -> Self {

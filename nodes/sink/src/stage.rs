@@ -3,19 +3,19 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use camweave_message::{Detections, Never};
-use camweave_outdir::{
-    FILE_MODE, Folder, Retention, RunFolder, WriterLock, replace_in_room, tidy_runs,
-};
-use camweave_stage::{Context, Env, Key, Output, STOPPED, Stage, StageError};
+use camweave_outdir::{FILE_MODE, Folder, RunFolder, WriterLock, replace_in_room, tidy_runs};
+use camweave_stage::{Context, DropReason, Output, STOPPED, Stage, StageError};
 use camweave_telemetry::{StageReport, clock, read_reports_of, span_names};
 use tracing::{info, warn};
 
 use crate::account::{Moment, Way};
-use crate::detections::{DetectionsFile, SUMMARY, SegmentLimits};
+use crate::detections::{DetectionsFile, SUMMARY};
+use crate::drops::DROPS;
 use crate::pace::Pace;
+use crate::settings::{SinkSettings, Switch};
 use crate::snapshot::Snapshots;
 use crate::trouble::Troubles;
-use crate::{Collector, DetectionLine, Summary, render};
+use crate::{Collector, DetectionLine, Room, Summary, render};
 
 /// How long after the end the sink waits for the last reports of the other stages; dora kills a
 /// node 10 s after a stop.
@@ -27,7 +27,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const FREE_WITHIN: Duration = Duration::from_secs(3);
 /// A frame whose line could not be written.
 const NOT_WRITTEN: &str = "not_written";
-const MIB: u64 = 1 << 20;
 /// Where dora keeps the logs of each run, as seen from the graph's folder.
 const RUNS: &str = "out";
 /// So many runs keep their logs and counters.
@@ -99,7 +98,7 @@ impl SinkStage {
         drop(writeln!(
             std::io::stdout(),
             "{}",
-            render(&self.summary(moment), 160)
+            render(&self.summary(moment), Room::wide(160))
         ));
     }
 }
@@ -141,8 +140,6 @@ fn is_alive(process: u32) -> bool {
     state.is_some_and(|state| !state.starts_with(['Z', 'X']))
 }
 
-const WORDS: [(&str, bool); 2] = [("off", false), ("on", true)];
-
 /// What the environment says of passes for any graph.
 fn everywhere() -> Result<bool, StageError> {
     let text = std::env::var(PASSES_VARIABLE).unwrap_or_default();
@@ -155,102 +152,21 @@ fn everywhere() -> Result<bool, StageError> {
     }
 }
 
-fn segment_limits(env: &Env) -> Result<SegmentLimits, StageError> {
-    let minutes = env.number("SEGMENT_MINUTES", 0..=5_256_000_u64)?;
-    Ok(SegmentLimits {
-        bytes: mebibytes(env, "SEGMENT_MIB")?,
-        age: (minutes > 0).then(|| Duration::from_secs(minutes * 60)),
-    })
-}
-
-fn retention(env: &Env) -> Result<Retention, StageError> {
-    let days = env.number("HISTORY_DAYS", 0..=36_500_u64)?;
-    Ok(Retention {
-        age: (days > 0).then(|| Duration::from_secs(days * 86_400)),
-        bytes: mebibytes(env, "HISTORY_MIB")?,
-        free_bytes: mebibytes(env, "MIN_FREE_MIB")?,
-    })
-}
-
-/// 0 is no limit.
-fn mebibytes(env: &Env, name: &'static str) -> Result<Option<u64>, StageError> {
-    let number = env.number(name, 0..=1_073_741_824_u64)?;
-    Ok((number > 0).then_some(number * MIB))
-}
-
 impl Stage for SinkStage {
     const KIND: &'static str = "sink";
     const ABOUT: &'static str =
         "Writes detections.jsonl, annotated snapshots and summary.json, and shows a live table.";
-    const KEYS: &'static [Key] = &[
-        Key {
-            name: "OUT",
-            default: Some("out/latest"),
-            help: "the folder for the results; it is created",
-        },
-        Key {
-            name: "SEGMENT_MIB",
-            default: Some("256"),
-            help: "MiB of detections.jsonl after which it goes into history/ and a new one begins, 0 for any size",
-        },
-        Key {
-            name: "SEGMENT_MINUTES",
-            default: Some("1440"),
-            help: "minutes after which it does so, 0 for never",
-        },
-        Key {
-            name: "HISTORY_DAYS",
-            default: Some("30"),
-            help: "days after which a file in history/ is removed, 0 for never",
-        },
-        Key {
-            name: "HISTORY_MIB",
-            default: Some("20480"),
-            help: "MiB of all detections beyond which the oldest files in history/ are removed, 0 for never",
-        },
-        Key {
-            name: "MIN_FREE_MIB",
-            default: Some("1024"),
-            help: "free MiB of the disk (at most a twentieth of it) below which they are, 0 for never",
-        },
-        Key {
-            name: "SNAPSHOT_EVERY_MS",
-            default: Some("1000"),
-            help: "an annotated picture of each camera this often, 0 for none",
-        },
-        Key {
-            name: "TABLE_EVERY_MS",
-            default: Some("auto"),
-            help: "the table on standard output this often, 0 for none; 'auto': every 2000 on a terminal, else rarer and rarer, up to an hour",
-        },
-        Key {
-            name: "DEVICE",
-            default: Some("0"),
-            help: "number of the CUDA device whose memory pictures may be in; opened when the first one is",
-        },
-        Key {
-            name: "PASSES",
-            default: Some("off"),
-            help: "'on': each line says when the frame entered and left each stage; so does CAMWEAVE_PASSES=on",
-        },
-    ];
+    type Settings = SinkSettings;
+    const DROPS: &'static [DropReason] = DROPS;
     type In = Detections;
     type Out = Never;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let every = |name| {
-            env.number(name, 0..=3_600_000_u64)
-                .map(Duration::from_millis)
-        };
-        let (snapshot, table) = (
-            every("SNAPSHOT_EVERY_MS")?,
-            Pace::read(env, Instant::now())?,
-        );
-        let device = env.number("DEVICE", 0..=255)?;
-        let passes = env.choice("PASSES", &WORDS)? || everywhere()?;
-        let (limits, retention) = (segment_limits(env)?, retention(env)?);
+    fn open(settings: SinkSettings, context: &Context) -> Result<Self, StageError> {
+        let table = Pace::of(settings.table_every()?, Instant::now());
+        let passes = settings.passes == Switch::On || everywhere()?;
+        let (limits, retention) = (settings.segment_limits(), settings.retention());
         let age = retention.age;
-        let out = env.required("OUT")?;
+        let out = settings.out.display();
         let refuse = |error: camweave_outdir::Error| {
             let line = format!("env OUT='{out}': {error}");
             // A full disk and another writer may be gone at the next start.
@@ -260,7 +176,7 @@ impl Stage for SinkStage {
                 _ => StageError::configuration(line),
             }
         };
-        let folder = Folder::open(Path::new(out)).map_err(refuse)?;
+        let folder = Folder::open(&settings.out).map_err(refuse)?;
         let holder = format!("node {}", context.stage);
         let lock = folder
             .lock("results", &holder, FREE_WITHIN)
@@ -271,7 +187,9 @@ impl Stage for SinkStage {
         let mut sink = Self {
             context: context.clone(),
             detections,
-            snapshots: (!snapshot.is_zero()).then(|| Snapshots::new(&folder, snapshot, device)),
+            snapshots: settings
+                .snapshot_every()
+                .map(|every| Snapshots::new(&folder, every, settings.device)),
             folder,
             collector: Collector::default(),
             passes,

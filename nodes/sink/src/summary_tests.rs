@@ -4,6 +4,7 @@ use camweave_message::{CapturedClock, FrameId, StagePass, Trace};
 use camweave_telemetry::Counters;
 
 use super::*;
+use crate::Room;
 
 const MS: i64 = 1_000_000;
 
@@ -92,14 +93,14 @@ fn frames_that_nobody_wanted_are_no_drops_in_the_table() {
         Collector::default().summary(&reports, &own.report(), Moment::Running)
     };
     decode.dropped("a", "corrupt", 1);
-    let text = crate::render(&summary(&decode), 160);
+    let text = crate::render(&summary(&decode), Room::wide(160));
     assert!(!text.contains("skipped"), "{text}");
     decode.dropped("a", "not_selected", 7);
     let found = summary(&decode);
     let camera = &found.cameras[0];
     assert_eq!((camera.not_selected(), camera.dropped_unasked()), (7, 1));
     assert_eq!(accounted(camera), 0, "the account has both");
-    let text = crate::render(&found, 160);
+    let text = crate::render(&found, Room::wide(160));
     let lines: Vec<Vec<&str>> = text
         .lines()
         .map(|line| line.split_ascii_whitespace().take(6).collect())
@@ -143,4 +144,50 @@ fn drops_of_all_stages_add_up() {
         summary.cameras[1].state.as_deref(),
         Some("offline: refused")
     );
+}
+
+#[test]
+fn a_table_of_few_lines_has_those_cameras_with_trouble() {
+    let source = Counters::new("source", "rtsp-source", None);
+    let cameras: Vec<String> = (1..=30).map(|number| format!("cam{number}")).collect();
+    for camera in &cameras {
+        source.received(camera);
+        source.camera_state(camera, "streaming");
+    }
+    source.camera_state("cam20", "offline: refused");
+    let own = Counters::new("sink", "sink", None);
+    let summary = Collector::default().summary(&[source.report()], &own.report(), Moment::Running);
+    let room = Room {
+        width: 60,
+        lines: Some(12),
+    };
+    let text = crate::render(&summary, room);
+    let ids: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let first = [
+        "camera", "cam1", "cam2", "cam3", "cam4", "cam5", "cam6", "cam7",
+    ];
+    assert_eq!(
+        ids,
+        [&first[..], &["cam20", "...", "all"]].concat(),
+        "{text}"
+    );
+    assert!(
+        text.contains("and 22 more cameras, 22 of them without trouble"),
+        "{text}"
+    );
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 60),
+        "{text}"
+    );
+    // The total is of all.
+    let total: Vec<&str> = text
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    assert_eq!(total[1], "30", "{text}");
 }

@@ -13,17 +13,18 @@ mod dpb;
 mod jpeg;
 mod luma;
 mod marks;
+mod settings;
 mod stream;
 mod upright;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camweave_decode::{Budget, Decoding, half_of_memory};
+use camweave_decode::{Budget, Decoding, reason};
 use camweave_message::{Frame, Unit};
-use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
-use camweave_vision::MAX_DIMENSION;
+use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
 
+pub use settings::SwDecodeSettings;
 use stream::{Software, Tally};
 
 /// What the graph may set of pictures and pools.
@@ -48,60 +49,18 @@ impl Stage for SwDecode {
     const KIND: &'static str = "sw-decode";
     const ABOUT: &'static str =
         "Decodes the video of many cameras on the CPU, straight into shared memory.";
-    const KEYS: &'static [Key] = &[
-        Key {
-            name: "THREADS",
-            default: Some("0"),
-            help: "decoding threads for all cameras together; 0: as many as cores, at most 4",
-        },
-        Key {
-            name: "SLOTS",
-            default: Some("0"),
-            help: "frames per pool; 0: 12 and what the stream's decoder holds, at most 28",
-        },
-        Key {
-            name: "MAX_WIDTH",
-            default: Some("8192"),
-            help: "the widest picture, in pixels",
-        },
-        Key {
-            name: "MAX_HEIGHT",
-            default: Some("8192"),
-            help: "the highest picture, in pixels",
-        },
-        Key {
-            name: "CAMERA_MB",
-            default: Some("256"),
-            help: "memory for the pictures of one camera, in MiB; larger pictures are dropped as too_large",
-        },
-        Key {
-            name: "POOLS_MB",
-            default: Some("0"),
-            help: "memory for the pictures of all cameras, in MiB; 0: half of the machine's",
-        },
-    ];
+    type Settings = SwDecodeSettings;
+    const DROPS: &'static [DropReason] = reason::ALL;
     type In = Unit;
     type Out = Frame;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let threads = match env.number("THREADS", 0..=256_usize)? {
-            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
-            threads => threads,
-        };
-        let limits = Limits {
-            slots: env.number("SLOTS", 0..=camweave_pool::MAX_SLOTS)?,
-            max_width: env.number("MAX_WIDTH", 16..=MAX_DIMENSION)?,
-            max_height: env.number("MAX_HEIGHT", 16..=MAX_DIMENSION)?,
-        };
+    fn open(settings: SwDecodeSettings, context: &Context) -> Result<Self, StageError> {
+        let (threads, limits) = (settings.threads(), settings.limits());
         ffmpeg_next::init()
             .map_err(|error| StageError::missing(format!("libavcodec cannot be used: {error}")))?;
         // What matters is counted and logged here, by camera; libavcodec does not know cameras.
         ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
-        let camera_bytes = env.number("CAMERA_MB", 1..=65_536_u64)? << 20;
-        let total_bytes = match env.number("POOLS_MB", 0..=16_777_216_u64)? {
-            0 => half_of_memory(),
-            mebibytes => mebibytes << 20,
-        };
+        let (camera_bytes, total_bytes) = (settings.camera_bytes(), settings.total_bytes());
         let budget = Budget::new(camera_bytes, total_bytes);
         for (name, bytes) in [("camera_mb", camera_bytes), ("pools_mb", total_bytes)] {
             context.counters.fact(name, &(bytes >> 20).to_string());

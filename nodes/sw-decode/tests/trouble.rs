@@ -394,7 +394,7 @@ fn a_picture_that_is_larger_than_allowed_is_refused_by_its_size() {
 
 #[test]
 fn wrong_settings_are_named() {
-    use camweave_stage::{Context, Env, Stage};
+    use camweave_stage::{Context, Declared, Stage};
     use camweave_sw_decode::SwDecode;
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     let context = Context::for_tests("decode", folder.path());
@@ -404,11 +404,7 @@ fn wrong_settings_are_named() {
         ("MAX_WIDTH", "8"),
         ("MAX_HEIGHT", "x"),
     ] {
-        let env = Env::new(SwDecode::KEYS, &[], |key| {
-            (key == name).then(|| value.to_owned())
-        })
-        .expect("known keys");
-        let error = SwDecode::open(&env, &context)
+        let error = SwDecode::open_declared(&Declared::of([(name, value)]), &context)
             .err()
             .expect("a wrong value")
             .to_string();

@@ -3,8 +3,10 @@ use std::time::{Duration, Instant};
 
 use camweave_message::{DetectedBox, Detections};
 use camweave_stage::telemetry::{Counters, Spans, span_names};
-use camweave_stage::{Context, Env, Key, Output, Stage, StageError, frame_key};
+use camweave_stage::{Context, DropReason, Output, Stage, StageError, frame_key};
 
+use crate::drops::DROPS;
+use crate::settings::TrackerSettings;
 use crate::{ByteTracker, Tracker, TrackerConfig};
 
 /// After a pause this long a camera's tracker begins anew: what moved meanwhile is not known.
@@ -159,51 +161,13 @@ impl Stage for TrackerStage {
     const KIND: &'static str = "tracker";
     const ABOUT: &'static str =
         "Follows objects from frame to frame with ByteTrack, one tracker per camera.";
-    const KEYS: &'static [Key] = &[
-        Key {
-            name: "HIGH_SCORE",
-            default: Some("0.4"),
-            help: "boxes from this score on are matched first",
-        },
-        Key {
-            name: "NEW_TRACK_SCORE",
-            default: Some("0.5"),
-            help: "boxes from this score on begin a track",
-        },
-        Key {
-            name: "MIN_IOU",
-            default: Some("0.1"),
-            help: "least IoU of a box and the track it continues",
-        },
-        Key {
-            name: "MIN_IOU_LOW",
-            default: Some("0.3"),
-            help: "the same for boxes below HIGH_SCORE",
-        },
-        Key {
-            name: "TRACK_BUFFER",
-            default: Some("30"),
-            help: "frames for which a track without a box is kept",
-        },
-        Key {
-            name: "MAX_BOXES",
-            default: Some("300"),
-            help: "boxes of a frame that are followed, those of the highest score",
-        },
-    ];
+    type Settings = TrackerSettings;
+    const DROPS: &'static [DropReason] = DROPS;
     type In = Detections;
     type Out = Detections;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let config = TrackerConfig {
-            high_score: env.number("HIGH_SCORE", 0.0..=1.0)?,
-            new_track_score: env.number("NEW_TRACK_SCORE", 0.0..=1.0)?,
-            min_iou: env.number("MIN_IOU", 0.0..=1.0)?,
-            min_iou_low: env.number("MIN_IOU_LOW", 0.0..=1.0)?,
-            track_buffer: env.number("TRACK_BUFFER", 0..=100_000)?,
-            max_boxes: env.number("MAX_BOXES", 1..=2000)?,
-        };
-        let stage = Self::new(config, context.counters.report().starts);
+    fn open(settings: TrackerSettings, context: &Context) -> Result<Self, StageError> {
+        let stage = Self::new(settings.config(), context.counters.report().starts);
         Ok(Self {
             spans: context.counters.spans().clone(),
             counters: Some(context.counters.clone()),

@@ -6,6 +6,7 @@
 //! each on a stream of its own (and an execution context, where the plan allows more than one), and
 //! the CPU waits for none of them.
 
+mod drops;
 mod error;
 mod frames;
 mod lane;
@@ -16,5 +17,5 @@ mod source;
 mod stage;
 
 pub use prepare::{Build, prepare};
-pub use settings::Settings;
+pub use settings::TrtInferSettings;
 pub use stage::TrtInfer;

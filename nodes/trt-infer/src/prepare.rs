@@ -2,13 +2,13 @@
 
 use camweave_cuda::Context;
 use camweave_model::ModelFile;
-use camweave_stage::{Env, StageError};
+use camweave_stage::{Declared, Settings, StageError};
 use camweave_tensorrt::{
     Built, EngineCache, EngineSpec, Error, Found, Gpu, ModelFacts, Progress, TensorRt, Wishes,
 };
 
 use crate::error::{of_cuda, of_tensorrt};
-use crate::settings::Settings;
+use crate::settings::TrtInferSettings;
 use crate::source::Source;
 
 /// The device, as sidecars name it.
@@ -48,10 +48,10 @@ pub(crate) fn engine(
 /// # Errors
 /// Those that the node would end with.
 pub fn prepare(
-    env: &Env,
+    declared: &Declared,
     make: impl FnOnce(&str, &Build<'_>) -> Result<Built, Error>,
 ) -> Result<(), StageError> {
-    let settings = Settings::read(env)?;
+    let settings = TrtInferSettings::read(declared)?;
     let Source::Onnx { file, wishes } = Source::read(&settings)? else {
         return Ok(());
     };

@@ -7,7 +7,7 @@ use camweave_stage::StageError;
 use camweave_tensorrt::{EngineSpec, PlanHeader, Sidecar, Wishes, sidecar_path};
 
 use crate::error::{of_model, of_tensorrt};
-use crate::settings::Settings;
+use crate::settings::TrtInferSettings;
 
 /// A model that has been read.
 #[derive(Debug)]
@@ -35,15 +35,15 @@ impl Source {
     ///
     /// # Errors
     /// It cannot be read, is neither, or contradicts the settings.
-    pub fn read(settings: &Settings) -> Result<Self, StageError> {
-        let path = &settings.model;
+    pub fn read(settings: &TrtInferSettings) -> Result<Self, StageError> {
+        let path: &Path = &settings.model;
         if path.extension().is_some_and(|end| end == "onnx") {
             let file = ModelFile::read(path).map_err(|error| of_model(&error))?;
             let size =
-                input_size(&file, settings.side, "env SIZE").map_err(|error| of_model(&error))?;
+                input_size(&file, settings.size, "env SIZE").map_err(|error| of_model(&error))?;
             let wishes = Wishes {
                 max_batch: settings.max_batch,
-                opt_batch: settings.opt_batch,
+                opt_batch: settings.tuned_batch(),
                 size,
                 precision: settings.precision,
                 // 3 is TensorRT's own default, so it is the same engine.
@@ -71,7 +71,7 @@ impl Source {
             check_batch(path, &sidecar.spec, settings.max_batch)?;
         }
         Ok(Self::Plan {
-            path: path.clone(),
+            path: path.to_owned(),
             plan,
             sidecar,
         })

@@ -10,16 +10,17 @@ use camweave_cuda::{CudaMemory, DeviceSpans, missing};
 use camweave_message::{Frame, Head, TensorShape};
 use camweave_pool::{PoolError, PoolErrorKind, PoolSpec, Producer, Reference, Retained, WriteSlot};
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Refusal, Stage, StageError};
+use camweave_stage::{Context, DropReason, Output, QueuePolicy, Refusal, Stage, StageError};
 use camweave_tensorrt::{ErrorKind, TensorRt};
 use camweave_vision::HeadLayout;
 use tracing::{debug, error, info, warn};
 
+use crate::drops::DROPS;
 use crate::error::{of_cuda, of_tensorrt};
 use crate::frames::PicturePools;
 use crate::lane::{Execution, Lane, LaneError};
 use crate::model::Model;
-use crate::settings::{KEYS, Settings};
+use crate::settings::TrtInferSettings;
 use crate::source::Source;
 
 /// Runs a detector over lists of frames with TensorRT.
@@ -35,7 +36,7 @@ pub struct TrtInfer {
     spans: DeviceSpans,
     device: camweave_cuda::Context,
     context: Context,
-    settings: Settings,
+    settings: TrtInferSettings,
     shape: TensorShape,
     class_names: Arc<str>,
     /// Whether a lane holds pictures.
@@ -58,13 +59,13 @@ const SWEEP_EVERY: Duration = Duration::from_millis(500);
 impl Stage for TrtInfer {
     const KIND: &'static str = "trt-infer";
     const ABOUT: &'static str =
-        "Runs a detector over lists of frames with TensorRT. Its heads stay on the GPU.";
-    const KEYS: &'static [Key] = KEYS;
+        "Runs a detector over batches of frames with TensorRT. Its outputs stay on the GPU.";
+    type Settings = TrtInferSettings;
+    const DROPS: &'static [DropReason] = DROPS;
     type In = Frame;
     type Out = Head;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let settings = Settings::read(env)?;
+    fn open(settings: TrtInferSettings, context: &Context) -> Result<Self, StageError> {
         // What is wrong with the file is said with or without a GPU.
         let source = Source::read(&settings)?;
         if let Some(line) = missing() {
@@ -115,12 +116,7 @@ impl Stage for TrtInfer {
     }
 
     fn queue(&self) -> QueuePolicy {
-        let Settings {
-            max_wait,
-            per_camera,
-            ..
-        } = self.settings;
-        QueuePolicy::of_detector(max_wait, per_camera)
+        QueuePolicy::of_detector(self.settings.max_wait(), self.settings.queue)
     }
 
     fn batch(&self) -> Option<NonZeroUsize> {

@@ -1,22 +1,12 @@
 //! What is said without a GPU: wrong settings, files that are no models, and what is missing.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use camweave_stage::{Context, Env, Exit, Stage, StageError};
+use camweave_stage::{Context, Declared, Exit, Settings, Stage, StageError};
 use camweave_tensorrt::{
     BatchProfile, EngineSpec, Gpu, ModelFacts, Precision, Sidecar, write_engine,
 };
-use camweave_trt_infer::{Settings, TrtInfer};
-
-fn env(values: &[(&str, &str)]) -> Env {
-    let all: BTreeMap<String, String> = values
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    let declared: Vec<String> = all.keys().cloned().collect();
-    Env::new(TrtInfer::KEYS, &declared, |name| all.get(name).cloned()).expect("keys of the stage")
-}
+use camweave_trt_infer::{TrtInfer, TrtInferSettings};
 
 /// Why the stage does not open.
 fn refused(model: &Path, values: &[(&str, &str)]) -> StageError {
@@ -25,7 +15,7 @@ fn refused(model: &Path, values: &[(&str, &str)]) -> StageError {
     let model = model.display().to_string();
     let mut all = vec![("MODEL", model.as_str())];
     all.extend(values);
-    match TrtInfer::open(&env(&all), &context) {
+    match TrtInfer::open_declared(&Declared::of(all), &context) {
         Ok(_) => panic!("it opened"),
         Err(error) => error,
     }
@@ -179,7 +169,7 @@ fn wrong_settings_are_named() {
         ("LEVEL", "6", ["LEVEL='6'", "0 to 5"]),
         ("RING", "0", ["RING='0'", "1 to 8"]),
     ] {
-        let error = Settings::read(&env(&[("MODEL", "m.onnx"), (name, value)]));
+        let error = TrtInferSettings::read(&Declared::of([("MODEL", "m.onnx"), (name, value)]));
         assert_says(
             &error.expect_err("out of range"),
             Exit::Configuration,
@@ -191,8 +181,8 @@ fn wrong_settings_are_named() {
 #[test]
 fn slots_of_heads_go_by_the_memory_of_the_device() {
     let slots = |value: &str, device_bytes: usize, head_bytes: usize| {
-        let env = env(&[("MODEL", "m.onnx"), ("HEAD_SLOTS", value)]);
-        let settings = Settings::read(&env).expect("a possible number");
+        let declared = Declared::of([("MODEL", "m.onnx"), ("HEAD_SLOTS", value)]);
+        let settings = TrtInferSettings::read(&declared).expect("a possible number");
         settings.head_slots_on(device_bytes, head_bytes)
     };
     // 84 x 8400 and 8 x 8400 values; 8 and 143 GB.

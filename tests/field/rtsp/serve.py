@@ -9,5 +9,5 @@ for path in sorted(glob.glob(HERE + '/cases/*.py')):
         cams.append(c(i)); entries.append(dict(f, id=i))
 server = rtspd.Server(cams, 0).start()
 print(json.dumps({'port': server.port, 'cameras': entries}), flush=True)
-for line in sys.stdin:
+for _ in sys.stdin:
     print(json.dumps({c.name: c.log for c in cams}), flush=True)

@@ -62,10 +62,10 @@ pub fn node_lines<'a>(log: &'a str, node: &str) -> Vec<&'a str> {
 /// the machine's speed must not matter.
 pub fn patient(graph: Builder) -> Builder {
     graph
-        .env("MAX_WAIT_MS", "30000")
-        .env("QUEUE", "512")
-        .env("SLOTS", "512")
-        .env("HEAD_SLOTS", "512")
+        .set("MAX_WAIT_MS", "30000")
+        .set("QUEUE", "512")
+        .set("SLOTS", "512")
+        .set("HEAD_SLOTS", "512")
         // 512 slots of 640x360 are more than the default allows a camera.
-        .env("CAMERA_MB", "1024")
+        .set("CAMERA_MB", "1024")
 }

@@ -4,13 +4,34 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use camweave_cpu_infer::CpuInfer;
+use camweave_cpu_infer::{CpuInfer, CpuInferSettings};
 use camweave_message::{Frame, Head};
-use camweave_stage::{Context, Env, Key, Output, QueuePolicy, Stage, StageError};
+use camweave_stage::{
+    Context, DropReason, Output, QueuePolicy, Required, Settings, Stage, StageError,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-/// The variable with the share in percent. It stands in the graph's root `env`, so that the
-/// stage's own variables stay what they are.
-const VARIABLE: &str = "SLOWED_PERCENT";
+/// Those of `cpu-infer`, and the share.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
+struct SlowedSettings {
+    #[serde(flatten)]
+    inner: CpuInferSettings,
+    /// of the CPU time that a message took, burnt after it
+    #[schemars(range(min = 0, max = 1000), extend("unit" = "percent"))]
+    slowed_percent: Required<f64>,
+}
+
+impl Settings for SlowedSettings {
+    fn check(&self) -> Result<(), StageError> {
+        self.inner.check()
+    }
+
+    fn check_files(&self) -> Result<(), StageError> {
+        self.inner.check_files()
+    }
+}
 
 /// Not the wall clock's: a process can be held meanwhile (`camweave ab --slices`).
 fn cpu_time() -> Duration {
@@ -31,23 +52,15 @@ struct Slowed {
 impl Stage for Slowed {
     const KIND: &'static str = CpuInfer::KIND;
     const ABOUT: &'static str = CpuInfer::ABOUT;
-    const KEYS: &'static [Key] = CpuInfer::KEYS;
+    type Settings = SlowedSettings;
+    const DROPS: &'static [DropReason] = CpuInfer::DROPS;
     type In = Frame;
     type Out = Head;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
-        let text = std::env::var(VARIABLE).unwrap_or_default();
-        let percent = text
-            .parse::<f64>()
-            .ok()
-            .filter(|it| (0.0..=1000.0).contains(it));
-        let percent = percent.ok_or_else(|| {
-            StageError::configuration(format!(
-                "env {VARIABLE}='{text}': expected a number from 0 to 1000, in percent"
-            ))
-        })?;
+    fn open(settings: SlowedSettings, context: &Context) -> Result<Self, StageError> {
+        let percent = settings.slowed_percent.0;
         Ok(Self {
-            inner: CpuInfer::open(env, context)?,
+            inner: CpuInfer::open(settings.inner, context)?,
             share: percent / 100.0,
             begun: None,
         })

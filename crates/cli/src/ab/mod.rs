@@ -20,13 +20,14 @@ use camweave_stage::Exit;
 use camweave_telemetry::SpanMode;
 
 pub use lock::Lock;
-pub use options::{FootageOptions, Options, absolute, between};
+pub use options::{FootageOptions, Options, absolute, between, frame_size, setting};
 pub use order::interleaved;
 pub use results::machine;
 
 use crate::engine;
 use crate::error::CliError;
-use crate::graph::Graph;
+use crate::graph::{Depth, Graph};
+use crate::places;
 use crate::run::{
     Feeder, Findings, Plan, Sliced, Slices, interruption, measure, measure_in_slices,
 };
@@ -106,8 +107,14 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
 
 /// Reads a graph and refuses one with an error.
 pub fn open(path: &Path, footage: &FootageOptions) -> Result<Graph, CliError> {
-    let graph = Graph::read(path, &footage.variables())?;
-    graph.check().refuse(path)?;
+    places::check_dora()?;
+    let mut graph = Graph::read(path, &footage.variables())?;
+    for (name, value) in &footage.env {
+        graph.declare(name, value)?;
+    }
+    let mut whole = graph.clone();
+    whole.complete();
+    whole.check(Depth::Settings).refuse(path)?;
     Ok(graph)
 }
 

@@ -29,7 +29,7 @@ pub struct FootageOptions {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     pub seed: u64,
     /// Picture size of scenes
-    #[arg(long, value_name = "WxH", default_value = "640x360")]
+    #[arg(long, value_name = "WxH", default_value = "640x360", value_parser = frame_size)]
     pub size: String,
     /// Media files instead of scenes, dealt out to the cameras in turn
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -37,6 +37,30 @@ pub struct FootageOptions {
     /// Your own cameras instead of simulated ones
     #[arg(long, value_name = "cameras.yml", conflicts_with_all = ["cameras", "fps", "detect_fps", "seed", "size", "files"])]
     pub cameras_file: Option<PathBuf>,
+    /// A setting for all nodes that know it, as in the graph's root 'env:'; may be repeated
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = setting)]
+    pub env: Vec<(String, String)>,
+}
+
+/// A size of frames, as the simulated cameras take it.
+pub fn frame_size(text: &str) -> Result<String, String> {
+    let is_side = |side: &u32| (64..=4096).contains(side) && side.is_multiple_of(2);
+    let sides = text.split_once('x').map(|(width, height)| [width, height]);
+    let sides = sides.map(|sides| sides.map(str::parse::<u32>));
+    match sides {
+        Some([Ok(width), Ok(height)]) if [width, height].iter().all(is_side) => Ok(text.to_owned()),
+        _ => Err(
+            "expected WIDTHxHEIGHT with even sides of 64 to 4096 pixels, such as 640x360"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Name and value of a setting.
+pub fn setting(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    pair.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "expected NAME=VALUE".to_owned())
 }
 
 impl FootageOptions {

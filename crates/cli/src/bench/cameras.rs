@@ -296,6 +296,7 @@ mod tests {
             warm_up: 0.0,
             repeat: 1,
             model: None,
+            env: Vec::new(),
             json: false,
         }
     }

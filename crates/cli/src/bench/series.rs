@@ -12,7 +12,7 @@ use camweave_telemetry::SpanMode;
 use clap::Args;
 use serde::Serialize;
 
-use crate::ab::{self, FootageOptions, between};
+use crate::ab::{self, FootageOptions, between, frame_size, setting};
 use crate::engine;
 use crate::error::{self, CliError};
 use crate::graph::Graph;
@@ -38,7 +38,7 @@ pub struct Common {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     pub seed: u64,
     /// Picture size of scenes
-    #[arg(long, value_name = "WxH", default_value = "640x360")]
+    #[arg(long, value_name = "WxH", default_value = "640x360", value_parser = frame_size)]
     pub size: String,
     /// Media files instead of scenes, dealt out to the cameras in turn
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -55,6 +55,9 @@ pub struct Common {
     /// Another detector than the graph's
     #[arg(long, value_name = "FILE.onnx")]
     pub model: Option<PathBuf>,
+    /// A setting for all nodes that know it, as in the graph's root 'env:'; may be repeated
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = setting)]
+    pub env: Vec<(String, String)>,
     /// Print JSON instead of the table
     #[arg(long)]
     pub json: bool,
@@ -72,6 +75,7 @@ impl Common {
             size: self.size.clone(),
             files: self.files.clone(),
             cameras_file: None,
+            env: self.env.clone(),
         }
     }
 }
@@ -327,6 +331,8 @@ mod tests {
         let graph = Graph {
             path: PathBuf::new(),
             descriptor: dora_core::descriptor::Descriptor::new(Vec::new()),
+            declared: std::collections::BTreeSet::new(),
+            unknown_keys: Vec::new(),
         };
         let setting = Setting {
             name: "four".to_owned(),

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use camweave_stage::Exit;
 use clap::{Args, ValueEnum};
 
+use crate::ab::frame_size;
 use crate::error::CliError;
 
 /// Which graph runs.
@@ -56,7 +57,7 @@ pub struct Options {
     #[arg(long, default_value = "8")]
     pub fps: String,
     /// Picture size of each simulated camera
-    #[arg(long, value_name = "WxH", default_value = "640x360")]
+    #[arg(long, value_name = "WxH", default_value = "640x360", value_parser = frame_size)]
     pub size: String,
     /// Codec of each simulated camera
     #[arg(long, default_value = "h264", value_parser = ["h264", "h265"])]

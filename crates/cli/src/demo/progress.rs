@@ -1,12 +1,11 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use camweave_sink::Summary;
+use camweave_sink::{Room, Summary};
 
 /// The run on standard error: a table that renews itself on a terminal, a line now and then elsewhere.
 pub struct Progress {
     seconds: f64,
-    started: Instant,
     shown: Option<Instant>,
     lines: usize,
     is_terminal: bool,
@@ -16,7 +15,6 @@ impl Progress {
     pub fn new(seconds: f64) -> Self {
         Self {
             seconds,
-            started: Instant::now(),
             shown: None,
             lines: 0,
             is_terminal: std::io::stderr().is_terminal(),
@@ -24,18 +22,27 @@ impl Progress {
     }
 
     /// Shows how far the run is, not too often.
-    pub fn show(&mut self, summary: Option<&Summary>) {
+    pub fn show(&mut self, summary: Option<&Summary>, since_first: Option<Duration>) {
         let every = Duration::from_secs(if self.is_terminal { 1 } else { 5 });
         if self.shown.is_some_and(|shown| shown.elapsed() < every) {
             return;
         }
         self.shown = Some(Instant::now());
-        let elapsed = self.started.elapsed().as_secs();
-        let head = format!("{elapsed} s of {:.0} s", self.seconds);
+        let elapsed = since_first.unwrap_or_default().as_secs_f64();
+        let head = if elapsed > self.seconds {
+            format!(
+                "{:.0} s are over; the last frames come through",
+                self.seconds
+            )
+        } else {
+            format!("{elapsed:.0} s of {:.0} s", self.seconds)
+        };
         let text = match summary {
             None => format!("{head}: waiting for the first frames"),
             Some(summary) if self.is_terminal => {
-                format!("{head}\n{}", camweave_sink::render(summary, 100))
+                // A line for the time, and one for the cursor.
+                let room = terminal_room(2);
+                format!("{head}\n{}", camweave_sink::render(summary, room))
             }
             Some(summary) => {
                 let sum = |of: &dyn Fn(&camweave_sink::CameraSummary) -> u64| {
@@ -56,15 +63,43 @@ impl Progress {
                 )
             }
         };
-        let mut screen = std::io::stderr().lock();
-        // Up over the last table, and clear to the end of the screen.
-        let back = if self.is_terminal && self.lines > 0 {
+        let back = self.back();
+        self.lines = text.lines().count();
+        // Nobody reads a closed terminal.
+        drop(writeln!(std::io::stderr().lock(), "{back}{text}"));
+    }
+
+    /// Up over the last table, and clear to the end of the screen.
+    fn back(&self) -> String {
+        if self.is_terminal && self.lines > 0 {
             format!("\x1b[{}A\x1b[J", self.lines)
         } else {
             String::new()
-        };
-        self.lines = text.lines().count();
-        // Nobody reads a closed terminal.
-        drop(writeln!(screen, "{back}{text}"));
+        }
     }
+}
+
+impl Drop for Progress {
+    /// The last table comes with the results.
+    fn drop(&mut self) {
+        drop(write!(std::io::stderr().lock(), "{}", self.back()));
+    }
+}
+
+/// What the terminal has room for beside so many lines.
+fn terminal_room(other_lines: usize) -> Room {
+    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Room {
+            width: usize::from(size.ws_col),
+            lines: Some(usize::from(size.ws_row).saturating_sub(other_lines)),
+        },
+        _ => Room::wide(100),
+    }
+}
+
+/// What standard output has room for: results may be as long as they are.
+pub fn results_room() -> Room {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    let width = size.map_or(0, |size| usize::from(size.ws_col));
+    Room::wide(if width == 0 { 160 } else { width })
 }

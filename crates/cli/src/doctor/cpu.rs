@@ -137,7 +137,7 @@ fn openvino() -> Row {
         need: Need::Optional,
         used_for: "fast inference on the CPU (cpu-infer)",
         without: "everything, more slowly: cpu-infer takes ONNX Runtime, or rten, which is built in",
-        get: "scripts/setup.sh, or PyPI: openvino, with OPENVINO_DYLIB_PATH naming its libopenvino_c.so.*",
+        get: "scripts/setup.sh, or PyPI: openvino, with OPENVINO_DYLIB_PATH in the graph naming its libopenvino_c.so.*",
         decodes: Vec::new(),
     }
 }

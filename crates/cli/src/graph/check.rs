@@ -3,17 +3,28 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use camweave_stage::Exit;
+use camweave_stage::{Description, Exit, is_foreign, similar};
+use dora_core::config::QueuePolicy;
 use dora_core::descriptor::{Node, validate::check_dataflow_static};
 
-use super::nodes::{inputs, ports};
+use super::nodes::{describe, inputs};
 use super::{Graph, Kind, Variables};
 use crate::error::CliError;
 use crate::say::{note, say};
 
 /// Rows of any type, of which only the identity is read.
 const ANY: &str = "camweave.passage/1";
+
+/// What is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// All but the files that settings name: a measurement sets others.
+    Settings,
+    /// All.
+    Files,
+}
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,8 +65,11 @@ impl Problems {
 
 impl Graph {
     /// Looks for all that can be known without running it.
-    pub fn check(&self) -> Problems {
-        let mut found = Problems::default();
+    pub fn check(&self, depth: Depth) -> Problems {
+        let mut found = Problems {
+            errors: self.unknown_keys.clone(),
+            ..Problems::default()
+        };
         let nodes: BTreeMap<String, &Node> = self
             .descriptor
             .nodes
@@ -66,10 +80,10 @@ impl Graph {
             found.errors.push("it has no nodes".to_owned());
         }
         for node in nodes.values() {
-            self.check_inputs(node, &nodes, &mut found);
+            self.check_inputs(node, &nodes, depth, &mut found);
         }
         self.check_outputs(&nodes, &mut found);
-        self.check_programs(&nodes, &mut found);
+        self.check_programs(&nodes, depth, &mut found);
         // All else that dora itself would refuse.
         if found.errors.is_empty()
             && let Err(error) = check_dataflow_static(&self.descriptor)
@@ -82,7 +96,13 @@ impl Graph {
         found
     }
 
-    fn check_inputs(&self, node: &Node, nodes: &BTreeMap<String, &Node>, found: &mut Problems) {
+    fn check_inputs(
+        &self,
+        node: &Node,
+        nodes: &BTreeMap<String, &Node>,
+        depth: Depth,
+        found: &mut Problems,
+    ) {
         for (name, mapping) in inputs(node) {
             let (source, output) = (mapping.source.to_string(), mapping.output.to_string());
             let input = format!("node '{}', input '{name}': '{source}/{output}'", node.id);
@@ -94,6 +114,7 @@ impl Graph {
                 ));
                 continue;
             };
+            self.check_policy(node, &name, from, depth, found);
             // Operators name their outputs in a place of their own; dora checks those.
             if from.operator.is_some() || from.operators.is_some() {
                 continue;
@@ -113,6 +134,32 @@ impl Graph {
                     "{input}: node '{source}' does not declare the output '{output}', {declared}"
                 ));
             }
+        }
+    }
+
+    /// Without backpressure dora drops messages of its own accord, and nobody counts them.
+    fn check_policy(
+        &self,
+        node: &Node,
+        name: &str,
+        from: &Node,
+        depth: Depth,
+        found: &mut Problems,
+    ) {
+        let input = node.inputs.iter().find(|(id, _)| id.to_string() == name);
+        let policy = input.and_then(|(_, input)| input.queue_policy.as_ref());
+        if matches!(policy, Some(QueuePolicy::Backpressure)) {
+            return;
+        }
+        let line = format!(
+            "node '{}', input '{name}': no 'queue_policy: backpressure', so dora may lose messages without counting them",
+            node.id
+        );
+        match (self.kind(node), self.kind(from)) {
+            // A measurement runs such a graph as it is.
+            (Kind::Stage(_), Kind::Stage(_)) if depth == Depth::Files => found.errors.push(line),
+            (Kind::Other, Kind::Other) => {}
+            _ => found.warnings.push(line),
         }
     }
 
@@ -141,9 +188,9 @@ impl Graph {
         }
     }
 
-    fn check_programs(&self, nodes: &BTreeMap<String, &Node>, found: &mut Problems) {
-        let mut known = BTreeMap::new();
-        let mut schemas = BTreeMap::new();
+    /// What can be known of the programs: whether they are there, and what they say of themselves.
+    fn check_programs(&self, nodes: &BTreeMap<String, &Node>, depth: Depth, found: &mut Problems) {
+        let mut stages = BTreeMap::new();
         for (id, node) in nodes {
             let program = match self.program(node) {
                 Ok(program) => program,
@@ -157,55 +204,130 @@ impl Graph {
             };
             // Only programs that are known to answer and end are asked.
             if let (Kind::Stage(_), Some(program)) = (self.kind(node), program)
-                && let Some(ports) = ports(&program, &mut known)
+                && let Some(description) = describe(&program)
             {
-                schemas.insert(id.clone(), ports);
+                self.check_settings(node, &program, depth, found);
+                stages.insert(id.clone(), description);
             }
         }
+        self.check_root(nodes, &stages, found);
         for (id, node) in nodes {
-            let Some(own) = schemas.get(id) else {
+            if let Some(own) = stages.get(id) {
+                check_ports(id, node, own, &stages, found);
+            }
+        }
+    }
+
+    /// Asks a stage whether it takes its variables.
+    fn check_settings(&self, node: &Node, program: &Path, depth: Depth, found: &mut Problems) {
+        // Values go through the environment, which other users do not see; a command line they do.
+        let (own, root) = (node.env.as_ref(), self.descriptor.env.as_ref());
+        let values = root.into_iter().chain(own).flatten();
+        let answer = Command::new(program)
+            .arg(match depth {
+                Depth::Settings => "--check",
+                Depth::Files => "--check-files",
+            })
+            .args(own.into_iter().flatten().map(|(name, _)| name))
+            .arg("--root")
+            .args(root.into_iter().flatten().map(|(name, _)| name))
+            // A node's own value wins over the root's.
+            .envs(values.map(|(name, value)| (name, value.to_string())))
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .output();
+        let Ok(answer) = answer else {
+            return; // A program that cannot be started is dora's to name.
+        };
+        if !answer.status.success() {
+            let text = String::from_utf8_lossy(&answer.stderr);
+            let line = text
+                .lines()
+                .next()
+                .map(|line| line.trim_start_matches("error: "));
+            let line = line.map_or_else(
+                || format!("'{}' ended with {}", program.display(), answer.status),
+                str::to_owned,
+            );
+            found.errors.push(format!("node '{}': {line}", node.id));
+        }
+    }
+
+    /// Names in the root `env:` that no node knows. A list of cameras and programs of others may
+    /// read any.
+    fn check_root(
+        &self,
+        nodes: &BTreeMap<String, &Node>,
+        stages: &BTreeMap<String, Description>,
+        found: &mut Problems,
+    ) {
+        let all = stages.values().flat_map(|it| it.stages.iter().chain([it]));
+        let known = all.flat_map(|stage| &stage.settings);
+        let known: Vec<&str> = known.map(|setting| setting.name.as_str()).collect();
+        let are_ours = stages.len() == nodes.len();
+        let reads_any = stages.values().any(|stage| stage.kind == "rtsp-source") || !are_ours;
+        for name in self.descriptor.env.iter().flatten().map(|(name, _)| name) {
+            let bare = name.rsplit("__").next().unwrap_or(name);
+            if known.contains(&bare) || is_foreign(name) {
                 continue;
-            };
-            let takes = own.takes.as_deref();
-            if takes.is_some_and(|takes| takes != ANY) && inputs(node).next().is_none() {
-                found.errors.push(format!(
-                    "node '{id}': it takes {} and no input is connected",
-                    takes.unwrap_or_default()
-                ));
             }
-            if own.gives.is_some() && node.outputs.len() != 1 {
-                found.errors.push(format!(
-                    "node '{id}': it declares {} outputs, expected one: what it gives has no other way",
-                    node.outputs.len()
-                ));
+            match similar(bare, &known) {
+                Some(meant) if are_ours => found.errors.push(format!(
+                    "unknown key '{name}' in the root env: did you mean '{meant}'?"
+                )),
+                _ if reads_any => {}
+                _ => found
+                    .warnings
+                    .push(format!("no node reads '{name}' of the root env")),
             }
-            for (name, mapping) in inputs(node) {
-                let source = schemas.get(&mapping.source.to_string());
-                let gives = source.and_then(|ports| ports.gives.as_deref());
-                if let (Some(takes), Some(gives)) = (takes, gives)
-                    && takes != gives
-                    && takes != ANY
-                {
-                    found.errors.push(format!(
-                        "node '{id}', input '{name}': it takes {takes}, and '{}' gives {gives}",
-                        mapping.source
-                    ));
-                }
-            }
+        }
+    }
+}
+
+/// Whether a stage's inputs and outputs fit what it takes and gives.
+fn check_ports(
+    id: &str,
+    node: &Node,
+    own: &Description,
+    stages: &BTreeMap<String, Description>,
+    found: &mut Problems,
+) {
+    // What a fused node takes and gives depends on its stages; it says so when it starts.
+    if !own.stages.is_empty() {
+        return;
+    }
+    let takes = own.input.as_deref().filter(|_| !own.input_is_optional);
+    if let Some(takes) = takes.filter(|_| inputs(node).next().is_none()) {
+        found.errors.push(format!(
+            "node '{id}': it takes {takes} and no input is connected"
+        ));
+    }
+    if own.output.is_some() && node.outputs.len() != 1 {
+        found.errors.push(format!(
+            "node '{id}': it declares {} outputs, expected one: what it gives has no other way",
+            node.outputs.len()
+        ));
+    }
+    for (name, mapping) in inputs(node) {
+        let source = stages.get(&mapping.source.to_string());
+        let gives = source.and_then(|stage| stage.output.as_deref());
+        if let (Some(takes), Some(gives)) = (own.input.as_deref(), gives)
+            && takes != gives
+            && takes != ANY
+        {
+            found.errors.push(format!(
+                "node '{id}', input '{name}': it takes {takes}, and '{}' gives {gives}",
+                mapping.source
+            ));
         }
     }
 }
 
 /// `camweave check`.
 pub fn show(path: &Path) -> Result<Exit, CliError> {
-    // What a run is given need not be set for a check.
-    let placeholders: Variables = ["CAMERAS", "FILES"]
-        .into_iter()
-        .filter(|name| std::env::var_os(name).is_none())
-        .map(|name| (name.to_owned(), format!("not-set-{name}")))
-        .collect();
-    let graph = Graph::read(path, &placeholders)?;
-    let found = graph.check();
+    let graph = Graph::read(path, &Variables::new())?;
+    let found = graph.check(Depth::Files);
     for warning in &found.warnings {
         note!("warning: graph '{}': {warning}", path.display());
     }

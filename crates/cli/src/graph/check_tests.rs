@@ -11,7 +11,7 @@ fn problems(nodes: &str) -> Problems {
     let path = folder.path().join("graph.yml");
     fs::write(&path, format!("nodes:\n{nodes}")).expect("writable");
     let graph = Graph::read(&path, &Variables::new()).expect("a graph");
-    graph.check()
+    graph.check(Depth::Files)
 }
 
 #[test]

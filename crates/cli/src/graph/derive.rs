@@ -2,6 +2,7 @@
 //! absolute, and what comes in and goes out turned to the measurement's folder. It is written
 //! beside the results, so that everybody can see, and run, what was measured.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use camweave_stage::Exit;
@@ -63,7 +64,7 @@ impl Graph {
             .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
         self.absolute_env(&mut whole);
         if let Feed::Files { window, .. } = settings.feed {
-            patient(&mut whole, window);
+            patient(&mut whole, window, &self.declared);
         }
         let nodes = whole.get_mut("nodes").and_then(Value::as_array_mut);
         for (node, json) in self
@@ -141,6 +142,9 @@ impl Graph {
             ("sink", _) => {
                 set("OUT", json!(settings.out));
                 set("SNAPSHOT_EVERY_MS", json!(0));
+                // All that was found is in one file.
+                set("SEGMENT_MIB", json!(0));
+                set("SEGMENT_MINUTES", json!(0));
                 set("TABLE_EVERY_MS", json!(0));
             }
             ("rtsp-source", Feed::Cameras(cameras)) => set("CAMERAS", json!(cameras)),
@@ -187,17 +191,24 @@ impl Graph {
 }
 
 /// Of a file every frame counts, and none is too old. Names in the root `env` are for those
-/// stages that know them; what a node has in its own `env` stays.
-fn patient(whole: &mut Value, window: u32) {
+/// stages that know them; what a node has in its own `env` stays, and so does what was declared for
+/// the measurement.
+fn patient(whole: &mut Value, window: u32, declared: &BTreeSet<String>) {
     if !whole["env"].is_object() {
         whole["env"] = json!({});
     }
-    whole["env"]["MAX_WAIT_MS"] = json!(60_000);
-    whole["env"]["QUEUE"] = json!(window.max(32));
-    // What the source has under way, and what the decoder itself holds.
-    whole["env"]["SLOTS"] = json!(window + 24);
-    // So many of a large picture; what all cameras may have stays bounded.
-    whole["env"]["CAMERA_MB"] = json!(4096);
+    for (name, value) in [
+        ("MAX_WAIT_MS", 60_000),
+        ("QUEUE", window.max(32)),
+        // What the source has under way, and what the decoder itself holds.
+        ("SLOTS", window + 24),
+        // So many of a large picture; what all cameras may have stays bounded.
+        ("CAMERA_MB", 4096),
+    ] {
+        if !declared.contains(name) {
+            whole["env"][name] = json!(value);
+        }
+    }
 }
 
 /// Optional fields that are not set are left out, as people would write it.

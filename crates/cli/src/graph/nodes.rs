@@ -1,9 +1,9 @@
 //! What is known of a graph's nodes.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use camweave_stage::Description;
 use dora_core::config::{InputMapping, UserInputMapping};
 use dora_core::descriptor::{DYNAMIC_SOURCE, Node, SHELL_SOURCE, resolve_path, source_is_url};
 
@@ -35,15 +35,6 @@ pub enum Kind {
     Stage(&'static str),
     /// A program of somebody else.
     Other,
-}
-
-/// What a stage says of its ports: the schema of its rows, `None` where it has no such port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ports {
-    /// Of what comes in.
-    pub takes: Option<String>,
-    /// Of what goes out.
-    pub gives: Option<String>,
 }
 
 impl Graph {
@@ -111,44 +102,13 @@ pub fn inputs(node: &Node) -> impl Iterator<Item = (String, &UserInputMapping)> 
     })
 }
 
-/// Asks a stage for its ports; `None` where it does not say.
-pub fn ports(program: &Path, known: &mut BTreeMap<PathBuf, Option<Ports>>) -> Option<Ports> {
-    if let Some(ports) = known.get(program) {
-        return ports.clone();
-    }
+/// Asks a program what it is; `None` where it does not answer.
+pub fn describe(program: &Path) -> Option<Description> {
     let output = Command::new(program)
-        .arg("--help")
+        .arg("--describe")
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()
-        .ok();
-    let ports = output.and_then(|output| parse(&String::from_utf8_lossy(&output.stdout)));
-    known.insert(program.to_owned(), ports.clone());
-    ports
-}
-
-fn parse(help: &str) -> Option<Ports> {
-    let port = |title: &str| {
-        let line = help.lines().find_map(|line| line.strip_prefix(title))?;
-        Some(line.trim().to_owned())
-    };
-    let schema = |name: String| (name != "none").then_some(name);
-    Some(Ports {
-        takes: schema(port("Input:")?),
-        gives: schema(port("Output:")?),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stage_says_what_it_takes() {
-        let help = "cpu-nms\n\nInput:  camweave.heads/1\nOutput: none\n";
-        let ports = parse(help).expect("ports");
-        assert_eq!(ports.takes.as_deref(), Some("camweave.heads/1"));
-        assert_eq!(ports.gives, None);
-        assert_eq!(parse("usage: x"), None);
-    }
+        .ok()?;
+    serde_json::from_slice(&output.stdout).ok()
 }

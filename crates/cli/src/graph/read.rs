@@ -1,11 +1,13 @@
 //! Reading a graph's file.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use camweave_stage::Exit;
 use dora_core::descriptor::{Descriptor, DescriptorExt as _};
 
+use super::keys::unknown_keys;
 use super::{Graph, Variables};
 use crate::error::CliError;
 
@@ -39,13 +41,19 @@ impl Graph {
                 "the variable '{name}' is not set, and the graph has no default for it"
             ))
         })?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let unknown_keys = unknown_keys(&text, folder);
         let descriptor =
             Descriptor::parse(text.into_bytes()).map_err(|error| wrong(&format!("{error:#}")))?;
-        let folder = path.parent().unwrap_or(Path::new("/"));
         let descriptor = descriptor
             .expand(folder)
             .map_err(|error| wrong(&format!("{error:#}")))?;
-        Ok(Self { path, descriptor })
+        Ok(Self {
+            path,
+            descriptor,
+            declared: BTreeSet::new(),
+            unknown_keys,
+        })
     }
 }
 

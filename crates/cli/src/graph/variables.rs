@@ -1,6 +1,6 @@
 //! The variables of a graph's stages, as they will reach them.
 
-use camweave_stage::fused;
+use camweave_stage::{Declared, Setting, fused};
 use dora_core::descriptor::Node;
 
 use super::{Graph, Kind};
@@ -60,8 +60,7 @@ impl StageVariables<'_> {
         }
     }
 
-    /// A variable's value: the stage's own, else the node's, else the graph's, else the
-    /// environment's.
+    /// A variable's value: the stage's own, else the node's, else the graph's.
     pub fn get(&self, name: &str) -> Option<String> {
         let own = self.of_node(&self.own(name));
         let own = own.filter(|text| !text.trim().is_empty());
@@ -72,8 +71,13 @@ impl StageVariables<'_> {
         let node = self.node.env.as_ref().and_then(|env| env.get(name));
         let graph = self.graph.descriptor.env.as_ref();
         let given = node.or_else(|| graph.and_then(|env| env.get(name)));
-        let given = given.map(ToString::to_string);
-        given.or_else(|| std::env::var(name).ok())
+        given.map(ToString::to_string)
+    }
+
+    /// What the graph declares of these settings.
+    pub fn declared(&self, settings: &[Setting]) -> Declared {
+        let pair = |setting: &Setting| Some((setting.name.clone(), self.get(&setting.name)?));
+        Declared::of(settings.iter().filter_map(pair))
     }
 
     /// A path, as seen from the graph's folder.

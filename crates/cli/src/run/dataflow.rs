@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,8 +27,10 @@ pub struct Launch {
     pub folder: Folder,
     /// The folder for the nodes' counters.
     pub stats: PathBuf,
-    /// Further variables for dora and all nodes.
+    /// Variables of dora's environment: the graph's `${NAME}` and `CAMWEAVE_...`.
     pub env: Vec<(String, OsString)>,
+    /// Settings that the graph is to declare, as in its root `env:`.
+    pub declare: Vec<(String, String)>,
     /// A program with arguments that `dora run` is started by, such as a profiler; or none.
     pub wrapper: Vec<OsString>,
 }
@@ -67,9 +69,12 @@ impl Dataflow {
         let program = words.next().unwrap_or_default();
         let mut command = bound(program);
         command.args(words);
+        let declared = launch.declare.iter();
+        let declared = declared.map(|(name, value)| format!("--env={name}={value}"));
         let child = command
             .arg("run")
             .arg(&launch.graph)
+            .args(declared)
             .env("CAMWEAVE_STATS_DIR", &launch.stats)
             .envs(launch.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -78,15 +83,7 @@ impl Dataflow {
             // Ctrl-C is this program's to pass on, in order.
             .process_group(0)
             .spawn()
-            .map_err(|error| {
-                CliError::new(
-                    Exit::Missing,
-                    format!(
-                        "cannot start '{}': {error}; install dora with scripts/setup.sh, or name it in CAMWEAVE_DORA",
-                        program.display()
-                    ),
-                )
-            })?;
+            .map_err(|error| places::no_dora(Path::new(program), &error))?;
         Ok(Self {
             child,
             log,

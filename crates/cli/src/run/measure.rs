@@ -90,9 +90,6 @@ impl Plan<'_> {
 
     fn launch(&self, folder: &Folder) -> Launch {
         let env = [
-            // All that was found is in one file.
-            ("SEGMENT_MIB", OsString::from("0")),
-            ("SEGMENT_MINUTES", OsString::from("0")),
             ("CAMWEAVE_SPANS", OsString::from(self.spans.as_str())),
             ("CAMWEAVE_PASSES", OsString::from("on")),
             ("CAMWEAVE_TRACE_DIR", self.traces().into_os_string()),
@@ -102,6 +99,7 @@ impl Plan<'_> {
             folder: folder.clone(),
             stats: self.stats(),
             env: env.map(|(name, value)| (name.to_owned(), value)).into(),
+            declare: Vec::new(),
             wrapper: self.wrapper.clone(),
         }
     }

@@ -15,11 +15,16 @@ use std::sync::{Arc, Mutex};
 
 use camweave_telemetry::StageIdentity;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::behind::Behind;
+use crate::describe::{self, Description};
 use crate::drive::Reporter;
 use crate::graph::{self, GraphOutput};
+use crate::settings::described;
 use crate::start::{Ended, Joined};
-use crate::{Exit, Key, StageError};
+use crate::{Declared, Required, StageError, runtime};
 
 pub use part::Part;
 pub use plan::{Plan, listed, own_variable};
@@ -28,28 +33,48 @@ pub use run::{Fused, Outgoing, Place};
 /// The kind of the node itself, beside its stages.
 const KIND: &str = "fused";
 /// The variable that lists the stages.
-const STAGES: Key = Key {
-    name: "STAGES",
-    default: None,
-    help: "stages in the order of the data's way, as 'kind' or 'name=kind', separated by commas",
-};
+const STAGES: &str = "STAGES";
+
+/// The node's own settings, beside those of its stages.
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
+struct FusedSettings {
+    /// stages in pipeline order, as 'kind' or 'name=kind', separated by commas
+    stages: Required<String>,
+}
+
+impl FusedSettings {
+    /// What `STAGES` means.
+    fn help() -> String {
+        described::<Self>()
+            .pop()
+            .map(|it| it.help)
+            .unwrap_or_default()
+    }
+}
 
 /// The `main` of a node's binary that runs any of `parts`, in the order that the graph says.
 pub fn main(parts: &'static [Part]) -> ExitCode {
-    match crate::runtime::argument(KIND, || help(parts)) {
-        Ok(true) => {}
-        Ok(false) => return Exit::Success.into(),
-        Err(error) => return crate::runtime::fail(&error),
+    let question = describe::question(KIND, || description(parts));
+    let check = |declared: &Declared, depth| Plan::read(declared, parts)?.check(declared, depth);
+    runtime::node(question, check, || start(parts))
+}
+
+/// What the node says of itself.
+#[must_use]
+pub fn description(parts: &[Part]) -> Description {
+    Description {
+        kind: KIND.to_owned(),
+        about: "Runs several stages in one process: rows pass from one to the next in memory."
+            .to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        input: None,
+        input_is_optional: true,
+        output: None,
+        settings: described::<FusedSettings>(),
+        drop_reasons: Vec::new(),
+        stages: parts.iter().map(Part::describe).collect(),
     }
-    if let Err(message) = camweave_telemetry::log::start() {
-        return crate::runtime::fail(&StageError::configuration(message));
-    }
-    let code = match start(parts) {
-        Ok(()) => Exit::Success.into(),
-        Err(ended) => ended.finish(),
-    };
-    crate::exit::work_is_over();
-    code
 }
 
 fn start(parts: &'static [Part]) -> Result<(), Ended> {
@@ -65,8 +90,13 @@ fn start(parts: &'static [Part]) -> Result<(), Ended> {
         Ok(reporter) => reporter,
         Err(error) => return Err(joined.fail(error, false)),
     };
-    let plan = match plan(parts, &mut joined.output) {
-        Ok(plan) => plan,
+    let declared = graph::declared(joined.output.node());
+    let planned = declared.and_then(|declared| {
+        let plan = plan(parts, &declared, &mut joined.output)?;
+        Ok((plan, declared))
+    });
+    let (plan, declared) = match planned {
+        Ok(planned) => planned,
         Err(error) => {
             reporter.close(Some(&error.message));
             return Err(joined.fail(error, false));
@@ -83,7 +113,7 @@ fn start(parts: &'static [Part]) -> Result<(), Ended> {
         terminate: &joined.terminate,
         behind: Some(Arc::new(Behind::of(joined.output.node(), &folder))),
     };
-    let fused = match Fused::open(&plan, &place, |name| std::env::var(name).ok()) {
+    let fused = match Fused::open(&plan, &place, &declared) {
         Ok(fused) => fused,
         Err(error) => {
             // It stands in the report of the stage that cannot be opened.
@@ -107,39 +137,11 @@ fn start(parts: &'static [Part]) -> Result<(), Ended> {
 }
 
 /// The stages that the graph wants, where they fit the node's place in it.
-fn plan(parts: &'static [Part], output: &mut GraphOutput) -> Result<Plan, StageError> {
-    let text = std::env::var(STAGES.name).unwrap_or_default();
-    let plan = Plan::parse(&text, parts)?;
+fn plan(parts: &[Part], declared: &Declared, output: &mut GraphOutput) -> Result<Plan, StageError> {
+    let plan = Plan::read(declared, parts)?;
     output.check_ports(plan.takes(), plan.gives())?;
-    plan.check_names(&graph::declared_env(output.node()))?;
+    plan.check_names(declared)?;
     Ok(plan)
-}
-
-fn help(parts: &[Part]) -> String {
-    use std::fmt::Write as _;
-
-    let mut text = format!(
-        "{KIND}\n\nRuns several stages in one process: rows pass from one to the next in memory.\n\n\
-         A node of a dora dataflow: set it as 'path' of a node and run the graph.\n\n\
-         Environment (the node's 'env:' in the graph):\n  {:<18} {} (required)\n\n\
-         A stage's own variable as '<STAGE>__<NAME>', such as CPU_INFER__THREADS; without a prefix\n\
-         it goes to all stages that know it.\n\nStages:\n",
-        STAGES.name, STAGES.help
-    );
-    for part in parts {
-        let ports = |schema: Option<&'static str>| schema.unwrap_or("none");
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            text,
-            "  {:<12} {} -> {}",
-            part.kind(),
-            ports(part.takes()),
-            ports(part.gives())
-        );
-        let names: Vec<_> = part.keys().iter().map(|key| key.name).collect();
-        let _ = writeln!(text, "  {:<12}   {}", "", names.join(", "));
-    }
-    text
 }
 
 #[cfg(test)]

@@ -12,16 +12,18 @@ use dora_node_api::EventStream;
 use tracing::info;
 
 use super::run::{Outgoing, Way};
+use crate::describe::{self, Depth};
 use crate::drive::{Ends, Outlet, Reporter, drive};
 use crate::runtime::{inbox, schemas};
-use crate::{Context, Env, Inbox, Key, Stage, StageError, graph};
+use crate::{Context, Declared, Description, Inbox, Setting, Stage, StageError, graph};
 
 /// A kind of stage that a fused node can run.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
     kind: &'static str,
-    keys: &'static [Key],
     is_source: bool,
+    describe: fn() -> Description,
+    check: fn(&Declared, Depth) -> Result<(), StageError>,
     schemas: fn() -> [Option<&'static str>; 2],
     run: fn(Seat),
 }
@@ -32,8 +34,9 @@ impl Part {
     pub const fn of<S: Stage + 'static>() -> Self {
         Self {
             kind: S::KIND,
-            keys: S::KEYS,
             is_source: S::OPTIONAL_INPUT,
+            describe: Description::of::<S>,
+            check: describe::check::<S>,
             schemas: schemas::<S>,
             run: run::<S>,
         }
@@ -45,10 +48,24 @@ impl Part {
         self.kind
     }
 
-    /// The variables that the stage reads.
+    /// What the stage says of itself.
     #[must_use]
-    pub fn keys(&self) -> &'static [Key] {
-        self.keys
+    pub fn describe(&self) -> Description {
+        (self.describe)()
+    }
+
+    /// The stage's settings.
+    #[must_use]
+    pub fn settings(&self) -> Vec<Setting> {
+        self.describe().settings
+    }
+
+    /// Whether the stage takes these variables.
+    ///
+    /// # Errors
+    /// Names the variable, its value and what was expected.
+    pub(crate) fn check(&self, declared: &Declared, depth: Depth) -> Result<(), StageError> {
+        (self.check)(declared, depth)
     }
 
     /// Whether the stage can do without its input, and so begins the data's way.
@@ -82,7 +99,7 @@ pub(super) type AnyInbox = Arc<dyn Any + Send + Sync>;
 pub(super) struct Seat {
     pub index: usize,
     pub kind: &'static str,
-    pub env: Env,
+    pub declared: Declared,
     pub context: Context,
     pub reporter: Reporter,
     pub terminate: Arc<AtomicBool>,
@@ -122,7 +139,7 @@ pub(super) enum Next {
 
 fn run<S: Stage>(mut seat: Seat) {
     let opened = guarded(|| {
-        let stage = S::open(&seat.env, &seat.context)?;
+        let stage = S::open_declared(&seat.declared, &seat.context)?;
         let inbox = Arc::new(inbox(&stage, &seat.context));
         Ok((stage, inbox))
     });

@@ -3,9 +3,10 @@
 use camweave_telemetry::StageIdentity;
 
 use super::part::Part;
-use super::{Place, STAGES};
-use crate::env::{Env, is_foreign};
-use crate::{Key, StageError};
+use super::{FusedSettings, Place, STAGES};
+use crate::declared::{is_foreign, unknown};
+use crate::describe::Depth;
+use crate::{Declared, StageError};
 
 /// Between a stage's name and its variable's.
 const SEPARATOR: &str = "__";
@@ -46,13 +47,21 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The stages that a node's variables list.
+    ///
+    /// # Errors
+    /// As [`Plan::parse`], and if there is no list.
+    pub fn read(declared: &Declared, known: &[Part]) -> Result<Self, StageError> {
+        Self::parse(declared.get(STAGES).unwrap_or_default(), known)
+    }
+
     /// Reads a list such as `sw-decode,infer=cpu-infer,cpu-nms`.
     ///
     /// # Errors
     /// Names the stage that is unknown, named twice, or does not take what comes before it.
     pub fn parse(text: &str, known: &[Part]) -> Result<Self, StageError> {
         let wrong = |message: String| {
-            StageError::configuration(format!("env {}='{text}': {message}", STAGES.name))
+            StageError::configuration(format!("env {STAGES}='{text}': {message}"))
         };
         let mut seats: Vec<Seat> = Vec::new();
         for (name, kind) in listed(text) {
@@ -81,8 +90,8 @@ impl Plan {
         }
         if seats.is_empty() {
             return Err(StageError::configuration(format!(
-                "env {} is not set, expected {}",
-                STAGES.name, STAGES.help
+                "env {STAGES} is not set, expected {}",
+                FusedSettings::help()
             )));
         }
         for pair in seats.windows(2) {
@@ -114,23 +123,25 @@ impl Plan {
         self.seats.last().and_then(|seat| seat.part.gives())
     }
 
-    /// Checks that each of the names that the graph declares for the node is known to a stage.
+    /// Checks that each of the names in the node's own `env:` is known to a stage.
     ///
     /// # Errors
     /// Names the unknown variable and the valid ones.
-    pub fn check_names(&self, declared: &[String]) -> Result<(), StageError> {
-        for name in declared {
-            let is_known = name == STAGES.name
+    pub fn check_names(&self, declared: &Declared) -> Result<(), StageError> {
+        for name in declared.own_names() {
+            let is_known = name == STAGES
                 || is_foreign(name)
                 || self.seats.iter().any(|seat| {
-                    let mut keys = seat.part.keys().iter();
-                    keys.any(|key| name == key.name || *name == seat.own(key.name))
+                    let mut settings = seat.part.settings().into_iter();
+                    settings.any(|it| name == it.name || name == seat.own(&it.name))
                 });
             if !is_known {
-                return Err(StageError::configuration(format!(
-                    "unknown key '{name}' in the node's env, expected {}, each also as '<STAGE>{SEPARATOR}<KEY>' for one stage",
-                    self.valid_names(name).join(", ")
-                )));
+                let valid = self.valid_names(name);
+                let valid: Vec<&str> = valid.iter().map(String::as_str).collect();
+                let mut error = unknown(name, &valid);
+                error.message +=
+                    &format!(", each also as '<STAGE>{SEPARATOR}<NAME>' for one stage");
+                return Err(error);
             }
         }
         Ok(())
@@ -140,16 +151,32 @@ impl Plan {
     fn valid_names(&self, name: &str) -> Vec<String> {
         let meant = |seat: &&Seat| name.starts_with(&seat.own(""));
         if let Some(seat) = self.seats.iter().find(meant) {
-            let keys = seat.part.keys().iter();
-            return keys.map(|key| seat.own(key.name)).collect();
+            let settings = seat.part.settings().into_iter();
+            return settings.map(|it| seat.own(&it.name)).collect();
         }
-        let mut names = vec![STAGES.name.to_owned()];
-        for key in self.seats.iter().flat_map(|seat| seat.part.keys()) {
-            if !names.iter().any(|known| known == key.name) {
-                names.push(key.name.to_owned());
+        let mut names = vec![STAGES.to_owned()];
+        for setting in self.seats.iter().flat_map(|seat| seat.part.settings()) {
+            if !names.contains(&setting.name) {
+                names.push(setting.name);
             }
         }
         names
+    }
+
+    /// Checks the settings of all stages.
+    ///
+    /// # Errors
+    /// Names the stage, the variable, its value and what was expected.
+    pub(crate) fn check(&self, declared: &Declared, depth: Depth) -> Result<(), StageError> {
+        self.check_names(declared)?;
+        for (index, seat) in self.seats.iter().enumerate() {
+            let checked = seat.part.check(&self.declared(index, declared), depth);
+            checked.map_err(|error| StageError {
+                message: format!("{}: {}", seat.name, error.message),
+                ..error
+            })?;
+        }
+        Ok(())
     }
 
     /// What the stage `index` is in the graph.
@@ -176,18 +203,18 @@ impl Plan {
     }
 
     /// The variables of the stage `index`: its own first, then those for all.
-    pub(super) fn env(
-        &self,
-        index: usize,
-        lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<Env, StageError> {
+    pub(super) fn declared(&self, index: usize, node: &Declared) -> Declared {
         let seat = &self.seats[index];
-        let keys: &'static [Key] = seat.part.keys();
-        Env::new(keys, &[], |name| {
-            lookup(&seat.own(name))
-                .filter(|text| !text.trim().is_empty())
-                .or_else(|| lookup(name))
-        })
+        let mut declared = Declared::default();
+        for name in seat.part.settings().into_iter().map(|it| it.name) {
+            let own = seat.own(&name);
+            if let Some(text) = node.get(&own) {
+                declared.set_called(&name, text, own);
+            } else if let Some(text) = node.get(&name) {
+                declared.set(name, text);
+            }
+        }
+        declared
     }
 }
 

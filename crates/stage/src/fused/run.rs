@@ -16,7 +16,7 @@ use super::plan::Plan;
 use crate::behind::Behind;
 use crate::drive::Reporter;
 use crate::graph::GraphOutput;
-use crate::{Context, Exit, StageError};
+use crate::{Context, Declared, Exit, StageError};
 
 /// Where the stages run.
 #[derive(Debug, Clone)]
@@ -85,24 +85,17 @@ pub struct Fused {
 }
 
 impl Fused {
-    /// Opens all stages of `plan` at once; `lookup` gives the environment's variables.
+    /// Opens all stages of `plan` at once; `declared` is what the graph declares for the node.
     ///
     /// # Errors
     /// What the first stage says that cannot be opened, with its name.
-    pub fn open(
-        plan: &Plan,
-        place: &Place<'_>,
-        lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, StageError> {
+    pub fn open(plan: &Plan, place: &Place<'_>, declared: &Declared) -> Result<Self, StageError> {
         // One for the process: what one stage maps, the others read.
         let attachments = Attachments::new();
         let (sender, news) = channel();
         let mut runners = Vec::new();
         for (index, seat) in plan.seats().iter().enumerate() {
             let name = format!("{}.{}", place.node, seat.name);
-            let env = plan
-                .env(index, &lookup)
-                .map_err(|error| named(&name, &error))?;
             let reporter = Reporter::open(place.stats_dir, plan.identity(index, place))?;
             let counters = reporter.counters().clone();
             let mut context = Context::new(&name, counters, attachments.clone(), place.stats_dir);
@@ -114,7 +107,7 @@ impl Fused {
             let given = Seat {
                 index,
                 kind: seat.part.kind(),
-                env,
+                declared: plan.declared(index, declared),
                 context: context.clone(),
                 reporter,
                 terminate: match index {

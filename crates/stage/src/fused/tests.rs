@@ -6,7 +6,24 @@ use camweave_message::{CapturedClock, Detections, FrameId, Never, Passage, Row};
 use camweave_telemetry::{StageReport, read_reports};
 
 use super::*;
-use crate::{Context, Env, Output, Stage};
+use crate::describe::Depth;
+use crate::{Context, Exit, NoSettings, Output, Settings, Stage};
+
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
+struct NumbersSettings {
+    /// rows of each camera
+    #[schemars(range(max = 10_000))]
+    count: u64,
+}
+
+impl Default for NumbersSettings {
+    fn default() -> Self {
+        Self { count: 100 }
+    }
+}
+
+impl Settings for NumbersSettings {}
 
 /// Gives out numbered rows of two cameras, in messages of both.
 struct Numbers {
@@ -18,19 +35,15 @@ struct Numbers {
 impl Stage for Numbers {
     const KIND: &'static str = "numbers";
     const ABOUT: &'static str = "A source.";
-    const KEYS: &'static [Key] = &[Key {
-        name: "COUNT",
-        default: Some("100"),
-        help: "rows of each camera",
-    }];
     const OPTIONAL_INPUT: bool = true;
+    type Settings = NumbersSettings;
     type In = Never;
     type Out = Passage;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
+    fn open(settings: NumbersSettings, context: &Context) -> Result<Self, StageError> {
         Ok(Self {
             context: context.clone(),
-            left: env.number("COUNT", 0..=10_000)?,
+            left: settings.count,
             next: 0,
         })
     }
@@ -80,40 +93,46 @@ impl Drop for Numbers {
 /// Hands rows on, but for those that it drops or fails at.
 struct Relay {
     context: Context,
+    settings: RelaySettings,
+}
+
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
+struct RelaySettings {
+    /// every n-th row is dropped
+    #[schemars(range(min = 1, max = 1_000_000))]
     drop: u64,
+    /// the row at which the stage fails
+    #[schemars(range(min = 1, max = 1_000_000))]
     fail: u64,
+    /// the row at which the stage panics
+    #[schemars(range(min = 1, max = 1_000_000))]
     panic: u64,
 }
+
+impl Default for RelaySettings {
+    fn default() -> Self {
+        Self {
+            drop: 1_000_000,
+            fail: 1_000_000,
+            panic: 1_000_000,
+        }
+    }
+}
+
+impl Settings for RelaySettings {}
 
 impl Stage for Relay {
     const KIND: &'static str = "relay";
     const ABOUT: &'static str = "A stage.";
-    const KEYS: &'static [Key] = &[
-        Key {
-            name: "DROP",
-            default: Some("1000000"),
-            help: "every n-th row is dropped",
-        },
-        Key {
-            name: "FAIL",
-            default: Some("1000000"),
-            help: "the row at which the stage fails",
-        },
-        Key {
-            name: "PANIC",
-            default: Some("1000000"),
-            help: "the row at which the stage panics",
-        },
-    ];
+    type Settings = RelaySettings;
     type In = Passage;
     type Out = Passage;
 
-    fn open(env: &Env, context: &Context) -> Result<Self, StageError> {
+    fn open(settings: RelaySettings, context: &Context) -> Result<Self, StageError> {
         Ok(Self {
             context: context.clone(),
-            drop: env.number("DROP", 1..=1_000_000)?,
-            fail: env.number("FAIL", 1..=1_000_000)?,
-            panic: env.number("PANIC", 1..=1_000_000)?,
+            settings,
         })
     }
 
@@ -123,13 +142,13 @@ impl Stage for Relay {
         out: &mut Output<Passage>,
     ) -> Result<(), StageError> {
         for row in &rows {
-            if row.id.sequence == self.fail {
+            if row.id.sequence == self.settings.fail {
                 return Err(StageError::input("the row is not to my taste"));
             }
-            assert_ne!(row.id.sequence, self.panic, "as the test wants it");
+            assert_ne!(row.id.sequence, self.settings.panic, "as the test wants it");
         }
         rows.retain(|row| {
-            let keep = !(row.id.sequence + 1).is_multiple_of(self.drop);
+            let keep = !(row.id.sequence + 1).is_multiple_of(self.settings.drop);
             if !keep {
                 self.context.counters.dropped(&row.id.camera, "taste", 1);
             }
@@ -155,10 +174,11 @@ struct Other;
 impl Stage for Other {
     const KIND: &'static str = "other";
     const ABOUT: &'static str = "A sink of other rows.";
+    type Settings = NoSettings;
     type In = Detections;
     type Out = Never;
 
-    fn open(_: &Env, _: &Context) -> Result<Self, StageError> {
+    fn open(_: NoSettings, _: &Context) -> Result<Self, StageError> {
         Ok(Self)
     }
 
@@ -179,7 +199,7 @@ fn run(
     folder: &Path,
 ) -> (Result<(), StageError>, Vec<Passage>) {
     let plan = Plan::parse(stages, PARTS).expect("stages that fit");
-    let declared: Vec<String> = variables.iter().map(|it| it.0.to_owned()).collect();
+    let declared = Declared::of(variables.iter().copied());
     plan.check_names(&declared).expect("known variables");
     let place = Place {
         node: "node",
@@ -189,12 +209,8 @@ fn run(
         terminate: &Arc::default(),
         behind: None,
     };
-    let lookup = |name: &str| {
-        let found = variables.iter().find(|it| it.0 == name);
-        found.map(|it| it.1.to_owned())
-    };
     let (sender, receiver) = channel();
-    let result = Fused::open(&plan, &place, lookup)
+    let result = Fused::open(&plan, &place, &declared)
         .and_then(|fused| fused.run(None, &Outgoing::channel(sender)));
     let rows = receiver
         .try_iter()
@@ -301,7 +317,7 @@ fn counts_go_on_after_a_restart() {
 #[test]
 fn stages_that_do_not_fit_are_refused_in_one_line() {
     for (stages, parts) in [
-        ("", vec!["STAGES is not set", "order of the data's way"]),
+        ("", vec!["STAGES is not set", "pipeline order"]),
         (
             "numbers,really",
             vec!["unknown stage 'really'", "numbers, relay, other"],
@@ -342,7 +358,7 @@ fn the_node_takes_and_gives_what_its_ends_do() {
 #[test]
 fn variables_that_no_stage_knows_are_named() {
     let plan = Plan::parse("numbers,my-relay=relay", PARTS).expect("stages that fit");
-    let check = |name: &str| plan.check_names(&[name.to_owned()]);
+    let check = |name: &str| plan.check_names(&Declared::of([(name, "1")]));
     for name in [
         "STAGES",
         "COUNT",
@@ -364,4 +380,17 @@ fn variables_that_no_stage_knows_are_named() {
             "{message}"
         );
     }
+}
+
+#[test]
+fn a_stages_own_value_is_named_as_in_the_graph() {
+    let plan = Plan::parse("numbers,second=relay", PARTS).expect("stages that fit");
+    let declared = Declared::of([("DROP", "5"), ("SECOND__DROP", "many")]);
+    let error = plan
+        .check(&declared, Depth::Settings)
+        .expect_err("no number");
+    assert_eq!(
+        error.message,
+        "second: env SECOND__DROP='many', expected a whole number from 1 to 1000000"
+    );
 }

@@ -90,7 +90,8 @@ def tracking_data(seed):
                 segments[i] += 1
             if random.below(8) > 0:
                 jitter = [random.below(9) - 4 for _ in range(4)]
-                tracks.append((i + 10 * (segments[i] % 3), x + jitter[0], y + jitter[1], x + 40 + jitter[2], y + 40 + jitter[3]))
+                box = (x + jitter[0], y + jitter[1], x + 40 + jitter[2], y + 40 + jitter[3])
+                tracks.append((i + 10 * (segments[i] % 3), *box))
         if random.below(5) == 0:
             x = 12 * random.below(5) + frame
             tracks.append((100 + random.below(3), x, 103, x + 40, 143))
@@ -98,10 +99,13 @@ def tracking_data(seed):
     return frames
 
 
+def area(box):
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
 def box_iou(a, b):
     w = max(min(a[2], b[2]) - max(a[0], b[0]), 0)
     h = max(min(a[3], b[3]) - max(a[1], b[1]), 0)
-    area = lambda c: (c[2] - c[0]) * (c[3] - c[1])
     return w * h / (area(a) + area(b) - w * h)
 
 
@@ -109,8 +113,7 @@ def tracking():
     clear, identity = {}, {}
     for seed in (2, 3):
         frames = tracking_data(seed)
-        ids = lambda which: sorted({box[0] for frame in frames for box in frame[which]})
-        truth_ids, track_ids = ids(0), ids(1)
+        truth_ids, track_ids = (sorted({box[0] for frame in frames for box in frame[which]}) for which in (0, 1))
         data = dict(
             gt_ids=[np.array([truth_ids.index(t[0]) for t in f[0]], int) for f in frames],
             tracker_ids=[np.array([track_ids.index(t[0]) for t in f[1]], int) for f in frames],

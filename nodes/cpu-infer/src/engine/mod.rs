@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use camweave_stage::{Exit, StageError};
 
 use camweave_model::ModelFile;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The network failed on one batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,7 +117,8 @@ impl std::fmt::Display for EngineKind {
 }
 
 /// Which engine to use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(from = "EngineWord", into = "EngineWord")]
 pub enum EngineChoice {
     /// The fastest of those that are there: measured once per model and machine, and kept.
     #[default]
@@ -132,6 +135,38 @@ impl EngineChoice {
         ("onnxruntime", Self::Only(EngineKind::OnnxRuntime)),
         ("openvino", Self::Only(EngineKind::OpenVino)),
     ];
+}
+
+/// An [`EngineChoice`] as settings have it.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum EngineWord {
+    Auto,
+    Openvino,
+    Onnxruntime,
+    Rten,
+}
+
+impl From<EngineWord> for EngineChoice {
+    fn from(word: EngineWord) -> Self {
+        match word {
+            EngineWord::Auto => Self::Auto,
+            EngineWord::Openvino => Self::Only(EngineKind::OpenVino),
+            EngineWord::Onnxruntime => Self::Only(EngineKind::OnnxRuntime),
+            EngineWord::Rten => Self::Only(EngineKind::Rten),
+        }
+    }
+}
+
+impl From<EngineChoice> for EngineWord {
+    fn from(choice: EngineChoice) -> Self {
+        match choice {
+            EngineChoice::Auto => Self::Auto,
+            EngineChoice::Only(EngineKind::OpenVino) => Self::Openvino,
+            EngineChoice::Only(EngineKind::OnnxRuntime) => Self::Onnxruntime,
+            EngineChoice::Only(EngineKind::Rten) => Self::Rten,
+        }
+    }
 }
 
 /// An engine with a model in it.

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::support::{FACTOR, Net, folder, yolov8};
-use camweave_cpu_infer::{CpuInfer, Settings};
+use camweave_cpu_infer::{CpuInfer, CpuInferSettings};
 use camweave_message::{CapturedClock, Frame, FrameId, Head, PictureRef, TensorShape};
 use camweave_pool::{Attachments, PoolSpec, Producer, Reference};
-use camweave_stage::{Context, Env, Exit, Output, Stage};
+use camweave_stage::{Context, Declared, Exit, Output, Settings, Stage};
 use camweave_vision::{
     ColorMatrix, ColorRange, Letterbox, Picture, PictureLayout, PixelFormat, letterbox_into,
 };
@@ -85,16 +85,12 @@ struct Bench {
     consumer: Attachments,
 }
 
-fn env(model: &Path, values: &[(&str, &str)]) -> Env {
-    let mut all: BTreeMap<String, String> = values
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    all.insert("MODEL".to_owned(), model.display().to_string());
-    all.entry("ENGINE".to_owned())
-        .or_insert_with(|| "rten".to_owned());
-    let declared: Vec<String> = all.keys().cloned().collect();
-    Env::new(CpuInfer::KEYS, &declared, |name| all.get(name).cloned()).expect("keys of the stage")
+fn declared(model: &Path, values: &[(&str, &str)]) -> Declared {
+    let model = model.display().to_string();
+    let mut all: BTreeMap<_, _> = values.iter().copied().collect();
+    all.insert("MODEL", &model);
+    all.entry("ENGINE").or_insert("rten");
+    Declared::of(all)
 }
 
 impl Bench {
@@ -102,7 +98,8 @@ impl Bench {
         let folder = folder();
         let model = net.write(&folder);
         let context = Context::for_tests("detector", folder.path());
-        let stage = CpuInfer::open(&env(&model, values), &context).expect("a good network");
+        let stage =
+            CpuInfer::open_declared(&declared(&model, values), &context).expect("a good network");
         Self {
             _folder: folder,
             context,
@@ -360,13 +357,14 @@ fn wrong_settings_are_named() {
         (
             "ENGINE",
             "tensorrt",
-            ["auto, rten, onnxruntime, openvino", "'tensorrt'"],
+            ["auto, openvino, onnxruntime, rten", "'tensorrt'"],
         ),
         ("MAX_BATCH", "0", ["1 to 256", "MAX_BATCH='0'"]),
         ("HEAD_SLOTS", "7", ["HEAD_SLOTS='7'", "MAX_BATCH (8)"]),
         ("THREADS", "-1", ["THREADS='-1'", "0 to 1024"]),
     ] {
-        let error = Settings::read(&env(&model, &[(name, value)])).expect_err("out of range");
+        let error =
+            CpuInferSettings::read(&declared(&model, &[(name, value)])).expect_err("out of range");
         assert_eq!(error.exit, Exit::Configuration);
         assert!(
             parts.iter().all(|part| error.message.contains(part)),

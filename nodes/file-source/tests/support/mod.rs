@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use camweave_file_source::FileSource;
 use camweave_message::{Passage, Unit};
 use camweave_stage::telemetry::CameraCounters;
-use camweave_stage::{Context, Env, Output, Stage, StageError};
+use camweave_stage::{Context, Declared, Output, Stage, StageError};
 use tempfile::TempDir;
 
 /// A stage alone, with a folder for files.
@@ -25,15 +25,8 @@ pub fn folder() -> TempDir {
 pub fn open(folder: &Path, values: &[(&str, &str)]) -> Result<Run, StageError> {
     // A test that fails shows what the node said.
     let _ = camweave_stage::telemetry::log::start();
-    let declared: Vec<String> = values.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let env = Env::new(FileSource::KEYS, &declared, |name| {
-        values
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    })?;
     let context = Context::for_tests("file-source", folder);
-    let stage = FileSource::open(&env, &context)?;
+    let stage = FileSource::open_declared(&Declared::of(values.iter().copied()), &context)?;
     Ok(Run {
         stage,
         context,

@@ -15,7 +15,7 @@ use arrow_buffer::Buffer;
 use camweave_cuda::allocations;
 use camweave_message::{CapturedClock, Codec, FrameId, Never, Orientation, Selection, Unit};
 use camweave_stage::fused::{Fused, Outgoing, Part, Place, Plan};
-use camweave_stage::{Context, Env, Key, Output, Stage, StageError};
+use camweave_stage::{Context, Declared, NoSettings, Output, Stage, StageError};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -48,12 +48,12 @@ struct Loop {
 impl Stage for Loop {
     const KIND: &'static str = "loop";
     const ABOUT: &'static str = "A source.";
-    const KEYS: &'static [Key] = &[];
+    type Settings = NoSettings;
     const OPTIONAL_INPUT: bool = true;
     type In = Never;
     type Out = Unit;
 
-    fn open(_: &Env, context: &Context) -> Result<Self, StageError> {
+    fn open(_: NoSettings, context: &Context) -> Result<Self, StageError> {
         Ok(Self {
             context: context.clone(),
             cameras: CAMERAS.map(Arc::from),
@@ -161,7 +161,7 @@ pub fn steady(
         .chain(camweave_fused::PARTS.iter().copied())
         .collect();
     let plan = Plan::parse(&format!("loop,{stages}"), &parts).expect("stages that fit");
-    let declared: Vec<String> = variables.iter().map(|it| it.0.to_owned()).collect();
+    let declared = Declared::of(variables.iter().copied());
     plan.check_names(&declared).expect("known variables");
     let folder = tempfile::tempdir().expect("a folder for reports");
     let place = Place {
@@ -172,11 +172,7 @@ pub fn steady(
         terminate: &Arc::default(),
         behind: None,
     };
-    let lookup = |name: &str| {
-        let found = variables.iter().find(|it| it.0 == name);
-        found.map(|it| it.1.to_owned())
-    };
-    let fused = Fused::open(&plan, &place, lookup).expect("stages that can be opened");
+    let fused = Fused::open(&plan, &place, &declared).expect("stages that can be opened");
     let (sender, receiver) = channel();
     let node = std::thread::spawn(move || fused.run(None, &Outgoing::channel(sender)));
     let steady = measure(&receiver, device);

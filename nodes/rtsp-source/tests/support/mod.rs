@@ -14,7 +14,7 @@ use camweave_camera_sim::{AtEnd, CameraConfig, Simulator, SimulatorConfig, fault
 use camweave_message::Unit;
 use camweave_rtsp_source::RtspSource;
 use camweave_stage::telemetry::CameraCounters;
-use camweave_stage::{Context, Env, Output, Stage, StageError};
+use camweave_stage::{Context, Declared, Output, Stage, StageError};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -151,14 +151,8 @@ pub fn open(cameras: &str, values: &[(&str, &str)]) -> Result<Source, StageError
     let file = file.display().to_string();
     let mut all = vec![("CAMERAS", file.as_str())];
     all.extend(values);
-    let declared: Vec<String> = all.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let env = Env::new(RtspSource::KEYS, &declared, |name| {
-        all.iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    })?;
     let context = Context::for_tests("rtsp-source", folder.path());
-    let mut stage = RtspSource::open(&env, &context)?;
+    let mut stage = RtspSource::open_declared(&Declared::of(all), &context)?;
     stage.begin()?;
     Ok(Source {
         stage,

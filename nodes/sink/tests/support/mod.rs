@@ -9,7 +9,7 @@ use std::sync::Arc;
 use camweave_message::{CapturedClock, DetectedBox, Detections, FrameId, Never, PictureRef, Trace};
 use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_sink::{Canvas, SinkStage, annotate};
-use camweave_stage::{Context, Env, Output, Stage};
+use camweave_stage::{Context, Declared, Output, Stage};
 use camweave_vision::{ColorMatrix, ColorRange, Picture, PictureLayout, PixelFormat, Plane};
 
 /// A sink with an empty folder. Each row's picture is due.
@@ -23,16 +23,12 @@ impl Sink {
     /// With these variables and no tables.
     pub fn open(values: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut all: BTreeMap<String, String> = values
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        all.insert("OUT".to_owned(), folder.path().display().to_string());
-        all.insert("TABLE_EVERY_MS".to_owned(), "0".to_owned());
-        let declared: Vec<String> = all.keys().cloned().collect();
-        let env = Env::new(SinkStage::KEYS, &declared, |name| all.get(name).cloned());
+        let out = folder.path().display().to_string();
+        let mut all: BTreeMap<_, _> = values.iter().copied().collect();
+        all.insert("OUT", &out);
+        all.insert("TABLE_EVERY_MS", "0");
         let context = Context::for_tests("sink", &folder.path().join("stats"));
-        let stage = SinkStage::open(&env.expect("keys of the stage"), &context);
+        let stage = SinkStage::open_declared(&Declared::of(all), &context);
         Self {
             stage: stage.expect("a folder that can be written"),
             context,

@@ -12,7 +12,7 @@ use arrow_buffer::Buffer;
 use camweave_demux::{Read, Reader};
 use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Selection, Unit};
 use camweave_pool::{Attachments, ReadSlot};
-use camweave_stage::{Context, Env, Output, Stage};
+use camweave_stage::{Context, Declared, Output, Stage};
 use camweave_sw_decode::SwDecode;
 use camweave_telemetry::{CameraCounters, SpanMode, SpanSettings, Spans};
 use camweave_vision::{Picture, PictureLayout, PixelFormat};
@@ -227,13 +227,8 @@ impl Bench {
         };
         let spans = Spans::open("decode", "sw-decode", &settings, folder.path());
         context.counters = context.counters.with_spans(spans);
-        let declared: Vec<String> = env.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let env: BTreeMap<_, _> = env.iter().copied().collect();
-        let env = Env::new(SwDecode::KEYS, &declared, |name| {
-            env.get(name).map(ToString::to_string)
-        })
-        .expect("known keys");
-        let stage = SwDecode::open(&env, &context).expect("FFmpeg is installed");
+        let declared = Declared::of(env.iter().copied());
+        let stage = SwDecode::open_declared(&declared, &context).expect("FFmpeg is installed");
         Self {
             stage,
             context,

@@ -10,7 +10,7 @@ use camweave_cuda::{CudaMemory, PinnedBuffer, Stream};
 use camweave_message::{CapturedClock, Frame, FrameId, Head, PictureRef};
 use camweave_pool::{Attachments, Reference};
 use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
-use camweave_stage::{Context, Env, Output, Stage, StageError};
+use camweave_stage::{Context, Declared, Output, Stage, StageError};
 use camweave_trt_infer::TrtInfer;
 use camweave_vision::{Letterbox, Picture, PictureLayout, letterbox_into};
 
@@ -30,13 +30,7 @@ pub fn try_open(values: &[(&str, &str)]) -> Result<(TrtInfer, Context), StageErr
         ("LEVEL", "0"),
         ("MAX_BATCH", "4"),
     ];
-    let all: BTreeMap<String, String> = others
-        .iter()
-        .chain(values)
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    let declared: Vec<String> = all.keys().cloned().collect();
-    let env = Env::new(TrtInfer::KEYS, &declared, |name| all.get(name).cloned());
+    let all: BTreeMap<_, _> = others.iter().chain(values).copied().collect();
     let folder = std::env::temp_dir();
     let mut context = Context::for_tests("detector", &folder);
     let settings = SpanSettings {
@@ -45,7 +39,7 @@ pub fn try_open(values: &[(&str, &str)]) -> Result<(TrtInfer, Context), StageErr
     };
     let spans = Spans::open("detector", TrtInfer::KIND, &settings, &folder);
     context.counters = context.counters.with_spans(spans);
-    let stage = TrtInfer::open(&env.expect("keys of the stage"), &context)?;
+    let stage = TrtInfer::open_declared(&Declared::of(all), &context)?;
     Ok((stage, context))
 }
 

@@ -1,0 +1,197 @@
+//! The description of a program, for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::drop_reason::{self, DescribedDrop};
+use crate::settings::{Setting, described};
+use crate::{Declared, Settings, Stage, StageError, common_env, runtime};
+
+/// What `--describe` prints, as JSON.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+pub struct Description {
+    /// The kind of stage, which is also its program's name.
+    pub kind: String,
+    /// What it does, in a sentence.
+    pub about: String,
+    /// The program's version.
+    pub version: String,
+    /// The schema of the rows that come in, such as `camweave.frames/1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// Whether it can do without them.
+    #[serde(default)]
+    pub input_is_optional: bool,
+    /// The schema of the rows that go out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Its variables, in the order of the documentation.
+    pub settings: Vec<Setting>,
+    /// Why it drops frames.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drop_reasons: Vec<DescribedDrop>,
+    /// The stages that it can run, where it runs others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Self>,
+}
+
+impl Description {
+    /// Of the stage `S`.
+    #[must_use]
+    pub fn of<S: Stage>() -> Self {
+        let [input, output] = runtime::schemas::<S>().map(|schema| schema.map(str::to_owned));
+        Self {
+            kind: S::KIND.to_owned(),
+            about: S::ABOUT.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            input,
+            input_is_optional: S::OPTIONAL_INPUT,
+            output,
+            settings: described::<S::Settings>(),
+            drop_reasons: drops::<S>(),
+            stages: Vec::new(),
+        }
+    }
+
+    /// The text of `--help`.
+    #[must_use]
+    pub fn help(&self) -> String {
+        let port = |schema: &Option<String>| schema.clone().unwrap_or_else(|| "none".to_owned());
+        let mut text = format!(
+            "{}\n\n{}\n\nA node of a dora dataflow: set it as 'path' of a node and run the graph.\n\
+             '{} --describe' prints the same, and why frames are dropped, as JSON.\n",
+            self.kind, self.about, self.kind
+        );
+        // Writing to a string does not fail.
+        if self.stages.is_empty() {
+            let (input, output) = (port(&self.input), port(&self.output));
+            let _ = write!(text, "\nInput:  {input}\nOutput: {output}\n");
+        }
+        text += "\nSettings (the node's 'env:' in the graph, or the graph's root 'env:'):\n";
+        let names = self.settings.iter().map(|setting| setting.name.len());
+        let width = names.max().unwrap_or(0);
+        for setting in &self.settings {
+            // Backticks are for the documents.
+            let (name, help) = (&setting.name, setting.help.replace('`', ""));
+            let _ = writeln!(text, "  {name:<width$}  {help} ({})", setting.accepted());
+        }
+        if !self.stages.is_empty() {
+            text += "\nA stage's own setting is '<STAGE>__<NAME>', such as CPU_INFER__THREADS; without a prefix\n\
+                     it goes to all stages that know it.\n\nStages:\n";
+        }
+        for stage in &self.stages {
+            let (input, output) = (port(&stage.input), port(&stage.output));
+            let _ = writeln!(text, "  {:<12} {input} -> {output}", stage.kind);
+            let names: Vec<&str> = stage.settings.iter().map(|it| &*it.name).collect();
+            let _ = writeln!(text, "  {:<12}   {}", "", names.join(", "));
+        }
+        text + &common_env::help()
+    }
+
+    /// Why frames are dropped, as a table in Markdown, for the documents.
+    #[must_use]
+    pub fn drops_table(&self) -> String {
+        let mut text = "| reason | means |\n|---|---|\n".to_owned();
+        for DescribedDrop { name, help } in &self.drop_reasons {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "| `{name}` | {help} |");
+        }
+        text
+    }
+
+    /// The settings as a table in Markdown, for the documents.
+    #[must_use]
+    pub fn settings_table(&self) -> String {
+        let mut text = "| name | default | accepted | means |\n|---|---|---|---|\n".to_owned();
+        for setting in &self.settings {
+            let default = match (&setting.default, setting.required) {
+                (Some(default), _) => format!("`{default}`"),
+                (None, true) => "required".to_owned(),
+                (None, false) => String::new(),
+            };
+            let accepted = setting.range().unwrap_or_default();
+            let help = setting.help.replace('|', "\\|");
+            // Writing to a string does not fail.
+            let _ = writeln!(
+                text,
+                "| `{}` | {default} | {accepted} | {help} |",
+                setting.name
+            );
+        }
+        text
+    }
+}
+
+/// A stage's own reasons, and those of all.
+fn drops<S: Stage>() -> Vec<DescribedDrop> {
+    let [takes, gives] = runtime::schemas::<S>().map(|schema| schema.is_some());
+    // What comes back to a source is not counted again.
+    let takes = takes && !S::OPTIONAL_INPUT;
+    let own = S::DROPS.iter().copied();
+    let common = drop_reason::common(takes, gives);
+    let common = common.filter(|it| !S::DROPS.iter().any(|own| own.name == it.name));
+    own.chain(common)
+        .map(|it| DescribedDrop {
+            name: it.name.to_owned(),
+            help: it.help.to_owned(),
+        })
+        .collect()
+}
+
+/// What a program is asked on its command line, in place of being a node.
+pub(crate) enum Question {
+    /// None: it is to be a node.
+    None,
+    /// Answered, with this text.
+    Text(String),
+    /// Whether it takes these variables.
+    Check(Declared, Depth),
+}
+
+/// What is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// The settings.
+    Settings,
+    /// The files that they name, too.
+    Files,
+}
+
+/// Reads the command line.
+pub(crate) fn question(
+    kind: &str,
+    describe: impl FnOnce() -> Description,
+) -> Result<Question, StageError> {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next();
+    let first = first.map(|first| first.to_string_lossy().into_owned());
+    Ok(match first.as_deref() {
+        None => Question::None,
+        Some("--version" | "-V") => {
+            Question::Text(format!("{kind} {}\n", env!("CARGO_PKG_VERSION")))
+        }
+        Some("--help" | "-h") => Question::Text(describe().help()),
+        Some("--describe") => {
+            let text = serde_json::to_string_pretty(&describe())
+                .map_err(|error| StageError::internal(error.to_string()))?;
+            Question::Text(text + "\n")
+        }
+        Some("--check") => Question::Check(Declared::of_arguments(arguments)?, Depth::Settings),
+        Some("--check-files") => Question::Check(Declared::of_arguments(arguments)?, Depth::Files),
+        Some(other) => {
+            return Err(StageError::configuration(format!(
+                "unexpected argument '{other}', expected --help, --describe, --check, --check-files, --version or none"
+            )));
+        }
+    })
+}
+
+/// Whether the stage `S` takes these variables.
+pub(crate) fn check<S: Stage>(declared: &Declared, depth: Depth) -> Result<(), StageError> {
+    let settings = S::Settings::read(declared)?;
+    match depth {
+        Depth::Settings => Ok(()),
+        Depth::Files => settings.check_files(),
+    }
+}

@@ -1,0 +1,8 @@
+//! Why frames are dropped here, as it is in the counters.
+
+use camweave_stage::DropReason;
+
+pub(crate) const DROPS: &[DropReason] = &[DropReason {
+    name: "superseded",
+    help: "waited for more than 1 s, or with more than 64 of its camera, while a newer one was there; beyond the queue, 64 of a camera wait for a batch, or `MAX_PER_SOURCE` if that is more",
+}];

@@ -1,0 +1,88 @@
+//! Settings.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use camweave_stage::{Required, Settings, StageError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::camera_task::SessionLimits;
+use crate::cameras::{self, Camera};
+
+/// Bytes of an access unit that may be asked for: far below what dora carries.
+const MOST_ACCESS_UNIT_BYTES: usize = 32 << 20;
+
+/// What the graph may set.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
+pub struct RtspSourceSettings {
+    /// path of a cameras.yml, as seen from the graph's folder
+    pub cameras: Required<PathBuf>,
+    /// time until a session must play
+    #[schemars(range(min = 1, max = 3_600_000), extend("unit" = "ms"))]
+    pub connect_timeout_ms: u64,
+    /// time without a frame until a camera is reconnected; slow cameras have longer
+    #[schemars(range(min = 1, max = 3_600_000), extend("unit" = "ms"))]
+    pub stall_timeout_ms: u64,
+    /// time until the first attempt to reconnect; doubles with each
+    #[schemars(range(min = 1, max = 3_600_000), extend("unit" = "ms"))]
+    pub reconnect_min_ms: u64,
+    /// time between attempts at most; more where trying soon cannot help
+    #[schemars(range(min = 1, max = 3_600_000), extend("unit" = "ms"))]
+    pub reconnect_max_ms: u64,
+    /// cameras that may be between their first call and their first decoded frame
+    #[schemars(range(min = 1, max = 100_000), extend("unit" = "cameras"))]
+    pub starting_at_once: usize,
+    /// size of one access unit at most; a camera that sends a larger one is reconnected
+    #[schemars(range(min = 65_536, max = MOST_ACCESS_UNIT_BYTES), extend("unit" = "bytes"))]
+    pub access_unit_max_bytes: usize,
+}
+
+impl Default for RtspSourceSettings {
+    fn default() -> Self {
+        Self {
+            cameras: Required::default(),
+            connect_timeout_ms: 5000,
+            stall_timeout_ms: 5000,
+            reconnect_min_ms: 200,
+            reconnect_max_ms: 700,
+            starting_at_once: 40,
+            access_unit_max_bytes: 8 << 20,
+        }
+    }
+}
+
+impl Settings for RtspSourceSettings {
+    fn check(&self) -> Result<(), StageError> {
+        if self.reconnect_min_ms > self.reconnect_max_ms {
+            return Err(StageError::configuration(format!(
+                "env RECONNECT_MIN_MS='{}', expected at most RECONNECT_MAX_MS='{}'",
+                self.reconnect_min_ms, self.reconnect_max_ms
+            )));
+        }
+        Ok(())
+    }
+
+    fn check_files(&self) -> Result<(), StageError> {
+        self.load().map(drop)
+    }
+}
+
+impl RtspSourceSettings {
+    /// The cameras of the list.
+    pub(crate) fn load(&self) -> Result<Vec<Camera>, StageError> {
+        cameras::load(&self.cameras).map_err(|error| StageError::configuration(error.to_string()))
+    }
+
+    /// What a camera is held to.
+    pub(crate) fn limits(&self) -> SessionLimits {
+        SessionLimits {
+            connect_timeout: Duration::from_millis(self.connect_timeout_ms),
+            stall_timeout: Duration::from_millis(self.stall_timeout_ms),
+            reconnect_min: Duration::from_millis(self.reconnect_min_ms),
+            reconnect_max: Duration::from_millis(self.reconnect_max_ms),
+            access_unit_bytes: self.access_unit_max_bytes,
+        }
+    }
+}
