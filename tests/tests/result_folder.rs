@@ -286,7 +286,7 @@ fn a_reader_that_hangs_up_is_no_bug() {
         format!("cameras {list}"),
     ] {
         let output = run(format!(
-            "export FILES=a CAMERA_USER=a CAMERA_PASSWORD=b; {{ sleep 0.1; {camweave} {arguments}; echo code $? >&2; }} | true"
+            "export FILES=cpu-batched.yml CAMERA_USER=a CAMERA_PASSWORD=b; {{ sleep 0.1; {camweave} {arguments}; echo code $? >&2; }} | true"
         ));
         let told = told(&output);
         assert!(

@@ -9,7 +9,7 @@
 //! - [`Folder`]: claims names, and sets earlier results aside until the new run's checks passed.
 //! - [`WriterLock`]: one writer per folder, until its process ends.
 //! - [`open_own`] and [`read_bounded`]: no link is followed, and no FIFO waited for.
-//! - [`replace`], [`replace_in_room`] and [`NewFile`]: files that readers never see half of.
+//! - [`replace()`], [`replace_in_room`] and [`NewFile`]: files that readers never see half of.
 //! - [`Lines`]: a file of lines that survives a killed writer and a full disk.
 //! - [`RunFolder`] and [`tidy_runs`]: the logs that dora leaves of each run.
 //! - [`History`]: finished segments of such files, and how long they are kept.

@@ -108,7 +108,7 @@ impl KnownSecrets {
         }
     }
 
-    /// What the peer said, without the secrets, and [`printable`](crate::printable).
+    /// What the peer said, without the secrets, and [`printable`].
     #[must_use]
     pub fn hide(&self, text: &str) -> String {
         let head = &text[..text.floor_char_boundary(SEARCHED_BYTES)];

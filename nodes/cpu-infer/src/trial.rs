@@ -2,7 +2,7 @@
 //!
 //! An engine that gets no memory ends its process, and what a network asks for is known for sure
 //! only once it has run: sizes may be computed from a picture's shape. So a node's program starts
-//! itself once more with [`ARGUMENT`], with bounds for memory and time, before it loads a model.
+//! itself once more with `ARGUMENT`, with bounds for memory and time, before it loads a model.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};

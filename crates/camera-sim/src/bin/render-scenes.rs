@@ -39,7 +39,7 @@ struct Options {
     /// Folder to write to.
     #[arg(long)]
     out: PathBuf,
-    /// Also write each frame as a picture, <seed>-<frame>.png.
+    /// Also write each frame as a picture, `<seed>-<frame>.png`.
     #[arg(long)]
     png: bool,
     /// In pictures, draw the boxes: green, or red where an object is to be ignored.

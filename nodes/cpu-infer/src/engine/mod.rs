@@ -34,7 +34,7 @@ pub type ReadOutput<'a> = &'a mut dyn FnMut(&[usize], &[f32]);
 pub enum Threads {
     /// All of them, which share the work of each operator.
     All,
-    /// One of [`Engine::lanes`], by its number: lanes run batches of their own side by side.
+    /// One of `Engine::lanes`, by its number: lanes run batches of their own side by side.
     Lane(usize),
 }
 
