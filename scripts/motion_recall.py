@@ -79,7 +79,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run(options, folder)
-        clocks = {it["id"]: it for it in json.loads((folder / "record/cameras.json").read_text())["cameras"]}
+        clocks = {it["id"]: it for it in json.loads((folder / "record/cameras.json").read_text())}
         lines = [json.loads(line) for line in (folder / "out/detections.jsonl").read_text().splitlines()]
         found = {}
         for line in lines:
