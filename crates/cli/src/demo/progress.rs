@@ -97,9 +97,10 @@ fn terminal_room(other_lines: usize) -> Room {
     }
 }
 
-/// What standard output has room for: results may be as long as they are.
+/// What standard output has room for: results may be as long as they are, and are read again later,
+/// so that a narrow terminal costs no column.
 pub fn results_room() -> Room {
     let size = rustix::termios::tcgetwinsize(std::io::stdout());
     let width = size.map_or(0, |size| usize::from(size.ws_col));
-    Room::wide(if width == 0 { 160 } else { width })
+    Room::wide(if width == 0 { 160 } else { width.max(120) })
 }
