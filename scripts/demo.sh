@@ -11,6 +11,7 @@ started_in=${OLDPWD:-$PWD}
 # The options are those of the README's table, so a typo is reported before anything is installed or
 # built: `--name VALUE|default|meaning`, a line each.
 options() {
+  # shellcheck disable=SC2016 # the backticks are the document's
   sed -n '/^| `--/{s/\\|/,/g; s/`//g; s/\[\([^]]*\)\]([^)]*)/\1/g; s/ *| */|/g; s/^|//; s/|$//; p}' README.md
 }
 for argument in "$@"; do

@@ -113,8 +113,9 @@ def run(arguments, out, calm, rough, started):
                        CHAOS_USER=USER, CHAOS_PASSWORD=PASSWORD)
     graph = (ROOT / arguments.graph).resolve()
     with (out / "dora.log").open("w") as log:
-        dora = subprocess.Popen(["dora", "run", graph.name, "--env", "TABLE_EVERY_MS=60000"], cwd=graph.parent, env=environment, stdout=log,
-                                stderr=subprocess.STDOUT, start_new_session=True)
+        command = ["dora", "run", graph.name, "--env", "TABLE_EVERY_MS=60000"]
+        dora = subprocess.Popen(command, cwd=graph.parent, env=environment, stdout=log, stderr=subprocess.STDOUT,
+                                start_new_session=True)
     started.append(dora)
     wait(lambda: all(live(stats, camera) for camera in calm + rough), 60, "all cameras to be live", dora)
     nodes = sorted(processes.reports(stats))
