@@ -167,7 +167,9 @@ fn a_list_that_does_not_fit_is_refused_in_one_line() {
         .replace("sw-decode,batcher,", "batcher,sw-decode,")
         .replace("    inputs", "    restart_policy: never\n    inputs");
     fs::write(&graph, wrong).expect("writable");
-    let mut run = Pipeline::of(&graph).start();
+    // What the graph names must be there; nothing of it is read.
+    let run = Pipeline::of(&graph).cameras("none.yml");
+    let mut run = run.env("MODEL", "none.onnx").start();
     run.wait_until("the node's report", |run| {
         run.report("all").is_some_and(|it| it.fatal.is_some())
     });
