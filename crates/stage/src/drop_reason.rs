@@ -24,7 +24,7 @@ pub struct DescribedDrop {
     pub help: String,
 }
 
-/// Those that the runtime counts for every stage that has such a port.
+/// Reasons that the runtime counts for all stages with such a port.
 pub(crate) fn common(takes: bool, gives: bool) -> impl Iterator<Item = DropReason> {
     let malformed = DropReason {
         name: MALFORMED,
