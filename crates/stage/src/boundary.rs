@@ -14,7 +14,7 @@ use tracing::error;
 use crate::{Context, Inbox};
 
 /// A row was not what its schema says.
-pub(crate) const MALFORMED: &str = "malformed";
+pub(crate) const MALFORMED: &str = crate::DropReason::MALFORMED.name;
 /// Of the messages and rows that are refused in so long, a few are logged; all are counted.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 /// How many those are.

@@ -146,16 +146,27 @@ pub(crate) enum Question {
     /// Answered, with this text.
     Text(String),
     /// Whether it takes these variables.
-    Check(Declared, Depth),
+    Check(Declared, CheckDepth),
 }
 
-/// What is checked.
+/// What is checked before anything runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// The settings.
+pub enum CheckDepth {
+    /// The settings, but not the files that they name: a measurement sets others.
     Settings,
-    /// The files that they name, too.
+    /// The files, too.
     Files,
+}
+
+impl CheckDepth {
+    /// The argument that asks a node's program for it, before the names of variables.
+    #[must_use]
+    pub fn argument(self) -> &'static str {
+        match self {
+            Self::Settings => "--check",
+            Self::Files => "--check-files",
+        }
+    }
 }
 
 /// Reads the command line.
@@ -177,8 +188,12 @@ pub(crate) fn question(
                 .map_err(|error| StageError::internal(error.to_string()))?;
             Question::Text(text + "\n")
         }
-        Some("--check") => Question::Check(Declared::of_arguments(arguments)?, Depth::Settings),
-        Some("--check-files") => Question::Check(Declared::of_arguments(arguments)?, Depth::Files),
+        Some("--check") => {
+            Question::Check(Declared::of_arguments(arguments)?, CheckDepth::Settings)
+        }
+        Some("--check-files") => {
+            Question::Check(Declared::of_arguments(arguments)?, CheckDepth::Files)
+        }
         Some(other) => {
             return Err(StageError::configuration(format!(
                 "unexpected argument '{other}', expected --help, --describe, --check, --check-files, --version or none"
@@ -188,10 +203,10 @@ pub(crate) fn question(
 }
 
 /// Whether the stage `S` takes these variables.
-pub(crate) fn check<S: Stage>(declared: &Declared, depth: Depth) -> Result<(), StageError> {
+pub(crate) fn check<S: Stage>(declared: &Declared, depth: CheckDepth) -> Result<(), StageError> {
     let settings = S::Settings::read(declared)?;
     match depth {
-        Depth::Settings => Ok(()),
-        Depth::Files => settings.check_files(),
+        CheckDepth::Settings => Ok(()),
+        CheckDepth::Files => settings.check_files(),
     }
 }

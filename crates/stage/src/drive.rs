@@ -32,7 +32,7 @@ const DRAIN_AFTER_STOP_AT_MOST: Duration = Duration::from_secs(3);
 const STOP_WITHIN: Duration = Duration::from_millis(if cfg!(test) { 1000 } else { 2000 });
 
 /// Still inside, or on the way to the next stage, when the run ended.
-pub const STOPPED: &str = "stopped";
+pub const STOPPED: &str = crate::DropReason::STOPPED.name;
 
 /// Where a stage's messages go.
 pub(crate) trait Outlet<R> {

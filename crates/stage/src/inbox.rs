@@ -11,11 +11,11 @@ use camweave_telemetry::{Counters, clock, span_names};
 use crate::queue_policy::QueuePolicy;
 
 /// A newer row of the same camera was waiting.
-pub(crate) const SUPERSEDED: &str = "superseded";
+pub(crate) const SUPERSEDED: &str = crate::DropReason::SUPERSEDED.name;
 /// The decoder fell behind; dropped up to the next random-access point.
 pub(crate) const BACKLOG: &str = "decoder_backlog";
 /// The queue was full.
-pub(crate) const QUEUE_FULL: &str = "queue_full";
+pub(crate) const QUEUE_FULL: &str = crate::DropReason::QUEUE_FULL.name;
 
 /// Coded bytes of one camera's units that may wait in front of a stage.
 pub(crate) const BYTES_PER_CAMERA: usize = 32 << 20;

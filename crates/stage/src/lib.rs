@@ -60,7 +60,7 @@ mod trouble;
 pub use behind::Behind;
 pub use context::{Context, Waker, frame_key};
 pub use declared::{Declared, is_foreign, similar};
-pub use describe::Description;
+pub use describe::{CheckDepth, Description};
 pub use drive::STOPPED;
 pub use drop_reason::{DescribedDrop, DropReason};
 pub use exit::{Exit, StageError};

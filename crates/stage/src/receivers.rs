@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use camweave_telemetry::receivers_of;
 
 /// The process that takes this is stopped, and much waits for it already.
-pub(crate) const RECEIVER_STOPPED: &str = "receiver_stopped";
+pub(crate) const RECEIVER_STOPPED: &str = crate::DropReason::RECEIVER_STOPPED.name;
 /// Bytes that are sent while a receiver is stopped.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// How often the receivers are looked at.

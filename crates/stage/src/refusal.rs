@@ -1,5 +1,7 @@
 use camweave_pool::{AcquireError, AcquireErrorKind};
 
+use crate::DropReason;
+
 /// Why a row cannot be worked on: the reason it is counted under, and what there is to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -16,16 +18,20 @@ impl From<&AcquireError> for Refusal {
     /// All else is `unreachable`, and an error in the graph or on the machine.
     fn from(error: &AcquireError) -> Self {
         let (reason, kind) = match error.kind() {
-            AcquireErrorKind::Expired => ("expired", None),
-            AcquireErrorKind::ProducerGone => ("producer_gone", None),
-            AcquireErrorKind::ForeignHost => ("unreachable", Some("foreign_host")),
-            AcquireErrorKind::Incompatible => ("unreachable", Some("incompatible_pool")),
-            AcquireErrorKind::TooManyConsumers => ("unreachable", Some("too_many_consumers")),
-            AcquireErrorKind::SlotOutOfRange => ("unreachable", Some("slot_out_of_range")),
-            _ => ("unreachable", Some("pool")),
+            AcquireErrorKind::Expired => (DropReason::EXPIRED, None),
+            AcquireErrorKind::ProducerGone => (DropReason::PRODUCER_GONE, None),
+            AcquireErrorKind::ForeignHost => (DropReason::UNREACHABLE, Some("foreign_host")),
+            AcquireErrorKind::Incompatible => (DropReason::UNREACHABLE, Some("incompatible_pool")),
+            AcquireErrorKind::TooManyConsumers => {
+                (DropReason::UNREACHABLE, Some("too_many_consumers"))
+            }
+            AcquireErrorKind::SlotOutOfRange => {
+                (DropReason::UNREACHABLE, Some("slot_out_of_range"))
+            }
+            _ => (DropReason::UNREACHABLE, Some("pool")),
         };
         Self {
-            reason,
+            reason: reason.name,
             error: kind,
             message: error.to_string(),
         }

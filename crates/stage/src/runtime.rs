@@ -12,7 +12,7 @@ use camweave_telemetry::{Counters, StageReport, read_reports_of};
 use tracing::info;
 
 use crate::behind::Behind;
-use crate::describe::{self, Depth, Description, Question};
+use crate::describe::{self, CheckDepth, Description, Question};
 use crate::drive::{Ends, Reporter, drive};
 use crate::graph::{self, GraphOutput};
 use crate::start::{Ended, Joined};
@@ -133,7 +133,7 @@ pub fn main<S: Stage>() -> ExitCode {
 /// Answers what the command line asks, or runs the node.
 pub(crate) fn node(
     question: Result<Question, StageError>,
-    check: impl FnOnce(&Declared, Depth) -> Result<(), StageError>,
+    check: impl FnOnce(&Declared, CheckDepth) -> Result<(), StageError>,
     start: impl FnOnce() -> Result<(), Ended>,
 ) -> ExitCode {
     let answered = match question {

@@ -3,6 +3,6 @@
 use camweave_stage::DropReason;
 
 pub(crate) const DROPS: &[DropReason] = &[DropReason {
-    name: "superseded",
+    name: DropReason::SUPERSEDED.name,
     help: "waited for more than 1 s, or with more than 64 of its camera, while a newer one was there; beyond the queue, 64 of a camera wait for a batch, or `MAX_PER_SOURCE` if that is more",
 }];

@@ -8,9 +8,6 @@ use crate::Batcher;
 use crate::drops::DROPS;
 use crate::settings::BatcherSettings;
 
-/// Many newer rows of the same camera were waiting.
-const SUPERSEDED: &str = "superseded";
-
 /// The batcher as a stage.
 pub struct BatcherStage {
     context: Context,
@@ -47,7 +44,9 @@ impl Stage for BatcherStage {
         for row in rows {
             let camera = row.id.camera.clone();
             if self.batcher.push(&camera, row, now).is_some() {
-                self.context.counters.dropped(&camera, SUPERSEDED, 1);
+                self.context
+                    .counters
+                    .dropped(&camera, DropReason::SUPERSEDED.name, 1);
             }
         }
         Ok(())

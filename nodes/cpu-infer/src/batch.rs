@@ -19,7 +19,7 @@ pub fn hold(
     model: (u32, u32),
 ) -> Result<(ReadSlot, Letterbox), Refusal> {
     let malformed = |message| Refusal {
-        reason: "malformed",
+        reason: camweave_stage::DropReason::MALFORMED.name,
         error: Some("malformed_picture"),
         message,
     };

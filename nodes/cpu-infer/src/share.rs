@@ -7,7 +7,7 @@ use std::time::Instant;
 use camweave_message::{Frame, Head, TensorShape};
 use camweave_pool::{PoolErrorKind, Producer, Retained};
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{Context, Refusal, frame_key};
+use camweave_stage::{Context, DropReason, Refusal, frame_key};
 use camweave_vision::PAD_VALUE;
 use tracing::{debug, error};
 
@@ -178,7 +178,7 @@ impl Common {
     fn publish(&self, frame: Frame, filled: Result<(), String>, values: &[f32], heads: &mut Heads) {
         let (counters, camera) = (&self.context.counters, &frame.id.camera);
         if let Err(message) = filled {
-            counters.dropped(camera, "malformed", 1);
+            counters.dropped(camera, DropReason::MALFORMED.name, 1);
             counters.error(camera, "malformed_picture");
             debug!(%camera, "frame dropped: {message}");
             return;

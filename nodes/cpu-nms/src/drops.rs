@@ -3,24 +3,12 @@
 use camweave_stage::DropReason;
 
 pub(crate) const DROPS: &[DropReason] = &[
+    DropReason::SUPERSEDED,
+    DropReason::EXPIRED,
+    DropReason::PRODUCER_GONE,
+    DropReason::UNREACHABLE,
     DropReason {
-        name: "superseded",
-        help: "a newer frame of the camera was waiting",
-    },
-    DropReason {
-        name: "expired",
-        help: "the detector has used the output's memory again",
-    },
-    DropReason {
-        name: "producer_gone",
-        help: "the detector has ended",
-    },
-    DropReason {
-        name: "unreachable",
-        help: "the output is on another host, or its pool cannot be attached to (also an error by kind)",
-    },
-    DropReason {
-        name: "malformed",
+        name: DropReason::MALFORMED.name,
         help: "the output is not what its row says (error `malformed_head`)",
     },
 ];

@@ -125,7 +125,7 @@ impl CpuNms {
     /// The boxes of one frame by falling score, and its size in pixels.
     fn detect(&mut self, head: &Head) -> Result<(Vec<DetectedBox>, (u32, u32)), Refusal> {
         let malformed = |message| Refusal {
-            reason: "malformed",
+            reason: DropReason::MALFORMED.name,
             error: Some("malformed_head"),
             message,
         };

@@ -14,9 +14,9 @@ use crate::playback::Unsent;
 use crate::window::Window;
 
 /// A unit that is cut off or contradicts itself.
-const DAMAGED: &str = "damaged";
+pub(crate) const DAMAGED: &str = "damaged";
 /// A unit of more bytes than a message carries.
-const TOO_LARGE: &str = "too_large";
+pub(crate) const TOO_LARGE: &str = "too_large";
 /// The file's times jumped; the frame follows the one before it instead.
 const TIME_JUMP: &str = "time_jump";
 /// The file has no frame for longer than is waited.

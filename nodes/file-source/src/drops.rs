@@ -4,11 +4,11 @@ use camweave_stage::DropReason;
 
 pub(crate) const DROPS: &[DropReason] = &[
     DropReason {
-        name: "damaged",
+        name: crate::camera::DAMAGED,
         help: "an access unit whose NAL units are longer than itself: the file is cut off or broken there; or no access unit within 2 seconds of reading",
     },
     DropReason {
-        name: "too_large",
+        name: crate::camera::TOO_LARGE,
         help: "an access unit of more than 32 MiB",
     },
 ];

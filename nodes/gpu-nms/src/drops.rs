@@ -3,24 +3,15 @@
 use camweave_stage::DropReason;
 
 pub(crate) const DROPS: &[DropReason] = &[
+    DropReason::SUPERSEDED,
+    DropReason::EXPIRED,
+    DropReason::PRODUCER_GONE,
     DropReason {
-        name: "superseded",
-        help: "a newer frame of the camera was waiting",
-    },
-    DropReason {
-        name: "expired",
-        help: "the detector has used the output's memory again",
-    },
-    DropReason {
-        name: "producer_gone",
-        help: "the detector has ended",
-    },
-    DropReason {
-        name: "unreachable",
+        name: DropReason::UNREACHABLE.name,
         help: "the output is in host memory (error `incompatible_pool`; the line names `cpu-nms`), on another host, on another device, or its pool cannot be attached to (also an error by kind)",
     },
     DropReason {
-        name: "malformed",
+        name: DropReason::MALFORMED.name,
         help: "the output is not what its row says (error `malformed_head`)",
     },
 ];

@@ -48,7 +48,7 @@ pub fn hold(
 fn elsewhere(tensor: &Reference) -> Option<Refusal> {
     let backend = &*tensor.pool.address().backend;
     (backend != CudaMemory::BACKEND).then(|| Refusal {
-        reason: "unreachable",
+        reason: camweave_stage::DropReason::UNREACHABLE.name,
         error: Some("incompatible_pool"),
         message: format!(
             "the heads of pool {} are in {backend} memory, gpu-nms reads {}: put cpu-nms behind this detector",
@@ -60,7 +60,7 @@ fn elsewhere(tensor: &Reference) -> Option<Refusal> {
 
 fn malformed(message: String) -> Refusal {
     Refusal {
-        reason: "malformed",
+        reason: camweave_stage::DropReason::MALFORMED.name,
         error: Some("malformed_head"),
         message,
     }

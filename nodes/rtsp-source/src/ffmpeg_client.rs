@@ -22,7 +22,7 @@ use crate::client::{Client, Event, Frame, StreamInfo};
 use crate::failure::{Failure, FailureKind};
 
 /// An access unit that contradicts itself.
-const DAMAGED: &str = "damaged";
+pub(crate) const DAMAGED: &str = "damaged";
 /// Access units between the thread and the task.
 const AHEAD: usize = 2;
 /// Times are nanoseconds.

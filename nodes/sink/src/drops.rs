@@ -3,12 +3,9 @@
 use camweave_stage::DropReason;
 
 pub(crate) const DROPS: &[DropReason] = &[
+    DropReason::QUEUE_FULL,
     DropReason {
-        name: "queue_full",
-        help: "more than 4,096 rows were waiting, most of them of this camera, or more than 16 MiB of this camera",
-    },
-    DropReason {
-        name: "not_written",
+        name: crate::stage::NOT_WRITTEN,
         help: "the frame's line could not be written: the disk is full, or a quota",
     },
 ];

@@ -26,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// within milliseconds, unless the machine is busy.
 const FREE_WITHIN: Duration = Duration::from_secs(3);
 /// A frame whose line could not be written.
-const NOT_WRITTEN: &str = "not_written";
+pub(crate) const NOT_WRITTEN: &str = "not_written";
 /// Where dora keeps the logs of each run, as seen from the graph's folder.
 const RUNS: &str = "out";
 /// So many runs keep their logs and counters.

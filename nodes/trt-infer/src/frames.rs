@@ -66,7 +66,7 @@ impl PicturePools {
 
 fn malformed(message: String) -> Refusal {
     Refusal {
-        reason: "malformed",
+        reason: camweave_stage::DropReason::MALFORMED.name,
         error: Some("malformed_picture"),
         message,
     }

@@ -16,7 +16,7 @@ use camweave_compare::comparison::letter;
 use camweave_compare::run::DISTURBING_CORES;
 use camweave_compare::{Comparison, Run};
 use camweave_outdir::Folder;
-use camweave_stage::Exit;
+use camweave_stage::{CheckDepth, Exit};
 use camweave_telemetry::SpanMode;
 
 pub use lock::Lock;
@@ -26,7 +26,7 @@ pub use results::machine;
 
 use crate::engine;
 use crate::error::CliError;
-use crate::graph::{Depth, Graph};
+use crate::graph::Graph;
 use crate::places;
 use crate::run::{
     Feeder, Findings, Plan, Sliced, Slices, interruption, measure, measure_in_slices,
@@ -114,7 +114,7 @@ pub fn open(path: &Path, footage: &FootageOptions) -> Result<Graph, CliError> {
     }
     let mut whole = graph.clone();
     whole.complete();
-    whole.check(Depth::Settings).refuse(path)?;
+    whole.check(CheckDepth::Settings).refuse(path)?;
     Ok(graph)
 }
 

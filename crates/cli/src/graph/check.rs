@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use camweave_stage::{Description, Exit, is_foreign, similar};
+use camweave_stage::{CheckDepth, Description, Exit, is_foreign, similar};
 use dora_core::config::QueuePolicy;
 use dora_core::descriptor::{Node, validate::check_dataflow_static};
 
@@ -16,15 +16,6 @@ use crate::say::{note, say};
 
 /// Rows of any type, of which only the identity is read.
 const ANY: &str = "camweave.passage/1";
-
-/// What is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// All but the files that settings name: a measurement sets others.
-    Settings,
-    /// All.
-    Files,
-}
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,7 +56,7 @@ impl Problems {
 
 impl Graph {
     /// Looks for all that can be known without running it.
-    pub fn check(&self, depth: Depth) -> Problems {
+    pub fn check(&self, depth: CheckDepth) -> Problems {
         let mut found = Problems {
             errors: self.unknown_keys.clone(),
             ..Problems::default()
@@ -100,7 +91,7 @@ impl Graph {
         &self,
         node: &Node,
         nodes: &BTreeMap<String, &Node>,
-        depth: Depth,
+        depth: CheckDepth,
         found: &mut Problems,
     ) {
         for (name, mapping) in inputs(node) {
@@ -143,7 +134,7 @@ impl Graph {
         node: &Node,
         name: &str,
         from: &Node,
-        depth: Depth,
+        depth: CheckDepth,
         found: &mut Problems,
     ) {
         let input = node.inputs.iter().find(|(id, _)| id.to_string() == name);
@@ -157,7 +148,9 @@ impl Graph {
         );
         match (self.kind(node), self.kind(from)) {
             // A measurement runs such a graph as it is.
-            (Kind::Stage(_), Kind::Stage(_)) if depth == Depth::Files => found.errors.push(line),
+            (Kind::Stage(_), Kind::Stage(_)) if depth == CheckDepth::Files => {
+                found.errors.push(line);
+            }
             (Kind::Other, Kind::Other) => {}
             _ => found.warnings.push(line),
         }
@@ -189,7 +182,12 @@ impl Graph {
     }
 
     /// What can be known of the programs: whether they are there, and what they say of themselves.
-    fn check_programs(&self, nodes: &BTreeMap<String, &Node>, depth: Depth, found: &mut Problems) {
+    fn check_programs(
+        &self,
+        nodes: &BTreeMap<String, &Node>,
+        depth: CheckDepth,
+        found: &mut Problems,
+    ) {
         let mut stages = BTreeMap::new();
         for (id, node) in nodes {
             let program = match self.program(node) {
@@ -219,15 +217,12 @@ impl Graph {
     }
 
     /// Asks a stage whether it takes its variables.
-    fn check_settings(&self, node: &Node, program: &Path, depth: Depth, found: &mut Problems) {
+    fn check_settings(&self, node: &Node, program: &Path, depth: CheckDepth, found: &mut Problems) {
         // Values go through the environment, which other users do not see; a command line they do.
         let (own, root) = (node.env.as_ref(), self.descriptor.env.as_ref());
         let values = root.into_iter().chain(own).flatten();
         let answer = Command::new(program)
-            .arg(match depth {
-                Depth::Settings => "--check",
-                Depth::Files => "--check-files",
-            })
+            .arg(depth.argument())
             .args(own.into_iter().flatten().map(|(name, _)| name))
             .arg("--root")
             .args(root.into_iter().flatten().map(|(name, _)| name))
@@ -327,7 +322,7 @@ fn check_ports(
 /// `camweave check`.
 pub fn show(path: &Path) -> Result<Exit, CliError> {
     let graph = Graph::read(path, &Variables::new())?;
-    let found = graph.check(Depth::Files);
+    let found = graph.check(CheckDepth::Files);
     for warning in &found.warnings {
         note!("warning: graph '{}': {warning}", path.display());
     }

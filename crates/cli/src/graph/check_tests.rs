@@ -11,7 +11,7 @@ fn problems(nodes: &str) -> Problems {
     let path = folder.path().join("graph.yml");
     fs::write(&path, format!("nodes:\n{nodes}")).expect("writable");
     let graph = Graph::read(&path, &Variables::new()).expect("a graph");
-    graph.check(Depth::Files)
+    graph.check(CheckDepth::Files)
 }
 
 #[test]
@@ -82,4 +82,27 @@ fn what_is_no_graph_is_refused_in_one_line() {
     }
     let error = Graph::read(&folder.path().join("no.yml"), &Variables::new()).expect_err("no file");
     assert!(error.to_string().contains("no such file"), "{error}");
+}
+
+#[test]
+fn what_a_measurement_declares_wins_and_is_taken_as_it_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("graph.yml");
+    fs::write(&path, "env: {QUEUE: 8}\nnodes: []\n").expect("writable");
+    let mut graph = Graph::read(&path, &Variables::new()).expect("a graph");
+    graph.declare("QUEUE", "16").expect("a number");
+    graph.declare("CLASSES", "car, person").expect("a text");
+    let value = |graph: &Graph, name: &str| {
+        let env = graph.descriptor.env.as_ref();
+        env.and_then(|env| env.get(name)).map(ToString::to_string)
+    };
+    assert_eq!(value(&graph, "QUEUE").as_deref(), Some("16"));
+    assert_eq!(value(&graph, "CLASSES").as_deref(), Some("car, person"));
+    for changed in ["$CAMWEAVE_NOT_SET", "0123"] {
+        let error = graph.declare("QUEUE", changed).expect_err(changed);
+        assert_eq!(error.exit, Exit::Configuration);
+        let named = format!("QUEUE='{changed}'");
+        assert!(error.to_string().contains(&named), "{error}");
+        assert_eq!(value(&graph, "QUEUE").as_deref(), Some("16"), "as it was");
+    }
 }

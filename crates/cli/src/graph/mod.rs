@@ -16,7 +16,7 @@ use dora_core::descriptor::Descriptor;
 
 use crate::error::CliError;
 
-pub use check::{Depth, show};
+pub use check::show;
 pub use derive::{Feed, Settings};
 pub use nodes::{Kind, describe};
 pub use variables::StageVariables;
@@ -43,12 +43,14 @@ impl Graph {
     /// # Errors
     /// dora would make another value of the text.
     pub fn declare(&mut self, name: &str, value: &str) -> Result<(), CliError> {
-        let env = self.descriptor.env.get_or_insert_default();
+        let mut env = self.descriptor.env.clone().unwrap_or_default();
+        env.remove(name);
         // dora does not give out the type of a value.
         if let Ok(made) = serde_json::from_value(value.into()) {
             env.insert(name.to_owned(), made);
         }
         if env.get(name).is_some_and(|made| made.to_string() == value) {
+            self.descriptor.env = Some(env);
             self.declared.insert(name.to_owned());
             return Ok(());
         }

@@ -12,7 +12,7 @@ use dora_node_api::EventStream;
 use tracing::info;
 
 use super::run::{Outgoing, Way};
-use crate::describe::{self, Depth};
+use crate::describe::{self, CheckDepth};
 use crate::drive::{Ends, Outlet, Reporter, drive};
 use crate::runtime::{inbox, schemas};
 use crate::{Context, Declared, Description, Inbox, Setting, Stage, StageError, graph};
@@ -23,7 +23,7 @@ pub struct Part {
     kind: &'static str,
     is_source: bool,
     describe: fn() -> Description,
-    check: fn(&Declared, Depth) -> Result<(), StageError>,
+    check: fn(&Declared, CheckDepth) -> Result<(), StageError>,
     schemas: fn() -> [Option<&'static str>; 2],
     run: fn(Seat),
 }
@@ -64,7 +64,7 @@ impl Part {
     ///
     /// # Errors
     /// Names the variable, its value and what was expected.
-    pub(crate) fn check(&self, declared: &Declared, depth: Depth) -> Result<(), StageError> {
+    pub(crate) fn check(&self, declared: &Declared, depth: CheckDepth) -> Result<(), StageError> {
         (self.check)(declared, depth)
     }
 

@@ -5,7 +5,7 @@ use camweave_telemetry::StageIdentity;
 use super::part::Part;
 use super::{FusedSettings, Place, STAGES};
 use crate::declared::{is_foreign, unknown};
-use crate::describe::Depth;
+use crate::describe::CheckDepth;
 use crate::{Declared, StageError};
 
 /// Between a stage's name and its variable's.
@@ -167,7 +167,7 @@ impl Plan {
     ///
     /// # Errors
     /// Names the stage, the variable, its value and what was expected.
-    pub(crate) fn check(&self, declared: &Declared, depth: Depth) -> Result<(), StageError> {
+    pub(crate) fn check(&self, declared: &Declared, depth: CheckDepth) -> Result<(), StageError> {
         self.check_names(declared)?;
         for (index, seat) in self.seats.iter().enumerate() {
             let checked = seat.part.check(&self.declared(index, declared), depth);

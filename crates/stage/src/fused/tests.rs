@@ -6,7 +6,7 @@ use camweave_message::{CapturedClock, Detections, FrameId, Never, Passage, Row};
 use camweave_telemetry::{StageReport, read_reports};
 
 use super::*;
-use crate::describe::Depth;
+use crate::describe::CheckDepth;
 use crate::{Context, Exit, NoSettings, Output, Settings, Stage};
 
 #[derive(Deserialize, Serialize, JsonSchema)]
@@ -387,7 +387,7 @@ fn a_stages_own_value_is_named_as_in_the_graph() {
     let plan = Plan::parse("numbers,second=relay", PARTS).expect("stages that fit");
     let declared = Declared::of([("DROP", "5"), ("SECOND__DROP", "many")]);
     let error = plan
-        .check(&declared, Depth::Settings)
+        .check(&declared, CheckDepth::Settings)
         .expect_err("no number");
     assert_eq!(
         error.message,
