@@ -67,30 +67,33 @@ DEVICE Tap chroma_tap(u32 i, u32 len, u32 resized, bool between) {
 
 DEVICE float mix(float a, float b, float weight) { return a + (b - a) * weight; }
 
-// The samples of one plane: `step` apart, 8 bits, or 10 in the upper bits of 16.
-struct Samples {
-  const u8* row[2];
-  u32 step;
-  bool wide;
+// Two rows of one plane.
+struct Rows {
+  const u8 *first, *second;
 };
 
-DEVICE float sample_at(const Samples& samples, u32 row, u32 column, u32 channel) {
-  u32 index = column * samples.step + channel;
-  if (samples.wide) return (float)(load((const u16*)samples.row[row] + index) >> 6);
-  return (float)load(samples.row[row] + index);
+DEVICE Rows rows_of(const Frame& frame, u32 plane, Tap y) {
+  const u8* base = (const u8*)frame.plane[plane];
+  u64 stride = frame.stride[plane];
+  return {base + y.first * stride, base + y.second * stride};
 }
 
 // Rows are blended first, then columns, as the reference does.
-DEVICE float blend(const Samples& samples, Tap x, Tap y, u32 channel) {
-  float left = mix(sample_at(samples, 0, x.first, channel), sample_at(samples, 1, x.first, channel), y.weight);
-  float right = mix(sample_at(samples, 0, x.second, channel), sample_at(samples, 1, x.second, channel), y.weight);
-  return mix(left, right, x.weight);
+DEVICE float blend(float a, float b, float c, float d, float x, float y) { return mix(mix(a, c, y), mix(b, d, y), x); }
+
+// Of samples of 8 bits that are `step` apart.
+DEVICE float blend8(Rows rows, Tap x, Tap y, u32 step, u32 channel) {
+  u32 first = x.first * step + channel, second = x.second * step + channel;
+  return blend((float)load(rows.first + first), (float)load(rows.first + second), (float)load(rows.second + first),
+               (float)load(rows.second + second), x.weight, y.weight);
 }
 
-DEVICE Samples rows_of(const Frame& frame, u32 plane, Tap y, u32 step) {
-  const u8* base = (const u8*)frame.plane[plane];
-  u64 stride = frame.stride[plane];
-  return {{base + y.first * stride, base + y.second * stride}, step, frame.format == P010};
+// Of samples of 10 bits in the upper bits of 16.
+DEVICE float blend10(Rows rows, Tap x, Tap y, u32 step, u32 channel) {
+  u32 first = x.first * step + channel, second = x.second * step + channel;
+  const u16 *above = (const u16*)rows.first, *below = (const u16*)rows.second;
+  return blend((float)(load(above + first) >> 6), (float)(load(above + second) >> 6), (float)(load(below + first) >> 6),
+               (float)(load(below + second) >> 6), x.weight, y.weight);
 }
 
 DEVICE float unit(float value) { return value < 0.0f ? 0.0f : value > 1.0f ? 1.0f : value; }
@@ -99,30 +102,39 @@ struct Rgb {
   float r, g, b;
 };
 
-// The rows of the source that an output row lies between.
-struct Lines {
+// What an output row, or an output column, lies between in the source.
+struct Between {
   Tap luma, chroma;
+  bool inside;  // of the resized picture; else it is padding
 };
 
-DEVICE Rgb pixel(const Frame& frame, Lines y, u32 column) {
-  if (column < frame.pad_left || column - frame.pad_left >= frame.resized_width) return {PAD, PAD, PAD};
-  u32 i = column - frame.pad_left;
-  Tap x = luma_tap(i, frame.width, frame.resized_width);
-  if (frame.format == RGB8) {
-    Samples rgb = rows_of(frame, 0, y.luma, 3);
+DEVICE Between between(u32 at, u32 pad, u32 resized, u32 len, bool rows) {
+  u32 i = at - pad;
+  if (at < pad || i >= resized) return {{0, 0, 0.0f}, {0, 0, 0.0f}, false};
+  return {luma_tap(i, len, resized), chroma_tap(i, len, resized, rows), true};
+}
+
+template <u32 FORMAT>
+DEVICE Rgb pixel(const Frame& frame, const Between& y, const Between& x) {
+  if (!x.inside) return {PAD, PAD, PAD};
+  if (FORMAT == RGB8) {
+    Rows rgb = rows_of(frame, 0, y.luma);
     const float scale = 1.0f / 255.0f;
-    return {blend(rgb, x, y.luma, 0) * scale, blend(rgb, x, y.luma, 1) * scale, blend(rgb, x, y.luma, 2) * scale};
+    return {blend8(rgb, x.luma, y.luma, 3, 0) * scale, blend8(rgb, x.luma, y.luma, 3, 1) * scale,
+            blend8(rgb, x.luma, y.luma, 3, 2) * scale};
   }
-  float luma = frame.y_gain * blend(rows_of(frame, 0, y.luma, 1), x, y.luma, 0);
-  Tap cx = chroma_tap(i, frame.width, frame.resized_width, false);
+  Rows plane = rows_of(frame, 0, y.luma), chroma = rows_of(frame, 1, y.chroma);
+  float luma = frame.y_gain * (FORMAT == P010 ? blend10(plane, x.luma, y.luma, 1, 0) : blend8(plane, x.luma, y.luma, 1, 0));
   float u, v;
-  if (frame.format == I420) {
-    u = blend(rows_of(frame, 1, y.chroma, 1), cx, y.chroma, 0);
-    v = blend(rows_of(frame, 2, y.chroma, 1), cx, y.chroma, 0);
+  if (FORMAT == I420) {
+    u = blend8(chroma, x.chroma, y.chroma, 1, 0);
+    v = blend8(rows_of(frame, 2, y.chroma), x.chroma, y.chroma, 1, 0);
+  } else if (FORMAT == P010) {
+    u = blend10(chroma, x.chroma, y.chroma, 2, 0);
+    v = blend10(chroma, x.chroma, y.chroma, 2, 1);
   } else {
-    Samples uv = rows_of(frame, 1, y.chroma, 2);
-    u = blend(uv, cx, y.chroma, 0);
-    v = blend(uv, cx, y.chroma, 1);
+    u = blend8(chroma, x.chroma, y.chroma, 2, 0);
+    v = blend8(chroma, x.chroma, y.chroma, 2, 1);
   }
   return {unit(luma + frame.r_from_v * v + frame.r_bias),
           unit(luma + frame.g_from_u * u + frame.g_from_v * v + frame.g_bias),
@@ -149,29 +161,49 @@ DEVICE void store_pair(u16* plane, u64 index, float a, float b, bool second, boo
   }
 }
 
-// A warp makes 64 neighbouring pixels of a row, blockIdx.z is the frame.
+// `WARPS` and `ROWS` of src/letterbox.rs.
+constexpr u32 WARPS = 8, ROWS = 32;
+
+template <typename T, u32 FORMAT>
+DEVICE void make_rows(const Frame& frame, const Between* rows, T* out, u32 top, u32 model_width, u32 model_height) {
+  u32 column = 2 * (blockIdx.x * blockDim.x + threadIdx.x);
+  if (column >= model_width) return;
+  bool second = column + 1 < model_width, paired = model_width % 2 == 0;
+  Between left = between(column, frame.pad_left, frame.resized_width, frame.width, false);
+  Between right = between(column + 1, frame.pad_left, frame.resized_width, frame.width, false);
+  u64 plane = (u64)model_width * model_height;
+  for (u32 line = threadIdx.y; line < ROWS && top + line < model_height; line += WARPS) {
+    const Between& y = rows[line];
+    Rgb a = {PAD, PAD, PAD}, b = {PAD, PAD, PAD};
+    if (y.inside) {
+      a = pixel<FORMAT>(frame, y, left);
+      b = pixel<FORMAT>(frame, y, right);
+    }
+    u64 index = (u64)(top + line) * model_width + column;
+    store_pair(out, index, a.r, b.r, second, paired);
+    store_pair(out + plane, index, a.g, b.g, second, paired);
+    store_pair(out + 2 * plane, index, a.b, b.b, second, paired);
+  }
+}
+
+// A warp makes 64 neighbouring pixels of every eighth of 32 rows, blockIdx.z is the frame. Where a
+// row or a column lies takes divisions, more work than its pixels: it is found once for a thread's
+// two columns, and once for a block's rows.
 template <typename T>
 DEVICE void letterbox(const Frames& frames, T* out, u32 model_width, u32 model_height) {
-  u32 column = 2 * (blockIdx.x * blockDim.x + threadIdx.x);
-  u32 row = blockIdx.y * blockDim.y + threadIdx.y;
-  if (column >= model_width || row >= model_height) return;
+  __shared__ Between rows[ROWS];
   const Frame& frame = frames.frame[blockIdx.z];
-  Rgb a = {PAD, PAD, PAD}, b = {PAD, PAD, PAD};
-  bool second = column + 1 < model_width;
-  if (row >= frame.pad_top && row - frame.pad_top < frame.resized_height) {
-    u32 i = row - frame.pad_top;
-    Lines y = {luma_tap(i, frame.height, frame.resized_height), {0, 0, 0.0f}};
-    if (frame.format != RGB8) y.chroma = chroma_tap(i, frame.height, frame.resized_height, true);
-    a = pixel(frame, y, column);
-    if (second) b = pixel(frame, y, column + 1);
+  u32 top = blockIdx.y * ROWS;
+  u32 thread = threadIdx.y * blockDim.x + threadIdx.x;
+  if (thread < ROWS) rows[thread] = between(top + thread, frame.pad_top, frame.resized_height, frame.height, true);
+  __syncthreads();
+  out += 3 * (u64)model_width * model_height * blockIdx.z;
+  switch (frame.format) {
+    case I420: return make_rows<T, I420>(frame, rows, out, top, model_width, model_height);
+    case NV12: return make_rows<T, NV12>(frame, rows, out, top, model_width, model_height);
+    case P010: return make_rows<T, P010>(frame, rows, out, top, model_width, model_height);
+    default: return make_rows<T, RGB8>(frame, rows, out, top, model_width, model_height);
   }
-  u64 plane = (u64)model_width * model_height;
-  u64 index = (u64)row * model_width + column;
-  out += 3 * plane * blockIdx.z;
-  bool paired = model_width % 2 == 0;
-  store_pair(out, index, a.r, b.r, second, paired);
-  store_pair(out + plane, index, a.g, b.g, second, paired);
-  store_pair(out + 2 * plane, index, a.b, b.b, second, paired);
 }
 
 KERNEL __launch_bounds__(256) letterbox_f16(PARAMETER Frames frames, u16* out, u32 model_width, u32 model_height) {

@@ -18,8 +18,12 @@ use crate::stream::Stream;
 
 /// Frames of one launch, as many as the kernel's arguments have room for. Longer lists take several.
 const MAX_FRAMES: usize = 32;
-/// Threads of a block: each warp makes 64 neighbouring pixels of a row.
-const THREADS: [u32; 3] = [32, 8, 1];
+/// Threads of a block. Each warp makes 64 neighbouring pixels of every eighth of the block's rows.
+const THREADS: [u32; 3] = [32, WARPS, 1];
+/// As in the kernel.
+const WARPS: u32 = 8;
+/// As in the kernel: rows of a block.
+const ROWS: u32 = 32;
 
 /// One picture on the device and its place in the network's input: `Frame` in `kernels/letterbox.cu`.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -157,7 +161,7 @@ pub fn launch(
         let shape = LaunchShape {
             blocks: [
                 width.div_ceil(2 * THREADS[0]),
-                height.div_ceil(THREADS[1]),
+                height.div_ceil(ROWS),
                 count,
             ],
             threads: THREADS,

@@ -134,7 +134,7 @@ fn emulate(sources: &[Source], model: (u32, u32), precision: Precision, bytes: u
     frames.resize(MAX_FRAMES, frames[0]);
     // Words, so that they are aligned.
     let mut out = vec![u32::from_ne_bytes([GUARD; 4]); bytes.div_ceil(4) + 16];
-    let blocks = [model.0.div_ceil(64), model.1.div_ceil(8), count as u32];
+    let blocks = [model.0.div_ceil(64), model.1.div_ceil(32), count as u32];
     let threads = [32, 8, 1];
     // SAFETY: the type of the function in letterbox.cpp.
     let run = unsafe { function::<Run>("letterbox", "run_letterbox") };
