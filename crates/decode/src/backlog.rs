@@ -1,6 +1,8 @@
 //! What waits for one camera's decoder, and what gives way when it falls behind.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::time::Duration;
 
 use camweave_message::{CapturedClock, Row, Unit};
@@ -12,17 +14,27 @@ pub const BYTES_PER_CAMERA: usize = 32 << 20;
 /// Where all cameras together have more coded bytes waiting, each may have its equal part.
 pub const BYTES_PER_PROCESS: usize = 128 << 20;
 
-/// Once a camera's unit has waited for so long, pictures that no other refers to are left out.
+/// Once a camera's unit has waited for so long, frames that no other refers to are left out.
 const DISPOSABLE_AFTER: Duration = Duration::from_millis(150);
+/// The same for a camera that is overloaded: before any group of pictures gives way.
+const OVERLOADED_DISPOSABLE_AFTER: Duration = Duration::from_millis(50);
 /// So long a camera's start may take, from its first unit that is decoded.
 const START: Duration = Duration::from_secs(3);
 /// A unit does not wait longer: the camera goes on at the newest entry point that waits, or at the next.
 const WAIT_AT_MOST: Duration = Duration::from_millis(600);
-/// The same within [`OVERLOADED_FOR`] of a wait beyond [`WAIT_AT_MOST`]: a hitch costs no frame, and a
-/// lasting overload has half the latency.
-const OVERLOADED_WAIT_AT_MOST: Duration = Duration::from_millis(300);
-/// Longer than most cameras' groups of pictures: after one has given way, the next may come late too.
+/// The same for a camera that is overloaded: between these two, another for each group of pictures. So
+/// cameras give way one after the other, as many as there are too many, and not all at once.
+const OVERLOADED_WAIT_AT_MOST: Range<Duration> =
+    Duration::from_millis(100)..Duration::from_millis(300);
+/// A camera is overloaded from a wait beyond [`WAIT_AT_MOST`] on, or once units have waited longer than
+/// the least of [`OVERLOADED_WAIT_AT_MOST`] for so long. What is shorter is a hitch, which costs no frame.
+const HITCH: Duration = Duration::from_secs(2);
+/// It is so until none has waited longer than that for so long: longer than most cameras' groups of
+/// pictures, since the next may come late too after one has given way.
 const OVERLOADED_FOR: Duration = Duration::from_secs(10);
+/// From one group's part of the range to the next's: the golden ratio's, which spreads any number of
+/// them evenly.
+const NEXT_PART: f64 = 0.618_033_988_749_894_9;
 
 /// One thing to do for a camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +74,7 @@ impl Job {
             return Duration::ZERO;
         }
         let entered = unit.trace.0.last().map_or(now, |pass| pass.enter_nanos);
-        Duration::from_nanos(u64::try_from(now.saturating_sub(entered)).unwrap_or(0))
+        since(entered, now)
     }
 }
 
@@ -97,8 +109,12 @@ pub(crate) struct Backlog {
     has_started: bool,
     /// When the first unit was taken, in nanoseconds of the monotonic clock.
     first_taken: Option<i64>,
-    /// When a unit had waited for longer than [`WAIT_AT_MOST`].
+    /// Since when all have waited longer than the least of [`OVERLOADED_WAIT_AT_MOST`].
+    late_since: Option<i64>,
+    /// When the camera was last seen to be overloaded.
     overloaded: Option<i64>,
+    /// Where in [`OVERLOADED_WAIT_AT_MOST`] this group of pictures gives way, 0 to 1.
+    part: Option<f64>,
     /// Whether a worker has the camera, or will have it.
     pub is_scheduled: bool,
 }
@@ -150,31 +166,57 @@ impl Backlog {
         };
         let is_first = self.first_taken.is_none();
         let first = *self.first_taken.get_or_insert(now);
-        let since = u64::try_from(now.saturating_sub(first)).unwrap_or(0);
-        self.has_started |= Duration::from_nanos(since) > START;
-        let is_overloaded = self.overloaded.is_some_and(|since| {
-            let since = u64::try_from(now.saturating_sub(since)).unwrap_or(0);
-            Duration::from_nanos(since) < OVERLOADED_FOR
-        });
-        let most = if is_overloaded {
-            OVERLOADED_WAIT_AT_MOST
-        } else {
-            WAIT_AT_MOST
-        };
-        let gone = if self.has_started && waited(self) > most {
-            if waited(self) > WAIT_AT_MOST {
-                self.overloaded = Some(now);
+        self.has_started |= since(first, now) > START;
+        if let Some(Job::Unit(unit)) = self.jobs.front()
+            && unit.is_entry_point()
+        {
+            let part = self.part.unwrap_or_else(|| first_part(&unit.id.camera));
+            self.part = Some((part + NEXT_PART).fract());
+        }
+        let waits = waited(self);
+        let mut gone = Gone::default();
+        if self.has_started {
+            let bound = self.most_wait(now, waits);
+            if waits > bound {
+                gone = self.give_way();
             }
-            self.give_way()
+            if waited(self) <= OVERLOADED_WAIT_AT_MOST.start {
+                self.late_since = None;
+            }
+        }
+        let disposable_after = if self.is_overloaded(now) {
+            OVERLOADED_DISPOSABLE_AFTER
         } else {
-            Gone::default()
+            DISPOSABLE_AFTER
         };
-        let is_late = self.has_started && waited(self) > DISPOSABLE_AFTER;
+        let is_late = self.has_started && waited(self) > disposable_after;
         let job = self.jobs.pop_front();
         self.bytes -= job.as_ref().map_or(0, Job::bytes);
         // The decoder is opened with the first unit.
         self.has_started |= self.jobs.is_empty() && !is_first;
         Next { job, is_late, gone }
+    }
+
+    /// How long a unit may wait, where the next one has waited for `waits`.
+    fn most_wait(&mut self, now: i64, waits: Duration) -> Duration {
+        let Range { start, end } = OVERLOADED_WAIT_AT_MOST;
+        if waits > start {
+            let late_since = *self.late_since.get_or_insert(now);
+            let lasts = since(late_since, now) > HITCH || waits > WAIT_AT_MOST;
+            if lasts || self.is_overloaded(now) {
+                self.overloaded = Some(now);
+            }
+        }
+        if self.is_overloaded(now) && waits <= WAIT_AT_MOST {
+            start + (end - start).mul_f64(self.part.unwrap_or(1.0))
+        } else {
+            WAIT_AT_MOST
+        }
+    }
+
+    fn is_overloaded(&self, now: i64) -> bool {
+        self.overloaded
+            .is_some_and(|then| since(then, now) < OVERLOADED_FOR)
     }
 
     /// Coded bytes that wait.
@@ -195,243 +237,21 @@ impl Backlog {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use arrow_buffer::Buffer;
-    use camweave_message::{Codec, FrameId, Orientation, Selection, StagePass, Trace};
-    use std::sync::Arc;
-
-    fn unit(sequence: u64, keyframe: bool) -> Job {
-        Job::Unit(Box::new(Unit {
-            id: FrameId {
-                camera: Arc::from("cam1"),
-                session_unix_nanos: 1,
-                sequence,
-                pts_nanos: 0,
-                captured_unix_nanos: 0,
-                captured_clock: CapturedClock::Arrival,
-            },
-            trace: Trace::default(),
-            codec: Codec::H264,
-            keyframe,
-            lost_packets: 0,
-            orientation: Orientation::UPRIGHT,
-            selection: Selection::All,
-            motion: None,
-            data: Buffer::from(vec![0_u8]),
-        }))
-    }
-
-    fn sequences(backlog: &mut Backlog) -> Vec<u64> {
-        let mut sequences = Vec::new();
-        while let Some(job) = backlog.pop(0).job {
-            if let Job::Unit(unit) = job {
-                sequences.push(unit.id.sequence);
-            }
-        }
-        sequences
-    }
-
-    #[test]
-    fn a_camera_that_falls_behind_goes_on_at_the_newest_entry_point_that_waits() {
-        let mut backlog = Backlog::default();
-        let mut gone = 0;
-        for sequence in 0..=UNITS_PER_CAMERA as u64 {
-            let pushed = backlog.push(unit(sequence, sequence % 30 == 0), BYTES_PER_CAMERA);
-            gone += pushed.frames;
-        }
-        assert_eq!(gone, 60);
-        assert_eq!(sequences(&mut backlog), [60, 61, 62, 63, 64]);
-    }
-
-    #[test]
-    fn without_an_entry_point_all_units_go_up_to_the_next() {
-        let mut backlog = Backlog::default();
-        let mut gone = 0;
-        for sequence in 0..100 {
-            let pushed = backlog.push(
-                unit(sequence, sequence == 0 || sequence == 90),
-                BYTES_PER_CAMERA,
-            );
-            gone += pushed.frames;
-        }
-        assert_eq!(gone, 90);
-        assert_eq!(sequences(&mut backlog), (90..100).collect::<Vec<_>>());
-        assert_eq!(backlog.push(Job::Finish, BYTES_PER_CAMERA).jobs, 0);
-    }
-
-    #[test]
-    fn bytes_give_way_as_units_do() {
-        let large = |sequence, keyframe| {
-            let Job::Unit(mut unit) = unit(sequence, keyframe) else {
-                unreachable!("it is a unit")
-            };
-            unit.data = Buffer::from(vec![0_u8; 1000]);
-            Job::Unit(unit)
-        };
-        let mut backlog = Backlog::default();
-        // One unit may be of any size.
-        assert_eq!(backlog.push(large(0, true), 10).frames, 0);
-        assert_eq!(backlog.push(large(1, false), 2000).frames, 0);
-        assert_eq!(backlog.push(large(2, true), 2000).frames, 2);
-        assert_eq!(backlog.push(large(3, false), 2000).frames, 0);
-        // The only entry point is the first: nothing can be kept.
-        assert_eq!(backlog.push(large(4, false), 2000).frames, 3);
-        assert_eq!(backlog.push(large(5, false), 2000).frames, 1);
-        assert_eq!(backlog.bytes(), 0);
-        assert_eq!(backlog.push(large(6, true), 2000).frames, 0);
-        assert_eq!((sequences(&mut backlog), backlog.bytes()), (vec![6], 0));
-    }
-
-    const MILLIS: i64 = 1_000_000;
-
-    fn came(sequence: u64, keyframe: bool, millis: i64, clock: CapturedClock) -> Job {
-        let Job::Unit(mut it) = unit(sequence, keyframe) else {
-            unreachable!("it is a unit")
-        };
-        it.id.captured_clock = clock;
-        it.trace.0.push(StagePass {
-            stage: Arc::from("decode"),
-            enter_nanos: millis * MILLIS,
-            leave_nanos: 0,
-        });
-        Job::Unit(it)
-    }
-
-    /// Sequence, whether it is late, how many gave way.
-    fn next(backlog: &mut Backlog, millis: i64) -> (Option<u64>, bool, usize) {
-        let next = backlog.pop(millis * MILLIS);
-        let sequence = next.job.map(|job| match job {
-            Job::Unit(unit) => unit.id.sequence,
-            Job::Finish => unreachable!("there is none"),
-        });
-        (sequence, next.is_late, next.gone.frames)
-    }
-
-    #[test]
-    fn a_live_camera_that_falls_behind_in_time_gives_way() {
-        let live = CapturedClock::Arrival;
-        let mut backlog = Backlog::default();
-        // While the decoder was opened, nothing is given up.
-        for sequence in 0..40 {
-            let millis = 40 * sequence as i64;
-            backlog.push(
-                came(sequence, sequence == 0, millis, live),
-                BYTES_PER_CAMERA,
-            );
-        }
-        for sequence in 0..40 {
-            assert_eq!(next(&mut backlog, 3000), (Some(sequence), false, 0));
-        }
-        // Unless it never catches up.
-        let mut slow = Backlog::default();
-        for sequence in 0..10 {
-            slow.push(came(sequence, sequence == 0, 0, live), BYTES_PER_CAMERA);
-        }
-        assert_eq!(next(&mut slow, 1000), (Some(0), false, 0));
-        assert_eq!(next(&mut slow, 3900), (Some(1), false, 0));
-        assert_eq!(next(&mut slow, 4100), (None, false, 8));
-        // From then on disposable pictures are dropped after 150 ms, groups of pictures after 600.
-        for sequence in 40..60 {
-            let millis = 3000 + 40 * (sequence as i64 - 40);
-            backlog.push(
-                came(sequence, sequence == 55, millis, live),
-                BYTES_PER_CAMERA,
-            );
-        }
-        assert_eq!(next(&mut backlog, 3100), (Some(40), false, 0));
-        assert_eq!(next(&mut backlog, 3240), (Some(41), true, 0));
-        assert_eq!(next(&mut backlog, 3720), (Some(55), false, 13));
-        // Without an entry point all goes, up to the next.
-        assert_eq!(next(&mut backlog, 4400), (None, false, 4));
-        assert_eq!(
-            backlog
-                .push(came(60, false, 4400, live), BYTES_PER_CAMERA)
-                .frames,
-            1
-        );
-        assert_eq!(
-            backlog
-                .push(came(61, true, 4440, live), BYTES_PER_CAMERA)
-                .frames,
-            0
-        );
-        assert_eq!(next(&mut backlog, 4450), (Some(61), false, 0));
-        assert_eq!(backlog.bytes(), 0);
-    }
-
-    #[test]
-    fn a_camera_that_gave_way_waits_half_as_long_for_ten_seconds() {
-        let live = CapturedClock::Arrival;
-        let mut backlog = Backlog::default();
-        // It has started: nothing waits after the second unit.
-        for sequence in 0..2 {
-            backlog.push(came(sequence, true, 0, live), BYTES_PER_CAMERA);
-            next(&mut backlog, 0);
-        }
-        let mut give = |begin: i64, wait: i64| {
-            for sequence in 0..2 {
-                let millis = begin + wait * sequence as i64;
-                backlog.push(came(sequence, true, millis, live), BYTES_PER_CAMERA);
-            }
-            let gone = next(&mut backlog, begin + wait).2;
-            while backlog.len() > 0 {
-                next(&mut backlog, begin + wait);
-            }
-            gone
-        };
-        assert_eq!(give(1000, 590), 0);
-        assert_eq!(give(2000, 610), 1);
-        assert_eq!(give(3000, 290), 0);
-        assert_eq!(give(4000, 310), 1, "still overloaded");
-        assert_eq!(give(12_000, 310), 1, "ten seconds from the long wait on");
-        assert_eq!(give(12_700, 590), 0, "no longer");
-    }
-
-    #[test]
-    fn what_came_while_the_decoder_was_opened_is_caught_up_with() {
-        let live = CapturedClock::Arrival;
-        let mut backlog = Backlog::default();
-        backlog.push(came(0, true, 0, live), BYTES_PER_CAMERA);
-        assert_eq!(next(&mut backlog, 0), (Some(0), false, 0));
-        for sequence in 1..30 {
-            let millis = 40 * sequence as i64;
-            backlog.push(came(sequence, false, millis, live), BYTES_PER_CAMERA);
-        }
-        for sequence in 1..30 {
-            assert_eq!(next(&mut backlog, 1200), (Some(sequence), false, 0));
-        }
-    }
-
-    #[test]
-    fn the_end_of_a_session_gives_way_and_is_no_frame() {
-        let live = CapturedClock::Arrival;
-        let mut backlog = Backlog::default();
-        for (sequence, keyframe) in [(0, true), (1, false)] {
-            backlog.push(came(sequence, keyframe, 0, live), BYTES_PER_CAMERA);
-            next(&mut backlog, 0);
-        }
-        backlog.push(came(2, false, 0, live), BYTES_PER_CAMERA);
-        let Job::Unit(mut end) = came(3, false, 0, live) else {
-            unreachable!("it is a unit")
-        };
-        end.data = Buffer::from(Vec::<u8>::new());
-        backlog.push(Job::Unit(end), BYTES_PER_CAMERA);
-        backlog.push(came(0, true, 1000, live), BYTES_PER_CAMERA);
-        let next = backlog.pop(1010 * MILLIS);
-        assert_eq!(next.gone, Gone { jobs: 2, frames: 1 });
-    }
-
-    #[test]
-    fn units_of_files_wait_as_long_as_it_takes() {
-        let mut backlog = Backlog::default();
-        for sequence in 0..3 {
-            backlog.push(
-                came(sequence, sequence == 0, 0, CapturedClock::File),
-                BYTES_PER_CAMERA,
-            );
-            assert_eq!(next(&mut backlog, 60_000), (Some(sequence), false, 0));
-        }
-    }
+/// From `then` to `now`, both in nanoseconds of the monotonic clock.
+fn since(then: i64, now: i64) -> Duration {
+    Duration::from_nanos(u64::try_from(now.saturating_sub(then)).unwrap_or(0))
 }
+
+/// Another for each camera, so that those that begin together do not give way together.
+fn first_part(camera: &str) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    camera.hash(&mut hasher);
+    f64::from(hasher.finish() as u32) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+#[path = "overload_tests.rs"]
+mod overload_tests;
+#[cfg(test)]
+#[path = "backlog_tests.rs"]
+mod tests;

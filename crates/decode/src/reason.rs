@@ -45,7 +45,7 @@ pub const ALL: &[DropReason] = &[
     },
     DropReason {
         name: DECODER_BACKLOG,
-        help: "waited with more than 64 of its camera, or with more than 32 MiB of them, or, of a live camera whose start is over (nothing waited once, or 3 s have passed), for more than 600 ms, or 300 ms within ten seconds of that; dropped up to a keyframe, because frames between depend on each other",
+        help: "waited with more than 64 of its camera, or with more than 32 MiB of them, or, of a live camera whose start is over (nothing waited once, or 3 s have passed), for more than 600 ms; where units have waited longer than 100 ms for two seconds, for more than 100 to 300 ms, another bound for each group of pictures; dropped up to a keyframe, because frames between depend on each other",
     },
     DropReason {
         name: DISPOSABLE,
