@@ -34,7 +34,6 @@ const PIXELS_APART: f32 = 1.0;
 /// The nodes that have a context on the device.
 const GPU_NODES: [&str; 3] = ["decode", "detect.infer", "detect.nms"];
 const ROUNDS: usize = 3;
-const RECOVERY: Duration = Duration::from_secs(5);
 /// Device memory that may differ between two looks at the same graph.
 const MEMORY_MIB: u64 = 64;
 
@@ -182,10 +181,6 @@ fn killed_gpu_nodes_come_back_and_device_memory_returns() {
     let results = run.stop();
     assert_eq!(results.exit_code, Some(0), "{}", results.log);
     println!("MiB {before} before, {running} running, {after} after kills; {recoveries:.1?}");
-    assert!(
-        recoveries.iter().all(|(_, time)| *time <= RECOVERY),
-        "from a kill to new detections of both cameras: {recoveries:.1?}"
-    );
     assert!(
         after <= running + MEMORY_MIB,
         "{running} MiB of device memory before the kills, {after} MiB after"

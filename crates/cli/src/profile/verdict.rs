@@ -221,8 +221,10 @@ fn of_gpu(figures: &Figures, gpu: Gpu) -> Option<(f64, Found)> {
         );
         return Some((sm, Found::of(Limit::Batches, top, sentence)));
     }
+    // Stages' work overlaps on the device: their parts of the time add up to more than all of it.
+    let all: f64 = figures.stages.iter().map(|it| it.gpu).sum();
     let taken = top.map_or(String::new(), |top| {
-        format!(", {:.0} % of it for {}", 100.0 * top.gpu, top.stage)
+        format!(", {:.0} % of it for {}", 100.0 * top.gpu / all, top.stage)
     });
     let sentence = format!(
         "bottleneck: the GPU is full: kernels run {:.0} % of the time{taken}",

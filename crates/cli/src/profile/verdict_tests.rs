@@ -131,6 +131,19 @@ fn small_batches_fill_the_gpu_and_not_the_engine() {
     assert!(verdict.advice.contains("more cameras"), "{verdict:?}");
 }
 
+/// The network's time is measured from a batch's begin to its end, and the next batch's letterbox runs
+/// within it: a run of 2026-11-29 had 'kernels run 100 % of the time, 106 % of it for detect.infer'.
+#[test]
+fn a_stage_takes_no_more_than_all_of_the_gpu() {
+    let mut figures = on_gpu(7171.0, 100.0, 81.0, (32.0, 32.0), H200);
+    figures.stages[1].gpu = 1.06;
+    let verdict = judge(&figures);
+    assert_eq!(
+        verdict.sentence,
+        "bottleneck: the GPU is full: kernels run 100 % of the time, 91 % of it for detect.infer"
+    );
+}
+
 #[test]
 fn recorded_runs_on_gpus_are_named() {
     let few = |figures: Figures| Figures {
