@@ -1,4 +1,9 @@
 //! The control block in this process's memory: the header, the consumer table, the slots' words.
+//!
+//! Every process that has the pool may write every byte of it. So whatever is read here is read by
+//! atomic operations, each byte or word once: no reference to plain memory is made, and what a
+//! process writes against the protocol gives wrong values, not undefined behaviour. Header and
+//! description are copied first, and the copy is what is checked.
 #![expect(unsafe_code, reason = "the block is shared with other processes")]
 
 use crate::{
@@ -15,14 +20,15 @@ use crate::{
 };
 use std::{
     os::fd::{AsFd as _, AsRawFd as _, RawFd},
-    ptr, slice,
+    slice,
+    sync::atomic::AtomicU8,
 };
 
-/// One slot in the control block.
+/// One slot in the control block. All of it is atomic: a reference to it covers the reserved part.
 #[repr(C, align(64))]
 struct Record {
     word: AtomicU64,
-    reserved: [u64; 7],
+    reserved: [AtomicU64; 7],
 }
 
 const _: () = assert!(size_of::<Record>() == RECORD_BYTES);
@@ -48,15 +54,8 @@ impl Control {
         let file = SealedFile::create(name, control_bytes(layout, description.len()))?;
         let mapping = Mapping::new(&file, Access::ReadWrite)?;
         mapping.populate(&file)?;
-        let base = mapping.base();
-        // SAFETY: the offset is within the file's size, computed above from the same values.
-        let place = unsafe { base.add(description_offset(layout)) };
-        // SAFETY: there is room for the description up to the end of the file, and nobody else
-        // knows of this memory yet.
-        unsafe { place.copy_from_nonoverlapping(from(description), description.len()) };
-        let encoded = header.encode();
-        // SAFETY: the file is larger than a header, and nobody else knows of this memory yet.
-        unsafe { base.copy_from_nonoverlapping(from(&encoded), HEADER_BYTES) };
+        write(&mapping, description_offset(layout), description);
+        write(&mapping, 0, &header.encode());
         Ok((Self { mapping, layout }, file))
     }
 
@@ -72,17 +71,13 @@ impl Control {
             return Err(MemoryError::Gone { detail });
         }
         let mapping = Mapping::new(&file, Access::ReadWrite)?;
-        let base = mapping.base();
         let mut header = [0; HEADER_BYTES];
-        // SAFETY: the file is larger than a header, which nobody changes once the pool has an id.
-        unsafe { base.copy_to_nonoverlapping(to(&mut header), HEADER_BYTES) };
+        read(&mapping, 0, &mut header);
         let header = Header::check(header, address, backend_version, file.bytes() as u64)?;
         let layout = header.layout;
         let mut description = vec![0; header.description_bytes];
-        // SAFETY: `check` has compared the file's size with the end of the description.
-        let place = unsafe { base.add(description_offset(layout)) };
-        // SAFETY: as above, and nobody changes a description once the pool has an id.
-        unsafe { place.copy_to_nonoverlapping(to(&mut description), description.len()) };
+        // `check` has compared the file's size with the end of the description.
+        read(&mapping, description_offset(layout), &mut description);
         Ok((Self { mapping, layout }, description))
     }
 
@@ -91,9 +86,9 @@ impl Control {
     }
 
     pub fn consumers(&self) -> &[AtomicU64] {
-        let table = self.at::<AtomicU64>(CONSUMERS_OFFSET, MAX_CONSUMERS);
-        // SAFETY: `at` has checked place and alignment; every process uses the entries as atomics,
-        // for which any bytes are valid, and the mapping lives as long as `self`.
+        let table = at::<AtomicU64>(&self.mapping, CONSUMERS_OFFSET, MAX_CONSUMERS);
+        // SAFETY: `at` has checked place and alignment, the mapping lives as long as `self`, and
+        // all of it is atomic: any bytes are valid, and any process may change them.
         unsafe { slice::from_raw_parts(table, MAX_CONSUMERS) }
     }
 
@@ -117,38 +112,45 @@ impl Control {
 
     fn closed(&self) -> &AtomicU64 {
         // SAFETY: as in `consumers`.
-        unsafe { &*self.at::<AtomicU64>(CLOSED_OFFSET, 1) }
+        unsafe { &*at::<AtomicU64>(&self.mapping, CLOSED_OFFSET, 1) }
     }
 
     fn records(&self) -> &[Record] {
         let slots = self.layout.slots() as usize;
-        let records = self.at::<Record>(RECORDS_OFFSET, slots);
-        // SAFETY: as in `consumers`; the reserved part is never written after the block was made.
+        let records = at::<Record>(&self.mapping, RECORDS_OFFSET, slots);
+        // SAFETY: as in `consumers`.
         unsafe { slice::from_raw_parts(records, slots) }
     }
+}
 
-    /// Where `count` values begin in the block.
-    fn at<T>(&self, offset: usize, count: usize) -> *const T {
-        assert!(offset + count * size_of::<T>() <= self.mapping.bytes());
-        let place = self
-            .mapping
-            .base()
-            .as_ptr()
-            .wrapping_add(offset)
-            .cast::<T>();
-        debug_assert!(place.is_aligned());
-        place
+/// Where `count` values begin in a block.
+fn at<T>(mapping: &Mapping, offset: usize, count: usize) -> *const T {
+    assert!(offset + count * size_of::<T>() <= mapping.bytes());
+    let place = mapping.base().as_ptr().wrapping_add(offset).cast::<T>();
+    debug_assert!(place.is_aligned());
+    place
+}
+
+fn bytes(mapping: &Mapping, offset: usize, count: usize) -> &[AtomicU8] {
+    let bytes = at::<AtomicU8>(mapping, offset, count);
+    // SAFETY: as in `Control::consumers`.
+    unsafe { slice::from_raw_parts(bytes, count) }
+}
+
+fn read(mapping: &Mapping, offset: usize, to: &mut [u8]) {
+    let from = bytes(mapping, offset, to.len());
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = from.load(Ordering::Relaxed);
+    }
+}
+
+fn write(mapping: &Mapping, offset: usize, from: &[u8]) {
+    let to = bytes(mapping, offset, from.len());
+    for (to, from) in to.iter().zip(from) {
+        to.store(*from, Ordering::Relaxed);
     }
 }
 
 pub(crate) fn raw_fd(file: &SealedFile) -> RawFd {
     file.as_fd().as_raw_fd()
-}
-
-fn from(bytes: &[u8]) -> ptr::NonNull<u8> {
-    ptr::NonNull::from(bytes).cast()
-}
-
-fn to(bytes: &mut [u8]) -> ptr::NonNull<u8> {
-    ptr::NonNull::from(bytes).cast()
 }

@@ -2,8 +2,10 @@
 #![cfg(not(loom))]
 
 use camweave_pool::{
-    HostMemory, ReadSlot, Reference, Retained, WriteSlot, conformance::Subject, conformance_tests,
+    Attachments, HostMemory, PoolSpec, Producer, ReadSlot, Reference, Retained, WriteSlot,
+    conformance::Subject, conformance_tests,
 };
+use std::{fs::OpenOptions, os::unix::fs::FileExt as _};
 
 struct Host;
 
@@ -34,3 +36,64 @@ impl Subject for Host {
 }
 
 conformance_tests!(Host);
+
+/// What is in a control block may come from any process that has it.
+#[test]
+fn a_damaged_control_block_lends_no_slot_twice_for_writing() {
+    const SLOTS: u32 = 4;
+    let spec = PoolSpec {
+        name: "damaged".to_owned(),
+        slots: SLOTS,
+        slot_bytes: 4096,
+    };
+    let producer = Producer::create(&spec).expect("a small pool can be created");
+    let control = producer.id().address().control_fd;
+    let control = OpenOptions::new()
+        .write(true)
+        .open(format!("/proc/self/fd/{control}"))
+        .expect("this process's own file");
+    let attachments = Attachments::new();
+    let mut random = 1_u64;
+    let mut next = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    let (mut writing, mut retained, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    let mut begun = 0;
+    for _ in 0..5_000 {
+        // The consumer table, the closed mark, or a slot's record; zeros as often as not.
+        let place = 256 + next() % (256 + 64 * u64::from(SLOTS) - 8);
+        let word = if next() % 2 == 0 { 0 } else { next() };
+        control
+            .write_all_at(&word.to_ne_bytes(), place)
+            .expect("memory");
+        match next() % 4 {
+            0 => {
+                if let Ok(slot) = producer.begin() {
+                    begun += 1;
+                    writing.push(slot);
+                }
+            }
+            1 if !writing.is_empty() => {
+                let (reference, kept) = writing.swap_remove(0).publish_retained();
+                retained.push(kept);
+                held.extend(attachments.acquire(&reference));
+            }
+            2 => drop(writing.pop()),
+            _ => {
+                retained.truncate(1);
+                held.clear();
+            }
+        }
+        let lent = writing.iter().map(WriteSlot::slot);
+        let mut lent: Vec<u32> = lent.chain(retained.iter().map(Retained::slot)).collect();
+        lent.sort_unstable();
+        let count = lent.len();
+        lent.dedup();
+        assert_eq!(lent.len(), count, "a slot is lent twice");
+        let _ = (producer.usage(), producer.reap(), attachments.sweep());
+    }
+    assert!(begun > 100, "{begun} slots: nothing was tested");
+}
