@@ -6,7 +6,11 @@ use crate::{
 use std::{fmt, sync::Arc};
 
 /// A published slot that this process holds: its content does not change until the last
-/// `ReadSlot` of it in this process is dropped. On a device, drop it after the device's reads.
+/// `ReadSlot` of it in this process is dropped, as long as the producer and the other consumers keep
+/// to `docs/pools.md`.
+///
+/// On a device, drop it after the device's reads. Dropped earlier, its memory stays, but the
+/// producer may write to it: what the device reads then is anything.
 pub struct ReadSlot<M: Memory = HostMemory> {
     attached: Arc<Attached<M>>,
     slot: u32,

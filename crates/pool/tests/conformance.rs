@@ -37,6 +37,29 @@ impl Subject for Host {
 
 conformance_tests!(Host);
 
+#[test]
+fn a_copy_has_the_slots_first_bytes() {
+    let spec = PoolSpec {
+        name: "copies".to_owned(),
+        slots: 1,
+        slot_bytes: 4096,
+    };
+    let producer = Producer::create(&spec).expect("a small pool can be created");
+    let mut slot = producer.begin().expect("a free slot");
+    for (index, byte) in slot.iter_mut().enumerate() {
+        *byte = (index % 251) as u8;
+    }
+    let attachments = Attachments::new();
+    let held = attachments.acquire(&slot.publish()).expect("published");
+    for room in [0, 1, 4095, 4096, 4097] {
+        let mut copy = vec![255; room];
+        let copied = held.copy_to(&mut copy);
+        assert_eq!(copied, room.min(4096));
+        assert_eq!(copy[..copied], held[..copied]);
+        assert!(copy[copied..].iter().all(|&byte| byte == 255));
+    }
+}
+
 /// What is in a control block may come from any process that has it.
 #[test]
 fn a_damaged_control_block_lends_no_slot_twice_for_writing() {
