@@ -9,15 +9,16 @@ use crate::error::CudaError;
 use crate::event::Event;
 use crate::result::check;
 use crate::slice::DeviceSlice;
-use crate::stream::same_length;
+use crate::stream::{Stream, same_length};
 use crate::sys;
 
-/// Memory of a device, freed when dropped. Freeing waits for all work of the device, so whatever
-/// is in a stream has passed it; allocate at start, not per frame.
+/// Memory of a device, freed when dropped. Freeing waits for all work of the device; allocate at
+/// start, not per frame.
 #[derive(Debug)]
 pub struct DeviceBuffer {
     context: Context,
-    memory: DeviceSlice,
+    address: u64,
+    bytes: usize,
 }
 
 impl DeviceBuffer {
@@ -34,25 +35,25 @@ impl DeviceBuffer {
         context.check_allocation(code, what, bytes)?;
         Ok(Self {
             context: context.clone(),
-            memory: DeviceSlice::new(address, bytes),
+            address,
+            bytes,
         })
     }
 
     /// All of it.
     #[must_use]
-    pub fn slice(&self) -> DeviceSlice {
-        self.memory
+    pub fn slice(&self) -> DeviceSlice<'_> {
+        DeviceSlice::new(&self.context, self.address, self.bytes)
     }
 }
 
 impl Drop for DeviceBuffer {
     fn drop(&mut self) {
         let freed = self.context.bind().and_then(|()| {
-            // SAFETY: allocated in `new`, freed once; the driver waits for the device's work.
-            let code = unsafe { sys::cuMemFree_v2(self.memory.address()) };
-            check(code, || {
-                format!("free {} bytes of the device", self.memory.len())
-            })
+            // SAFETY: allocated in `new`, freed once, and no view is left. The driver waits for
+            // the device's work: it does without for memory of `cuMemAllocAsync` only.
+            let code = unsafe { sys::cuMemFree_v2(self.address) };
+            check(code, || format!("free {} bytes of the device", self.bytes))
         });
         self.context.dropped(freed);
     }
@@ -60,8 +61,10 @@ impl Drop for DeviceBuffer {
 
 /// Memory of the host at a fixed place, which a device copies from and to without another copy.
 ///
-/// It knows the last copy that a [`Stream`](crate::Stream) makes with it, and waits for it before
-/// it lends its bytes.
+/// This is memory of Rust's, other than the device's: while its bytes are lent, no copy is under way.
+/// It knows the last copy that a [`Stream`] makes with it, and waits for it before it lends its bytes
+/// or is freed. Copies are put in by `&mut`, so none begins while they are lent, and no two streams
+/// begin one at the same time.
 #[derive(Debug)]
 pub struct PinnedBuffer {
     context: Context,
@@ -69,6 +72,9 @@ pub struct PinnedBuffer {
     bytes: usize,
     /// Recorded behind the last copy. Copies of several streams wait for one another.
     pending: Event,
+    /// Why a copy may be under way that nothing tells the end of. The bytes are neither lent nor freed
+    /// any more.
+    lost: Option<CudaError>,
 }
 
 // SAFETY: the memory is the process's, and access follows the usual rules of borrowing.
@@ -97,6 +103,7 @@ impl PinnedBuffer {
             place,
             bytes,
             pending,
+            lost: None,
         })
     }
 
@@ -117,9 +124,9 @@ impl PinnedBuffer {
     /// # Errors
     /// The driver's; also those of the work before the copy.
     pub fn bytes(&self) -> Result<&[u8], CudaError> {
-        self.pending.synchronize()?;
-        // SAFETY: allocated and set to zeros in `new`. The device writes only in `download`, which
-        // borrows the buffer mutably, and has finished: the event has passed.
+        self.wait()?;
+        // SAFETY: allocated and set to zeros in `new`. The device has finished its copies, and
+        // another needs the buffer mutably.
         Ok(unsafe { slice::from_raw_parts(self.place, self.bytes) })
     }
 
@@ -128,21 +135,51 @@ impl PinnedBuffer {
     /// # Errors
     /// As of [`Self::bytes`].
     pub fn bytes_mut(&mut self) -> Result<&mut [u8], CudaError> {
-        self.pending.synchronize()?;
+        self.wait()?;
         // SAFETY: as in `bytes`; nothing else borrows the buffer, nor does the device read it.
         Ok(unsafe { slice::from_raw_parts_mut(self.place, self.bytes) })
     }
 
-    /// What the last copy is known by.
-    pub(crate) fn pending(&self) -> &Event {
-        &self.pending
+    /// Waits until no copy is under way.
+    fn wait(&self) -> Result<(), CudaError> {
+        match &self.lost {
+            Some(error) => Err(error.clone()),
+            None => self.pending.synchronize(),
+        }
+    }
+
+    /// Puts a copy into the stream by `copy`, behind the last one of any stream.
+    pub(crate) fn copied_on(
+        &mut self,
+        stream: &Stream,
+        copy: impl FnOnce() -> Result<(), CudaError>,
+    ) -> Result<(), CudaError> {
+        if self.context.raw_device() != stream.context().raw_device() {
+            return Err(CudaError::Argument {
+                what: "the pinned memory's device",
+                found: self.context.to_string(),
+                expected: format!("{}, the stream's", stream.context()),
+            });
+        }
+        if let Some(error) = &self.lost {
+            return Err(error.clone());
+        }
+        stream.wait(&self.pending)?;
+        let put = copy().and_then(|()| self.pending.record(stream));
+        if let Err(error) = &put {
+            // The copy may be in the stream all the same, and the event not behind it.
+            if stream.synchronize().is_err() {
+                self.lost = Some(error.clone());
+            }
+        }
+        put
     }
 
     /// Where a range begins, which must be as long as the device's part of a copy.
     pub(crate) fn part(
         &self,
         range: &Range<usize>,
-        device: DeviceSlice,
+        device: DeviceSlice<'_>,
     ) -> Result<*mut u8, CudaError> {
         if range.start > range.end || range.end > self.bytes {
             return Err(CudaError::Argument {
@@ -158,7 +195,8 @@ impl PinnedBuffer {
 
 impl Drop for PinnedBuffer {
     fn drop(&mut self) {
-        let freed = self.pending.synchronize().and_then(|()| {
+        // Where it cannot be waited for, the memory stays.
+        let freed = self.wait().and_then(|()| {
             // SAFETY: allocated in `new`, freed once; the device has finished its copies.
             let code = unsafe { sys::cuMemFreeHost(self.place.cast()) };
             check(code, || {

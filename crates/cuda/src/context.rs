@@ -194,6 +194,16 @@ impl Context {
         }
     }
 
+    /// Waits for all work of all streams. An owner calls it before memory goes away that the driver
+    /// takes away without waiting, and keeps the memory where this fails.
+    pub(crate) fn finish(&self, what: &str) -> Result<(), CudaError> {
+        self.bind()?;
+        // SAFETY: takes nothing; the context is current.
+        check(unsafe { sys::cuCtxSynchronize() }, || {
+            format!("finish the work of {what}")
+        })
+    }
+
     /// The error of an allocation: out of memory says how much was wanted, for what, and was free.
     /// Counts the allocation where there is none.
     pub(crate) fn check_allocation(

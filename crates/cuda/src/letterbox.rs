@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "launches kernels")]
 
 use std::ffi::c_void;
+use std::marker::PhantomData;
 
 use bytemuck::{Pod, Zeroable};
 use camweave_vision::{Letterbox, PictureLayout, PixelFormat, YuvToRgb};
@@ -25,10 +26,10 @@ const WARPS: u32 = 8;
 /// As in the kernel: rows of a block.
 const ROWS: u32 = 32;
 
-/// One picture on the device and its place in the network's input: `Frame` in `kernels/letterbox.cu`.
+/// `Frame` in `kernels/letterbox.cu`.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-pub struct FrameDescriptor {
+struct Frame {
     planes: [u64; 3],
     strides: [u32; 3],
     format: u32,
@@ -38,16 +39,52 @@ pub struct FrameDescriptor {
     yuv_to_rgb: [f32; 8],
 }
 
-const _: () = assert!(size_of::<FrameDescriptor>() == 96);
+const _: () = assert!(size_of::<Frame>() == 96);
 
-impl FrameDescriptor {
+/// One picture on the device, borrowed from its owner, and its place in the network's input.
+///
+/// It does not outlive the picture:
+///
+/// ```compile_fail,E0505
+/// use camweave_cuda::letterbox::{FrameDescriptor, Kernels, launch};
+/// use camweave_cuda::{CudaError, CudaMemory, DeviceSlice, Precision, Stream};
+/// use camweave_pool::ReadSlot;
+/// use camweave_vision::{Letterbox, PictureLayout};
+///
+/// fn late(
+///     picture: ReadSlot<CudaMemory>,
+///     layout: &PictureLayout,
+///     geometry: &Letterbox,
+///     kernels: &Kernels,
+///     stream: &Stream,
+///     output: DeviceSlice<'_>,
+/// ) -> Result<(), CudaError> {
+///     let frame = FrameDescriptor::new(layout, picture.address(), geometry)?;
+///     drop(picture);
+///     launch(kernels, stream, &[frame], output, (640, 640), Precision::F16)
+/// }
+/// ```
+///
+/// and is made of nothing else:
+///
+/// ```compile_fail,E0277
+/// let frame: camweave_cuda::letterbox::FrameDescriptor<'_> = bytemuck::cast([0_u8; 96]);
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+pub struct FrameDescriptor<'a> {
+    frame: Frame,
+    picture: PhantomData<DeviceSlice<'a>>,
+}
+
+impl<'a> FrameDescriptor<'a> {
     /// A picture that begins at the first byte of `memory`.
     ///
     /// # Errors
     /// The layout cannot be, or leaves `memory`; the letterbox is for another size.
     pub fn new(
         layout: &PictureLayout,
-        memory: DeviceSlice,
+        memory: DeviceSlice<'a>,
         letterbox: &Letterbox,
     ) -> Result<Self, CudaError> {
         let PictureLayout { width, height, .. } = *layout;
@@ -82,7 +119,7 @@ impl FrameDescriptor {
             PixelFormat::Rgb8 => (3, 8),
         };
         let rgb = YuvToRgb::new(layout.matrix, layout.range, bits);
-        Ok(Self {
+        let frame = Frame {
             planes,
             strides,
             format,
@@ -99,6 +136,10 @@ impl FrameDescriptor {
                 rgb.g_bias,
                 rgb.b_bias,
             ],
+        };
+        Ok(Self {
+            frame,
+            picture: PhantomData,
         })
     }
 }
@@ -136,8 +177,8 @@ impl Kernels {
 pub fn launch(
     kernels: &Kernels,
     stream: &Stream,
-    frames: &[FrameDescriptor],
-    output: DeviceSlice,
+    frames: &[FrameDescriptor<'_>],
+    output: DeviceSlice<'_>,
     model: (u32, u32),
     precision: Precision,
 ) -> Result<(), CudaError> {
@@ -154,8 +195,10 @@ pub fn launch(
         if part.is_empty() {
             continue;
         }
-        let mut descriptors = [FrameDescriptor::zeroed(); MAX_FRAMES];
-        descriptors[..frames.len()].copy_from_slice(frames);
+        let mut descriptors = [Frame::zeroed(); MAX_FRAMES];
+        for (descriptor, frame) in descriptors.iter_mut().zip(frames) {
+            *descriptor = frame.frame;
+        }
         let mut address = part.address();
         let count = u32::try_from(frames.len()).unwrap_or(0);
         let shape = LaunchShape {
@@ -173,7 +216,8 @@ pub fn launch(
             (&raw mut height).cast(),
         ];
         // SAFETY: the arguments are those of both kernels, which read inside the planes that
-        // `FrameDescriptor::new` has checked, whatever the geometry says, and write the part.
+        // `FrameDescriptor::new` has checked, whatever the geometry says, and write the part. The
+        // pictures and the output are borrowed.
         unsafe { function.launch(stream, shape, &mut arguments)? };
     }
     Ok(())

@@ -5,8 +5,10 @@
 //! cudarc's bindings, `result` turns codes into errors with what was being done, and the rest is
 //! safe.
 //!
-//! Work is put into a [`Stream`] and done later, in order. What a kernel or a copy uses must live
-//! until the stream has passed it; each function says how it sees to that, or leaves it to you.
+//! Work is put into a [`Stream`] and done later, in order. What it uses is borrowed while it is put
+//! in, and whoever owns memory waits for the device before that goes away: the rule is at
+//! [`DeviceSlice`]. A [`PinnedBuffer`] waits for its copies. Nothing keeps contents as they are
+//! until the stream has passed the work; where that is needed, the function says so.
 //!
 //! Kernel sources are in `kernels/`, next to the PTX that `scripts/ptx.sh` makes of them.
 //!

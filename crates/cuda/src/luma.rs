@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "launches a kernel")]
 
 use std::ffi::c_void;
+use std::marker::PhantomData;
 
 use bytemuck::{Pod, Zeroable};
 use camweave_vision::{LumaGrid, PictureLayout, PixelFormat};
@@ -25,10 +26,10 @@ const _: () = assert!(COLUMNS.is_multiple_of(CELLS));
 /// A grid's means, as the kernel writes them.
 const BYTES: usize = LumaGrid::COLUMNS * LumaGrid::ROWS * size_of::<f32>();
 
-/// The plane of luma of a frame on the device: `Luma` in `kernels/luma.cu`.
+/// `Luma` in `kernels/luma.cu`.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-pub struct LumaDescriptor {
+struct Luma {
     plane: u64,
     stride: u32,
     width: u32,
@@ -36,14 +37,22 @@ pub struct LumaDescriptor {
     sample_bytes: u32,
 }
 
-const _: () = assert!(size_of::<LumaDescriptor>() == 24);
+const _: () = assert!(size_of::<Luma>() == 24);
 
-impl LumaDescriptor {
+/// The plane of luma of a frame on the device, borrowed from the frame's owner.
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+pub struct LumaDescriptor<'a> {
+    luma: Luma,
+    frame: PhantomData<DeviceSlice<'a>>,
+}
+
+impl<'a> LumaDescriptor<'a> {
     /// Of a frame that begins at the first byte of `memory`.
     ///
     /// # Errors
     /// The layout cannot be, leaves `memory`, or has no plane of luma.
-    pub fn new(layout: &PictureLayout, memory: DeviceSlice) -> Result<Self, CudaError> {
+    pub fn new(layout: &PictureLayout, memory: DeviceSlice<'a>) -> Result<Self, CudaError> {
         let wrong = |what, found, expected: &str| CudaError::Argument {
             what,
             found,
@@ -65,8 +74,8 @@ impl LumaDescriptor {
                 ));
             }
         };
-        let luma = layout.planes[0];
-        let plane = memory.address() + u64::from(luma.offset);
+        let at = layout.planes[0];
+        let plane = memory.address() + u64::from(at.offset);
         if !plane.is_multiple_of(u64::from(sample_bytes)) {
             return Err(wrong(
                 "the plane's address",
@@ -74,12 +83,16 @@ impl LumaDescriptor {
                 "an even one",
             ));
         }
-        Ok(Self {
+        let luma = Luma {
             plane,
-            stride: luma.stride,
+            stride: at.stride,
             width: layout.width,
             height: layout.height,
             sample_bytes,
+        };
+        Ok(Self {
+            luma,
+            frame: PhantomData,
         })
     }
 }
@@ -108,18 +121,19 @@ impl LumaKernel {
     pub fn launch(
         &self,
         stream: &Stream,
-        frame: &LumaDescriptor,
-        cells: DeviceSlice,
+        frame: &LumaDescriptor<'_>,
+        cells: DeviceSlice<'_>,
     ) -> Result<(), CudaError> {
-        let mut frame = *frame;
+        let mut luma = frame.luma;
         let mut address = cells.part(0, BYTES)?.address();
-        let mut arguments: [*mut c_void; 2] = [(&raw mut frame).cast(), (&raw mut address).cast()];
+        let mut arguments: [*mut c_void; 2] = [(&raw mut luma).cast(), (&raw mut address).cast()];
         let shape = LaunchShape {
             blocks: [COLUMNS / CELLS, ROWS, 1],
             threads: THREADS,
         };
         // SAFETY: the arguments are the kernel's, which reads inside the plane that
-        // `LumaDescriptor::new` has checked, and writes a grid, for which there is room.
+        // `LumaDescriptor::new` has checked, and writes a grid, for which there is room. Both are
+        // borrowed.
         unsafe { self.0.launch(stream, shape, &mut arguments) }
     }
 }
@@ -157,7 +171,7 @@ impl LumaReader {
         &mut self,
         stream: &Stream,
         layout: &PictureLayout,
-        memory: DeviceSlice,
+        memory: DeviceSlice<'_>,
     ) -> Result<(), CudaError> {
         let frame = LumaDescriptor::new(layout, memory)?;
         let cells = self.device.slice();
@@ -185,6 +199,11 @@ mod tests {
     use super::*;
     use camweave_vision::{ColorMatrix, ColorRange, Plane, Planes};
 
+    fn slice(address: u64, bytes: usize) -> DeviceSlice<'static> {
+        // SAFETY: no work is put into any stream.
+        unsafe { DeviceSlice::from_raw(address, bytes) }
+    }
+
     fn layout(format: PixelFormat) -> PictureLayout {
         PictureLayout::packed(64, 48, format, ColorMatrix::Bt601, ColorRange::Full)
     }
@@ -204,8 +223,9 @@ mod tests {
             let moved: Vec<Plane> = moved.collect();
             let planes = Planes::try_from(moved.as_slice()).expect("1 to 3 planes");
             let layout = PictureLayout { planes, ..packed };
-            let memory = DeviceSlice::new(4096, layout.required_bytes().expect("possible"));
+            let memory = slice(4096, layout.required_bytes().expect("possible"));
             let found = LumaDescriptor::new(&layout, memory).expect("a frame in its memory");
+            let found = found.luma;
             assert_eq!((found.plane, found.sample_bytes), (4352, sample_bytes));
             assert_eq!((found.width, found.height), (64, 48));
             assert_eq!(found.stride, 64 * sample_bytes + 64);
@@ -222,7 +242,7 @@ mod tests {
             (PixelFormat::P010, 4097, bytes, "4097, expected an even one"),
             (PixelFormat::P010, 4096, bytes - 1, "within"),
         ] {
-            let memory = DeviceSlice::new(address, bytes);
+            let memory = slice(address, bytes);
             let refused = LumaDescriptor::new(&layout(format), memory);
             let error = refused.expect_err("no frame to look at");
             assert!(error.to_string().contains(expected), "{error}");

@@ -77,8 +77,11 @@ fn terminated(text: &str, what: &'static str) -> Result<CString, CudaError> {
 
 impl Drop for Loaded {
     fn drop(&mut self) {
-        let unloaded = self.context.bind().and_then(|()| {
-            // SAFETY: loaded in `load`; no function of it is left, as each keeps the module.
+        // Nobody says that unloading waits for kernels that run.
+        let finished = self.context.finish(&format!("the kernels '{}'", self.name));
+        let unloaded = finished.and_then(|()| {
+            // SAFETY: loaded in `load`; no function of it is left, as each keeps the module, and
+            // none runs.
             let code = unsafe { sys::cuModuleUnload(self.raw) };
             check(code, || format!("unload the kernels '{}'", self.name))
         });
@@ -112,8 +115,9 @@ impl Function {
     /// Puts the kernel into a stream. `arguments` point to one value each, which is copied.
     ///
     /// # Safety
-    /// The arguments must be of the kernel's number and types. Memory that they name must be as
-    /// large as the kernel takes it to be, and live until the stream has passed the kernel.
+    /// The arguments must be of the kernel's number and types. Memory that they name must be of the
+    /// stream's device and as large as the kernel takes it to be, and either be borrowed during the
+    /// call as a [`DeviceSlice`](crate::DeviceSlice), or live until the stream has passed the kernel.
     ///
     /// # Errors
     /// The driver's, such as a shape that the device cannot run.

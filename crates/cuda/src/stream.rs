@@ -14,6 +14,9 @@ use crate::sys;
 
 /// Work that a device does in order. Streams run beside each other unless an event orders them;
 /// none of them orders itself after the legacy default stream.
+///
+/// Memory that work is put in for may be dropped at once: its owner waits (the rule is at
+/// [`DeviceSlice`]).
 #[derive(Debug)]
 pub struct Stream {
     context: Context,
@@ -27,9 +30,9 @@ unsafe impl Sync for Stream {}
 
 /// Rows of bytes in device memory, for [`Stream::copy_rows`].
 #[derive(Debug, Clone, Copy)]
-pub struct Rows {
+pub struct Rows<'a> {
     /// From the first byte of the first row on.
-    pub memory: DeviceSlice,
+    pub memory: DeviceSlice<'a>,
     /// Bytes from one row's start to the next.
     pub pitch: usize,
 }
@@ -109,54 +112,58 @@ impl Stream {
     /// Copies bytes of pinned memory to the device.
     ///
     /// # Errors
-    /// `from` is not in the buffer, or not as long as `to`; the driver's.
+    /// `from` is not in the buffer, or not as long as `to`; another device's memory; the driver's.
     pub fn upload(
         &self,
-        buffer: &PinnedBuffer,
+        buffer: &mut PinnedBuffer,
         from: Range<usize>,
-        to: DeviceSlice,
+        to: DeviceSlice<'_>,
     ) -> Result<(), CudaError> {
         let source = buffer.part(&from, to)?;
-        self.wait(buffer.pending())?;
-        // SAFETY: `part` has compared both lengths. The buffer waits for the event below before
-        // it lends its bytes for writing, or goes away.
-        let code =
-            unsafe { sys::cuMemcpyHtoDAsync_v2(to.address(), source.cast(), to.len(), self.raw) };
-        check(code, || format!("copy {} bytes to the device", to.len()))?;
-        buffer.pending().record(self)
+        to.check_device(&self.context)?;
+        buffer.copied_on(self, || {
+            // SAFETY: `part` has compared both lengths; the device's memory is borrowed, and the
+            // buffer waits for the copy before it lends its bytes or goes away.
+            let code = unsafe {
+                sys::cuMemcpyHtoDAsync_v2(to.address(), source.cast(), to.len(), self.raw)
+            };
+            check(code, || format!("copy {} bytes to the device", to.len()))
+        })
     }
 
     /// Copies bytes of the device to pinned memory.
     ///
     /// # Errors
-    /// `to` is not in the buffer, or not as long as `from`; the driver's.
+    /// `to` is not in the buffer, or not as long as `from`; another device's memory; the driver's.
     pub fn download(
         &self,
-        from: DeviceSlice,
+        from: DeviceSlice<'_>,
         buffer: &mut PinnedBuffer,
         to: Range<usize>,
     ) -> Result<(), CudaError> {
         let target = buffer.part(&to, from)?;
-        self.wait(buffer.pending())?;
-        // SAFETY: `part` has compared both lengths. The buffer waits for the event below before
-        // it lends its bytes, or goes away.
-        let code = unsafe {
-            sys::cuMemcpyDtoHAsync_v2(target.cast(), from.address(), from.len(), self.raw)
-        };
-        check(code, || {
-            format!("copy {} bytes from the device", from.len())
-        })?;
-        buffer.pending().record(self)
+        from.check_device(&self.context)?;
+        buffer.copied_on(self, || {
+            // SAFETY: as in `upload`.
+            let code = unsafe {
+                sys::cuMemcpyDtoHAsync_v2(target.cast(), from.address(), from.len(), self.raw)
+            };
+            check(code, || {
+                format!("copy {} bytes from the device", from.len())
+            })
+        })
     }
 
     /// Copies bytes within the device.
     ///
     /// # Errors
-    /// The lengths differ; the driver's.
-    pub fn copy(&self, from: DeviceSlice, to: DeviceSlice) -> Result<(), CudaError> {
+    /// The lengths differ; another device's memory; the driver's.
+    pub fn copy(&self, from: DeviceSlice<'_>, to: DeviceSlice<'_>) -> Result<(), CudaError> {
         same_length(from.len(), to.len())?;
+        from.check_device(&self.context)?;
+        to.check_device(&self.context)?;
         self.context.bind()?;
-        // SAFETY: both are device memory of this length.
+        // SAFETY: both are device memory of this length, and borrowed.
         let code = unsafe {
             sys::cuMemcpyDtoDAsync_v2(to.address(), from.address(), from.len(), self.raw)
         };
@@ -168,11 +175,11 @@ impl Stream {
     /// Copies `rows` rows of `row_bytes` bytes within the device.
     ///
     /// # Errors
-    /// The rows leave one of the memories, or overlap; the driver's.
+    /// The rows leave one of the memories, or overlap; another device's memory; the driver's.
     pub fn copy_rows(
         &self,
-        from: Rows,
-        to: Rows,
+        from: Rows<'_>,
+        to: Rows<'_>,
         row_bytes: usize,
         rows: usize,
     ) -> Result<(), CudaError> {
@@ -189,6 +196,7 @@ impl Stream {
             }
             let before_last = side.pitch.saturating_mul(rows - 1);
             side.memory.part(before_last, row_bytes)?;
+            side.memory.check_device(&self.context)?;
         }
         self.context.bind()?;
         let device = sys::CUmemorytype_enum::CU_MEMORYTYPE_DEVICE;
@@ -210,7 +218,8 @@ impl Stream {
             WidthInBytes: row_bytes,
             Height: rows,
         };
-        // SAFETY: the last row of each side ends within its memory, as checked above.
+        // SAFETY: the last row of each side ends within its memory, as checked above, and both are
+        // borrowed.
         check(
             unsafe { sys::cuMemcpy2DAsync_v2(&raw const copy, self.raw) },
             || format!("copy {rows} rows of {row_bytes} bytes within the device"),
@@ -220,10 +229,11 @@ impl Stream {
     /// Sets all bytes to `value`.
     ///
     /// # Errors
-    /// The driver's.
-    pub fn fill(&self, memory: DeviceSlice, value: u8) -> Result<(), CudaError> {
+    /// Another device's memory; the driver's.
+    pub fn fill(&self, memory: DeviceSlice<'_>, value: u8) -> Result<(), CudaError> {
+        memory.check_device(&self.context)?;
         self.context.bind()?;
-        // SAFETY: device memory of this length.
+        // SAFETY: device memory of this length, and borrowed.
         let code = unsafe { sys::cuMemsetD8Async(memory.address(), value, memory.len(), self.raw) };
         check(code, || format!("fill {} bytes", memory.len()))
     }
@@ -243,7 +253,8 @@ pub(crate) fn same_length(found: usize, expected: usize) -> Result<(), CudaError
 impl Drop for Stream {
     fn drop(&mut self) {
         let destroyed = self.context.bind().and_then(|()| {
-            // SAFETY: made in `new`, and not used after this. The driver finishes its work first.
+            // SAFETY: made in `new`, and not used after this. The driver keeps what the stream's
+            // work needs until that is done, which owners of memory wait for.
             let code = unsafe { sys::cuStreamDestroy_v2(self.raw) };
             check(code, || "destroy a stream".to_owned())
         });

@@ -20,7 +20,7 @@
 #![expect(unsafe_code, reason = "calls a C library")]
 
 use std::ffi::{c_int, c_short};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use camweave_cuda::Context;
@@ -176,6 +176,8 @@ struct Chip {
     decoding: Mutex<Vec<Seat>>,
     /// It has room for one picture to come out at a time.
     mapping: Mutex<()>,
+    /// A picture is out for good: the decoder's memory must stay.
+    is_kept: AtomicBool,
 }
 
 // SAFETY: the handle is bound to no thread as long as the context is current on the one that uses
@@ -236,6 +238,7 @@ impl Chip {
             taken: Mutex::new(0),
             decoding: Mutex::new(vec![Seat::EMPTY; seats.count as usize]),
             mapping: Mutex::new(()),
+            is_kept: AtomicBool::new(false),
         })
     }
 
@@ -274,11 +277,15 @@ impl Chip {
 
 impl Drop for Chip {
     fn drop(&mut self) {
+        if *self.is_kept.get_mut() {
+            return;
+        }
         // Whoever drops it last may be a thread that has not decoded.
         if let Err(error) = self.context.bind() {
             tracing::warn!("{error}");
         }
-        // SAFETY: made in `open`, not used after this, and nothing is mapped between calls.
+        // SAFETY: made in `open`, not used after this, and no work is left on a mapped picture: it
+        // has been waited for, or the decoder is kept.
         if let Err(error) = unsafe { self.library.destroy_decoder(self.raw) } {
             tracing::warn!("{error}");
         }
@@ -455,6 +462,11 @@ impl Place {
     pub unsafe fn unmap(&self, address: u64) -> Result<(), CallError> {
         // SAFETY: the decoder lives; the caller's promise.
         unsafe { self.chip.library.unmap(self.chip.raw, address) }
+    }
+
+    /// A mapped picture cannot be given back, as the device may still read it.
+    pub fn keep(&self) {
+        self.chip.is_kept.store(true, Ordering::Relaxed);
     }
 
     /// What the decoder says of the picture in surface `index`.

@@ -451,21 +451,19 @@ impl State {
         let mapped = mapped.map_err(DecodeError::from)?;
         *is_damaged = hardware.is_damaged(surface);
         let span = self.copies.begin(&self.stream);
-        let copied = copy(hardware.plan(), &layout, &mapped, &slot, &self.stream);
+        let copied = copy(hardware.plan(), &layout, &mapped, &slot);
         self.copies.end(&self.stream, span, ());
         if copied.is_ok() {
             let frame = slot.address();
             let grid = |reader: &mut LumaReader| reader.enqueue(&self.stream, &layout, frame);
             self.luma.begin(shown.ticket, grid);
         }
-        // The surface must not be given back before the copy is done, also where it failed half-way.
-        // Nor may the slot be published: the pool has one event for all its slots, which the
-        // camera's next decoder records on another stream (`WriteQueues::One`).
-        let waited = self.stream.synchronize();
-        // SAFETY: the stream has passed all work on the surface.
-        let unmapped = unsafe { hardware.unmap(&mapped) };
-        copied.and(waited).map_err(DecodeError::from)?;
-        unmapped.map_err(DecodeError::from)?;
+        // Waits for the stream, also where the copy failed half-way. Before that the slot must not be
+        // published: the pool has one event for all its slots, which the camera's next decoder
+        // records on another stream (`WriteQueues::One`).
+        let given_back = mapped.give_back();
+        copied.map_err(DecodeError::from)?;
+        given_back?;
         Ok((layout, slot))
     }
 }
@@ -482,24 +480,15 @@ fn copy(
     layout: &PictureLayout,
     mapped: &Mapped<'_>,
     slot: &WriteSlot<CudaMemory>,
-    stream: &Stream,
 ) -> Result<(), CudaError> {
     let target = slot.address();
-    let pitch = mapped.pitch;
-    let planes = copies(plan, layout, pitch, luma_rows(plan));
+    let planes = copies(plan, layout, mapped.pitch(), luma_rows(plan));
     for (copy, plane) in planes.into_iter().zip(layout.planes.iter()) {
-        let rest = |memory: camweave_cuda::DeviceSlice, offset: usize| {
-            memory.part(offset, memory.len().saturating_sub(offset))
-        };
-        let from = Rows {
-            memory: rest(mapped.memory, copy.from)?,
-            pitch,
-        };
         let to = Rows {
-            memory: rest(target, copy.to)?,
+            memory: target.part(copy.to, target.len().saturating_sub(copy.to))?,
             pitch: plane.stride as usize,
         };
-        stream.copy_rows(from, to, copy.row_bytes, copy.rows)?;
+        mapped.copy_rows(copy.from, to, copy.row_bytes, copy.rows)?;
     }
     Ok(())
 }

@@ -4,9 +4,10 @@
 use std::ffi::c_int;
 use std::sync::MutexGuard;
 
-use camweave_cuda::{Context, DeviceSlice, Stream};
+use camweave_cuda::{Context, CudaError, DeviceSlice, Rows, Stream};
 
 use crate::chip::{Chips, Place, Refused, short};
+use crate::decoder::DecodeError;
 use crate::library::{CallError, Library};
 use crate::stream::Plan;
 use crate::sys;
@@ -19,13 +20,17 @@ pub(crate) struct Hardware {
     plan: Plan,
 }
 
-/// A decoded picture as the decoder's post-processing gives it out.
+/// A decoded picture as the decoder's post-processing gives it out on a stream. All work on it is
+/// put into that stream, which is waited for before it is given back.
 pub(crate) struct Mapped<'a> {
+    place: &'a Place,
+    stream: &'a Stream,
     address: u64,
-    /// All rows of both planes.
-    pub memory: DeviceSlice,
-    /// Bytes from one row's start to the next.
-    pub pitch: usize,
+    /// Of all rows of both planes.
+    bytes: usize,
+    /// From one row's start to the next.
+    pitch: usize,
+    is_given_back: bool,
     /// No other comes out of the decoder meanwhile.
     _turn: MutexGuard<'a, ()>,
 }
@@ -105,13 +110,13 @@ impl Hardware {
     ///
     /// # Safety
     /// The decoder must have decoded into surface `index`.
-    pub unsafe fn map(
-        &self,
+    pub unsafe fn map<'a>(
+        &'a self,
         index: c_int,
         is_progressive: bool,
         is_top_first: bool,
-        stream: &Stream,
-    ) -> Result<Mapped<'_>, CallError> {
+        stream: &'a Stream,
+    ) -> Result<Mapped<'a>, CallError> {
         let mut params = sys::CUVIDPROCPARAMS {
             progressive_frame: c_int::from(is_progressive),
             top_field_first: c_int::from(is_top_first),
@@ -123,25 +128,16 @@ impl Hardware {
         let (address, pitch) = unsafe { self.place.map(index, &mut params) }?;
         let pitch = pitch as usize;
         let luma_rows = luma_rows(&self.plan);
-        let bytes = pitch * (luma_rows + luma_rows / 2);
-        // SAFETY: the library has mapped so many rows (luma, then chroma of half as many) until
-        // `unmap`, and the decoder does not write to them before.
-        let memory = unsafe { DeviceSlice::from_raw(address, bytes) };
         Ok(Mapped {
+            place: &self.place,
+            stream,
             address,
-            memory,
+            // Luma, then chroma of half as many rows.
+            bytes: pitch * (luma_rows + luma_rows / 2),
             pitch,
+            is_given_back: false,
             _turn: turn,
         })
-    }
-
-    /// Gives a mapped picture back.
-    ///
-    /// # Safety
-    /// All work that reads it must be done.
-    pub unsafe fn unmap(&self, mapped: &Mapped<'_>) -> Result<(), CallError> {
-        // SAFETY: mapped by this decoder; the caller's promise.
-        unsafe { self.place.unmap(mapped.address) }
     }
 
     /// Whether the chip found the picture in a surface damaged. VP9 and AV1 do not tell.
@@ -152,6 +148,58 @@ impl Hardware {
         ];
         let told = self.place.status(index);
         told.is_ok_and(|status| damaged.contains(&status.decodeStatus))
+    }
+}
+
+impl Mapped<'_> {
+    /// Bytes from one row's start to the next.
+    pub fn pitch(&self) -> usize {
+        self.pitch
+    }
+
+    /// Puts a copy of the rows from byte `from` on into the picture's stream.
+    pub fn copy_rows(
+        &self,
+        from: usize,
+        to: Rows<'_>,
+        row_bytes: usize,
+        rows: usize,
+    ) -> Result<(), CudaError> {
+        // SAFETY: the library has mapped so many bytes until they are given back, and the decoder
+        // does not write to them before. The slice does not leave this function, so that the stream
+        // below is the only one with work on it, and `give_back` waits for that.
+        let all = unsafe { DeviceSlice::from_raw(self.address, self.bytes) };
+        let from = Rows {
+            memory: all.part(from, self.bytes.saturating_sub(from))?,
+            pitch: self.pitch,
+        };
+        self.stream.copy_rows(from, to, row_bytes, rows)
+    }
+
+    /// Waits for the copies, and lets the decoder have its memory again.
+    pub fn give_back(mut self) -> Result<(), DecodeError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), DecodeError> {
+        self.is_given_back = true;
+        if let Err(error) = self.stream.synchronize() {
+            // It may still be read.
+            self.place.keep();
+            return Err(error.into());
+        }
+        // SAFETY: mapped by this decoder, and given back once; the stream has passed all work on it.
+        Ok(unsafe { self.place.unmap(self.address) }?)
+    }
+}
+
+impl Drop for Mapped<'_> {
+    fn drop(&mut self) {
+        if !self.is_given_back
+            && let Err(error) = self.end()
+        {
+            tracing::warn!("{error}");
+        }
     }
 }
 

@@ -227,7 +227,7 @@ impl Library {
     }
 
     /// # Safety
-    /// `decoder` must live and is gone afterwards; no picture of it may be mapped.
+    /// `decoder` must live and is gone afterwards; no work may be left on a mapped picture of it.
     pub(crate) unsafe fn destroy_decoder(
         &self,
         decoder: sys::CUvideodecoder,

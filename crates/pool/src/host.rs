@@ -89,7 +89,7 @@ impl Memory for HostMemory {
     type Place = ();
     type Queue = ();
     /// Valid for the layout's `slot_bytes`; in a consumer for reading only.
-    type Address = *mut u8;
+    type Address<'a> = *mut u8;
 
     fn create(
         _: &(),

@@ -29,8 +29,11 @@ pub trait Memory: Sized + Send + Sync + 'static {
     /// What work is ordered on: `()` for the CPU, a stream for a device.
     type Queue: ?Sized;
 
-    /// Where a slot is, for whoever reads or writes it: a pointer of the host or of a device.
-    type Address: Copy;
+    /// Where a slot is, for whoever reads or writes it: a pointer of the host, or a view of a
+    /// device's memory that does not outlive the slot's holder.
+    type Address<'a>: Copy
+    where
+        Self: 'a;
 
     /// Producer: makes the memory of all slots, which `queues` will write. `name` is for people.
     ///
@@ -58,7 +61,7 @@ pub trait Memory: Sized + Send + Sync + 'static {
     }
 
     /// Where a slot begins. `slot` is below the layout's number of slots.
-    fn address(&self, slot: u32) -> Self::Address;
+    fn address(&self, slot: u32) -> Self::Address<'_>;
 
     /// Producer: all writes to the slot have been put into `queue`; the slot becomes visible next.
     ///

@@ -57,7 +57,7 @@ impl<M: Memory> ReadSlot<M> {
 
     /// Where the slot is.
     #[must_use]
-    pub fn address(&self) -> M::Address {
+    pub fn address(&self) -> M::Address<'_> {
         self.memory().address(self.slot)
     }
 

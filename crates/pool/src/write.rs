@@ -80,7 +80,7 @@ impl<M: Memory> WriteSlot<M> {
 
     /// Where the slot is.
     #[must_use]
-    pub fn address(&self) -> M::Address {
+    pub fn address(&self) -> M::Address<'_> {
         self.shared.memory.address(self.slot)
     }
 
@@ -141,7 +141,7 @@ impl<M: Memory> Retained<M> {
 
     /// Where the slot is.
     #[must_use]
-    pub fn address(&self) -> M::Address {
+    pub fn address(&self) -> M::Address<'_> {
         self.shared.memory.address(self.slot)
     }
 

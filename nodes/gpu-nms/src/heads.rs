@@ -1,7 +1,9 @@
 //! A row's head where it lies on the device.
 
+use std::ops::Range;
+
 use camweave_cpu_nms::{layout, place};
-use camweave_cuda::{CudaMemory, DeviceSlice, Stream};
+use camweave_cuda::{CudaError, CudaMemory, DeviceSlice, Stream};
 use camweave_message::Head;
 use camweave_pool::{Attachments, Memory as _, ReadSlot, Reference};
 use camweave_stage::Refusal;
@@ -11,10 +13,18 @@ use camweave_vision::{HeadLayout, Letterbox};
 pub struct Held {
     pub layout: HeadLayout,
     pub letterbox: Letterbox,
+    /// Has its values. Kept until the stream has passed the work.
+    slot: ReadSlot<CudaMemory>,
+    /// Which bytes of the slot.
+    range: Range<usize>,
+}
+
+impl Held {
     /// Its values.
-    pub memory: DeviceSlice,
-    /// Keeps them, until the stream has passed the work.
-    _slot: ReadSlot<CudaMemory>,
+    pub fn memory(&self) -> Result<DeviceSlice<'_>, CudaError> {
+        let Range { start, .. } = self.range;
+        Ok(self.slot.address().part(start, self.range.len())?)
+    }
 }
 
 /// Holds a row's head, and makes the stream wait for its values.
@@ -32,15 +42,13 @@ pub fn hold(
     let slot = attachments.acquire(&head.tensor);
     let slot = slot.map_err(|error| Refusal::from(&error))?;
     let range = place(head, slot.slot_bytes()).map_err(|error| malformed(error.to_string()))?;
-    let memory = slot.address().part(range.start, range.len());
-    let memory = memory.map_err(|error| malformed(error.to_string()))?;
     let waits = slot.wait_on(stream);
     waits.map_err(|error| Refusal::from(&error))?;
     Ok(Held {
         layout,
         letterbox,
-        memory,
-        _slot: slot,
+        slot,
+        range,
     })
 }
 

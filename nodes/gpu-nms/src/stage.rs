@@ -213,7 +213,8 @@ impl GpuNms {
         let Some((first, model)) = held.first() else {
             return Ok(Vec::new());
         };
-        let memory: Vec<_> = held.iter().map(|(held, _)| held.memory).collect();
+        let memory = held.iter().map(|(held, _)| held.memory());
+        let memory: Vec<_> = memory.collect::<Result<_, _>>()?;
         let config = HeadConfig {
             layout: first.layout,
             // As the message says.

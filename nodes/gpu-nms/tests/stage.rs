@@ -156,7 +156,7 @@ impl Pools {
         let slot = self.device.begin().expect("a free slot");
         let memory = slot.address().part(0, bytes.len()).expect("room");
         self.stream
-            .upload(&pinned, 0..bytes.len(), memory)
+            .upload(&mut pinned, 0..bytes.len(), memory)
             .expect("a copy");
         let device = slot.publish_on(&self.stream).expect("a recorded order");
         [host, device]

@@ -16,7 +16,9 @@ fn publish(device: &Context, producer: &Producer<CudaMemory>, data: &[u8]) -> Re
     let bytes = pinned.bytes_mut().expect("nothing waits");
     bytes.copy_from_slice(data);
     let part = slot.address().part(0, data.len()).expect("room");
-    stream.upload(&pinned, 0..data.len(), part).expect("a copy");
+    stream
+        .upload(&mut pinned, 0..data.len(), part)
+        .expect("a copy");
     slot.publish_on(&stream).expect("an order")
 }
 

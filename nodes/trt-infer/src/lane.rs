@@ -1,12 +1,12 @@
 //! One place of the ring: a stream and its memory, and the execution context that it uses.
 #![expect(unsafe_code, reason = "gives TensorRT addresses and a stream")]
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use camweave_cuda::letterbox::{self, FrameDescriptor, Kernels};
 use camweave_cuda::{
-    Context, CudaError, CudaMemory, DeviceBuffer, DeviceSlice, DeviceSpans, Event, Graph,
-    PinnedBuffer, Rows, Stream,
+    Context, CudaError, CudaMemory, DeviceBuffer, DeviceSpans, Event, Graph, Rows, Stream,
 };
 use camweave_message::Frame;
 use camweave_pool::{AcquireError, ReadSlot};
@@ -18,6 +18,7 @@ use tracing::{debug, warn};
 use crate::error::{of_cuda, of_tensorrt};
 use crate::frames::{HeldPicture, Pixels};
 use crate::model::Model;
+use crate::staging::{Staging, Transfer};
 
 /// What a batch failed with.
 #[derive(Debug)]
@@ -86,7 +87,7 @@ pub struct Lane {
     execution: Arc<Execution>,
     input: DeviceBuffer,
     output: DeviceBuffer,
-    staging: Option<Staging>,
+    staging: Staging,
     /// Pictures of the device that the letterbox kernel may still read.
     held: Vec<ReadSlot<CudaMemory>>,
     /// Behind the letterbox kernel.
@@ -96,14 +97,13 @@ pub struct Lane {
     stream: Stream,
 }
 
-/// Pictures of the host on their way to the device.
-struct Staging {
-    pinned: PinnedBuffer,
-    device: DeviceBuffer,
+/// Where a picture of a batch is on the device.
+enum Source {
+    /// Which of the pictures that the lane holds.
+    Held(usize),
+    /// Which bytes of the transfer.
+    Staged(Range<usize>),
 }
-
-/// Where each picture begins, a multiple of this many bytes.
-const PICTURE_ALIGNMENT: usize = 256;
 
 impl Lane {
     /// Makes a lane, and runs every batch size once: what is missing shows here, and later nothing
@@ -122,7 +122,7 @@ impl Lane {
             execution: Arc::clone(execution),
             input,
             output,
-            staging: None,
+            staging: Staging::default(),
             held: Vec::new(),
             pictures_read: Event::new(context)?,
             done: Event::new(context)?,
@@ -149,9 +149,8 @@ impl Lane {
         enqueue(&mut turn.context, &self.stream)?;
         self.stream.synchronize()?;
         let execution = &mut turn.context;
-        let graph = Graph::capture(&self.stream, |stream| -> Result<(), LaneError> {
-            enqueue(execution, stream)
-        });
+        let work = |stream: &Stream| enqueue(execution, stream);
+        let graph = Graph::capture::<LaneError>(&self.stream, work);
         match graph {
             Ok(graph) => Ok(Some(graph)),
             Err(error) => {
@@ -212,41 +211,43 @@ impl Lane {
         pictures: Vec<HeldPicture>,
         spans: &mut DeviceSpans,
     ) -> Result<(), LaneError> {
-        let (bytes, staged) = self.stage(&pictures)?;
-        let mut frames = Vec::with_capacity(pictures.len());
+        let context = self.stream.context();
+        let staged = self.staging.put(context, &pictures)?;
+        let mut sources = Vec::with_capacity(pictures.len());
         for (picture, staged) in pictures.into_iter().zip(staged) {
-            let memory = match (&picture.pixels, staged) {
-                (Pixels::Host(_), Some(copy)) => copy,
-                (Pixels::Device(slot), _) => {
+            let source = match picture.pixels {
+                Pixels::Host(_) => Source::Staged(staged.unwrap_or_default()),
+                Pixels::Device(slot) => {
                     slot.wait_on(&self.stream).map_err(LaneError::Pool)?;
-                    slot.address()
-                }
-                (Pixels::Host(slot), None) => {
-                    // `stage` copies every picture of the host that has any byte.
-                    let found = format!("{} bytes of the host", slot.len());
-                    return Err(LaneError::Cuda(CudaError::Argument {
-                        what: "a picture",
-                        found,
-                        expected: "a copy on the device".to_owned(),
-                    }));
+                    self.held.push(slot);
+                    Source::Held(self.held.len() - 1)
                 }
             };
-            frames.push(FrameDescriptor::new(
-                &picture.layout,
-                memory,
-                &picture.letterbox,
-            )?);
-            if let Pixels::Device(slot) = picture.pixels {
-                self.held.push(slot);
-            }
+            sources.push((picture.layout, picture.letterbox, source));
         }
         // What the stream waits for, such as a decoder, is not in the span.
         let span = spans.begin(&self.stream);
-        if let Some(staging) = self.staging.as_ref().filter(|_| bytes > 0) {
-            let device = staging.device.slice().part(0, bytes);
-            let device = device.map_err(CudaError::from)?;
-            self.stream.upload(&staging.pinned, 0..bytes, device)?;
+        let mut copies = None;
+        if let Some(Transfer { pinned, device }) = self.staging.transfer()? {
+            self.stream.upload(pinned, 0..device.len(), device)?;
+            copies = Some(device);
         }
+        let frames = sources.iter().map(|(layout, letterbox, source)| {
+            let memory = match (source, copies) {
+                (Source::Held(index), _) => self.held[*index].address(),
+                (Source::Staged(place), Some(copies)) => copies.part(place.start, place.len())?,
+                // Every picture of the host that has any byte is staged.
+                (Source::Staged(place), None) => {
+                    return Err(CudaError::Argument {
+                        what: "a picture",
+                        found: format!("{} bytes of the host", place.len()),
+                        expected: "a copy on the device".to_owned(),
+                    });
+                }
+            };
+            FrameDescriptor::new(layout, memory, letterbox)
+        });
+        let frames: Vec<_> = frames.collect::<Result<_, CudaError>>()?;
         let input = self.input.slice();
         letterbox::launch(
             kernels,
@@ -262,42 +263,6 @@ impl Lane {
         spans.end(&self.stream, span, &span_names::LETTERBOX, keys);
         self.pictures_read.record(&self.stream)?;
         Ok(())
-    }
-
-    /// Puts the pictures of the host together for one transfer to the device: its bytes, and where
-    /// each picture will be.
-    fn stage(
-        &mut self,
-        pictures: &[HeldPicture],
-    ) -> Result<(usize, Vec<Option<DeviceSlice>>), LaneError> {
-        let mut bytes = 0;
-        let mut places = Vec::with_capacity(pictures.len());
-        for picture in pictures {
-            let Pixels::Host(slot) = &picture.pixels else {
-                places.push(None);
-                continue;
-            };
-            // The layout has been checked against the slot.
-            let needed = picture.layout.required_bytes().unwrap_or(0).min(slot.len());
-            places.push(Some((bytes, needed, slot)));
-            bytes = (bytes + needed).next_multiple_of(PICTURE_ALIGNMENT);
-        }
-        if bytes == 0 {
-            return Ok((0, places.iter().map(|_| None).collect()));
-        }
-        let staging = grown(&mut self.staging, self.stream.context(), bytes)?;
-        let pinned = staging.pinned.bytes_mut()?;
-        for (start, length, slot) in places.iter().flatten() {
-            pinned[*start..start + length].copy_from_slice(&slot[..*length]);
-        }
-        let device = staging
-            .device
-            .slice()
-            .part(0, bytes)
-            .map_err(CudaError::from)?;
-        let part = |(start, length, _)| device.part(start, length).map_err(CudaError::from);
-        let parts = places.into_iter().map(|place| place.map(part).transpose());
-        Ok((bytes, parts.collect::<Result<_, _>>()?))
     }
 
     /// Puts the inference of `rows` into the stream.
@@ -383,26 +348,6 @@ fn enqueue(execution: &mut ExecutionContext, stream: &Stream) -> Result<(), Lane
     // drops the execution context.
     unsafe { execution.enqueue(stream.raw().cast()) }?;
     Ok(())
-}
-
-/// Room for `bytes` bytes; grows by doubling, so that it soon does not grow any more.
-fn grown<'a>(
-    staging: &'a mut Option<Staging>,
-    context: &Context,
-    bytes: usize,
-) -> Result<&'a mut Staging, CudaError> {
-    if staging.as_ref().is_none_or(|it| it.pinned.len() < bytes) {
-        let bytes = bytes.next_power_of_two();
-        debug!(bytes, "room for pictures of the host");
-        let what = "pictures of the host on their way to the device";
-        // The old one goes first.
-        *staging = None;
-        *staging = Some(Staging {
-            pinned: PinnedBuffer::new(context, bytes, what)?,
-            device: DeviceBuffer::new(context, bytes, what)?,
-        });
-    }
-    Ok(staging.as_mut().expect("made above where there was none"))
 }
 
 impl Drop for Lane {

@@ -15,6 +15,7 @@ mod prepare;
 mod settings;
 mod source;
 mod stage;
+mod staging;
 
 pub use prepare::{Build, prepare};
 pub use settings::TrtInferSettings;

@@ -74,7 +74,7 @@ fn heads_are_those_of_the_cpu_from_pools_of_either_memory() {
                     .expect("nothing waits")
                     .copy_from_slice(&pixels);
                 let part = slot.address().part(0, bytes).expect("the slot has room");
-                stream.upload(&pinned, 0..bytes, part).expect("a copy");
+                stream.upload(&mut pinned, 0..bytes, part).expect("a copy");
                 slot.publish_on(&stream).expect("an order")
             };
             frame(layout, number, reference, &context)

@@ -155,6 +155,6 @@ fn fill(
             value.copy_from_slice(&number.to_ne_bytes());
         }
     }
-    stream.upload(&pinned, 0..bytes, buffer.slice())?;
+    stream.upload(&mut pinned, 0..bytes, buffer.slice())?;
     stream.synchronize()
 }

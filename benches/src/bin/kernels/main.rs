@@ -178,7 +178,7 @@ fn postprocess(context: &Context, stream: &Stream, batch: usize) -> Result<Row> 
         bytes.copy_from_slice(&value.to_ne_bytes());
     }
     for head in &heads {
-        stream.upload(&pinned, 0..head_bytes, *head)?;
+        stream.upload(&mut pinned, 0..head_bytes, *head)?;
     }
     let mut decoder = HeadDecoder::new(context)?;
     let config = HeadConfig {

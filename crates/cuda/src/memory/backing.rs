@@ -109,7 +109,7 @@ impl Backing {
     }
 
     /// All bytes.
-    pub fn slice(&self) -> DeviceSlice {
+    pub fn slice(&self) -> DeviceSlice<'_> {
         match self {
             Self::Exported(mapping, _) | Self::Imported(mapping) => mapping.slice(),
             Self::Allocated(allocation) => allocation.slice(),
@@ -133,12 +133,12 @@ impl Backing {
         }
     }
 
-    /// Producer: writes the nonce at `offset`, and waits for it.
+    /// Producer: writes the nonce at `offset`.
     pub fn write_nonce(&self, offset: usize, nonce: Nonce) -> Result<(), CudaError> {
         let part = self.slice().part(offset, NONCE_BYTES)?;
         self.context().bind()?;
         let from = nonce.0.as_ptr().cast();
-        // SAFETY: memory that `create` has made, with room for it; the copy is done on return.
+        // SAFETY: memory that `create` has made, with room for it; the array is read on return.
         let code = unsafe { sys::cuMemcpyHtoD_v2(part.address(), from, NONCE_BYTES) };
         check(code, || "write to new device memory".to_owned())
     }

@@ -1,6 +1,7 @@
 //! Device memory that is shared by CUDA IPC.
 #![expect(unsafe_code, reason = "calls the driver")]
 
+use std::mem::ManuallyDrop;
 use std::thread;
 
 use super::lease::{Borrowed, Lease};
@@ -21,7 +22,8 @@ const BLOCK_BYTES: usize = 2 << 20;
 #[derive(Debug)]
 pub(super) struct Allocation {
     context: Context,
-    memory: DeviceSlice,
+    address: u64,
+    bytes: usize,
     lease: Lease,
 }
 
@@ -41,7 +43,8 @@ impl Allocation {
         context.check_allocation(code, what, bytes)?;
         Ok(Self {
             context: context.clone(),
-            memory: DeviceSlice::new(address, bytes),
+            address,
+            bytes,
             lease,
         })
     }
@@ -53,9 +56,9 @@ impl Allocation {
             reserved: [0; size_of::<Handle>()],
         };
         // SAFETY: the address is an allocation's first; the place is this function's own.
-        let code = unsafe { sys::cuIpcGetMemHandle(&raw mut handle, self.memory.address()) };
+        let code = unsafe { sys::cuIpcGetMemHandle(&raw mut handle, self.address) };
         check(code, || {
-            let bytes = self.memory.len();
+            let bytes = self.bytes;
             format!("share {bytes} bytes of device memory by CUDA IPC")
         })?;
         Ok(handle.reserved.map(i8::cast_unsigned))
@@ -65,23 +68,23 @@ impl Allocation {
         &self.context
     }
 
-    pub fn slice(&self) -> DeviceSlice {
-        self.memory
+    pub fn slice(&self) -> DeviceSlice<'_> {
+        DeviceSlice::new(&self.context, self.address, self.bytes)
     }
 }
 
 impl Drop for Allocation {
     fn drop(&mut self) {
-        let (context, memory) = (self.context.clone(), self.memory);
+        let (context, address, bytes) = (self.context.clone(), self.address, self.bytes);
         if self.lease.try_end() {
-            context.dropped(free(&context, memory));
+            context.dropped(free(&context, address, bytes));
             return;
         }
         let waiting = self.lease.hidden().map_err(|error| error.to_string());
         let waiting = waiting.and_then(|lease| {
             let wait = move || {
                 lease.end();
-                context.dropped(free(&context, memory));
+                context.dropped(free(&context, address, bytes));
             };
             let thread = thread::Builder::new().name("closed pool".to_owned());
             thread.spawn(wait).map_err(|error| error.to_string())
@@ -97,21 +100,22 @@ impl Drop for Allocation {
     }
 }
 
-fn free(context: &Context, memory: DeviceSlice) -> Result<(), CudaError> {
+fn free(context: &Context, address: u64, bytes: usize) -> Result<(), CudaError> {
     context.bind()?;
-    // SAFETY: allocated in `create`, freed once, when no consumer has it; the driver waits for
-    // the device's work.
-    let code = unsafe { sys::cuMemFree_v2(memory.address()) };
-    check(code, || format!("free {} bytes of a pool", memory.len()))
+    // SAFETY: allocated in `create`, freed once, when no consumer has it and no view is left; the
+    // driver waits for the device's work, as at `DeviceBuffer`.
+    let code = unsafe { sys::cuMemFree_v2(address) };
+    check(code, || format!("free {bytes} bytes of a pool"))
 }
 
 /// The consumer's.
 #[derive(Debug)]
 pub(super) struct Opened {
     context: Context,
-    memory: DeviceSlice,
-    /// Given back after the memory.
-    lease: Borrowed,
+    address: u64,
+    bytes: usize,
+    /// Given back after the memory: the producer frees it then.
+    lease: ManuallyDrop<Borrowed>,
 }
 
 impl Opened {
@@ -140,8 +144,9 @@ impl Opened {
         match opened {
             Ok(()) => Ok(Self {
                 context: context.clone(),
-                memory: DeviceSlice::new(address, bytes),
-                lease,
+                address,
+                bytes,
+                lease: ManuallyDrop::new(lease),
             }),
             Err(error) => Err((error, lease)),
         }
@@ -151,8 +156,8 @@ impl Opened {
         &self.context
     }
 
-    pub fn slice(&self) -> DeviceSlice {
-        self.memory
+    pub fn slice(&self) -> DeviceSlice<'_> {
+        DeviceSlice::new(&self.context, self.address, self.bytes)
     }
 
     pub fn lease(&self) -> &Borrowed {
@@ -162,18 +167,20 @@ impl Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        let closed = self.context.bind().and_then(|()| {
-            // Unmapping does not wait for work that uses the memory.
-            // SAFETY: takes nothing.
-            check(unsafe { sys::cuCtxSynchronize() }, || {
-                "finish the work of a pool".to_owned()
-            })?;
-            // SAFETY: opened in `open`, closed once; nothing holds a slot any more.
-            let code = unsafe { sys::cuIpcCloseMemHandle(self.memory.address()) };
+        // Closing does not wait for work that uses the memory.
+        let closed = self.context.finish("a pool").and_then(|()| {
+            // SAFETY: opened in `open`, closed once; no view is left, and the work is done.
+            let code = unsafe { sys::cuIpcCloseMemHandle(self.address) };
             check(code, || "close the memory of a pool".to_owned())
         });
         // The driver need not know the memory of a dead process any more.
-        if self.lease.check().is_ok() {
+        let has_ended = self.lease.check().is_err();
+        if closed.is_ok() || has_ended {
+            // SAFETY: not used after this. Where work may still be under way, the lease stays, and
+            // with it the producer's memory, until this process ends.
+            unsafe { ManuallyDrop::drop(&mut self.lease) };
+        }
+        if !has_ended {
             self.context.dropped(closed);
         }
     }

@@ -17,7 +17,8 @@ use crate::sys::{
 pub(super) struct Mapping {
     context: Context,
     handle: sys::CUmemGenericAllocationHandle,
-    range: Option<DeviceSlice>,
+    /// Where addresses have been set aside.
+    address: Option<u64>,
     bytes: usize,
     is_mapped: bool,
     is_write_protected: bool,
@@ -89,7 +90,7 @@ impl Mapping {
         Self {
             context: context.clone(),
             handle,
-            range: None,
+            address: None,
             bytes,
             is_mapped: false,
             is_write_protected: false,
@@ -103,7 +104,7 @@ impl Mapping {
         // SAFETY: the place is this function's own; freed when dropped.
         let code = unsafe { sys::cuMemAddressReserve(&raw mut address, bytes, 0, 0, 0) };
         check(code, || format!("reserve addresses for {bytes} bytes"))?;
-        self.range = Some(DeviceSlice::new(address, bytes));
+        self.address = Some(address);
         // SAFETY: the range was reserved above, and nothing is mapped there.
         let code = unsafe { sys::cuMemMap(address, bytes, 0, self.handle, 0) };
         check(code, || format!("map {bytes} bytes of device memory"))?;
@@ -116,9 +117,9 @@ impl Mapping {
             location: location(&self.context),
             flags,
         };
-        let (range, bytes) = (self.slice(), self.bytes);
+        let (address, bytes) = (self.slice().address(), self.bytes);
         // SAFETY: the range is mapped.
-        let code = unsafe { sys::cuMemSetAccess(range.address(), bytes, &raw const access, 1) };
+        let code = unsafe { sys::cuMemSetAccess(address, bytes, &raw const access, 1) };
         check(code, || format!("allow access to {bytes} mapped bytes"))
     }
 
@@ -138,8 +139,13 @@ impl Mapping {
     }
 
     /// All bytes.
-    pub fn slice(&self) -> DeviceSlice {
-        self.range.unwrap_or(DeviceSlice::new(0, 0))
+    pub fn slice(&self) -> DeviceSlice<'_> {
+        let (address, bytes) = match self.address {
+            Some(address) => (address, self.bytes),
+            // Not before `map`.
+            None => (0, 0),
+        };
+        DeviceSlice::new(&self.context, address, bytes)
     }
 
     pub fn context(&self) -> &Context {
@@ -160,32 +166,34 @@ fn location(context: &Context) -> sys::CUmemLocation {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        let undo = |context: &Context, what, call: &dyn Fn() -> sys::CUresult| {
-            let done = context
-                .bind()
-                .and_then(|()| check(call(), || format!("{what} of a pool")));
-            context.dropped(done);
+        if self.is_mapped {
+            // Unmapping does not wait for work that uses the memory. Where it cannot be waited for,
+            // everything stays.
+            if let Err(error) = self.context.finish("a pool") {
+                self.context.dropped(Err(error));
+                return;
+            }
+        }
+        let undo = |what, call: &dyn Fn() -> sys::CUresult| {
+            let bound = self.context.bind();
+            let done = bound.and_then(|()| check(call(), || format!("{what} of a pool")));
+            self.context.dropped(done);
         };
         let (bytes, handle) = (self.bytes, self.handle);
-        if let Some(range) = self.range {
+        if let Some(address) = self.address {
             if self.is_mapped {
-                // Unmapping does not wait for work that uses the memory.
-                // SAFETY: takes nothing.
-                undo(&self.context, "finish the work", &|| unsafe {
-                    sys::cuCtxSynchronize()
-                });
-                // SAFETY: mapped in `map`, unmapped once; nothing holds a slot any more.
-                undo(&self.context, "unmap the memory", &|| unsafe {
-                    sys::cuMemUnmap(range.address(), bytes)
+                // SAFETY: mapped in `map`, unmapped once; no view is left, and the work is done.
+                undo("unmap the memory", &|| unsafe {
+                    sys::cuMemUnmap(address, bytes)
                 });
             }
             // SAFETY: reserved in `map`, freed once.
-            undo(&self.context, "free the addresses", &|| unsafe {
-                sys::cuMemAddressFree(range.address(), bytes)
+            undo("free the addresses", &|| unsafe {
+                sys::cuMemAddressFree(address, bytes)
             });
         }
         // SAFETY: created or imported once; other processes keep the memory through their own.
-        undo(&self.context, "release the memory", &|| unsafe {
+        undo("release the memory", &|| unsafe {
             sys::cuMemRelease(handle)
         });
     }

@@ -31,11 +31,27 @@ use crate::stream::{Rows, Stream};
 
 /// Memory of a device, shared between processes. In consumers it is for reading only.
 ///
-/// Memory that is shared by CUDA IPC ends with its producer: after that, acquiring a slot and
-/// waiting for its writes are refused as [`MemoryError::Gone`], and no slot must be read.
+/// # Memory and contents
+/// A slot's view is borrowed from whoever holds the slot, and the pool's memory waits for the device
+/// before it is unmapped (the rule at [`DeviceSlice`]). So a slot that is given back too early costs
+/// contents, not memory: its bytes are anything once another may write them. Who may do what, in
+/// which order:
 ///
-/// Addresses are valid for as long as the pool's slot is held, which must be until the stream has
-/// passed the work on it.
+/// - A producer puts writes into a stream, and publishes on it
+///   ([`WriteSlot::publish_on`]): the slot's event is recorded behind them.
+/// - A consumer makes its stream wait for that event ([`ReadSlot::wait_on`](camweave_pool::ReadSlot::wait_on))
+///   before it reads, and drops its slot once the stream has passed the reads: an event of its own,
+///   or a stream that has been waited for.
+/// - A producer begins a slot that nobody holds: no consumer reads it any more. Earlier writes may be
+///   on their way on another stream: [`Self::before_writing`] orders behind those that were published.
+///   Who abandons a slot has waited for its writes, or goes on in the same stream.
+///
+/// A consumer's view is for reading only. A write through it is a fault of the device where it can tell
+/// (the context is lost), else it changes what others read.
+///
+/// Memory that is shared by CUDA IPC ends with its producer: after that, acquiring a slot and
+/// waiting for its writes are refused as [`MemoryError::Gone`], and no slot must be read. Of work
+/// that is under way then CUDA promises nothing.
 #[derive(Debug)]
 pub struct CudaMemory(Arc<Shared>);
 
@@ -85,11 +101,11 @@ impl CudaMemory {
         Ok(sharing.text())
     }
 
-    /// `count` slots from `first` on, as rows of which each is a slot.
+    /// `count` slots from `first` on, as rows of which each is a slot. The caller holds them.
     ///
     /// # Errors
     /// The pool has fewer.
-    pub fn rows(&self, first: u32, count: usize) -> Result<Rows, SliceError> {
+    pub fn rows(&self, first: u32, count: usize) -> Result<Rows<'_>, SliceError> {
         let (layout, all) = (self.0.layout, self.0.backing.slice());
         let offset = |slot| layout.offset(slot).unwrap_or(usize::MAX);
         let (start, next) = (offset(first), offset(first.saturating_add(1)));
@@ -129,7 +145,7 @@ impl Memory for CudaMemory {
     type Place = Context;
     type Queue = Stream;
     /// All bytes of the slot.
-    type Address = DeviceSlice;
+    type Address<'a> = DeviceSlice<'a>;
 
     fn create(
         context: &Context,
@@ -231,7 +247,7 @@ impl Memory for CudaMemory {
         self.0.backing.check()
     }
 
-    fn address(&self, slot: u32) -> DeviceSlice {
+    fn address(&self, slot: u32) -> DeviceSlice<'_> {
         let (layout, all) = (self.0.layout, self.0.backing.slice());
         let offset = layout.offset(slot);
         offset

@@ -22,7 +22,7 @@ fn fill(slot: &WriteSlot<CudaMemory>, value: u8) {
 }
 
 /// All bytes of device memory, once `stream` has passed what it has to do before.
-pub fn read(context: &Context, stream: &Stream, memory: DeviceSlice) -> Vec<u8> {
+pub fn read(context: &Context, stream: &Stream, memory: DeviceSlice<'_>) -> Vec<u8> {
     let mut pinned = PinnedBuffer::new(context, memory.len(), "a test").expect("memory");
     stream
         .download(memory, &mut pinned, 0..memory.len())

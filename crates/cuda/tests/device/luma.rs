@@ -49,7 +49,7 @@ fn upload(context: &Context, stream: &Stream, bytes: &[u8]) -> (PinnedBuffer, De
     place.copy_from_slice(bytes);
     let buffer = DeviceBuffer::new(context, bytes.len(), "a test").expect("memory");
     stream
-        .upload(&pinned, 0..bytes.len(), buffer.slice())
+        .upload(&mut pinned, 0..bytes.len(), buffer.slice())
         .expect("a copy");
     (pinned, buffer)
 }

@@ -4,6 +4,7 @@
 mod conformance;
 mod luma;
 mod one_queue;
+mod owners;
 mod processes;
 mod streams;
 mod timeline;

@@ -138,7 +138,13 @@ fn start(role: &str) -> (Child, impl Iterator<Item = Reference> + use<>) {
     (child, references)
 }
 
-fn assert_filled(context: &Context, stream: &Stream, memory: DeviceSlice, value: u8, what: &str) {
+fn assert_filled(
+    context: &Context,
+    stream: &Stream,
+    memory: DeviceSlice<'_>,
+    value: u8,
+    what: &str,
+) {
     let bytes = read(context, stream, memory);
     let wrong = bytes.iter().position(|&byte| byte != value);
     assert_eq!(wrong, None, "{what}: a byte is not {value}");

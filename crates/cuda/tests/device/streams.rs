@@ -2,7 +2,7 @@
 
 use camweave_cuda::{
     Context, CudaError, CudaErrorKind, DeviceBuffer, Event, Graph, PinnedBuffer, Rows, Stream,
-    testing,
+    device_count, testing,
 };
 
 use crate::conformance::read;
@@ -15,7 +15,7 @@ fn upload(context: &Context, stream: &Stream, bytes: &[u8]) -> DeviceBuffer {
         .copy_from_slice(bytes);
     let buffer = DeviceBuffer::new(context, bytes.len(), "a test").expect("memory");
     stream
-        .upload(&pinned, 0..bytes.len(), buffer.slice())
+        .upload(&mut pinned, 0..bytes.len(), buffer.slice())
         .expect("a copy");
     buffer
 }
@@ -119,4 +119,35 @@ fn too_much_memory_is_refused_with_figures() {
     for part in ["a petabyte", "1125899906842624 bytes wanted", "free"] {
         assert!(error.to_string().contains(part), "{error}");
     }
+}
+
+#[test]
+fn a_stream_takes_no_memory_of_another_device() {
+    let Some(context) = testing::device() else {
+        return;
+    };
+    if device_count() < 2 {
+        eprintln!("skipped: there is one device");
+        return;
+    }
+    let other = Context::open(1).expect("a device that is there can be opened");
+    let stream = Stream::new(&other).expect("a stream");
+    let memory = |context| DeviceBuffer::new(context, 64, "a test").expect("memory");
+    let (here, there) = (memory(&other), memory(&context));
+    let mut pinned = PinnedBuffer::new(&other, 64, "a test").expect("memory");
+    let mut foreign = PinnedBuffer::new(&context, 64, "a test").expect("memory");
+    let refused = [
+        stream.fill(there.slice(), 0),
+        stream.copy(there.slice(), here.slice()),
+        stream.copy(here.slice(), there.slice()),
+        stream.upload(&mut pinned, 0..64, there.slice()),
+        stream.download(there.slice(), &mut pinned, 0..64),
+        stream.upload(&mut foreign, 0..64, here.slice()),
+    ];
+    for refused in refused {
+        let error = refused.expect_err("another device's");
+        assert!(error.to_string().contains("the stream's"), "{error}");
+    }
+    stream.fill(here.slice(), 1).expect("its own device's");
+    assert_eq!(read(&other, &stream, here.slice()), [1; 64]);
 }

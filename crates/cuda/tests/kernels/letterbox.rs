@@ -19,7 +19,7 @@ on_both_backends! {
 }
 
 type Run = unsafe extern "C" fn(
-    frames: *const FrameDescriptor,
+    frames: *const FrameDescriptor<'_>,
     out: *mut u8,
     width: u32,
     height: u32,
@@ -83,7 +83,7 @@ impl Source {
         }
     }
 
-    fn descriptor(&self, memory: DeviceSlice, model: (u32, u32)) -> FrameDescriptor {
+    fn descriptor<'a>(&self, memory: DeviceSlice<'a>, model: (u32, u32)) -> FrameDescriptor<'a> {
         let letterbox = letterbox(self, model);
         FrameDescriptor::new(&self.layout, memory, &letterbox).expect("a picture in its memory")
     }
@@ -170,7 +170,7 @@ fn on_device(
             .copy_from_slice(&source.data);
         let memory = buffer(len);
         stream
-            .upload(&from, 0..len, memory.slice())
+            .upload(&mut from, 0..len, memory.slice())
             .expect("a copy");
         memory
     };

@@ -17,7 +17,7 @@ on_both_backends! {
 }
 
 type Run = unsafe extern "C" fn(
-    luma: *const LumaDescriptor,
+    luma: *const LumaDescriptor<'_>,
     cells: *mut f32,
     blocks: *const u32,
     threads: *const u32,
@@ -141,7 +141,7 @@ fn on_device(context: &Context, source: &Source) -> Vec<f32> {
     bytes.copy_from_slice(&source.data);
     let memory = buffer(len);
     stream
-        .upload(&from, 0..len, memory.slice())
+        .upload(&mut from, 0..len, memory.slice())
         .expect("a copy");
     let all = (CELLS + GUARDS) * size_of::<f32>();
     let cells = buffer(all);

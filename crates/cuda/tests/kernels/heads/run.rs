@@ -224,7 +224,7 @@ pub(super) fn run<T: Number>(
             .copy_from_slice(&bytes);
         let buffer = DeviceBuffer::new(context, bytes.len(), "heads").expect("memory");
         stream
-            .upload(&pinned, 0..bytes.len(), buffer.slice())
+            .upload(&mut pinned, 0..bytes.len(), buffer.slice())
             .expect("a copy");
         let parts =
             (0..heads.len()).map(|index| buffer.slice().part(index * head_bytes, head_bytes));

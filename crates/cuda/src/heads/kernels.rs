@@ -1,0 +1,270 @@
+//! The kernels of `kernels/heads.cu`, and their arguments.
+#![expect(unsafe_code, reason = "launches kernels")]
+
+use std::ffi::c_void;
+
+use bytemuck::{Pod, Zeroable};
+use camweave_vision::HeadLayout;
+
+use super::{HeadConfig, MAX_FRAMES};
+use crate::context::Context;
+use crate::error::CudaError;
+use crate::module::{Function, LaunchShape, Module};
+use crate::precision::Precision;
+use crate::slice::DeviceSlice;
+use crate::stream::Stream;
+
+/// Threads of a block of the kernels that have a thread per anchor or candidate.
+const THREADS: u32 = 256;
+/// Threads of a block that suppresses: a whole frame.
+const SELECT_THREADS: u32 = 1024;
+
+/// `Heads` in `kernels/heads.cu`.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Heads([u64; MAX_FRAMES]);
+
+/// `Scratch` in `kernels/heads.cu`.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct ScratchAddresses {
+    counts: u64,
+    keys: u64,
+    sorted: u64,
+    boxes: u64,
+    classes: u64,
+    anchors: u32,
+    padding: u32,
+}
+
+/// `Kept` in `kernels/heads.cu`.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Kept {
+    words: u64,
+    classes: u32,
+    padding: u32,
+}
+
+/// Room for the candidates of [`MAX_FRAMES`] heads of so many anchors.
+#[derive(Clone, Copy)]
+pub(super) struct Scratch<'a> {
+    memory: DeviceSlice<'a>,
+    anchors: usize,
+}
+
+impl<'a> Scratch<'a> {
+    /// Before all else: a count per frame.
+    const COUNTS: usize = MAX_FRAMES * size_of::<u32>();
+    /// Keys, sorted keys, boxes, classes of each anchor.
+    const PER_ANCHOR: [usize; 4] = [8, 8, 16, 4];
+
+    pub fn bytes(anchors: usize) -> usize {
+        let all = Self::PER_ANCHOR.iter().sum::<usize>() * MAX_FRAMES;
+        all.saturating_mul(anchors).saturating_add(Self::COUNTS)
+    }
+
+    /// In memory that may have more room than is needed. Nothing else may use it.
+    pub fn new(memory: DeviceSlice<'a>, anchors: usize) -> Result<Self, CudaError> {
+        let memory = memory.part(0, Self::bytes(anchors))?;
+        Ok(Self { memory, anchors })
+    }
+
+    /// How many candidates each frame has, which must be zero before decoding.
+    pub fn counts(self) -> Result<DeviceSlice<'a>, CudaError> {
+        Ok(self.memory.part(0, Self::COUNTS)?)
+    }
+
+    fn addresses(self, anchors: u32) -> ScratchAddresses {
+        let mut next = self.memory.address() + Self::COUNTS as u64;
+        let [keys, sorted, boxes, classes] = Self::PER_ANCHOR.map(|bytes| {
+            let address = next;
+            next += (bytes * MAX_FRAMES * self.anchors) as u64;
+            address
+        });
+        ScratchAddresses {
+            counts: self.memory.address(),
+            keys,
+            sorted,
+            boxes,
+            classes,
+            anchors,
+            padding: 0,
+        }
+    }
+}
+
+/// The heads of a launch: as many as the kernels take, each as long as its layout.
+#[derive(Clone, Copy)]
+pub(super) struct Batch<'a> {
+    heads: &'a [DeviceSlice<'a>],
+    frames: u32,
+    anchors: u32,
+    /// Of the layouts that have scores of classes.
+    classes: Option<usize>,
+}
+
+impl<'a> Batch<'a> {
+    /// `None` where there is nothing to do.
+    pub fn new(
+        heads: &'a [DeviceSlice<'a>],
+        config: &HeadConfig<'_>,
+    ) -> Result<Option<Self>, CudaError> {
+        let wrong = |what, found: usize, expected: String| CudaError::Argument {
+            what,
+            found: found.to_string(),
+            expected,
+        };
+        if heads.len() > MAX_FRAMES {
+            let expected = format!("at most {MAX_FRAMES}");
+            return Err(wrong("the number of heads", heads.len(), expected));
+        }
+        let head_bytes = config.layout.len().saturating_mul(config.precision.bytes());
+        for head in heads {
+            head.part(0, head_bytes)?;
+        }
+        let (anchors, classes) = match config.layout {
+            HeadLayout::Yolov8 { anchors, classes } => (anchors, Some(classes)),
+            HeadLayout::EndToEnd { max } => (max, None),
+        };
+        let (Ok(frames), Ok(count)) = (u32::try_from(heads.len()), u32::try_from(anchors)) else {
+            let expected = "less than 2^32".to_owned();
+            return Err(wrong("the number of anchors", anchors, expected));
+        };
+        Ok((frames > 0 && count > 0).then_some(Self {
+            heads,
+            frames,
+            anchors: count,
+            classes,
+        }))
+    }
+
+    pub fn anchors(self) -> usize {
+        self.anchors as usize
+    }
+
+    fn addresses(self) -> Heads {
+        let mut addresses = Heads::zeroed();
+        for (address, head) in addresses.0.iter_mut().zip(self.heads) {
+            *address = head.address();
+        }
+        addresses
+    }
+}
+
+/// Loaded.
+#[derive(Debug)]
+pub(super) struct Kernels {
+    decode_yolov8: [Function; 2],
+    decode_end_to_end: [Function; 2],
+    rank: Function,
+    select: Function,
+}
+
+impl Kernels {
+    pub fn load(context: &Context) -> Result<Self, CudaError> {
+        let module = Module::load(context, "heads", include_str!("../../kernels/heads.ptx"))?;
+        let function = |name| module.function(name);
+        Ok(Self {
+            decode_yolov8: [
+                function("decode_yolov8_f16")?,
+                function("decode_yolov8_f32")?,
+            ],
+            decode_end_to_end: [
+                function("decode_end_to_end_f16")?,
+                function("decode_end_to_end_f32")?,
+            ],
+            rank: function("rank")?,
+            select: function("select")?,
+        })
+    }
+
+    /// `results` has room for `max_detections` rows a frame.
+    pub fn launch(
+        &self,
+        stream: &Stream,
+        batch: Batch<'_>,
+        scratch: Scratch<'_>,
+        results: DeviceSlice<'_>,
+        config: &HeadConfig<'_>,
+    ) -> Result<(), CudaError> {
+        let Batch {
+            frames,
+            anchors,
+            classes,
+            ..
+        } = batch;
+        let (mut heads, mut scratch) = (batch.addresses(), scratch.addresses(anchors));
+        let mut kept = config.classes.map_or_else(Kept::zeroed, |mask| Kept {
+            words: mask.words.slice().address(),
+            classes: mask.classes,
+            padding: 0,
+        });
+        let nms = config.nms;
+        // Limits beyond 2^32 are none.
+        let [mut max_detections, max_candidates] = [nms.max_detections, nms.max_candidates]
+            .map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+        let mut limit = if classes.is_some() {
+            max_candidates
+        } else {
+            max_detections
+        };
+        let mut suppress = u32::from(classes.is_some());
+        let (mut confidence, mut iou) = (nms.confidence, nms.iou);
+        let mut results = results.address();
+        let precision = match config.precision {
+            Precision::F16 => 0,
+            Precision::F32 => 1,
+        };
+        let per_anchor = LaunchShape {
+            blocks: [anchors.div_ceil(THREADS), frames, 1],
+            threads: [THREADS, 1, 1],
+        };
+        let (heads, scratch, kept, confidence) = (
+            argument(&mut heads),
+            argument(&mut scratch),
+            argument(&mut kept),
+            argument(&mut confidence),
+        );
+        if let Some(classes) = classes {
+            let mut classes = u32::try_from(classes).unwrap_or(u32::MAX);
+            let mut arguments = [heads, scratch, kept, argument(&mut classes), confidence];
+            // SAFETY: the kernel's arguments. The heads are as long as their layout (`Batch`), the
+            // scratch memory is for all anchors of all frames and used by nothing else, and all of it
+            // is borrowed.
+            unsafe {
+                self.decode_yolov8[precision].launch(stream, per_anchor, &mut arguments)?;
+            }
+        } else {
+            let mut arguments = [heads, scratch, kept, confidence];
+            // SAFETY: as above.
+            unsafe {
+                self.decode_end_to_end[precision].launch(stream, per_anchor, &mut arguments)?;
+            }
+        }
+        let limit = argument(&mut limit);
+        // SAFETY: the kernel's arguments; it stays within what decoding has written.
+        unsafe {
+            let arguments = &mut [scratch, limit];
+            self.rank.launch(stream, per_anchor, arguments)?;
+        };
+        let per_frame = LaunchShape {
+            blocks: [frames, 1, 1],
+            threads: [SELECT_THREADS, 1, 1],
+        };
+        let mut arguments = [
+            scratch,
+            limit,
+            argument(&mut max_detections),
+            argument(&mut iou),
+            argument(&mut suppress),
+            argument(&mut results),
+        ];
+        // SAFETY: the kernel's arguments; the results have room for `max_detections` rows a frame.
+        unsafe { self.select.launch(stream, per_frame, &mut arguments) }
+    }
+}
+
+fn argument<T>(value: &mut T) -> *mut c_void {
+    (&raw mut *value).cast()
+}

@@ -1,0 +1,73 @@
+//! Owners of memory and code wait for the device before these go away.
+
+use camweave_cuda::luma::{LumaDescriptor, LumaKernel};
+use camweave_cuda::{Context, CudaMemory, DeviceBuffer, DeviceSlice, Event, Stream, testing};
+use camweave_pool::{Attachments, PoolSpec, Producer};
+use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+
+const LARGE: usize = 256 << 20;
+
+/// Work of some milliseconds, and what it is known by.
+fn work(context: &Context, stream: &Stream, memory: DeviceSlice<'_>) -> Event {
+    let event = Event::new(context).expect("an event");
+    for value in 0..50 {
+        stream.fill(memory, value).expect("a fill");
+    }
+    event.record(stream).expect("a record");
+    event
+}
+
+fn is_done(event: &Event) -> bool {
+    event.is_done().expect("an answer")
+}
+
+#[test]
+fn memory_goes_away_behind_the_work_on_it() {
+    let Some(context) = testing::device() else {
+        return;
+    };
+    let stream = Stream::new(&context).expect("a stream");
+    let buffer = DeviceBuffer::new(&context, LARGE, "a test").expect("memory");
+    let worked = work(&context, &stream, buffer.slice());
+    drop(buffer);
+    assert!(is_done(&worked), "a buffer");
+
+    let spec = PoolSpec {
+        name: "owner".to_owned(),
+        slots: 1,
+        slot_bytes: LARGE,
+    };
+    let pool = Producer::<CudaMemory>::create_in(&context, &spec).expect("a pool");
+    let slot = pool.begin().expect("a free slot");
+    let reference = slot.publish_on(&stream).expect("a recorded order");
+    let attachments = Attachments::<CudaMemory>::new_in(context.clone());
+    let held = attachments.acquire(&reference).expect("published");
+    let worked = work(&context, &stream, held.address());
+    drop((held, pool));
+    assert_eq!(attachments.sweep(), 1);
+    assert!(is_done(&worked), "a pool");
+    assert_eq!(context.take_drop_errors(), []);
+}
+
+#[test]
+fn kernels_go_away_behind_their_work() {
+    let Some(context) = testing::device() else {
+        return;
+    };
+    let stream = Stream::new(&context).expect("a stream");
+    let large = DeviceBuffer::new(&context, LARGE, "a test").expect("memory");
+    let cells = DeviceBuffer::new(&context, 64 * 36 * 4, "a test").expect("memory");
+    let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+    let layout = PictureLayout::packed(64, 48, PixelFormat::Nv12, matrix, range);
+    let frame = LumaDescriptor::new(&layout, large.slice()).expect("a frame in its memory");
+    let kernel = LumaKernel::load(&context).expect("a kernel that loads");
+    work(&context, &stream, large.slice());
+    let launched = kernel.launch(&stream, &frame, cells.slice());
+    launched.expect("a kernel that starts");
+    let worked = Event::new(&context).expect("an event");
+    worked.record(&stream).expect("a record");
+    drop(kernel);
+    assert!(is_done(&worked));
+    stream.synchronize().expect("work that ends");
+    assert_eq!(context.take_drop_errors(), []);
+}
