@@ -10,6 +10,8 @@ use crate::stream::Stream;
 use crate::sys;
 
 /// A CUDA graph: one launch for all the work that was captured, with the arguments of then.
+///
+/// The arguments are addresses, which borrow nothing: see [`Self::capture`].
 #[derive(Debug)]
 pub struct Graph {
     context: Context,
@@ -22,43 +24,32 @@ unsafe impl Send for Graph {}
 impl Graph {
     /// Records what `work` puts into the stream, without doing it.
     ///
-    /// What the work uses (memory, modules, execution contexts) must live as long as the graph.
-    /// `work` must not wait for the device. Within it [`PinnedBuffer`](crate::PinnedBuffer)s cannot
-    /// be used: their waiting would be recorded.
+    /// `work` must not wait for the device.
+    ///
+    /// # Safety
+    /// What the captured work uses (memory, kernels, execution contexts) outlives the graph, and
+    /// whoever frees it waits for the device first, as a [`DeviceBuffer`](crate::DeviceBuffer) does.
+    /// `work` uses no [`PinnedBuffer`](crate::PinnedBuffer), whose waiting would be recorded.
+    /// Nothing else puts work into the stream meanwhile.
     ///
     /// # Errors
     /// The work's, or the driver's; the stream is usable again.
-    pub fn capture<E: From<CudaError>>(
+    pub unsafe fn capture<E: From<CudaError>>(
         stream: &Stream,
         work: impl FnOnce(&Stream) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let context = stream.context().clone();
-        context.bind()?;
-        let mode = sys::CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-        // SAFETY: the stream lives; the capture ends below in any case.
-        let code = unsafe { sys::cuStreamBeginCapture_v2(stream.raw(), mode) };
-        check(code, || "begin to capture a stream".to_owned())?;
+        let mut capture = Capture::begin(stream)?;
         let outcome = work(stream);
-        let mut graph = ptr::null_mut();
-        // SAFETY: as above; the place is this function's own.
-        let code = unsafe { sys::cuStreamEndCapture(stream.raw(), &raw mut graph) };
-        let captured = check(code, || "capture a stream".to_owned());
-        let made = outcome.and_then(|()| {
-            captured?;
-            let mut raw = ptr::null_mut();
-            // SAFETY: the graph was captured above; the place is this function's own.
-            let code = unsafe { sys::cuGraphInstantiateWithFlags(&raw mut raw, graph, 0) };
-            check(code, || "make a graph of a captured stream".to_owned())?;
-            Ok(raw)
-        });
-        if !graph.is_null() {
-            // SAFETY: the executable graph does not need it any more.
-            let code = unsafe { sys::cuGraphDestroy(graph) };
-            context.dropped(check(code, || "destroy a captured graph".to_owned()));
-        }
+        let ended = capture.end();
+        outcome?;
+        ended?;
+        let mut raw = ptr::null_mut();
+        // SAFETY: the graph was captured above; the place is this function's own.
+        let code = unsafe { sys::cuGraphInstantiateWithFlags(&raw mut raw, capture.raw, 0) };
+        check(code, || "make a graph of a captured stream".to_owned())?;
         Ok(Self {
-            context,
-            raw: made?,
+            context: stream.context().clone(),
+            raw,
         })
     }
 
@@ -68,7 +59,7 @@ impl Graph {
     /// The driver's.
     pub fn launch(&mut self, stream: &Stream) -> Result<(), CudaError> {
         self.context.bind()?;
-        // SAFETY: both handles live.
+        // SAFETY: both handles live, and what the work uses does by the promise at `capture`.
         let code = unsafe { sys::cuGraphLaunch(self.raw, stream.raw()) };
         check(code, || "launch a graph".to_owned())
     }
@@ -82,5 +73,50 @@ impl Drop for Graph {
             check(code, || "destroy a graph".to_owned())
         });
         self.context.dropped(destroyed);
+    }
+}
+
+/// A stream that records, and then what it has recorded. Until the end it does nothing, so that
+/// comes also where the work panics.
+struct Capture<'a> {
+    stream: &'a Stream,
+    is_open: bool,
+    raw: sys::CUgraph,
+}
+
+impl<'a> Capture<'a> {
+    fn begin(stream: &'a Stream) -> Result<Self, CudaError> {
+        stream.context().bind()?;
+        let mode = sys::CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+        // SAFETY: the stream lives; the capture ends when the result is dropped, if not before.
+        let code = unsafe { sys::cuStreamBeginCapture_v2(stream.raw(), mode) };
+        check(code, || "begin to capture a stream".to_owned())?;
+        Ok(Self {
+            stream,
+            is_open: true,
+            raw: ptr::null_mut(),
+        })
+    }
+
+    fn end(&mut self) -> Result<(), CudaError> {
+        self.is_open = false;
+        // SAFETY: the stream lives; the place is this value's own.
+        let code = unsafe { sys::cuStreamEndCapture(self.stream.raw(), &raw mut self.raw) };
+        check(code, || "capture a stream".to_owned())
+    }
+}
+
+impl Drop for Capture<'_> {
+    fn drop(&mut self) {
+        let context = self.stream.context();
+        if self.is_open {
+            context.dropped(self.end());
+        }
+        if !self.raw.is_null() {
+            // SAFETY: captured in `end`, and not used after this: an executable graph does not
+            // need it.
+            let code = unsafe { sys::cuGraphDestroy(self.raw) };
+            context.dropped(check(code, || "destroy a captured graph".to_owned()));
+        }
     }
 }

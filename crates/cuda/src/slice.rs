@@ -15,8 +15,9 @@
 //! It waits for its own device. So a [`Stream`](crate::Stream) copies and fills memory of its own
 //! device only; kernels cannot reach that of another.
 //!
-//! A [`Graph`](crate::Graph::capture) is outside of the rule, as it keeps addresses for later, and so
-//! are addresses that are given to another library. One is outside of anyone's power here: memory that another process
+//! Two things are outside of the rule, and `unsafe` for that reason: a
+//! [`Graph`](crate::Graph::capture), which keeps addresses for later, and addresses that are
+//! given to another library. One is outside of anyone's power here: memory that another process
 //! shares by CUDA IPC ends with that process, see [`CudaMemory`](crate::CudaMemory).
 //!
 //! # Contents

@@ -328,8 +328,9 @@ impl ExecutionContext {
     /// Puts an inference into a stream (a `CUstream`).
     ///
     /// # Safety
-    /// `stream` is a live stream of the engine's device. This context is neither dropped nor used
-    /// on another stream before the work is through.
+    /// `stream` is a live stream of the engine's device. This context is not dropped before the work,
+    /// and that of every graph that was captured of it, is through; until then, its work on another
+    /// stream waits for it.
     ///
     /// # Errors
     /// Shapes or addresses have not been set, or the work cannot be launched.

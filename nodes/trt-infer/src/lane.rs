@@ -1,6 +1,7 @@
 //! One place of the ring: a stream and its memory, and the execution context that it uses.
 #![expect(unsafe_code, reason = "gives TensorRT addresses and a stream")]
 
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -150,7 +151,10 @@ impl Lane {
         self.stream.synchronize()?;
         let execution = &mut turn.context;
         let work = |stream: &Stream| enqueue(execution, stream);
-        let graph = Graph::capture::<LaneError>(&self.stream, work);
+        // SAFETY: the inference uses the execution context, and the lane's input and output. The lane
+        // has all three for as long as it lives, and its graphs go before them, once its stream has
+        // been waited for. Nobody else has the stream now.
+        let graph = unsafe { Graph::capture::<LaneError>(&self.stream, work) };
         match graph {
             Ok(graph) => Ok(Some(graph)),
             Err(error) => {
@@ -170,7 +174,8 @@ impl Lane {
         if turn.set.1 != addresses {
             for (tensor, address) in [&model.input, &model.output].into_iter().zip(addresses) {
                 // SAFETY: the buffer has room for the largest batch, CUDA aligns allocations to
-                // 256 bytes, and the lane keeps both until its stream's work is through.
+                // 256 bytes, and the lane keeps both until its stream's work is through. Another lane
+                // of the context comes here before it uses it.
                 unsafe { turn.context.set_address(tensor, address)? };
             }
         }
@@ -344,8 +349,9 @@ impl Lane {
 /// One inference.
 fn enqueue(execution: &mut ExecutionContext, stream: &Stream) -> Result<(), LaneError> {
     stream.context().bind()?;
-    // SAFETY: the stream is the lane's only one, and lives; the lane waits for its work before it
-    // drops the execution context.
+    // SAFETY: the stream is the lane's only one, and lives. It waits for the context's work on
+    // other lanes' streams (`inferred`; at the start each lane waits for its own), and the lane waits
+    // for it before it drops the context.
     unsafe { execution.enqueue(stream.raw().cast()) }?;
     Ok(())
 }
@@ -354,6 +360,8 @@ impl Drop for Lane {
     fn drop(&mut self) {
         if let Err(error) = self.stream.synchronize() {
             debug!("a lane's last work failed: {error}");
+            // It may still be under way: what it uses stays. The buffers see to that themselves.
+            let _ = ManuallyDrop::new(Arc::clone(&self.execution));
         }
     }
 }

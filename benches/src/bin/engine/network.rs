@@ -41,7 +41,7 @@ impl Network {
                 fill(context, &stream, &buffer, tensor.element_type, bytes)?;
             }
             // SAFETY: the buffer has room for the largest batch, CUDA aligns allocations to 256
-            // bytes, and it lives as long as the execution context; `measure` waits for all work.
+            // bytes, and it outlives the execution context, whose work is waited for before.
             unsafe { execution.set_address(&tensor.name, buffer.slice().address())? };
             buffers.push(buffer);
         }
@@ -75,9 +75,10 @@ impl Network {
         }
         self.stream.synchronize()?;
         let execution = &mut self.execution;
-        let graph = Graph::capture(&self.stream, |stream| -> Result<()> {
-            enqueue(execution, stream)
-        });
+        let work = |stream: &Stream| enqueue(execution, stream);
+        // SAFETY: the inference uses the execution context and the buffers, which outlive the graph:
+        // that is a local of this function. Their work is waited for before they go.
+        let graph = unsafe { Graph::capture::<anyhow::Error>(&self.stream, work) };
         let (stream, ends) = (&self.stream, (&self.begin, &self.end));
         let plain = median(stream, ends, runs, || enqueue(&mut self.execution, stream))?;
         let Ok(mut graph) = graph else {
@@ -88,9 +89,17 @@ impl Network {
     }
 }
 
+impl Drop for Network {
+    fn drop(&mut self) {
+        // A measurement that failed may have left some work. An error here is that of a context that
+        // has failed, where none goes on.
+        let _ = self.stream.synchronize();
+    }
+}
+
 fn enqueue(execution: &mut ExecutionContext, stream: &Stream) -> Result<()> {
-    // SAFETY: the stream lives as long as the execution context and is its only one; all work is
-    // waited for before either is dropped.
+    // SAFETY: the stream lives as long as the execution context and is its only one; `Network` waits
+    // for all work before either is dropped.
     unsafe { execution.enqueue(stream.raw().cast()) }?;
     Ok(())
 }

@@ -1,4 +1,7 @@
 //! Memory, copies and graphs.
+#![expect(unsafe_code, reason = "captures graphs")]
+
+use std::panic::{self, AssertUnwindSafe};
 
 use camweave_cuda::{
     Context, CudaError, CudaErrorKind, DeviceBuffer, Event, Graph, PinnedBuffer, Rows, Stream,
@@ -65,7 +68,9 @@ fn a_graph_does_its_work_each_time() {
     let to = upload(&context, &stream, &[0; 32]);
     stream.synchronize().expect("copies that end");
     let work = |stream: &Stream| stream.copy(from.slice(), to.slice());
-    let mut graph = Graph::capture::<CudaError>(&stream, work).expect("a graph");
+    // SAFETY: both buffers outlive the graph, and nobody else has the stream.
+    let graph = unsafe { Graph::capture::<CudaError>(&stream, work) };
+    let mut graph = graph.expect("a graph");
     assert_eq!(
         read(&context, &stream, to.slice()),
         [0; 32],
@@ -76,12 +81,21 @@ fn a_graph_does_its_work_each_time() {
         graph.launch(&stream).expect("a launch");
         assert_eq!(read(&context, &stream, to.slice()), [value; 32]);
     }
-    let refused = Graph::capture::<CudaError>(&stream, |stream| {
-        stream.copy(from.slice(), to.slice().part(0, 8)?)
-    });
+    let wrong = |stream: &Stream| stream.copy(from.slice(), to.slice().part(0, 8)?);
+    // SAFETY: as above.
+    let refused = unsafe { Graph::capture::<CudaError>(&stream, wrong) };
     assert!(refused.is_err(), "the error of the work");
     graph.launch(&stream).expect("the stream is usable again");
     stream.synchronize().expect("work that ends");
+    let panics = |_: &Stream| panic!("not an error, on purpose");
+    let caught = panic::catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: as above.
+        unsafe { Graph::capture::<CudaError>(&stream, panics) }.is_ok()
+    }));
+    assert!(caught.is_err());
+    graph.launch(&stream).expect("the stream is usable again");
+    stream.synchronize().expect("work that ends");
+    assert_eq!(context.take_drop_errors(), []);
 }
 
 #[test]
