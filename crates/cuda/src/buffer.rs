@@ -148,6 +148,11 @@ impl PinnedBuffer {
         }
     }
 
+    /// Makes work that is put into the stream from now on wait for the last copy of any stream.
+    pub(crate) fn before_next_copy(&self, stream: &Stream) -> Result<(), CudaError> {
+        stream.wait(&self.pending)
+    }
+
     /// Puts a copy into the stream by `copy`, behind the last one of any stream.
     pub(crate) fn copied_on(
         &mut self,

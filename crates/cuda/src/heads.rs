@@ -138,9 +138,10 @@ impl HeadDecoder {
     }
 
     /// Puts a batch into the stream, and the copy of its detections to the host; waits for
-    /// nothing but, where memory grows, an earlier batch.
+    /// nothing but, where memory grows, an earlier batch. Batches of several streams wait for one
+    /// another.
     ///
-    /// The heads must stay as they are until [`Self::results`] has returned. Use one stream.
+    /// The heads must stay as they are until [`Self::results`] has returned.
     ///
     /// # Errors
     /// More than [`MAX_FRAMES`] heads; one that is shorter than its layout; the driver's, among
@@ -159,9 +160,16 @@ impl HeadDecoder {
             frames: heads.len(),
             max_detections: config.nms.max_detections,
         };
-        self.put(stream, batch, expected, config)?;
-        self.expected = expected;
-        Ok(())
+        let put = self.put(stream, batch, expected, config);
+        if put.is_err() {
+            // Some of it may be under way. The next batch has memory of its own: candidates of two
+            // batches in the same one would be read as places in it.
+            self.scratch = None;
+            self.results = None;
+        } else {
+            self.expected = expected;
+        }
+        put
     }
 
     fn put(
@@ -174,6 +182,8 @@ impl HeadDecoder {
         let context = &self.context;
         let scratch = scratch(&mut self.scratch, context, batch.anchors())?;
         let (results, pinned) = results(&mut self.results, context, expected)?;
+        // The scratch memory is the last batch's until its results are on the host.
+        pinned.before_next_copy(stream)?;
         stream.fill(scratch.counts()?, 0)?;
         self.kernels
             .launch(stream, batch, scratch, results, config)?;
