@@ -24,6 +24,8 @@
 #   MANY          streams of 'many' (16,32)             LIVE    cameras of 'live' (100), or 60,80,...
 #   LONG_SECONDS  (600)                                 LONG_CAMERAS  instead of 80 % of the limit
 #   CONFIDENCE    of the detections, as for gpu-nms: a network of random weights finds boxes everywhere
+#   CAMWEAVE_REQUIRE_GPU  of the tests (1): a test without a GPU fails; with 'all', one that needs
+#                 TensorRT's builder too, where only the lean runtime is. Else it says 'skipped: no builder'
 #   RESULTS       where figures are kept (out/gpu)      WORK    where graphs run (out/gpu-runs)
 #   RECORD        the record's file
 #
@@ -66,7 +68,7 @@ if [ $packaged = yes ]; then
     [ "$known" != 0 ] || ln -sf "../$file" lib-used/
   done
   export LD_LIBRARY_PATH="$PWD/lib-used${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" PATH="$PWD/bin:$PATH"
-  export CAMWEAVE_CLIPS="$PWD/clips"
+  export CAMWEAVE_CLIPS="$PWD/clips" CAMWEAVE_MODELS="$PWD/models"
   # Tests look beside themselves, programs as well.
   for file in "$PWD"/target/release/libcamweave_tensorrt_*.so; do
     [ ! -e "$file" ] || export CAMWEAVE_TENSORRT_SHIM="$file"
@@ -142,7 +144,7 @@ run() {
 
 tests() {
   local file package folder
-  export CAMWEAVE_REQUIRE_GPU=1
+  export CAMWEAVE_REQUIRE_GPU=${CAMWEAVE_REQUIRE_GPU:-1}
   if [ $packaged = yes ]; then
     for file in gpu-tests/*; do
       run "tests: $(basename "$file")" "$file" --test-threads=1 --nocapture

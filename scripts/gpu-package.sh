@@ -5,7 +5,7 @@
 # scripts/tensorrt-shim.sh has made one.
 #
 # Usage: scripts/gpu-package.sh [--only tests|benchmarks|programs] [--no-build] [--plan FILE]
-#   --only tests       the GPU tests and their clips
+#   --only tests       the GPU tests, their clips and models
 #   --only benchmarks  what scripts/gpu-check.sh benchmarks runs
 #   --only programs    its programs, graphs and scripts, to be unpacked over such a package
 #   --no-build         takes the binaries and tests that are there
@@ -74,6 +74,15 @@ for line in sys.stdin:
   done <"$out/tests.txt"
   CAMWEAVE_CLIPS="$PWD/$package/clips" "$package/gpu-tests/crates-nvdec-exact" --exact \
     the_order_that_a_sequence_header_promises_is_that_of_the_time_stamps >/dev/null
+  mkdir -p "$package/models"
+  cp models/*.onnx "$package/models/"
+}
+
+pack_shim() {
+  # Without a TensorRT there is no shim either.
+  mkdir -p "$package/target/release"
+  find "$target/release" -maxdepth 1 -name 'libcamweave_tensorrt_*.so' \
+    -exec cp {} "$package/target/release/" \;
 }
 
 pack_programs() {
@@ -88,9 +97,6 @@ pack_programs() {
     [ -x "$target/release/$program" ] || die "$target/release/$program is not there; leave --no-build out"
     strip -o "$package/target/release/$program" "$target/release/$program"
   done
-  # Without a TensorRT there is no shim either.
-  find "$target/release" -maxdepth 1 -name 'libcamweave_tensorrt_*.so' \
-    -exec cp {} "$package/target/release/" \;
   cp -a dataflows "$package/"
   rm -rf "$package/dataflows/out"
 }
@@ -131,6 +137,7 @@ case $only in all | tests) pack_tests ;; esac
 case $only in all | benchmarks | programs) pack_programs ;; esac
 case $only in all | benchmarks) pack_rest ;; esac
 
+pack_shim
 pack_libraries() {
   say "libraries"
   # What belongs to glibc, the compiler and the driver is the GPU machine's own. Scripts among the

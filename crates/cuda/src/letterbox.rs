@@ -202,11 +202,7 @@ pub fn launch(
         let mut address = part.address();
         let count = u32::try_from(frames.len()).unwrap_or(0);
         let shape = LaunchShape {
-            blocks: [
-                width.div_ceil(2 * THREADS[0]),
-                height.div_ceil(ROWS),
-                count,
-            ],
+            blocks: [width.div_ceil(2 * THREADS[0]), height.div_ceil(ROWS), count],
             threads: THREADS,
         };
         let mut arguments: [*mut c_void; 4] = [

@@ -181,8 +181,11 @@ mod tests {
     /// By this thread, so far.
     fn bytes_read() -> u64 {
         let account = fs::read_to_string("/proc/thread-self/io").expect("Linux");
-        let line = account.lines().find_map(|line| line.strip_prefix("rchar: "));
-        line.and_then(|number| number.parse().ok()).expect("a number of bytes")
+        let line = account
+            .lines()
+            .find_map(|line| line.strip_prefix("rchar: "));
+        line.and_then(|number| number.parse().ok())
+            .expect("a number of bytes")
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod runtime;
 mod shape;
 mod sidecar;
 mod sys;
+pub mod testing;
 mod version;
 
 pub use builder::{BatchProfile, BuildOptions, Built, Precision, build};

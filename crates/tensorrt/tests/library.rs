@@ -246,9 +246,9 @@ fn from_tensorrt_11_on_the_precision_is_the_files() {
         folders: Vec::new(),
     };
     let tensorrt = TensorRt::find(&places).expect("it fits");
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
     let spec = |name: &str, precision| {
-        let file = ModelFile::read(&models.join(name)).expect("a shipped model");
+        let file =
+            ModelFile::read(&camweave_tensorrt::testing::model(name)).expect("a shipped model");
         let wishes = Wishes {
             max_batch: 8,
             opt_batch: 4,
@@ -274,7 +274,7 @@ fn from_tensorrt_11_on_the_precision_is_the_files() {
     let good = spec("camweave-street-320-fp16.onnx", Precision::Fp16).expect("it is float16");
     assert_eq!((good.batch.min, good.batch.opt, good.batch.max), (1, 4, 8));
     // There is a builder, and no parser beside it.
-    let onnx = models.join("camweave-street-320-fp16.onnx");
+    let onnx = camweave_tensorrt::testing::model("camweave-street-320-fp16.onnx");
     let error = good
         .build(&tensorrt, &onnx, &[], &|_| true)
         .expect_err("no parser");

@@ -5,6 +5,8 @@
 
 mod support;
 
+use camweave_tensorrt::testing;
+
 /// What other users of the device may take meanwhile.
 const DEVICE_BYTES: i64 = 64 << 20;
 
@@ -13,10 +15,13 @@ fn nothing_is_allocated_once_the_stages_run() {
     let Some(device) = camweave_cuda::testing::device() else {
         return;
     };
-    let model = std::env::var("CAMWEAVE_TEST_MODEL").unwrap_or_else(|_| {
-        let folder = env!("CARGO_MANIFEST_DIR");
-        format!("{folder}/../../models/camweave-street-320.onnx")
-    });
+    let model = match std::env::var("CAMWEAVE_TEST_MODEL") {
+        Ok(model) => model,
+        Err(_) if !testing::has_builder() => return,
+        Err(_) => testing::model("camweave-street-320.onnx")
+            .display()
+            .to_string(),
+    };
     let stages = "decode=nvdec,batch=batcher,infer=trt-infer,nms=gpu-nms,track=tracker";
     // The test is about memory, not speed.
     let variables = [

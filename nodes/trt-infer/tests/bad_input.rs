@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use camweave_cuda::{Context as Device, CudaMemory, DeviceBuffer, Stream, testing};
+use camweave_cuda::{Context as Device, CudaMemory, DeviceBuffer, Stream};
 use camweave_message::Frame;
 use camweave_model::onnx::{
     DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto,
@@ -34,7 +34,7 @@ use support::{frame, open, run, try_open};
 /// The device, for one test at a time; `None` where there is none.
 fn device() -> Option<(Device, MutexGuard<'static, ()>)> {
     static TURN: Mutex<()> = Mutex::new(());
-    let device = testing::device()?;
+    let device = support::device()?;
     Some((device, TURN.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 

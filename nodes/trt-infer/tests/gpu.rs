@@ -38,7 +38,7 @@ fn differences(found: &[f32], expected: &[f32], anchors: usize) -> (f32, f32) {
 
 #[test]
 fn heads_are_those_of_the_cpu_from_pools_of_either_memory() {
-    let Some(device) = camweave_cuda::testing::device() else {
+    let Some(device) = support::device() else {
         return;
     };
     let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
@@ -125,7 +125,7 @@ fn check_spans(context: &Context) {
 
 #[test]
 fn an_engine_is_built_once() {
-    if camweave_cuda::testing::device().is_none() {
+    if support::device().is_none() {
         return;
     }
     drop(open(&[]));
@@ -141,7 +141,7 @@ fn an_engine_is_built_once() {
 
 #[test]
 fn many_lists_in_a_row_keep_their_order_and_their_pixels() {
-    let Some(device) = camweave_cuda::testing::device() else {
+    let Some(device) = support::device() else {
         return;
     };
     let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);

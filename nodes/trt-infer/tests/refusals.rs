@@ -135,7 +135,7 @@ fn a_plan_that_is_not_its_sidecars() {
 
 #[test]
 fn sizes_that_the_model_does_not_have() {
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/camweave-street-320.onnx");
+    let model = camweave_tensorrt::testing::model("camweave-street-320.onnx");
     assert_says(
         &refused(&model, &[("SIZE", "333")]),
         Exit::Configuration,
@@ -149,7 +149,7 @@ fn without_cuda_one_line_says_what_is_missing_and_what_does_the_same() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let onnx = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/camweave-street-320.onnx");
+    let onnx = camweave_tensorrt::testing::model("camweave-street-320.onnx");
     for model in [plan_with_sidecar(&folder), onnx] {
         assert_says(
             &refused(&model, &[("MAX_BATCH", "8")]),

@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use camweave_cpu_infer::{Detector, DetectorOptions, EngineChoice, EngineKind, Libraries};
@@ -14,11 +13,12 @@ use camweave_stage::{Context, Declared, Output, Stage, StageError};
 use camweave_trt_infer::TrtInfer;
 use camweave_vision::{Letterbox, Picture, PictureLayout, letterbox_into};
 
-/// A shipped model.
-pub fn model(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../models")
-        .join(name)
+pub use camweave_tensorrt::testing::model;
+
+/// A device, where engines can be built for it; else a line says that the test is skipped.
+pub fn device() -> Option<camweave_cuda::Context> {
+    let device = camweave_cuda::testing::device()?;
+    camweave_tensorrt::testing::has_builder().then_some(device)
 }
 
 /// The stage with the small shipped model, of which an engine is built that need not be fast;
