@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# All checks: format, lints, scripts and documents, unit, property and conformance tests, the model-checked pool,
-# a minute of each fuzz target, and the end-to-end tests with real processes. Installs what it needs.
+# All checks: format, lints, scripts and documents, unit, property and conformance tests, the pool under a model checker
+# and under AddressSanitizer, a minute of each fuzz target, and the end-to-end tests with real processes. Installs what it
+# needs.
 #
-# Usage: scripts/test.sh [format|lint|docs|unit|loom|fuzz|e2e]...     default: all
+# Usage: scripts/test.sh [format|lint|docs|unit|loom|sanitize|fuzz|e2e]...     default: all
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/setup.sh
 
 for part in "$@"; do
   case "$part" in
-    format | lint | docs | unit | loom | fuzz | e2e) ;;
-    *) printf "error: unknown part '%s', expected format, lint, docs, unit, loom, fuzz or e2e\n" "$part" >&2; exit 2 ;;
+    format | lint | docs | unit | loom | sanitize | fuzz | e2e) ;;
+    *) printf "error: unknown part '%s', expected format, lint, docs, unit, loom, sanitize, fuzz or e2e\n" "$part" >&2; exit 2 ;;
   esac
 done
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(format lint docs unit loom fuzz e2e)
+[ ${#parts[@]} -gt 0 ] || parts=(format lint docs unit loom sanitize fuzz e2e)
 camweave_setup tests
 wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 
@@ -67,6 +68,12 @@ fi
 if wants loom; then
   say "model check of the pool"
   RUSTFLAGS="--cfg loom" tests -p camweave-pool --target-dir target/loom --test loom
+fi
+if wants sanitize; then
+  # Unoptimised, so with debug assertions. Miri is no part of the pinned toolchain, and knows no shared memory.
+  say "the pool under AddressSanitizer"
+  RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" cargo nextest run --profile "$profile" -p camweave-pool \
+    --target "$(rustc -vV | sed -n 's/^host: //p')" --target-dir target/sanitize
 fi
 if wants unit; then
   say "PTX is what its sources compile to"
