@@ -9,24 +9,8 @@ use dora_core::descriptor::{DYNAMIC_SOURCE, Node, SHELL_SOURCE, resolve_path, so
 
 use super::Graph;
 
-/// Camweave's own stages, by the names of their binaries.
-const STAGES: [&str; 12] = [
-    "rtsp-source",
-    "file-source",
-    "sw-decode",
-    "nvdec",
-    "batcher",
-    "cpu-infer",
-    "trt-infer",
-    "cpu-nms",
-    "gpu-nms",
-    "tracker",
-    "sink",
-    "fused",
-];
-
-/// Those whose work a GPU does.
-const ON_A_GPU: [&str; 3] = ["nvdec", "trt-infer", "gpu-nms"];
+// What is under `nodes/`: STAGES, the names of their binaries, and ON_A_GPU.
+include!(concat!(env!("OUT_DIR"), "/stages.rs"));
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +28,8 @@ impl Graph {
             .path
             .as_deref()
             .and_then(|path| Path::new(path).file_name()?.to_str());
-        let known = name.and_then(|name| STAGES.into_iter().find(|stage| *stage == name));
-        known.map_or(Kind::Other, Kind::Stage)
+        let known = name.and_then(|name| STAGES.iter().find(|stage| **stage == name));
+        known.map_or(Kind::Other, |stage| Kind::Stage(stage))
     }
 
     /// The nodes of one kind of stage.
@@ -58,9 +42,9 @@ impl Graph {
 
     /// The first kind of stage in the graph, fused ones as well, whose work a GPU does.
     pub fn kind_on_a_gpu(&self) -> Option<&'static str> {
-        ON_A_GPU
-            .into_iter()
-            .find(|kind| !self.variables(kind).is_empty())
+        let nodes = self.descriptor.nodes.iter();
+        let mut kinds = nodes.flat_map(|node| self.kinds_in(node));
+        kinds.find_map(|kind| ON_A_GPU.iter().copied().find(|it| *it == kind))
     }
 
     /// A node's program on this machine; `None` where dora finds or makes it otherwise.
@@ -86,10 +70,7 @@ impl Graph {
 }
 
 fn named(kind: &str) -> &'static str {
-    STAGES
-        .into_iter()
-        .find(|stage| *stage == kind)
-        .unwrap_or("")
+    STAGES.iter().find(|stage| **stage == kind).unwrap_or(&"")
 }
 
 /// The inputs of a node that come from other nodes, with their names.

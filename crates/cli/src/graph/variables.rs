@@ -15,6 +15,25 @@ pub struct StageVariables<'a> {
 }
 
 impl Graph {
+    /// The kinds of stages in a node: several in a fused one, none in somebody else's.
+    pub fn kinds_in(&self, node: &Node) -> Vec<String> {
+        match self.kind(node) {
+            Kind::Stage("fused") => {
+                let all = StageVariables {
+                    graph: self,
+                    node,
+                    seat: None,
+                };
+                let list = all.get("STAGES").unwrap_or_default();
+                fused::listed(&list)
+                    .map(|(_, kind)| kind.to_owned())
+                    .collect()
+            }
+            Kind::Stage(kind) => vec![kind.to_owned()],
+            Kind::Other => Vec::new(),
+        }
+    }
+
     /// The stages of one kind, also those in fused nodes.
     pub fn variables(&self, kind: &str) -> Vec<StageVariables<'_>> {
         let mut found = Vec::new();
