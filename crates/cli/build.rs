@@ -8,6 +8,7 @@ use toml::Table;
 
 fn main() {
     let nodes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nodes");
+    // All of the folder: watching the manifests alone, cargo would not see a new one.
     println!("cargo:rerun-if-changed={}", nodes.display());
     let mut manifests: Vec<PathBuf> = fs::read_dir(&nodes)
         .expect("the workspace has nodes")
@@ -17,10 +18,17 @@ fn main() {
     manifests.sort();
     let (mut stages, mut on_a_gpu) = (Vec::new(), Vec::new());
     for path in manifests {
-        println!("cargo:rerun-if-changed={}", path.display());
-        let text = fs::read_to_string(&path).expect("readable");
-        let manifest: Table = text.parse().expect("a manifest of Cargo's");
-        let programs = manifest["bin"].as_array().expect("a node has a program");
+        let refuse = |what: &str| -> ! {
+            panic!(
+                "{}: {what}, expected the manifest of a node",
+                path.display()
+            )
+        };
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| refuse(&error.to_string()));
+        let manifest: Table = toml::from_str(&text).unwrap_or_else(|error| refuse(error.message()));
+        let Some(programs) = manifest.get("bin").and_then(|it| it.as_array()) else {
+            refuse("no [[bin]]")
+        };
         let names = programs
             .iter()
             .map(|it| it["name"].as_str().expect("a name"));

@@ -70,7 +70,7 @@ pub struct PinnedBuffer {
     context: Context,
     place: *mut u8,
     bytes: usize,
-    /// Recorded behind the last copy. Copies of several streams wait for one another.
+    /// Recorded after the last copy. Copies of several streams wait for one another.
     pending: Event,
     /// Why a copy may be under way that nothing tells the end of. The bytes are neither lent nor freed
     /// any more.
@@ -153,7 +153,7 @@ impl PinnedBuffer {
         stream.wait(&self.pending)
     }
 
-    /// Puts a copy into the stream by `copy`, behind the last one of any stream.
+    /// Puts a copy into the stream by `copy`, after the last one of any stream.
     pub(crate) fn copied_on(
         &mut self,
         stream: &Stream,
@@ -172,7 +172,7 @@ impl PinnedBuffer {
         stream.wait(&self.pending)?;
         let put = copy().and_then(|()| self.pending.record(stream));
         if let Err(error) = &put {
-            // The copy may be in the stream all the same, and the event not behind it.
+            // The copy may be in the stream all the same, and the event not after it.
             if stream.synchronize().is_err() {
                 self.lost = Some(error.clone());
             }

@@ -24,7 +24,9 @@ unsafe impl Send for Graph {}
 impl Graph {
     /// Records what `work` puts into the stream, without doing it.
     ///
-    /// `work` must not wait for the device.
+    /// `work` must not wait for the device. The driver refuses other threads' waits for the whole
+    /// context meanwhile, and may end the capture: memory whose owner goes away just then stays (see
+    /// [`Context::take_drop_errors`]).
     ///
     /// # Safety
     /// What the captured work uses (memory, kernels, execution contexts) outlives the graph, and

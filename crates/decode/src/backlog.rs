@@ -27,11 +27,14 @@ const WAIT_AT_MOST: Duration = Duration::from_millis(600);
 const OVERLOADED_WAIT_AT_MOST: Range<Duration> =
     Duration::from_millis(100)..Duration::from_millis(300);
 /// A camera is overloaded from a wait beyond [`WAIT_AT_MOST`] on, or once units have waited longer than
-/// the least of [`OVERLOADED_WAIT_AT_MOST`] for so long. What is shorter is a hitch, which costs no frame.
+/// the least of [`OVERLOADED_WAIT_AT_MOST`] for so long, with its backlog never empty. What is shorter is
+/// a hitch, or a burst, which costs no frame.
 const HITCH: Duration = Duration::from_secs(2);
-/// It is so until none has waited longer than that for so long: longer than most cameras' groups of
-/// pictures, since the next may come late too after one has given way.
+/// It is so for this time, up to a half more, and then waits as before: whether it is still overloaded
+/// shows only then. One that soon is again is so for twice as long.
 const OVERLOADED_FOR: Duration = Duration::from_secs(10);
+const OVERLOADED_FOR_AT_MOST: Duration = Duration::from_secs(160);
+
 /// From one group's part of the range to the next's: the golden ratio's, which spreads any number of
 /// them evenly.
 const NEXT_PART: f64 = 0.618_033_988_749_894_9;
@@ -111,8 +114,10 @@ pub(crate) struct Backlog {
     first_taken: Option<i64>,
     /// Since when all have waited longer than the least of [`OVERLOADED_WAIT_AT_MOST`].
     late_since: Option<i64>,
-    /// When the camera was last seen to be overloaded.
-    overloaded: Option<i64>,
+    /// Until when the camera is overloaded, or was last.
+    overloaded_until: Option<i64>,
+    /// For how long it was so the last time.
+    overloaded_for: Duration,
     /// Where in [`OVERLOADED_WAIT_AT_MOST`] this group of pictures gives way, 0 to 1.
     part: Option<f64>,
     /// Whether a worker has the camera, or will have it.
@@ -167,18 +172,14 @@ impl Backlog {
         let is_first = self.first_taken.is_none();
         let first = *self.first_taken.get_or_insert(now);
         self.has_started |= since(first, now) > START;
-        if let Some(Job::Unit(unit)) = self.jobs.front()
-            && unit.is_entry_point()
-        {
-            let part = self.part.unwrap_or_else(|| first_part(&unit.id.camera));
-            self.part = Some((part + NEXT_PART).fract());
-        }
+        self.note_group();
         let waits = waited(self);
         let mut gone = Gone::default();
         if self.has_started {
             let bound = self.most_wait(now, waits);
             if waits > bound {
                 gone = self.give_way();
+                self.note_group();
             }
             if waited(self) <= OVERLOADED_WAIT_AT_MOST.start {
                 self.late_since = None;
@@ -192,9 +193,23 @@ impl Backlog {
         let is_late = self.has_started && waited(self) > disposable_after;
         let job = self.jobs.pop_front();
         self.bytes -= job.as_ref().map_or(0, Job::bytes);
-        // The decoder is opened with the first unit.
-        self.has_started |= self.jobs.is_empty() && !is_first;
+        if self.jobs.is_empty() {
+            // It keeps up, however long each unit takes.
+            self.late_since = None;
+            // The decoder is opened with the first unit.
+            self.has_started |= !is_first;
+        }
         Next { job, is_late, gone }
+    }
+
+    /// Where the next job begins a group of pictures, that has a bound of its own.
+    fn note_group(&mut self) {
+        if let Some(Job::Unit(unit)) = self.jobs.front()
+            && unit.is_entry_point()
+        {
+            let part = self.part.unwrap_or_else(|| first_part(&unit.id.camera));
+            self.part = Some((part + NEXT_PART).fract());
+        }
     }
 
     /// How long a unit may wait, where the next one has waited for `waits`.
@@ -203,8 +218,8 @@ impl Backlog {
         if waits > start {
             let late_since = *self.late_since.get_or_insert(now);
             let lasts = since(late_since, now) > HITCH || waits > WAIT_AT_MOST;
-            if lasts || self.is_overloaded(now) {
-                self.overloaded = Some(now);
+            if lasts && !self.is_overloaded(now) {
+                self.begin_overload(now);
             }
         }
         if self.is_overloaded(now) && waits <= WAIT_AT_MOST {
@@ -214,9 +229,25 @@ impl Backlog {
         }
     }
 
+    fn begin_overload(&mut self, now: i64) {
+        let is_back = self
+            .overloaded_until
+            .is_some_and(|then| since(then, now) < OVERLOADED_FOR);
+        self.overloaded_for = if is_back {
+            (2 * self.overloaded_for).min(OVERLOADED_FOR_AT_MOST)
+        } else {
+            OVERLOADED_FOR
+        };
+        // Not all cameras find out at once.
+        let lasts = self
+            .overloaded_for
+            .mul_f64(1.0 + self.part.unwrap_or(0.0) / 2.0);
+        let nanos = i64::try_from(lasts.as_nanos()).unwrap_or(i64::MAX);
+        self.overloaded_until = Some(now.saturating_add(nanos));
+    }
+
     fn is_overloaded(&self, now: i64) -> bool {
-        self.overloaded
-            .is_some_and(|then| since(then, now) < OVERLOADED_FOR)
+        self.overloaded_until.is_some_and(|then| now < then)
     }
 
     /// Coded bytes that wait.

@@ -208,27 +208,90 @@ fn a_hitch_costs_nothing_and_a_long_wait_shortens_the_next_ones() {
     assert_eq!(give(&mut backlog, 2000, 610), 1);
     assert_eq!(give(&mut backlog, 3000, 310), 1, "overloaded");
     assert_eq!(give(&mut backlog, 4000, 90), 0);
-    assert_eq!(
-        give(&mut backlog, 12_900, 310),
-        1,
-        "ten seconds from the long wait on"
-    );
-    assert_eq!(give(&mut backlog, 23_400, 590), 0, "no longer");
+    assert_eq!(give(&mut backlog, 12_200, 310), 1, "for ten seconds");
+    assert_eq!(give(&mut backlog, 18_000, 590), 0, "no longer");
+    // Soon again: for twice as long.
+    assert_eq!(give(&mut backlog, 20_000, 610), 1);
+    assert_eq!(give(&mut backlog, 40_200, 310), 1);
+    assert_eq!(give(&mut backlog, 52_000, 590), 0);
+}
+
+#[test]
+fn a_camera_that_sends_in_bursts_recovers_from_a_hitch() {
+    let live = CapturedClock::Arrival;
+    let mut backlog = started();
+    // A second's frames come at once, and take 12 ms each: the last one waits for 348 ms.
+    let mut gone = |second: i64, hitch: i64| {
+        let begin = 1000 * second;
+        for number in 0..30 {
+            let sequence = (30 * second + number) as u64;
+            let unit = came(sequence, sequence.is_multiple_of(60), begin, live);
+            backlog.push(unit, BYTES_PER_CAMERA);
+        }
+        let mut gone = 0;
+        let mut millis = begin + hitch;
+        while backlog.len() > 0 {
+            gone += next(&mut backlog, millis).2;
+            millis += 12;
+        }
+        gone
+    };
+    let before: usize = (4..10).map(|second| gone(second, 0)).sum();
+    assert_eq!(before, 0, "bursts cost nothing");
+    assert!(gone(10, 700) > 0, "a hitch");
+    for second in 11..27 {
+        gone(second, 0);
+    }
+    let after: usize = (27..60).map(|second| gone(second, 0)).sum();
+    assert_eq!(after, 0, "nothing more once fifteen seconds are over");
+}
+
+#[test]
+fn two_late_units_with_a_pause_between_are_no_overload() {
+    let mut backlog = started();
+    for (sequence, millis) in [(2, 1000), (3, 61_000)] {
+        backlog.push(
+            came(sequence, true, millis, CapturedClock::Arrival),
+            BYTES_PER_CAMERA,
+        );
+        let found = next(&mut backlog, millis + 140);
+        assert_eq!(found, (Some(sequence), false, 0));
+    }
+}
+
+#[test]
+fn a_group_that_is_jumped_to_has_a_bound_of_its_own() {
+    let mut backlog = started();
+    give(&mut backlog, 1000, 610);
+    let part = backlog.part;
+    for (sequence, millis) in [(10, 2000), (11, 2310)] {
+        backlog.push(
+            came(sequence, true, millis, CapturedClock::Arrival),
+            BYTES_PER_CAMERA,
+        );
+    }
+    assert_eq!(next(&mut backlog, 2310), (Some(11), false, 1));
+    let (before, after) = (part.unwrap_or(0.0), backlog.part.unwrap_or(0.0));
+    let twice = (before + 2.0 * NEXT_PART).fract();
+    assert!((after - twice).abs() < 1e-9, "{before}, then {after}");
 }
 
 #[test]
 fn waits_that_last_are_an_overload_before_any_is_long() {
     let live = CapturedClock::Arrival;
     let mut backlog = started();
-    // One group; each unit waits for 140 ms, and less would be no wait.
+    // One group; each unit waits for 140 ms while three more come, and less would be no wait.
     let first = (0..100).find(|sequence| {
         let millis = 1000 + 40 * sequence;
         let unit = came(*sequence as u64 + 2, *sequence == 0, millis, live);
         backlog.push(unit, BYTES_PER_CAMERA);
-        let (_, is_late, gone) = next(&mut backlog, millis + 140);
+        if *sequence < 3 {
+            return false;
+        }
+        let (_, is_late, gone) = next(&mut backlog, millis + 20);
         is_late || gone > 0
     });
-    assert_eq!(first, Some(51), "after two seconds of 40 ms");
+    assert_eq!(first, Some(54), "after two seconds of 40 ms");
 }
 
 #[test]

@@ -121,10 +121,15 @@ fn in_a_lasting_overload_the_decoder_stays_busy_and_the_wait_is_bounded() {
             it.quantile(1.0)
         );
         println!("{seen}");
-        assert!(it.used > 0.97, "{seen}");
-        assert!(it.quantile(1.0) <= 300, "{seen}");
+        assert!(it.quantile(0.99) <= 500, "{seen}");
+        assert!(it.quantile(1.0) <= 600, "{seen}");
         // Keyframes of all cameras at the same moment are the worst case.
-        let (longest, fair) = if spread == 1 { (280, 0.2) } else { (150, 0.7) };
+        let (used, longest, fair) = if spread == 1 {
+            (0.8, 280, 0.2)
+        } else {
+            (0.99, 150, 0.7)
+        };
+        assert!(it.used > used, "{seen}");
         assert!(it.quantile(0.5) <= longest, "{seen}");
         let equal = (COUNTED * FPS) as f64 / load;
         assert!(fewest as f64 >= fair * equal, "{seen}");

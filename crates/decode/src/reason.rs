@@ -45,11 +45,11 @@ pub const ALL: &[DropReason] = &[
     },
     DropReason {
         name: DECODER_BACKLOG,
-        help: "waited with more than 64 of its camera, or with more than 32 MiB of them, or, of a live camera whose start is over (nothing waited once, or 3 s have passed), for more than 600 ms; where units have waited longer than 100 ms for two seconds, for more than 100 to 300 ms, another bound for each group of pictures; dropped up to a keyframe, because frames between depend on each other",
+        help: "waited with more than 64 of its camera, or with more than 32 MiB of them, or, of a live camera whose start is over (nothing waited once, or 3 s have passed), for more than 600 ms; for ten seconds and more after that, or after its units have waited longer than 100 ms for two seconds on end, for more than 100 to 300 ms, another bound for each group of pictures; dropped up to a keyframe, because frames between depend on each other",
     },
     DropReason {
         name: DISPOSABLE,
-        help: "of a live camera, no other frame refers to it, and it has waited for more than 150 ms: what costs least is left out first",
+        help: "of a live camera, no other frame refers to it, and it has waited for more than 150 ms, or 50 ms in a lasting overload: what costs least is left out first",
     },
     DropReason {
         name: NOT_SELECTED,

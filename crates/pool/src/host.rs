@@ -5,7 +5,7 @@
 //! pages. Whoever holds a slot relies on three things that nobody changes them:
 //!
 //! - **The kernel.** The producer alone has the data mapped for writing; nobody can map or write it
-//!   anew (`F_SEAL_FUTURE_WRITE`, Linux 5.1; before that consumers map it for reading by their own
+//!   again (`F_SEAL_FUTURE_WRITE`, Linux 5.1; before that consumers map it for reading by their own
 //!   care). So a [`WriteSlot`] and a [`Retained`] rely on no other process.
 //! - **The producer's own bookkeeping**, which is not in shared memory: no slot is lent for writing
 //!   twice, nor one that is retained, whatever the control block says.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::library::{Places, TensorRt};
 
-/// The variable that says what must be there: `1` a device, `all` a builder as well.
+/// The variable that says what must be there: `1` a device and TensorRT, `all` its builder as well.
 const REQUIRED: &str = "CAMWEAVE_REQUIRE_GPU";
 /// The folder of the shipped models, for tests that run elsewhere than they were built.
 const MODELS: &str = "CAMWEAVE_MODELS";
@@ -12,22 +12,26 @@ const MODELS: &str = "CAMWEAVE_MODELS";
 /// Whether engines can be built; where not, a line says that the test is skipped.
 ///
 /// # Panics
-/// They cannot, and `CAMWEAVE_REQUIRE_GPU` is `all`.
+/// They cannot, and `CAMWEAVE_REQUIRE_GPU` is `all`; or it is `1`, and there is no TensorRT at all.
 #[must_use]
 #[expect(
     clippy::print_stderr,
     reason = "whoever reads a test's output must see that it was skipped"
 )]
 pub fn has_builder() -> bool {
-    let why = match TensorRt::find(&Places::from_env()) {
+    let value = std::env::var(REQUIRED).unwrap_or_default();
+    let (why, fails) = match TensorRt::find(&Places::from_env()) {
         Ok(found) if found.has_builder() => return true,
-        Ok(found) => format!("{} is a lean runtime", found.version()),
-        Err(error) => error.to_string(),
+        Ok(found) => {
+            let why = format!("{} is a lean runtime", found.version());
+            (why, value == "all")
+        }
+        // None, or none that can be loaded: a fault where a GPU is required.
+        Err(error) => (error.to_string(), value == "1" || value == "all"),
     };
-    let required = std::env::var(REQUIRED).is_ok_and(|value| value == "all");
     assert!(
-        !required,
-        "{REQUIRED} is all, but there is no builder: {why}"
+        !fails,
+        "{REQUIRED} is {value}, but there is no builder: {why}"
     );
     eprintln!("skipped: no builder ({why})");
     false

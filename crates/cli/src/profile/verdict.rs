@@ -221,8 +221,9 @@ fn of_gpu(figures: &Figures, gpu: Gpu) -> Option<(f64, Found)> {
         );
         return Some((sm, Found::of(Limit::Batches, top, sentence)));
     }
-    // Stages' work overlaps on the device: their parts of the time add up to more than all of it.
-    let all: f64 = figures.stages.iter().map(|it| it.gpu).sum();
+    // Stages' work overlaps on the device: their parts of the time may add up to more than all of it.
+    let sum: f64 = figures.stages.iter().map(|it| it.gpu).sum();
+    let all = sum.max(sm);
     let taken = top.map_or(String::new(), |top| {
         format!(", {:.0} % of it for {}", 100.0 * top.gpu / all, top.stage)
     });

@@ -38,12 +38,12 @@ use crate::stream::{Rows, Stream};
 /// which order:
 ///
 /// - A producer puts writes into a stream, and publishes on it
-///   ([`WriteSlot::publish_on`]): the slot's event is recorded behind them.
+///   ([`WriteSlot::publish_on`]): the slot's event is recorded after them.
 /// - A consumer makes its stream wait for that event ([`ReadSlot::wait_on`](camweave_pool::ReadSlot::wait_on))
 ///   before it reads, and drops its slot once the stream has passed the reads: an event of its own,
 ///   or a stream that has been waited for.
 /// - A producer begins a slot that nobody holds: no consumer reads it any more. Earlier writes may be
-///   on their way on another stream: [`Self::before_writing`] orders behind those that were published.
+///   on their way on another stream: [`Self::before_writing`] orders it after those that were published.
 ///   Who abandons a slot has waited for its writes, or goes on in the same stream.
 ///
 /// A consumer's view is for reading only. A write through it is a fault of the device where it can tell

@@ -26,7 +26,7 @@ fn is_done(event: &Event) -> bool {
 }
 
 #[test]
-fn memory_goes_away_behind_the_work_on_it() {
+fn memory_goes_away_after_the_work_on_it() {
     let Some(context) = testing::device() else {
         return;
     };
@@ -54,7 +54,7 @@ fn memory_goes_away_behind_the_work_on_it() {
 }
 
 #[test]
-fn kernels_go_away_behind_their_work() {
+fn kernels_go_away_after_their_work() {
     let Some(context) = testing::device() else {
         return;
     };
