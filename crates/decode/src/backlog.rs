@@ -16,14 +16,14 @@ pub const BYTES_PER_PROCESS: usize = 128 << 20;
 
 /// Once a camera's unit has waited for so long, frames that no other refers to are left out.
 const DISPOSABLE_AFTER: Duration = Duration::from_millis(150);
-/// The same for a camera that is overloaded: before any group of pictures gives way.
+/// The same for a camera that is overloaded: before any group of pictures is dropped.
 const OVERLOADED_DISPOSABLE_AFTER: Duration = Duration::from_millis(50);
 /// So long a camera's start may take, from its first unit that is decoded.
 const START: Duration = Duration::from_secs(3);
 /// A unit does not wait longer: the camera goes on at the newest entry point that waits, or at the next.
 const WAIT_AT_MOST: Duration = Duration::from_millis(600);
 /// The same for a camera that is overloaded: between these two, another for each group of pictures. So
-/// cameras give way one after the other, as many as there are too many, and not all at once.
+/// cameras drop one after the other, as many as there are too many, and not all at once.
 const OVERLOADED_WAIT_AT_MOST: Range<Duration> =
     Duration::from_millis(100)..Duration::from_millis(300);
 /// A camera is overloaded from a wait beyond [`WAIT_AT_MOST`] on, or once units have waited longer than
@@ -118,7 +118,7 @@ pub(crate) struct Backlog {
     overloaded_until: Option<i64>,
     /// For how long it was so the last time.
     overloaded_for: Duration,
-    /// Where in [`OVERLOADED_WAIT_AT_MOST`] this group of pictures gives way, 0 to 1.
+    /// Where in [`OVERLOADED_WAIT_AT_MOST`] this group of pictures is dropped, 0 to 1.
     part: Option<f64>,
     /// Whether a worker has the camera, or will have it.
     pub is_scheduled: bool,
@@ -273,7 +273,7 @@ fn since(then: i64, now: i64) -> Duration {
     Duration::from_nanos(u64::try_from(now.saturating_sub(then)).unwrap_or(0))
 }
 
-/// Another for each camera, so that those that begin together do not give way together.
+/// Another for each camera, so that those that begin together do not drop together.
 fn first_part(camera: &str) -> f64 {
     let mut hasher = DefaultHasher::new();
     camera.hash(&mut hasher);

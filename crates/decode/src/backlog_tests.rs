@@ -187,7 +187,7 @@ fn started() -> Backlog {
     backlog
 }
 
-/// How many of two groups give way where the first waits for `wait` milliseconds.
+/// How many of two groups are dropped where the first waits for `wait` milliseconds.
 fn give(backlog: &mut Backlog, begin: i64, wait: i64) -> usize {
     for sequence in 0..2 {
         let millis = begin + wait * sequence as i64;

@@ -90,7 +90,7 @@ fn overload(load: f64, spread: u64) -> Outcome {
                 outcome.of_cameras[camera] += 1;
                 outcome
                     .waited
-                    .push(i64::try_from(job.waited(now).as_millis()).unwrap());
+                    .push(i64::try_from(job.waited(now).as_millis()).expect("seconds"));
             }
             now += service;
         }
