@@ -102,3 +102,29 @@ fn clips_from_anywhere_play_beside_files_that_cannot_be_played() {
         assert_eq!((summary.frames_sent, summary.frames_detected), (0, 0));
     }
 }
+
+/// The shipped graph's slots have room in the memory that it allows a camera.
+#[test]
+fn large_files_play_with_the_settings_of_the_graph() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sizes = [("fullhd", "1920x1080"), ("uhd", "3840x2160")];
+    let files: Vec<String> = sizes
+        .iter()
+        .map(|(id, size)| {
+            let encoder = ["-s", size, "-c:v", "libx264", "-preset", "ultrafast"];
+            let path = clip(folder.path(), &format!("{id}.mp4"), 60, &encoder);
+            format!("{id}=\"{}\"", path.display())
+        })
+        .collect();
+    let results = Pipeline::of("files-batched.yml")
+        .env("FILES", files.join(","))
+        .env("PACE", "fast")
+        .start()
+        .wait_until_ended();
+    assert_eq!(results.exit_code, Some(0), "{}", results.log);
+    let mut detected: BTreeMap<&str, u64> = BTreeMap::new();
+    for line in &results.lines {
+        *detected.entry(&line.camera).or_default() += 1;
+    }
+    assert_eq!(detected, BTreeMap::from([("fullhd", 60), ("uhd", 60)]));
+}
