@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::time::Duration;
 
-use camweave_message::{CapturedClock, Row, Unit};
+use camweave_message::{CapturedClock, KeyframeGate, Row, Unit};
 
 /// A camera with more units waiting than this loses them up to the next entry point.
 pub const UNITS_PER_CAMERA: usize = 64;
@@ -106,7 +106,7 @@ pub(crate) struct Backlog {
     jobs: VecDeque<Job>,
     /// Coded bytes of the jobs.
     bytes: usize,
-    is_skipping: bool,
+    gate: KeyframeGate,
     /// Whether the camera's start is over: nothing has waited at some time, or [`START`] has passed.
     /// Before that, what came while its decoder was opened is caught up with.
     has_started: bool,
@@ -131,10 +131,9 @@ impl Backlog {
     /// Pictures depend on those before them up to an entry point. So a camera that
     /// falls behind goes on at the newest entry point that waits, or at the next.
     pub fn push(&mut self, job: Job, most_bytes: usize) -> Gone {
-        if self.is_skipping && !job.is_entry_point() {
+        if !self.gate.passes(job.is_entry_point()) {
             return Gone { jobs: 1, frames: 1 };
         }
-        self.is_skipping = false;
         self.bytes += job.bytes();
         self.jobs.push_back(job);
         let has_room = self.bytes <= most_bytes || self.jobs.len() == 1;
@@ -146,14 +145,8 @@ impl Backlog {
 
     /// Goes on at the newest entry point that waits behind the first unit, or at the next that comes.
     fn give_way(&mut self) -> Gone {
-        let newest_entry = self.jobs.iter().rposition(Job::is_entry_point);
-        let jobs = match newest_entry {
-            Some(index) if index > 0 => index,
-            _ => {
-                self.is_skipping = true;
-                self.jobs.len()
-            }
-        };
+        let waiting = self.jobs.iter().map(Job::is_entry_point);
+        let jobs = self.gate.drop_waiting(waiting);
         let mut frames = 0;
         for job in self.jobs.drain(..jobs) {
             self.bytes -= job.bytes();

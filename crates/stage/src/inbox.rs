@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use camweave_message::Row;
+use camweave_message::{KeyframeGate, Row};
 use camweave_telemetry::{Counters, clock, span_names};
 
 use crate::queue_policy::QueuePolicy;
@@ -73,8 +73,8 @@ struct Queue<R> {
     messages: VecDeque<Vec<R>>,
     waiting: HashMap<Arc<str>, Waiting>,
     all: Waiting,
-    /// Cameras whose units are dropped until they can begin anew.
-    skipping: HashSet<Arc<str>>,
+    /// Of cameras whose units are dropped until they can begin again.
+    closed: HashMap<Arc<str>, KeyframeGate>,
     /// When a row has last waited longer than `max_wait`, in nanoseconds of the monotonic clock.
     overloaded: Option<i64>,
 }
@@ -106,7 +106,7 @@ impl<R: Row> Inbox<R> {
             messages: VecDeque::new(),
             waiting: HashMap::new(),
             all: Waiting::default(),
-            skipping: HashSet::new(),
+            closed: HashMap::new(),
             overloaded: None,
         };
         Self {
@@ -404,7 +404,7 @@ impl<R: Row> Queue<R> {
             match policy {
                 QueuePolicy::GroupOfPictures { .. } => {
                     self.drop_rows(&camera, BACKLOG, counters, |_, _| true);
-                    self.skipping.insert(camera);
+                    self.closed.entry(camera).or_default().close();
                 }
                 QueuePolicy::Newest { .. } => {
                     let gone = waiting.rows.saturating_sub(1).max(1);
@@ -469,40 +469,22 @@ impl<R: Row> Queue<R> {
 
     /// Units: see [`QueuePolicy::GroupOfPictures`].
     fn keep_decodable(&mut self, camera: &Arc<str>, per_camera: usize, counters: &Counters) {
-        if self.skipping.contains(camera) {
-            let mut begun = false;
+        let mut gate = self.closed.remove(camera).unwrap_or_default();
+        if gate.is_closed() {
             self.drop_rows(camera, BACKLOG, counters, |_, row| {
-                begun = begun || row.is_entry_point();
-                !begun
+                !gate.passes(row.is_entry_point())
             });
-            if begun {
-                self.skipping.remove(camera);
-            }
         }
         let Waiting { rows, bytes } = self.of(camera);
-        if rows <= per_camera && (bytes <= BYTES_PER_CAMERA || rows <= 1) {
-            return;
+        if rows > per_camera || (bytes > BYTES_PER_CAMERA && rows > 1) {
+            let units = self.messages.iter().flatten();
+            let units = units.filter(|row| row.id().camera == *camera);
+            let dropped = gate.drop_waiting(units.map(Row::is_entry_point));
+            self.drop_rows(camera, BACKLOG, counters, |position, _| position < dropped);
         }
-        let units = self
-            .messages
-            .iter()
-            .flatten()
-            .filter(|row| row.id().camera == *camera)
-            .enumerate();
-        let entry = units
-            .filter(|(_, row)| row.is_entry_point())
-            .map(|(index, _)| index)
-            .last();
-        let keep_from = match entry {
-            Some(index) if index > 0 => index,
-            _ => {
-                self.skipping.insert(Arc::clone(camera));
-                usize::MAX
-            }
-        };
-        self.drop_rows(camera, BACKLOG, counters, |position, _| {
-            position < keep_from
-        });
+        if gate.is_closed() {
+            self.closed.insert(Arc::clone(camera), gate);
+        }
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use camweave_message::{Row, Unit};
+use camweave_message::{KeyframeGate, Row, Unit};
 use camweave_stage::Waker;
 use camweave_telemetry::Counters;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -69,8 +69,7 @@ pub(crate) struct Outbox {
     count: Arc<AtomicUsize>,
     bytes: Arc<AtomicUsize>,
     all_bytes: AllBytes,
-    /// Units are dropped up to the next random-access point.
-    skipping: bool,
+    gate: KeyframeGate,
     /// Frames that may come now, as of a point in time.
     allowance: (f64, Instant),
 }
@@ -89,7 +88,7 @@ impl Outbox {
             count: Arc::default(),
             bytes: Arc::default(),
             all_bytes,
-            skipping: false,
+            gate: KeyframeGate::default(),
             allowance: (FRAMES_AT_ONCE, Instant::now()),
         }
     }
@@ -104,13 +103,14 @@ impl Outbox {
             self.counters.received(&camera);
         }
         let refused = self.refuses(&unit);
-        if refused.is_some() || (self.skipping && !unit.is_entry_point()) {
-            self.skipping = true;
+        if refused.is_some() {
+            self.gate.close();
+        }
+        if refused.is_some() || !self.gate.passes(unit.is_entry_point()) {
             let reason = refused.unwrap_or(SOURCE_BACKLOG);
             self.counters.dropped(&camera, reason, frames);
             return;
         }
-        self.skipping = false;
         let bytes = held(&unit);
         self.count.fetch_add(1, Ordering::AcqRel);
         self.bytes.fetch_add(bytes, Ordering::AcqRel);
