@@ -17,6 +17,7 @@ mod plan;
 mod pools;
 pub mod reason;
 mod selector;
+mod settings;
 mod shortage;
 mod worker;
 
@@ -27,3 +28,4 @@ pub use camweave_vision::{LumaGrid, LumaPlane};
 pub use decoding::Decoding;
 pub use plan::{ALIGN, Plan};
 pub use pools::{CameraPools, MAX_DPB, SLOTS_FOR_CONSUMERS, SlotError};
+pub use settings::FrameSettings;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use camweave_cuda::{CudaError, CudaErrorKind, CudaMemory, DeviceClock};
-use camweave_decode::{Budget, Decoding};
+use camweave_decode::Decoding;
 use camweave_message::{Frame, Unit};
 use camweave_nvdec::{Chips, Library};
 use camweave_pool::Memory;
@@ -38,7 +38,7 @@ impl Stage for NvDec {
     type Out = Frame;
 
     fn open(settings: NvdecSettings, context: &Context) -> Result<Self, StageError> {
-        let (slots, limits) = (settings.slots, settings.limits()?);
+        let (slots, limits) = (settings.frames.slots, settings.limits()?);
         if let Some(line) = camweave_cuda::missing() {
             return Err(StageError::missing(line));
         }
@@ -63,7 +63,7 @@ impl Stage for NvDec {
         let device = Device::new(device, clock);
         let broken = Broken::default();
         let shared = Arc::clone(&broken);
-        let budget = Budget::new(settings.camera_bytes(), settings.total_bytes());
+        let budget = settings.frames.budget(settings.camera_mb, u64::MAX);
         let chips = Chips::default();
         let decoding = Decoding::start(settings.threads(), context, move |camera| {
             let (device, broken) = (device.clone(), Arc::clone(&shared));

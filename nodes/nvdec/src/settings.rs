@@ -1,7 +1,7 @@
 //! Settings.
 
+use camweave_decode::FrameSettings;
 use camweave_nvdec::Limits;
-use camweave_pool::MAX_SLOTS;
 use camweave_stage::{Settings, StageError};
 use camweave_vision::MAX_DIMENSION;
 use schemars::JsonSchema;
@@ -20,21 +20,12 @@ pub struct NvdecSettings {
     /// threads that feed the decoding engines, for all cameras together; 0: 32. They mostly wait
     #[schemars(range(max = 256), extend("unit" = "threads"))]
     pub threads: usize,
-    /// frames per pool; 0: 16
-    #[schemars(range(max = MAX_SLOTS), extend("unit" = "slots"))]
-    pub slots: u32,
-    /// the widest frame
-    #[schemars(range(min = 16, max = MAX_DIMENSION), extend("unit" = "pixels"))]
-    pub max_width: u32,
-    /// the highest frame
-    #[schemars(range(min = 16, max = MAX_DIMENSION), extend("unit" = "pixels"))]
-    pub max_height: u32,
-    /// device memory for the frames of one camera; larger frames are not decoded
+    /// As all decoding stages have them.
+    #[serde(flatten)]
+    pub frames: FrameSettings,
+    /// device memory for the frames of one camera; larger frames are dropped as too_large
     #[schemars(range(min = 1, max = 65_536), extend("unit" = "MiB"))]
     pub camera_mb: u64,
-    /// device memory for the frames of all cameras; 0: what the device has
-    #[schemars(range(max = 16_777_216), extend("unit" = "MiB"))]
-    pub pools_mb: u64,
     /// WIDTHxHEIGHT in pixels: the decoder scales larger frames down to fit, with their aspect
     /// ratio; not set: it does not
     pub target: String,
@@ -47,11 +38,8 @@ impl Default for NvdecSettings {
     fn default() -> Self {
         Self {
             threads: 0,
-            slots: 0,
-            max_width: 8192,
-            max_height: 8192,
+            frames: FrameSettings::default(),
             camera_mb: 1024,
-            pools_mb: 0,
             target: String::new(),
             device: 0,
         }
@@ -72,25 +60,12 @@ impl NvdecSettings {
         }
     }
 
-    /// Device memory of one camera's pools, in bytes.
-    pub(crate) fn camera_bytes(&self) -> u64 {
-        self.camera_mb << 20
-    }
-
-    /// Device memory of all cameras' pools, in bytes.
-    pub(crate) fn total_bytes(&self) -> u64 {
-        match self.pools_mb {
-            0 => u64::MAX,
-            mebibytes => mebibytes << 20,
-        }
-    }
-
     /// What frames may be, and are scaled to.
     pub(crate) fn limits(&self) -> Result<Limits, StageError> {
         let target = (!self.target.is_empty()).then(|| target(&self.target));
         Ok(Limits {
-            max_width: self.max_width,
-            max_height: self.max_height,
+            max_width: self.frames.max_width,
+            max_height: self.frames.max_height,
             target: target.transpose()?,
         })
     }
@@ -127,7 +102,7 @@ mod tests {
         let target = |settings: &NvdecSettings| settings.limits().expect("valid").target;
         let defaults = settings(&[]).expect("all have defaults");
         assert_eq!(
-            (defaults.threads(), defaults.slots, defaults.device),
+            (defaults.threads(), defaults.frames.slots, defaults.device),
             (32, 0, 0)
         );
         assert_eq!(target(&defaults), None);

@@ -3,9 +3,7 @@
 use std::process::Command;
 
 use super::*;
-use camweave_decode::Budget;
-
-use crate::Limits;
+use camweave_decode::{Budget, FrameSettings};
 
 /// The mapping of this process in which an address lies: its name and permissions.
 fn mapping_of(address: usize) -> String {
@@ -43,11 +41,7 @@ fn the_decoder_works_in_the_slots_that_consumers_read() {
         .expect("the ffmpeg command is installed");
     assert!(made.success());
 
-    let limits = Limits {
-        slots: 0,
-        max_width: 8192,
-        max_height: 8192,
-    };
+    let limits = FrameSettings::default();
     let direct = Arc::new(Direct::new(
         &Arc::from("cam1"),
         limits,

@@ -16,14 +16,13 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use camweave_decode::{Budget, CameraPools, Plan, SlotError};
+use camweave_decode::{Budget, CameraPools, FrameSettings, Plan, SlotError};
 use camweave_pool::{Reference, Retained, WriteSlot};
 use camweave_vision::PixelFormat;
 use ffmpeg_next::codec::{self, Capabilities};
 use ffmpeg_next::ffi::{self, AVCodecContext, AVFrame, AVPixelFormat};
 use ffmpeg_next::frame;
 
-use crate::Limits;
 use crate::dpb::pictures_held;
 use crate::marks;
 
@@ -36,7 +35,7 @@ const ROW_ALIGNMENT: c_int = 64;
 /// One camera's side of the callbacks: its slots, and which of them the decoder has.
 #[derive(Debug)]
 pub(crate) struct Direct {
-    limits: Limits,
+    limits: FrameSettings,
     pools: Mutex<CameraPools>,
     /// The decoder's slots, by the address of their first byte.
     lent: Mutex<HashMap<usize, Lent>>,
@@ -65,7 +64,7 @@ pub(crate) enum Refusal {
     Size {
         width: u32,
         height: u32,
-        limits: Limits,
+        limits: FrameSettings,
     },
     #[error("picture size {width}x{height}: {source}")]
     Memory {
@@ -91,7 +90,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Direct {
-    pub fn new(camera: &Arc<str>, limits: Limits, budget: &Arc<Budget>) -> Self {
+    pub fn new(camera: &Arc<str>, limits: FrameSettings, budget: &Arc<Budget>) -> Self {
         Self {
             limits,
             pools: Mutex::new(CameraPools::new((), camera, limits.slots, budget)),
@@ -392,7 +391,7 @@ unsafe fn lend(context: *mut AVCodecContext, frame: *mut AVFrame) -> Result<bool
     frame.linesize = [0; ffi::AV_NUM_DATA_POINTERS as usize];
     for (index, plane) in plan.planes.iter().enumerate() {
         frame.data[index] = base.wrapping_add(plane.offset as usize);
-        // A stride of a picture within `Limits` is far below 2^31.
+        // A stride of a picture within the limits is far below 2^31.
         frame.linesize[index] = c_int::try_from(plane.stride).unwrap_or(c_int::MAX);
     }
     frame.extended_data = frame.data.as_mut_ptr();

@@ -20,23 +20,12 @@ mod upright;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camweave_decode::{Budget, Decoding, reason};
+use camweave_decode::{Decoding, half_of_memory, reason};
 use camweave_message::{Frame, Unit};
 use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
 
 pub use settings::SwDecodeSettings;
 use stream::{Software, Tally};
-
-/// What the graph may set of pictures and pools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// Slots per pool; 0: by the stream.
-    slots: u32,
-    /// In pixels.
-    max_width: u32,
-    /// In pixels.
-    max_height: u32,
-}
 
 /// Decodes H.264, H.265, VP9, AV1, Motion JPEG and MPEG-4 part 2 on the CPU.
 pub struct SwDecode {
@@ -55,14 +44,14 @@ impl Stage for SwDecode {
     type Out = Frame;
 
     fn open(settings: SwDecodeSettings, context: &Context) -> Result<Self, StageError> {
-        let (threads, limits) = (settings.threads(), settings.limits());
+        let (threads, limits) = (settings.threads(), settings.frames);
         ffmpeg_next::init()
             .map_err(|error| StageError::missing(format!("libavcodec cannot be used: {error}")))?;
         // What matters is counted and logged here, by camera; libavcodec does not know cameras.
         ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
-        let (camera_bytes, total_bytes) = (settings.camera_bytes(), settings.total_bytes());
-        let budget = Budget::new(camera_bytes, total_bytes);
-        for (name, bytes) in [("camera_mb", camera_bytes), ("pools_mb", total_bytes)] {
+        let budget = limits.budget(settings.camera_mb, half_of_memory());
+        let (of_camera, of_all) = (budget.camera_bytes(), budget.total_bytes());
+        for (name, bytes) in [("camera_mb", of_camera), ("pools_mb", of_all)] {
             context.counters.fact(name, &(bytes >> 20).to_string());
         }
         let tally = Arc::<Tally>::default();

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use camweave_decode::{Backend, Budget, Decoded, Failure, LumaGrid, Unpublished};
+use camweave_decode::{Backend, Budget, Decoded, Failure, FrameSettings, LumaGrid, Unpublished};
 use camweave_message::{Codec, Orientation, PictureRef};
 use camweave_telemetry::Counters;
 
-use crate::Limits;
 use crate::decoder::{DecodeError, Decoder, PublishError};
 use crate::direct::Direct;
 
@@ -41,7 +40,12 @@ pub(crate) struct Software {
 }
 
 impl Software {
-    pub fn new(camera: &Arc<str>, limits: Limits, budget: &Arc<Budget>, tally: Arc<Tally>) -> Self {
+    pub fn new(
+        camera: &Arc<str>,
+        limits: FrameSettings,
+        budget: &Arc<Budget>,
+        tally: Arc<Tally>,
+    ) -> Self {
         let direct = Arc::new(Direct::new(camera, limits, budget));
         Self { direct, tally }
     }
