@@ -55,8 +55,8 @@ pub struct Serve {
     pub size: (u32, u32),
 
     /// Codec of scenes
-    #[arg(long, value_enum, default_value_t = CodecName::H264)]
-    pub codec: CodecName,
+    #[arg(long, value_enum, default_value_t = Codec::H264)]
+    pub codec: Codec,
 
     /// Consecutive B frames in scenes
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=8))]
@@ -155,21 +155,6 @@ pub enum Source {
     Scene(u64),
     /// A media file.
     Media(PathBuf),
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum CodecName {
-    H264,
-    H265,
-}
-
-impl From<CodecName> for Codec {
-    fn from(name: CodecName) -> Self {
-        match name {
-            CodecName::H264 => Self::H264,
-            CodecName::H265 => Self::H265,
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-/// A video codec that can be carried over RTP as NAL units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+/// A video codec that can be carried over RTP as NAL units. Nothing of this is shared with the
+/// sources (`camweave_bitstream`), so that what they make of the simulator's streams is a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Codec {
     /// H.264 / AVC.
@@ -13,14 +14,6 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// The name in lower case, as in `--codec` and in the record.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::H264 => "h264",
-            Self::H265 => "h265",
-        }
-    }
-
     /// The encoding name in an SDP `rtpmap` (RFC 6184, 8.2.1; RFC 7798, 7.2.1).
     pub fn rtpmap_name(self) -> &'static str {
         match self {

@@ -91,7 +91,7 @@ fn make_cameras(
     mut faults: HashMap<String, Vec<Fault>>,
 ) -> Result<Vec<CameraConfig>, SimError> {
     let encoding = Encoding {
-        codec: options.codec.into(),
+        codec: options.codec,
         b_frames: options.bframes,
         open_gop: options.open_gop,
         crf: options.crf,

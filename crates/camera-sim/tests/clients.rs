@@ -241,7 +241,7 @@ async fn gstreamer_gets_every_frame() {
     ] {
         let simulator = start(vec![camera("cam1", plain_clip(codec, 2))]).await;
         let location = url(&simulator, "cam1");
-        let name = codec.name();
+        let name = codec.rtpmap_name().to_lowercase();
         let pipeline = format!(
             "-v rtspsrc location={location} protocols={protocol} latency=0 ! rtp{name}depay ! \
              {name}parse ! video/x-{name},alignment=au ! identity silent=false ! fakesink"

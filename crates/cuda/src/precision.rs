@@ -1,4 +1,5 @@
-//! Types of the numbers that tensors are made of.
+//! Types of the numbers that tensors are made of. What an engine computes in is another matter
+//! (`camweave_tensorrt::Precision`).
 
 /// The type of a tensor's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,8 @@ use camweave_vision::{ColorMatrix, ColorRange, PixelFormat};
 
 use crate::sys;
 
-/// A codec that NVIDIA's engines know.
+/// A codec that NVIDIA's engines know. Fewer than messages do (`camweave_message::Codec`): who has
+/// those decides what becomes of the others, before anything is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
     /// H.264, Annex B.
