@@ -15,7 +15,7 @@ use camweave_tensorrt::{
     Built, EngineCache, EngineSpec, Error, ErrorKind, Gpu, ModelFacts, Precision, Progress,
     Sidecar, TensorRt, Wishes, sidecar_path, write_engine,
 };
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 pub use prepare::prepare;
 
@@ -49,8 +49,8 @@ pub struct Options {
     #[arg(long, default_value_t = 0)]
     size: u32,
     /// What the network computes in; from TensorRT 11 on it must be the file's own.
-    #[arg(long, value_enum, default_value_t = PrecisionArgument::Fp16)]
-    precision: PrecisionArgument,
+    #[arg(long, value_enum, default_value_t = Precision::Fp16)]
+    precision: Precision,
     /// TensorRT's builder optimization level: 0 builds quickly, 5 searches longest.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=5))]
     level: u8,
@@ -68,15 +68,6 @@ pub struct Options {
     /// The CUDA device.
     #[arg(long, default_value_t = 0)]
     device: u32,
-}
-
-/// What a network computes in, as clap wants it.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PrecisionArgument {
-    /// 16-bit float where that is faster.
-    Fp16,
-    /// 32-bit float.
-    Fp32,
 }
 
 /// Runs a part of `camweave engine`.
@@ -102,7 +93,7 @@ fn build(options: &Options) -> Result<Exit, CliError> {
         spec.height,
         spec.batch.min,
         spec.batch.max,
-        spec.precision.as_str(),
+        spec.precision,
         gpu.name,
         tensorrt.version()
     );
@@ -164,10 +155,7 @@ fn wishes(options: &Options, file: &ModelFile) -> Result<Wishes, CliError> {
         max_batch: options.max_batch,
         opt_batch,
         size,
-        precision: match options.precision {
-            PrecisionArgument::Fp16 => Precision::Fp16,
-            PrecisionArgument::Fp32 => Precision::Fp32,
-        },
+        precision: options.precision,
         // 3 is TensorRT's own default, so it is the same engine.
         level: (options.level != 3).then_some(options.level),
         version_compatible: options.version_compatible,

@@ -91,7 +91,7 @@ fn plan(path: &Path) -> Result<Lines, CliError> {
                 spec.batch.min, spec.batch.max, spec.batch.opt
             ),
         ),
-        ("precision", spec.precision.as_str().to_owned()),
+        ("precision", spec.precision.to_string()),
         (
             "for",
             format!(

@@ -3,8 +3,9 @@
 
 use std::ffi::{CString, c_void};
 use std::path::Path;
-use std::ptr;
+use std::{fmt, ptr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
@@ -13,8 +14,10 @@ use crate::log::{self, LogSink, Progress};
 use crate::runtime::reasons;
 use crate::sys;
 
-/// What the network computes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What the network computes in. Its words, `fp16` and `fp32`, are the variants' names wherever they
+/// are read or written. The variants are a part of an engine's key (`EngineSpec::key`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 16-bit float where that is faster; the input is float16.
@@ -23,18 +26,9 @@ pub enum Precision {
     Fp32,
 }
 
-impl Precision {
-    /// The words that people write.
-    pub const WORDS: &'static [(&'static str, Self)] =
-        &[("fp16", Self::Fp16), ("fp32", Self::Fp32)];
-
-    /// As people write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fp16 => "fp16",
-            Self::Fp32 => "fp32",
-        }
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 

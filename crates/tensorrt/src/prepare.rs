@@ -108,8 +108,8 @@ fn check_precision(file: &ModelFile, wished: Precision, version: &str) -> Result
             "model '{}' is {}, and {version} computes in the types of the file: precision '{}' was asked for, expected '{}', or a file exported in {}",
             file.path.display(),
             file.input.element_type.as_str(),
-            wished.as_str(),
-            found.as_str(),
+            wished,
+            found,
             match wished {
                 Precision::Fp16 => "float16",
                 Precision::Fp32 => "float32",

@@ -21,13 +21,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let batch: usize = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let threads: usize = arguments.next().map_or(Ok(0), |text| text.parse())?;
     let mut outputs: Vec<Vec<f32>> = Vec::new();
-    for (_, engine) in EngineChoice::WORDS
-        .iter()
-        .filter(|(word, _)| *word != "auto")
-    {
+    let engines = EngineChoice::ALL.into_iter();
+    for engine in engines.filter(|engine| *engine != EngineChoice::Auto) {
         let options = DetectorOptions {
             model: model.clone(),
-            engine: *engine,
+            engine,
             libraries: Libraries {
                 onnxruntime: std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from),
                 openvino: std::env::var_os("OPENVINO_DYLIB_PATH").map(PathBuf::from),

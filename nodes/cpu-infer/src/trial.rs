@@ -16,7 +16,7 @@ use camweave_model::ModelFile;
 use camweave_stage::{Declared, Exit, Settings, StageError};
 use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 
-use crate::engine::{EngineChoice, Libraries};
+use crate::engine::Libraries;
 use crate::network::{DetectorOptions, Network};
 use crate::settings::CpuInferSettings;
 
@@ -174,10 +174,6 @@ fn wait(child: &mut Child, at_most: Duration) -> std::io::Result<Option<ExitStat
 
 /// The process's arguments.
 fn written(options: &DetectorOptions, bytes: u64) -> Vec<OsString> {
-    let word = EngineChoice::WORDS
-        .iter()
-        .find(|(_, choice)| *choice == options.engine)
-        .map_or("auto", |(word, _)| word);
     let library = |named: &Option<PathBuf>| named.clone().unwrap_or_default().into_os_string();
     let numbers = [
         u64::from(std::process::id()),
@@ -188,7 +184,7 @@ fn written(options: &DetectorOptions, bytes: u64) -> Vec<OsString> {
     ];
     let mut all: Vec<OsString> = numbers.iter().map(|it| it.to_string().into()).collect();
     all.extend([
-        word.into(),
+        options.engine.as_str().into(),
         options.model.clone().into_os_string(),
         library(&options.libraries.onnxruntime),
         library(&options.libraries.openvino),
@@ -199,15 +195,14 @@ fn written(options: &DetectorOptions, bytes: u64) -> Vec<OsString> {
 /// Reads them.
 fn parsed(arguments: &[OsString]) -> Option<(u32, u64, DetectorOptions)> {
     let number = |index: usize| -> Option<u64> { arguments.get(index)?.to_str()?.parse().ok() };
-    let word = arguments.get(5)?.to_str()?;
-    let (_, engine) = EngineChoice::WORDS.iter().find(|(it, _)| *it == word)?;
+    let engine = arguments.get(5)?.to_str()?.to_owned().try_into().ok()?;
     let library = |index: usize| -> Option<PathBuf> {
         let named = arguments.get(index)?;
         (!named.is_empty()).then(|| PathBuf::from(named))
     };
     let options = DetectorOptions {
         model: PathBuf::from(arguments.get(6)?),
-        engine: *engine,
+        engine,
         libraries: Libraries {
             onnxruntime: library(7),
             openvino: library(8),

@@ -31,7 +31,6 @@ pub struct TrtInferSettings {
     #[schemars(range(max = 256), extend("unit" = "frames"))]
     pub opt_batch: u32,
     /// what the network computes in, for an ONNX file; from TensorRT 11 on it must be the file's own
-    #[schemars(with = "PrecisionWord")]
     pub precision: Precision,
     /// TensorRT's builder optimization level, 0 (builds quickly) to 5, for an ONNX file
     #[schemars(range(max = 5))]
@@ -53,15 +52,6 @@ pub struct TrtInferSettings {
     /// fiftieth of the device's memory, at least three batches and at most 1024
     #[schemars(range(max = 4096), extend("unit" = "slots"))]
     pub head_slots: u32,
-}
-
-/// A [`Precision`] as settings have it.
-#[derive(JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[expect(dead_code, reason = "the schema of another crate's type")]
-enum PrecisionWord {
-    Fp16,
-    Fp32,
 }
 
 impl Default for TrtInferSettings {

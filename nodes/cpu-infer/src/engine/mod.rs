@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use camweave_stage::{Exit, StageError};
 
 use camweave_model::ModelFile;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The network failed on one batch.
@@ -117,8 +117,8 @@ impl std::fmt::Display for EngineKind {
 }
 
 /// Which engine to use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(from = "EngineWord", into = "EngineWord")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum EngineChoice {
     /// The fastest of those that are there: measured once per model and machine, and kept.
     #[default]
@@ -128,44 +128,53 @@ pub enum EngineChoice {
 }
 
 impl EngineChoice {
-    /// The words in configuration.
-    pub const WORDS: &[(&str, Self)] = &[
-        ("auto", Self::Auto),
-        ("rten", Self::Only(EngineKind::Rten)),
-        ("onnxruntime", Self::Only(EngineKind::OnnxRuntime)),
-        ("openvino", Self::Only(EngineKind::OpenVino)),
+    /// What can be chosen.
+    pub const ALL: [Self; 4] = [
+        Self::Auto,
+        Self::Only(EngineKind::OpenVino),
+        Self::Only(EngineKind::OnnxRuntime),
+        Self::Only(EngineKind::Rten),
     ];
-}
 
-/// An [`EngineChoice`] as settings have it.
-#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum EngineWord {
-    Auto,
-    Openvino,
-    Onnxruntime,
-    Rten,
-}
-
-impl From<EngineWord> for EngineChoice {
-    fn from(word: EngineWord) -> Self {
-        match word {
-            EngineWord::Auto => Self::Auto,
-            EngineWord::Openvino => Self::Only(EngineKind::OpenVino),
-            EngineWord::Onnxruntime => Self::Only(EngineKind::OnnxRuntime),
-            EngineWord::Rten => Self::Only(EngineKind::Rten),
+    /// The word in configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Only(kind) => kind.as_str(),
         }
     }
 }
 
-impl From<EngineChoice> for EngineWord {
+impl TryFrom<String> for EngineChoice {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|choice| choice.as_str() == word).ok_or_else(|| {
+            let words = Self::ALL.map(Self::as_str).join(", ");
+            format!("'{word}', expected one of {words}")
+        })
+    }
+}
+
+impl From<EngineChoice> for String {
     fn from(choice: EngineChoice) -> Self {
-        match choice {
-            EngineChoice::Auto => Self::Auto,
-            EngineChoice::Only(EngineKind::OpenVino) => Self::Openvino,
-            EngineChoice::Only(EngineKind::OnnxRuntime) => Self::Onnxruntime,
-            EngineChoice::Only(EngineKind::Rten) => Self::Rten,
-        }
+        choice.as_str().to_owned()
+    }
+}
+
+impl JsonSchema for EngineChoice {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "EngineChoice".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": Self::ALL.map(Self::as_str) })
     }
 }
 

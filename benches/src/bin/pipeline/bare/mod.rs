@@ -173,17 +173,11 @@ fn side_by_side(
 }
 
 fn options(workload: &Workload) -> Result<DetectorOptions> {
-    let words = EngineChoice::WORDS;
-    let found = words.iter().find(|(word, _)| *word == workload.engine);
-    let (_, engine) = found.ok_or_else(|| {
-        anyhow!(
-            "--engine '{}', expected auto, openvino, onnxruntime or rten",
-            workload.engine
-        )
-    })?;
+    let engine = EngineChoice::try_from(workload.engine.clone());
+    let engine = engine.map_err(|error| anyhow!("--engine {error}"))?;
     Ok(DetectorOptions {
         model: workload.model.clone(),
-        engine: *engine,
+        engine,
         libraries: Libraries {
             onnxruntime: std::env::var_os("ORT_DYLIB_PATH").map(Into::into),
             openvino: std::env::var_os("OPENVINO_DYLIB_PATH").map(Into::into),
