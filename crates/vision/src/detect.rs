@@ -41,6 +41,12 @@ pub fn detect<T: HeadValue>(
 ) -> Result<Vec<Detection>, HeadError> {
     let candidates = &mut scratch.candidates;
     decode(head, layout, config.confidence, candidates)?;
+    keep_best(candidates, layout, config);
+    Ok(in_image(candidates, letterbox).collect())
+}
+
+/// The second step of [`detect`]: drops duplicates and what is beyond the limits, best score first.
+pub fn keep_best(candidates: &mut Vec<Candidate>, layout: &HeadLayout, config: &NmsConfig) {
     match layout {
         HeadLayout::Yolov8 { .. } => suppress(candidates, config),
         HeadLayout::EndToEnd { .. } => {
@@ -48,7 +54,15 @@ pub fn detect<T: HeadValue>(
             candidates.truncate(config.max_detections);
         }
     }
-    let detections = candidates.iter().filter_map(
+}
+
+/// The last step of [`detect`]: from model pixels to those of the source picture. Boxes that are
+/// empty after clipping are dropped.
+pub fn in_image(
+    candidates: &[Candidate],
+    letterbox: &Letterbox,
+) -> impl Iterator<Item = Detection> {
+    candidates.iter().filter_map(
         |&Candidate {
              bbox,
              score,
@@ -63,6 +77,5 @@ pub fn detect<T: HeadValue>(
                 class_id,
             })
         },
-    );
-    Ok(detections.collect())
+    )
 }

@@ -17,7 +17,7 @@ pub mod metrics;
 mod nms;
 mod picture;
 
-pub use detect::{Detection, Scratch, detect};
+pub use detect::{Detection, Scratch, detect, in_image, keep_best};
 pub use head::{Candidate, HeadError, HeadLayout, HeadValue, decode};
 pub use iou::{iou, iou_f64};
 pub use letterbox::{

@@ -58,8 +58,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (name, reason) = detector.engine_choice();
         println!(
             "{name} ({reason}): {:?} {:?} on {} threads, opened in {:.2} s; ms per frame: least {:.1}, median {:.1}",
-            detector.size(),
-            detector.layout(),
+            detector.model().size,
+            detector.model().layout,
             detector.threads(),
             opened.as_secs_f64(),
             millis[0],

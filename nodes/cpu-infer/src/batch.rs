@@ -1,5 +1,6 @@
 //! From frames in pools to the network's input.
 
+use camweave_detect::infer::malformed;
 use camweave_message::Frame;
 use camweave_pool::{Attachments, ReadSlot};
 use camweave_stage::Refusal;
@@ -18,18 +19,13 @@ pub fn hold(
     frame: &Frame,
     model: (u32, u32),
 ) -> Result<(ReadSlot, Letterbox), Refusal> {
-    let malformed = |message| Refusal {
-        reason: camweave_stage::DropReason::MALFORMED.name,
-        error: Some("malformed_picture"),
-        message,
-    };
     let picture = &frame.picture;
     let slot = attachments
         .acquire(&picture.slot)
         .map_err(|error| Refusal::from(&error))?;
-    Picture::new(&picture.layout, &slot).map_err(|error| malformed(error.to_string()))?;
-    let letterbox = Letterbox::new((picture.layout.width, picture.layout.height), model)
-        .map_err(|error| malformed(error.to_string()))?;
+    Picture::new(&picture.layout, &slot).map_err(malformed)?;
+    let letterbox =
+        Letterbox::new((picture.layout.width, picture.layout.height), model).map_err(malformed)?;
     Ok((slot, letterbox))
 }
 

@@ -7,7 +7,6 @@
 
 mod batch;
 mod detector;
-mod drops;
 mod engine;
 mod lanes;
 mod network;

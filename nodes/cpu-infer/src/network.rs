@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use camweave_model::{ModelError, ModelErrorKind, ModelFile, head_layout, input_size, numbered};
+use camweave_detect::infer::{ModelInfo, class_names, model_error};
+use camweave_model::{ModelFile, head_layout, input_size};
 use camweave_stage::StageError;
 use camweave_vision::{HeadLayout, PAD_VALUE};
 use tracing::warn;
@@ -43,10 +44,7 @@ pub enum Batching {
 pub struct Network {
     engine: Box<dyn Engine>,
     reason: String,
-    model: Arc<str>,
-    class_names: Vec<String>,
-    layout: HeadLayout,
-    size: (u32, u32),
+    model: ModelInfo,
     threads: usize,
     batching: Batching,
 }
@@ -90,11 +88,13 @@ impl Network {
         let mut network = Self {
             engine,
             reason,
-            model: Arc::clone(&file.id),
-            class_names: Vec::new(),
-            // Known after the first run.
-            layout: HeadLayout::EndToEnd { max: 0 },
-            size,
+            model: ModelInfo {
+                id: Arc::clone(&file.id),
+                size,
+                // Known after the first run.
+                class_names: Vec::new(),
+                layout: HeadLayout::EndToEnd { max: 0 },
+            },
             threads,
             batching,
         };
@@ -108,9 +108,11 @@ impl Network {
         let shape = network
             .trial(first)
             .map_err(|error| refuse(error.to_string()))?;
-        network.layout =
-            head_layout(&shape, first, file.metadata.class_names.as_deref()).map_err(refuse)?;
-        network.class_names = class_names(&file, network.layout);
+        let names = file.metadata.class_names.clone();
+        let layout = head_layout(&shape, first, names.as_deref()).map_err(refuse)?;
+        let nameless = format!("model '{}' has no metadata 'names'", file.path.display());
+        network.model.layout = layout;
+        network.model.class_names = class_names(names, layout, &nameless);
         network.check_flag(&file);
         if batching == Batching::Dynamic && options.max_batch > 1 {
             network.check_batching(&file);
@@ -145,7 +147,7 @@ impl Network {
     }
 
     fn check_flag(&self, file: &ModelFile) {
-        let shown = self.is_end_to_end();
+        let shown = self.model.is_end_to_end();
         if file.metadata.end_to_end.is_some_and(|flag| flag != shown) {
             warn!(
                 "model '{}': its metadata says end2end={}, its output is that of end2end={shown}: the output counts",
@@ -156,13 +158,15 @@ impl Network {
     }
 
     fn shape(&self, batch: usize) -> [usize; 4] {
-        [batch, 3, self.size.1 as usize, self.size.0 as usize]
+        let (width, height) = self.model.size;
+        [batch, 3, height as usize, width as usize]
     }
 
     /// Values of one frame's input: 3 x height x width.
     #[must_use]
     pub fn frame_len(&self) -> usize {
-        3 * self.size.0 as usize * self.size.1 as usize
+        let (width, height) = self.model.size;
+        3 * width as usize * height as usize
     }
 
     /// Values of the input of `frames` frames: a multiple of [`Network::frame_len`]. A network of a
@@ -218,7 +222,8 @@ impl Network {
         frames: usize,
         mut read: impl FnMut(usize, &[f32]),
     ) -> Result<(), EngineError> {
-        let (frame_len, head_len, step) = (self.frame_len(), self.layout.len(), self.step(frames));
+        let (frame_len, head_len, step) =
+            (self.frame_len(), self.model.layout.len(), self.step(frames));
         let (engine, shape) = (self.engine.kind(), self.shape(step));
         let fail = |message| EngineError {
             engine,
@@ -262,34 +267,10 @@ impl Network {
         (self.engine.kind().as_str(), &self.reason)
     }
 
-    /// `<file name>@<first 12 hexadecimal digits of its SHA-256>`.
+    /// What is known of the model.
     #[must_use]
-    pub fn model(&self) -> &Arc<str> {
+    pub fn model(&self) -> &ModelInfo {
         &self.model
-    }
-
-    /// Names in the order of class ids; empty where an end-to-end model names none.
-    #[must_use]
-    pub fn class_names(&self) -> &[String] {
-        &self.class_names
-    }
-
-    /// How a frame's head is ordered.
-    #[must_use]
-    pub fn layout(&self) -> HeadLayout {
-        self.layout
-    }
-
-    /// Whether the network suppresses overlaps itself.
-    #[must_use]
-    pub fn is_end_to_end(&self) -> bool {
-        matches!(self.layout, HeadLayout::EndToEnd { .. })
-    }
-
-    /// Width and height of the network's input, in pixels.
-    #[must_use]
-    pub fn size(&self) -> (u32, u32) {
-        self.size
     }
 
     /// Threads of all lanes together.
@@ -303,28 +284,4 @@ impl Network {
     pub fn batching(&self) -> Batching {
         self.batching
     }
-}
-
-fn model_error(error: &ModelError) -> StageError {
-    let message = error.to_string();
-    match error.kind() {
-        ModelErrorKind::File => StageError::input(message),
-        ModelErrorKind::Option => StageError::configuration(message),
-    }
-}
-
-/// The file's names; a YOLOv8 head shows at least how many there are.
-fn class_names(file: &ModelFile, layout: HeadLayout) -> Vec<String> {
-    if let Some(names) = &file.metadata.class_names {
-        return names.clone();
-    }
-    let names = match layout {
-        HeadLayout::Yolov8 { classes, .. } => numbered(classes),
-        HeadLayout::EndToEnd { .. } => Vec::new(),
-    };
-    warn!(
-        "model '{}' has no metadata 'names': classes are called class0, class1, ...",
-        file.path.display()
-    );
-    names
 }

@@ -1,8 +1,8 @@
 //! Settings.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
+use camweave_detect::infer::{QueueSettings, check_head_slots, model_error};
 use camweave_model::ModelFile;
 use camweave_stage::{Required, Settings, StageError};
 use schemars::JsonSchema;
@@ -35,13 +35,9 @@ pub struct CpuInferSettings {
     /// sequential topology
     #[schemars(range(min = 1, max = 256), extend("unit" = "frames"))]
     pub max_batch: usize,
-    /// how long a frame may wait while a newer one of its camera waits too; if at most 1000, a
-    /// quarter of it for 2 s after a frame has waited longer
-    #[schemars(range(max = 60_000), extend("unit" = "ms"))]
-    pub max_wait_ms: u64,
-    /// frames of one camera that may wait
-    #[schemars(range(min = 1, max = 4096), extend("unit" = "frames"))]
-    pub queue: usize,
+    /// As all stages with a network have them.
+    #[serde(flatten)]
+    pub waiting: QueueSettings,
     /// network outputs kept for the stages after this one, one per frame, at least `MAX_BATCH`
     #[schemars(range(min = 1, max = 4096), extend("unit" = "slots"))]
     pub head_slots: u32,
@@ -57,8 +53,7 @@ impl Default for CpuInferSettings {
             threads: 0,
             size: 0,
             max_batch: 8,
-            max_wait_ms: 400,
-            queue: 16,
+            waiting: QueueSettings::default(),
             head_slots: 64,
         }
     }
@@ -66,19 +61,12 @@ impl Default for CpuInferSettings {
 
 impl Settings for CpuInferSettings {
     fn check(&self) -> Result<(), StageError> {
-        if (self.head_slots as usize) < self.max_batch {
-            return Err(StageError::configuration(format!(
-                "env HEAD_SLOTS='{}', expected at least MAX_BATCH ({})",
-                self.head_slots, self.max_batch
-            )));
-        }
-        Ok(())
+        check_head_slots(self.head_slots, self.max_batch)
     }
 
     fn check_files(&self) -> Result<(), StageError> {
         let file = ModelFile::read(&self.model);
-        file.map(drop)
-            .map_err(|error| StageError::input(error.to_string()))
+        file.map(drop).map_err(|error| model_error(&error))
     }
 }
 
@@ -96,10 +84,5 @@ impl CpuInferSettings {
             side: self.size,
             max_batch: self.max_batch,
         }
-    }
-
-    /// How long a frame may wait while a newer one of its camera waits too.
-    pub(crate) fn max_wait(&self) -> Duration {
-        Duration::from_millis(self.max_wait_ms)
     }
 }

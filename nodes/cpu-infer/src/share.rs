@@ -1,13 +1,13 @@
 //! What a lane does with its part of a list: pictures in, heads out.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use camweave_message::{Frame, Head, TensorShape};
-use camweave_pool::{PoolErrorKind, Producer, Retained};
+use camweave_detect::infer::{Heads, malformed};
+use camweave_message::{Frame, Head};
+use camweave_pool::Retained;
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{Context, DropReason, Refusal, frame_key};
+use camweave_stage::{Context, frame_key};
 use camweave_vision::PAD_VALUE;
 use tracing::{debug, error};
 
@@ -16,24 +16,16 @@ use crate::engine::Threads;
 use crate::lanes::Part;
 use crate::network::Network;
 
-/// The log says the same of at most so many pools.
-const MAX_LOGGED: usize = 256;
-
 /// What all lanes share.
 pub struct Common {
     pub context: Context,
     pub network: Network,
-    /// The pool of heads.
-    pub heads: Producer,
-    pub shape: TensorShape,
-    pub class_names: Arc<str>,
-    /// Refusals that the log has already: pool and kind of error.
-    pub logged: Mutex<HashSet<String>>,
+    pub heads: Heads,
 }
 
 /// The heads of a part, in the order of its frames.
 #[derive(Default)]
-pub struct Heads {
+pub struct Done {
     pub rows: Vec<Head>,
     /// While these are kept, the slots of the rows are not overwritten.
     pub kept: Vec<Retained>,
@@ -59,7 +51,7 @@ impl Worker {
     }
 
     /// Does a part. Frames that give no head are counted.
-    pub fn work(&mut self, part: Part<Vec<Frame>>) -> Heads {
+    pub fn work(&mut self, part: Part<Vec<Frame>>) -> Done {
         let (frames, threads) = match part {
             Part::Share(frames) => (frames, Threads::Lane(self.lane)),
             Part::Whole(frames) => (frames, Threads::All),
@@ -69,7 +61,7 @@ impl Worker {
         let began = Instant::now();
         let held = common.hold(frames);
         if held.is_empty() {
-            return Heads::default();
+            return Done::default();
         }
         let frames = self.letterbox(held, threads);
         let letterboxed = began.elapsed();
@@ -116,7 +108,7 @@ impl Common {
         let mut held = Vec::with_capacity(frames.len());
         for frame in frames {
             let span = self.context.span(&span_names::ACQUIRE, &frame.id);
-            let result = batch::hold(&self.context.attachments, &frame, self.network.size());
+            let result = batch::hold(&self.context.attachments, &frame, self.network.model().size);
             drop(span);
             match result {
                 Ok((slot, letterbox)) => held.push(HeldFrame {
@@ -124,92 +116,51 @@ impl Common {
                     slot,
                     letterbox,
                 }),
-                Err(refusal) => self.refuse(&frame, &refusal),
+                Err(refusal) => self.heads.refuse(&frame, &refusal),
             }
         }
         held
     }
 
-    fn refuse(&self, frame: &Frame, refusal: &Refusal) {
-        let camera = &frame.id.camera;
-        self.context.counters.dropped(camera, refusal.reason, 1);
-        let Some(kind) = refusal.error else { return };
-        self.context.counters.error(camera, kind);
-        let seen = format!("{kind} {}", frame.picture.slot.pool);
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        if logged.len() < MAX_LOGGED && logged.insert(seen) {
-            error!(%camera, sequence = frame.id.sequence, "frame dropped: {}", refusal.message);
-        }
-    }
-
     /// One inference, of frames that `input` begins with.
-    fn infer(&self, frames: Vec<Letterboxed>, threads: Threads, input: &[f32]) -> Heads {
+    fn infer(&self, frames: Vec<Letterboxed>, threads: Threads, input: &[f32]) -> Done {
         let (counters, count) = (&self.context.counters, frames.len());
         let span = counters.spans().batch(&span_names::INFER, count);
         for (frame, _) in &frames {
             span.member(frame_key(&frame.id));
         }
         let mut frames = frames.into_iter();
-        let mut heads = Heads::default();
+        let mut done = Done::default();
         let result = self.network.run(threads, input, count, |_, values| {
             if let Some((frame, filled)) = frames.next() {
-                self.publish(frame, filled, values, &mut heads);
+                self.publish(frame, filled, values, &mut done);
             }
         });
         drop(span);
-        if counters.spans().are_traced() {
-            let usage = self.heads.usage();
-            let in_use = u64::from(usage.held + usage.writing);
-            let spans = counters.spans();
-            spans.gauge(&span_names::SLOTS_IN_USE, "heads", in_use);
-        }
+        self.heads.trace_usage();
         if let Err(error) = result {
             error!("inference failed: {error}");
             // Those that are left have not been run.
-            for (frame, _) in frames {
-                counters.dropped(&frame.id.camera, "inference_failed", 1);
-                counters.error(&frame.id.camera, "inference");
-            }
+            self.heads
+                .failed(frames.as_slice().iter().map(|(frame, _)| frame));
         }
-        heads
+        done
     }
 
     /// Puts a head into a slot of its own.
-    fn publish(&self, frame: Frame, filled: Result<(), String>, values: &[f32], heads: &mut Heads) {
-        let (counters, camera) = (&self.context.counters, &frame.id.camera);
+    fn publish(&self, frame: Frame, filled: Result<(), String>, values: &[f32], done: &mut Done) {
         if let Err(message) = filled {
-            counters.dropped(camera, DropReason::MALFORMED.name, 1);
-            counters.error(camera, "malformed_picture");
-            debug!(%camera, "frame dropped: {message}");
-            return;
+            return self.heads.refuse(&frame, &malformed(message));
         }
         let _span = self.context.span(&span_names::PUBLISH, &frame.id);
         let mut slot = match self.heads.begin() {
             Ok(slot) => slot,
-            Err(error) => {
-                counters.dropped(camera, "heads_exhausted", 1);
-                if error.kind() != PoolErrorKind::Exhausted {
-                    counters.error(camera, "heads_pool");
-                }
-                debug!(%camera, "head dropped: {error}");
-                return;
-            }
+            Err(why) => return self.heads.unpublished(&frame, &why),
         };
         let bytes: &[u8] = bytemuck::cast_slice(values);
         slot[..bytes.len()].copy_from_slice(bytes);
         let (tensor, retained) = slot.publish_retained();
-        heads.kept.push(retained);
-        heads.rows.push(Head {
-            id: frame.id,
-            trace: frame.trace,
-            picture: frame.picture,
-            model_size: self.network.size(),
-            model: Arc::clone(self.network.model()),
-            class_names: Arc::clone(&self.class_names),
-            end_to_end: self.network.is_end_to_end(),
-            shape: self.shape,
-            tensor,
-            row: 0,
-        });
+        done.kept.push(retained);
+        done.rows.push(self.heads.row(frame, tensor));
     }
 }

@@ -1,20 +1,18 @@
 //! The stage: frames in, heads out.
 
-use std::collections::HashSet;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use camweave_message::{Frame, Head, TensorShape};
-use camweave_pool::{PoolSpec, Producer, Retained};
+use camweave_detect::infer::{Heads, drops};
+use camweave_message::{Frame, Head};
+use camweave_pool::Retained;
 use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
-use camweave_vision::HeadLayout;
 use tracing::info;
 
-use crate::drops::DROPS;
 use crate::lanes::{Died, Lanes, Part};
 use crate::network::{Batching, Network};
 use crate::settings::CpuInferSettings;
-use crate::share::{Common, Heads, Worker};
+use crate::share::{Common, Done, Worker};
 
 /// Runs an ONNX detector over lists of frames.
 ///
@@ -22,7 +20,7 @@ use crate::share::{Common, Heads, Worker};
 /// be before the others have done their frames of the list before.
 pub struct CpuInfer {
     common: Arc<Common>,
-    lanes: Lanes<Vec<Frame>, Heads>,
+    lanes: Lanes<Vec<Frame>, Done>,
     settings: CpuInferSettings,
     /// Slots of the messages that are being sent are not overwritten before they are.
     sent: Vec<Retained>,
@@ -35,31 +33,20 @@ impl Stage for CpuInfer {
     const KIND: &'static str = "cpu-infer";
     const ABOUT: &'static str = "Runs an ONNX detector over batches of frames on the CPU.";
     type Settings = CpuInferSettings;
-    const DROPS: &'static [DropReason] = DROPS;
+    const DROPS: &'static [DropReason] = &drops(
+        "the stages after this one hold all `HEAD_SLOTS`",
+        "the engine failed on the batch (error `inference`)",
+    );
     type In = Frame;
     type Out = Head;
 
     fn open(settings: CpuInferSettings, context: &Context) -> Result<Self, StageError> {
         let network = Network::open(&settings.detector())?;
-        let shape = tensor_shape(network.layout())?;
-        let spec = PoolSpec {
-            name: format!("{}-heads", context.stage)
-                .chars()
-                .take(64)
-                .collect(),
-            slots: settings.head_slots,
-            slot_bytes: shape.bytes(),
-        };
-        let heads = Producer::create(&spec).map_err(|error| {
-            StageError::resource(format!("{error}; HEAD_SLOTS is {}", settings.head_slots))
-        })?;
+        let heads = Heads::create(&(), settings.head_slots, network.model(), context)?;
         let common = Arc::new(Common {
             context: context.clone(),
-            class_names: Arc::from(network.class_names().join("\n")),
             network,
             heads,
-            shape,
-            logged: Mutex::new(HashSet::new()),
         });
         let count = common.network.lanes();
         let shared = Arc::clone(&common);
@@ -83,7 +70,7 @@ impl Stage for CpuInfer {
     }
 
     fn queue(&self) -> QueuePolicy {
-        QueuePolicy::of_detector(self.settings.max_wait(), self.settings.queue)
+        self.settings.waiting.policy()
     }
 
     fn batch(&self) -> Option<NonZeroUsize> {
@@ -133,22 +120,6 @@ fn died(_: Died) -> StageError {
     StageError::internal("a lane has ended by itself")
 }
 
-/// The shape of a head as messages say it.
-fn tensor_shape(layout: HeadLayout) -> Result<TensorShape, StageError> {
-    let (rows, columns) = match layout {
-        HeadLayout::Yolov8 { classes, anchors } => (4 + classes, anchors),
-        HeadLayout::EndToEnd { max } => (max, 6),
-    };
-    let size = |size: usize| {
-        u32::try_from(size)
-            .map_err(|_| StageError::input(format!("a head of {rows}x{columns} values")))
-    };
-    Ok(TensorShape {
-        rows: size(rows)?,
-        columns: size(columns)?,
-    })
-}
-
 impl CpuInfer {
     /// Frames of one list: something to do for each lane, whatever `MAX_BATCH` is, unless it is 1.
     fn most_frames(&self) -> usize {
@@ -178,9 +149,9 @@ impl CpuInfer {
     }
 
     /// Sends a list; the parts are in the order of its frames.
-    fn send(&mut self, parts: Vec<Heads>, out: &mut Output<Head>) {
+    fn send(&mut self, parts: Vec<Done>, out: &mut Output<Head>) {
         let mut rows = Vec::new();
-        for Heads { rows: heads, kept } in parts {
+        for Done { rows: heads, kept } in parts {
             rows.extend(heads);
             self.sent.extend(kept);
         }
@@ -199,44 +170,16 @@ impl CpuInfer {
     fn note(&self) {
         let network = &self.common.network;
         let (engine, reason) = network.engine_choice();
-        let (width, height) = network.size();
         let batch = match network.batching() {
             Batching::Dynamic => "dynamic".to_owned(),
             Batching::Fixed(batch) => format!("fixed {batch}"),
         };
-        let head = format!(
-            "[{}, {}]{}",
-            self.common.shape.rows,
-            self.common.shape.columns,
-            if network.is_end_to_end() {
-                " end to end"
-            } else {
-                ""
-            }
-        );
-        let facts = [
+        self.common.heads.note(&[
             ("engine", engine.to_owned()),
             ("engine_reason", reason.to_owned()),
-            ("model", network.model().to_string()),
             ("threads", network.threads().to_string()),
-            ("input_size", format!("{width}x{height}")),
-            ("classes", network.class_names().len().to_string()),
-            ("batch", batch.clone()),
-            ("head", head.clone()),
-        ];
-        for (name, value) in &facts {
-            self.common.context.counters.fact(name, value);
-        }
-        info!(
-            engine,
-            reason,
-            model = %network.model(),
-            threads = network.threads(),
-            input = %format_args!("{width}x{height}"),
-            batch,
-            head,
-            "model is open"
-        );
+            ("batch", batch),
+        ]);
         if let Batching::Fixed(batch) = network.batching() {
             info!(
                 batch,

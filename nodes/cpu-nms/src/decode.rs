@@ -2,17 +2,10 @@
 //!
 //! Together they give what `camweave_vision::detect` gives.
 
+use camweave_detect::postprocess::Classes;
 use camweave_vision::{
-    Candidate, Detection, HeadError, HeadLayout, Letterbox, NmsConfig, decode, suppress,
+    Candidate, Detection, HeadError, HeadLayout, Letterbox, NmsConfig, decode, in_image, keep_best,
 };
-
-use crate::classes::Classes;
-
-/// Memory that is used again from frame to frame.
-#[derive(Default)]
-pub struct Memory {
-    candidates: Vec<Candidate>,
-}
 
 /// Step one: the candidates of the classes that are kept. Others take no part: they neither
 /// suppress nor count towards the limits.
@@ -21,9 +14,8 @@ pub fn candidates(
     layout: &HeadLayout,
     config: &NmsConfig,
     classes: &Classes,
-    memory: &mut Memory,
+    candidates: &mut Vec<Candidate>,
 ) -> Result<(), HeadError> {
-    let candidates = &mut memory.candidates;
     decode(values, layout, config.confidence, candidates)?;
     if !classes.keeps_all() {
         candidates.retain(|candidate| classes.keeps(candidate.class_id));
@@ -36,28 +28,10 @@ pub fn detections(
     layout: &HeadLayout,
     letterbox: &Letterbox,
     config: &NmsConfig,
-    memory: &mut Memory,
-) -> Vec<Detection> {
-    let candidates = &mut memory.candidates;
-    match layout {
-        HeadLayout::Yolov8 { .. } => suppress(candidates, config),
-        HeadLayout::EndToEnd { .. } => {
-            candidates
-                .sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.anchor.cmp(&b.anchor)));
-            candidates.truncate(config.max_detections);
-        }
-    }
-    let detections = candidates.iter().map(|candidate| Detection {
-        bbox: letterbox.image_box_from_model(candidate.bbox),
-        score: candidate.score,
-        class_id: candidate.class_id,
-    });
-    // Nothing may be left of a box in the padding.
-    let is_left = |detection: &Detection| {
-        let [x1, y1, x2, y2] = detection.bbox;
-        x1 < x2 && y1 < y2
-    };
-    detections.filter(is_left).collect()
+    candidates: &mut Vec<Candidate>,
+) -> impl Iterator<Item = Detection> {
+    keep_best(candidates, layout, config);
+    in_image(candidates, letterbox)
 }
 
 #[cfg(test)]
@@ -124,9 +98,9 @@ mod tests {
             max_detections,
             ..unlimited
         };
-        let memory = &mut Memory::default();
+        let memory = &mut Vec::new();
         candidates(values, &layout, &config, &classes, memory).expect("values of this layout");
-        let found = detections(&layout, &letterbox, &config, memory);
+        let found: Vec<_> = detections(&layout, &letterbox, &config, memory).collect();
         assert_eq!(found, expected);
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use camweave_cpu_nms::{CpuNms, NmsSettings};
+use camweave_cpu_nms::CpuNms;
+use camweave_detect::postprocess::NmsSettings;
 use camweave_message::{CapturedClock, Detections, FrameId, Head, PictureRef, Row, TensorShape};
 use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_stage::{Context, Declared, Exit, Output, Settings, Stage};

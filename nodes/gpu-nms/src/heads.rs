@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use camweave_cpu_nms::{layout, place};
 use camweave_cuda::{CudaError, CudaMemory, DeviceSlice, Stream};
+use camweave_detect::postprocess::malformed;
+use camweave_detect::{layout, place};
 use camweave_message::Head;
 use camweave_pool::{Attachments, Memory as _, ReadSlot, Reference};
 use camweave_stage::Refusal;
@@ -33,15 +34,15 @@ pub fn hold(
     attachments: &Attachments<CudaMemory>,
     stream: &Stream,
 ) -> Result<Held, Refusal> {
-    let layout = layout(head).map_err(|error| malformed(error.to_string()))?;
+    let layout = layout(head).map_err(malformed)?;
     let letterbox = head.letterbox();
-    let letterbox = letterbox.map_err(|error| malformed(error.to_string()))?;
+    let letterbox = letterbox.map_err(malformed)?;
     if let Some(refusal) = elsewhere(&head.tensor) {
         return Err(refusal);
     }
     let slot = attachments.acquire(&head.tensor);
     let slot = slot.map_err(|error| Refusal::from(&error))?;
-    let range = place(head, slot.slot_bytes()).map_err(|error| malformed(error.to_string()))?;
+    let range = place(head, slot.slot_bytes()).map_err(malformed)?;
     let waits = slot.wait_on(stream);
     waits.map_err(|error| Refusal::from(&error))?;
     Ok(Held {
@@ -64,14 +65,6 @@ fn elsewhere(tensor: &Reference) -> Option<Refusal> {
             CudaMemory::BACKEND,
         ),
     })
-}
-
-fn malformed(message: String) -> Refusal {
-    Refusal {
-        reason: camweave_stage::DropReason::MALFORMED.name,
-        error: Some("malformed_head"),
-        message,
-    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@
 //! CPU as well (`crates/cuda`).
 
 mod batch;
-mod drops;
 mod heads;
-mod models;
+mod mask;
 mod settings;
 mod stage;
 

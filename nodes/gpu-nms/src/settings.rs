@@ -1,6 +1,6 @@
 //! Settings: those of `cpu-nms`, and the device.
 
-use camweave_cpu_nms::NmsSettings;
+use camweave_detect::postprocess::NmsSettings;
 use camweave_stage::{Settings, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,39 +1,32 @@
 //! The stage: heads in, detections out.
 
-use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use camweave_cuda::heads::{HeadConfig, HeadDecoder};
+use camweave_cuda::heads::{ClassMask, HeadConfig, HeadDecoder};
 use camweave_cuda::{
     Context as Device, CudaError, CudaErrorKind, CudaMemory, DeviceSpans, Precision, Stream,
     missing,
 };
-use camweave_message::limits::MAX_CLASSES;
-use camweave_message::{DetectedBox, Detections, Head};
+use camweave_detect::postprocess::{self, BATCH, Postprocess, QUEUE, drops};
+use camweave_message::{Detections, Head};
 use camweave_pool::Attachments;
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{
-    Context, DropReason, Output, QueuePolicy, Refusal, Stage, StageError, frame_key,
-};
-use camweave_vision::{Candidate, HeadLayout, NmsConfig};
-use tracing::{error, warn};
+use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError, frame_key};
+use camweave_vision::{Candidate, HeadLayout, in_image};
+use tracing::warn;
 
 use crate::batch::parts;
-use crate::drops::DROPS;
 use crate::heads::{Held, hold};
-use crate::models::{Model, Models};
+use crate::mask::mask;
 use crate::settings::GpuNmsSettings;
 
 /// Decodes and suppresses.
 pub struct GpuNms {
     context: Context,
-    nms: NmsConfig,
-    /// Names or ids; all, if there is none.
-    kept_classes: Vec<String>,
-    rows_per_message: Option<usize>,
-    models: Models,
+    /// With each model goes the mask of the classes that are kept; none: all are.
+    half: Postprocess<Option<ClassMask>>,
     // Dropped in this order: what uses the device before the device.
     decoder: HeadDecoder,
     stream: Stream,
@@ -42,8 +35,6 @@ pub struct GpuNms {
     attachments: Attachments<CudaMemory>,
     device: Device,
     swept: Instant,
-    /// What the log has already: pool and kind of error.
-    logged: HashSet<String>,
 }
 
 /// Rows whose heads can be read; of each, where, and its model's index.
@@ -53,14 +44,6 @@ struct Ready {
     held: Vec<(Held, usize)>,
 }
 
-/// The log says the same of at most so many pools.
-const MAX_LOGGED: usize = 256;
-/// A head that waits longer has most likely expired.
-const MAX_WAIT: Duration = Duration::from_millis(250);
-/// Heads of one launch.
-const BATCH: NonZeroUsize = NonZeroUsize::new(32).expect("not zero");
-/// Heads of one camera that may wait.
-const PER_CAMERA: usize = 64;
 /// How often memory of detectors that have ended is looked for.
 const SWEEP: Duration = Duration::from_millis(500);
 
@@ -69,7 +52,10 @@ impl Stage for GpuNms {
     const ABOUT: &'static str =
         "Turns detector outputs into detections on a GPU: decoding and non-maximum suppression.";
     type Settings = GpuNmsSettings;
-    const DROPS: &'static [DropReason] = DROPS;
+    const DROPS: &'static [DropReason] = &drops(DropReason {
+        name: DropReason::UNREACHABLE.name,
+        help: "the output is in host memory (error `incompatible_pool`; the line names `cpu-nms`), on another host, on another device, or its pool cannot be attached to (also an error by kind)",
+    });
     type In = Head;
     type Out = Detections;
 
@@ -79,46 +65,25 @@ impl Stage for GpuNms {
         }
         let device = Device::open(settings.device).map_err(|error| ending(&error))?;
         let stream = Stream::urgent(&device).map_err(|error| ending(&error))?;
-        let (nms, kept_classes) = (settings.common.nms(), settings.common.kept_classes());
+        let half = Postprocess::new(&settings.common, context);
         let mut decoder = HeadDecoder::new(&device).map_err(|error| ending(&error))?;
-        let warmed = decoder.warm_up(&stream, nms);
+        let warmed = decoder.warm_up(&stream, half.nms);
         warmed.map_err(|error| ending(&error))?;
-        let classes = match kept_classes.as_slice() {
-            [] => "all".to_owned(),
-            words => words.join(", "),
-        };
-        let facts = [
-            ("device", device.to_string()),
-            ("confidence", nms.confidence.to_string()),
-            ("iou", nms.iou.to_string()),
-            ("max_detections", nms.max_detections.to_string()),
-            ("classes_kept", classes),
-        ];
-        for (name, value) in &facts {
-            context.counters.fact(name, value);
-        }
+        context.counters.fact("device", &device.to_string());
         Ok(Self {
             context: context.clone(),
-            nms,
-            kept_classes,
-            rows_per_message: settings.common.rows_per_message(),
-            models: Models::default(),
+            half,
             decoder,
             stream,
             spans: DeviceSpans::open(&device, context.counters.spans()),
             attachments: Attachments::new_in(device.clone()),
             device,
             swept: Instant::now(),
-            logged: HashSet::new(),
         })
     }
 
     fn queue(&self) -> QueuePolicy {
-        QueuePolicy::Newest {
-            max_wait: MAX_WAIT,
-            overloaded_wait: MAX_WAIT,
-            per_camera: PER_CAMERA,
-        }
+        QUEUE
     }
 
     fn batch(&self) -> Option<NonZeroUsize> {
@@ -143,13 +108,12 @@ impl Stage for GpuNms {
         // The stream has passed the heads: each lets go of its slot here.
         let found = heads.into_iter().zip(held).zip(candidates);
         let found = found.map(|((head, (held, model)), candidates)| {
-            detections(head, &held, &candidates, self.models.get(model))
+            let classes = &self.half.models.get(model).classes;
+            // In pixels of the source picture.
+            let boxes = classes.named(in_image(&candidates, &held.letterbox));
+            postprocess::row(head, held.letterbox.source, boxes)
         });
-        let mut found = found.peekable();
-        let limit = self.rows_per_message.unwrap_or(usize::MAX);
-        while found.peek().is_some() {
-            out.send(found.by_ref().take(limit).collect());
-        }
+        self.half.send(found, out);
         Ok(())
     }
 
@@ -180,7 +144,7 @@ impl GpuNms {
     /// The rows whose heads can be read, in their order; the others are counted.
     fn prepare(&mut self, rows: Vec<Head>) -> Result<Ready, CudaError> {
         let mut ready = Ready::default();
-        self.models.begin();
+        self.half.models.begin();
         for head in rows {
             let span = self.context.span(&span_names::ACQUIRE, &head.id);
             let held = hold(&head, &self.attachments, &self.stream);
@@ -188,14 +152,12 @@ impl GpuNms {
             let held = match held {
                 Ok(held) => held,
                 Err(refusal) => {
-                    self.refuse(&head, &refusal);
+                    self.half.refuse(&head, &refusal);
                     continue;
                 }
             };
-            let wanted = &self.kept_classes;
-            let model = self
-                .models
-                .index_of(&head, wanted, &self.stream, &self.context)?;
+            let make = |classes: &_| mask(classes, &self.stream);
+            let model = self.half.models.index_of(&head, make)?;
             ready.heads.push(head);
             ready.held.push((held, model));
         }
@@ -219,8 +181,8 @@ impl GpuNms {
             layout: first.layout,
             // As the message says.
             precision: Precision::F32,
-            nms: self.nms,
-            classes: self.models.get(*model).mask.as_ref(),
+            nms: self.half.nms,
+            classes: self.half.models.get(*model).made.as_ref(),
         };
         let heads = &ready.heads[part];
         let _span = self.context.span_over(&span_names::NMS, heads);
@@ -232,42 +194,6 @@ impl GpuNms {
         let found = self.decoder.results();
         self.spans.poll();
         found
-    }
-
-    fn refuse(&mut self, head: &Head, refusal: &Refusal) {
-        let camera = &head.id.camera;
-        self.context.counters.dropped(camera, refusal.reason, 1);
-        let Some(kind) = refusal.error else { return };
-        self.context.counters.error(camera, kind);
-        let seen = format!("{kind} {}", head.tensor.pool);
-        if self.logged.len() < MAX_LOGGED && self.logged.insert(seen) {
-            error!(%camera, sequence = head.id.sequence, "head dropped: {}", refusal.message);
-        }
-    }
-}
-
-/// Boxes in pixels of the source picture, clipped to it; one of which nothing is left is none.
-fn detections(head: Head, held: &Held, candidates: &[Candidate], model: &Model) -> Detections {
-    let boxes = candidates.iter().filter_map(|candidate| {
-        let bbox = held.letterbox.image_box_from_model(candidate.bbox);
-        let [x1, y1, x2, y2] = bbox;
-        let is_left = x1 < x2 && y1 < y2 && candidate.class_id < MAX_CLASSES;
-        is_left.then(|| DetectedBox {
-            bbox,
-            // Rounding in half precision, or a network without a last sigmoid.
-            score: candidate.score.min(1.0),
-            class_id: candidate.class_id,
-            label: model.classes.label(candidate.class_id),
-            track_id: None,
-        })
-    });
-    Detections {
-        boxes: boxes.collect(),
-        id: head.id,
-        trace: head.trace,
-        image_size: held.letterbox.source,
-        picture: Some(head.picture),
-        model: head.model,
     }
 }
 

@@ -1,18 +1,11 @@
-//! Errors of the libraries as ends of the stage.
+//! Errors of the libraries as ends of a stage.
 
 use camweave_cuda::{CudaError, CudaErrorKind};
-use camweave_model::{ModelError, ModelErrorKind};
 use camweave_stage::StageError;
 use camweave_tensorrt::{Error, ErrorKind};
 
-pub fn of_model(error: &ModelError) -> StageError {
-    let message = error.to_string();
-    match error.kind() {
-        ModelErrorKind::File => StageError::input(message),
-        ModelErrorKind::Option => StageError::configuration(message),
-    }
-}
-
+/// What TensorRT says, as the end of a stage.
+#[must_use]
 pub fn of_tensorrt(error: &Error) -> StageError {
     let message = error.to_string();
     match error.kind() {
@@ -23,6 +16,8 @@ pub fn of_tensorrt(error: &Error) -> StageError {
     }
 }
 
+/// What CUDA says, as the end of a stage.
+#[must_use]
 pub fn of_cuda(error: &CudaError) -> StageError {
     let message = error.to_string();
     match error.kind() {

@@ -2,6 +2,7 @@
 
 use camweave_cuda::letterbox::FrameDescriptor;
 use camweave_cuda::{Context, CudaMemory};
+use camweave_detect::infer::malformed;
 use camweave_message::Frame;
 use camweave_pool::{Attachments, HostMemory, Memory as _, ReadSlot};
 use camweave_stage::Refusal;
@@ -43,17 +44,15 @@ impl PicturePools {
     pub fn hold(&self, frame: &Frame, model: (u32, u32)) -> Result<HeldPicture, Refusal> {
         let picture = &frame.picture;
         let layout = picture.layout;
-        let letterbox = Letterbox::new((layout.width, layout.height), model)
-            .map_err(|error| malformed(error.to_string()))?;
+        let letterbox = Letterbox::new((layout.width, layout.height), model).map_err(malformed)?;
         let refused = |error| Refusal::from(&error);
         let pixels = if &*picture.slot.pool.address().backend == HostMemory::BACKEND {
             let slot = self.host.acquire(&picture.slot).map_err(refused)?;
-            Picture::new(&layout, &slot).map_err(|error| malformed(error.to_string()))?;
+            Picture::new(&layout, &slot).map_err(malformed)?;
             Pixels::Host(slot)
         } else {
             let slot = self.device.acquire(&picture.slot).map_err(refused)?;
-            FrameDescriptor::new(&layout, slot.address(), &letterbox)
-                .map_err(|error| malformed(error.to_string()))?;
+            FrameDescriptor::new(&layout, slot.address(), &letterbox).map_err(malformed)?;
             Pixels::Device(slot)
         };
         Ok(HeldPicture {
@@ -61,13 +60,5 @@ impl PicturePools {
             letterbox,
             pixels,
         })
-    }
-}
-
-fn malformed(message: String) -> Refusal {
-    Refusal {
-        reason: camweave_stage::DropReason::MALFORMED.name,
-        error: Some("malformed_picture"),
-        message,
     }
 }

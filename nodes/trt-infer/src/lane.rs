@@ -261,7 +261,7 @@ impl Lane {
             input
                 .part(0, frames.len() * model.input_bytes())
                 .map_err(CudaError::from)?,
-            model.size,
+            model.info.size,
             model.precision,
         )?;
         let keys = rows.iter().map(|row| frame_key(&row.id));

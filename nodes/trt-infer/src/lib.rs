@@ -6,7 +6,6 @@
 //! each on a stream of its own (and an execution context, where the plan allows more than one), and
 //! the CPU waits for none of them.
 
-mod drops;
 mod error;
 mod frames;
 mod lane;

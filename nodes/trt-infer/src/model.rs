@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use camweave_cuda::{Context, Precision};
-use camweave_model::{head_layout, numbered};
+use camweave_detect::infer::{ModelInfo, class_names};
+use camweave_model::head_layout;
 use camweave_stage::StageError;
 use camweave_tensorrt::{ElementType, Engine, Found, ModelFacts, Shape, TensorInfo, TensorRt};
 use camweave_vision::HeadLayout;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::error::of_tensorrt;
 use crate::prepare::{engine, gpu};
@@ -25,15 +26,10 @@ pub struct Model {
     pub output: String,
     /// The type of the input's values; the output's are float32.
     pub precision: Precision,
-    /// Width and height of the network's input, in pixels.
-    pub size: (u32, u32),
     /// Frames of one inference: any number up to this, or exactly this.
     pub max_batch: u32,
     pub is_batch_fixed: bool,
-    pub layout: HeadLayout,
-    /// `<file name>@<first 12 hexadecimal digits of its SHA-256>`.
-    pub id: Arc<str>,
-    pub class_names: Vec<String>,
+    pub info: ModelInfo,
 }
 
 impl Model {
@@ -130,36 +126,42 @@ impl Model {
             |facts| Arc::from(facts.id.as_str()),
         );
         let (input, output) = (input.name.clone(), output.name.clone());
+        let nameless = format!("plan '{name}' has no sidecar with class names");
+        let info = ModelInfo {
+            id,
+            class_names: class_names(names, layout, &nameless),
+            layout,
+            size,
+        };
         Ok(Self {
-            class_names: class_names(names, layout, &name),
             engine,
             path,
             origin,
             input,
             output,
             precision,
-            size,
             max_batch,
             is_batch_fixed,
-            layout,
-            id,
+            info,
         })
     }
 
     /// The shape of the input for a batch.
     pub fn input_shape(&self, batch: u32) -> Shape {
-        let sizes = [batch, 3, self.size.1, self.size.0].map(i64::from);
+        let (width, height) = self.info.size;
+        let sizes = [batch, 3, height, width].map(i64::from);
         Shape::new(&sizes).unwrap_or_default()
     }
 
     /// Bytes of one frame's input.
     pub fn input_bytes(&self) -> usize {
-        3 * self.size.0 as usize * self.size.1 as usize * self.precision.bytes()
+        let (width, height) = self.info.size;
+        3 * width as usize * height as usize * self.precision.bytes()
     }
 
     /// Bytes of one frame's output.
     pub fn output_bytes(&self) -> usize {
-        self.layout.len() * size_of::<f32>()
+        self.info.layout.len() * size_of::<f32>()
     }
 }
 
@@ -229,18 +231,6 @@ fn layout(shape: &Shape, batch: u32, names: Option<&[String]>) -> Result<HeadLay
     let sizes: Option<Vec<usize>> = sizes.collect();
     let sizes = sizes.ok_or_else(|| format!("output of shape {shape}, expected known sizes"))?;
     head_layout(&sizes, batch as usize, names)
-}
-
-fn class_names(names: Option<Vec<String>>, layout: HeadLayout, plan: &str) -> Vec<String> {
-    names.unwrap_or_else(|| {
-        warn!(
-            "plan '{plan}' has no sidecar with class names: classes are called class0, class1, ..."
-        );
-        match layout {
-            HeadLayout::Yolov8 { classes, .. } => numbered(classes),
-            HeadLayout::EndToEnd { .. } => Vec::new(),
-        }
-    })
 }
 
 fn plan_id(path: &Path, plan: &[u8]) -> Arc<str> {

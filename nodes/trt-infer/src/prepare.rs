@@ -12,7 +12,8 @@ use crate::settings::TrtInferSettings;
 use crate::source::Source;
 
 /// The device, as sidecars name it.
-pub(crate) fn gpu(context: &Context) -> Gpu {
+#[must_use]
+pub fn gpu(context: &Context) -> Gpu {
     Gpu {
         name: context.name().to_owned(),
         compute_capability: context.compute_capability(),
@@ -24,7 +25,10 @@ pub type Build<'a> = dyn Fn(&(dyn Fn(Progress<'_>) -> bool + Sync)) -> Result<Bu
 
 /// The engine of a file for the device whose context is the thread's current one: from the
 /// cache, or else what `make` builds.
-pub(crate) fn engine(
+///
+/// # Errors
+/// It cannot be built, or the cache cannot be used.
+pub fn engine(
     file: &ModelFile,
     wishes: &Wishes,
     tensorrt: &TensorRt,

@@ -1,8 +1,8 @@
 //! Settings.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
+use camweave_detect::infer::{QueueSettings, check_head_slots};
 use camweave_stage::{Required, Settings, StageError};
 use camweave_tensorrt::Precision;
 use schemars::JsonSchema;
@@ -41,13 +41,9 @@ pub struct TrtInferSettings {
     /// batches under way at once, each with a stream and memory of its own
     #[schemars(range(min = 1, max = 8), extend("unit" = "batches"))]
     pub ring: usize,
-    /// how long a frame may wait while a newer one of its camera waits too; if at most 1000, a
-    /// quarter of it for 2 s after a frame has waited longer
-    #[schemars(range(max = 60_000), extend("unit" = "ms"))]
-    pub max_wait_ms: u64,
-    /// frames of one camera that may wait
-    #[schemars(range(min = 1, max = 4096), extend("unit" = "frames"))]
-    pub queue: usize,
+    /// As all stages with a network have them.
+    #[serde(flatten)]
+    pub waiting: QueueSettings,
     /// network outputs kept for the stages after this one, one per frame, at least `MAX_BATCH`; 0: a
     /// fiftieth of the device's memory, at least three batches and at most 1024
     #[schemars(range(max = 4096), extend("unit" = "slots"))]
@@ -66,8 +62,7 @@ impl Default for TrtInferSettings {
             level: 3,
             device: 0,
             ring: 2,
-            max_wait_ms: 400,
-            queue: 16,
+            waiting: QueueSettings::default(),
             head_slots: 0,
         }
     }
@@ -82,13 +77,7 @@ impl Settings for TrtInferSettings {
                 self.opt_batch
             )));
         }
-        if self.head_slots != 0 && self.head_slots < max_batch {
-            return Err(StageError::configuration(format!(
-                "env HEAD_SLOTS='{}', expected at least MAX_BATCH ({max_batch})",
-                self.head_slots
-            )));
-        }
-        Ok(())
+        check_head_slots(self.head_slots, max_batch as usize)
     }
 
     fn check_files(&self) -> Result<(), StageError> {
@@ -118,11 +107,5 @@ impl TrtInferSettings {
             0 => self.max_batch,
             frames => frames,
         }
-    }
-
-    /// How long a frame may wait while a newer one of its camera waits too.
-    #[must_use]
-    pub fn max_wait(&self) -> Duration {
-        Duration::from_millis(self.max_wait_ms)
     }
 }

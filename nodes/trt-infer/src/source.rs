@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use camweave_detect::infer::model_error;
 use camweave_model::{ModelFile, input_size};
 use camweave_stage::StageError;
 use camweave_tensorrt::{EngineSpec, PlanHeader, Sidecar, Wishes, sidecar_path};
 
-use crate::error::{of_model, of_tensorrt};
+use crate::error::of_tensorrt;
 use crate::settings::TrtInferSettings;
 
 /// A model that has been read.
@@ -38,9 +39,9 @@ impl Source {
     pub fn read(settings: &TrtInferSettings) -> Result<Self, StageError> {
         let path: &Path = &settings.model;
         if path.extension().is_some_and(|end| end == "onnx") {
-            let file = ModelFile::read(path).map_err(|error| of_model(&error))?;
-            let size =
-                input_size(&file, settings.size, "env SIZE").map_err(|error| of_model(&error))?;
+            let file = ModelFile::read(path).map_err(|error| model_error(&error))?;
+            let size = input_size(&file, settings.size, "env SIZE")
+                .map_err(|error| model_error(&error))?;
             let wishes = Wishes {
                 max_batch: settings.max_batch,
                 opt_batch: settings.tuned_batch(),
@@ -87,7 +88,10 @@ fn check_batch(path: &Path, spec: &EngineSpec, max_batch: u32) -> Result<(), Sta
     larger_than_profile(path, max_batch, batch.max)
 }
 
-/// A batch that the engine's profile does not allow.
+/// Checks a batch against what the profile of an engine allows.
+///
+/// # Errors
+/// It is larger.
 pub fn larger_than_profile(path: &Path, max_batch: u32, allowed: u32) -> Result<(), StageError> {
     if max_batch <= allowed {
         return Ok(());

@@ -1,21 +1,18 @@
 //! The stage: frames in, heads out.
 
-use std::collections::HashSet;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camweave_cuda::letterbox::Kernels;
 use camweave_cuda::{CudaMemory, DeviceSpans, missing};
-use camweave_message::{Frame, Head, TensorShape};
-use camweave_pool::{PoolError, PoolErrorKind, PoolSpec, Producer, Reference, Retained, WriteSlot};
+use camweave_detect::infer::{Heads, Unpublished, drops};
+use camweave_message::{Frame, Head};
+use camweave_pool::{Retained, WriteSlot};
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{Context, DropReason, Output, QueuePolicy, Refusal, Stage, StageError};
+use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
 use camweave_tensorrt::{ErrorKind, TensorRt};
-use camweave_vision::HeadLayout;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, warn};
 
-use crate::drops::DROPS;
 use crate::error::{of_cuda, of_tensorrt};
 use crate::frames::PicturePools;
 use crate::lane::{Execution, Lane, LaneError};
@@ -30,25 +27,18 @@ pub struct TrtInfer {
     next: usize,
     model: Model,
     kernels: Kernels,
-    heads: Producer<CudaMemory>,
+    heads: Heads<CudaMemory>,
     pools: PicturePools,
     /// When the device was at it.
     spans: DeviceSpans,
     device: camweave_cuda::Context,
     context: Context,
     settings: TrtInferSettings,
-    shape: TensorShape,
-    class_names: Arc<str>,
     /// Whether a lane holds pictures.
     is_holding: bool,
     /// When pools were last looked at whose producers have died.
     swept: Instant,
-    /// Refusals that the log has already: pool and kind of error.
-    logged: HashSet<String>,
 }
-
-/// The log says the same of at most so many pools.
-const MAX_LOGGED: usize = 256;
 
 /// How soon after a batch its pictures are let go of, at the latest, where no message comes.
 const RELEASE_WITHIN: Duration = Duration::from_millis(1);
@@ -61,7 +51,10 @@ impl Stage for TrtInfer {
     const ABOUT: &'static str =
         "Runs a detector over batches of frames with TensorRT. Its outputs stay on the GPU.";
     type Settings = TrtInferSettings;
-    const DROPS: &'static [DropReason] = DROPS;
+    const DROPS: &'static [DropReason] = &drops(
+        "the stages after this one hold all `HEAD_SLOTS`, or an output could not be copied (error `heads_pool`)",
+        "the GPU failed on the batch (error `inference`); the node ends",
+    );
     type In = Frame;
     type Out = Head;
 
@@ -76,28 +69,16 @@ impl Stage for TrtInfer {
             camweave_cuda::Context::open(settings.device).map_err(|error| of_cuda(&error))?;
         device.bind().map_err(|error| of_cuda(&error))?;
         let model = Model::open(source, &tensorrt, &device, settings.max_batch)?;
-        let shape = tensor_shape(model.layout)?;
         let kernels = Kernels::load(&device).map_err(|error| of_cuda(&error))?;
         let lanes = lanes(&device, &model, settings.ring)?;
         let (_, device_bytes) = device.memory().map_err(|error| of_cuda(&error))?;
-        let head_slots = settings.head_slots_on(device_bytes, shape.bytes());
-        let spec = PoolSpec {
-            name: format!("{}-heads", context.stage)
-                .chars()
-                .take(64)
-                .collect(),
-            slots: head_slots,
-            slot_bytes: shape.bytes(),
-        };
+        let slots = settings.head_slots_on(device_bytes, model.output_bytes());
         CudaMemory::sharing_on(&device)
             .map_err(|error| StageError::configuration(error.to_string()))?;
-        let heads = Producer::create_in(&device, &spec).map_err(|error| {
-            StageError::resource(format!("{error}; HEAD_SLOTS is {head_slots}"))
-        })?;
+        let heads = Heads::create(&device, slots, &model.info, context)?;
         let stage = Self {
             lanes,
             next: 0,
-            class_names: Arc::from(model.class_names.join("\n")),
             kernels,
             heads,
             pools: PicturePools::new(context.attachments.clone(), &device),
@@ -105,18 +86,16 @@ impl Stage for TrtInfer {
             device,
             context: context.clone(),
             settings,
-            shape,
             model,
             is_holding: false,
             swept: Instant::now(),
-            logged: HashSet::new(),
         };
         stage.note(&tensorrt);
         Ok(stage)
     }
 
     fn queue(&self) -> QueuePolicy {
-        QueuePolicy::of_detector(self.settings.max_wait(), self.settings.queue)
+        self.settings.waiting.policy()
     }
 
     fn batch(&self) -> Option<NonZeroUsize> {
@@ -151,12 +130,7 @@ impl Stage for TrtInfer {
             }
             self.run(piece, &mut heads, &mut kept)?;
         }
-        let spans = self.context.counters.spans();
-        if spans.are_traced() {
-            let usage = self.heads.usage();
-            let in_use = u64::from(usage.held + usage.writing);
-            spans.gauge(&span_names::SLOTS_IN_USE, "heads", in_use);
-        }
+        self.heads.trace_usage();
         out.send(heads);
         Ok(())
     }
@@ -223,43 +197,6 @@ fn lanes(
     Ok(lanes)
 }
 
-/// The shape of a head as messages say it.
-fn tensor_shape(layout: HeadLayout) -> Result<TensorShape, StageError> {
-    let (rows, columns) = match layout {
-        HeadLayout::Yolov8 { classes, anchors } => (4 + classes, anchors),
-        HeadLayout::EndToEnd { max } => (max, 6),
-    };
-    let size = |size: usize| {
-        u32::try_from(size)
-            .map_err(|_| StageError::input(format!("a head of {rows}x{columns} values")))
-    };
-    Ok(TensorShape {
-        rows: size(rows)?,
-        columns: size(columns)?,
-    })
-}
-
-/// Why a head has not been published.
-enum Unpublished {
-    /// The stages behind hold all slots.
-    Exhausted,
-    /// What went wrong.
-    Failed(String),
-}
-
-impl Unpublished {
-    fn of_pool(error: PoolError) -> Self {
-        match error.kind() {
-            PoolErrorKind::Exhausted => Self::Exhausted,
-            _ => Self::failed(error),
-        }
-    }
-
-    fn failed(error: impl std::fmt::Display) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
 impl TrtInfer {
     /// Frames of one inference at most.
     fn most_frames(&self) -> usize {
@@ -270,59 +207,27 @@ impl TrtInfer {
         }
     }
 
-    fn is_end_to_end(&self) -> bool {
-        matches!(self.model.layout, HeadLayout::EndToEnd { .. })
-    }
-
     /// Says once what runs.
     fn note(&self, tensorrt: &TensorRt) {
-        let Model {
-            size: (width, height),
-            max_batch,
-            ..
-        } = self.model;
+        let max_batch = self.model.max_batch;
         let batch = if self.model.is_batch_fixed {
             format!("fixed {max_batch}")
         } else {
             format!("1 to {max_batch}")
         };
-        let head = format!("[{}, {}]", self.shape.rows, self.shape.columns);
         let graphs = self.lanes.first().map_or(0, Lane::graphs);
-        let facts = [
+        self.heads.note(&[
             ("engine", tensorrt.version().to_string()),
             ("engine_reason", self.model.origin.clone()),
             ("plan", self.model.path.display().to_string()),
             ("gpu", self.device.name().to_owned()),
-            ("model", self.model.id.to_string()),
-            ("input_size", format!("{width}x{height}")),
             ("input_type", format!("{:?}", self.model.precision)),
-            ("classes", self.model.class_names.len().to_string()),
             ("batch", batch),
-            ("head", head),
             ("ring", self.lanes.len().to_string()),
             ("cuda_graphs", graphs.to_string()),
             ("memory", self.heads.memory().sharing().to_owned()),
             ("head_slots", self.heads.slots().to_string()),
-        ];
-        for (name, value) in &facts {
-            self.context.counters.fact(name, value);
-        }
-        let facts: Vec<_> = facts
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        info!("model is open: {}", facts.join(", "));
-    }
-
-    fn refuse(&mut self, frame: &Frame, refusal: &Refusal) {
-        let camera = &frame.id.camera;
-        self.context.counters.dropped(camera, refusal.reason, 1);
-        let Some(kind) = refusal.error else { return };
-        self.context.counters.error(camera, kind);
-        let seen = format!("{kind} {}", frame.picture.slot.pool);
-        if self.logged.len() < MAX_LOGGED && self.logged.insert(seen) {
-            error!(%camera, sequence = frame.id.sequence, "frame dropped: {}", refusal.message);
-        }
+        ]);
     }
 
     /// One inference. Where the device fails, the stage ends: a context that has failed does not
@@ -337,14 +242,14 @@ impl TrtInfer {
         let mut held = Vec::with_capacity(frames.len());
         for frame in frames {
             let span = self.context.span(&span_names::ACQUIRE, &frame.id);
-            let result = self.pools.hold(&frame, self.model.size);
+            let result = self.pools.hold(&frame, self.model.info.size);
             drop(span);
             match result {
                 Ok(picture) => {
                     pictures.push(picture);
                     held.push(frame);
                 }
-                Err(refusal) => self.refuse(&frame, &refusal),
+                Err(refusal) => self.heads.refuse(&frame, &refusal),
             }
         }
         if held.is_empty() {
@@ -365,7 +270,7 @@ impl TrtInfer {
             lane.infer(&self.model, &held, spans)
         };
         if let Err(error) = work() {
-            self.failed(&held);
+            self.heads.failed(&held);
             return Err(error.into_stage());
         }
         self.is_holding = true;
@@ -373,15 +278,6 @@ impl TrtInfer {
         self.lanes[self.next]
             .finish()
             .map_err(LaneError::into_stage)
-    }
-
-    /// Counts frames of which there will be no head.
-    fn failed(&self, frames: &[Frame]) {
-        for frame in frames {
-            let camera = &frame.id.camera;
-            self.context.counters.dropped(camera, "inference_failed", 1);
-            self.context.counters.error(camera, "inference");
-        }
     }
 
     /// Puts the copies of the heads into slots of their own behind the inference, and publishes
@@ -399,7 +295,7 @@ impl TrtInfer {
         let targets: Vec<u32> = targets.map(WriteSlot::slot).collect();
         let copied = lane.copy_heads(&self.model, self.heads.memory(), &targets);
         if let Err(error) = copied {
-            self.failed(&frames);
+            self.heads.failed(&frames);
             return Err(error.into_stage());
         }
         for (index, (frame, slot)) in frames.into_iter().zip(slots).enumerate() {
@@ -408,25 +304,14 @@ impl TrtInfer {
                 if !is_copied {
                     return Err(Unpublished::Exhausted);
                 }
-                slot.publish_retained_on(lane.stream())
-                    .map_err(Unpublished::of_pool)
+                Ok(slot.publish_retained_on(lane.stream())?)
             });
             match published {
                 Ok((tensor, retained)) => {
                     kept.push(retained);
-                    heads.push(self.head(frame, tensor));
+                    heads.push(self.heads.row(frame, tensor));
                 }
-                Err(unpublished) => {
-                    let camera = &frame.id.camera;
-                    self.context.counters.dropped(camera, "heads_exhausted", 1);
-                    match unpublished {
-                        Unpublished::Exhausted => debug!(%camera, "head dropped: no free slot"),
-                        Unpublished::Failed(error) => {
-                            self.context.counters.error(camera, "heads_pool");
-                            error!(%camera, "head dropped: {error}");
-                        }
-                    }
-                }
+                Err(why) => self.heads.unpublished(&frame, &why),
             }
         }
         Ok(())
@@ -434,23 +319,8 @@ impl TrtInfer {
 
     /// A slot for a head that `lane` writes.
     fn slot(&self, lane: &Lane) -> Result<WriteSlot<CudaMemory>, Unpublished> {
-        let slot = self.heads.begin().map_err(Unpublished::of_pool)?;
+        let slot = self.heads.begin()?;
         CudaMemory::before_writing(&slot, lane.stream()).map_err(Unpublished::failed)?;
         Ok(slot)
-    }
-
-    fn head(&self, frame: Frame, tensor: Reference) -> Head {
-        Head {
-            id: frame.id,
-            trace: frame.trace,
-            picture: frame.picture,
-            model_size: self.model.size,
-            model: Arc::clone(&self.model.id),
-            class_names: Arc::clone(&self.class_names),
-            end_to_end: self.is_end_to_end(),
-            shape: self.shape,
-            tensor,
-            row: 0,
-        }
     }
 }

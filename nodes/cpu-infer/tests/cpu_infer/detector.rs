@@ -40,20 +40,21 @@ fn largest_difference(detector: &mut Detector, frames: usize) -> f32 {
 fn each_frame_gets_its_own_head() {
     let mut detector = open(&yolov8());
     assert_eq!(
-        detector.layout(),
+        detector.model().layout,
         HeadLayout::Yolov8 {
             classes: 2,
             anchors: 512
         }
     );
-    assert_eq!(detector.class_names(), ["person", "car"]);
+    assert_eq!(detector.model().class_names, ["person", "car"]);
     assert_eq!(
-        (detector.size(), detector.batching()),
+        (detector.model().size, detector.batching()),
         ((32, 32), Batching::Dynamic)
     );
     assert_eq!(detector.engine_choice().0, "rten");
     let (name, digits) = detector
         .model()
+        .id
         .split_once('@')
         .expect("a name and a digest");
     assert_eq!((name, digits.len()), ("net.onnx", 12));
@@ -133,14 +134,14 @@ fn float16_is_computed_in_float32_by_rten() {
 #[test]
 fn an_end_to_end_network() {
     let detector = open(&end_to_end().with("names", None));
-    assert_eq!(detector.layout(), HeadLayout::EndToEnd { max: 512 });
-    assert!(detector.is_end_to_end() && detector.class_names().is_empty());
+    assert_eq!(detector.model().layout, HeadLayout::EndToEnd { max: 512 });
+    assert!(detector.model().is_end_to_end() && detector.model().class_names.is_empty());
 }
 
 #[test]
 fn classes_without_names_are_numbered() {
     let detector = open(&yolov8().with("names", None));
-    assert_eq!(detector.class_names(), ["class0", "class1"]);
+    assert_eq!(detector.model().class_names, ["class0", "class1"]);
 }
 
 #[test]
@@ -153,12 +154,12 @@ fn the_size_of_a_dynamic_input() {
     let folder = folder();
     let path = net.write(&folder);
     let exported = Detector::open(&options(path.clone())).expect("the file says its size");
-    assert_eq!(exported.size(), (32, 64));
+    assert_eq!(exported.model().size, (32, 64));
     let asked = Detector::open(&DetectorOptions {
         side: 96,
         ..options(path.clone())
     });
-    assert_eq!(asked.expect("the input is dynamic").size(), (96, 96));
+    assert_eq!(asked.expect("the input is dynamic").model().size, (96, 96));
     let odd = Detector::open(&DetectorOptions {
         side: 100,
         ..options(path)

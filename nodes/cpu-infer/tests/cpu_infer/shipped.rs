@@ -38,12 +38,12 @@ fn shipped_models_open_and_run() {
         }
         let mut detector = Detector::open(&options(path)).expect(name);
         assert_eq!(
-            detector.class_names(),
+            detector.model().class_names,
             ["person", "bicycle", "car", "truck"],
             "{name}"
         );
         assert_eq!(
-            (detector.size(), detector.batching()),
+            (detector.model().size, detector.batching()),
             ((width, height), Batching::Dynamic),
             "{name}"
         );
@@ -53,7 +53,7 @@ fn shipped_models_open_and_run() {
             .iter()
             .sum();
         assert_eq!(
-            detector.layout(),
+            detector.model().layout,
             HeadLayout::Yolov8 {
                 classes: 4,
                 anchors

@@ -114,7 +114,7 @@ pub fn on_cpu(name: &str) -> Detector {
 /// What the CPU computes of a picture.
 pub fn head_of(detector: &mut Detector, layout: &PictureLayout, pixels: &[u8]) -> Vec<f32> {
     let picture = Picture::new(layout, pixels).expect("pixels of this layout");
-    let letterbox = Letterbox::new((layout.width, layout.height), detector.size());
+    let letterbox = Letterbox::new((layout.width, layout.height), detector.model().size);
     let letterbox = letterbox.expect("sizes above 0");
     letterbox_into(&picture, &letterbox, detector.input(1)).expect("it fits");
     let mut head = Vec::new();

@@ -52,7 +52,7 @@ struct Lane {
 pub fn measure(workload: &Workload) -> Result<Bare> {
     let batch = usize::from(workload.batch);
     let mut detector = Detector::open(&options(workload)?)?;
-    let inputs = inputs::of_clips(&workload.clips, detector.size())?;
+    let inputs = inputs::of_clips(&workload.clips, detector.model().size)?;
     let batches = speed(workload, |wanted| {
         let mut next = inputs.iter().cycle();
         Ok(vec![batch_after_batch(

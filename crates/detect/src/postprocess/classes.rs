@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use camweave_message::DetectedBox;
+use camweave_message::limits::MAX_CLASSES;
+use camweave_vision::Detection;
+
 /// So many class names are shown in a line.
 const NAMES_SHOWN: usize = 100;
 
@@ -84,6 +88,20 @@ impl Classes {
             Some(label) => Arc::clone(label),
             None => Arc::from(format!("class{class_id}")),
         }
+    }
+
+    /// Detections with the names of their classes. No message says a class beyond the limit.
+    pub fn named(&self, found: impl Iterator<Item = Detection>) -> Vec<DetectedBox> {
+        let found = found.filter(|it| it.class_id < MAX_CLASSES);
+        let boxes = found.map(|detection| DetectedBox {
+            bbox: detection.bbox,
+            // Rounding in half precision, or a network without a last sigmoid.
+            score: detection.score.min(1.0),
+            class_id: detection.class_id,
+            label: self.label(detection.class_id),
+            track_id: None,
+        });
+        boxes.collect()
     }
 
     /// Words of the configuration that are no class of this model, in a line; none if all are.

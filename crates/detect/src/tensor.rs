@@ -1,8 +1,9 @@
-//! A frame's head inside its slot.
+//! A frame's head: its shape, and where it is inside its slot.
 
 use std::ops::Range;
 
-use camweave_message::Head;
+use camweave_message::{Head, TensorShape};
+use camweave_stage::StageError;
 use camweave_vision::HeadLayout;
 
 /// A head that is not where or what its row says.
@@ -39,7 +40,26 @@ pub enum TensorError {
     Misaligned,
 }
 
-/// The layout that a row names.
+/// The shape of a head as messages say it.
+///
+/// # Errors
+/// It is larger than any message may say.
+pub fn shape(layout: HeadLayout) -> Result<TensorShape, StageError> {
+    let (rows, columns) = match layout {
+        HeadLayout::Yolov8 { classes, anchors } => (4 + classes, anchors),
+        HeadLayout::EndToEnd { max } => (max, 6),
+    };
+    let size = |size: usize| {
+        u32::try_from(size)
+            .map_err(|_| StageError::input(format!("a head of {rows}x{columns} values")))
+    };
+    Ok(TensorShape {
+        rows: size(rows)?,
+        columns: size(columns)?,
+    })
+}
+
+/// The layout that a row names: of [`shape`] the inverse.
 ///
 /// # Errors
 /// Its shape is neither of the two.
@@ -85,6 +105,9 @@ pub fn place(head: &Head, slot_bytes: usize) -> Result<Range<usize>, TensorError
 }
 
 /// The values of a row's head in its slot.
+///
+/// # Errors
+/// They leave the slot, or it does not begin where floats can.
 pub fn values<'a>(head: &Head, slot: &'a [u8]) -> Result<&'a [f32], TensorError> {
     let found = &slot[place(head, slot.len())?];
     bytemuck::try_cast_slice(found).map_err(|_| TensorError::Misaligned)

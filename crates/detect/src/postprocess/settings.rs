@@ -74,10 +74,4 @@ impl NmsSettings {
         let words = self.classes.split(',');
         words.map(|word| word.trim().to_owned()).collect()
     }
-
-    /// Rows of one message; as many as came, if there is none.
-    #[must_use]
-    pub fn rows_per_message(&self) -> Option<usize> {
-        (self.rows_per_message > 0).then_some(self.rows_per_message)
-    }
 }

@@ -1,0 +1,11 @@
+//! Frames to heads: what the stages that run a network share.
+
+mod drops;
+mod heads;
+mod model;
+mod settings;
+
+pub use drops::drops;
+pub use heads::{Heads, Unpublished, malformed};
+pub use model::{ModelInfo, class_names, model_error};
+pub use settings::{QueueSettings, check_head_slots};

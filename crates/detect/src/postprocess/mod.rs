@@ -1,0 +1,120 @@
+//! Heads to detections: what the stages that decode and suppress share.
+
+mod classes;
+mod models;
+mod settings;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use camweave_message::{DetectedBox, Detections, Head};
+use camweave_stage::{Context, DropReason, Output, QueuePolicy, Refusal};
+use camweave_vision::NmsConfig;
+
+use crate::refusals::{self, Refusals};
+
+pub use classes::Classes;
+pub use models::{Model, Models};
+pub use settings::NmsSettings;
+
+/// A head that waits longer has most likely expired.
+const MAX_WAIT: Duration = Duration::from_millis(250);
+/// Heads of one camera that may wait.
+const PER_CAMERA: usize = 64;
+/// Heads that are done before the first of them is sent on.
+pub const BATCH: NonZeroUsize = NonZeroUsize::new(32).expect("not zero");
+
+/// Which heads wait.
+pub const QUEUE: QueuePolicy = QueuePolicy::Newest {
+    max_wait: MAX_WAIT,
+    overloaded_wait: MAX_WAIT,
+    per_camera: PER_CAMERA,
+};
+
+/// Why frames are dropped, as it is in the counters; `unreachable` is the stage's own.
+#[must_use]
+pub const fn drops(unreachable: DropReason) -> [DropReason; 5] {
+    [
+        DropReason::SUPERSEDED,
+        DropReason::EXPIRED,
+        DropReason::PRODUCER_GONE,
+        unreachable,
+        DropReason {
+            name: DropReason::MALFORMED.name,
+            help: "the output is not what its row says (error `malformed_head`)",
+        },
+    ]
+}
+
+/// Of a head that is not what its row says.
+pub fn malformed(error: impl std::fmt::Display) -> Refusal {
+    refusals::malformed("malformed_head", error.to_string())
+}
+
+/// A stage's half that is the same wherever heads are decoded. With each model goes a `T`.
+pub struct Postprocess<T> {
+    /// Thresholds and limits.
+    pub nms: NmsConfig,
+    /// The models whose heads have come.
+    pub models: Models<T>,
+    rows_per_message: usize,
+    refusals: Refusals,
+}
+
+impl<T> Postprocess<T> {
+    /// The half of a stage with these settings.
+    #[must_use]
+    pub fn new(settings: &NmsSettings, context: &Context) -> Self {
+        let wanted = settings.kept_classes();
+        let facts = [
+            ("confidence", settings.confidence.to_string()),
+            ("iou", settings.iou.to_string()),
+            ("max_detections", settings.max_detections.to_string()),
+            (
+                "classes_kept",
+                match wanted.as_slice() {
+                    [] => "all".to_owned(),
+                    words => words.join(", "),
+                },
+            ),
+        ];
+        for (name, value) in &facts {
+            context.counters.fact(name, value);
+        }
+        Self {
+            nms: settings.nms(),
+            models: Models::new(wanted, context),
+            rows_per_message: match settings.rows_per_message {
+                0 => usize::MAX,
+                rows => rows,
+            },
+            refusals: Refusals::new("head", context),
+        }
+    }
+
+    /// Counts a head that cannot be worked on.
+    pub fn refuse(&self, head: &Head, refusal: &Refusal) {
+        self.refusals.refuse(&head.id, &head.tensor, refusal);
+    }
+
+    /// Sends rows, so many in a message as the settings say.
+    pub fn send(&self, rows: impl IntoIterator<Item = Detections>, out: &mut Output<Detections>) {
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            out.send(rows.by_ref().take(self.rows_per_message).collect());
+        }
+    }
+}
+
+/// The row of what was found in a head; `image_size` is that of its frame.
+#[must_use]
+pub fn row(head: Head, image_size: (u32, u32), boxes: Vec<DetectedBox>) -> Detections {
+    Detections {
+        id: head.id,
+        trace: head.trace,
+        image_size,
+        picture: Some(head.picture),
+        model: head.model,
+        boxes,
+    }
+}
