@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use camweave_stage::{Description, Exit, Stage as _};
-use camweave_trt_infer::TrtInfer;
+use camweave_engine::TrtInferSettings;
+use camweave_stage::{Exit, described};
 
 use super::watched;
 use crate::error::CliError;
@@ -28,7 +28,7 @@ pub fn prepare<'a>(
     let graphs: BTreeMap<_, _> = graphs.collect();
     let stages = graphs
         .values()
-        .flat_map(|graph| graph.variables(TrtInfer::KIND));
+        .flat_map(|graph| graph.variables(camweave_engine::KIND));
     for stage in stages {
         one(&stage, model, interrupted).map_err(|error| {
             if interrupted.load(Ordering::Acquire) {
@@ -46,12 +46,12 @@ fn one(
     model: Option<&Path>,
     interrupted: &AtomicBool,
 ) -> Result<(), camweave_stage::StageError> {
-    let mut declared = stage.declared(&Description::of::<TrtInfer>().settings);
+    let mut declared = stage.declared(&described::<TrtInferSettings>());
     let model = model.map(|model| model.display().to_string());
     if let Some(model) = model.or_else(|| stage.path("MODEL")) {
         declared.set("MODEL", model);
     }
-    camweave_trt_infer::prepare(&declared, |model, build| {
+    camweave_engine::prepare(&declared, |model, build| {
         note!("building an engine of {model}, which takes minutes and is done once");
         let go_on = || !interrupted.load(Ordering::Acquire);
         watched(&go_on, |progress| build(progress))

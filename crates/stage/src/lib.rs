@@ -69,7 +69,7 @@ pub use output::Output;
 pub use queue_policy::QueuePolicy;
 pub use refusal::Refusal;
 pub use runtime::{Stage, main};
-pub use settings::{NoSettings, Required, Setting, SettingKind, Settings};
+pub use settings::{NoSettings, Required, Setting, SettingKind, Settings, described};
 pub use trouble::Trouble;
 
 pub use camweave_message as message;

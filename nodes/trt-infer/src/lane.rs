@@ -9,6 +9,7 @@ use camweave_cuda::letterbox::{self, FrameDescriptor, Kernels};
 use camweave_cuda::{
     Context, CudaError, CudaMemory, DeviceBuffer, DeviceSpans, Event, Graph, Rows, Stream,
 };
+use camweave_engine::{of_cuda, of_tensorrt};
 use camweave_message::Frame;
 use camweave_pool::{AcquireError, ReadSlot};
 use camweave_stage::telemetry::span_names;
@@ -16,7 +17,6 @@ use camweave_stage::{StageError, frame_key};
 use camweave_tensorrt::{Error, ExecutionContext};
 use tracing::{debug, warn};
 
-use crate::error::{of_cuda, of_tensorrt};
 use crate::frames::{HeldPicture, Pixels};
 use crate::model::Model;
 use crate::staging::{Staging, Transfer};

@@ -6,16 +6,10 @@
 //! each on a stream of its own (and an execution context, where the plan allows more than one), and
 //! the CPU waits for none of them.
 
-mod error;
 mod frames;
 mod lane;
 mod model;
-mod prepare;
-mod settings;
-mod source;
 mod stage;
 mod staging;
 
-pub use prepare::{Build, prepare};
-pub use settings::TrtInferSettings;
 pub use stage::TrtInfer;

@@ -5,15 +5,12 @@ use std::sync::Arc;
 
 use camweave_cuda::{Context, Precision};
 use camweave_detect::infer::{ModelInfo, class_names};
+use camweave_engine::{Source, engine, gpu, larger_than_profile, of_tensorrt};
 use camweave_model::head_layout;
 use camweave_stage::StageError;
 use camweave_tensorrt::{ElementType, Engine, Found, ModelFacts, Shape, TensorInfo, TensorRt};
 use camweave_vision::HeadLayout;
 use tracing::info;
-
-use crate::error::of_tensorrt;
-use crate::prepare::{engine, gpu};
-use crate::source::{Source, larger_than_profile};
 
 /// An engine and its model.
 pub struct Model {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use camweave_cuda::letterbox::Kernels;
 use camweave_cuda::{CudaMemory, DeviceSpans, missing};
 use camweave_detect::infer::{Heads, Unpublished, drops};
+use camweave_engine::{Source, TrtInferSettings, of_cuda, of_tensorrt};
 use camweave_message::{Frame, Head};
 use camweave_pool::{Retained, WriteSlot};
 use camweave_stage::telemetry::span_names;
@@ -13,12 +14,9 @@ use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError
 use camweave_tensorrt::{ErrorKind, TensorRt};
 use tracing::{debug, warn};
 
-use crate::error::{of_cuda, of_tensorrt};
 use crate::frames::PicturePools;
 use crate::lane::{Execution, Lane, LaneError};
 use crate::model::Model;
-use crate::settings::TrtInferSettings;
-use crate::source::Source;
 
 /// Runs a detector over lists of frames with TensorRT.
 pub struct TrtInfer {
@@ -47,7 +45,7 @@ const RELEASE_WITHIN: Duration = Duration::from_millis(1);
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
 impl Stage for TrtInfer {
-    const KIND: &'static str = "trt-infer";
+    const KIND: &'static str = camweave_engine::KIND;
     const ABOUT: &'static str =
         "Runs a detector over batches of frames with TensorRT. Its outputs stay on the GPU.";
     type Settings = TrtInferSettings;

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use camweave_engine::TrtInferSettings;
 use camweave_stage::{Context, Declared, Exit, Settings, Stage, StageError};
 use camweave_tensorrt::{
     BatchProfile, EngineSpec, Gpu, ModelFacts, Precision, Sidecar, write_engine,
 };
-use camweave_trt_infer::{TrtInfer, TrtInferSettings};
+use camweave_trt_infer::TrtInfer;
 
 /// Why the stage does not open.
 fn refused(model: &Path, values: &[(&str, &str)]) -> StageError {

@@ -10,9 +10,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use camweave_stage::{Exit, Stage};
+use camweave_stage::Exit;
 use camweave_telemetry::read_reports;
-use camweave_trt_infer::TrtInfer;
 
 pub use options::Options;
 
@@ -79,7 +78,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         read.declare(name, value)?;
     }
     // For trt-infer it may be a plan, which `prepare` opens.
-    if read.variables(TrtInfer::KIND).is_empty() {
+    if read.variables(camweave_engine::KIND).is_empty() {
         check_model(&model)?;
     }
     engine::prepare([&read], Some(&model), &interrupted)?;

@@ -1,0 +1,15 @@
+//! The engine that the settings of a `trt-infer` stage ask for, for whoever wants it before the stage
+//! does: the settings, what `MODEL` names, and the engine, found or built.
+
+mod error;
+mod prepare;
+mod settings;
+mod source;
+
+pub use error::{of_cuda, of_tensorrt};
+pub use prepare::{Build, engine, gpu, prepare};
+pub use settings::TrtInferSettings;
+pub use source::{Source, larger_than_profile};
+
+/// The stage's name in graphs.
+pub const KIND: &str = "trt-infer";
