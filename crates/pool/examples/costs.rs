@@ -2,12 +2,11 @@
 //! `cargo run --release -p camweave-pool --example costs`
 #![expect(clippy::print_stdout, reason = "prints its results")]
 
+use std::error::Error;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
 use camweave_pool::{Attachments, PoolId, PoolSpec, Producer, Reference};
-use std::{
-    error::Error,
-    hint::black_box,
-    time::{Duration, Instant},
-};
 
 const ROUNDS: u32 = 200_000;
 const REPEATS: usize = 15;

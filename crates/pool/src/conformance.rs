@@ -7,7 +7,9 @@ mod lifetime;
 mod names;
 mod slots;
 
-pub use self::{lifetime::*, names::*, slots::*};
+pub use self::lifetime::*;
+pub use self::names::*;
+pub use self::slots::*;
 
 use crate::{
     AcquireErrorKind, Attachments, Memory, PoolSpec, Producer, ReadSlot, Reference, Retained,

@@ -25,72 +25,15 @@
 //! `docs/pools.md` is the contract between processes: bytes, states, and what each death costs.
 //! [`Memory`] is the boundary to other kinds of memory.
 
-// The model checker has atomics of its own, which cannot lie in shared memory: under `cfg(loom)`
-// there is only the state machine.
-#[cfg(loom)]
-pub mod consumers;
-#[cfg(loom)]
-pub mod hold;
-#[cfg(loom)]
-pub mod state;
-#[cfg(loom)]
-pub mod sync;
-
-#[cfg(not(loom))]
-mod attached;
-#[cfg(not(loom))]
-mod attachments;
-#[cfg(not(loom))]
-mod clock;
 #[cfg(all(feature = "conformance", not(loom)))]
 pub mod conformance;
 #[cfg(not(loom))]
-mod consumers;
-#[cfg(not(loom))]
-mod control;
-#[cfg(not(loom))]
-mod error;
-#[cfg(not(loom))]
-mod header;
-#[cfg(not(loom))]
-mod hold;
-#[cfg(not(loom))]
-mod host;
-#[cfg(not(loom))]
-mod id;
-#[cfg(not(loom))]
-mod mapping;
-#[cfg(not(loom))]
-mod memory;
-#[cfg(not(loom))]
-mod order;
-#[cfg(not(loom))]
-mod process;
-#[cfg(not(loom))]
-mod producer;
-#[cfg(not(loom))]
-mod read;
-#[cfg(not(loom))]
-mod spec;
-#[cfg(not(loom))]
-mod state;
-#[cfg(not(loom))]
-mod sync;
-#[cfg(not(loom))]
-mod write;
+mod pool;
+mod protocol;
 
 #[cfg(not(loom))]
-pub use crate::{
-    attachments::Attachments,
-    consumers::Process,
-    error::{AcquireError, AcquireErrorKind, MemoryError, PoolError, PoolErrorKind},
-    host::{HostMemory, MemoryIdentity},
-    id::{ParsePoolIdError, PoolAddress, PoolId, Reference},
-    memory::{Export, Memory, Source},
-    process::Host,
-    producer::{Producer, Usage},
-    read::ReadSlot,
-    spec::{Layout, MAX_NAME_BYTES, MAX_SLOTS, PoolSpec, WriteQueues},
-    state::MAX_CONSUMERS,
-    write::{Retained, WriteSlot},
-};
+pub use pool::*;
+#[cfg(loom)]
+pub use protocol::{consumers, hold, state};
+#[cfg(not(loom))]
+pub use protocol::{consumers::Process, state::MAX_CONSUMERS};

@@ -1,11 +1,14 @@
 //! The host's memory against the suite for all backends.
 #![cfg(not(loom))]
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt as _;
+
+use camweave_pool::conformance::Subject;
 use camweave_pool::{
     Attachments, HostMemory, PoolSpec, Producer, ReadSlot, Reference, Retained, WriteSlot,
-    conformance::Subject, conformance_tests,
+    conformance_tests,
 };
-use std::{fs::OpenOptions, os::unix::fs::FileExt as _};
 
 struct Host;
 

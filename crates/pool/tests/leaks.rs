@@ -2,8 +2,9 @@
 //! the whole process has.
 #![cfg(not(loom))]
 
-use camweave_pool::{Attachments, PoolSpec, Producer};
 use std::fs;
+
+use camweave_pool::{Attachments, PoolSpec, Producer};
 
 fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("Linux has it").count()

@@ -4,20 +4,14 @@
 #![cfg(loom)]
 #![expect(unsafe_code, reason = "a slot's content is shared as raw memory is")]
 
-use camweave_pool::{
-    consumers::{self, Process},
-    hold::Hold,
-    state::{self, Consumer},
-};
-use loom::{
-    cell::UnsafeCell,
-    model::Builder,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread,
-};
+use camweave_pool::consumers::{self, Process};
+use camweave_pool::hold::Hold;
+use camweave_pool::state::{self, Consumer};
+use loom::cell::UnsafeCell;
+use loom::model::Builder;
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use loom::thread;
 
 /// A pool of one slot with two consumer entries. The content of generation `n` is `n`.
 struct World {

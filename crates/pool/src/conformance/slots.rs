@@ -1,8 +1,10 @@
 //! Checks of slots: who may read and write what, and when.
 
+use std::sync::mpsc;
+use std::thread;
+
 use super::{Subject, assert_filled, attachments, failure, hold, producer, publish};
 use crate::{AcquireErrorKind, PoolErrorKind, ReadSlot, Reference, Usage};
-use std::{sync::mpsc, thread};
 
 /// A consumer reads what the producer wrote, in the slot that the reference names.
 pub fn published_bytes_are_read_in_place_of_the_slot<S: Subject>() {

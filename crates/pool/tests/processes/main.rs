@@ -4,11 +4,12 @@
 mod peer;
 mod roles;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use camweave_pool::{AcquireErrorKind, Attachments, PoolErrorKind, PoolId, Producer, Reference};
 use peer::Peer;
 use roles::{SLOTS, acquire_newest, assert_whole, begin_whole, pool_maps, producer, write_whole};
 use rustix::process::Signal;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Not a test of its own: what a peer runs.
 #[test]

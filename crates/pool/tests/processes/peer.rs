@@ -1,12 +1,11 @@
 //! Another process: this test binary again, in a role that a test gives it.
 
+use std::env;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
-use std::{
-    env,
-    io::{BufRead as _, BufReader, Write as _},
-    os::unix::process::ExitStatusExt as _,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-};
 
 const ROLE: &str = "CAMWEAVE_POOL_TEST_ROLE";
 /// Begins what a peer says; the test harness writes to the same stream.

@@ -1,10 +1,12 @@
 //! What peers do.
 
-use crate::peer::{hear, say};
+use std::{fs, thread};
+
 use camweave_pool::{
     AcquireError, Attachments, PoolId, PoolSpec, Producer, ReadSlot, Reference, WriteSlot,
 };
-use std::{fs, thread};
+
+use crate::peer::{hear, say};
 
 /// So many slots that a peer's mapping is more than a page, so large that writing takes a while.
 pub const SLOTS: u32 = 4;

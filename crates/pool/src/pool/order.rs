@@ -1,7 +1,8 @@
 //! The producer's own bookkeeping: which slots it may write next, oldest first.
 
-use crate::spec::Layout;
 use std::collections::VecDeque;
+
+use super::spec::Layout;
 
 /// Slots by age, and the producer's own holds of them. Lives in the producer's process only.
 #[derive(Debug)]

@@ -1,20 +1,17 @@
 //! The consumer's side: a process's attached pools.
 
-use crate::{
-    attached::Attached,
-    clock::Every,
-    error::AcquireError,
-    host::HostMemory,
-    id::{PoolId, Reference},
-    memory::Memory,
-    read::ReadSlot,
-};
-use std::{
-    collections::HashMap,
-    fmt,
-    hash::{BuildHasherDefault, Hasher},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-};
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::attached::Attached;
+use super::clock::Every;
+use super::error::AcquireError;
+use super::host::HostMemory;
+use super::id::{PoolId, Reference};
+use super::memory::Memory;
+use super::read::ReadSlot;
 
 /// How often `acquire` looks for dead producers.
 const SWEEP_MILLIS: u64 = 500;

@@ -1,16 +1,14 @@
 //! The name of a pool, which is also all that a consumer needs to attach to it.
 
-use crate::{
-    consumers::Process,
-    process::{Host, format_uuid, hex_digit, parse_uuid},
-};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
-use std::{
-    fmt,
-    hash::{Hash, Hasher},
-    str::FromStr,
-    sync::Arc,
-};
+
+use super::process::{Host, format_uuid, hex_digit, parse_uuid};
+use crate::protocol::consumers::Process;
 
 /// Name of a pool, unique over hosts, boots and time. Cheap to clone.
 ///
@@ -256,8 +254,9 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     const SOME: &str =
         "host:0a1b2c3d-0405-4607-8809-0a0b0c0d0e0f:4026531836:4711:987654:5:4:00ff00ff00ff00ff";

@@ -1,17 +1,16 @@
 //! One pool, attached to as a consumer.
 
-use crate::{
-    consumers,
-    control::Control,
-    error::{AcquireError, MemoryError},
-    hold::Hold,
-    id::{PoolId, Reference},
-    memory::{Memory, Source},
-    process::{self, Host, Liveness, format_uuid},
-    spec::Layout,
-    state::{Consumer, State},
-    sync::AtomicU64,
-};
+use super::control::Control;
+use super::error::AcquireError;
+use super::id::{PoolId, Reference};
+use super::memory::{Memory, Source};
+use super::memory_error::MemoryError;
+use super::process::{self, Host, Liveness, format_uuid};
+use super::spec::Layout;
+use crate::protocol::consumers;
+use crate::protocol::hold::Hold;
+use crate::protocol::state::{Consumer, State};
+use crate::protocol::sync::AtomicU64;
 
 /// A mapped pool and this consumer's entry in it; dropped when no slot of it is held any more.
 pub(crate) struct Attached<M: Memory> {

@@ -1,11 +1,10 @@
 //! The boundary between the pool's state machine and the memory that its slots lie in.
 
-use crate::{
-    consumers::Process,
-    error::MemoryError,
-    spec::{Layout, WriteQueues},
-};
 use std::os::fd::RawFd;
+
+use super::memory_error::MemoryError;
+use super::spec::{Layout, WriteQueues};
+use crate::protocol::consumers::Process;
 
 /// Memory of a pool: made by the producer, attached to by consumers in other processes.
 ///

@@ -1,6 +1,6 @@
 //! What a pool is made of: the request, and the layout that comes of it.
 
-use crate::error::PoolError;
+use super::error::PoolError;
 
 /// The most slots a pool may have.
 pub const MAX_SLOTS: u32 = 4096;

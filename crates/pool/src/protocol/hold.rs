@@ -1,10 +1,9 @@
 //! Counts the holds of one slot within one process, which has a single bit for all of them.
 
-use crate::{
-    state::{self, Consumer, State},
-    sync::{AtomicU64, Mutex},
-};
 use std::sync::PoisonError;
+
+use super::state::{self, Consumer, State};
+use super::sync::{AtomicU64, Mutex};
 
 /// The process's holds of one slot. Every call names the same word and consumer.
 #[derive(Debug)]

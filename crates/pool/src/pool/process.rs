@@ -1,10 +1,10 @@
 //! Which process and host this is, and whether another process still lives. Read from `/proc`.
 
-use crate::{consumers::Process, error::MemoryError};
-use std::{
-    fs::{self, File},
-    io::{self, Read as _},
-};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+
+use super::memory_error::MemoryError;
+use crate::protocol::consumers::Process;
 
 /// What must be equal for two processes to find each other through `/proc`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

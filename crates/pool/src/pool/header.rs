@@ -3,10 +3,12 @@
 //! Written once before the pool's id is known to anybody, never changed, checked by each consumer.
 //! `docs/pools.md` lists the bytes; numbers are in the machine's own byte order.
 
-use crate::{
-    consumers::Process, error::MemoryError, id::PoolAddress, process::Host, spec::Layout,
-    state::MAX_CONSUMERS,
-};
+use super::id::PoolAddress;
+use super::memory_error::MemoryError;
+use super::process::Host;
+use super::spec::{Layout, MAX_SLOTS};
+use crate::protocol::consumers::Process;
+use crate::protocol::state::MAX_CONSUMERS;
 
 pub(crate) const HEADER_BYTES: usize = 256;
 pub(crate) const CONSUMER_BYTES: usize = 8;
@@ -170,7 +172,7 @@ fn sizes(bytes: &Bytes) -> Result<(Layout, usize), MemoryError> {
     let (slots, slot_bytes) = (bytes.u32(100), bytes.u64(104));
     let layout = usize::try_from(slot_bytes)
         .ok()
-        .filter(|_| slots <= crate::spec::MAX_SLOTS)
+        .filter(|_| slots <= MAX_SLOTS)
         .and_then(|slot_bytes| Layout::new(slots, slot_bytes))
         .filter(|layout| layout.slot_bytes() as u64 == slot_bytes)
         .ok_or_else(|| MemoryError::Mismatch {

@@ -12,10 +12,8 @@
 //! ids below 2^22, and 40 bits of ticks last for centuries, so process id and start time name a
 //! process once and for all within a boot.
 
-use crate::{
-    state::{self, Consumer},
-    sync::{AtomicU64, Ordering},
-};
+use super::state::{self, Consumer};
+use super::sync::{AtomicU64, Ordering};
 
 const START_BITS: u32 = 40;
 const PID_BITS: u32 = 22;

@@ -1,9 +1,14 @@
 //! Slots in the producer's hands: being written, or kept after publication.
 
-use crate::{
-    error::PoolError, host::HostMemory, id::Reference, memory::Memory, producer::Shared, state,
-};
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
+
+use super::error::PoolError;
+use super::host::HostMemory;
+use super::id::Reference;
+use super::memory::Memory;
+use super::shared::Shared;
+use crate::protocol::state;
 
 /// A slot that is being written. It starts with older content. Dropped without being published,
 /// it is abandoned: the slot is free again and no reference to it exists.

@@ -1,9 +1,13 @@
 //! Slots in a consumer's hands.
 
-use crate::{
-    attached::Attached, error::AcquireError, host::HostMemory, id::Reference, memory::Memory,
-};
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
+
+use super::attached::Attached;
+use super::error::AcquireError;
+use super::host::HostMemory;
+use super::id::Reference;
+use super::memory::Memory;
 
 /// A published slot that this process holds: its content does not change until the last
 /// `ReadSlot` of it in this process is dropped, as long as the producer and the other consumers keep

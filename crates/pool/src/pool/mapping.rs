@@ -4,20 +4,16 @@
     reason = "mapping memory is a raw operation of the kernel"
 )]
 
-use crate::{
-    consumers::Process,
-    error::MemoryError,
-    process::{Liveness, liveness},
-};
-use rustix::{
-    fs::{FileType, MemfdFlags, Mode, OFlags, SealFlags},
-    io::Errno,
-    mm::{Advice, MapFlags, ProtFlags},
-};
-use std::{
-    os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
-    ptr::{self, NonNull},
-};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::ptr::{self, NonNull};
+
+use rustix::fs::{FileType, MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+
+use super::memory_error::MemoryError;
+use super::process::{Liveness, liveness};
+use crate::protocol::consumers::Process;
 
 /// Below this a huge page has nothing to gain.
 const HUGE_PAGE_BYTES: usize = 2 << 20;
@@ -135,6 +131,10 @@ impl SealedFile {
         self.bytes
     }
 
+    pub fn raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
     pub fn device(&self) -> u64 {
         self.device
     }
@@ -236,11 +236,11 @@ impl Drop for Mapping {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process;
+    use crate::pool::process;
 
     fn reopened(file: &SealedFile, access: Access) -> Result<SealedFile, MemoryError> {
         let this = process::current().expect("Linux has /proc");
-        SealedFile::open(this, file.as_fd().as_raw_fd(), access)
+        SealedFile::open(this, file.raw_fd(), access)
     }
 
     #[test]

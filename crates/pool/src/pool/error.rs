@@ -1,7 +1,12 @@
 //! What can go wrong, each with the thing, the value found and what was expected.
 
-use crate::{id::PoolId, producer::Usage, state::MAX_CONSUMERS};
-use std::{io, sync::Arc};
+use std::io;
+use std::sync::Arc;
+
+use super::id::PoolId;
+use super::memory_error::MemoryError;
+use super::usage::Usage;
+use crate::protocol::state::MAX_CONSUMERS;
 
 /// A pool could not be created or gave no slot.
 #[derive(Debug, thiserror::Error)]
@@ -206,46 +211,6 @@ impl AcquireError {
                 found,
                 expected,
             },
-        }
-    }
-}
-
-/// A memory backend failed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MemoryError {
-    /// The operating system or a driver refused something.
-    #[error("could not {action}: {source}")]
-    Io {
-        /// What was tried.
-        action: String,
-        /// Its error.
-        source: io::Error,
-    },
-    /// The producer no longer has the memory.
-    #[error("{detail}")]
-    Gone {
-        /// How that was seen.
-        detail: String,
-    },
-    /// The memory is not what its description says, or not what this process can use.
-    #[error("{what} is {found}, expected {expected}")]
-    Mismatch {
-        /// What differs.
-        what: &'static str,
-        /// What was found.
-        found: String,
-        /// What was expected.
-        expected: String,
-    },
-}
-
-impl MemoryError {
-    /// For `map_err`: an error of the system with what was being done.
-    pub fn io<E: Into<io::Error>>(action: impl FnOnce() -> String) -> impl FnOnce(E) -> Self {
-        move |source| Self::Io {
-            action: action(),
-            source: source.into(),
         }
     }
 }

@@ -6,23 +6,19 @@
 //! description are copied first, and the copy is what is checked.
 #![expect(unsafe_code, reason = "the block is shared with other processes")]
 
-use crate::{
-    error::MemoryError,
-    header::{
-        CLOSED_OFFSET, CONSUMERS_OFFSET, HEADER_BYTES, Header, RECORD_BYTES, RECORDS_OFFSET,
-        control_bytes, description_offset,
-    },
-    id::PoolAddress,
-    mapping::{Access, Mapping, SealedFile},
-    spec::Layout,
-    state::MAX_CONSUMERS,
-    sync::{AtomicU64, Ordering},
+use std::slice;
+use std::sync::atomic::AtomicU8;
+
+use super::header::{
+    CLOSED_OFFSET, CONSUMERS_OFFSET, HEADER_BYTES, Header, RECORD_BYTES, RECORDS_OFFSET,
+    control_bytes, description_offset,
 };
-use std::{
-    os::fd::{AsFd as _, AsRawFd as _, RawFd},
-    slice,
-    sync::atomic::AtomicU8,
-};
+use super::id::PoolAddress;
+use super::mapping::{Access, Mapping, SealedFile};
+use super::memory_error::MemoryError;
+use super::spec::Layout;
+use crate::protocol::state::MAX_CONSUMERS;
+use crate::protocol::sync::{AtomicU64, Ordering};
 
 /// One slot in the control block. All of it is atomic: a reference to it covers the reserved part.
 #[repr(C, align(64))]
@@ -149,8 +145,4 @@ fn write(mapping: &Mapping, offset: usize, from: &[u8]) {
     for (to, from) in to.iter().zip(from) {
         to.store(*from, Ordering::Relaxed);
     }
-}
-
-pub(crate) fn raw_fd(file: &SealedFile) -> RawFd {
-    file.as_fd().as_raw_fd()
 }

@@ -1,7 +1,8 @@
 //! The cheap clock that decides when the living are told from the dead.
 
-use crate::sync::{AtomicU64, Ordering};
 use rustix::time::{ClockId, clock_gettime};
+
+use crate::protocol::sync::{AtomicU64, Ordering};
 
 /// Lets one caller through per period, on a clock of a few milliseconds' resolution.
 #[derive(Debug)]

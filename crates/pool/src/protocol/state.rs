@@ -11,7 +11,7 @@
 //! bit of the holders. Every change is a read-modify-write, so a release of any holder and a
 //! publication stay visible (C++20 release sequence) to whoever acquires the word later.
 
-use crate::sync::{AtomicU64, Ordering};
+use super::sync::{AtomicU64, Ordering};
 
 /// How many consumer processes can share a pool: the width of the holders' mask.
 pub const MAX_CONSUMERS: usize = 31;
