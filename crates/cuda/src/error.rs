@@ -1,7 +1,5 @@
 //! What can go wrong.
 
-use crate::slice::SliceError;
-
 /// A CUDA call that failed, or cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -48,6 +46,17 @@ pub enum CudaError {
     /// A part of device memory that is not there.
     #[error(transparent)]
     Slice(#[from] SliceError),
+}
+
+/// A part that leaves its [`DeviceSlice`](crate::DeviceSlice).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "bytes {offset} to {offset} + {bytes} of device memory: expected to end within {available}"
+)]
+pub struct SliceError {
+    pub(crate) offset: usize,
+    pub(crate) bytes: usize,
+    pub(crate) available: usize,
 }
 
 /// What sort of error it is, for exit codes.

@@ -139,6 +139,19 @@ impl Event {
     }
 }
 
+impl Stream {
+    /// Makes work that is put in from now on wait for the event, as it has been recorded last.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn wait(&self, event: &Event) -> Result<(), CudaError> {
+        self.context().bind()?;
+        // SAFETY: both handles live.
+        let code = unsafe { sys::cuStreamWaitEvent(self.raw(), event.raw, 0) };
+        check(code, || "make a stream wait for an event".to_owned())
+    }
+}
+
 impl Drop for Event {
     fn drop(&mut self) {
         let destroyed = self.context.bind().and_then(|()| {

@@ -4,75 +4,26 @@
 //! The detections are those of `camweave_vision::decode` and `suppress`, in their order; the tests
 //! compare both bit by bit.
 
+mod config;
 mod kernels;
+
+pub use self::config::{ClassMask, HeadConfig, MAX_FRAMES};
 
 use camweave_vision::{Candidate, HeadLayout, NmsConfig};
 
 use self::kernels::{Batch, Kernels, Scratch};
-use crate::buffer::{DeviceBuffer, PinnedBuffer};
+use crate::buffer::DeviceBuffer;
 use crate::context::Context;
 use crate::error::CudaError;
+use crate::pinned::PinnedBuffer;
 use crate::precision::Precision;
 use crate::slice::DeviceSlice;
 use crate::stream::Stream;
-
-/// Heads of one [`HeadDecoder::enqueue`] at most: the kernels' arguments have room for as many.
-pub const MAX_FRAMES: usize = 32;
 
 /// Words of a row of results: x1, y1, x2, y2, score, class, anchor.
 const ROW_WORDS: usize = 7;
 /// Words before a frame's rows: kept, and candidates found.
 const HEAD_WORDS: usize = 2;
-
-/// What the heads of one launch have in common.
-#[derive(Debug, Clone, Copy)]
-pub struct HeadConfig<'a> {
-    /// Which number is what.
-    pub layout: HeadLayout,
-    /// The numbers' type.
-    pub precision: Precision,
-    /// Thresholds and limits; must be valid.
-    pub nms: NmsConfig,
-    /// The classes that take part; all, if there is no mask.
-    pub classes: Option<&'a ClassMask>,
-}
-
-/// Classes that take part: others neither suppress nor count towards limits.
-#[derive(Debug)]
-pub struct ClassMask {
-    words: DeviceBuffer,
-    classes: u32,
-}
-
-impl ClassMask {
-    /// Class `i` takes part if `kept[i]` is true; classes beyond do not.
-    ///
-    /// # Errors
-    /// The driver's.
-    pub fn new(stream: &Stream, kept: &[bool]) -> Result<Self, CudaError> {
-        let words = kept_words(kept);
-        let bytes: &[u8] = bytemuck::cast_slice(&words);
-        let context = stream.context();
-        let mut pinned = PinnedBuffer::new(context, bytes.len(), "the classes to keep")?;
-        pinned.bytes_mut()?.copy_from_slice(bytes);
-        let buffer = DeviceBuffer::new(context, bytes.len(), "the classes to keep")?;
-        // Dropping the pinned memory waits for the copy.
-        stream.upload(&mut pinned, 0..bytes.len(), buffer.slice())?;
-        Ok(Self {
-            words: buffer,
-            classes: u32::try_from(kept.len()).unwrap_or(u32::MAX),
-        })
-    }
-}
-
-/// A bit per class, at least one word.
-fn kept_words(kept: &[bool]) -> Vec<u32> {
-    let mut words = vec![0_u32; kept.len().div_ceil(32).max(1)];
-    for (index, _) in kept.iter().enumerate().filter(|(_, kept)| **kept) {
-        words[index / 32] |= 1 << (index % 32);
-    }
-    words
-}
 
 /// What is on the way, or has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -265,19 +216,4 @@ fn read_frame(words: &[u32]) -> Vec<Candidate> {
         anchor,
     });
     rows.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_are_bits_from_the_lowest_on() {
-        let mut kept = vec![false; 34];
-        kept[0] = true;
-        kept[31] = true;
-        kept[33] = true;
-        assert_eq!(kept_words(&kept), [0x8000_0001, 2]);
-        assert_eq!(kept_words(&[]), [0]);
-    }
 }

@@ -27,6 +27,7 @@ pub mod letterbox;
 pub mod luma;
 mod memory;
 mod module;
+mod pinned;
 mod precision;
 mod presence;
 mod result;
@@ -35,22 +36,21 @@ mod stream;
 pub mod testing;
 mod timeline;
 
-pub use crate::{
-    buffer::{DeviceBuffer, PinnedBuffer},
-    context::{Context, allocations, count_allocation},
-    device_clock::DeviceClock,
-    device_spans::DeviceSpans,
-    error::{CudaError, CudaErrorKind},
-    event::Event,
-    graph::Graph,
-    memory::CudaMemory,
-    module::{Function, LaunchShape, Module},
-    precision::Precision,
-    presence::{device_count, missing},
-    slice::{DeviceSlice, SliceError},
-    stream::{Rows, Stream},
-    timeline::{Begun, Timeline},
-};
+pub use crate::buffer::DeviceBuffer;
+pub use crate::context::{Context, allocations, count_allocation};
+pub use crate::device_clock::DeviceClock;
+pub use crate::device_spans::DeviceSpans;
+pub use crate::error::{CudaError, CudaErrorKind, SliceError};
+pub use crate::event::Event;
+pub use crate::graph::Graph;
+pub use crate::memory::CudaMemory;
+pub use crate::module::{Function, LaunchShape, Module};
+pub use crate::pinned::PinnedBuffer;
+pub use crate::precision::Precision;
+pub use crate::presence::{device_count, missing};
+pub use crate::slice::DeviceSlice;
+pub use crate::stream::{Rows, Stream};
+pub use crate::timeline::{Begun, Timeline};
 
 /// The driver's own functions and types. They panic where libcuda is not there: ask [`missing`] first.
 pub use cudarc::driver::sys;

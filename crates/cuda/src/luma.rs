@@ -9,10 +9,11 @@ use std::marker::PhantomData;
 use bytemuck::{Pod, Zeroable};
 use camweave_vision::{LumaGrid, PictureLayout, PixelFormat};
 
-use crate::buffer::{DeviceBuffer, PinnedBuffer};
+use crate::buffer::DeviceBuffer;
 use crate::context::Context;
 use crate::error::CudaError;
 use crate::module::{Function, LaunchShape, Module};
+use crate::pinned::PinnedBuffer;
 use crate::slice::DeviceSlice;
 use crate::stream::Stream;
 
@@ -196,8 +197,9 @@ impl LumaReader {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use camweave_vision::{ColorMatrix, ColorRange, Plane, Planes};
+
+    use super::*;
 
     fn slice(address: u64, bytes: usize) -> DeviceSlice<'static> {
         // SAFETY: no work is put into any stream.

@@ -30,7 +30,7 @@
 use std::marker::PhantomData;
 
 use crate::context::Context;
-use crate::error::CudaError;
+use crate::error::{CudaError, SliceError};
 use crate::sys::CUdevice;
 
 /// Bytes of device memory that something else owns for `'a`.
@@ -83,17 +83,6 @@ pub struct DeviceSlice<'a> {
     /// Whose streams may have work on it; `None` where whoever made it answers for that.
     device: Option<CUdevice>,
     owner: PhantomData<&'a ()>,
-}
-
-/// A part that leaves its slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "bytes {offset} to {offset} + {bytes} of device memory: expected to end within {available}"
-)]
-pub struct SliceError {
-    offset: usize,
-    bytes: usize,
-    available: usize,
 }
 
 impl<'a> DeviceSlice<'a> {

@@ -1,13 +1,10 @@
 //! Queues of work on a device.
 #![expect(unsafe_code, reason = "calls the driver")]
 
-use std::ops::Range;
 use std::ptr;
 
-use crate::buffer::PinnedBuffer;
 use crate::context::Context;
 use crate::error::CudaError;
-use crate::event::Event;
 use crate::result::check;
 use crate::slice::DeviceSlice;
 use crate::sys;
@@ -95,62 +92,6 @@ impl Stream {
         // SAFETY: the stream lives.
         check(unsafe { sys::cuStreamSynchronize(self.raw) }, || {
             "wait for a stream".to_owned()
-        })
-    }
-
-    /// Makes work that is put in from now on wait for the event, as it has been recorded last.
-    ///
-    /// # Errors
-    /// The driver's.
-    pub fn wait(&self, event: &Event) -> Result<(), CudaError> {
-        self.context.bind()?;
-        // SAFETY: both handles live.
-        let code = unsafe { sys::cuStreamWaitEvent(self.raw, event.raw(), 0) };
-        check(code, || "make a stream wait for an event".to_owned())
-    }
-
-    /// Copies bytes of pinned memory to the device.
-    ///
-    /// # Errors
-    /// `from` is not in the buffer, or not as long as `to`; another device's memory; the driver's.
-    pub fn upload(
-        &self,
-        buffer: &mut PinnedBuffer,
-        from: Range<usize>,
-        to: DeviceSlice<'_>,
-    ) -> Result<(), CudaError> {
-        let source = buffer.part(&from, to)?;
-        to.check_device(&self.context)?;
-        buffer.copied_on(self, || {
-            // SAFETY: `part` has compared both lengths; the device's memory is borrowed, and the
-            // buffer waits for the copy before it lends its bytes or goes away.
-            let code = unsafe {
-                sys::cuMemcpyHtoDAsync_v2(to.address(), source.cast(), to.len(), self.raw)
-            };
-            check(code, || format!("copy {} bytes to the device", to.len()))
-        })
-    }
-
-    /// Copies bytes of the device to pinned memory.
-    ///
-    /// # Errors
-    /// `to` is not in the buffer, or not as long as `from`; another device's memory; the driver's.
-    pub fn download(
-        &self,
-        from: DeviceSlice<'_>,
-        buffer: &mut PinnedBuffer,
-        to: Range<usize>,
-    ) -> Result<(), CudaError> {
-        let target = buffer.part(&to, from)?;
-        from.check_device(&self.context)?;
-        buffer.copied_on(self, || {
-            // SAFETY: as in `upload`.
-            let code = unsafe {
-                sys::cuMemcpyDtoHAsync_v2(target.cast(), from.address(), from.len(), self.raw)
-            };
-            check(code, || {
-                format!("copy {} bytes from the device", from.len())
-            })
         })
     }
 

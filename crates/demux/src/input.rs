@@ -8,10 +8,9 @@ use std::ffi::{CStr, CString};
 use std::ptr;
 
 use ffmpeg_next::codec::packet::Ref;
-use ffmpeg_next::ffi;
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::util::interrupt as callback;
-use ffmpeg_next::{Dictionary, Error, Packet};
+use ffmpeg_next::{Dictionary, Error, Packet, ffi};
 
 use crate::interrupt::Interrupt;
 

@@ -27,6 +27,7 @@ mod open;
 mod pace;
 mod picture_order;
 mod protocol;
+mod read_unit;
 mod reader;
 mod reorder;
 mod timeline;
@@ -42,4 +43,5 @@ pub use live::{AccessUnit, LiveOptions, LiveRead, LiveSource, MAX_ACCESS_UNIT, R
 pub use live_error::{LiveError, LiveErrorKind};
 pub use log::silence;
 pub use protocol::Protocol;
-pub use reader::{Read, ReadUnit, Reader};
+pub use read_unit::ReadUnit;
+pub use reader::{Read, Reader};

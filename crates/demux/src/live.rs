@@ -10,17 +10,16 @@ use ffmpeg_next::format::context::Input;
 use ffmpeg_next::{Error, Packet, Rational, ffi, media};
 
 use crate::convert::Converter;
-use crate::device;
 use crate::extradata::extradata;
 use crate::file_times::nanos;
 use crate::input::{self, Options};
 use crate::interrupt::Interrupt;
 use crate::live_error::{LiveError, LiveErrorKind};
-use crate::log;
 use crate::pace::Pace;
 use crate::protocol::Protocol;
 use crate::reader::codec_of;
 use crate::timeline::Timeline;
+use crate::{device, log};
 
 /// The largest access unit, in bytes.
 pub const MAX_ACCESS_UNIT: usize = 16 * 1024 * 1024;

@@ -1,7 +1,6 @@
 //! Why a live source gives nothing.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use ffmpeg_next::Error;
 

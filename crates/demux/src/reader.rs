@@ -15,6 +15,7 @@ use crate::extradata::extradata;
 use crate::file_error::FileError;
 use crate::file_times::{Clock, Stamps, Timeline, frame_nanos};
 use crate::interrupt::Interrupt;
+use crate::read_unit::ReadUnit;
 use crate::reorder::Reorder;
 use crate::{input, open};
 
@@ -34,21 +35,6 @@ const WITHOUT_PRESENTATION_TIMES: [&str; 4] = ["avi", "h264", "hevc", "m4v"];
 const DEFAULT_FRAME_NANOS: i64 = 40_000_000;
 /// Frames are so long, in nanoseconds: up to 1,000 a second, and one in 10 seconds.
 const FRAME_NANOS: std::ops::RangeInclusive<i64> = 1_000_000..=10_000_000_000;
-
-/// One access unit of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadUnit {
-    /// The coded bytes, as messages carry them.
-    pub data: Vec<u8>,
-    /// Whether decoding can begin here.
-    pub keyframe: bool,
-    /// Since the file's first unit.
-    pub pts_nanos: i64,
-    /// When the decoder needs it, since the file's first unit.
-    pub dts_nanos: i64,
-    /// How long it is shown.
-    pub duration_nanos: i64,
-}
 
 /// What a read gives.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use camweave_bitstream::{NalCodec, NalKind, StartCodes};
 use camweave_message::Codec;
 
-use crate::ReadUnit;
 use crate::picture_order::Parser;
+use crate::read_unit::ReadUnit;
 
 /// A picture waits for at most so many that are coded after it: `MaxDpbFrames` of H.264 and H.265.
 const MAX_REORDER: usize = 16;

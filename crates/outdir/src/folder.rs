@@ -4,7 +4,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::mark::{self, Mark};
-use crate::replace::create_new;
+use crate::new_file::create_new;
 use crate::{Error, FILE_MODE, FOLDER_MODE};
 
 /// Longest name in bytes: what is put behind it while a file is replaced needs room, too.

@@ -23,6 +23,7 @@ mod history;
 mod lines;
 mod lock;
 mod mark;
+mod new_file;
 mod own;
 mod replace;
 mod runs;
@@ -33,8 +34,9 @@ pub use folder::Folder;
 pub use history::{History, Removed, Retention};
 pub use lines::{Lines, NotWritten};
 pub use lock::WriterLock;
+pub use new_file::{NewFile, create_new};
 pub use own::{open_for_reading, open_own, read_bounded};
-pub use replace::{NewFile, create_new, replace, replace_in_room};
+pub use replace::{replace, replace_in_room};
 pub use runs::{RunFolder, Tidied, tidy_runs};
 
 /// Mode of result files: the owner writes, the group reads.

@@ -18,8 +18,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
+use crate::new_file::NewFile;
 use crate::own::{is_at, open_for_reading, open_own};
-use crate::replace::NewFile;
 use crate::{Error, FILE_MODE};
 
 /// The mark's name in its folder.

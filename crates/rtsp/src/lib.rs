@@ -13,9 +13,11 @@
 mod auth;
 mod connection;
 mod error;
+mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod media;
+mod options;
 mod order;
 mod rate;
 mod rtp;
@@ -26,7 +28,9 @@ mod wire;
 
 pub use auth::{Credentials, TriedSchemes};
 pub use error::RtspError;
-pub use session::{Event, Options, Session, Stream, Transport};
+pub use event::{Event, Stream};
+pub use options::{Options, Transport};
+pub use session::Session;
 
 use std::time::Duration;
 

@@ -6,10 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use camweave_bitstream::rtp::{Assembler, Output, Packet};
 use tokio::time::{Duration, Instant};
 
+use crate::RtspError;
+use crate::event::Event;
 use crate::order::{Place, Reorder, Sequence};
 use crate::rtp::{Rtcp, Rtp, SenderReport, is_rtcp};
 use crate::sdp::Video;
-use crate::{Event, RtspError};
 
 /// A picture whose marker has come is complete after so long a silence.
 const SILENCE: Duration = Duration::from_millis(100);

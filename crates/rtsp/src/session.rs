@@ -1,99 +1,19 @@
 //! DESCRIBE, SETUP, PLAY, and what comes then.
 
 mod keep_alive;
+mod requests;
 mod setup;
 
-use std::collections::VecDeque;
+use tokio::time::{Instant, sleep_until};
 
-use camweave_bitstream::NalCodec;
-use camweave_bitstream::rtp::Damage;
-use tokio::time::{Duration, Instant, sleep_until};
-use url::Url;
-
-use crate::auth::Authorizer;
+use self::keep_alive::KeepAlive;
+use self::requests::{Requests, answer};
 use crate::connection::Connection;
+use crate::event::{Event, Stream};
 use crate::media::Media;
 use crate::udp::Udp;
-use crate::wire::{Headers, Message, Response};
-use crate::{Credentials, Limits, PACKET_COST_BYTES, RtspError, TriedSchemes};
-use keep_alive::KeepAlive;
-
-/// How RTP packets are to travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// Interleaved in the RTSP connection.
-    Tcp,
-    /// Datagrams.
-    Udp,
-    /// TCP; UDP where the camera refuses TCP (status 461, or another that does not say why).
-    TcpThenUdp,
-}
-
-/// How to connect.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The user, where the camera asks for one.
-    pub credentials: Option<Credentials>,
-    /// What the camera's earlier sessions know of how it takes them.
-    pub tried: TriedSchemes,
-    /// How packets are to travel.
-    pub transport: Transport,
-    /// The header `User-Agent`.
-    pub user_agent: &'static str,
-    /// What the camera may cost.
-    pub limits: Limits,
-    /// Until the connection is open. The caller bounds what comes then.
-    pub connect_timeout: Duration,
-    /// After so long a silence the camera is asked whether it is there.
-    pub probe_after: Duration,
-}
-
-/// The stream that plays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stream {
-    /// The codec.
-    pub codec: NalCodec,
-    /// Ticks per second of [`Event::Unit`]'s timestamp.
-    pub clock_hz: u32,
-    /// Annex B; may be empty.
-    pub parameter_sets: Vec<u8>,
-    /// Whether packets come as datagrams.
-    pub udp: bool,
-}
-
-/// What a session gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A whole access unit.
-    Unit {
-        /// Annex B.
-        data: Vec<u8>,
-        /// The unwrapped RTP timestamp.
-        timestamp: i64,
-        /// Packets that are missing since the unit before.
-        lost_packets: u32,
-        /// When its last packet came.
-        arrival_unix_nanos: i64,
-    },
-    /// Frames of which a part or all is missing.
-    Dropped {
-        /// Why.
-        damage: Damage,
-        /// How many.
-        frames: u32,
-    },
-    /// The camera's clock (RFC 3550, section 6.4.1).
-    SenderReport {
-        /// 32.32 fixed-point seconds since 1900.
-        ntp: u64,
-        /// The unwrapped RTP timestamp of the same instant.
-        timestamp: i64,
-        /// When it came.
-        arrival_unix_nanos: i64,
-    },
-    /// The camera is there.
-    Alive,
-}
+use crate::wire::Message;
+use crate::{PACKET_COST_BYTES, RtspError};
 
 /// A camera that plays. Dropping it closes the connection; [`Session::teardown`] says so before.
 #[derive(Debug)]
@@ -117,139 +37,7 @@ pub struct Session {
 /// Events that are given out before other cameras have their turn.
 const EVENTS_PER_TURN: u32 = 64;
 
-/// Writes requests.
-#[derive(Debug)]
-struct Requests {
-    authorizer: Authorizer,
-    user_agent: &'static str,
-    sequence: u32,
-    /// Numbers of requests without an answer, the latest last.
-    unanswered: VecDeque<u32>,
-    session: Option<String>,
-}
-
-/// Requests without an answer that are remembered.
-const UNANSWERED: usize = 16;
-
-impl Requests {
-    /// Appends a request.
-    fn write(
-        &mut self,
-        connection: &mut Connection,
-        method: &str,
-        url: &str,
-        header: Option<(&str, &str)>,
-    ) {
-        self.sequence += 1;
-        let mut text = format!(
-            "{method} {url} RTSP/1.0\r\nCSeq: {}\r\nUser-Agent: {}\r\n",
-            self.sequence, self.user_agent
-        );
-        let authorization = self.authorizer.header(method, url);
-        let headers = [
-            ("Authorization", authorization.as_deref()),
-            ("Session", self.session.as_deref()),
-        ];
-        let given = headers
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)));
-        for (name, value) in given.chain(header) {
-            text += &format!("{name}: {value}\r\n");
-        }
-        text += "\r\n";
-        connection.write(text.as_bytes());
-        if self.unanswered.len() == UNANSWERED {
-            self.unanswered.pop_front();
-        }
-        self.unanswered.push_back(self.sequence);
-    }
-
-    /// Whether `response` is the final answer to the latest request. Cameras forget the number
-    /// or always send the same: any number is the latest's but that of an earlier request which
-    /// has had no answer.
-    fn is_answer(&mut self, response: &Response) -> bool {
-        // 100 Continue and its like come before the answer.
-        if response.status < 200 {
-            return false;
-        }
-        let number = response.headers.sequence();
-        let earlier = |open: &u32| *open != self.sequence && number == Some(*open);
-        if let Some(at) = self.unanswered.iter().position(earlier) {
-            self.unanswered.remove(at);
-            return false;
-        }
-        self.unanswered.pop_back_if(|open| *open == self.sequence);
-        true
-    }
-
-    /// Sends a request and waits for its answer, with as many credentials as it takes.
-    /// Packets that come before go to `media`, requests of the camera's are answered.
-    async fn send(
-        &mut self,
-        connection: &mut Connection,
-        method: &'static str,
-        url: &str,
-        header: Option<(&str, &str)>,
-        mut media: Option<&mut Media>,
-    ) -> Result<Response, RtspError> {
-        loop {
-            self.write(connection, method, url, header);
-            let response = loop {
-                match connection.buffered()? {
-                    Some(Message::Response(response)) if self.is_answer(&response) => {
-                        break response;
-                    }
-                    Some(Message::Response(_)) => {}
-                    Some(Message::Request { method, headers }) => {
-                        answer(connection, &method, &headers)?;
-                    }
-                    Some(Message::Data(range)) => {
-                        if let Some(media) = media.as_deref_mut()
-                            && !media.is_full()
-                        {
-                            media.packet(connection.bytes(range))?;
-                        }
-                    }
-                    None => connection.exchange().await?,
-                }
-            };
-            match response.status {
-                200..=299 => {
-                    self.authorizer.accepted();
-                    return Ok(response);
-                }
-                401 => self
-                    .authorizer
-                    .challenged(response.headers.all("WWW-Authenticate"))?,
-                301..=303 | 305 | 307 | 308 => return Ok(response),
-                status => return Err(RtspError::Status { status, method }),
-            }
-        }
-    }
-}
-
-/// Answers a request of the camera's.
-fn answer(connection: &mut Connection, method: &str, headers: &Headers) -> Result<(), RtspError> {
-    let status = match method {
-        "OPTIONS" | "GET_PARAMETER" | "SET_PARAMETER" => "200 OK",
-        "TEARDOWN" => return Err(RtspError::Ended("its request TEARDOWN")),
-        "REDIRECT" => return Err(RtspError::Ended("its request REDIRECT")),
-        _ => "501 Not Implemented",
-    };
-    let number = headers.sequence().unwrap_or(0);
-    connection.write(format!("RTSP/1.0 {status}\r\nCSeq: {number}\r\n\r\n").as_bytes());
-    Ok(())
-}
-
 impl Session {
-    /// Connects, and plays the first H.264 or H.265 stream. The caller bounds its time.
-    ///
-    /// # Errors
-    /// Why it does not play.
-    pub async fn connect(url: &Url, options: Options) -> Result<Self, RtspError> {
-        setup::connect(url, options).await
-    }
-
     /// The stream that plays.
     #[must_use]
     pub fn stream(&self) -> &Stream {
@@ -380,47 +168,5 @@ async fn receive(udp: &mut Option<Udp>) -> &[u8] {
     match udp {
         Some(udp) => udp.receive().await,
         None => std::future::pending().await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn response(text: &str) -> Response {
-        let mut reader = crate::wire::Reader::default();
-        reader.space(text.len()).extend_from_slice(text.as_bytes());
-        match reader.next() {
-            Ok(Some(Message::Response(response))) => response,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// The number, and whether it answers the latest request, which is 3; 1 has its answer.
-    #[test]
-    fn which_response_answers_the_latest_request() {
-        for (text, answers) in [
-            ("200 OK\r\nCSeq: 3", true),
-            ("200 OK", true),
-            ("200 OK\r\nCSeq: 1", true),
-            ("200 OK\r\nCSeq: 0", true),
-            ("200 OK\r\nCSeq: x", true),
-            ("401 No\r\nCSeq: 9", true),
-            ("200 OK\r\nCSeq: 2", false),
-            ("100 Continue\r\nCSeq: 3", false),
-        ] {
-            let mut requests = Requests {
-                authorizer: Authorizer::new(None, TriedSchemes::default()),
-                user_agent: "x",
-                sequence: 3,
-                unanswered: VecDeque::from([2, 3]),
-                session: None,
-            };
-            let given = response(&format!("RTSP/1.0 {text}\r\n\r\n"));
-            assert_eq!(requests.is_answer(&given), answers, "{text}");
-            let rest = requests.unanswered.len();
-            let expected = if text.starts_with("100") { 2 } else { 1 };
-            assert_eq!(rest, expected, "{text}");
-        }
     }
 }

@@ -2,7 +2,8 @@
 
 use camweave_telemetry::{SPAN_VARIABLES, log};
 
-use crate::graph::STATS_VARIABLE;
+/// The variable that overrides the folder of the reports.
+pub(crate) const STATS_VARIABLE: &str = "CAMWEAVE_STATS_DIR";
 
 /// Those beside the variables of spans: name, default, meaning.
 const VARIABLES: [(&str, &str, &str); 3] = [

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::drop_reason::{self, DescribedDrop};
 use crate::settings::{Setting, described};
-use crate::{Declared, Settings, Stage, StageError, common_env, runtime};
+use crate::stage::schemas;
+use crate::{Declared, Settings, Stage, StageError, common_env};
 
 /// What `--describe` prints, as JSON.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -40,7 +41,7 @@ impl Description {
     /// Of the stage `S`.
     #[must_use]
     pub fn of<S: Stage>() -> Self {
-        let [input, output] = runtime::schemas::<S>().map(|schema| schema.map(str::to_owned));
+        let [input, output] = schemas::<S>().map(|schema| schema.map(str::to_owned));
         Self {
             kind: S::KIND.to_owned(),
             about: S::ABOUT.to_owned(),
@@ -125,7 +126,7 @@ impl Description {
 
 /// A stage's own reasons, and those of all.
 fn drops<S: Stage>() -> Vec<DescribedDrop> {
-    let [takes, gives] = runtime::schemas::<S>().map(|schema| schema.is_some());
+    let [takes, gives] = schemas::<S>().map(|schema| schema.is_some());
     // What comes back to a source is not counted again.
     let takes = takes && !S::OPTIONAL_INPUT;
     let own = S::DROPS.iter().copied();

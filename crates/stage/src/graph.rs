@@ -15,13 +15,11 @@ use futures::executor::block_on;
 use tracing::{debug, info, warn};
 
 use crate::boundary::Boundary;
+use crate::common_env::STATS_VARIABLE;
 use crate::drive::Outlet;
 use crate::receivers::Receivers;
-use crate::runtime::is_never;
+use crate::stage::is_never;
 use crate::{Context, Declared, Inbox, StageError, ports};
-
-/// The variable that overrides the folder of the reports.
-pub(crate) const STATS_VARIABLE: &str = "CAMWEAVE_STATS_DIR";
 
 /// Joins the dataflow that started this process.
 pub(crate) fn join(kind: &str) -> Result<(DoraNode, EventStream), StageError> {

@@ -54,6 +54,7 @@ mod receivers;
 mod refusal;
 mod runtime;
 mod settings;
+mod stage;
 mod start;
 mod trouble;
 
@@ -68,10 +69,8 @@ pub use inbox::Inbox;
 pub use output::Output;
 pub use queue_policy::QueuePolicy;
 pub use refusal::Refusal;
-pub use runtime::{Stage, main};
+pub use runtime::main;
 pub use settings::{NoSettings, Required, Setting, SettingKind, Settings, described};
+pub use stage::Stage;
 pub use trouble::Trouble;
-
-pub use camweave_message as message;
-pub use camweave_pool as pool;
-pub use camweave_telemetry as telemetry;
+pub use {camweave_message as message, camweave_pool as pool, camweave_telemetry as telemetry};

@@ -17,14 +17,14 @@ mod ledger;
 pub mod log;
 mod report;
 mod spans;
+mod stats_error;
 
 pub use counters::{Counters, MAX_CAMERAS, OTHERS};
-pub use files::{StatsError, StatsFile, read_reports, read_reports_of, receivers_of, report_of};
+pub use files::{StatsFile, read_reports, read_reports_of, receivers_of, report_of};
 pub use histogram::{Histogram, Percentiles};
 pub use report::{CameraCounters, StageIdentity, StageReport};
-pub use spans::file as span_file;
-pub use spans::name as span_names;
 pub use spans::{
     DeviceRange, FrameKey, Members, Span, SpanMode, SpanSettings, SpanSummary, Spans,
-    VARIABLES as SPAN_VARIABLES,
+    VARIABLES as SPAN_VARIABLES, file as span_file, name as span_names,
 };
+pub use stats_error::StatsError;

@@ -3,7 +3,6 @@
 mod writer;
 
 use tracing_subscriber::EnvFilter;
-
 use writer::Writer;
 
 /// The environment variable that filters the log, in `tracing`'s syntax.

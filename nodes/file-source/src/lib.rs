@@ -13,17 +13,17 @@ mod playback;
 mod settings;
 mod window;
 
+pub use settings::{FileSourceSettings, Pace};
+
 use std::time::{Duration, Instant};
 
+use camera::{Camera, Pacing};
 use camweave_message::{Passage, Unit};
 use camweave_stage::{Context, DropReason, Output, Stage, StageError};
-use tracing::warn;
-
-use camera::{Camera, Pacing};
 use drops::DROPS;
 use feed::Opening;
 use playback::Extent;
-pub use settings::{FileSourceSettings, Pace};
+use tracing::warn;
 
 /// Rows of one message at most.
 const ROWS_PER_MESSAGE: usize = 64;

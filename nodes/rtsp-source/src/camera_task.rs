@@ -23,6 +23,7 @@ use crate::liveness::{Liveness, Usable};
 use crate::outbox::Outbox;
 use crate::rtsp_client::{self, CORRUPT};
 use crate::session::Session;
+use crate::session_limits::SessionLimits;
 
 /// How long a stop waits for the camera to answer TEARDOWN.
 pub(crate) const TEARDOWN_AT_MOST: Duration = Duration::from_millis(300);
@@ -34,17 +35,6 @@ const STREAMING: &str = "streaming";
 const UNAUTHORIZED: &str = "offline: unauthorized";
 /// Counted as an error: the camera's time stamps jumped.
 const TIMESTAMP_JUMPS: &str = "timestamp_jumps";
-
-/// Times of all cameras.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SessionLimits {
-    pub connect_timeout: Duration,
-    pub stall_timeout: Duration,
-    pub reconnect_min: Duration,
-    pub reconnect_max: Duration,
-    /// Bytes of an access unit at most.
-    pub access_unit_bytes: usize,
-}
 
 pub(crate) struct CameraTask {
     id: Arc<str>,

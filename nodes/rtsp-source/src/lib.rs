@@ -15,28 +15,28 @@ mod liveness;
 mod outbox;
 mod rtsp_client;
 mod session;
+mod session_limits;
 mod settings;
 mod starting;
 mod timeline;
 
 pub use camweave_cameras as cameras;
 pub use failure::{Failure, FailureKind};
+pub use settings::RtspSourceSettings;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use camera_task::{CameraTask, TEARDOWN_AT_MOST};
 use camweave_message::{Never, Unit};
 use camweave_stage::{Context, DropReason, Output, Stage, StageError};
 use crossbeam_channel::Receiver;
+use drops::DROPS;
+use outbox::{AllBytes, Outbox, Waiting};
+use starting::Starting;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-
-use camera_task::{CameraTask, TEARDOWN_AT_MOST};
-use drops::DROPS;
-use outbox::{AllBytes, Outbox, Waiting};
-pub use settings::RtspSourceSettings;
-use starting::Starting;
 
 /// Rows of one message at most.
 const ROWS_PER_MESSAGE: usize = 64;

@@ -9,9 +9,9 @@ use camweave_rtsp::{Credentials, Limits, Options, RtspError, Session, TriedSchem
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::camera_task::SessionLimits;
 use crate::client::{Client, Event, Frame, StreamInfo};
 use crate::failure::{Failure, FailureKind};
+use crate::session_limits::SessionLimits;
 
 /// Frames of which packets did not arrive.
 pub(crate) const LOST_IN_NETWORK: &str = "lost_in_network";

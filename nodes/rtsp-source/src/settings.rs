@@ -7,8 +7,8 @@ use camweave_stage::{Required, Settings, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::camera_task::SessionLimits;
 use crate::cameras::{self, Camera};
+use crate::session_limits::SessionLimits;
 
 /// Bytes of an access unit that may be asked for: far below what dora carries.
 const MOST_ACCESS_UNIT_BYTES: usize = 32 << 20;

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::account::{Moment, Way};
 use crate::detections::{DetectionsFile, SUMMARY};
-use crate::drops::DROPS;
+use crate::drops::{DROPS, NOT_WRITTEN};
 use crate::pace::Pace;
 use crate::settings::{SinkSettings, Switch};
 use crate::snapshot::Snapshots;
@@ -25,8 +25,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a folder that is in use is waited for: a process that was just killed lets go of it
 /// within milliseconds, unless the machine is busy.
 const FREE_WITHIN: Duration = Duration::from_secs(3);
-/// A frame whose line could not be written.
-pub(crate) const NOT_WRITTEN: &str = "not_written";
 /// Where dora keeps the logs of each run, as seen from the graph's folder.
 const RUNS: &str = "out";
 /// So many runs keep their logs and counters.

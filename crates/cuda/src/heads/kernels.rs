@@ -6,7 +6,7 @@ use std::ffi::c_void;
 use bytemuck::{Pod, Zeroable};
 use camweave_vision::HeadLayout;
 
-use super::{HeadConfig, MAX_FRAMES};
+use super::config::{HeadConfig, MAX_FRAMES};
 use crate::context::Context;
 use crate::error::CudaError;
 use crate::module::{Function, LaunchShape, Module};

@@ -14,6 +14,7 @@ mod ipc;
 mod lease;
 mod mapping;
 mod registry;
+mod shared;
 mod sharing;
 
 use std::sync::Arc;
@@ -22,11 +23,12 @@ use camweave_pool::{Export, Layout, Memory, MemoryError, Source, WriteQueues, Wr
 
 use self::backing::{Backing, Made};
 use self::description::{Description, Nonce};
+use self::shared::Shared;
 use self::sharing::{Sharing, Wanted};
 use crate::context::Context;
-use crate::error::CudaError;
+use crate::error::{CudaError, SliceError};
 use crate::event::Event;
-use crate::slice::{DeviceSlice, SliceError};
+use crate::slice::DeviceSlice;
 use crate::stream::{Rows, Stream};
 
 /// Memory of a device, shared between processes. In consumers it is for reading only.
@@ -54,16 +56,6 @@ use crate::stream::{Rows, Stream};
 /// that is under way then CUDA promises nothing.
 #[derive(Debug)]
 pub struct CudaMemory(Arc<Shared>);
-
-/// What all users within a process have in common.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    // Dropped in this order.
-    /// One per slot, or one for all.
-    events: Vec<Event>,
-    backing: Backing,
-    layout: Layout,
-}
 
 impl CudaMemory {
     /// Makes `stream` wait until earlier writes to the slot are done.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::Shared;
 use super::description::Nonce;
+use super::shared::Shared;
 
 type Pools = HashMap<Nonce, Weak<Shared>>;
 

@@ -3,9 +3,9 @@
 use camweave_vision::{Candidate, HeadLayout, NmsConfig, decode, suppress};
 use half::f16;
 use proptest::prelude::*;
+use run::{Number, run};
 
 use crate::{Backend, on_both_backends};
-use run::{Number, run};
 
 mod run;
 

@@ -1,14 +1,19 @@
+//! From a URL to a stream that plays.
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use tokio::time::Duration;
 use url::Url;
 
+use super::Session;
 use super::keep_alive::KeepAlive;
-use super::{Options, Requests, Session, Stream, Transport};
+use super::requests::Requests;
 use crate::auth::Authorizer;
 use crate::connection::Connection;
+use crate::event::Stream;
 use crate::media::Media;
+use crate::options::{Options, Transport};
 use crate::sdp::{self, Video};
 use crate::udp::Udp;
 use crate::wire::Response;
@@ -19,7 +24,17 @@ const MAX_REDIRECTS: usize = 5;
 /// Characters of a session's name or a URL that the camera gives.
 const MAX_TEXT: usize = 2048;
 
-pub(super) async fn connect(url: &Url, options: Options) -> Result<Session, RtspError> {
+impl Session {
+    /// Connects, and plays the first H.264 or H.265 stream. The caller bounds its time.
+    ///
+    /// # Errors
+    /// Why it does not play.
+    pub async fn connect(url: &Url, options: Options) -> Result<Self, RtspError> {
+        connect(url, options).await
+    }
+}
+
+async fn connect(url: &Url, options: Options) -> Result<Session, RtspError> {
     let mut requests = Requests {
         authorizer: Authorizer::new(options.credentials, options.tried),
         user_agent: options.user_agent,

@@ -6,52 +6,32 @@
 //! stages were nodes of their own: each has its name (`<node id>.<stage>`), its counters and
 //! their file, its queue policy and its entry in the rows' traces.
 
+mod outgoing;
 mod part;
+mod place;
 mod plan;
 mod run;
+mod settings;
+
+pub use outgoing::Outgoing;
+pub use part::Part;
+pub use place::Place;
+pub use plan::{Plan, listed, own_variable};
+pub use run::Fused;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use camweave_telemetry::StageIdentity;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
+use self::settings::{FusedSettings, KIND};
 use crate::behind::Behind;
 use crate::describe::{self, Description};
 use crate::drive::Reporter;
 use crate::graph::{self, GraphOutput};
 use crate::settings::described;
 use crate::start::{Ended, Joined};
-use crate::{Declared, Required, StageError, runtime};
-
-pub use part::Part;
-pub use plan::{Plan, listed, own_variable};
-pub use run::{Fused, Outgoing, Place};
-
-/// The kind of the node itself, beside its stages.
-const KIND: &str = "fused";
-/// The variable that lists the stages.
-const STAGES: &str = "STAGES";
-
-/// The node's own settings, beside those of its stages.
-#[derive(Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
-struct FusedSettings {
-    /// stages in pipeline order, as 'kind' or 'name=kind', separated by commas
-    stages: Required<String>,
-}
-
-impl FusedSettings {
-    /// What `STAGES` means.
-    fn help() -> String {
-        described::<Self>()
-            .pop()
-            .map(|it| it.help)
-            .unwrap_or_default()
-    }
-}
+use crate::{Declared, StageError, runtime};
 
 /// The `main` of a node's binary that runs any of `parts`, in the order that the graph says.
 pub fn main(parts: &'static [Part]) -> ExitCode {

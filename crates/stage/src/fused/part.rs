@@ -11,10 +11,11 @@ use camweave_telemetry::clock;
 use dora_node_api::EventStream;
 use tracing::info;
 
-use super::run::{Outgoing, Way};
+use super::outgoing::{Outgoing, Way};
 use crate::describe::{self, CheckDepth};
 use crate::drive::{Ends, Outlet, Reporter, drive};
-use crate::runtime::{inbox, schemas};
+use crate::runtime::inbox;
+use crate::stage::schemas;
 use crate::{Context, Declared, Description, Inbox, Setting, Stage, StageError, graph};
 
 /// A kind of stage that a fused node can run.

@@ -3,7 +3,8 @@
 use camweave_telemetry::StageIdentity;
 
 use super::part::Part;
-use super::{FusedSettings, Place, STAGES};
+use super::place::Place;
+use super::settings::{FusedSettings, STAGES};
 use crate::declared::{is_foreign, unknown};
 use crate::describe::CheckDepth;
 use crate::{Declared, StageError};

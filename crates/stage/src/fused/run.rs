@@ -1,70 +1,20 @@
 //! The threads of a fused node: all stages open before the first row moves, and all stay
 //! until the last one has ended.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use arrow_array::StructArray;
 use camweave_pool::Attachments;
 use dora_node_api::EventStream;
 
+use super::outgoing::Outgoing;
 use super::part::{AnyInbox, Go, News, Next, Seat};
+use super::place::Place;
 use super::plan::Plan;
-use crate::behind::Behind;
 use crate::drive::Reporter;
-use crate::graph::GraphOutput;
 use crate::{Context, Declared, Exit, StageError};
-
-/// Where the stages run.
-#[derive(Debug, Clone)]
-pub struct Place<'a> {
-    /// The node's id in the graph; a stage is called `<node>.<stage>`.
-    pub node: &'a str,
-    /// The id of the run; empty without a graph.
-    pub run: &'a str,
-    /// The nodes whose rows come to the first stage.
-    pub takes: &'a [String],
-    /// The run's folder for reports.
-    pub stats_dir: &'a Path,
-    /// Set when the process was told to end.
-    pub terminate: &'a Arc<AtomicBool>,
-    /// Where the last stage's rows go, for a first stage that is a source.
-    pub behind: Option<Arc<Behind>>,
-}
-
-/// What becomes of the last stage's messages.
-#[derive(Clone)]
-pub struct Outgoing(pub(super) Way);
-
-#[derive(Clone)]
-pub(super) enum Way {
-    Graph(Arc<Mutex<GraphOutput>>),
-    Channel(Sender<StructArray>),
-}
-
-impl Outgoing {
-    /// They go into the graph.
-    pub(super) fn graph(output: &Arc<Mutex<GraphOutput>>) -> Self {
-        Self(Way::Graph(Arc::clone(output)))
-    }
-
-    /// Set when nothing that goes out arrives any more.
-    pub(super) fn cut(&self) -> Arc<AtomicBool> {
-        match &self.0 {
-            Way::Graph(output) => output.lock().unwrap_or_else(PoisonError::into_inner).cut(),
-            Way::Channel(_) => Arc::default(),
-        }
-    }
-
-    /// They go into a channel, in a program without a graph.
-    #[must_use]
-    pub fn channel(sender: Sender<StructArray>) -> Self {
-        Self(Way::Channel(sender))
-    }
-}
 
 /// A stage's thread, and what only its neighbours and the end of the run need.
 struct Runner {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use camweave_message::{CapturedClock, Detections, FrameId, Never, Passage, Row};
 use camweave_telemetry::{StageReport, read_reports};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::describe::CheckDepth;

@@ -10,6 +10,8 @@
 mod layout;
 mod mapping;
 
+pub(crate) use self::layout::{Entry, Tally};
+
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -25,9 +27,7 @@ use tracing::warn;
 
 use self::layout::{CHUNK, cells, fill_cell, is_of_run, read_cell, write_head};
 use self::mapping::{Access, Mapping};
-use crate::StatsError;
-
-pub(crate) use self::layout::{Entry, Tally};
+use crate::stats_error::StatsError;
 
 /// How long a new process waits for the one before it, which may be ending just now.
 const PREDECESSOR_AT_MOST: Duration = Duration::from_secs(2);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use nvtx::domain::LocalRange;
 
-use super::FrameKey;
 use super::event::{Event, Kind};
+use super::frame_key::FrameKey;
 use super::name::SpanName;
 use super::recorder::{Recorder, thread_id};
 use crate::clock;

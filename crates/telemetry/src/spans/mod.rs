@@ -23,6 +23,7 @@
 mod device;
 mod event;
 pub mod file;
+mod frame_key;
 mod guard;
 mod labels;
 pub mod name;
@@ -31,30 +32,21 @@ mod recorder;
 mod settings;
 mod stats;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
-
 pub use device::{DeviceRange, Members};
+pub use frame_key::FrameKey;
 pub use guard::Span;
 pub use settings::{SpanMode, SpanSettings, VARIABLES};
 pub use stats::SpanSummary;
 
-use crate::clock;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
 use event::{Event, Kind};
 use name::{GaugeName, SpanName};
 use recorder::{Recorder, When, thread_id};
 
-/// Which frame of which camera: the same in all processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FrameKey<'a> {
-    /// The camera's id.
-    pub camera: &'a str,
-    /// When the source opened the session.
-    pub session_unix_nanos: i64,
-    /// The frame's number in its session.
-    pub sequence: u64,
-}
+use crate::clock;
 
 /// A stage's spans; `Spans::default()` is off.
 #[derive(Debug, Clone, Default)]

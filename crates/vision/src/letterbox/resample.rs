@@ -1,9 +1,8 @@
 //! Filling the model's input from a picture.
 
+use super::{Letterbox, LetterboxError};
 use crate::picture::sample::RowSampler;
 use crate::picture::{Picture, PictureLayout};
-
-use super::{Letterbox, LetterboxError};
 
 /// The grey around the picture: 114 of 255, as Ultralytics trains with.
 pub const PAD_VALUE: f32 = 114.0 / 255.0;

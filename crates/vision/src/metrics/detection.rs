@@ -5,10 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::{FrameTruth, MetricsError, TruthObject, check_box};
 use crate::Detection;
 use crate::iou::iou_f64;
-
-use super::{FrameTruth, MetricsError, TruthObject, check_box};
 
 /// Detections of a frame and class that are looked at, best first (COCO's largest `maxDets`).
 pub const MAX_DETECTIONS_PER_FRAME: usize = 100;

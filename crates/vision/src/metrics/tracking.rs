@@ -7,10 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::iou::iou_f64;
-
 use super::assignment::assign;
 use super::{FrameTruth, MetricsError, check_box};
+use crate::iou::iou_f64;
 
 /// The least IoU of a track's box and the object it follows.
 pub const IOU_THRESHOLD: f64 = 0.5;

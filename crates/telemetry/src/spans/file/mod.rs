@@ -28,11 +28,11 @@ mod bytes;
 mod read;
 mod write;
 
-use bytes::Put;
-use serde::{Deserialize, Serialize};
-
 pub use read::{Dropped, Frame, Gauge, SpanFile, SpanFileError, TracedSpan, read};
 pub(super) use write::SpanFileWriter;
+
+use bytes::Put;
+use serde::{Deserialize, Serialize};
 
 /// The ending of a file of spans.
 pub const EXTENSION: &str = "spans";
