@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use camweave_batcher::{Batcher, Limits};
+use camweave_batcher::{BatchQueue, Limits};
 use camweave_benches::rows::Rows;
 use camweave_message::{Frame, Row};
 use divan::counter::ItemsCount;
@@ -15,8 +15,8 @@ fn main() {
     divan::main();
 }
 
-fn batcher() -> Batcher<Frame> {
-    Batcher::new(Limits {
+fn batcher() -> BatchQueue<Frame> {
+    BatchQueue::new(Limits {
         max_batch: 8,
         max_window: Duration::from_millis(100),
         max_per_source: 1,
@@ -30,7 +30,7 @@ fn frames(cameras: usize) -> Vec<Frame> {
 
 /// Takes one frame of each camera as the stage does: after each message, all lists that are due.
 fn round(
-    batcher: &mut Batcher<Frame>,
+    batcher: &mut BatchQueue<Frame>,
     frames: impl Iterator<Item = Frame>,
     now: &mut Instant,
     mut list: impl FnMut(Vec<Frame>),

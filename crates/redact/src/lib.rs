@@ -23,4 +23,4 @@ pub use known::KnownSecrets;
 pub use log::{log_line, remember, safe_line};
 pub use secret::{HIDDEN, Secret};
 pub use shown_url::{SecretUrl, display_url};
-pub use text::{LINE_BYTES, SHOWN_BYTES, printable, printable_bytes, printable_up_to};
+pub use text::{LINE_BYTES, SHOWN_BYTES, printable, printable_up_to};

@@ -33,21 +33,6 @@ pub fn printable_up_to(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// As [`printable`], for bytes that should be UTF-8; what is not becomes U+FFFD.
-#[must_use]
-pub fn printable_bytes(bytes: &[u8]) -> String {
-    // A character has four bytes at most: the cut is never in front of the limit.
-    let head = &bytes[..bytes.len().min(SHOWN_BYTES + 4)];
-    let text = String::from_utf8_lossy(head);
-    let shown = &text[..text.floor_char_boundary(SHOWN_BYTES)];
-    let mut escaped = String::with_capacity(shown.len() + 32);
-    escape(shown, &mut escaped);
-    if bytes.len() > SHOWN_BYTES {
-        let _ = write!(escaped, "… ({} more bytes)", bytes.len() - SHOWN_BYTES);
-    }
-    escaped
-}
-
 fn escape(text: &str, into: &mut String) {
     for character in text.chars() {
         match character {
@@ -101,9 +86,7 @@ mod tests {
             ("a\u{2028}b\u{feff}", "a\\u2028b\\ufeff"),
         ] {
             assert_eq!(printable(text), expected);
-            assert_eq!(printable_bytes(text.as_bytes()), expected);
         }
-        assert_eq!(printable_bytes(b"\xff\x1bA"), "\u{fffd}\\u001bA");
         assert!(matches!(printable("cam1"), Cow::Borrowed(_)));
     }
 
@@ -113,7 +96,6 @@ mod tests {
         let shown = printable(&long);
         assert!(shown.ends_with("… (49999800 more bytes)"), "{shown}");
         assert!(shown.len() < SHOWN_BYTES * 6 + 40);
-        assert_eq!(printable_bytes(long.as_bytes()), shown);
         assert_eq!(printable_up_to("äöü", 3), "ä… (4 more bytes)");
         assert_eq!(printable_up_to("äöü", 0), "… (6 more bytes)");
         assert_eq!(printable(&"x".repeat(SHOWN_BYTES)).len(), SHOWN_BYTES);
@@ -125,7 +107,6 @@ mod tests {
             for shown in [
                 printable(&text).into_owned(),
                 printable_up_to(&text, limit).into_owned(),
-                printable_bytes(text.as_bytes()),
             ] {
                 prop_assert!(!shown.contains(is_hidden), "{shown:?}");
                 prop_assert_eq!(printable_up_to(&shown, usize::MAX), shown.as_str());

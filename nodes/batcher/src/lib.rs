@@ -1,11 +1,11 @@
 //! Groups frames of many cameras into one list, without touching a pixel.
 
-mod batcher;
+mod batch_queue;
 mod drops;
 mod rate;
 mod settings;
 mod stage;
 
-pub use batcher::{Batcher, Limits};
+pub use batch_queue::{BatchQueue, Limits};
 pub use settings::BatcherSettings;
-pub use stage::BatcherStage;
+pub use stage::Batcher;

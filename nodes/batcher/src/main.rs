@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    camweave_stage::main::<camweave_batcher::BatcherStage>()
+    camweave_stage::main::<camweave_batcher::Batcher>()
 }

@@ -4,17 +4,17 @@ use camweave_message::Frame;
 use camweave_stage::telemetry::span_names;
 use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
 
-use crate::Batcher;
+use crate::batch_queue::BatchQueue;
 use crate::drops::DROPS;
 use crate::settings::BatcherSettings;
 
-/// The batcher as a stage.
-pub struct BatcherStage {
+/// Groups frames of many cameras.
+pub struct Batcher {
     context: Context,
-    batcher: Batcher<Frame>,
+    queue: BatchQueue<Frame>,
 }
 
-impl Stage for BatcherStage {
+impl Stage for Batcher {
     const KIND: &'static str = "batcher";
     const ABOUT: &'static str =
         "Groups frames of many cameras into batches, without touching a pixel.";
@@ -26,7 +26,7 @@ impl Stage for BatcherStage {
     fn open(settings: BatcherSettings, context: &Context) -> Result<Self, StageError> {
         Ok(Self {
             context: context.clone(),
-            batcher: Batcher::new(settings.limits()),
+            queue: BatchQueue::new(settings.limits()),
         })
     }
 
@@ -43,7 +43,7 @@ impl Stage for BatcherStage {
         let now = Instant::now();
         for row in rows {
             let camera = row.id.camera.clone();
-            if self.batcher.push(&camera, row, now).is_some() {
+            if self.queue.push(&camera, row, now).is_some() {
                 self.context
                     .counters
                     .dropped(&camera, DropReason::SUPERSEDED.name, 1);
@@ -54,9 +54,9 @@ impl Stage for BatcherStage {
 
     fn tick(&mut self, out: &mut Output<Frame>) -> Result<(), StageError> {
         let now = Instant::now();
-        while self.batcher.deadline().is_some() {
+        while self.queue.deadline().is_some() {
             let mut span = self.context.counters.spans().begin(&span_names::BATCH);
-            let Some(rows) = self.batcher.pop(now) else {
+            let Some(rows) = self.queue.pop(now) else {
                 span.cancel();
                 break;
             };
@@ -68,11 +68,11 @@ impl Stage for BatcherStage {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.batcher.deadline()
+        self.queue.deadline()
     }
 
     fn close(&mut self, out: &mut Output<Frame>) -> Result<(), StageError> {
-        for rows in self.batcher.drain() {
+        for rows in self.queue.drain() {
             out.send(rows);
         }
         Ok(())

@@ -19,6 +19,6 @@ pub use account::Moment;
 pub use annotate::{Canvas, annotate};
 pub use lines::DetectionLine;
 pub use settings::{SinkSettings, Switch};
-pub use stage::SinkStage;
+pub use stage::Sink;
 pub use summary::{CameraSummary, Collector, Millis, StageSummary, Summary, accounted};
 pub use table::{Room, render};

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    camweave_stage::main::<camweave_sink::SinkStage>()
+    camweave_stage::main::<camweave_sink::Sink>()
 }

@@ -33,7 +33,7 @@ const RUNS_KEPT: usize = 20;
 const PASSES_VARIABLE: &str = "CAMWEAVE_PASSES";
 
 /// The sink as a stage.
-pub struct SinkStage {
+pub struct Sink {
     context: Context,
     folder: Folder,
     detections: DetectionsFile,
@@ -47,7 +47,7 @@ pub struct SinkStage {
     _run: Option<RunFolder>,
 }
 
-impl SinkStage {
+impl Sink {
     fn summary(&self, moment: Moment) -> Summary {
         // First what has come out: what is read later has come in, too.
         let own = self.context.counters.report();
@@ -150,7 +150,7 @@ fn everywhere() -> Result<bool, StageError> {
     }
 }
 
-impl Stage for SinkStage {
+impl Stage for Sink {
     const KIND: &'static str = "sink";
     const ABOUT: &'static str =
         "Writes detections.jsonl, annotated snapshots and summary.json, and shows a live table.";

@@ -4,7 +4,7 @@ use camweave_stage::Settings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::TrackerConfig;
+use crate::byte_track::TrackerConfig;
 
 /// What the graph may set.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]

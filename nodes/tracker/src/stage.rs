@@ -5,9 +5,9 @@ use camweave_message::{DetectedBox, Detections};
 use camweave_stage::telemetry::{Counters, Spans, span_names};
 use camweave_stage::{Context, DropReason, Output, Stage, StageError, frame_key};
 
+use crate::byte_track::{ByteTracker, TrackerConfig};
 use crate::drops::DROPS;
 use crate::settings::TrackerSettings;
-use crate::{ByteTracker, Tracker, TrackerConfig};
 
 /// After a pause this long a camera's tracker begins anew: what moved meanwhile is not known.
 const FORGET_AFTER_NANOS: u64 = 3_000_000_000;
@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const MOST_TRACKS: usize = 65_536;
 
 struct Camera {
-    tracker: Box<dyn Tracker>,
+    tracker: ByteTracker,
     /// The tracker's own number to the id that went out.
     ids: HashMap<u64, Id>,
     frames: u64,
@@ -60,8 +60,8 @@ fn strongest(boxes: &[DetectedBox], most: usize) -> Vec<usize> {
     indices
 }
 
-/// The tracker as a stage: one tracker per camera, ids unique over all cameras of the run.
-pub struct TrackerStage {
+/// One tracker per camera, ids unique over all cameras of the run.
+pub struct Tracker {
     config: TrackerConfig,
     cameras: HashMap<String, Camera>,
     looked: Instant,
@@ -70,10 +70,9 @@ pub struct TrackerStage {
     spans: Spans,
 }
 
-impl TrackerStage {
+impl Tracker {
     /// A stage that has seen nothing; `starts` counts this node's starts in the run, from 1.
-    #[must_use]
-    pub fn new(config: TrackerConfig, starts: u64) -> Self {
+    fn new(config: TrackerConfig, starts: u64) -> Self {
         let next_id = (starts.saturating_sub(1))
             .saturating_mul(IDS_PER_START)
             .saturating_add(1);
@@ -91,7 +90,7 @@ impl TrackerStage {
         let now = row.id.captured_unix_nanos;
         let config = self.config;
         let fresh = || Camera {
-            tracker: Box::new(ByteTracker::new(&config)),
+            tracker: ByteTracker::new(&config),
             ids: HashMap::new(),
             frames: 0,
             last_captured_nanos: now,
@@ -135,9 +134,7 @@ impl TrackerStage {
         }
         camera.forget(config.track_buffer, config.max_boxes);
     }
-}
 
-impl TrackerStage {
     /// Bounds what is kept of all cameras.
     fn tidy(&mut self, now: Instant, most_tracks: usize) {
         self.cameras
@@ -157,7 +154,7 @@ impl TrackerStage {
     }
 }
 
-impl Stage for TrackerStage {
+impl Stage for Tracker {
     const KIND: &'static str = "tracker";
     const ABOUT: &'static str =
         "Follows objects from frame to frame with ByteTrack, one tracker per camera.";

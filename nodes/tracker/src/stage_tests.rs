@@ -46,7 +46,7 @@ fn walker(frame: i64, x: f32, speed: f32) -> [f32; 4] {
     [left, 100.0, left + 40.0, 200.0]
 }
 
-fn feed(stage: &mut TrackerStage, row: Detections) -> Vec<Option<u64>> {
+fn feed(stage: &mut Tracker, row: Detections) -> Vec<Option<u64>> {
     let mut out = Output::default();
     stage
         .rows(vec![row], &mut out)
@@ -60,7 +60,7 @@ fn feed(stage: &mut TrackerStage, row: Detections) -> Vec<Option<u64>> {
 
 #[test]
 fn two_crossing_walkers_keep_their_ids_through_misses() {
-    let mut stage = TrackerStage::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, 1);
     let mut left = HashSet::new();
     let mut right = HashSet::new();
     for frame in 0..40 {
@@ -82,7 +82,7 @@ fn two_crossing_walkers_keep_their_ids_through_misses() {
 fn no_id_is_shared_between_cameras_or_starts() {
     let mut ids = HashSet::new();
     for starts in 1..=2 {
-        let mut stage = TrackerStage::new(CONFIG, starts);
+        let mut stage = Tracker::new(CONFIG, starts);
         for camera in ["a", "b", "c"] {
             let id = feed(&mut stage, row(camera, 0, &[(walker(0, 50.0, 0.0), 0.9)]))[0];
             assert!(ids.insert(id.expect("a strong box begins a track at once")));
@@ -92,7 +92,7 @@ fn no_id_is_shared_between_cameras_or_starts() {
 
 #[test]
 fn a_long_pause_begins_anew() {
-    let mut stage = TrackerStage::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, 1);
     let before = feed(&mut stage, row("a", 0, &[(walker(0, 50.0, 0.0), 0.9)]));
     let shortly = feed(&mut stage, row("a", 10, &[(walker(0, 50.0, 0.0), 0.9)]));
     let after = feed(&mut stage, row("a", 100, &[(walker(0, 50.0, 0.0), 0.9)]));
@@ -102,7 +102,7 @@ fn a_long_pause_begins_anew() {
 
 #[test]
 fn broken_boxes_harm_nobody() {
-    let mut stage = TrackerStage::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, 1);
     let good = walker(0, 50.0, 0.0);
     let first = feed(&mut stage, row("a", 0, &[(good, 0.9)]));
     let nan = [f32::NAN, 0.0, 10.0, 10.0];
@@ -118,9 +118,9 @@ fn broken_boxes_harm_nobody() {
 
 #[test]
 fn classes_do_not_take_each_others_identity() {
-    let mut stage = TrackerStage::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, 1);
     let rider = [100.0, 100.0, 140.0, 200.0];
-    let both = |stage: &mut TrackerStage, frame, classes: [u32; 2]| {
+    let both = |stage: &mut Tracker, frame, classes: [u32; 2]| {
         let mut row = row("a", frame, &[(rider, 0.9), (rider, 0.8)]);
         for (item, class_id) in row.boxes.iter_mut().zip(classes) {
             item.class_id = class_id;
@@ -136,7 +136,7 @@ fn classes_do_not_take_each_others_identity() {
 
 #[test]
 fn ids_that_are_over_are_forgotten_and_never_given_again() {
-    let mut stage = TrackerStage::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, 1);
     let mut seen = HashSet::new();
     for frame in 0..1024 {
         // Someone else every fourth frame, far from the last.
@@ -156,7 +156,7 @@ fn ids_that_are_over_are_forgotten_and_never_given_again() {
 
 #[test]
 fn a_weak_box_continues_a_track_but_begins_none() {
-    let mut stage = TrackerStage::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, 1);
     assert_eq!(
         feed(&mut stage, row("a", 0, &[(walker(0, 50.0, 0.0), 0.3)])),
         [None]
@@ -171,7 +171,7 @@ fn a_weak_box_continues_a_track_but_begins_none() {
 
 #[test]
 fn capture_times_that_jump_anywhere_harm_nobody() {
-    let mut stage = TrackerStage::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, 1);
     let good = [(walker(0, 50.0, 0.0), 0.9)];
     let times = [0, i64::MIN, i64::MAX, i64::MIN, -1, i64::MAX, 5_000_000_000];
     for captured in times {
@@ -180,7 +180,7 @@ fn capture_times_that_jump_anywhere_harm_nobody() {
         assert!(feed(&mut stage, row)[0].is_some());
     }
     // And numbers of starts that a damaged report may hold.
-    let mut stage = TrackerStage::new(CONFIG, u64::MAX);
+    let mut stage = Tracker::new(CONFIG, u64::MAX);
     assert!(feed(&mut stage, row("a", 0, &good))[0].is_some());
 }
 
@@ -190,7 +190,7 @@ fn the_strongest_boxes_are_followed_and_the_rest_passed_on() {
         max_boxes: 10,
         ..CONFIG
     };
-    let mut stage = TrackerStage::new(config, 1);
+    let mut stage = Tracker::new(config, 1);
     // The scores rise, so the last ten are the strongest.
     let boxes: Vec<_> = (0..100)
         .map(|index| {
@@ -206,7 +206,7 @@ fn the_strongest_boxes_are_followed_and_the_rest_passed_on() {
 
 #[test]
 fn what_is_kept_of_all_cameras_is_bounded() {
-    let mut stage = TrackerStage::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, 1);
     for number in 0..100 {
         feed(
             &mut stage,

@@ -64,15 +64,6 @@ impl Canvas {
         &self.rgba
     }
 
-    /// The picture as height x width x 3 bytes: red, green, blue.
-    #[must_use]
-    pub fn to_rgb(&self) -> Vec<u8> {
-        self.rgba
-            .chunks_exact(4)
-            .flat_map(|p| [p[0], p[1], p[2]])
-            .collect()
-    }
-
     /// Starts a frame as a copy of `background` (same layout as the frame).
     pub(super) fn start(&mut self, background: &[u8]) {
         self.rgba.copy_from_slice(background);

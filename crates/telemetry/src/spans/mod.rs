@@ -65,12 +65,6 @@ impl Spans {
         Self(Some(Recorder::start(stage, kind, settings, folder)))
     }
 
-    /// Whether spans are measured at all.
-    #[must_use]
-    pub fn are_on(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// Whether spans are timed; not so where only a profiler sees them.
     #[must_use]
     pub fn are_timed(&self) -> bool {

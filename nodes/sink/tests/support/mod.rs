@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use camweave_message::{CapturedClock, DetectedBox, Detections, FrameId, Never, PictureRef, Trace};
 use camweave_pool::{PoolSpec, Producer, Reference};
-use camweave_sink::{Canvas, SinkStage, annotate};
+use camweave_sink::{Canvas, annotate};
 use camweave_stage::{Context, Declared, Output, Stage};
 use camweave_vision::{ColorMatrix, ColorRange, Picture, PictureLayout, PixelFormat, Plane};
 
 /// A sink with an empty folder. Each row's picture is due.
 pub struct Sink {
-    pub stage: SinkStage,
+    pub stage: camweave_sink::Sink,
     pub context: Context,
     pub folder: tempfile::TempDir,
 }
@@ -28,7 +28,7 @@ impl Sink {
         all.insert("OUT", &out);
         all.insert("TABLE_EVERY_MS", "0");
         let context = Context::for_tests("sink", &folder.path().join("stats"));
-        let stage = SinkStage::open_declared(&Declared::of(all), &context);
+        let stage = camweave_sink::Sink::open_declared(&Declared::of(all), &context);
         Self {
             stage: stage.expect("a folder that can be written"),
             context,

@@ -33,7 +33,7 @@ const MOST_WAITING: usize = 64;
 /// fastest live source, so no list ever waits for a source slower than that, nor
 /// for one that has stopped delivering.
 #[derive(Debug)]
-pub struct Batcher<R> {
+pub struct BatchQueue<R> {
     limits: Limits,
     sources: HashMap<Arc<str>, Source<R>>,
     /// The sources of which something waits, by the number of their oldest row.
@@ -54,8 +54,8 @@ struct Source<R> {
     waiting: VecDeque<(u64, Instant, R)>,
 }
 
-impl<R> Batcher<R> {
-    /// An empty batcher.
+impl<R> BatchQueue<R> {
+    /// An empty queue.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -202,5 +202,5 @@ impl<R> Batcher<R> {
 }
 
 #[cfg(test)]
-#[path = "batcher_tests.rs"]
+#[path = "batch_queue_tests.rs"]
 mod tests;

@@ -19,7 +19,7 @@ fn run(
     millis: u32,
 ) -> Vec<(u32, Vec<(String, u32)>)> {
     let start = Instant::now();
-    let mut batcher = Batcher::new(limits);
+    let mut batcher = BatchQueue::new(limits);
     let mut lists = Vec::new();
     for now in 0..millis {
         for (name, fps, alive) in cameras {
@@ -95,7 +95,7 @@ fn a_camera_that_stops_is_not_waited_for() {
 #[test]
 fn a_full_list_goes_at_once_and_the_rest_keeps_its_order() {
     let start = Instant::now();
-    let mut batcher = Batcher::new(limits(2, 1));
+    let mut batcher = BatchQueue::new(limits(2, 1));
     for (index, name) in ["a", "b", "a", "c", "b"].into_iter().enumerate() {
         batcher.push(name, (name, index), start);
     }
@@ -108,7 +108,7 @@ fn a_full_list_goes_at_once_and_the_rest_keeps_its_order() {
 #[test]
 fn a_lone_first_frame_goes_after_the_window() {
     let start = Instant::now();
-    let mut batcher = Batcher::new(limits(8, 1));
+    let mut batcher = BatchQueue::new(limits(8, 1));
     batcher.push("a", 0, start);
     assert_eq!(batcher.pop(start + 99 * MS), None);
     assert_eq!(batcher.deadline(), Some(start + 100 * MS));
@@ -125,7 +125,7 @@ proptest! {
         max_per_source in 1..3_usize,
     ) {
         let start = Instant::now();
-        let mut batcher = Batcher::new(limits(max_batch, max_per_source));
+        let mut batcher = BatchQueue::new(limits(max_batch, max_per_source));
         let mut now = 0;
         let mut lists = Vec::new();
         for (index, (camera, gap)) in arrivals.iter().enumerate() {
@@ -160,7 +160,7 @@ proptest! {
 #[test]
 fn a_source_that_floods_gives_way_and_the_others_do_not() {
     let start = Instant::now();
-    let mut batcher = Batcher::new(limits(8, 1));
+    let mut batcher = BatchQueue::new(limits(8, 1));
     let mut gone = Vec::new();
     for number in 0..5000_u32 {
         gone.extend(batcher.push("flood", ("flood", number), start));
@@ -180,7 +180,7 @@ fn a_source_that_floods_gives_way_and_the_others_do_not() {
 #[test]
 fn sources_that_are_gone_are_forgotten() {
     let start = Instant::now();
-    let mut batcher = Batcher::new(limits(8, 1));
+    let mut batcher = BatchQueue::new(limits(8, 1));
     for number in 0..1000_u32 {
         batcher.push(&format!("mc{number}"), number, start);
     }

@@ -1,0 +1,187 @@
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use camweave_message::{Never, Unit};
+use camweave_stage::{Context, DropReason, Output, Stage, StageError};
+use crossbeam_channel::Receiver;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::camera_task::{CameraTask, TEARDOWN_AT_MOST};
+use crate::drops::DROPS;
+use crate::outbox::{self, AllBytes, Outbox, Waiting};
+use crate::settings::RtspSourceSettings;
+use crate::starting::Starting;
+
+/// Rows of one message at most.
+const ROWS_PER_MESSAGE: usize = 64;
+/// Bytes of one message's access units at most, or one access unit: dora carries 64 MiB.
+const BYTES_PER_MESSAGE: usize = 4 * 1024 * 1024;
+/// How often it looks whether cameras that were called have started, while others wait.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Threads that read from all cameras.
+const WORKERS: usize = 2;
+
+/// Reads RTSP cameras.
+pub struct RtspSource {
+    context: Context,
+    runtime: Option<Runtime>,
+    stop: watch::Sender<bool>,
+    has_begun: bool,
+    starting_at_once: usize,
+    starting: Starting,
+    /// When it was last looked for cameras that have started.
+    looked: Instant,
+    /// Cameras that have not been called yet.
+    unconnected: VecDeque<CameraTask>,
+    tasks: Vec<JoinHandle<()>>,
+    units: Receiver<Waiting>,
+    /// Would have made the message before too large.
+    next: Option<Waiting>,
+}
+
+impl Stage for RtspSource {
+    const KIND: &'static str = "rtsp-source";
+    const ABOUT: &'static str = "Reads cameras (RTSP, and by FFmpeg RTSP over TLS, HTTP, HLS, RTMP, SRT, V4L2) and gives out their access units.";
+    const OPTIONAL_INPUT: bool = true;
+    type Settings = RtspSourceSettings;
+    const DROPS: &'static [DropReason] = DROPS;
+    type In = Never;
+    type Out = Unit;
+
+    fn open(settings: RtspSourceSettings, context: &Context) -> Result<Self, StageError> {
+        let cameras = settings.load()?;
+        let limits = settings.limits();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("rtsp")
+            .enable_all()
+            .build()
+            .map_err(|error| StageError::resource(format!("cannot start threads: {error}")))?;
+        let (sender, units) = outbox::channel(cameras.len());
+        let all_bytes = AllBytes::default();
+        let unconnected = cameras
+            .into_iter()
+            .map(|camera| {
+                let outbox = Outbox::new(
+                    sender.clone(),
+                    AllBytes::clone(&all_bytes),
+                    context.waker(),
+                    context.counters.clone(),
+                );
+                CameraTask::new(camera, limits, context.clone(), outbox)
+            })
+            .collect();
+        Ok(Self {
+            context: context.clone(),
+            runtime: Some(runtime),
+            stop: watch::channel(false).0,
+            has_begun: false,
+            starting_at_once: settings.starting_at_once,
+            starting: Starting::default(),
+            looked: Instant::now(),
+            unconnected,
+            tasks: Vec::new(),
+            units,
+            next: None,
+        })
+    }
+
+    fn begin(&mut self) -> Result<(), StageError> {
+        self.has_begun = true;
+        self.call();
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: Vec<Never>, _: &mut Output<Unit>) -> Result<(), StageError> {
+        match rows.into_iter().next() {
+            Some(never) => match never {},
+            None => Ok(()),
+        }
+    }
+
+    fn tick(&mut self, out: &mut Output<Unit>) -> Result<(), StageError> {
+        self.take(out);
+        self.call();
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (self.has_begun && !self.unconnected.is_empty()).then(|| self.looked + LOOK_EVERY)
+    }
+
+    fn finished(&self) -> bool {
+        // Nothing waits in front of a source: it can end at once.
+        self.context.stopping()
+    }
+
+    fn close(&mut self, out: &mut Output<Unit>) -> Result<(), StageError> {
+        self.stop.send_replace(true);
+        let tasks = futures::future::join_all(self.tasks.drain(..));
+        if let Some(runtime) = self.runtime.take() {
+            runtime.block_on(async {
+                // Tasks end by themselves; a little more than the time that they give the cameras.
+                let _ = tokio::time::timeout(TEARDOWN_AT_MOST * 2, tasks).await;
+            });
+            // A name that is being looked up can take long, and nobody waits for it.
+            runtime.shutdown_background();
+        }
+        self.take(out);
+        Ok(())
+    }
+}
+
+impl RtspSource {
+    /// Calls as many of the cameras that have not been called as may start now.
+    fn call(&mut self) {
+        let Some(runtime) = self.runtime.as_ref().filter(|_| self.has_begun) else {
+            return;
+        };
+        let is_first = self.tasks.is_empty();
+        if self.unconnected.is_empty() || !is_first && self.looked.elapsed() < LOOK_EVERY {
+            return;
+        }
+        self.looked = Instant::now();
+        let served = self.context.served_behind();
+        let report = self.context.counters.report();
+        let counters = |camera: &str| report.cameras.get(camera).cloned().unwrap_or_default();
+        let most = self.starting_at_once;
+        let room = self
+            .starting
+            .room(most, self.looked, served.as_ref(), counters);
+        let room = room.min(self.unconnected.len());
+        for task in self.unconnected.drain(..room) {
+            if task.is_decoded() {
+                self.starting.called(task.id(), self.looked);
+            }
+            self.tasks
+                .push(runtime.spawn(task.run(self.stop.subscribe())));
+        }
+    }
+
+    /// All units that wait, but for those that come meanwhile.
+    fn take(&mut self, out: &mut Output<Unit>) {
+        let mut waiting = self.units.len() + usize::from(self.next.is_some());
+        while waiting > 0 {
+            let mut rows: Vec<Unit> = Vec::new();
+            let mut bytes = 0;
+            while rows.len() < waiting.min(ROWS_PER_MESSAGE) {
+                let Some(unit) = self.next.take().or_else(|| self.units.try_recv().ok()) else {
+                    break;
+                };
+                bytes += unit.len();
+                if bytes > BYTES_PER_MESSAGE && !rows.is_empty() {
+                    self.next = Some(unit);
+                    break;
+                }
+                rows.push(unit.take());
+            }
+            if rows.is_empty() {
+                return;
+            }
+            waiting -= rows.len();
+            out.send(rows);
+        }
+    }
+}
