@@ -1,11 +1,10 @@
 //! What waits for one camera's decoder, and what gives way when it falls behind.
 
 use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::time::Duration;
 
-use camweave_message::{CapturedClock, KeyframeGate, Row, Unit};
+use camweave_message::{CapturedClock, GroupTurn, KeyframeGate, Row, Unit};
 
 /// A camera with more units waiting than this loses them up to the next entry point.
 pub const UNITS_PER_CAMERA: usize = 64;
@@ -34,10 +33,6 @@ const HITCH: Duration = Duration::from_secs(2);
 /// shows only then. One that soon is again is so for twice as long.
 const OVERLOADED_FOR: Duration = Duration::from_secs(10);
 const OVERLOADED_FOR_AT_MOST: Duration = Duration::from_secs(160);
-
-/// From one group's part of the range to the next's: the golden ratio's, which spreads any number of
-/// them evenly.
-const NEXT_PART: f64 = 0.618_033_988_749_894_9;
 
 /// One thing to do for a camera.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,8 +113,8 @@ pub(crate) struct Backlog {
     overloaded_until: Option<i64>,
     /// For how long it was so the last time.
     overloaded_for: Duration,
-    /// Where in [`OVERLOADED_WAIT_AT_MOST`] this group of pictures is dropped, 0 to 1.
-    part: Option<f64>,
+    /// Where in [`OVERLOADED_WAIT_AT_MOST`] this group of pictures is dropped.
+    turn: GroupTurn,
     /// Whether a worker has the camera, or will have it.
     pub is_scheduled: bool,
 }
@@ -200,15 +195,13 @@ impl Backlog {
         if let Some(Job::Unit(unit)) = self.jobs.front()
             && unit.is_entry_point()
         {
-            let part = self.part.unwrap_or_else(|| first_part(&unit.id.camera));
-            self.part = Some((part + NEXT_PART).fract());
+            self.turn.next(&unit.id.camera);
         }
     }
 
     /// How long a unit may wait, where the next one has waited for `waits`.
     fn most_wait(&mut self, now: i64, waits: Duration) -> Duration {
-        let Range { start, end } = OVERLOADED_WAIT_AT_MOST;
-        if waits > start {
+        if waits > OVERLOADED_WAIT_AT_MOST.start {
             let late_since = *self.late_since.get_or_insert(now);
             let lasts = since(late_since, now) > HITCH || waits > WAIT_AT_MOST;
             if lasts && !self.is_overloaded(now) {
@@ -216,7 +209,7 @@ impl Backlog {
             }
         }
         if self.is_overloaded(now) && waits <= WAIT_AT_MOST {
-            start + (end - start).mul_f64(self.part.unwrap_or(1.0))
+            self.turn.within(&OVERLOADED_WAIT_AT_MOST)
         } else {
             WAIT_AT_MOST
         }
@@ -234,7 +227,7 @@ impl Backlog {
         // Not all cameras find out at once.
         let lasts = self
             .overloaded_for
-            .mul_f64(1.0 + self.part.unwrap_or(0.0) / 2.0);
+            .mul_f64(1.0 + self.turn.part().unwrap_or(0.0) / 2.0);
         let nanos = i64::try_from(lasts.as_nanos()).unwrap_or(i64::MAX);
         self.overloaded_until = Some(now.saturating_add(nanos));
     }
@@ -264,13 +257,6 @@ impl Backlog {
 /// From `then` to `now`, both in nanoseconds of the monotonic clock.
 fn since(then: i64, now: i64) -> Duration {
     Duration::from_nanos(u64::try_from(now.saturating_sub(then)).unwrap_or(0))
-}
-
-/// Another for each camera, so that those that begin together do not drop together.
-fn first_part(camera: &str) -> f64 {
-    let mut hasher = DefaultHasher::new();
-    camera.hash(&mut hasher);
-    f64::from(hasher.finish() as u32) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

@@ -263,7 +263,7 @@ fn two_late_units_with_a_pause_between_are_no_overload() {
 fn a_group_that_is_jumped_to_has_a_bound_of_its_own() {
     let mut backlog = started();
     give(&mut backlog, 1000, 610);
-    let part = backlog.part;
+    let mut twice = backlog.turn;
     for (sequence, millis) in [(10, 2000), (11, 2310)] {
         backlog.push(
             came(sequence, true, millis, CapturedClock::Arrival),
@@ -271,9 +271,9 @@ fn a_group_that_is_jumped_to_has_a_bound_of_its_own() {
         );
     }
     assert_eq!(next(&mut backlog, 2310), (Some(11), false, 1));
-    let (before, after) = (part.unwrap_or(0.0), backlog.part.unwrap_or(0.0));
-    let twice = (before + 2.0 * NEXT_PART).fract();
-    assert!((after - twice).abs() < 1e-9, "{before}, then {after}");
+    twice.next("cam");
+    twice.next("cam");
+    assert_eq!(backlog.turn, twice);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use std::num::NonZeroU32;
 
+use arrow_array::builder::BinaryBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt16Type, UInt32Type};
 use arrow_array::{Array, BinaryArray, BooleanArray, StructArray};
@@ -106,6 +107,16 @@ fn part(whole: &Buffer, offset: usize, length: usize) -> Buffer {
 /// A message of more coded bytes is large.
 const LARGE_MESSAGE_BYTES: usize = 1 << 20;
 
+/// The coded bytes of all rows in one buffer, which is allocated once: it may have megabytes.
+fn coded_bytes(rows: &[Unit]) -> BinaryArray {
+    let bytes = rows.iter().map(|row| row.data.len()).sum();
+    let mut column = BinaryBuilder::with_capacity(rows.len(), bytes);
+    for row in rows {
+        column.append_value(row.data.as_slice());
+    }
+    column.finish()
+}
+
 impl Row for Unit {
     const SCHEMA: &'static str = "camweave.units/1";
 
@@ -133,11 +144,7 @@ impl Row for Unit {
         columns.numbers::<Int64Type>("detect_every_nanos", selections);
         let motion = rows.iter().map(|row| row.motion.map_or(0, NonZeroU32::get));
         columns.numbers::<UInt32Type>("motion_area_ppm", motion);
-        columns.push(
-            "data",
-            false,
-            BinaryArray::from_iter_values(rows.iter().map(|row| row.data.as_slice())),
-        );
+        columns.push("data", false, coded_bytes(rows));
         write_traces(&mut columns, &rows.iter().map(|row| &row.trace));
         columns.finish()
     }

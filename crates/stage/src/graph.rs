@@ -9,7 +9,9 @@ use arrow_array::Array;
 use camweave_message::Row;
 use camweave_telemetry::StageIdentity;
 use dora_node_api::dora_core::config::DataId;
-use dora_node_api::{DoraNode, Event, EventStream, MetadataParameters, StopCause};
+use dora_node_api::{
+    DoraArray, DoraNode, Event, EventStream, MetadataParameters, SampleAllocator, StopCause,
+};
 use futures::StreamExt;
 use futures::executor::block_on;
 use tracing::{debug, info, warn};
@@ -167,12 +169,15 @@ impl GraphOutput {
 impl<R: Row> Outlet<R> for GraphOutput {
     fn take(&mut self, rows: Vec<R>) -> Result<(), StageError> {
         let array: Arc<dyn Array> = Arc::new(R::to_arrow(&rows));
-        self.node
-            .send_output(
-                DataId::from(self.output.clone()),
-                MetadataParameters::default(),
-                dora_node_api::DoraArray::from(array),
-            )
+        // Edges that lose nothing go through the daemon, by a socket: dora would encode into shared
+        // memory first, and copy it out of there.
+        SampleAllocator::heap()
+            .encode_arrow(&DoraArray::from(array))
+            .and_then(|encoded| {
+                let output = DataId::from(self.output.clone());
+                self.node
+                    .send_output_encoded(output, MetadataParameters::default(), encoded)
+            })
             .map_err(|error| StageError::missing(format!("cannot send: {error}")))
     }
 

@@ -5,7 +5,7 @@ use camweave_stage::DropReason;
 pub(crate) const DROPS: &[DropReason] = &[
     DropReason {
         name: crate::outbox::SOURCE_BACKLOG,
-        help: "the stage's loop did not take a camera's access units in time (64 units, 16 MiB of them, or 128 MiB of all cameras wait): units up to the next keyframe, because frames between depend on the dropped ones",
+        help: "the stage's loop did not take a camera's access units in time (one has waited for 300 to 600 ms, another bound for each group of pictures; or 64 units, 16 MiB of them, or 128 MiB of all cameras wait): units up to the next keyframe, because frames between depend on the dropped ones",
     },
     DropReason {
         name: crate::outbox::TOO_FAST,

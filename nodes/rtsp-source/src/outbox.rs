@@ -1,8 +1,10 @@
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use camweave_message::{KeyframeGate, Row, Unit};
+use camweave_message::{GroupTurn, KeyframeGate, Row, Unit};
 use camweave_stage::Waker;
 use camweave_telemetry::Counters;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -17,6 +19,9 @@ const PER_CAMERA: usize = 64;
 const PER_CAMERA_BYTES: usize = 16 * 1024 * 1024;
 /// So many bytes of all cameras wait for the stage.
 const ALL_BYTES: usize = 128 * 1024 * 1024;
+/// So long a unit waits for the stage: between these two, another for each group of pictures. What is
+/// shorter is a hitch, which costs no frame; what lasts is a stage that sends as fast as it can.
+const WAIT_AT_MOST: Range<Duration> = Duration::from_millis(300)..Duration::from_millis(600);
 /// Frames a second of one camera that are taken, over some seconds.
 const FRAMES_PER_SECOND: f64 = 240.0;
 /// Frames that may come at once: a server's buffer, or what a network held up.
@@ -70,6 +75,9 @@ pub(crate) struct Outbox {
     bytes: Arc<AtomicUsize>,
     all_bytes: AllBytes,
     gate: KeyframeGate,
+    /// When those that wait were handed over, the oldest first, and perhaps some that wait no more.
+    handed_over: VecDeque<Instant>,
+    turn: GroupTurn,
     /// Frames that may come now, as of a point in time.
     allowance: (f64, Instant),
 }
@@ -89,6 +97,8 @@ impl Outbox {
             bytes: Arc::default(),
             all_bytes,
             gate: KeyframeGate::default(),
+            handed_over: VecDeque::new(),
+            turn: GroupTurn::default(),
             allowance: (FRAMES_AT_ONCE, Instant::now()),
         }
     }
@@ -96,13 +106,17 @@ impl Outbox {
     /// Counts the unit and hands it over. While the stage is behind, or the camera too fast,
     /// units are dropped up to a random-access point for which there is room.
     pub fn send(&mut self, unit: Unit) {
+        self.send_at(unit, Instant::now());
+    }
+
+    fn send_at(&mut self, unit: Unit, now: Instant) {
         let camera = Arc::clone(&unit.id().camera);
         let ends_session = !unit.is_frame();
         let frames = u64::from(!ends_session);
         if !ends_session {
             self.counters.received(&camera);
         }
-        let refused = self.refuses(&unit);
+        let refused = self.refuses(&unit, now);
         if refused.is_some() {
             self.gate.close();
         }
@@ -111,7 +125,11 @@ impl Outbox {
             self.counters.dropped(&camera, reason, frames);
             return;
         }
+        if unit.keyframe {
+            self.turn.next(&camera);
+        }
         let bytes = held(&unit);
+        self.handed_over.push_back(now);
         self.count.fetch_add(1, Ordering::AcqRel);
         self.bytes.fetch_add(bytes, Ordering::AcqRel);
         self.all_bytes.fetch_add(bytes, Ordering::AcqRel);
@@ -130,25 +148,28 @@ impl Outbox {
     }
 
     /// Why there is no room for the unit.
-    fn refuses(&mut self, unit: &Unit) -> Option<&'static str> {
+    fn refuses(&mut self, unit: &Unit, now: Instant) -> Option<&'static str> {
         let count = self.count.load(Ordering::Acquire);
+        let taken = self.handed_over.len().saturating_sub(count);
+        self.handed_over.drain(..taken);
         if !unit.is_frame() {
             return (count >= PER_CAMERA + SPARE).then_some(SOURCE_BACKLOG);
         }
-        if !self.in_pace() {
+        if !self.in_pace(now) {
             return Some(TOO_FAST);
         }
         let bytes = held(unit);
         let would_hold = |held: &AtomicUsize| held.load(Ordering::Acquire).saturating_add(bytes);
+        let waits = self.handed_over.front().map(|at| now - *at);
         let is_full = count >= PER_CAMERA
+            || waits.is_some_and(|waits| waits > self.turn.within(&WAIT_AT_MOST))
             || count > 0
                 && (would_hold(&self.bytes) > PER_CAMERA_BYTES
                     || would_hold(&self.all_bytes) > ALL_BYTES);
         is_full.then_some(SOURCE_BACKLOG)
     }
 
-    fn in_pace(&mut self) -> bool {
-        let now = Instant::now();
+    fn in_pace(&mut self, now: Instant) -> bool {
         let (left, at) = self.allowance;
         let earned = (now - at).as_secs_f64() * FRAMES_PER_SECOND;
         let left = (left + earned).min(FRAMES_AT_ONCE);
@@ -227,6 +248,49 @@ mod tests {
         assert_eq!(report.cameras["full"].received, 70);
         assert_eq!(report.cameras["full"].dropped[SOURCE_BACKLOG], 5);
         assert!(report.cameras["other"].dropped.is_empty());
+    }
+
+    #[test]
+    fn what_waits_too_long_is_dropped_up_to_a_keyframe_another_time_for_each_camera() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let context = Context::for_tests("source", folder.path());
+        let (sender, receiver) = channel(50);
+        let began = Instant::now();
+        let mut sent_for = Vec::new();
+        for camera in 0..50 {
+            let camera = format!("cam{camera}");
+            let mut outbox = Outbox::new(
+                sender.clone(),
+                AllBytes::default(),
+                context.waker(),
+                context.counters.clone(),
+            );
+            let mut last = began;
+            // The stage takes nothing.
+            for sequence in 0..30 {
+                let now = began + Duration::from_millis(40 * sequence);
+                let waiting = receiver.len();
+                outbox.send_at(unit(&camera, sequence, sequence == 0, 1), now);
+                if receiver.len() > waiting {
+                    last = now;
+                }
+            }
+            sent_for.push(last - began);
+            // It has taken all: the camera goes on with its next keyframe.
+            drop(receiver.try_iter().map(Waiting::take).collect::<Vec<_>>());
+            for (sequence, keyframe) in [(30, false), (31, true), (32, false)] {
+                let now = began + Duration::from_millis(40 * sequence);
+                outbox.send_at(unit(&camera, sequence, keyframe, 1), now);
+            }
+            let left: Vec<_> = receiver.try_iter().map(Waiting::take).collect();
+            let left: Vec<_> = left.iter().map(|it| it.id.sequence).collect();
+            assert_eq!(left, [31, 32]);
+        }
+        let least = sent_for.iter().min().expect("cameras");
+        let most = sent_for.iter().max().expect("cameras");
+        assert!(*least >= Duration::from_millis(280), "{least:?}");
+        assert!(*most <= WAIT_AT_MOST.end, "{most:?}");
+        assert!(*most - *least > Duration::from_millis(200), "{sent_for:?}");
     }
 
     #[test]
