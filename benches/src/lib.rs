@@ -1,8 +1,7 @@
-//! What the comparisons share: the order of runs, ratios with their spread, the CPU time of
-//! processes, and graphs under `dora run`.
+//! What the comparisons share: the order of runs, ratios with their spread, and this process's CPU
+//! time.
 
 pub mod cpu;
-pub mod graph;
 pub mod json;
 pub mod pairs;
 pub mod rows;

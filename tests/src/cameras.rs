@@ -1,54 +1,22 @@
 //! Simulated cameras, in a process of their own.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use camweave_runner::{CameraRecord, Simulator, read_record};
 use camweave_vision::metrics::FrameTruth;
-use rustix::process::Signal;
-use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::{PATIENCE, binary, kill, wait_for};
-
-/// What the simulator notes of one camera in `cameras.json`.
-#[derive(Debug, Clone, Deserialize)]
-pub struct CameraRecord {
-    /// The camera's id.
-    pub id: String,
-    /// Frames per second.
-    pub fps: f64,
-    /// When frame 0 was captured, once it has been.
-    pub t0_unix_nanos: Option<i64>,
-    /// Frames that went out whole to a client.
-    pub frames_sent: u64,
-    /// Number of the first of them.
-    pub first_frame_sent: Option<u64>,
-    /// Number of the last of them.
-    pub last_frame_sent: Option<u64>,
-    /// Whether the last frame has been captured.
-    pub ended: bool,
-}
+use crate::{PATIENCE, binary, wait_for};
 
 /// A running `camera-sim serve`; dropping it stops it.
 #[derive(Debug)]
 pub struct Cameras {
-    child: Child,
+    simulator: Simulator,
     folder: TempDir,
-    urls: Vec<(String, String)>,
-}
-
-#[derive(Deserialize)]
-struct Ready {
-    cameras: Vec<ReadyCamera>,
-}
-
-#[derive(Deserialize)]
-struct ReadyCamera {
-    id: String,
-    url: String,
 }
 
 impl Cameras {
@@ -59,42 +27,20 @@ impl Cameras {
     #[must_use]
     pub fn start(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (record, yml) = (
-            folder.path().join("record"),
-            folder.path().join("cameras.yml"),
+        let path = |name: &str| folder.path().join(name);
+        let errors = fs::File::create(path("stderr")).expect("the folder is new");
+        let simulator = Simulator::start(
+            &binary("camera-sim"),
+            arguments,
+            (&path("record"), &path("cameras.yml")),
+            Stdio::from(errors),
+            &AtomicBool::new(false),
         );
-        let errors = fs::File::create(folder.path().join("stderr")).expect("the folder is new");
-        let mut child = Command::new(binary("camera-sim"))
-            .args(["serve", "--port", "0"])
-            .args(arguments)
-            .arg("--record")
-            .arg(record)
-            .arg("--write-cameras")
-            .arg(yml)
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .expect("camera-sim can be started");
-        let mut line = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output)
-                .read_line(&mut line)
-                .expect("camera-sim writes text");
-        }
-        let ready: Ready = serde_json::from_str(&line).unwrap_or_else(|_| {
-            let errors = fs::read_to_string(folder.path().join("stderr")).unwrap_or_default();
-            panic!("camera-sim {arguments:?} does not serve: {errors}")
+        let simulator = simulator.unwrap_or_else(|error| {
+            let errors = fs::read_to_string(path("stderr")).unwrap_or_default();
+            panic!("camera-sim {arguments:?}: {error}: {errors}")
         });
-        let urls = ready
-            .cameras
-            .into_iter()
-            .map(|it| (it.id, it.url))
-            .collect();
-        Self {
-            child,
-            folder,
-            urls,
-        }
+        Self { simulator, folder }
     }
 
     /// Starts so many cameras of 10 frames per second that show 20 s again and again.
@@ -118,7 +64,7 @@ impl Cameras {
     /// Id and URL of each camera.
     #[must_use]
     pub fn urls(&self) -> &[(String, String)] {
-        &self.urls
+        self.simulator.cameras()
     }
 
     /// The folder with `cameras.json` and the truth files.
@@ -133,9 +79,7 @@ impl Cameras {
     /// If the simulator has left no record.
     #[must_use]
     pub fn records(&self) -> Vec<CameraRecord> {
-        let path = self.record().join("cameras.json");
-        let text = fs::read(&path).expect("the simulator keeps a record");
-        serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        read_record(&self.record()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The truth of each frame of one camera's scene.
@@ -171,8 +115,6 @@ fn read_truth(path: &Path) -> Vec<FrameTruth> {
 
 impl Drop for Cameras {
     fn drop(&mut self) {
-        kill(self.child.id(), Signal::TERM);
-        // It says goodbye to its clients for a second at most.
-        let _ = self.child.wait();
+        self.simulator.stop();
     }
 }

@@ -18,10 +18,13 @@ mod processes;
 mod results;
 mod score;
 
-pub use cameras::{CameraRecord, Cameras};
+pub use cameras::Cameras;
+pub use camweave_runner::{
+    CameraRecord, environment_contains as processes_with, is_alive, signal as kill,
+};
 pub use listeners::listeners_beyond_loopback;
 pub use pipeline::{Builder, Pipeline};
-pub use processes::{is_alive, kill, orphaned_shared_memory, processes_with};
+pub use processes::orphaned_shared_memory;
 pub use results::{CameraSummary, Latency, Line, Results, RunFolder, Summary};
 pub use score::{Score, frame_of, score};
 

@@ -1,42 +1,38 @@
 //! What processes listen on.
 
 use std::collections::HashSet;
-use std::fs;
+use std::net::SocketAddr;
+
+use procfs::net::{TcpState, tcp, tcp6, udp, udp6};
+use procfs::process::{FDTarget, Process};
 
 /// The addresses beyond loopback on which these processes take connections or datagrams, as
-/// `tcp 00000000:1F90` (as in `/proc/net`, in the byte order of the machine).
+/// `tcp 0.0.0.0:8080`.
 #[must_use]
 pub fn listeners_beyond_loopback(processes: &[u32]) -> Vec<String> {
-    let sockets: HashSet<String> = processes
+    let sockets: HashSet<u64> = processes
         .iter()
-        .filter_map(|process| fs::read_dir(format!("/proc/{process}/fd")).ok())
+        .filter_map(|process| Process::new(process.cast_signed()).ok()?.fd().ok())
         .flatten()
-        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
-        .filter_map(|link| {
-            let inode = link.to_str()?.strip_prefix("socket:[")?;
-            Some(inode.strip_suffix(']')?.to_owned())
+        .filter_map(|descriptor| match descriptor.ok()?.target {
+            FDTarget::Socket(inode) => Some(inode),
+            _ => None,
         })
         .collect();
-    ["tcp", "tcp6", "udp", "udp6"]
-        .into_iter()
-        .flat_map(|protocol| {
-            let table = fs::read_to_string(format!("/proc/net/{protocol}")).unwrap_or_default();
-            let rows = table.lines().skip(1);
-            rows.filter_map(|row| outside(protocol, row, &sockets))
-                .collect::<Vec<_>>()
-        })
+    let tcp = [tcp(), tcp6()].into_iter().flatten().flatten();
+    let tcp = tcp.filter(|it| it.state == TcpState::Listen);
+    let tcp = tcp.map(|it| ("tcp", it.local_address, it.inode));
+    let udp = [udp(), udp6()].into_iter().flatten().flatten();
+    let udp = udp.map(|it| ("udp", it.local_address, it.inode));
+    tcp.chain(udp)
+        .filter(|(_, address, inode)| !is_loopback(address) && sockets.contains(inode))
+        .map(|(protocol, address, _)| format!("{protocol} {address}"))
         .collect()
 }
 
-fn outside(protocol: &str, row: &str, sockets: &HashSet<String>) -> Option<String> {
-    const LISTENING: &str = "0A";
-    let columns: Vec<&str> = row.split_whitespace().collect();
-    let (local, state, inode) = (*columns.get(1)?, *columns.get(3)?, *columns.get(9)?);
-    let takes_any = protocol.starts_with("udp") || state == LISTENING;
-    let (address, _) = local.split_once(':')?;
-    // 127.x.y.z, alone or within IPv6, or ::1.
-    let is_loopback = address.ends_with("7F") || address.ends_with("01000000");
-    (takes_any && !is_loopback && sockets.contains(inode)).then(|| format!("{protocol} {local}"))
+/// 127.x.y.z, alone or within IPv6, or ::1.
+fn is_loopback(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 #[cfg(test)]

@@ -3,31 +3,31 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camweave_telemetry::{StageReport, read_reports};
+use camweave_runner::{Dataflow, Launch};
+use camweave_telemetry::StageReport;
 use rustix::process::Signal;
 
 use crate::results::{Line, Results, RunFolder, Summary};
-use crate::{PATIENCE, kill, processes_with, wait_for, workspace};
+use crate::{PATIENCE, kill, processes_with, workspace};
 
 /// A graph that is about to run.
 #[derive(Debug)]
 pub struct Builder {
     graph: PathBuf,
-    env: BTreeMap<OsString, OsString>,
-    settings: Vec<String>,
+    env: Vec<(String, OsString)>,
+    settings: Vec<(String, String)>,
     out: Option<PathBuf>,
 }
 
 /// A running graph; dropping it ends all of its processes.
 #[derive(Debug)]
 pub struct Pipeline {
-    dora: Child,
+    dora: Dataflow,
     folder: Arc<RunFolder>,
     out: PathBuf,
 }
@@ -42,14 +42,14 @@ impl Builder {
     /// Sets a variable of dora's environment, which the graph may use as `${NAME}`.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.env.insert(name.into(), value.into());
+        self.env.push((name.to_owned(), value.into()));
         self
     }
 
     /// Declares a setting for all nodes that know it.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
-        self.settings.push(format!("--env={name}={value}"));
+        self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -68,22 +68,17 @@ impl Builder {
     pub fn start(self) -> Pipeline {
         let folder = Arc::new(RunFolder::new());
         let out = self.out.unwrap_or_else(|| folder.path().join("out"));
-        let log = fs::File::create(folder.path().join("dora.log")).expect("the folder is new");
-        let errors = log.try_clone().expect("a second handle of an open file");
-        let dora = Command::new("dora")
-            .arg("run")
-            .arg(self.graph.file_name().unwrap_or_default())
-            .args(&self.settings)
-            .current_dir(self.graph.parent().unwrap_or(Path::new(".")))
-            .env("OUT", &out)
-            .env("CAMWEAVE_STATS_DIR", folder.path().join("stats"))
-            .envs(&self.env)
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
-            .process_group(0)
-            .spawn()
-            .expect("'dora' is on the PATH: scripts/setup.sh installs it");
+        let mut env = vec![("OUT".to_owned(), out.clone().into_os_string())];
+        env.extend(self.env);
+        let dora = Dataflow::start(&Launch {
+            graph: self.graph,
+            log: folder.path().join("dora.log"),
+            stats: folder.path().join("stats"),
+            env,
+            declare: self.settings,
+            wrapper: Vec::new(),
+        });
+        let dora = dora.unwrap_or_else(|error| panic!("{error}"));
         Pipeline { dora, folder, out }
     }
 }
@@ -96,7 +91,7 @@ impl Pipeline {
         let _ = crate::binary("sink");
         Builder {
             graph: workspace().join("dataflows").join(graph),
-            env: BTreeMap::new(),
+            env: Vec::new(),
             settings: Vec::new(),
             out: None,
         }
@@ -111,7 +106,7 @@ impl Pipeline {
     /// The process of `dora run`.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.dora.id()
+        self.dora.process_id()
     }
 
     /// Waits until dora ends; its exit code, or none if a signal ended it, and its log. For runs
@@ -121,25 +116,19 @@ impl Pipeline {
     /// If it does not end.
     #[must_use]
     pub fn wait_for_exit(mut self) -> (Option<i32>, String) {
-        let status = wait_for("dora ends", PATIENCE, || {
-            self.dora
-                .try_wait()
-                .expect("dora is a child of this process")
-        });
-        (status.code(), self.log())
+        (self.exit_code(), self.log())
     }
 
     /// What dora has written so far, with the nodes' lines.
     #[must_use]
     pub fn log(&self) -> String {
-        let bytes = fs::read(self.folder().join("dora.log")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.dora.log()
     }
 
     /// The stages' reports as they are now; empty where there are none yet.
     #[must_use]
     pub fn reports(&self) -> Vec<StageReport> {
-        read_reports(&self.folder().join("stats")).unwrap_or_default()
+        self.dora.reports()
     }
 
     /// The report of one node, once there is one.
@@ -202,15 +191,12 @@ impl Pipeline {
     pub fn wait_until(&mut self, what: &str, mut reached: impl FnMut(&Self) -> bool) {
         let began = Instant::now();
         while !reached(self) {
-            let ended = self
-                .dora
-                .try_wait()
-                .expect("dora is a child of this process");
+            let ended = self.dora.ended();
             assert!(
                 ended.is_none() && began.elapsed() < PATIENCE,
                 "waited {:.0?} in vain: {what}; dora {ended:?}; its log ends with\n{}",
                 began.elapsed(),
-                tail(&self.log())
+                self.dora.log_end()
             );
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -234,12 +220,13 @@ impl Pipeline {
     /// If it does not end, or there are no results.
     #[must_use]
     pub fn wait_until_ended(mut self) -> Results {
-        let status = wait_for("dora ends", PATIENCE, || {
-            self.dora
-                .try_wait()
-                .expect("dora is a child of this process")
-        });
-        self.collect(status.code())
+        let exit_code = self.exit_code();
+        self.collect(exit_code)
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        let status = self.dora.wait(PATIENCE);
+        status.unwrap_or_else(|error| panic!("{error}")).code()
     }
 
     /// Stops the graph as Ctrl-C does, and collects the results.
@@ -247,8 +234,8 @@ impl Pipeline {
     /// # Panics
     /// If the graph does not stop, or there are no results.
     #[must_use]
-    pub fn stop(self) -> Results {
-        kill(self.dora.id(), Signal::INT);
+    pub fn stop(mut self) -> Results {
+        self.dora.interrupt();
         self.wait_until_ended()
     }
 
@@ -259,7 +246,7 @@ impl Pipeline {
             folder: Arc::clone(&self.folder),
             lines: self.lines(),
             summary: summary
-                .unwrap_or_else(|| panic!("there is no summary.json; {}", tail(&self.log()))),
+                .unwrap_or_else(|| panic!("there is no summary.json; {}", self.dora.log_end())),
             reports: declared(self.reports()),
             log: self.log(),
         }
@@ -293,18 +280,12 @@ impl Pipeline {
     }
 }
 
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(40)..].join("\n")
-}
-
 impl Drop for Pipeline {
     fn drop(&mut self) {
         // After a clean stop there is nobody left.
         for process in self.processes() {
             kill(process, Signal::KILL);
         }
-        let _ = self.dora.wait();
     }
 }
 

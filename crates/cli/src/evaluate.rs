@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use camweave_camera_sim::scene::CLASS_NAMES;
+use camweave_runner::read_record;
 use camweave_sink::DetectionLine;
 use camweave_stage::Exit;
 use camweave_vision::Detection;
@@ -16,23 +17,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::CliError;
 use crate::say::say;
-
-/// What the simulator recorded of one camera; see `camweave_camera_sim::record`.
-#[derive(Debug, Clone, Deserialize)]
-pub struct CameraRecord {
-    /// The camera's id.
-    pub id: String,
-    /// Frames per second.
-    pub fps: f64,
-    /// When frame 0 was captured, once it has been.
-    pub t0_unix_nanos: Option<i64>,
-    /// Frames that the truth covers before it begins again.
-    pub frames_in_clip: u64,
-    /// Frames that were put on the wire.
-    pub frames_sent: u64,
-    /// Whether the last frame has been captured.
-    pub ended: bool,
-}
 
 /// The scores in `summary.json`, each 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -47,14 +31,6 @@ pub struct Accuracy {
     pub mota: Option<f64>,
     /// Frames that were compared: those that were detected.
     pub frames: usize,
-}
-
-/// Reads `cameras.json` of a record.
-pub fn read_record(folder: &Path) -> Result<Vec<CameraRecord>, CliError> {
-    let path = folder.join("cameras.json");
-    let text = fs::read(&path).map_err(|error| CliError::file("read", &path, &error))?;
-    serde_json::from_slice(&text)
-        .map_err(|error| CliError::new(Exit::Input, format!("'{}': {error}", path.display())))
 }
 
 fn read_lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, CliError> {

@@ -32,16 +32,12 @@ pub struct Written {
     pub complaints: Vec<String>,
 }
 
-impl From<TraceError> for CliError {
-    fn from(error: TraceError) -> Self {
-        let exit = match &error {
-            TraceError::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
-                Exit::Resource
-            }
-            _ => Exit::Input,
-        };
-        Self::new(exit, error.to_string())
-    }
+fn refused(error: &TraceError) -> CliError {
+    let exit = match error {
+        TraceError::Io { source, .. } if source.kind() == ErrorKind::StorageFull => Exit::Resource,
+        _ => Exit::Input,
+    };
+    CliError::new(exit, error.to_string())
 }
 
 /// Writes the trace of the spans in `folder` to `output`.
@@ -49,8 +45,8 @@ impl From<TraceError> for CliError {
 /// # Errors
 /// There are no spans, they are of two boots, or the trace cannot be written.
 pub fn write(folder: &Path, output: &Path) -> Result<Written, CliError> {
-    let gathered = gather(folder)?;
-    let merged = merge(&gathered.files, output)?;
+    let gathered = gather(folder).map_err(|error| refused(&error))?;
+    let merged = merge(&gathered.files, output).map_err(|error| refused(&error))?;
     let mut complaints = gathered.complaints;
     if merged.cut > 0 {
         complaints.push(format!(

@@ -1,13 +1,13 @@
 //! Both ways in turn.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use camweave_benches::graph::Running;
+use anyhow::{Context, Result, ensure};
 use camweave_benches::pairs::{Side, Spread, order};
+use camweave_runner::graph::{Graph, Input, Node};
+use camweave_runner::{Dataflow, Launch};
 use clap::Args;
 use serde::Serialize;
 
@@ -117,15 +117,25 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 fn measure(run: &Run) -> Result<Figures> {
-    let graph = run.folder.join("graph.yml");
-    fs::write(&graph, yaml(run)?)?;
-    let mut running = Running::start(&graph, &run.folder.join("dora.log"))?;
+    let launch = Launch {
+        graph: run.folder.join("graph.yml"),
+        log: run.folder.join("dora.log"),
+        stats: run.folder.join("stats"),
+        ..Launch::default()
+    };
+    graph(run)?.write(&launch.graph)?;
+    let mut running = Dataflow::start(&launch)?;
     // The receiver ends last.
     let path = run.folder.join("received.json");
-    running.wait_for(RUN_AT_MOST, "the receiver's figures", || {
-        Ok(path.exists().then_some(()))
+    running.wait_for("the receiver's figures", RUN_AT_MOST, || {
+        path.exists().then_some(())
     })?;
-    running.wait(RUN_AT_MOST)?;
+    let ended = running.wait(RUN_AT_MOST)?;
+    ensure!(
+        ended.success(),
+        "the graph ended with {ended}: {}",
+        running.log_end()
+    );
     let received: Received = read(&path)?;
     let mut relays_cpu_micros = 0.0;
     for index in 1..=run.relays {
@@ -145,54 +155,41 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     Ok(serde_json::from_slice(&text)?)
 }
 
-fn yaml(run: &Run) -> Result<String> {
-    let program = std::env::current_exe()?.display().to_string();
-    let text = serde_json::to_string(run)?;
-    let edge = match run.way {
-        Way::Pool => ", queue_policy: backpressure",
-        Way::Dora => "",
+fn graph(run: &Run) -> Result<Graph> {
+    let program = std::env::current_exe()?;
+    let edge = |source: String| Input {
+        queue_size: 64,
+        queue_policy: (run.way == Way::Pool).then_some("backpressure"),
+        ..Input::lossless(source)
     };
-    // YAML reads JSON's strings.
-    let (program, text) = (
-        serde_json::to_string(&program)?,
-        serde_json::to_string(&text)?,
-    );
-    let mut relays = String::new();
+    let node = |id: &str, word: &str, input: (&str, Input), output: &str| Node {
+        id: id.to_owned(),
+        path: program.clone(),
+        args: Some(word.to_owned()),
+        inputs: [(input.0.to_owned(), input.1)].into(),
+        outputs: vec![output.to_owned()],
+        shared_memory_pool_size: (word != "receive").then(|| "256MB".to_owned()),
+        ..Node::default()
+    };
+    let back = Input::lossless("receive/back");
+    let mut nodes = vec![node("send", "send", ("back", back), "out")];
     let mut last = "send".to_owned();
     for index in 1..=run.relays {
         let id = format!("relay{index}");
-        write!(
-            relays,
-            "  - id: {id}
-    path: {program}
-    args: relay
-    inputs:
-      in: {{source: {last}/out, queue_size: 64{edge}}}
-    outputs: [out]
-    shared_memory_pool_size: 256MB
-"
-        )?;
+        nodes.push(node(
+            &id,
+            "relay",
+            ("in", edge(format!("{last}/out"))),
+            "out",
+        ));
         last = id;
     }
-    Ok(format!(
-        "env:
-  {VARIABLE}: {text}
-nodes:
-  - id: send
-    path: {program}
-    args: send
-    inputs:
-      back: {{source: receive/back, queue_size: 1024, queue_policy: backpressure}}
-    outputs: [out]
-    shared_memory_pool_size: 256MB
-{relays}  - id: receive
-    path: {program}
-    args: receive
-    inputs:
-      in: {{source: {last}/out, queue_size: 64{edge}}}
-    outputs: [back]
-"
-    ))
+    let from_last = edge(format!("{last}/out"));
+    nodes.push(node("receive", "receive", ("in", from_last), "back"));
+    Ok(Graph {
+        env: [(VARIABLE.to_owned(), serde_json::to_string(run)?.into())].into(),
+        nodes,
+    })
 }
 
 /// A row of the table: its name, and where its figure stands.

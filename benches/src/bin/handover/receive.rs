@@ -10,6 +10,7 @@ use arrow_array::types::UInt8Type;
 use camweave_benches::cpu;
 use camweave_message::{Frame, Row};
 use camweave_pool::{AcquireErrorKind, Attachments};
+use camweave_runner::CpuTime;
 use camweave_telemetry::clock;
 use dora_node_api::dora_core::config::DataId;
 use dora_node_api::{DoraNode, Event, Metadata, MetadataParameters, Parameter};
@@ -32,7 +33,7 @@ struct Found {
 struct Moment {
     nanos: i64,
     own: Duration,
-    daemon: Duration,
+    daemon: CpuTime,
 }
 
 impl Moment {
@@ -41,7 +42,7 @@ impl Moment {
         Ok(Self {
             nanos: clock::monotonic_nanos(),
             own: cpu::of_this_process(),
-            daemon: cpu::of_process(parent).context("the daemon has ended")?,
+            daemon: CpuTime::of(parent).context("the daemon has ended")?,
         })
     }
 }
@@ -105,7 +106,7 @@ impl Found {
             latency_p50_micros: percentile(&mut self.latencies, 0.5) / 1e3,
             latency_p99_micros: percentile(&mut self.latencies, 0.99) / 1e3,
             cpu_micros: micros(last.own.saturating_sub(first.own)),
-            daemon_cpu_micros: micros(last.daemon.saturating_sub(first.daemon)),
+            daemon_cpu_micros: last.daemon.since(first.daemon) as f64 / 1e3 / count,
         })
     }
 }

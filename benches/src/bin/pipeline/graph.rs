@@ -1,16 +1,16 @@
 //! The pipeline, in a closed loop over files.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use camweave_benches::{cpu, graph::Running};
+use camweave_runner::graph::{Graph, Input, Node};
+use camweave_runner::{Dataflow, Launch, Snapshot};
 use camweave_sink::DetectionLine;
-use camweave_telemetry::{StageReport, clock, read_reports};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::Workload;
 
@@ -40,25 +40,28 @@ pub fn measure(
     tracker: bool,
     folder: &Path,
 ) -> Result<Pipeline> {
-    let stats = folder.join("stats");
     let out = folder.join("out");
-    let file = folder.join("graph.yml");
-    let text = yaml(workload, bin, window, tracker, &stats, &out)?;
-    fs::write(&file, text).with_context(|| format!("cannot write '{}'", file.display()))?;
-    let mut running = Running::start(&file, &folder.join("dora.log"))?;
+    let launch = Launch {
+        graph: folder.join("graph.yml"),
+        log: folder.join("dora.log"),
+        stats: folder.join("stats"),
+        ..Launch::default()
+    };
+    graph(workload, bin, window, tracker, &out)?.write(&launch.graph)?;
+    let mut running = Dataflow::start(&launch)?;
     let lines = out.join("detections.jsonl");
-    running.wait_for(START_AT_MOST, "the first detection", || {
-        Ok(fs::metadata(&lines).ok().filter(|file| file.len() > 0))
+    running.wait_for("the first detection", START_AT_MOST, || {
+        fs::metadata(&lines).ok().filter(|file| file.len() > 0)
     })?;
     std::thread::sleep(Duration::from_secs_f64(workload.warm_up));
-    let (begin, before) = (clock::unix_nanos(), used(&running, &stats)?);
-    let machine = cpu::of_machine().unwrap_or_default();
+    let dora = running.process_id();
+    let look = || Snapshot::take_with_beside(&launch.stats, dora);
+    let begin = look();
     std::thread::sleep(Duration::from_secs_f64(workload.seconds));
-    let (end, after) = (clock::unix_nanos(), used(&running, &stats)?);
-    let machine = cpu::of_machine()
-        .unwrap_or_default()
-        .saturating_sub(machine);
-    let dropped = dropped(&read_reports(&stats)?);
+    let end = look();
+    if let Some(trouble) = end.trouble_since(&begin) {
+        bail!("{trouble}");
+    }
     // The sink's last lines are written when it ends.
     drop(running);
     let text = fs::read_to_string(&lines)?;
@@ -68,23 +71,17 @@ pub fn measure(
         .collect::<Result<Vec<i64>>>()?;
     let times: Vec<i64> = times
         .into_iter()
-        .filter(|time| (begin..end).contains(time))
+        .filter(|time| (begin.unix_nanos..end.unix_nanos).contains(time))
         .collect();
     let (fps, batch) = rate(&times).context("fewer than two messages in the measurement")?;
-    let mut own = Duration::ZERO;
-    let mut cpu_ms = BTreeMap::new();
-    for (stage, after) in after {
-        let before = before.get(&stage).copied().unwrap_or_default();
-        let spent = after.saturating_sub(before);
-        own += spent;
-        cpu_ms.insert(stage, spent.as_secs_f64() * 1e3 / times.len() as f64);
-    }
-    let seconds = (end - begin) as f64 / 1e9;
+    let frames = times.len() as f64;
+    let cpu_ms = end.cpu_ms_since(&begin).into_iter();
+    let (dropped, _) = end.dropped_since(&Snapshot::default());
     Ok(Pipeline {
         fps,
         batch,
-        cpu_ms,
-        other_cores: machine.saturating_sub(own).as_secs_f64() / seconds,
+        cpu_ms: cpu_ms.map(|(stage, ms)| (stage, ms / frames)).collect(),
+        other_cores: end.other_cores_since(&begin),
         dropped,
     })
 }
@@ -102,55 +99,29 @@ fn rate(times: &[i64]) -> Option<(f64, f64)> {
     })
 }
 
-fn used(running: &Running, stats: &Path) -> Result<BTreeMap<String, Duration>> {
-    let reports = read_reports(stats)?;
-    let stages = reports
-        .into_iter()
-        .map(|report| (report.stage, report.process_id));
-    let daemon = ("dora".to_owned(), running.process_id());
-    stages
-        .chain([daemon])
-        .map(|(stage, process)| {
-            let used = cpu::of_process(process)
-                .with_context(|| format!("process {process} of '{stage}' has ended"))?;
-            Ok((stage, used))
-        })
-        .collect()
-}
-
-fn dropped(reports: &[StageReport]) -> BTreeMap<String, u64> {
-    let mut found = BTreeMap::new();
-    for report in reports {
-        for camera in report.cameras.values() {
-            for (reason, count) in &camera.dropped {
-                *found
-                    .entry(format!("{}.{reason}", report.stage))
-                    .or_default() += count;
-            }
-        }
-    }
-    found
-}
-
-/// One node of the graph.
-struct Node<'a> {
-    id: &'a str,
-    binary: &'a str,
-    input: Option<&'a str>,
-    env: Vec<(&'a str, String)>,
-}
-
-fn yaml(
-    workload: &Workload,
+/// A node between its neighbours in a line, with its own settings.
+fn node(
     bin: &Path,
-    window: u32,
-    tracker: bool,
-    stats: &Path,
-    out: &Path,
-) -> Result<String> {
-    let absolute = |path: &Path| -> Result<PathBuf> {
-        fs::canonicalize(path).with_context(|| format!("'{}'", path.display()))
-    };
+    (id, binary): (&str, &str),
+    input: &str,
+    env: Vec<(&str, Value)>,
+) -> Result<Node> {
+    let env = env.into_iter();
+    Ok(Node {
+        id: id.to_owned(),
+        path: absolute(&bin.join(binary))?,
+        inputs: [("in".to_owned(), Input::lossless(input))].into(),
+        outputs: vec!["out".to_owned()],
+        env: env.map(|(name, value)| (name.to_owned(), value)).collect(),
+        ..Node::default()
+    })
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).with_context(|| format!("'{}'", path.display()))
+}
+
+fn graph(workload: &Workload, bin: &Path, window: u32, tracker: bool, out: &Path) -> Result<Graph> {
     let mut files = Vec::new();
     for (index, clip) in workload.clips.iter().enumerate() {
         let clip = absolute(clip)?.display().to_string();
@@ -160,102 +131,53 @@ fn yaml(
         files.push(format!("cam{}={clip}", index + 1));
     }
     let model = absolute(&workload.model)?.display().to_string();
-    let batch = workload.batch.to_string();
     let per_clip = usize::from(workload.batch).div_ceil(workload.clips.len());
-    // Long enough that nothing is dropped: the loop is closed, so nothing needs to give way.
-    let patience = 30_000.to_string();
+    // Long enough that nothing is dropped: the loop is closed, so nothing needs to be.
+    const PATIENCE_MS: u32 = 30_000;
+    let last = if tracker { "track/out" } else { "nms/out" };
+    let source = vec![
+        ("FILES", files.join(",").into()),
+        ("PACE", "fast".into()),
+        ("LOOP", 0.into()),
+        ("WINDOW", window.into()),
+        ("RETURN_TIMEOUT_MS", PATIENCE_MS.into()),
+    ];
+    let batcher = vec![
+        ("MAX_BATCH", workload.batch.into()),
+        ("MAX_PER_SOURCE", per_clip.into()),
+    ];
+    let infer = vec![
+        ("MODEL", model.into()),
+        ("ENGINE", workload.engine.clone().into()),
+        ("THREADS", workload.threads.into()),
+        ("MAX_WAIT_MS", PATIENCE_MS.into()),
+        ("QUEUE", 64.into()),
+        ("MAX_BATCH", workload.batch.into()),
+        ("HEAD_SLOTS", 256.into()),
+    ];
+    let sink = vec![
+        ("OUT", out.display().to_string().into()),
+        ("SNAPSHOT_EVERY_MS", 0.into()),
+        ("TABLE_EVERY_MS", 0.into()),
+    ];
     let mut nodes = vec![
-        Node {
-            id: "files",
-            binary: "file-source",
-            input: Some(if tracker { "track/out" } else { "nms/out" }),
-            env: vec![
-                ("FILES", files.join(",")),
-                ("PACE", "fast".to_owned()),
-                ("LOOP", "0".to_owned()),
-                ("WINDOW", window.to_string()),
-                ("RETURN_TIMEOUT_MS", patience.clone()),
-            ],
-        },
-        Node {
-            id: "decode",
-            binary: "sw-decode",
-            input: Some("files/out"),
-            env: vec![],
-        },
-        Node {
-            id: "batch",
-            binary: "batcher",
-            input: Some("decode/out"),
-            env: vec![
-                ("MAX_BATCH", batch.clone()),
-                ("MAX_PER_SOURCE", per_clip.to_string()),
-            ],
-        },
-        Node {
-            id: "infer",
-            binary: "cpu-infer",
-            input: Some("batch/out"),
-            env: vec![
-                ("MODEL", model),
-                ("ENGINE", workload.engine.clone()),
-                ("THREADS", workload.threads.to_string()),
-                ("MAX_WAIT_MS", patience),
-                ("QUEUE", "64".to_owned()),
-                ("MAX_BATCH", batch.clone()),
-                ("HEAD_SLOTS", "256".to_owned()),
-            ],
-        },
-        Node {
-            id: "nms",
-            binary: "cpu-nms",
-            input: Some("infer/out"),
-            env: vec![],
-        },
+        node(bin, ("files", "file-source"), last, source)?,
+        node(bin, ("decode", "sw-decode"), "files/out", vec![])?,
+        node(bin, ("batch", "batcher"), "decode/out", batcher)?,
+        node(bin, ("infer", "cpu-infer"), "batch/out", infer)?,
+        node(bin, ("nms", "cpu-nms"), "infer/out", vec![])?,
     ];
     if tracker {
-        nodes.push(Node {
-            id: "track",
-            binary: "tracker",
-            input: Some("nms/out"),
-            env: vec![],
-        });
+        nodes.push(node(bin, ("track", "tracker"), "nms/out", vec![])?);
     }
     nodes.push(Node {
-        id: "sink",
-        binary: "sink",
-        input: Some(if tracker { "track/out" } else { "nms/out" }),
-        env: vec![
-            ("OUT", out.display().to_string()),
-            ("SNAPSHOT_EVERY_MS", "0".to_owned()),
-            ("TABLE_EVERY_MS", "0".to_owned()),
-        ],
+        outputs: Vec::new(),
+        ..node(bin, ("sink", "sink"), last, sink)?
     });
-    let mut text = format!(
-        "env:\n  CAMWEAVE_STATS_DIR: {:?}\nnodes:\n",
-        stats.display().to_string()
-    );
-    for node in nodes {
-        let path = absolute(&bin.join(node.binary))?;
-        writeln!(text, "  - id: {}", node.id)?;
-        writeln!(text, "    path: {:?}", path.display().to_string())?;
-        if let Some(input) = node.input {
-            writeln!(
-                text,
-                "    inputs:\n      in: {{source: {input}, queue_size: 1024, queue_policy: backpressure}}"
-            )?;
-        }
-        if node.id != "sink" {
-            writeln!(text, "    outputs: [out]")?;
-        }
-        if !node.env.is_empty() {
-            writeln!(text, "    env:")?;
-        }
-        for (name, value) in node.env {
-            writeln!(text, "      {name}: {value:?}")?;
-        }
-    }
-    Ok(text)
+    Ok(Graph {
+        nodes,
+        ..Graph::default()
+    })
 }
 
 #[cfg(test)]

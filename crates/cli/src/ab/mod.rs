@@ -16,6 +16,7 @@ use camweave_compare::comparison::letter;
 use camweave_compare::run::DISTURBING_CORES;
 use camweave_compare::{Comparison, Run};
 use camweave_outdir::Folder;
+use camweave_runner::places;
 use camweave_stage::{CheckDepth, Exit};
 use camweave_telemetry::SpanMode;
 
@@ -27,11 +28,11 @@ pub use results::machine;
 use crate::engine;
 use crate::error::CliError;
 use crate::graph::Graph;
-use crate::places;
 use crate::run::{
     Feeder, Findings, Plan, Sliced, Slices, interruption, measure, measure_in_slices,
 };
 use crate::say::{note, say};
+use crate::shipped;
 
 /// Runs the comparison.
 ///
@@ -108,7 +109,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
 /// Reads a graph and refuses one with an error.
 pub fn open(path: &Path, footage: &FootageOptions) -> Result<Graph, CliError> {
     places::check_dora()?;
-    let mut graph = Graph::read(path, &footage.variables())?;
+    let mut graph = Graph::read(&shipped::named(path)?, &footage.variables())?;
     for (name, value) in &footage.env {
         graph.declare(name, value)?;
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::series::{Common, Point, Setting, finish, measure_all};
 use crate::ab;
 use crate::error::CliError;
-use crate::places;
+use crate::shipped;
 
 /// Where all of it is written.
 const FILE: &str = "bench-batch.json";
@@ -36,10 +36,7 @@ pub struct Options {
 /// # Errors
 /// What makes it impossible; or a run that ended early.
 pub fn run(options: &Options) -> Result<Exit, CliError> {
-    let path = |chosen: &Option<PathBuf>, name: &str| match chosen {
-        Some(path) => Ok(path.clone()),
-        None => Ok::<_, CliError>(places::workspace()?.join("dataflows").join(name)),
-    };
+    let path = |chosen: &Option<PathBuf>, name| shipped::named_or(chosen.as_ref(), name);
     let footage = options.common.footage();
     let sequential = ab::open(&path(&options.sequential, "cpu-sequential.yml")?, &footage)?;
     let batched = ab::open(&path(&options.batched, "cpu-batched.yml")?, &footage)?;

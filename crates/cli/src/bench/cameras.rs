@@ -11,9 +11,9 @@ use clap::Args;
 use super::series::{Common, Series, Setting, measure_all, report};
 use crate::ab::{self, between};
 use crate::error::CliError;
-use crate::places;
 use crate::run::{Pace, interruption};
 use crate::say::note;
+use crate::shipped;
 
 /// Of the frames that the simulated cameras are to send, so many must come.
 const OFFERED: f64 = 0.97;
@@ -26,7 +26,7 @@ const MOST_CAMERAS: u32 = 400;
 /// The most live cameras of which a graph detects on every picture that it is to.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The graph [default: dataflows/cpu-batched.yml]
+    /// The graph [default: cpu-batched.yml]
     #[arg(value_name = "GRAPH.yml")]
     pub graph: Option<PathBuf>,
     #[command(flatten)]
@@ -55,10 +55,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         pace: Pace::Live,
         ..options.common.clone()
     };
-    let path = match &options.graph {
-        Some(path) => path.clone(),
-        None => places::workspace()?.join("dataflows/cpu-batched.yml"),
-    };
+    let path = shipped::named_or(options.graph.as_ref(), "cpu-batched.yml")?;
     let graph = ab::open(&path, &common.footage())?;
     let interrupted = interruption()?;
     let mut all: Option<Series> = None;

@@ -7,7 +7,7 @@ use clap::Args;
 use super::series::{Common, Point, Setting, finish, measure_all};
 use crate::ab;
 use crate::error::CliError;
-use crate::places;
+use crate::shipped;
 
 /// Where all of it is written.
 const FILE: &str = "bench-fps.json";
@@ -15,7 +15,7 @@ const FILE: &str = "bench-fps.json";
 /// One camera against several.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The graph [default: dataflows/cpu-batched.yml]
+    /// The graph [default: cpu-batched.yml]
     #[arg(value_name = "GRAPH.yml")]
     pub graph: Option<PathBuf>,
     #[command(flatten)]
@@ -30,10 +30,7 @@ pub struct Options {
 /// # Errors
 /// What makes it impossible; or a run that ended early.
 pub fn run(options: &Options) -> Result<Exit, CliError> {
-    let path = match &options.graph {
-        Some(path) => path.clone(),
-        None => places::workspace()?.join("dataflows/cpu-batched.yml"),
-    };
+    let path = shipped::named_or(options.graph.as_ref(), "cpu-batched.yml")?;
     let graph = ab::open(&path, &options.common.footage())?;
     let mut counts = options.common.cameras.clone();
     counts.sort_unstable();

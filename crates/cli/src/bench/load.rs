@@ -10,9 +10,9 @@ use clap::Args;
 use super::series::{Common, Series, Setting, finish, measure_all};
 use crate::ab::{self, between};
 use crate::error::{self, CliError};
-use crate::places;
 use crate::run::Pace;
 use crate::say::note;
+use crate::shipped;
 
 /// Where all of it is written.
 const FILE: &str = "bench-load.json";
@@ -27,7 +27,7 @@ const MOST_CAMERAS: f64 = 400.0;
 /// Offered load against what comes of it.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The graph [default: dataflows/cpu-batched.yml]
+    /// The graph [default: cpu-batched.yml]
     #[arg(value_name = "GRAPH.yml")]
     pub graph: Option<PathBuf>,
     /// Offered load, in parts of what the graph does with files as fast as it can
@@ -60,10 +60,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             "--detect-fps: offered load is in frames that are all detected on; 'camweave bench cameras' takes it",
         ));
     }
-    let path = match &options.graph {
-        Some(path) => path.clone(),
-        None => places::workspace()?.join("dataflows/cpu-batched.yml"),
-    };
+    let path = shipped::named_or(options.graph.as_ref(), "cpu-batched.yml")?;
     let graph = ab::open(&path, &options.common.footage())?;
     let cameras = options.common.footage().cameras;
     let setting = |name: String, cameras: u32, fps: Option<f64>| Setting {

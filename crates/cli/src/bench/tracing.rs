@@ -9,7 +9,7 @@ use clap::Args;
 use super::series::{Common, Series, Setting, finish, measure_all};
 use crate::ab;
 use crate::error::CliError;
-use crate::places;
+use crate::shipped;
 
 /// In the order of the table; each is compared with the first.
 const MODES: [SpanMode; 3] = [SpanMode::Off, SpanMode::Stats, SpanMode::Trace];
@@ -20,7 +20,7 @@ const FILE: &str = "bench-tracing.json";
 /// What spans cost a graph.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The graph [default: dataflows/cpu-batched.yml]
+    /// The graph [default: cpu-batched.yml]
     #[arg(value_name = "GRAPH.yml")]
     pub graph: Option<PathBuf>,
     #[command(flatten)]
@@ -35,10 +35,7 @@ pub struct Options {
 /// # Errors
 /// What makes it impossible; or a run that ended early.
 pub fn run(options: &Options) -> Result<Exit, CliError> {
-    let path = match &options.graph {
-        Some(path) => path.clone(),
-        None => places::workspace()?.join("dataflows/cpu-batched.yml"),
-    };
+    let path = shipped::named_or(options.graph.as_ref(), "cpu-batched.yml")?;
     let graph = ab::open(&path, &options.common.footage())?;
     let cameras = options.common.cameras.iter().copied();
     let settings: Vec<Setting<'_>> = cameras

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use camweave_runner::{Dataflow, Launch, Simulator, claim_log, places};
 use camweave_stage::Exit;
 use camweave_telemetry::read_reports;
 
@@ -17,9 +18,9 @@ pub use options::Options;
 
 use crate::error::CliError;
 use crate::graph::{Graph, Variables, describe};
-use crate::run::{Dataflow, Launch, OwnCameras, Scenes, Simulator, interruption};
+use crate::run::{OwnCameras, Scenes, interruption};
 use crate::say::{note, say};
-use crate::{doctor, engine, places};
+use crate::{doctor, engine, shipped};
 use folder::Folder;
 use progress::Progress;
 
@@ -51,7 +52,6 @@ const DECLARED: [(&str, &str); 3] = [
 /// code says so, and the results of the others are written all the same.
 pub fn run(options: &Options) -> Result<Exit, CliError> {
     let interrupted = interruption()?;
-    let workspace = places::workspace()?;
     options.check()?;
     places::check_dora()?;
     let own = options
@@ -59,8 +59,8 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         .as_deref()
         .map(OwnCameras::load)
         .transpose()?;
-    let graph = options.graph(&workspace, doctor::missing_for_gpu)?;
-    let model = options.model(&workspace)?;
+    let graph = shipped::graph(&options.graph(doctor::missing_for_gpu)?)?;
+    let model = options.model()?;
     // What the graph takes from the environment, a shell's `OUT` and `DEVICE` among it, is set here.
     let variables: Variables = [
         (
@@ -85,20 +85,15 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     choose_engines(&read, &model)?;
     // Nothing of the folder is touched until all that can be checked before has been.
     let mut folder = Folder::open(&options.out, &camera_ids(options, own.as_ref()))?;
-    let simulator = match &own {
+    let mut simulator = match &own {
         Some(_) => None,
-        None => Some(Simulator::start(
-            &scenes(options),
-            &folder.record(),
-            &folder.cameras(),
-            &interrupted,
-        )?),
+        None => Some(scenes(options).start(&folder.record(), &folder.cameras(), &interrupted)?),
     };
     let cameras = own.map_or_else(|| folder.cameras(), |own| own.file);
     note!("graph: {}", graph.display());
     let mut dataflow = Dataflow::start(&Launch {
         graph,
-        folder: folder.results().clone(),
+        log: claim_log(folder.results())?,
         stats: folder.stats(),
         env: vec![
             ("CAMERAS".to_owned(), cameras.into_os_string()),
@@ -118,14 +113,15 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         &mut dataflow,
         &interrupted,
     );
-    let stopped = dataflow.stop();
-    let record = simulator.map(Simulator::stop).transpose();
+    dataflow.stop();
+    if let Some(simulator) = &mut simulator {
+        simulator.stop();
+    }
     watched?;
-    stopped?;
     if has_begun(&folder.stats()) {
         folder.started()?;
     }
-    let (summary, failures, written) = results::finish(options, &folder, record?.is_some())?;
+    let (summary, failures, written) = results::finish(options, &folder, simulator.is_some())?;
     say!(
         "{}",
         camweave_sink::render(&summary, progress::results_room())

@@ -1,10 +1,11 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use camweave_stage::Exit;
 use clap::{Args, ValueEnum};
 
 use crate::ab::frame_size;
 use crate::error::CliError;
+use crate::shipped;
 
 /// Which graph runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,7 +69,7 @@ pub struct Options {
     /// Your own cameras instead of simulated ones
     #[arg(long, value_name = "cameras.yml", conflicts_with_all = ["media", "cameras", "fps", "size", "codec", "seed"])]
     pub cameras_file: Option<PathBuf>,
-    /// The detector: an Ultralytics-style ONNX file [default: models/camweave-street-448x256.onnx]
+    /// The detector: an Ultralytics-style ONNX file [default: camweave-street-448x256.onnx of the shipped models]
     #[arg(long, value_name = "FILE.onnx")]
     pub model: Option<PathBuf>,
     /// Which scenes are rendered; no value shows scenes that the detector was trained on
@@ -94,40 +95,32 @@ impl Options {
         Ok(())
     }
 
-    /// The graph, on the GPU if that is asked for or at hand.
+    /// The shipped graph, on the GPU if that is asked for or at hand.
     ///
     /// `missing` tells what the GPU graphs lack on this machine, if anything.
-    pub fn graph(
-        &self,
-        workspace: &Path,
-        missing: impl FnOnce() -> Option<String>,
-    ) -> Result<PathBuf, CliError> {
+    pub fn graph(&self, missing: impl FnOnce() -> Option<String>) -> Result<String, CliError> {
         let name = self.topology.name();
-        let graph = |device| format!("dataflows/{device}-{name}.yml");
-        let (cpu, gpu) = (graph("cpu"), graph("gpu"));
-        let lacking = match self.device {
-            Device::Cpu => return Ok(workspace.join(cpu)),
-            _ if !workspace.join(&gpu).is_file() => Some(format!("'{gpu}' is not there")),
-            _ => missing(),
-        };
-        match (self.device, lacking) {
-            (_, None) => Ok(workspace.join(gpu)),
-            (Device::Gpu, Some(lacking)) => Err(CliError::new(
+        let (cpu, gpu) = (format!("cpu-{name}.yml"), format!("gpu-{name}.yml"));
+        if self.device == Device::Cpu {
+            return Ok(cpu);
+        }
+        match missing() {
+            None => Ok(gpu),
+            Some(lacking) if self.device == Device::Gpu => Err(CliError::new(
                 Exit::Missing,
                 format!("--device gpu: {lacking}; --device cpu ({cpu}) does the same on the CPU"),
             )),
-            (_, Some(_)) => Ok(workspace.join(cpu)),
+            Some(_) => Ok(cpu),
         }
     }
 
     /// The detector's file.
-    pub fn model(&self, workspace: &Path) -> Result<PathBuf, CliError> {
-        let path = self
-            .model
-            .clone()
-            .unwrap_or_else(|| workspace.join("models/camweave-street-448x256.onnx"));
+    pub fn model(&self) -> Result<PathBuf, CliError> {
+        let Some(path) = &self.model else {
+            return shipped::model(shipped::DETECTOR);
+        };
         path.canonicalize()
-            .map_err(|error| CliError::file("open the model", &path, &error))
+            .map_err(|error| CliError::file("open the model", path, &error))
     }
 }
 
@@ -143,23 +136,9 @@ mod tests {
         options: Options,
     }
 
-    fn graph(
-        arguments: &[&str],
-        has_graph: bool,
-        missing: Option<&str>,
-    ) -> Result<String, CliError> {
-        let workspace = tempfile::tempdir().expect("a folder");
-        std::fs::create_dir(workspace.path().join("dataflows")).expect("a new folder");
-        if has_graph {
-            let file = workspace.path().join("dataflows/gpu-batched.yml");
-            std::fs::write(file, "").expect("a new file");
-        }
+    fn graph(arguments: &[&str], missing: Option<&str>) -> Result<String, CliError> {
         let line = Line::parse_from([&["demo"], arguments].concat());
-        let found = line
-            .options
-            .graph(workspace.path(), || missing.map(str::to_owned))?;
-        let name = found.file_name().unwrap_or_default();
-        Ok(name.to_string_lossy().into_owned())
+        line.options.graph(|| missing.map(str::to_owned))
     }
 
     #[test]
@@ -167,31 +146,20 @@ mod tests {
         let is = |result: Result<String, CliError>, name: &str| {
             assert_eq!(result.expect("a graph"), name);
         };
-        is(graph(&[], true, None), "gpu-batched.yml");
-        is(graph(&[], true, Some("no GPU")), "cpu-batched.yml");
-        is(graph(&[], false, None), "cpu-batched.yml");
-        is(graph(&["--device", "cpu"], true, None), "cpu-batched.yml");
-        is(graph(&["--device", "gpu"], true, None), "gpu-batched.yml");
-        is(graph(&["--topology", "fused"], true, None), "cpu-fused.yml");
+        is(graph(&[], None), "gpu-batched.yml");
+        is(graph(&[], Some("no GPU")), "cpu-batched.yml");
+        is(graph(&["--device", "cpu"], None), "cpu-batched.yml");
+        is(graph(&["--topology", "fused"], None), "gpu-fused.yml");
     }
 
     #[test]
     fn without_a_gpu_the_line_names_what_lacks_and_the_cpu_graph() {
-        for (has_graph, missing, part) in [
-            (
-                true,
-                Some("CUDA driver: libcuda.so.1 not found"),
-                "libcuda.so.1 not found",
-            ),
-            (false, None, "'dataflows/gpu-batched.yml' is not there"),
-        ] {
-            let error = graph(&["--device", "gpu"], has_graph, missing).expect_err("no GPU");
-            assert_eq!(error.exit, Exit::Missing);
-            assert!(
-                error.message.contains(part) && error.message.contains("dataflows/cpu-batched.yml"),
-                "{error}"
-            );
-            assert!(!error.message.contains('\n'), "{error}");
+        let missing = Some("CUDA driver: libcuda.so.1 not found");
+        let error = graph(&["--device", "gpu"], missing).expect_err("no GPU");
+        assert_eq!(error.exit, Exit::Missing);
+        for part in ["libcuda.so.1 not found", "cpu-batched.yml"] {
+            assert!(error.message.contains(part), "{error}");
         }
+        assert!(!error.message.contains('\n'), "{error}");
     }
 }

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use camweave_outdir::{FILE_MODE, replace_in_room};
+use camweave_runner::{CameraRecord, read_record};
 use camweave_sink::{CameraSummary, Collector, Moment, Summary};
 use camweave_stage::Exit;
 use camweave_telemetry::{StageReport, read_reports};
 
 use super::{Folder, Options};
 use crate::error::CliError;
-use crate::evaluate::{self, Accuracy, CameraRecord};
+use crate::evaluate::{self, Accuracy};
 
 /// Frames that a camera put on the wire and that the source never saw.
 const NOT_RECEIVED: &str = "network.not_received";
@@ -38,7 +39,7 @@ pub fn finish(
     let reports = read_reports(&folder.stats()).unwrap_or_default();
     settle(&mut summary, &reports);
     if is_simulated {
-        for record in evaluate::read_record(&folder.record())? {
+        for record in read_record(&folder.record())? {
             complete(&mut summary, &record, &reports);
         }
         let detections = folder.path().join("detections.jsonl");
@@ -206,6 +207,8 @@ mod tests {
             t0_unix_nanos: None,
             frames_in_clip: 1,
             frames_sent: sent,
+            first_frame_sent: None,
+            last_frame_sent: None,
             ended: true,
         }
     }

@@ -1,13 +1,12 @@
 //! What the CPU graphs use.
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ffmpeg_next::codec::{self, Id, decoder};
 
 use super::library::{self, Search};
 use super::{Need, Row, State};
-use crate::places;
+use camweave_runner::places;
 
 /// The version of dora that the nodes are built for; its messages change with the minor one.
 const DORA: &str = "1.1.";
@@ -197,17 +196,6 @@ fn is_new_enough(version: &str) -> bool {
         (Some(Ok(major)), _) => major > 1,
         _ => false,
     }
-}
-
-/// The program of this name, where the shell would find it.
-pub fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let mut folders = std::env::split_paths(&path);
-    folders.find_map(|folder| Some(folder.join(name)).filter(|file: &PathBuf| is_file(file)))
-}
-
-fn is_file(path: &Path) -> bool {
-    path.is_file()
 }
 
 #[cfg(test)]

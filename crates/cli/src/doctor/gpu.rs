@@ -323,7 +323,7 @@ fn mps() -> Row {
             State::Ok,
             format!("the control daemon runs (process {daemon})"),
         )
-    } else if super::cpu::on_path("nvidia-cuda-mps-control").is_some() {
+    } else if camweave_runner::places::on_path("nvidia-cuda-mps-control").is_some() {
         (
             State::Missing,
             format!("the control daemon does not run ('{}')", file.display()),

@@ -6,7 +6,6 @@ mod library;
 mod machine;
 mod show;
 
-pub use cpu::on_path;
 pub use gpu::mps_runs;
 
 use camweave_stage::Exit;

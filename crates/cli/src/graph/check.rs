@@ -13,6 +13,7 @@ use super::nodes::{describe, inputs};
 use super::{Graph, Kind, Variables};
 use crate::error::CliError;
 use crate::say::{note, say};
+use crate::shipped;
 
 /// Rows of any type, of which only the identity is read.
 const ANY: &str = "camweave.passage/1";
@@ -321,6 +322,7 @@ fn check_ports(
 
 /// `camweave check`.
 pub fn show(path: &Path) -> Result<Exit, CliError> {
+    let path = &shipped::named(path)?;
     let graph = Graph::read(path, &Variables::new())?;
     let found = graph.check(CheckDepth::Files);
     for warning in &found.warnings {

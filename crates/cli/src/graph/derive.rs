@@ -181,7 +181,7 @@ impl Graph {
                     "RETURN_TIMEOUT_MS": 30_000,
                 });
                 json["inputs"] = json!({ "done": done });
-                let program = crate::places::sibling("file-source")?;
+                let program = camweave_runner::places::sibling("file-source")?;
                 json["path"] = json!(program);
             }
             _ => {}

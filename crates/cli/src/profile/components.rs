@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use camweave_compare::Run;
 use camweave_compare::metric::WORK;
 use camweave_compare::run::Span;
+use camweave_runner::Snapshot;
 use serde::{Deserialize, Serialize};
 
 use super::verdict::{Limit, Verdict};
-use crate::run::{Snapshot, spans_between};
+use crate::run::spans_between;
 
 /// Spans that only move messages, or that hold the others; they are shown as `other`.
 const FRAME: [&str; 4] = ["rows", "worker", "send", "receive"];

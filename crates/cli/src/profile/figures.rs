@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use camweave_compare::run::Span;
+use camweave_runner::Snapshot;
+use camweave_runner::threads::{ThreadUse, Usage, has_quota, usable_cores};
 use camweave_telemetry::{CameraCounters, StageReport, facts};
 use serde::{Deserialize, Serialize};
 
 use super::setup::Setup;
-use super::threads::{ThreadUse, Usage, has_quota, usable_cores};
-use crate::run::{Snapshot, spans_between};
+use crate::run::spans_between;
 
 /// All figures of a measurement.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 use camweave_telemetry::{Percentiles, SpanSummary};
 
-use super::super::threads::ThreadUse;
 use super::*;
+use camweave_runner::threads::ThreadUse;
 
 fn used(name: &str, ran: f64, delayed: f64) -> ThreadUse {
     ThreadUse {

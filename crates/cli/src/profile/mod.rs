@@ -5,13 +5,14 @@ mod components;
 mod figures;
 mod setup;
 mod show;
-mod threads;
 mod verdict;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use camweave_runner::Snapshot;
+use camweave_runner::threads::{Moment, Usage};
 use camweave_stage::Exit;
 use camweave_telemetry::SpanMode;
 use clap::Args;
@@ -20,12 +21,11 @@ use serde::Serialize;
 use crate::ab::{self, FootageOptions, between};
 use crate::engine;
 use crate::error::{self, CliError};
-use crate::run::{Feeder, Pace, Plan, Snapshot, interruption, measure};
+use crate::run::{Feeder, Pace, Plan, interruption, measure};
 use crate::say::say;
 use components::Profile;
 use figures::Figures;
 use setup::Setup;
-use threads::{Moment, Usage};
 use verdict::{Verdict, judge};
 
 /// How often the table is shown while the graph runs.

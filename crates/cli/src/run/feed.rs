@@ -6,14 +6,14 @@ use std::sync::atomic::AtomicBool;
 
 use camweave_compare::agreement::Clocks;
 use camweave_outdir::Folder;
+use camweave_runner::{Simulator, places, read_record};
 use camweave_stage::Exit;
 use camweave_stage::message::Selection;
 use clap::ValueEnum;
 
-use super::{Scenes, Simulator};
+use super::Scenes;
 use crate::error::CliError;
 use crate::graph::Feed;
-use crate::{evaluate, places};
 
 /// How fast frames come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -189,14 +189,14 @@ impl Feeder {
             stagger_seconds: STAGGER_SECONDS,
         };
         let cameras = folder.join("cameras.yml");
-        let simulator = Simulator::start(&scenes, &folder.join("cameras"), &cameras, interrupted)?;
+        let simulator = scenes.start(&folder.join("cameras"), &cameras, interrupted)?;
         Ok((Feed::Cameras(cameras), Some(simulator)))
     }
 }
 
 /// The clocks of a run's simulated cameras.
 pub fn clocks(folder: &Path) -> Clocks {
-    let records = evaluate::read_record(&folder.join("cameras")).unwrap_or_default();
+    let records = read_record(&folder.join("cameras")).unwrap_or_default();
     records
         .into_iter()
         .filter_map(|camera| Some((camera.id, (camera.t0_unix_nanos?, camera.fps))))

@@ -10,11 +10,11 @@ use camweave_compare::agreement::Clocks;
 use camweave_compare::lines::{self, Line};
 use camweave_compare::run::{Node, Run};
 use camweave_outdir::{Aside, Folder, WriterLock};
+use camweave_runner::{Dataflow, Launch, Simulator, Snapshot, claim_log, memory_mib};
 use camweave_telemetry::SpanMode;
 
-use super::cost;
 use super::gpu::GpuWatch;
-use super::{Dataflow, Feeder, Launch, Simulator, Snapshot, feed, spans_between};
+use super::{Feeder, feed, spans_between};
 use crate::error::{self, CliError};
 use crate::graph::{Graph, Settings};
 
@@ -88,20 +88,20 @@ impl Plan<'_> {
         self.folder().join("trace")
     }
 
-    fn launch(&self, folder: &Folder) -> Launch {
+    fn launch(&self, folder: &Folder) -> Result<Launch, CliError> {
         let env = [
             ("CAMWEAVE_SPANS", OsString::from(self.spans.as_str())),
             ("CAMWEAVE_PASSES", OsString::from("on")),
             ("CAMWEAVE_TRACE_DIR", self.traces().into_os_string()),
         ];
-        Launch {
+        Ok(Launch {
             graph: folder.path().join("graph.yml"),
-            folder: folder.clone(),
+            log: claim_log(folder)?,
             stats: self.stats(),
             env: env.map(|(name, value)| (name.to_owned(), value)).into(),
             declare: Vec::new(),
             wrapper: self.wrapper.clone(),
-        }
+        })
     }
 }
 
@@ -165,7 +165,7 @@ impl Started {
         };
         let graph = plan.graph.derive(&settings)?;
         error::write(&folder, "graph.yml", graph.as_bytes())?;
-        let dataflow = Dataflow::start(&plan.launch(&folder))?;
+        let dataflow = Dataflow::start(&plan.launch(&folder)?)?;
         Ok(Self {
             dataflow,
             simulator,
@@ -190,8 +190,10 @@ impl Started {
     /// # Errors
     /// The sink's file cannot be read.
     pub fn stop(mut self, plan: &Plan<'_>) -> Result<Findings, CliError> {
-        self.dataflow.stop()?;
-        self.simulator.map(Simulator::stop).transpose()?;
+        self.dataflow.stop();
+        if let Some(simulator) = &mut self.simulator {
+            simulator.stop();
+        }
         let path = plan.folder().join("detections.jsonl");
         let lines = match lines::read(&path) {
             Ok(lines) => lines,
@@ -292,7 +294,7 @@ fn watch(
         let began = Instant::now();
         if began >= memory_due {
             for (node, (process, _)) in &watched.end.cpu {
-                let seen = cost::memory_mib(*process).unwrap_or(0.0);
+                let seen = memory_mib(*process).unwrap_or(0.0);
                 let most = watched.memory.entry(node.clone()).or_default();
                 *most = most.max(seen);
             }

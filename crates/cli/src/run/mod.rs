@@ -1,24 +1,18 @@
-//! Running a graph: cameras, dora, and what the run costs. `demo`, `profile`, `bench` and `ab`
-//! share it.
+//! Measuring a graph: what it sees, and what its run costs. `demo`, `profile`, `bench` and `ab`
+//! share it; dora and the simulated cameras are `camweave-runner`'s.
 
-mod cost;
-mod dataflow;
 mod feed;
 mod gpu;
+mod interruption;
 mod measure;
-mod process;
-mod simulator;
+mod scenes;
 mod slices;
-mod snapshot;
 mod spans;
 
-pub use cost::thread_nanos;
-pub use dataflow::{Dataflow, Launch};
 pub use feed::{Feeder, Footage, OwnCameras, Pace};
 pub use gpu::card;
+pub use interruption::interruption;
 pub use measure::{Findings, Plan, measure};
-pub use process::interruption;
-pub use simulator::{Scenes, Simulator};
+pub use scenes::Scenes;
 pub use slices::{Sliced, Slices, measure_in_slices};
-pub use snapshot::Snapshot;
 pub use spans::spans_between;

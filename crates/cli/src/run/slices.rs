@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camweave_compare::run::Run;
+use camweave_runner::{Snapshot, memory_mib};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Snapshot;
-use super::cost;
 use super::measure::{Findings, Plan, Started, summed_up, warm_up};
 use crate::error::CliError;
 
@@ -179,7 +178,7 @@ fn go(
 
 fn memory(snapshot: &Snapshot) -> BTreeMap<String, f64> {
     let of = |(node, (process, _)): (&String, &(u32, _))| {
-        (node.clone(), cost::memory_mib(*process).unwrap_or(0.0))
+        (node.clone(), memory_mib(*process).unwrap_or(0.0))
     };
     snapshot.cpu.iter().map(of).collect()
 }
@@ -218,7 +217,8 @@ impl Drop for Held {
 mod tests {
     use std::process::{Child, Command};
 
-    use super::super::cost::CpuTime;
+    use camweave_runner::CpuTime;
+
     use super::*;
 
     /// A process that computes until it is dropped.

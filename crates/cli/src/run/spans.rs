@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use camweave_compare::run::{Quantiles, Span};
+use camweave_runner::Snapshot;
 use camweave_telemetry::SpanSummary;
-
-use super::Snapshot;
 
 /// Spans by their names.
 type Named = BTreeMap<String, Span>;

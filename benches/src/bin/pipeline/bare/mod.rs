@@ -9,6 +9,7 @@ use camweave_benches::cpu;
 use camweave_cpu_infer::{
     Detector, DetectorOptions, EngineChoice, EngineError, Libraries, Network, Threads,
 };
+use camweave_runner::machine_nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::Workload;
@@ -80,12 +81,11 @@ pub fn measure(workload: &Workload) -> Result<Bare> {
 fn speed(workload: &Workload, mut run: impl FnMut(Duration) -> Result<Vec<Lane>>) -> Result<Speed> {
     run(Duration::from_secs_f64(workload.warm_up))?;
     let (since, own) = (Instant::now(), cpu::of_this_process());
-    let machine = cpu::of_machine().unwrap_or_default();
+    let machine = machine_nanos().unwrap_or_default();
     let lanes = run(Duration::from_secs_f64(workload.seconds))?;
     let own = cpu::of_this_process().saturating_sub(own);
-    let machine = cpu::of_machine()
-        .unwrap_or_default()
-        .saturating_sub(machine);
+    let machine = machine_nanos().unwrap_or_default() - machine;
+    let others = machine as f64 / 1e9 - own.as_secs_f64();
     let frames: u64 = lanes.iter().map(|lane| lane.frames).sum();
     if frames == 0 {
         bail!("--seconds {}, expected more", workload.seconds);
@@ -95,7 +95,7 @@ fn speed(workload: &Workload, mut run: impl FnMut(Duration) -> Result<Vec<Lane>>
     Ok(Speed {
         fps: lanes.iter().map(rate).sum(),
         cpu_ms: own.saturating_sub(outside).as_secs_f64() * 1e3 / frames as f64,
-        other_cores: machine.saturating_sub(own).as_secs_f64() / since.elapsed().as_secs_f64(),
+        other_cores: others.max(0.0) / since.elapsed().as_secs_f64(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What processes cost, as the kernel accounts for it.
 
-use std::fs;
-use std::path::Path;
+use procfs::process::{Process, Stat, all_processes};
+use procfs::{CurrentSI as _, KernelStats};
 
 /// CPU time of a process so far, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,22 +17,21 @@ const TICKS_ERR_NANOS: i64 = 30_000_000;
 
 impl CpuTime {
     /// Of a process; `None` if there is no such process.
+    #[must_use]
     pub fn of(process: u32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        let per_second = i64::try_from(rustix::param::clock_ticks_per_second()).ok()?;
-        let ticks_nanos = ticks(&stat)? * (1_000_000_000 / per_second.max(1));
-        let tasks = fs::read_dir(format!("/proc/{process}/task")).ok()?;
-        let threads = tasks.filter_map(|task| {
-            let (ran, _) = thread_nanos(&task.ok()?.path())?;
-            i64::try_from(ran).ok()
-        });
+        let process = find(process)?;
+        let Stat { utime, stime, .. } = process.stat().ok()?;
+        let threads = process.tasks().ok()?.flatten();
+        let threads = threads.filter_map(|thread| thread.schedstat().ok());
+        let threads: u64 = threads.map(|thread| thread.sum_exec_runtime).sum();
         Some(Self {
-            ticks_nanos,
-            threads_nanos: threads.sum(),
+            ticks_nanos: nanos(utime + stime),
+            threads_nanos: i64::try_from(threads).unwrap_or(i64::MAX),
         })
     }
 
     /// Nanoseconds since `earlier`: by the threads, unless some of them have ended meanwhile.
+    #[must_use]
     pub fn since(self, earlier: Self) -> i64 {
         let coarse = self.ticks_nanos - earlier.ticks_nanos;
         let exact = self.threads_nanos - earlier.threads_nanos;
@@ -44,33 +43,31 @@ impl CpuTime {
     }
 }
 
-/// What a thread, a folder of `/proc/<pid>/task`, has done so far, in nanoseconds: on a core, and
-/// ready to run while others had the cores.
-pub fn thread_nanos(task: &Path) -> Option<(u64, u64)> {
-    let text = fs::read_to_string(task.join("schedstat")).ok()?;
-    let mut fields = text
-        .split_ascii_whitespace()
-        .map_while(|it| it.parse().ok());
-    Some((fields.next()?, fields.next()?))
+pub(crate) fn find(process: u32) -> Option<Process> {
+    Process::new(i32::try_from(process).ok()?).ok()
 }
 
-/// Fields 14 and 15 (utime, stime) of `/proc/<pid>/stat`; the command in field 2 may hold anything.
-fn ticks(stat: &str) -> Option<i64> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace().skip(11);
-    let user: i64 = fields.next()?.parse().ok()?;
-    let system: i64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+/// The kernel's ticks as nanoseconds.
+fn nanos(ticks: u64) -> i64 {
+    let nanos = ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second().max(1));
+    i64::try_from(nanos).unwrap_or(i64::MAX)
+}
+
+/// The process that has started another one, or has taken it over from one that has ended.
+#[must_use]
+pub fn parent(process: u32) -> Option<u32> {
+    let stat = find(process)?.stat().ok()?;
+    u32::try_from(stat.ppid).ok()
 }
 
 /// A process and all that it has started, directly or not, as far as it lives.
+#[must_use]
 pub fn family(root: u32) -> Vec<u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let parents: Vec<(u32, u32)> = entries
-        .filter_map(|entry| {
-            let process = entry.file_name().to_str()?.parse().ok()?;
-            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-            Some((process, parent(&stat)?))
+    let found = all_processes().into_iter().flatten().flatten();
+    let parents: Vec<(u32, u32)> = found
+        .filter_map(|process| {
+            let parent = process.stat().ok()?.ppid;
+            Some((process.pid().cast_unsigned(), parent.cast_unsigned()))
         })
         .collect();
     let mut family = vec![root];
@@ -83,47 +80,41 @@ pub fn family(root: u32) -> Vec<u32> {
     family
 }
 
-/// Field 4 (ppid) of `/proc/<pid>/stat`.
-fn parent(stat: &str) -> Option<u32> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
 /// Memory of a process in MiB: its own, and its part of what it shares (PSS); where the kernel
 /// does not say that, all that it has mapped and present (RSS).
+#[must_use]
 pub fn memory_mib(process: u32) -> Option<f64> {
-    let field = |file: &str, name: &str| {
-        let text = fs::read_to_string(format!("/proc/{process}/{file}")).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        let kibibytes: f64 = line.split_ascii_whitespace().next()?.parse().ok()?;
-        Some(kibibytes / 1024.0)
-    };
-    field("smaps_rollup", "Pss:").or_else(|| field("status", "VmRSS:"))
+    let process = find(process)?;
+    let maps = process.smaps_rollup().ok();
+    let maps = maps.and_then(|it| it.memory_map_rollup.into_iter().next());
+    let bytes = maps.and_then(|it| it.extension.map.get("Pss").copied());
+    let bytes = bytes.or_else(|| Some(process.status().ok()?.vmrss? * 1024));
+    Some(bytes? as f64 / 1_048_576.0)
+}
+
+/// What a process has mapped in MiB that is no file's, by counters that the kernel keeps. To add up
+/// pages instead ([`memory_mib`]) can stop a process of gigabytes for some time.
+#[must_use]
+pub fn private_mib(process: u32) -> Option<f64> {
+    let status = find(process)?.status().ok()?;
+    let kibibytes = status.rssanon? + status.rssshmem.unwrap_or(0);
+    Some(kibibytes as f64 / 1024.0)
 }
 
 /// Whether the process is there, and no zombie.
+#[must_use]
 pub fn is_alive(process: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let state = stat
-        .rsplit_once(')')
-        .and_then(|(_, rest)| rest.trim_start().chars().next());
-    state.is_some_and(|state| !['Z', 'X'].contains(&state))
+    let stat = find(process).and_then(|process| process.stat().ok());
+    stat.is_some_and(|stat| !['Z', 'X'].contains(&stat.state))
 }
 
 /// Time that all processes of this machine have used since it started, over all cores, in
-/// nanoseconds: user, nice and system of the first line of `/proc/stat`. Interrupts are nobody's: those
-/// of the cameras' packets are the measurement's own.
+/// nanoseconds: user, nice and system. Interrupts are nobody's: those of the cameras' packets are the
+/// measurement's own.
+#[must_use]
 pub fn machine_nanos() -> Option<i64> {
-    let text = fs::read_to_string("/proc/stat").ok()?;
-    let line = text.lines().next()?.strip_prefix("cpu ")?;
-    let fields: Vec<i64> = line
-        .split_ascii_whitespace()
-        .map_while(|field| field.parse().ok())
-        .collect();
-    let per_second = i64::try_from(rustix::param::clock_ticks_per_second()).ok()?;
-    let busy = |index: usize| fields.get(index).copied();
-    let ticks = busy(0)? + busy(1)? + busy(2)?;
-    Some(ticks * (1_000_000_000 / per_second.max(1)))
+    let total = KernelStats::current().ok()?.total;
+    Some(nanos(total.user + total.nice + total.system))
 }
 
 #[cfg(test)]
@@ -134,14 +125,6 @@ mod tests {
     use rustix::process::{Pid, Signal, kill_process};
 
     use super::*;
-
-    #[test]
-    fn the_command_may_hold_anything() {
-        let stat = "42 (a ) b) S 1 2 3 4 5 6 7 8 9 10 110 22 33 44 20 0";
-        assert_eq!(ticks(stat), Some(132));
-        assert_eq!(parent(stat), Some(1));
-        assert_eq!(ticks("42 (cut"), None);
-    }
 
     #[test]
     fn children_of_children_are_of_the_family() {

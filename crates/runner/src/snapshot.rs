@@ -6,7 +6,7 @@ use std::path::Path;
 use camweave_stage::message::Selection;
 use camweave_telemetry::{StageReport, clock, read_reports};
 
-use super::cost::{self, CpuTime};
+use crate::cost::{self, CpuTime};
 
 /// The state of a run.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Looks at the counters in `stats` and at the processes that wrote them.
+    #[must_use]
     pub fn take(stats: &Path, dora: u32) -> Self {
         let reports = read_reports(stats).unwrap_or_default();
         let processes = reports
@@ -54,6 +55,7 @@ impl Snapshot {
 
     /// As [`Snapshot::take`], with what all other processes of the measurement have used: for its
     /// begin and its end, since all processes of the machine are looked at for that.
+    #[must_use]
     pub fn take_with_beside(stats: &Path, dora: u32) -> Self {
         let mut snapshot = Self::take(stats, dora);
         let graph: Vec<u32> = snapshot.cpu.values().map(|(process, _)| *process).collect();
@@ -67,6 +69,7 @@ impl Snapshot {
 
     /// Milliseconds of CPU time by node since `earlier`; a node whose process is another one
     /// counts from that one's begin.
+    #[must_use]
     pub fn cpu_ms_since(&self, earlier: &Self) -> BTreeMap<String, f64> {
         self.cpu
             .iter()
@@ -82,6 +85,7 @@ impl Snapshot {
     }
 
     /// Cores that processes of others kept busy since `earlier`.
+    #[must_use]
     pub fn other_cores_since(&self, earlier: &Self) -> f64 {
         let graph: f64 = self.cpu_ms_since(earlier).values().sum();
         let beside = self.beside.iter().map(|(process, time)| {
@@ -94,6 +98,7 @@ impl Snapshot {
     }
 
     /// Dropped frames of all cameras since `earlier`, by `stage.reason`, and by camera.
+    #[must_use]
     pub fn dropped_since(&self, earlier: &Self) -> (BTreeMap<String, u64>, BTreeMap<String, u64>) {
         let mut by_reason = BTreeMap::new();
         let mut by_camera = BTreeMap::new();
@@ -111,6 +116,7 @@ impl Snapshot {
     }
 
     /// The first node that is not well: given up, started again since `earlier`, or dead.
+    #[must_use]
     pub fn trouble_since(&self, earlier: &Self) -> Option<String> {
         for report in &self.reports {
             let node = &report.stage;
@@ -130,6 +136,7 @@ impl Snapshot {
 
     /// The first cameras that have reached no sink, with their states and why most of their frames
     /// were dropped, to go behind a line.
+    #[must_use]
     pub fn silent(&self) -> String {
         const SHOWN: usize = 3;
         let detected = self.detected();
@@ -152,6 +159,7 @@ impl Snapshot {
     }
 
     /// Frames that have reached the sinks, by camera.
+    #[must_use]
     pub fn detected(&self) -> BTreeMap<String, u64> {
         let mut detected = BTreeMap::new();
         for report in self.reports.iter().filter(|report| report.kind == "sink") {

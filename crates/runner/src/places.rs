@@ -1,17 +1,19 @@
-//! Where the graphs, the other programs and dora are.
+//! Where the checkout, the other programs and dora are.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use camweave_stage::Exit;
 
-use crate::error::CliError;
+use crate::RunError;
 
 /// The variable that names the dora command.
 const DORA_VARIABLE: &str = "CAMWEAVE_DORA";
 
-/// The workspace: the nearest folder above the current one, or above this program, that has the graphs.
-pub fn workspace() -> Result<PathBuf, CliError> {
+/// The checkout: the nearest folder above the current one, or above this program, that has the
+/// graphs. Programs that were installed need none.
+#[must_use]
+pub fn checkout() -> Option<PathBuf> {
     let current = std::env::current_dir().ok();
     let program = std::env::current_exe().ok();
     [current.as_deref(), program.as_deref()]
@@ -20,26 +22,23 @@ pub fn workspace() -> Result<PathBuf, CliError> {
         .flat_map(Path::ancestors)
         .find(|folder| folder.join("dataflows/cpu-batched.yml").is_file())
         .map(Path::to_owned)
-        .ok_or_else(|| {
-            CliError::new(
-                Exit::Missing,
-                "the folder 'dataflows' was looked for above the current folder and above this program, and not found; run camweave inside its checkout",
-            )
-        })
 }
 
-/// A program built beside this one.
-pub fn sibling(name: &str) -> Result<PathBuf, CliError> {
+/// A program built or installed beside this one.
+///
+/// # Errors
+/// It is not there.
+pub fn sibling(name: &str) -> Result<PathBuf, RunError> {
     let program = std::env::current_exe()
-        .map_err(|error| CliError::file("find", Path::new("this program"), &error))?;
+        .map_err(|error| RunError::file("find", Path::new("this program"), &error))?;
     let path = program.with_file_name(name);
     if path.is_file() {
         return Ok(path);
     }
-    Err(CliError::new(
+    Err(RunError::new(
         Exit::Missing,
         format!(
-            "'{}' is not there: build it with 'cargo build --release --workspace'",
+            "'{}' is not there: in a checkout, build it with 'cargo build --release --workspace'; else install all programs into one folder",
             path.display()
         ),
     ))
@@ -47,16 +46,15 @@ pub fn sibling(name: &str) -> Result<PathBuf, CliError> {
 
 /// The dora command: the one that `CAMWEAVE_DORA` names, else the one on the `PATH`, else the one that
 /// `scripts/setup.sh` brings.
+#[must_use]
 pub fn dora() -> PathBuf {
     const NAME: &str = "dora";
     if let Some(named) = std::env::var_os(DORA_VARIABLE) {
         return PathBuf::from(named);
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).any(|folder| folder.join(NAME).is_file());
-    let brought = workspace().map(|folder| folder.join(".cache/python/bin").join(NAME));
-    match brought {
-        Ok(brought) if !on_path && brought.is_file() => brought,
+    let brought = checkout().map(|folder| folder.join(".cache/python/bin").join(NAME));
+    match brought.filter(|program| program.is_file()) {
+        Some(brought) if on_path(NAME).is_none() => brought,
         _ => PathBuf::from(NAME),
     }
 }
@@ -65,7 +63,7 @@ pub fn dora() -> PathBuf {
 ///
 /// # Errors
 /// It cannot.
-pub fn check_dora() -> Result<(), CliError> {
+pub fn check_dora() -> Result<(), RunError> {
     let program = dora();
     let started = Command::new(&program)
         .arg("--version")
@@ -77,12 +75,20 @@ pub fn check_dora() -> Result<(), CliError> {
 }
 
 /// The error of a dora, or of its wrapper, that cannot be started.
-pub fn no_dora(program: &Path, error: &std::io::Error) -> CliError {
-    CliError::new(
+pub(crate) fn no_dora(program: &Path, error: &std::io::Error) -> RunError {
+    RunError::new(
         Exit::Missing,
         format!(
-            "cannot start '{}': {error}; install dora with scripts/setup.sh, or name it in {DORA_VARIABLE}",
+            "cannot start '{}': {error}; install dora with scripts/setup.sh or from PyPI (dora-rs-cli==1.1.0), or name it in {DORA_VARIABLE}",
             program.display()
         ),
     )
+}
+
+/// The program of this name, where the shell would find it.
+#[must_use]
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut files = std::env::split_paths(&path).map(|folder| folder.join(name));
+    files.find(|file| file.is_file())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Instant;
 
-use crate::run::thread_nanos;
+use crate::cost;
 
 /// Time of a thread so far, in nanoseconds.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +57,7 @@ pub struct Usage {
 
 impl Moment {
     /// Now, of these processes.
+    #[must_use]
     pub fn take(processes: impl Iterator<Item = u32>) -> Self {
         let threads = processes.map(|process| (process, threads(process)));
         Self {
@@ -67,6 +68,7 @@ impl Moment {
     }
 
     /// What happened since `earlier`; threads that began later count from their begin.
+    #[must_use]
     pub fn since(&self, earlier: &Self) -> Usage {
         let nanos = (self.at - earlier.at).as_nanos().max(1) as f64;
         let ticks = nanos / 1e9 * rustix::param::clock_ticks_per_second() as f64;
@@ -93,16 +95,17 @@ impl Moment {
 }
 
 fn threads(process: u32) -> BTreeMap<u32, Thread> {
-    let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter();
-    tasks
-        .flatten()
-        .filter_map(|task| {
-            let task = task.ok()?;
-            let (ran, delayed) = thread_nanos(&task.path())?;
-            let name = fs::read_to_string(task.path().join("comm")).ok()?;
-            let name = name.trim_end().to_owned();
-            let thread = Thread { name, ran, delayed };
-            Some((task.file_name().to_str()?.parse().ok()?, thread))
+    let tasks = cost::find(process).and_then(|process| process.tasks().ok());
+    let threads = tasks.into_iter().flatten().flatten();
+    threads
+        .filter_map(|thread| {
+            let time = thread.schedstat().ok()?;
+            let found = Thread {
+                name: thread.stat().ok()?.comm,
+                ran: time.sum_exec_runtime,
+                delayed: time.run_delay,
+            };
+            Some((thread.tid.cast_unsigned(), found))
         })
         .collect()
 }
@@ -117,12 +120,14 @@ fn usable() -> Vec<usize> {
 }
 
 /// How many cores the graph may use: by its affinity and its control group's quota.
+#[must_use]
 pub fn usable_cores() -> f64 {
     std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64)
 }
 
 /// Whether a quota allows less than the cores that may be used: then how busy those are says
 /// nothing of the graph's limit.
+#[must_use]
 pub fn has_quota() -> bool {
     usable_cores() < usable().len() as f64
 }
@@ -132,6 +137,7 @@ fn cores(usable: &[usize]) -> Cores {
     sum(&text, usable)
 }
 
+/// By the cores' numbers, which `procfs` leaves out and which have gaps where cores are offline:
 /// `cpu3 user nice system idle iowait irq softirq steal ...`, a line for each core.
 fn sum(stat: &str, usable: &[usize]) -> Cores {
     let mut sum = Cores::default();

@@ -1,0 +1,99 @@
+//! The `camweave` command, as a library: its program is one call of [`main`].
+
+mod ab;
+mod bench;
+mod cameras;
+mod demo;
+mod doctor;
+mod engine;
+mod error;
+mod evaluate;
+mod graph;
+mod profile;
+mod run;
+mod say;
+mod shipped;
+mod trace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rustix::fs::Mode;
+use rustix::process::umask;
+
+use crate::say::note;
+
+/// Many cameras in, detections and tracks out.
+#[derive(Debug, Parser)]
+#[command(name = "camweave", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run simulated cameras (or your own) through a whole graph, and show what came of it.
+    Demo(Box<demo::Options>),
+    /// List the graphs that come with camweave, or write them out for editing.
+    Graphs(shipped::Options),
+    /// Check a graph: what dora would refuse, and what it would accept and then lose.
+    Check {
+        /// The graph: a file, or the name of one that 'camweave graphs' lists.
+        graph: std::path::PathBuf,
+    },
+    /// Show where the time of a graph goes: each component, and which one is the bottleneck.
+    Profile(Box<profile::Options>),
+    /// Measure frames per second, over numbers of cameras or sizes of batches.
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Compare graphs: in turns, on the same pictures, with intervals and verdicts.
+    Ab(Box<ab::Options>),
+    /// Merge the spans of all processes of a run (CAMWEAVE_SPANS=trace) into one Perfetto trace.
+    Trace(trace::Options),
+    /// Tell what this machine has of what the graphs use, what works without, and how to get it.
+    Doctor(doctor::Options),
+    /// Build TensorRT engines, and show what a plan or a model is.
+    #[command(subcommand)]
+    Engine(engine::Command),
+    /// Check a cameras.yml, and list its cameras.
+    Cameras {
+        /// The file.
+        file: std::path::PathBuf,
+    },
+    /// Score detections.jsonl against the record of simulated cameras.
+    Evaluate {
+        /// The detections that a sink wrote.
+        detections: std::path::PathBuf,
+        /// The folder that `camera-sim --record` wrote.
+        record: std::path::PathBuf,
+    },
+}
+
+/// The program: what the command line asks for, and its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Pictures, detections and logs of cameras are nobody's but the user's and the group's, whoever
+    // writes them for this command.
+    umask(umask(Mode::empty()) | Mode::RWXO | Mode::WGRP);
+    let result = match Arguments::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Graphs(options) => shipped::show(&options),
+        Command::Check { graph } => graph::show(&graph),
+        Command::Profile(options) => profile::run(&options),
+        Command::Bench(command) => bench::run(&command),
+        Command::Ab(options) => ab::run(&options),
+        Command::Trace(options) => trace::run(&options),
+        Command::Doctor(options) => doctor::run(options),
+        Command::Engine(command) => engine::run(&command),
+        Command::Cameras { file } => cameras::check(&file),
+        Command::Evaluate { detections, record } => evaluate::show(&detections, &record),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            note!("error: {error}");
+            error.exit.into()
+        }
+    }
+}
