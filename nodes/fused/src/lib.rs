@@ -3,19 +3,53 @@
 //! How stages are put together is in `camweave_stage::fused`; here is which there are.
 //! `README.md` is the node's documentation.
 
+use std::process::ExitCode;
+
+use camweave_stage::Stage;
 use camweave_stage::fused::Part;
 
-/// The stages that the node can run.
-pub const PARTS: &[Part] = &[
-    Part::of::<camweave_rtsp_source::RtspSource>(),
-    Part::of::<camweave_file_source::FileSource>(),
-    Part::of::<camweave_sw_decode::SwDecode>(),
-    Part::of::<camweave_nvdec_node::NvDec>(),
-    Part::of::<camweave_batcher::Batcher>(),
-    Part::of::<camweave_cpu_infer::CpuInfer>(),
-    Part::of::<camweave_trt_infer::TrtInfer>(),
-    Part::of::<camweave_cpu_nms::CpuNms>(),
-    Part::of::<camweave_gpu_nms::GpuNms>(),
-    Part::of::<camweave_tracker::Tracker>(),
-    Part::of::<camweave_sink::Sink>(),
-];
+macro_rules! stages {
+    ($($stage:path)*) => {
+        /// The stages that the node can run.
+        pub const PARTS: &[Part] = &[$(Part::of::<$stage>()),*];
+
+        /// The stages' own programs, by name.
+        const PROGRAMS: &[(&str, fn() -> ExitCode)] =
+            &[$((<$stage as Stage>::KIND, camweave_stage::main::<$stage>)),*];
+    };
+}
+
+stages! {
+    camweave_rtsp_source::RtspSource
+    camweave_file_source::FileSource
+    camweave_sw_decode::SwDecode
+    camweave_nvdec_node::NvDec
+    camweave_batcher::Batcher
+    camweave_cpu_infer::CpuInfer
+    camweave_trt_infer::TrtInfer
+    camweave_cpu_nms::CpuNms
+    camweave_gpu_nms::GpuNms
+    camweave_tracker::Tracker
+    camweave_sink::Sink
+}
+
+/// The program: several stages, or, called by the name of a stage, that stage's own program. So one
+/// file with several names serves as all nodes.
+#[must_use]
+pub fn main() -> ExitCode {
+    if let Some(code) = camweave_cpu_infer::trial::answer() {
+        return code;
+    }
+    let called = std::env::args_os().next().map(std::path::PathBuf::from);
+    let name = called
+        .as_deref()
+        .and_then(|path| path.file_name()?.to_str());
+    let Some((kind, program)) = PROGRAMS.iter().find(|(kind, _)| name == Some(*kind)) else {
+        return camweave_stage::fused::main(PARTS);
+    };
+    if *kind == camweave_file_source::FileSource::KIND {
+        // As its own program does.
+        camweave_demux::limit_allocations_for_files();
+    }
+    program()
+}
