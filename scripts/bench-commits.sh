@@ -30,6 +30,9 @@ if [ "$instructions" = 1 ] && ! command -v valgrind >/dev/null; then
 fi
 repeat=${REPEAT:-5}
 work=$PWD/target/bench-commits
+# What judges is this checkout's, whatever the commits are.
+cargo build --release --quiet --workspace --bins
+camweave=$PWD/target/release/camweave
 declare -A tree commit
 for side in A B; do
   name=$([ "$side" = A ] && echo "$1" || echo "$2")
@@ -86,7 +89,7 @@ calls() {
 # does beside, and what only the first calls do, is in both counts.
 count() {
   local name few more
-  "${program[$1-$2]}" --list | python3 scripts/bench_commits.py names | while read -r name; do
+  "${program[$1-$2]}" --list | "$camweave" report benchmark-names | while read -r name; do
     few=$(calls "$1" "$2" "$name" 2 </dev/null)
     more=$(calls "$1" "$2" "$name" 6 </dev/null)
     if [ -n "$few" ] && [ -n "$more" ]; then
@@ -117,4 +120,4 @@ for bench in "${benches[@]}"; do
     fi
   done
 done
-python3 scripts/bench_commits.py "$results" "${commit[A]:0:10}" "${commit[B]:0:10}" "${MARGIN:-3}"
+"$camweave" report commits --margin "${MARGIN:-3}" "$results" "${commit[A]:0:10}" "${commit[B]:0:10}"

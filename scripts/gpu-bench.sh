@@ -111,7 +111,7 @@ keep() { # name, the folder of a run
   done
   [ ! -f "$2/dora.log" ] || tail -n 400 "$2/dora.log" >"$results/$name/dora.log"
   [ ! -f "$2/graph.yml" ] || cp "$2/graph.yml" "$results/$name/"
-  python3 scripts/gpu_report.py boxes "$2/detections.jsonl" | tee -a "$record"
+  target/release/camweave report gpu boxes "$2/detections.jsonl" | tee -a "$record"
   find "$work/$name" -name detections.jsonl -delete
 }
 
@@ -181,9 +181,9 @@ part_live() {
 part_long() {
   local cameras watch
   rm -rf "$work/long" "$results/long-memory.json"
-  cameras=${LONG_CAMERAS:-$(python3 scripts/gpu_report.py cameras "$results")} ||
+  cameras=${LONG_CAMERAS:-$(target/release/camweave report gpu cameras "$results")} ||
     { failed+=("long: no limit to take 80 % of"); return; }
-  python3 scripts/gpu_report.py watch "$work/long/run/stats" "$results/long-memory.json" &
+  target/release/camweave report gpu watch "$work/long/run/stats" "$results/long-memory.json" &
   watch=$!
   fps long "$(graph fused)" --pace live --cameras "$cameras" --seconds "${LONG_SECONDS:-600}" \
     --warm-up 10 --repeat 1 --files "$clips"/street{1,2,3}.mp4
@@ -198,5 +198,5 @@ benchmarks() {
   bench_prepare
   for part in "$@"; do "part_$part"; done
   bench_clean
-  python3 scripts/gpu_report.py table "$results" | tee -a "$record"
+  target/release/camweave report gpu table "$results" | tee -a "$record"
 }

@@ -47,7 +47,7 @@ package=$out/camweave-gpu
 rm -rf "$out"
 mkdir -p "$package"/{target/release,clips,lib,docs/benchmarks,scripts}
 git rev-parse --short=10 HEAD >"$package/COMMIT"
-cp scripts/{gpu-check.sh,gpu-bench.sh,gpu_report.py,mps.sh} "$package/scripts/"
+cp scripts/{gpu-check.sh,gpu-bench.sh,mps.sh} "$package/scripts/"
 
 pack_tests() {
   say "GPU tests"

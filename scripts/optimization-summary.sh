@@ -26,11 +26,7 @@ esac
 measure() {
   local records=docs/benchmarks/records/$1 out=out/optimization-summary
   local sequential=dataflows/$1-sequential.yml batched=dataflows/$1-batched.yml
-  local camweave=target/release/camweave
   mkdir -p "$records" "$out"
-  camweave_setup
-  say "building"
-  cargo build --release --quiet --workspace --bins
   say "profile"
   "$camweave" profile "$batched" --cameras 4 --seconds 15 --json --out "$out/profile" >"$out/profile.json"
   say "one camera against four"
@@ -43,9 +39,13 @@ measure() {
   "$camweave" ab "$sequential" "$batched" --pace fast --cameras 4 --seconds 8 --repeat 3 --out "$out/ab" >"$out/ab.txt"
   cp "$out/ab/summary.json" "$out/ab.json"
   # The single runs are large, and the document needs none.
-  python3 scripts/optimization_summary.py keep "$out" "$records"
+  "$camweave" report optimization-summary keep "$out" "$records"
 }
 
+camweave_setup
+say "building"
+cargo build --release --quiet --workspace --bins
+camweave=target/release/camweave
 [ "$device" = write ] || measure "$device"
-python3 scripts/optimization_summary.py write docs/benchmarks/records docs/OPTIMIZATION_SUMMARY.md
+"$camweave" report optimization-summary write docs/benchmarks/records docs/OPTIMIZATION_SUMMARY.md
 say "docs/OPTIMIZATION_SUMMARY.md"

@@ -10,6 +10,7 @@ mod error;
 mod evaluate;
 mod graph;
 mod profile;
+mod report;
 mod run;
 mod say;
 mod shipped;
@@ -49,6 +50,9 @@ enum Command {
     Bench(bench::Command),
     /// Compare graphs: in turns, on the same pictures, with intervals and verdicts.
     Ab(Box<ab::Options>),
+    /// Make reports of what scripts/ have measured.
+    #[command(subcommand, hide = true)]
+    Report(report::Command),
     /// Merge the spans of all processes of a run (CAMWEAVE_SPANS=trace) into one Perfetto trace.
     Trace(trace::Options),
     /// Tell what this machine has of what the graphs use, what works without, and how to get it.
@@ -83,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Profile(options) => profile::run(&options),
         Command::Bench(command) => bench::run(&command),
         Command::Ab(options) => ab::run(&options),
+        Command::Report(command) => report::run(&command),
         Command::Trace(options) => trace::run(&options),
         Command::Doctor(options) => doctor::run(options),
         Command::Engine(command) => engine::run(&command),

@@ -6,14 +6,18 @@
 //! - [`Comparison`]: all metrics of all graphs against the first, with verdicts.
 //! - [`agreement`]: whether two runs found the same objects in the same frames.
 //! - [`report`]: Markdown and a page of HTML that needs nothing else.
+//! - [`commits`], [`optimization`], [`targets`]: what scripts that measure make of their figures.
 
 pub mod agreement;
+pub mod commits;
 pub mod comparison;
 pub mod estimate;
 pub mod lines;
 pub mod metric;
+pub mod optimization;
 pub mod report;
 pub mod run;
+pub mod targets;
 mod wording;
 
 pub use comparison::{Comparison, Verdict};
