@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use camweave_compare::{Comparison, report};
 use camweave_outdir::Folder;
 use camweave_stage::Exit;
+use procfs::{CpuInfo, Current as _, LoadAverage, Meminfo};
 
 use super::Options;
 use crate::error::{self, CliError};
@@ -64,29 +65,27 @@ fn shown(footage: &Footage) -> String {
 /// The machine: its processor, cores, memory, system, and how busy it was; with a GPU, its name
 /// and whether MPS runs.
 pub fn machine() -> BTreeMap<String, String> {
-    let line = |file: &str, name: &str| {
-        let text = fs::read_to_string(file).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        Some(line.trim_start_matches([' ', '\t', ':']).trim().to_owned())
-    };
+    const GIB: f64 = 1_073_741_824.0;
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let cpu = line("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned());
-    let memory = line("/proc/meminfo", "MemTotal:")
-        .and_then(|text| text.split(' ').next()?.parse::<f64>().ok())
-        .map_or(0.0, |kibibytes| kibibytes / 1_048_576.0);
+    let cpu = CpuInfo::current().ok();
+    let cpu = cpu.as_ref().and_then(|it| it.model_name(0));
+    let cpu = cpu.unwrap_or("unknown");
+    let memory = Meminfo::current().map_or(0.0, |it| it.mem_total as f64 / GIB);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kernel = kernel
         .split(['-', '\n'])
         .next()
         .unwrap_or_default()
         .to_owned();
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load: Vec<&str> = load.split(' ').take(3).collect();
+    let load = LoadAverage::current().map_or_else(
+        |_| "unknown".to_owned(),
+        |it| format!("{:.2} {:.2} {:.2}", it.one, it.five, it.fifteen),
+    );
     let mut found: BTreeMap<String, String> = [
         ("CPU", format!("{cpu}, {cores} cores")),
         ("memory", format!("{memory:.0} GiB")),
         ("kernel", format!("Linux {kernel}")),
-        ("load average at the start", load.join(" ")),
+        ("load average at the start", load),
         ("camweave", env!("CARGO_PKG_VERSION").to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

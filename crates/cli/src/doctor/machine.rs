@@ -1,8 +1,8 @@
 //! Cores, memory and ports.
 
-use std::fs;
 use std::net::TcpListener;
 
+use procfs::{Current as _, Meminfo};
 use rustix::fs::{MemfdFlags, memfd_create, statvfs};
 
 use super::{Need, Row, State};
@@ -99,8 +99,8 @@ fn shared() -> Row {
 }
 
 fn memory() -> Row {
-    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let (state, found) = match available_mib(&text) {
+    let bytes = Meminfo::current().ok().and_then(|it| it.mem_available);
+    let (state, found) = match bytes.map(|bytes| bytes >> 20) {
         None => (
             State::Broken,
             "/proc/meminfo does not tell MemAvailable".to_owned(),
@@ -120,25 +120,5 @@ fn memory() -> Row {
         without: "fewer or smaller cameras",
         get: "more memory, or --cameras and --size",
         decodes: Vec::new(),
-    }
-}
-
-fn available_mib(text: &str) -> Option<u64> {
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib >> 10)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn available_memory_is_read() {
-        let text = "MemTotal:       32000000 kB\nMemAvailable:   2097152 kB\n";
-        assert_eq!(available_mib(text), Some(2048));
-        assert_eq!(available_mib("MemAvailable: much"), None);
     }
 }

@@ -74,7 +74,8 @@ fn figures(results: &Path) -> Result<Figures, CliError> {
         memory: load(&results.join("long-memory.json"))?.unwrap_or_default(),
         ..Figures::default()
     };
-    for folder in entries(results)? {
+    let folders = entries(results)?.into_iter();
+    for folder in folders.filter(|path| path.is_dir()) {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         if let Some(record) = load::<Record>(&folder.join("bench-fps.json"))? {
             figures.bench.insert(name.to_string(), record);
