@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Trace, Unit};
+use camweave_message::{FrameId, Unit};
+use camweave_testing::frame_id;
 
 use super::*;
 use crate::QueuePolicy;
@@ -8,21 +9,10 @@ use crate::QueuePolicy;
 fn unit(camera: &str, pts_nanos: i64) -> Unit {
     Unit {
         id: FrameId {
-            camera: Arc::from(camera),
-            session_unix_nanos: 1,
-            sequence: 0,
             pts_nanos,
-            captured_unix_nanos: 0,
-            captured_clock: CapturedClock::Arrival,
+            ..frame_id(camera, 0)
         },
-        trace: Trace::default(),
-        codec: Codec::H264,
-        keyframe: true,
-        lost_packets: 0,
-        orientation: Orientation::UPRIGHT,
-        selection: Selection::All,
-        motion: None,
-        data: vec![1_u8].into(),
+        ..camweave_testing::unit(camera, 0)
     }
 }
 

@@ -2,9 +2,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use camweave_message::{CapturedClock, FrameId, Passage};
+use camweave_message::Passage;
 use camweave_pool::Attachments;
 use camweave_telemetry::{CameraCounters, StageReport, report_of};
+use camweave_testing::passage;
 
 use super::*;
 use crate::{Behind, NoSettings, QueuePolicy};
@@ -145,17 +146,10 @@ fn opened(folder: &Path, stage: &str) -> (Reporter, Context) {
     (reporter, context)
 }
 
-fn passage(context: &Context, sequence: u64) -> Passage {
+fn row(context: &Context, sequence: u64) -> Passage {
     Passage {
-        id: FrameId {
-            camera: Arc::from("a"),
-            session_unix_nanos: 1,
-            sequence,
-            pts_nanos: 0,
-            captured_unix_nanos: 0,
-            captured_clock: CapturedClock::Arrival,
-        },
         trace: context.new_trace(),
+        ..passage("a", sequence)
     }
 }
 
@@ -171,7 +165,7 @@ fn run(
     let policy = QueuePolicy::Complete { limit: 100 };
     let inbox = Inbox::new(policy, context.counters.clone());
     for sequence in 0..20 {
-        inbox.push(vec![passage(&context, sequence)]);
+        inbox.push(vec![row(&context, sequence)]);
     }
     let ends = flags.ends();
     let mut out = Collected {
@@ -254,11 +248,11 @@ fn a_batch_is_what_waits_when_the_stage_can_begin() {
     let policy = QueuePolicy::Complete { limit: 100 };
     let inbox = Arc::new(Inbox::new(policy, context.counters.clone()));
     for sequence in 0..9 {
-        inbox.push(vec![passage(&context, sequence)]);
+        inbox.push(vec![row(&context, sequence)]);
     }
     let mut stage = Batches {
         inbox: Arc::clone(&inbox),
-        late: Some(vec![passage(&context, 9)]),
+        late: Some(vec![row(&context, 9)]),
         waiting: Vec::new(),
         lengths: Vec::new(),
     };

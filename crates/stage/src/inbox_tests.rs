@@ -1,47 +1,21 @@
-use std::sync::Arc;
-
-use camweave_message::{
-    CapturedClock, Codec, FrameId, Orientation, Passage, Selection, StagePass, Trace, Unit,
-};
+use camweave_message::{Passage, Trace, Unit};
+use camweave_testing::{passage, stage_pass};
 use proptest::prelude::*;
 
 use super::*;
 
-fn id(camera: &str, sequence: u64) -> FrameId {
-    FrameId {
-        camera: Arc::from(camera),
-        session_unix_nanos: 1,
-        sequence,
-        pts_nanos: 0,
-        captured_unix_nanos: 0,
-        captured_clock: CapturedClock::Arrival,
-    }
-}
-
 fn row(camera: &str, sequence: u64, waited: Duration) -> Passage {
     let enter_nanos = clock::monotonic_nanos() - waited.as_nanos() as i64;
-    let pass = StagePass {
-        stage: Arc::from("test"),
-        enter_nanos,
-        leave_nanos: 0,
-    };
     Passage {
-        id: id(camera, sequence),
-        trace: Trace(vec![pass]),
+        trace: Trace(vec![stage_pass("test", enter_nanos, 0)]),
+        ..passage(camera, sequence)
     }
 }
 
 fn unit(camera: &str, sequence: u64, keyframe: bool) -> Unit {
     Unit {
-        id: id(camera, sequence),
-        trace: Trace::default(),
-        codec: Codec::H264,
         keyframe,
-        lost_packets: 0,
-        orientation: Orientation::UPRIGHT,
-        selection: Selection::All,
-        motion: None,
-        data: vec![1_u8].into(),
+        ..camweave_testing::unit(camera, sequence)
     }
 }
 

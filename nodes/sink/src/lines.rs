@@ -85,32 +85,15 @@ impl DetectionLine {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use camweave_message::{CapturedClock, FrameId, StagePass, Trace};
+    use camweave_message::Trace;
+    use camweave_testing::{detections, stage_pass};
 
     use super::*;
 
     fn row() -> Detections {
-        let pass = |stage, enter_nanos, leave_nanos| StagePass {
-            stage: Arc::from(stage),
-            enter_nanos,
-            leave_nanos,
-        };
         Detections {
-            id: FrameId {
-                camera: Arc::from("cam1"),
-                session_unix_nanos: 1,
-                sequence: 2,
-                pts_nanos: 3,
-                captured_unix_nanos: 4,
-                captured_clock: CapturedClock::Arrival,
-            },
-            trace: Trace(vec![pass("nms", 10, 20), pass("sink", 25, 0)]),
-            image_size: (640, 360),
-            picture: None,
-            model: Arc::from("m"),
-            boxes: Vec::new(),
+            trace: Trace(vec![stage_pass("nms", 10, 20), stage_pass("sink", 25, 0)]),
+            ..detections("cam1", 2)
         }
     }
 

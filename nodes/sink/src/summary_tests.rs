@@ -1,7 +1,6 @@
-use std::sync::Arc;
-
-use camweave_message::{CapturedClock, FrameId, StagePass, Trace};
+use camweave_message::{CapturedClock, FrameId, Trace};
 use camweave_telemetry::Counters;
+use camweave_testing::{detections, frame_id, stage_pass};
 
 use super::*;
 use crate::Room;
@@ -9,25 +8,17 @@ use crate::Room;
 const MS: i64 = 1_000_000;
 
 fn row(camera: &str, sequence: u64, captured: i64, passes: &[(&str, i64, i64)]) -> Detections {
-    let pass = |(stage, enter, leave): &(&str, i64, i64)| StagePass {
-        stage: Arc::from(*stage),
-        enter_nanos: *enter,
-        leave_nanos: *leave,
-    };
+    let passes = passes
+        .iter()
+        .map(|(stage, enter, leave)| stage_pass(stage, *enter, *leave));
     Detections {
         id: FrameId {
-            camera: Arc::from(camera),
-            session_unix_nanos: 0,
-            sequence,
-            pts_nanos: 0,
             captured_unix_nanos: captured,
             captured_clock: CapturedClock::SenderReport,
+            ..frame_id(camera, sequence)
         },
-        trace: Trace(passes.iter().map(pass).collect()),
-        image_size: (640, 360),
-        picture: None,
-        model: Arc::from("m"),
-        boxes: Vec::new(),
+        trace: Trace(passes.collect()),
+        ..detections(camera, sequence)
     }
 }
 

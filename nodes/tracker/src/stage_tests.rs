@@ -1,7 +1,7 @@
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use camweave_message::{CapturedClock, DetectedBox, FrameId, Trace};
+use camweave_message::FrameId;
+use camweave_testing::{detections, frame_id, person};
 
 use super::*;
 
@@ -15,29 +15,14 @@ const CONFIG: TrackerConfig = TrackerConfig {
 };
 
 fn row(camera: &str, frame: i64, boxes: &[([f32; 4], f32)]) -> Detections {
+    let boxes = boxes.iter().map(|(bbox, score)| person(*bbox, *score));
     Detections {
         id: FrameId {
-            camera: Arc::from(camera),
-            session_unix_nanos: 0,
-            sequence: frame as u64,
-            pts_nanos: frame * 100_000_000,
             captured_unix_nanos: frame * 100_000_000,
-            captured_clock: CapturedClock::SenderReport,
+            ..frame_id(camera, frame as u64)
         },
-        trace: Trace::default(),
-        image_size: (640, 360),
-        picture: None,
-        model: Arc::from("test"),
-        boxes: boxes
-            .iter()
-            .map(|(bbox, score)| DetectedBox {
-                bbox: *bbox,
-                score: *score,
-                class_id: 0,
-                label: Arc::from("person"),
-                track_id: None,
-            })
-            .collect(),
+        boxes: boxes.collect(),
+        ..detections(camera, frame as u64)
     }
 }
 

@@ -2,8 +2,9 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use camweave_message::{CapturedClock, Detections, FrameId, Never, Passage, Row};
+use camweave_message::{Detections, Never, Passage, Row};
 use camweave_telemetry::{StageReport, read_reports};
+use camweave_testing::passage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,15 +61,8 @@ impl Stage for Numbers {
             let rows = ["a", "b"].map(|camera| {
                 self.context.counters.received(camera);
                 Passage {
-                    id: FrameId {
-                        camera: Arc::from(camera),
-                        session_unix_nanos: 1,
-                        sequence: self.next,
-                        pts_nanos: 0,
-                        captured_unix_nanos: 0,
-                        captured_clock: CapturedClock::Arrival,
-                    },
                     trace: self.context.new_trace(),
+                    ..passage(camera, self.next)
                 }
             });
             self.next += 1;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
-use std::sync::Arc;
 
-use camweave_message::{CapturedClock, DetectedBox, Detections, FrameId, Never, PictureRef, Trace};
+use camweave_message::{DetectedBox, Detections, Never, PictureRef};
 use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_sink::{Canvas, annotate};
 use camweave_stage::{Context, Declared, Output, Stage};
+use camweave_testing::{detections, person};
 use camweave_vision::{ColorMatrix, ColorRange, Picture, PictureLayout, PixelFormat, Plane};
 
 /// A sink with an empty folder. Each row's picture is due.
@@ -100,25 +100,13 @@ pub fn pool(layout: &PictureLayout) -> PoolSpec {
 /// A frame of a camera, with one box.
 pub fn row(camera: &str, layout: PictureLayout, slot: Reference) -> Detections {
     Detections {
-        id: FrameId {
-            camera: Arc::from(camera),
-            session_unix_nanos: 1,
-            sequence: 0,
-            pts_nanos: 0,
-            captured_unix_nanos: 2,
-            captured_clock: CapturedClock::Arrival,
-        },
-        trace: Trace::default(),
         image_size: (layout.width, layout.height),
         picture: Some(PictureRef { layout, slot }),
-        model: Arc::from("m"),
         boxes: vec![DetectedBox {
-            bbox: [40.0, 50.0, 200.0, 150.0],
-            score: 0.9,
-            class_id: 0,
-            label: Arc::from("car"),
             track_id: Some(7),
+            ..person([40.0, 50.0, 200.0, 150.0], 0.9)
         }],
+        ..detections(camera, 0)
     }
 }
 

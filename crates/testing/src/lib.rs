@@ -1,0 +1,90 @@
+//! Rows for tests, with plain values: a test sets the fields that it is about, and takes the others
+//! from here.
+//!
+//! ```
+//! use camweave_message::Unit;
+//! use camweave_testing::unit;
+//!
+//! let unit = Unit { keyframe: false, ..unit("cam1", 3) };
+//! assert_eq!(unit.id.sequence, 3);
+//! ```
+
+use std::sync::Arc;
+
+use camweave_message::{
+    CapturedClock, Codec, DetectedBox, Detections, FrameId, Orientation, Passage, Selection,
+    StagePass, Trace, Unit,
+};
+
+/// A frame of the camera's session 1, at time 0 by the time of its arrival.
+#[must_use]
+pub fn frame_id(camera: &str, sequence: u64) -> FrameId {
+    FrameId {
+        camera: Arc::from(camera),
+        session_unix_nanos: 1,
+        sequence,
+        pts_nanos: 0,
+        captured_unix_nanos: 0,
+        captured_clock: CapturedClock::Arrival,
+    }
+}
+
+/// One stage of a row's trace.
+#[must_use]
+pub fn stage_pass(stage: &str, enter_nanos: i64, leave_nanos: i64) -> StagePass {
+    StagePass {
+        stage: Arc::from(stage),
+        enter_nanos,
+        leave_nanos,
+    }
+}
+
+/// A row of [`frame_id`], without a trace.
+#[must_use]
+pub fn passage(camera: &str, sequence: u64) -> Passage {
+    Passage {
+        id: frame_id(camera, sequence),
+        trace: Trace::default(),
+    }
+}
+
+/// A keyframe of H.264 that has one byte.
+#[must_use]
+pub fn unit(camera: &str, sequence: u64) -> Unit {
+    Unit {
+        id: frame_id(camera, sequence),
+        trace: Trace::default(),
+        codec: Codec::H264,
+        keyframe: true,
+        lost_packets: 0,
+        orientation: Orientation::UPRIGHT,
+        selection: Selection::All,
+        motion: None,
+        data: vec![1_u8].into(),
+    }
+}
+
+/// A frame of 640x360 without its picture, in which nothing was detected.
+#[must_use]
+pub fn detections(camera: &str, sequence: u64) -> Detections {
+    Detections {
+        id: frame_id(camera, sequence),
+        trace: Trace::default(),
+        image_size: (640, 360),
+        picture: None,
+        model: Arc::from("m"),
+        boxes: Vec::new(),
+    }
+}
+
+/// A person without a track.
+#[must_use]
+pub fn person(bbox: [f32; 4], score: f32) -> DetectedBox {
+    DetectedBox {
+        bbox,
+        score,
+        class_id: 0,
+        label: Arc::from("person"),
+        track_id: None,
+    }
+}
