@@ -44,7 +44,6 @@ pub use crate::error::{CudaError, CudaErrorKind, SliceError};
 pub use crate::event::Event;
 pub use crate::graph::Graph;
 pub use crate::memory::CudaMemory;
-pub use crate::module::{Function, LaunchShape, Module};
 pub use crate::pinned::PinnedBuffer;
 pub use crate::precision::Precision;
 pub use crate::presence::{device_count, missing};

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use crate::secret::{HIDDEN, Secret};
 use crate::text::{SHOWN_BYTES, printable};
-use crate::{HIDDEN, Secret};
 
 /// Bytes of a text that are searched; of the rest, nothing is shown.
 const SEARCHED_BYTES: usize = 4096;

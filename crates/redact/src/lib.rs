@@ -21,6 +21,6 @@ mod text;
 
 pub use known::KnownSecrets;
 pub use log::{log_line, remember, safe_line};
-pub use secret::{HIDDEN, Secret};
+pub use secret::Secret;
 pub use shown_url::{SecretUrl, display_url};
 pub use text::{LINE_BYTES, SHOWN_BYTES, printable, printable_up_to};

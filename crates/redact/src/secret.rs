@@ -4,9 +4,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 /// What stands in for a secret wherever one is formatted or serialized.
-pub const HIDDEN: &str = "***";
+pub(crate) const HIDDEN: &str = "***";
 
-/// Text that cannot be printed: `Debug`, `Display` and serde give [`HIDDEN`]. Its memory is
+/// Text that cannot be printed: `Debug`, `Display` and serde give `***`. Its memory is
 /// overwritten when it is dropped; copies that others made of [`Secret::expose`] are theirs to care for.
 ///
 /// Comparison takes a time that depends on the values. It is meant for 'has the configuration

@@ -3,8 +3,9 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::KnownSecrets;
+use crate::secret::{HIDDEN, Secret};
 use crate::text::{SHOWN_BYTES, printable_up_to};
-use crate::{HIDDEN, KnownSecrets, Secret};
 
 /// Words in a path after which a credential stands, as in `/token/k3Jd…` or `/user=a_password=b`.
 const KEYS: [&str; 22] = [

@@ -11,7 +11,8 @@ use camweave_message::limits::MAX_CAMERAS;
 use camweave_telemetry::{clock, span_names};
 use tracing::error;
 
-use crate::{Context, Inbox};
+use crate::Context;
+use crate::inbox::Inbox;
 
 /// A row was not what its schema says.
 pub(crate) const MALFORMED: &str = crate::DropReason::MALFORMED.name;

@@ -10,8 +10,9 @@ use camweave_telemetry::{
 };
 use tracing::warn;
 
+use crate::inbox::Inbox;
 use crate::receivers::RECEIVER_STOPPED;
-use crate::{Context, Inbox, Output, Stage, StageError, Trouble};
+use crate::{Context, Output, Stage, StageError, Trouble};
 
 /// The counters, as an output.
 const COUNTERS: &str = "counters";

@@ -19,9 +19,10 @@ use tracing::{debug, info, warn};
 use crate::boundary::Boundary;
 use crate::common_env::STATS_VARIABLE;
 use crate::drive::Outlet;
+use crate::inbox::Inbox;
 use crate::receivers::Receivers;
 use crate::stage::is_never;
-use crate::{Context, Declared, Inbox, StageError, ports};
+use crate::{Context, Declared, StageError, ports};
 
 /// Joins the dataflow that started this process.
 pub(crate) fn join(kind: &str) -> Result<(DoraNode, EventStream), StageError> {

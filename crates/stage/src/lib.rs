@@ -65,7 +65,6 @@ pub use describe::{CheckDepth, Description};
 pub use drive::STOPPED;
 pub use drop_reason::{DescribedDrop, DropReason};
 pub use exit::{Exit, StageError};
-pub use inbox::Inbox;
 pub use output::Output;
 pub use queue_policy::QueuePolicy;
 pub use refusal::Refusal;

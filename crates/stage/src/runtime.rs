@@ -14,9 +14,10 @@ use crate::behind::Behind;
 use crate::describe::{self, CheckDepth, Description, Question};
 use crate::drive::{Ends, Reporter, drive};
 use crate::graph::{self, GraphOutput};
+use crate::inbox::Inbox;
 use crate::stage::{Stage, is_never, schemas};
 use crate::start::{Ended, Joined};
-use crate::{Context, Declared, Exit, Inbox, StageError};
+use crate::{Context, Declared, Exit, StageError};
 
 /// The `main` of a node's binary.
 pub fn main<S: Stage>() -> ExitCode {

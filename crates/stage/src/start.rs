@@ -13,7 +13,8 @@ use dora_node_api::EventStream;
 use tracing::error;
 
 use crate::graph::{self, GraphOutput};
-use crate::{Context, Inbox, QueuePolicy, StageError};
+use crate::inbox::Inbox;
+use crate::{Context, QueuePolicy, StageError};
 
 /// How often a node that idles looks whether it was told to end.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -19,7 +19,7 @@ mod picture;
 
 pub use detect::{Detection, Scratch, detect, in_image, keep_best};
 pub use head::{Candidate, HeadError, HeadLayout, HeadValue, decode};
-pub use iou::{iou, iou_f64};
+pub use iou::iou;
 pub use letterbox::{
     Letterbox, LetterboxError, LetterboxPlan, LetterboxPlans, PAD_VALUE, letterbox_into,
 };

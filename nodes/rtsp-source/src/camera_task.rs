@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use camweave_cameras::Camera;
 use camweave_message::Selection;
 use camweave_rtsp::TriedSchemes;
 use camweave_stage::Context;
@@ -14,7 +15,6 @@ use tokio::time::{timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::backoff::Backoff;
-use crate::cameras::Camera;
 use crate::choice::{Choice, Which};
 use crate::client::{Client, Event, StreamInfo};
 use crate::failure::{Failure, FailureKind};

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cameras::ClientKind;
+use camweave_cameras::ClientKind;
+
 use crate::failure::{Failure, FailureKind};
 
 /// After so long with FFmpeg, a new session is tried with the RTSP client again: a camera's

@@ -7,6 +7,7 @@
 use std::sync::Once;
 use std::time::Duration;
 
+use camweave_cameras::{Camera, Transport};
 use camweave_demux::{
     AccessUnit, Interrupt, LiveError, LiveErrorKind, LiveOptions, LiveRead, LiveSource, Protocol,
     RtspTransport,
@@ -17,7 +18,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::mpsc;
 use url::Url;
 
-use crate::cameras::{Camera, Transport};
 use crate::client::{Client, Event, Frame, StreamInfo};
 use crate::failure::{Failure, FailureKind};
 

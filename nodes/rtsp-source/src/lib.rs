@@ -1,7 +1,7 @@
 //! The `rtsp-source` stage: cameras in, units out.
 //!
 //! One task per camera connects, reads, and connects again; units reach the stage's
-//! loop through one bounded hand-over. [`cameras`] reads `cameras.yml`. `README.md` is the node's
+//! loop through one bounded hand-over. `camweave_cameras` reads `cameras.yml`. `README.md` is the node's
 //! documentation.
 
 mod backoff;
@@ -21,7 +21,5 @@ mod stage;
 mod starting;
 mod timeline;
 
-pub use camweave_cameras as cameras;
-pub use failure::{Failure, FailureKind};
 pub use settings::RtspSourceSettings;
 pub use stage::RtspSource;

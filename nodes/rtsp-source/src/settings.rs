@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use camweave_cameras as cameras;
+use camweave_cameras::Camera;
 use camweave_stage::{Required, Settings, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::cameras::{self, Camera};
 use crate::session_limits::SessionLimits;
 
 /// Bytes of an access unit that may be asked for: far below what dora carries.

@@ -14,9 +14,10 @@ use tracing::info;
 use super::outgoing::{Outgoing, Way};
 use crate::describe::{self, CheckDepth};
 use crate::drive::{Ends, Outlet, Reporter, drive};
+use crate::inbox::Inbox;
 use crate::runtime::inbox;
 use crate::stage::schemas;
-use crate::{Context, Declared, Description, Inbox, Setting, Stage, StageError, graph};
+use crate::{Context, Declared, Description, Setting, Stage, StageError, graph};
 
 /// A kind of stage that a fused node can run.
 #[derive(Debug, Clone, Copy)]
