@@ -21,18 +21,22 @@ built=$(realpath "${CARGO_TARGET_DIR:-target}")/release
 bin=$to/bin share=$to/share/camweave
 mkdir -p "$bin" "$share/models"
 
-for program in camweave camera-sim render-scenes fused; do
-  [ -x "$built/$program" ] || {
-    printf "error: '%s' is not there: build it with 'cargo build --release --workspace --bins'\n" "$built/$program" >&2
+program() {
+  [ -x "$built/$1" ] || {
+    printf "error: '%s' is not there: build it with 'cargo build --release --workspace --bins'\n" "$built/$1" >&2
     exit 4
   }
   # A program that runs is not written over: the new file takes its name.
-  strip -o "$bin/.$program.new" "$built/$program"
-  mv "$bin/.$program.new" "$bin/$program"
-done
+  strip -o "$bin/.$1.new" "$built/$1"
+  mv "$bin/.$1.new" "$bin/$1"
+}
+for name in camweave camera-sim render-scenes fused; do program "$name"; done
 for node in nodes/*/; do
   node=$(basename "$node")
-  [ "$node" = fused ] || ln -f "$bin/fused" "$bin/$node"
+  [ "$node" != fused ] || continue
+  ln -f "$bin/fused" "$bin/$node"
+  # A stage that 'fused' does not have is a program of its own.
+  "$bin/$node" --describe | grep -q "\"kind\": \"$node\"" || program "$node"
 done
 # The shim to TensorRT, where scripts/tensorrt-shim.sh has made one.
 find "$built" -maxdepth 1 -name 'libcamweave_tensorrt_*.so' -exec cp {} "$bin/" \;
