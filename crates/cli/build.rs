@@ -7,7 +7,9 @@ use std::{env, fs};
 use toml::Table;
 
 fn main() {
-    let nodes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nodes");
+    // As it is now: a target folder that checkouts share has this program from any of them.
+    let here = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let nodes = Path::new(&here).join("../../nodes");
     // All of the folder: watching the manifests alone, cargo would not see a new one.
     println!("cargo:rerun-if-changed={}", nodes.display());
     let mut manifests: Vec<PathBuf> = fs::read_dir(&nodes)
