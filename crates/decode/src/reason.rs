@@ -33,11 +33,11 @@ pub const ROTATED: &str = "rotated";
 pub const ALL: &[DropReason] = &[
     DropReason {
         name: BEFORE_KEYFRAME,
-        help: "came before the first keyframe of its session; so does a keyframe of H.264 or H.265 without a sequence parameter set, for which no decoder is opened",
+        help: "came before the first keyframe of its session, or is an H.264 or H.265 keyframe without a sequence parameter set, for which no decoder is opened",
     },
     DropReason {
         name: CORRUPT,
-        help: "its frame lacks lost data, or has parts that were not decoded or made up by the decoder",
+        help: "data of its frame was lost, or parts of it were not decoded, or were concealed by the decoder",
     },
     DropReason {
         name: DECODE_ERROR,
@@ -45,30 +45,30 @@ pub const ALL: &[DropReason] = &[
     },
     DropReason {
         name: DECODER_BACKLOG,
-        help: "waited with more than 64 of its camera, or with more than 32 MiB of them, or, of a live camera whose start is over (nothing waited once, or 3 s have passed), for more than 600 ms; for ten seconds and more after that, or after its units have waited longer than 100 ms for two seconds on end, for more than 100 to 300 ms, another bound for each group of pictures; dropped up to a keyframe, because frames between depend on each other",
+        help: "more than 64 access units or 32 MiB of its camera were waiting; or, for a live camera after its start (its queue was empty once, or 3 s have passed), it waited for more than 600 ms; for ten seconds or more after that, or once access units have waited longer than 100 ms for two seconds on end, for more than 100 to 300 ms, with a different bound for each group of pictures; dropped up to a keyframe, because the frames between depend on each other",
     },
     DropReason {
         name: DISPOSABLE,
-        help: "of a live camera, no other frame refers to it, and it has waited for more than 150 ms, or 50 ms in a lasting overload: what costs least is left out first",
+        help: "an access unit of a live camera that no other frame refers to has waited for more than 150 ms, or 50 ms in a lasting overload: the least harmful frames are dropped first",
     },
     DropReason {
         name: NOT_SELECTED,
-        help: "has a frame that the camera's `detect_fps`, `detect: motion` or `detect: off` leaves out",
+        help: "its frame is left out by the camera's `detect_fps`, `detect: motion` or `detect: off`",
     },
     DropReason {
         name: POOL_EXHAUSTED,
-        help: "found all slots held by consumers, or no memory left for the camera's pool. Decoding goes on in other memory, so later frames are right",
+        help: "all slots were held by consumers, or no memory was left for the camera's pool. Decoding continues in other memory, so later frames are correct",
     },
     DropReason {
         name: TOO_LARGE,
-        help: "has a frame larger than `MAX_WIDTH` x `MAX_HEIGHT`, or one of which `CAMERA_MB` has no room for as many as are needed: those that the decoder may hold, and 4",
+        help: "its frame is larger than `MAX_WIDTH` x `MAX_HEIGHT`, or `CAMERA_MB` has no room for enough of them: those that the decoder may hold, and 4",
     },
     DropReason {
         name: UNDECODABLE,
-        help: "gave no frame: an H.265 leading picture after a keyframe that refers to what came before it, for example. Counted 48 units later, or at the session's end",
+        help: "the decoder output no frame for it: for example an H.265 leading picture that refers to frames before its keyframe. Counted 48 access units later, or at the session's end",
     },
     DropReason {
         name: UNPUBLISHED,
-        help: "has a frame that could not be brought into a slot",
+        help: "its frame could not be written into a slot",
     },
 ];

@@ -16,21 +16,21 @@ use crate::source::Source;
 pub struct TrtInferSettings {
     /// path of a detector's ONNX file, or of a plan for this TensorRT and GPU
     pub model: Required<PathBuf>,
-    /// side of the network's square input, for an ONNX file with a dynamic one; 0 = what the file
-    /// says
+    /// side of the network's square input, for an ONNX file with a dynamic one; 0 = from the file
     #[schemars(range(max = 8192), extend("unit" = "pixels"))]
     pub size: u32,
-    /// frames of one inference at most, for which an engine is built and memory is taken
+    /// maximum frames of one inference, for which an engine is built and memory is allocated
     #[schemars(range(min = 1, max = 256), extend("unit" = "frames"))]
     pub max_batch: u32,
-    /// frames of one inference at most, of those that wait; 0 = `MAX_BATCH`, 1 = the sequential
+    /// maximum number of waiting frames in one inference; 0 = `MAX_BATCH`, 1 = the sequential
     /// topology
     #[schemars(range(max = 256), extend("unit" = "frames"))]
     pub batch: u32,
     /// frames of one inference that an engine is tuned for when it is built; 0 = `MAX_BATCH`
     #[schemars(range(max = 256), extend("unit" = "frames"))]
     pub opt_batch: u32,
-    /// what the network computes in, for an ONNX file; from TensorRT 11 on it must be the file's own
+    /// precision that the network computes in, for an ONNX file; from TensorRT 11 on it must be the
+    /// file's own
     pub precision: Precision,
     /// TensorRT's builder optimization level, 0 (builds quickly) to 5, for an ONNX file
     #[schemars(range(max = 5))]
@@ -44,8 +44,8 @@ pub struct TrtInferSettings {
     /// As all stages with a network have them.
     #[serde(flatten)]
     pub waiting: QueueSettings,
-    /// network outputs kept for the stages after this one, one per frame, at least `MAX_BATCH`; 0: a
-    /// fiftieth of the device's memory, at least three batches and at most 1024
+    /// slots for network outputs, read by the downstream stages, one per frame, at least
+    /// `MAX_BATCH`; 0: a fiftieth of the device's memory, at least three batches and at most 1024
     #[schemars(range(max = 4096), extend("unit" = "slots"))]
     pub head_slots: u32,
 }

@@ -25,7 +25,7 @@ impl DropReason {
     /// A reference was too old.
     pub const EXPIRED: Self = Self {
         name: "expired",
-        help: "the memory that the row refers to was used again before it was read",
+        help: "the memory that the row refers to was reused before it was read",
     };
     /// A reference outlived its owner.
     pub const PRODUCER_GONE: Self = Self {
@@ -35,12 +35,12 @@ impl DropReason {
     /// A reference leads nowhere from here.
     pub const UNREACHABLE: Self = Self {
         name: "unreachable",
-        help: "the memory is on another host or device, or its pool cannot be attached to (also an error by kind)",
+        help: "the memory is on another host or device, or its pool cannot be attached (also counted as an error by kind)",
     };
     /// Of every stage that takes rows.
     pub const MALFORMED: Self = Self {
         name: "malformed",
-        help: "a row has a value outside of its range",
+        help: "a row has a value out of range",
     };
     /// Of every stage.
     pub const STOPPED: Self = Self {
@@ -50,7 +50,7 @@ impl DropReason {
     /// Of every stage that gives rows.
     pub const RECEIVER_STOPPED: Self = Self {
         name: "receiver_stopped",
-        help: "a process after this one is stopped (SIGSTOP, a debugger), and 32 MiB were sent to it since",
+        help: "a process downstream is stopped (SIGSTOP, a debugger), and 32 MiB were sent to it since",
     };
 }
 

@@ -12,13 +12,13 @@ use crate::Limits;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
 pub struct BatcherSettings {
-    /// frames of a batch at most
+    /// maximum frames in a batch
     #[schemars(range(min = 1, max = 1024), extend("unit" = "frames"))]
     pub max_batch: usize,
     /// longest wait for other cameras; the fastest live camera's period if that is shorter
     #[schemars(range(min = 1, max = 10_000), extend("unit" = "ms"))]
     pub max_window_ms: u64,
-    /// frames of one camera in a batch at most (mixed rates: ceil(fastest / slowest))
+    /// maximum frames of one camera in a batch (mixed rates: ceil(fastest / slowest))
     #[schemars(range(min = 1, max = 1024), extend("unit" = "frames"))]
     pub max_per_source: usize,
 }

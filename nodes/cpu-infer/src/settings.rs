@@ -17,28 +17,28 @@ use crate::network::DetectorOptions;
 pub struct CpuInferSettings {
     /// path of a detector's ONNX file
     pub model: Required<PathBuf>,
-    /// auto: the fastest of those whose library is found (rten needs none), measured once per model
-    /// and machine
+    /// auto: the fastest available one (rten needs no library), measured once per model and machine
     pub engine: EngineChoice,
-    /// path of libonnxruntime.so; else looked for beside the model and the program, and by the
-    /// system's loader
+    /// path of libonnxruntime.so; otherwise searched for next to the model and the program, and by
+    /// the dynamic loader
     pub ort_dylib_path: Option<PathBuf>,
-    /// path of libopenvino_c.so; else looked for likewise
+    /// path of libopenvino_c.so; otherwise searched for likewise
     pub openvino_dylib_path: Option<PathBuf>,
     /// threads, 0 = all cores
     #[schemars(range(max = 1024), extend("unit" = "threads"))]
     pub threads: usize,
-    /// side of the network's square input, for a model with a dynamic one; 0 = what the file says
+    /// side of the network's square input, if the model's is dynamic; 0 = from the file
     #[schemars(range(max = 8192), extend("unit" = "pixels"))]
     pub size: u32,
-    /// frames that are taken at once, of those that wait, unless there are more threads; 1 = the
+    /// maximum number of waiting frames taken at once, unless there are more threads; 1 = the
     /// sequential topology
     #[schemars(range(min = 1, max = 256), extend("unit" = "frames"))]
     pub max_batch: usize,
     /// As all stages with a network have them.
     #[serde(flatten)]
     pub waiting: QueueSettings,
-    /// network outputs kept for the stages after this one, one per frame, at least `MAX_BATCH`
+    /// slots for network outputs, read by the downstream stages, one per frame, at least
+    /// `MAX_BATCH`
     #[schemars(range(min = 1, max = 4096), extend("unit" = "slots"))]
     pub head_slots: u32,
 }

@@ -34,7 +34,7 @@ impl Stage for CpuInfer {
     const ABOUT: &'static str = "Runs an ONNX detector over batches of frames on the CPU.";
     type Settings = CpuInferSettings;
     const DROPS: &'static [DropReason] = &drops(
-        "the stages after this one hold all `HEAD_SLOTS`",
+        "the downstream stages hold all `HEAD_SLOTS`",
         "the engine failed on the batch (error `inference`)",
     );
     type In = Frame;

@@ -5,7 +5,7 @@ use camweave_stage::DropReason;
 pub(crate) const DROPS: &[DropReason] = &[
     DropReason {
         name: crate::camera::DAMAGED,
-        help: "an access unit whose NAL units are longer than itself: the file is cut off or broken there; or no access unit within 2 seconds of reading",
+        help: "NAL units that extend beyond their access unit: the file is truncated or damaged there; or no access unit within 2 seconds of reading",
     },
     DropReason {
         name: crate::camera::TOO_LARGE,

@@ -14,23 +14,24 @@ use crate::playback::Extent;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
 pub struct FileSourceSettings {
-    /// media files as 'path' or 'id=path', separated by commas, as seen from the graph's folder; the
-    /// id is the file's name otherwise; paths with commas in double quotes
+    /// media files as 'path' or 'id=path', separated by commas, relative to the graph's folder; the
+    /// default id is the file's name; paths with commas in double quotes
     pub files: Required<String>,
-    /// realtime: by the files' times; fast: as fast as frames come back to this node's input
+    /// realtime: by the files' timestamps; fast: as fast as frames are returned to this node's
+    /// input
     pub pace: Pace,
-    /// frames of one camera that are out at once with `PACE=fast`; more than the decoder and a batcher
+    /// frames of one camera under way with `PACE=fast`; must be more than the decoder and a batcher
     /// hold back
     // The widest reordering of H.264 and H.265 holds 16 frames back.
     #[schemars(range(min = 1, max = 4096), extend("unit" = "frames"))]
     pub window: usize,
-    /// time after which a frame that has not come back is given up with `PACE=fast`
+    /// time after which a frame that was not returned is given up with `PACE=fast`
     #[schemars(range(min = 1, max = 3_600_000), extend("unit" = "ms"))]
     pub return_timeout_ms: u64,
-    /// passes over each file, 0 for no end
+    /// passes over each file, 0 for endless
     #[schemars(extend("unit" = "passes"))]
     pub r#loop: u64,
-    /// frames of each file at most, 0 for all
+    /// maximum frames of each file, 0 for all
     #[schemars(extend("unit" = "frames"))]
     pub max_frames: u64,
 }

@@ -54,7 +54,7 @@ impl Stage for GpuNms {
     type Settings = GpuNmsSettings;
     const DROPS: &'static [DropReason] = &drops(DropReason {
         name: DropReason::UNREACHABLE.name,
-        help: "the output is in host memory (error `incompatible_pool`; the line names `cpu-nms`), on another host, on another device, or its pool cannot be attached to (also an error by kind)",
+        help: "the output is in host memory (error `incompatible_pool`; the line names `cpu-nms`), on another host, on another device, or its pool cannot be attached (also counted as an error by kind)",
     });
     type In = Head;
     type Out = Detections;

@@ -6,11 +6,11 @@ use camweave_stage::DropReason;
 const MORE: [DropReason; 2] = [
     DropReason {
         name: NO_DECODER_LEFT,
-        help: "the chip opens no more decoders: the camera waits until another's is closed",
+        help: "the GPU opens no more decoders: the camera waits until another's is closed",
     },
     DropReason {
         name: ROTATED,
-        help: "the file's frames are to be turned upright, which nvdec cannot do",
+        help: "the file's frames must be rotated, which nvdec cannot do",
     },
 ];
 

@@ -26,8 +26,8 @@ pub struct NvdecSettings {
     /// device memory for the frames of one camera; larger frames are dropped as too_large
     #[schemars(range(min = 1, max = 65_536), extend("unit" = "MiB"))]
     pub camera_mb: u64,
-    /// WIDTHxHEIGHT in pixels: the decoder scales larger frames down to fit, with their aspect
-    /// ratio; not set: it does not
+    /// WIDTHxHEIGHT in pixels: the decoder scales larger frames down to fit, keeping their aspect
+    /// ratio; not set: no scaling
     pub target: String,
     /// number of the CUDA device
     #[schemars(range(max = 255))]

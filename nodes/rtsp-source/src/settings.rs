@@ -18,24 +18,24 @@ const MOST_ACCESS_UNIT_BYTES: usize = 32 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
 pub struct RtspSourceSettings {
-    /// path of a cameras.yml, as seen from the graph's folder
+    /// path of a cameras.yml, relative to the graph's folder
     pub cameras: Required<PathBuf>,
-    /// time until a session must play
+    /// time within which a session must play
     #[schemars(range(min = 1, max = 3_600_000), extend("unit" = "ms"))]
     pub connect_timeout_ms: u64,
     /// time without a frame until a camera is reconnected; slow cameras have longer
     #[schemars(range(min = 1, max = 3_600_000), extend("unit" = "ms"))]
     pub stall_timeout_ms: u64,
-    /// time until the first attempt to reconnect; doubles with each
+    /// delay before the first reconnect; doubles with each attempt
     #[schemars(range(min = 1, max = 3_600_000), extend("unit" = "ms"))]
     pub reconnect_min_ms: u64,
-    /// time between attempts at most; more where trying soon cannot help
+    /// maximum delay between attempts; longer where retrying soon cannot help
     #[schemars(range(min = 1, max = 3_600_000), extend("unit" = "ms"))]
     pub reconnect_max_ms: u64,
-    /// cameras that may be between their first call and their first decoded frame
+    /// cameras that may be between connecting and their first decoded frame
     #[schemars(range(min = 1, max = 100_000), extend("unit" = "cameras"))]
     pub starting_at_once: usize,
-    /// size of one access unit at most; a camera that sends a larger one is reconnected
+    /// maximum size of an access unit; a camera that sends a larger one is reconnected
     #[schemars(range(min = 65_536, max = MOST_ACCESS_UNIT_BYTES), extend("unit" = "bytes"))]
     pub access_unit_max_bytes: usize,
 }

@@ -9,6 +9,6 @@ pub(crate) const DROPS: &[DropReason] = &[
     DropReason::QUEUE_FULL,
     DropReason {
         name: NOT_WRITTEN,
-        help: "the frame's line could not be written: the disk is full, or a quota",
+        help: "the frame's line could not be written: the disk is full, or a quota is exceeded",
     },
 ];

@@ -20,7 +20,8 @@ const MOST_MS: u64 = 3_600_000;
 pub struct SinkSettings {
     /// folder for the results; it is created
     pub out: PathBuf,
-    /// size of detections.jsonl after which it goes into history/ and a new one begins, 0 for any size
+    /// size of detections.jsonl after which it moves to history/ and a new one begins, 0 for any
+    /// size
     #[schemars(range(max = 1_073_741_824), extend("unit" = "MiB"))]
     pub segment_mib: u64,
     /// age after which it does so, 0 for never
@@ -39,12 +40,13 @@ pub struct SinkSettings {
     #[schemars(range(max = 3_600_000), extend("unit" = "ms"))]
     pub snapshot_every_ms: u64,
     /// milliseconds between two tables on standard output, 0 for none; 'auto': every 2000 on a
-    /// terminal, else rarer and rarer, up to an hour
+    /// terminal, otherwise less and less often, up to an hour
     pub table_every_ms: String,
     /// number of the CUDA device whose memory frames may be in; opened when the first one is
     #[schemars(range(max = 255))]
     pub device: u32,
-    /// on: each line has when the frame entered and left each stage; so does CAMWEAVE_PASSES=on
+    /// on: each line has the times when the frame entered and left each stage; CAMWEAVE_PASSES=on
+    /// does the same
     pub passes: Switch,
 }
 

@@ -16,7 +16,7 @@ pub struct TrackerSettings {
     /// boxes from this score on begin a track
     #[schemars(range(min = 0, max = 1))]
     pub new_track_score: f64,
-    /// least intersection over union of a box and the track that it continues
+    /// minimum intersection over union of a box and the track that it continues
     #[schemars(range(min = 0, max = 1))]
     pub min_iou: f64,
     /// the same for boxes below `HIGH_SCORE`
@@ -25,7 +25,7 @@ pub struct TrackerSettings {
     /// frames for which a track without a box is kept
     #[schemars(range(max = 100_000), extend("unit" = "frames"))]
     pub track_buffer: usize,
-    /// boxes of a frame that are followed, those of the highest score
+    /// maximum boxes of a frame that are tracked, those with the highest scores
     #[schemars(range(min = 1, max = 2000), extend("unit" = "boxes"))]
     pub max_boxes: usize,
 }

@@ -50,7 +50,7 @@ impl Stage for TrtInfer {
         "Runs a detector over batches of frames with TensorRT. Its outputs stay on the GPU.";
     type Settings = TrtInferSettings;
     const DROPS: &'static [DropReason] = &drops(
-        "the stages after this one hold all `HEAD_SLOTS`, or an output could not be copied (error `heads_pool`)",
+        "the downstream stages hold all `HEAD_SLOTS`, or an output could not be copied (error `heads_pool`)",
         "the GPU failed on the batch (error `inference`); the node ends",
     );
     type In = Frame;

@@ -14,7 +14,7 @@ pub struct QueueSettings {
     /// quarter of it for 2 s after a frame has waited longer
     #[schemars(range(max = 60_000), extend("unit" = "ms"))]
     pub max_wait_ms: u64,
-    /// frames of one camera that may wait
+    /// maximum waiting frames of one camera
     #[schemars(range(min = 1, max = 4096), extend("unit" = "frames"))]
     pub queue: usize,
 }

@@ -16,12 +16,12 @@ pub struct NmsSettings {
     /// suppressed
     #[schemars(range(min = 0, max = 1))]
     pub iou: f64,
-    /// boxes of one frame at most
+    /// maximum boxes of a frame
     #[schemars(range(min = 1, max = 30_000), extend("unit" = "boxes"))]
     pub max_detections: usize,
     /// names or ids of the classes to keep, separated by commas; not set: all
     pub classes: String,
-    /// frames of one message at most; 1 = messages that dora-hub's nodes read, 0 = as they came
+    /// maximum frames in a message; 1 = messages that dora-hub's nodes read, 0 = as in the input
     #[schemars(range(max = 4096), extend("unit" = "frames"))]
     pub rows_per_message: usize,
 }
