@@ -1,4 +1,4 @@
-//! A disk that is full: the run goes on, what is lost is counted and reported, and the demo ends
+//! A disk that is full: the run continues, what is lost is counted and reported, and the demo ends
 //! with an exit code that says so.
 
 mod support;
@@ -103,7 +103,11 @@ fn a_full_disk_costs_spans_and_no_frame() {
             .filter(|line| line.contains("spans are"))
             .collect();
         assert_eq!(said.len(), 1, "{}: {said:?}", report.stage);
-        for part in ["disk/trace/", "No space left on device", "the run goes on"] {
+        for part in [
+            "disk/trace/",
+            "No space left on device",
+            "the run continues",
+        ] {
             assert!(said[0].contains(part), "{}: {}", report.stage, said[0]);
         }
     }

@@ -179,7 +179,7 @@ fn a_list_that_does_not_fit_is_refused_in_one_line() {
         .unwrap_or_default();
     for part in [
         "'rtsp-source' gives camweave.units/1",
-        "'batcher' behind it takes camweave.frames/1",
+        "'batcher' after it takes camweave.frames/1",
     ] {
         assert!(fatal.contains(part), "{fatal}");
     }

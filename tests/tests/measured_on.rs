@@ -59,7 +59,7 @@ fn runs_beside_which_others_compute_are_marked_and_repeated() {
     }
     let headline = summary["versus"][0]["headline"].as_str().expect("a line");
     assert!(
-        headline.contains("beside 2 of these 2 runs other programs used up to"),
+        headline.contains("during 2 of these 2 runs other programs used up to"),
         "{headline}"
     );
     for file in ["report.md", "report.html"] {

@@ -24,7 +24,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve cameras until a signal comes.
+    /// Serve cameras until terminated by a signal.
     ///
     /// When the cameras are ready, one line of JSON is written to stdout: {"ready":true,"port":...,
     /// "cameras":[{"id":...,"url":...}]}. Everything else goes to stderr; RUST_LOG sets how much.
@@ -41,8 +41,8 @@ pub struct Serve {
     #[arg(long, value_name = "ID=SOURCE", conflicts_with = "media", value_parser = parse_camera)]
     pub camera: Vec<(String, Source)>,
 
-    /// A media file to play instead of scenes; several are dealt out to the cameras in turn.
-    /// H.264 and H.265 are sent as they are, anything else is encoded to H.264
+    /// A media file to play instead of scenes; several are assigned to the cameras in turn. H.264
+    /// and H.265 are sent unchanged, anything else is encoded to H.264
     #[arg(long, value_name = "FILE")]
     pub media: Vec<PathBuf>,
 
@@ -50,7 +50,7 @@ pub struct Serve {
     #[arg(long, default_value = "10", value_parser = FrameRate::parse)]
     pub fps: FrameRate,
 
-    /// Picture size of scenes
+    /// Frame size of scenes
     #[arg(long, value_name = "WxH", default_value = "640x360", value_parser = parse_size)]
     pub size: (u32, u32),
 
@@ -62,7 +62,8 @@ pub struct Serve {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=8))]
     pub bframes: u8,
 
-    /// Keyframes of scenes that earlier-shown pictures refer across; CRA pictures in H.265
+    /// Open GOPs in scenes: frames shown before a keyframe may refer across it; CRA pictures in
+    /// H.265
     #[arg(long)]
     pub open_gop: bool,
 
@@ -75,7 +76,7 @@ pub struct Serve {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
     pub seed: u64,
 
-    /// Length of each camera's run after its frame 0 [default: 60 for scenes, for ever for media]
+    /// Length of each camera's run after its frame 0 [default: 60 for scenes, unlimited for media]
     #[arg(long, value_name = "S", value_parser = parse_seconds)]
     pub seconds: Option<f64>,
 
@@ -83,16 +84,17 @@ pub struct Serve {
     #[arg(long, value_enum, default_value_t = StartName::OnPlay)]
     pub start: StartName,
 
-    /// Delay frame 0 of each camera by another part of S seconds, so that frames and keyframes of
-    /// different cameras do not come at once
+    /// Delay frame 0 of each camera by a different part of S seconds, so that frames and keyframes
+    /// of different cameras do not coincide
     #[arg(long, value_name = "S", default_value_t = 0.0, value_parser = parse_seconds)]
     pub stagger: f64,
 
-    /// What follows the last frame: stay connected and silent, say goodbye and close, or begin again
+    /// What follows the last frame: stay connected and silent, send a goodbye and close, or start
+    /// over
     #[arg(long, value_enum, default_value_t = AtEndName::Silent)]
     pub at_end: AtEndName,
 
-    /// Leave S seconds after the last frame of the last camera
+    /// Exit S seconds after the last frame of the last camera
     #[arg(long, value_name = "S", value_parser = parse_seconds)]
     pub exit_after_end: Option<f64>,
 
@@ -104,7 +106,7 @@ pub struct Serve {
     #[arg(long, default_value_t = 8554)]
     pub port: u16,
 
-    /// Ask clients for these credentials (digest authentication)
+    /// Require these credentials from clients (digest authentication)
     #[arg(long, value_name = "USER:PASSWORD", env = "CAMERA_SIM_AUTH", hide_env_values = true, value_parser = Credentials::parse)]
     pub auth: Option<Credentials>,
 
@@ -131,7 +133,7 @@ pub struct Serve {
     #[arg(long, value_name = "FPS", value_parser = detect_fps)]
     pub detect_fps: Option<f64>,
 
-    /// Frames that wait for a client that reads slowly, before whole frames are dropped for it
+    /// Frames queued for a slow client before whole frames are dropped for it
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub queue_frames: u16,
 

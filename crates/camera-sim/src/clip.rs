@@ -89,11 +89,11 @@ impl Clip {
             }
             if first.is_none() {
                 if !random_access {
-                    return Err("the first picture is not a keyframe".to_owned());
+                    return Err("the first frame is not a keyframe".to_owned());
                 }
                 if !current.is_complete(codec) {
                     return Err(format!(
-                        "no {} parameter sets before the first picture",
+                        "no {} parameter sets before the first frame",
                         codec.rtpmap_name()
                     ));
                 }
@@ -105,7 +105,7 @@ impl Clip {
                 frame,
             });
         }
-        let parameter_sets = first.ok_or("there is no picture in it")?;
+        let parameter_sets = first.ok_or("it contains no frame")?;
         let send_delay_nanos = units
             .iter()
             .enumerate()
@@ -234,12 +234,12 @@ mod tests {
     fn refuses_what_no_decoder_can_start_with() {
         let none = ParameterSets::default();
         let refuse = |raw| Clip::new(FORMAT, raw, &none, ten_fps()).expect_err("refused");
-        assert_eq!(refuse(vec![]), "there is no picture in it");
+        assert_eq!(refuse(vec![]), "it contains no frame");
         assert_eq!(
             refuse(vec![unit(0, &[1])]),
-            "the first picture is not a keyframe"
+            "the first frame is not a keyframe"
         );
         let error = refuse(vec![unit(0, &[5])]);
-        assert_eq!(error, "no H264 parameter sets before the first picture");
+        assert_eq!(error, "no H264 parameter sets before the first frame");
     }
 }

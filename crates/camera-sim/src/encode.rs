@@ -115,7 +115,7 @@ impl VideoEncoder {
         picture.set_pts(Some(index));
         self.encoder
             .send_frame(&picture)
-            .map_err(self.failed("encode a picture"))?;
+            .map_err(self.failed("encode a frame"))?;
         self.drain(out)
     }
 

@@ -38,7 +38,7 @@ pub enum SimError {
     },
     /// A picture size outside of what the encoders take.
     #[error(
-        "picture size {width}x{height} is not usable; expected even numbers, from 16x16 to 8192x8192"
+        "frame size {width}x{height} is not usable; expected even numbers, from 16x16 to 8192x8192"
     )]
     BadSize {
         /// Width in pixels.

@@ -270,7 +270,7 @@ impl Reader<'_> {
             Some(value) => {
                 let percent = self.expanded(value)?.parse().unwrap_or(f64::NAN);
                 if !MOTION_AREA.contains(&percent) {
-                    let expected = "a percentage of the picture from 0.01 to 100";
+                    let expected = "a percentage of the frame from 0.01 to 100";
                     return refuse(value, "motion_area", expected);
                 }
                 (percent * 1e4).round() as u32
@@ -288,7 +288,7 @@ impl Reader<'_> {
         };
         match &raw.motion_area {
             Some(value) if detected != moving => {
-                refuse(value, "motion_area", "'detect: motion' beside it")
+                refuse(value, "motion_area", "'detect: motion' together with it")
             }
             _ => Ok(detected),
         }

@@ -34,11 +34,11 @@ pub(super) fn read_url(
     if let Some(raw) = character_before_host(text, has_fields) {
         let encoded = format!("%{:02X}", u32::from(raw));
         return Err(format!(
-            "the url has a '{raw}' before an '@': in a password it must be written '{encoded}', or the password be given in the field 'password'; an '@' behind the host must be written '%40'"
+            "the url has a '{raw}' before an '@': in a password it must be written '{encoded}', or put into the field 'password'; an '@' after the host must be written '%40'"
         ));
     }
     let mut url = Url::parse(text).map_err(|error| {
-        format!("the url cannot be read ({error}), {EXPECTED}; special characters in a password must be percent-encoded, or the password be given in the field 'password'")
+        format!("the url cannot be read ({error}), {EXPECTED}; special characters in a password must be percent-encoded, or put into the field 'password'")
     })?;
     let credentials = credentials(&url)?;
     match url.scheme() {

@@ -27,7 +27,7 @@ use crate::say::{note, say};
 pub enum Command {
     /// Build a TensorRT engine of an ONNX file for this machine's GPU, for batches of 1 to N.
     Build(Box<Options>),
-    /// Show what an ONNX file or a plan is, and whether the plan fits this machine.
+    /// Describe an ONNX file or a plan, and whether the plan fits this machine.
     Info {
         /// The file.
         file: PathBuf,
@@ -42,13 +42,13 @@ pub struct Options {
     /// Frames of one inference at most.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=256))]
     max_batch: u32,
-    /// Frames of one inference that the engine is tuned for; as many as at most, if not given.
+    /// Batch size that the engine is tuned for; by default the maximum.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     opt_batch: Option<u32>,
-    /// Side of the square input in pixels, for a model with a dynamic one; 0: what the file says.
+    /// Side of the square input in pixels, for a model with a dynamic one; 0: from the file.
     #[arg(long, default_value_t = 0)]
     size: u32,
-    /// What the network computes in; from TensorRT 11 on it must be the file's own.
+    /// Precision that the network computes in; from TensorRT 11 on it must be the file's own.
     #[arg(long, value_enum, default_value_t = Precision::Fp16)]
     precision: Precision,
     /// TensorRT's builder optimization level: 0 builds quickly, 5 searches longest.
@@ -57,12 +57,11 @@ pub struct Options {
     /// Let lean runtimes of later TensorRT versions run the plan.
     #[arg(long)]
     version_compatible: bool,
-    /// What earlier builds measured is read from this file, and what this one measures added; without
-    /// it, a file in the cache of engines.
+    /// TensorRT's timing cache, read and updated; by default a file in the engine cache.
     #[arg(long, value_name = "FILE")]
     timing_cache: Option<PathBuf>,
-    /// Write the plan to this file and what is known of it to FILE.json; without it, it goes into the
-    /// cache of engines, where 'trt-infer' finds it.
+    /// Write the plan to this file and its metadata to FILE.json; by default to the engine cache,
+    /// where 'trt-infer' finds it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// The CUDA device.

@@ -34,7 +34,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run simulated cameras (or your own) through a whole graph, and show what came of it.
+    /// Run simulated cameras (or your own) through a complete graph, and show the results.
     Demo(Box<demo::Options>),
     /// List the graphs that come with camweave, or write them out for editing.
     Graphs(shipped::Options),
@@ -43,21 +43,22 @@ enum Command {
         /// The graph: a file, or the name of one that 'camweave graphs' lists.
         graph: std::path::PathBuf,
     },
-    /// Show where the time of a graph goes: each component, and which one is the bottleneck.
+    /// Show where a graph spends its time, by component, and which one is the bottleneck.
     Profile(Box<profile::Options>),
-    /// Measure frames per second, over numbers of cameras or sizes of batches.
+    /// Measure frames per second against number of cameras, batch size or load.
     #[command(subcommand)]
     Bench(bench::Command),
-    /// Compare graphs: in turns, on the same pictures, with intervals and verdicts.
+    /// Compare graphs: in turns, on the same frames, with confidence intervals and verdicts.
     Ab(Box<ab::Options>),
-    /// Make reports of what scripts/ have measured.
+    /// Generate reports from the measurements of scripts/.
     #[command(subcommand, hide = true)]
     Report(report::Command),
     /// Merge the spans of all processes of a run (CAMWEAVE_SPANS=trace) into one Perfetto trace.
     Trace(trace::Options),
-    /// Tell what this machine has of what the graphs use, what works without, and how to get it.
+    /// Check what the graphs need on this machine: what is there, what works without, how to get
+    /// it.
     Doctor(doctor::Options),
-    /// Build TensorRT engines, and show what a plan or a model is.
+    /// Build TensorRT engines, and describe a plan or a model.
     #[command(subcommand)]
     Engine(engine::Command),
     /// Check a cameras.yml, and list its cameras.

@@ -16,7 +16,7 @@ const DEFAULT_NAME: &str = "trace.perfetto-trace";
 /// What `camweave trace` takes.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The folder with the files of spans (*.spans), or the run's folder with `trace` in it.
+    /// The folder with the span files (*.spans), or the run's folder that contains `trace`.
     pub folder: PathBuf,
     /// The trace [default: trace.perfetto-trace in the folder].
     #[arg(short, long)]

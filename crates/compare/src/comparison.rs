@@ -189,7 +189,7 @@ fn warnings(runs: &[Run]) -> Vec<String> {
                 Some(reason) => format!("; {reason}"),
                 None => String::new(),
             };
-            format!("run {place} ({name}): other programs used {cores:.2} cores beside it{then}")
+            format!("run {place} ({name}): other programs used {cores:.2} cores during it{then}")
         })
         .collect()
 }
@@ -206,7 +206,7 @@ fn disturbance(runs: &[Run]) -> Option<String> {
     let most = cores.fold(0.0, f64::max);
     (disturbed > 0).then(|| {
         format!(
-            "beside {disturbed} of these {} runs other programs used up to {most:.2} cores, so that small differences may be theirs",
+            "during {disturbed} of these {} runs other programs used up to {most:.2} cores, which may explain small differences",
             runs.len()
         )
     })

@@ -210,14 +210,14 @@ fn disturbed_runs_are_marked_and_those_that_were_repeated_are_not_compared() {
         "{headline}"
     );
     assert!(
-        headline.contains("beside 1 of these 7 runs other programs used up to 0.25 cores"),
+        headline.contains("during 1 of these 7 runs other programs used up to 0.25 cores"),
         "{headline}"
     );
     assert_eq!(
         made.warnings,
         [
-            "run 3 (A): other programs used 0.25 cores beside it",
-            "run 7 (A): other programs used 0.50 cores beside it; disturbed, and repeated"
+            "run 3 (A): other programs used 0.25 cores during it",
+            "run 7 (A): other programs used 0.50 cores during it; disturbed, and repeated"
         ]
     );
     assert!(made.notes.is_empty(), "nothing is missing");

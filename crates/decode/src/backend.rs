@@ -31,7 +31,7 @@ impl Failure {
         Self {
             kind: reason::ROTATED,
             message: format!(
-                "its pictures are to be turned by {} degrees{mirrored} (the file's display matrix), which {stage} cannot do: decode it with {instead}",
+                "its frames must be rotated by {} degrees{mirrored} (the file's display matrix), which {stage} cannot do: decode it with {instead}",
                 orientation.degrees()
             ),
         }

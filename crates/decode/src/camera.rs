@@ -378,7 +378,7 @@ impl<B: Backend> Camera<B> {
             Ok(None) => true,
             Err(why) => {
                 if !std::mem::replace(&mut self.said_that_it_is_blind, true) {
-                    warn!(camera = %self.id, "detect: motion: frames that cannot be looked at go on: {why}");
+                    warn!(camera = %self.id, "detect: motion: frames that cannot be analysed all pass: {why}");
                 }
                 true
             }

@@ -29,7 +29,7 @@ const WORTH_A_POOL: usize = 64 * 1024;
 pub enum SlotError {
     /// A camera may never have as much.
     #[error(
-        "pictures of {bytes} bytes, of which {slots} are needed: expected at most {limit} bytes for a camera (CAMERA_MB)"
+        "frames of {bytes} bytes, {slots} of them needed: expected at most {limit} bytes for a camera (CAMERA_MB)"
     )]
     TooLarge {
         /// Bytes of one picture.

@@ -289,7 +289,7 @@ impl LiveSource {
         let data = packet.data().unwrap_or_default();
         if video.codec == Codec::Mjpeg && !data.starts_with(&[0xff, 0xd8]) {
             return Ok(LiveRead::Damaged(format!(
-                "{} bytes that are no JPEG picture",
+                "{} bytes that are not a JPEG image",
                 data.len()
             )));
         }

@@ -76,7 +76,10 @@ impl LiveError {
                 Kind::Unauthorized,
                 "wrong username or password, or none where one is needed (status 401)",
             ),
-            Error::HttpForbidden => (Kind::Unauthorized, "the user may not watch it (status 403)"),
+            Error::HttpForbidden => (
+                Kind::Unauthorized,
+                "the user has no permission to watch it (status 403)",
+            ),
             Error::HttpNotFound => (Kind::NotFound, "no such path (status 404)"),
             Error::Eof => (Kind::Ended, "it closed the stream"),
             Error::ProtocolNotFound => (

@@ -264,7 +264,7 @@ impl Reader {
     fn unit(&mut self, packet: &Packet) -> Read {
         if packet.is_corrupt() {
             self.damage
-                .get_or_insert_with(|| "a frame is cut off".to_owned());
+                .get_or_insert_with(|| "a frame is truncated".to_owned());
         }
         let header = packet
             .side_data()

@@ -128,14 +128,14 @@ impl Chips {
             Ok(differs) => {
                 if let Some(why) = &differs {
                     tracing::warn!(
-                        "each stream gets a decoder of its own, of which the driver opens some hundreds: {why}"
+                        "each stream gets its own decoder, and the driver opens only a few hundred: {why}"
                     );
                 }
                 differs.is_none()
             }
             Err(why) => {
                 // It may be for want of memory or decoders: the next time it may be another.
-                tracing::warn!("a stream gets a decoder of its own: {why}");
+                tracing::warn!("a stream gets its own decoder: {why}");
                 return false;
             }
         };

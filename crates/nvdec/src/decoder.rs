@@ -53,14 +53,12 @@ pub enum DecodeError {
     /// The stream shares a decoder, and refers to more pictures than that keeps for it. It begins
     /// again at its next keyframe, with a decoder of its own.
     #[error(
-        "the stream refers to more pictures than a shared decoder keeps for it, and gets one of its own at the next keyframe"
+        "the stream refers to more frames than a shared decoder keeps for it, and gets its own decoder at the next keyframe"
     )]
     Crowded,
     /// The stream shares a decoder, and a picture that it refers to is missing, or was not decoded.
     /// It goes on at its next random-access point.
-    #[error(
-        "a picture that this one refers to is missing; the stream goes on at its next keyframe"
-    )]
+    #[error("a reference frame is missing; the stream continues at its next keyframe")]
     Incomplete,
     /// The unit does not follow from a sequence header.
     #[error("a picture of {codec} came before any sequence header that can be decoded")]

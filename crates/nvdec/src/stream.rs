@@ -56,7 +56,7 @@ pub struct Limits {
 pub enum Refusal {
     /// A picture beyond [`Limits`].
     #[error(
-        "picture size {width}x{height}, expected at most {}x{} (MAX_WIDTH, MAX_HEIGHT)",
+        "frame size {width}x{height}, expected at most {}x{} (MAX_WIDTH, MAX_HEIGHT)",
         limits.max_width, limits.max_height
     )]
     Size {

@@ -97,7 +97,7 @@ fn ended(entry: &DirEntry) -> Option<SystemTime> {
     }
     let mark = fs::symlink_metadata(entry.path().join(LOCK_FILE)).ok()?;
     let files = fs::read_dir(entry.path()).ok()?;
-    // The mark does not count: whoever looks whether the run goes on touches it.
+    // The mark does not count: whoever looks whether the run continues touches it.
     let written = files.filter_map(|file| {
         let file = file.ok()?;
         let is_log = is_log(&file.file_name().to_string_lossy());

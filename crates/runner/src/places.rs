@@ -38,7 +38,7 @@ pub fn sibling(name: &str) -> Result<PathBuf, RunError> {
     Err(RunError::new(
         Exit::Missing,
         format!(
-            "'{}' is not there: in a checkout, build it with 'cargo build --release --workspace'; else install all programs into one folder",
+            "'{}' not found: in a checkout, build it with 'cargo build --release --workspace'; otherwise install all programs into one folder",
             path.display()
         ),
     ))

@@ -137,7 +137,7 @@ impl Simulator {
                 return Err(RunError::new(
                     Exit::Input,
                     format!(
-                        "the simulated cameras could not start (exit code {code}); the reason stands above"
+                        "the simulated cameras could not start (exit code {code}); the reason is above"
                     ),
                 ));
             }

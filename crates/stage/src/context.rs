@@ -42,7 +42,7 @@ impl Context {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// Whether the stage ends and the run goes on: this process alone was told to end.
+    /// Whether the stage ends and the run continues: this process alone was told to end.
     #[must_use]
     pub fn ends_alone(&self) -> bool {
         self.alone.load(Ordering::Acquire)

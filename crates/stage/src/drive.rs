@@ -254,7 +254,7 @@ fn wait_for_those_behind(
         if said.elapsed() >= SAY_EVERY {
             said = Instant::now();
             let opening = opening.join(", ");
-            warn!(stage = %context.stage, "begins when all behind it is ready; still being opened: {opening}");
+            warn!(stage = %context.stage, "begins when all nodes downstream are ready; still being opened: {opening}");
         }
         reporter.write_now_and_then();
         context.signal.wait_until(Instant::now() + LOOK_EVERY);

@@ -126,7 +126,7 @@ impl Ended {
                 }
             }
             Some(joined) => {
-                error!("{error} (until the graph ends, this node does nothing)");
+                error!("{error} (this node is idle until the graph ends)");
                 joined.idle();
             }
         }

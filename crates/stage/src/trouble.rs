@@ -78,7 +78,7 @@ impl Trouble {
         Some(Line::Fails(if std::mem::replace(&mut self.is_open, true) {
             format!("still not written{cameras}, {} so far: {why}", self.lost)
         } else {
-            format!("not written{cameras}: {why}; the run goes on, and what is lost is counted")
+            format!("not written{cameras}: {why}; the run continues, and what is lost is counted")
         }))
     }
 

@@ -39,7 +39,7 @@ impl StatsFile {
         };
         match file.folder() {
             Err(error) if error.is_full() => {
-                warn!("{error}; the counters of '{stage}' are written when there is room");
+                warn!("{error}; the counters of '{stage}' will be written when there is space");
             }
             opened => drop(opened?),
         }

@@ -109,7 +109,7 @@ impl EngineCache {
                 "it was not there".to_owned()
             }
             Err(Absent::Unusable(why)) => {
-                warn!(model = %model.id, plan = %path.display(), "the engine is built anew: {why}");
+                warn!(model = %model.id, plan = %path.display(), "the engine is rebuilt: {why}");
                 why
             }
         };

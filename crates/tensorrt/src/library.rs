@@ -112,7 +112,7 @@ impl TensorRt {
         }
         Err(without_shim.unwrap_or_else(|| {
             Error::missing(format!(
-                "TensorRT is not there: the system's loader finds none of {}; install it, or name its library in {LIBRARY_VARIABLE}; the stage 'cpu-infer' does the same on the CPU",
+                "TensorRT not found: the dynamic loader finds none of {}; install it, or name its library in {LIBRARY_VARIABLE}; the stage 'cpu-infer' does the same on the CPU",
                 NAMES.join(", ")
             ))
         }))
@@ -234,14 +234,14 @@ fn shim(places: &Places, what: &str, version: Version) -> Result<(Shim, Version)
     })?;
     let shim = Shim::load(&path).map_err(|error| {
         Error::missing(format!(
-            "the shim '{}' cannot be used: {error}; compile it anew with scripts/tensorrt-shim.sh",
+            "the shim '{}' cannot be used: {error}; recompile it with scripts/tensorrt-shim.sh",
             path.display()
         ))
     })?;
     let headers = Version::from_number(shim.headers());
     if !headers.fits(version) {
         return Err(Error::missing(format!(
-            "the shim '{}' was compiled with the headers of {headers} and does not fit {what}, expected headers of the same major version, and not of a later minor one: compile it anew with scripts/tensorrt-shim.sh",
+            "the shim '{}' was compiled with the headers of {headers} and does not fit {what}, expected headers of the same major version, and not of a later minor one: recompile it with scripts/tensorrt-shim.sh",
             path.display()
         )));
     }

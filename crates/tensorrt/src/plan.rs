@@ -43,7 +43,7 @@ impl PlanHeader {
         }
         let (Some(length), Some(version)) = (array::<8>(plan, 16), array::<4>(plan, 24)) else {
             return Err(refuse(format!(
-                "is cut off: {} bytes, its header alone has {HEADER_BYTES}",
+                "is truncated: {} bytes, its header alone has {HEADER_BYTES}",
                 plan.len()
             )));
         };
@@ -54,7 +54,7 @@ impl PlanHeader {
         // Where the length stands is known of version 8 alone.
         if header.version[0] == 8 && header.bytes != plan.len() as u64 {
             return Err(refuse(format!(
-                "is cut off or damaged: {} bytes, its header says {}",
+                "is truncated or damaged: {} bytes, its header says {}",
                 plan.len(),
                 header.bytes
             )));
@@ -102,7 +102,7 @@ mod tests {
                 b"version https://git-lfs.github.com/spec/v1\n",
                 "Git LFS pointer",
             ),
-            (b"ftrt", "cut off: 4 bytes"),
+            (b"ftrt", "truncated: 4 bytes"),
             (&plan(100)[..31], "31 bytes, its header says 100"),
             (&plan(101), "100 bytes, its header says 101"),
         ];

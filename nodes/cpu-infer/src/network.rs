@@ -139,7 +139,7 @@ impl Network {
         };
         if let Err(error) = trial {
             warn!(
-                "model '{}' declares a dynamic batch and cannot run two frames, so they run one by one: {error}",
+                "model '{}' declares a dynamic batch but cannot run two frames, so they run unbatched: {error}",
                 file.path.display()
             );
             self.batching = Batching::Fixed(1);
@@ -150,7 +150,7 @@ impl Network {
         let shown = self.model.is_end_to_end();
         if file.metadata.end_to_end.is_some_and(|flag| flag != shown) {
             warn!(
-                "model '{}': its metadata says end2end={}, its output is that of end2end={shown}: the output counts",
+                "model '{}': its metadata says end2end={}, its output is that of end2end={shown}: the output decides",
                 file.path.display(),
                 !shown
             );

@@ -183,7 +183,7 @@ impl CpuInfer {
         if let Batching::Fixed(batch) = network.batching() {
             info!(
                 batch,
-                "the model's batch is fixed: a list of N frames takes ceil(N / {batch}) inferences"
+                "the model's batch is fixed: a batch of N frames takes ceil(N / {batch}) inferences"
             );
         }
     }

@@ -72,7 +72,7 @@ impl Camera {
             context.counters.error(feed.id(), DISPLAY_MATRIX);
             warn!(
                 camera = feed.id(),
-                "'{}' has a display matrix that does not turn by quarters: its pictures stay as they are coded",
+                "'{}' has a display matrix that does not rotate by multiples of 90 degrees: its frames stay as coded",
                 feed.path()
             );
             Orientation::UPRIGHT
@@ -82,7 +82,7 @@ impl Camera {
                 camera = feed.id(),
                 rotation = orientation.degrees(),
                 mirrored = orientation.mirrored(),
-                "its pictures are turned upright"
+                "its frames are rotated upright"
             );
         }
         Self {
@@ -247,7 +247,7 @@ impl Camera {
             warn!(
                 camera = %self.id,
                 frame = self.sequence,
-                "the times of '{}' jump: its frames go on one after the other (further jumps are only counted, as '{TIME_JUMP}')",
+                "the timestamps of '{}' jump: its frames continue one after the other (further jumps are only counted, as '{TIME_JUMP}')",
                 self.feed.path()
             );
         }

@@ -176,7 +176,7 @@ impl Playback {
             }
             Err(error) => {
                 warn!(camera = %self.spec.id, "{error}");
-                self.problem = Some("it could not be opened again".to_owned());
+                self.problem = Some("it could not be reopened".to_owned());
                 return false;
             }
         }

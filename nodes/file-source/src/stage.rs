@@ -31,7 +31,7 @@ pub struct FileSource {
 
 impl Stage for FileSource {
     const KIND: &'static str = "file-source";
-    const ABOUT: &'static str = "Plays media files (H.264, H.265, VP9, AV1, Motion JPEG, MPEG-4) as cameras, in real time or as fast as frames come back.";
+    const ABOUT: &'static str = "Plays media files (H.264, H.265, VP9, AV1, Motion JPEG, MPEG-4) as cameras, in real time or as fast as frames are returned.";
     const OPTIONAL_INPUT: bool = true;
     type Settings = FileSourceSettings;
     const DROPS: &'static [DropReason] = DROPS;
@@ -77,7 +77,7 @@ impl Stage for FileSource {
             if lost > 0 && !self.any_returned && !self.warned {
                 self.warned = true;
                 warn!(
-                    "PACE=fast, but no frame has come back: connect the output of the last stage to this node (for example 'inputs: {{done: nms/out}}'), or set PACE=realtime"
+                    "PACE=fast, but no frame was returned: connect the output of the last stage to this node (for example 'inputs: {{done: nms/out}}'), or set PACE=realtime"
                 );
             }
             while rows.len() < ROWS_PER_MESSAGE && bytes < BYTES_PER_MESSAGE {

@@ -60,7 +60,7 @@ fn elsewhere(tensor: &Reference) -> Option<Refusal> {
         reason: camweave_stage::DropReason::UNREACHABLE.name,
         error: Some("incompatible_pool"),
         message: format!(
-            "the heads of pool {} are in {backend} memory, gpu-nms reads {}: put cpu-nms behind this detector",
+            "the outputs of pool {} are in {backend} memory, gpu-nms reads {}: use cpu-nms after this detector",
             tensor.pool,
             CudaMemory::BACKEND,
         ),

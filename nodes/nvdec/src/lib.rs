@@ -57,7 +57,7 @@ impl Stage for NvDec {
         let clock = context.counters.spans().are_timed();
         let clock = clock.then(|| DeviceClock::new(&device)).transpose();
         let clock = clock.unwrap_or_else(|error| {
-            warn!("copies are not measured: the device gives no clock: {error}");
+            warn!("copies are not measured: the device's clock is not available: {error}");
             None
         });
         let device = Device::new(device, clock);
@@ -108,7 +108,7 @@ impl NvDec {
     fn check(&self) -> Result<(), StageError> {
         match lock(&self.broken).take() {
             Some(error) => Err(StageError::resource(format!(
-                "the device's context is broken, expected to be started anew: {error}"
+                "the device's context is broken, expected to be restarted: {error}"
             ))),
             None => Ok(()),
         }

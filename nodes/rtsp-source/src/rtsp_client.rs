@@ -210,7 +210,10 @@ fn not_connected(cause: &std::io::Error) -> Failure {
 /// The text of a status is the camera's, and stays out of the log.
 fn refused(status: u16, method: &str) -> Failure {
     let (kind, text) = match status {
-        403 => (FailureKind::Unauthorized, "the user may not watch it"),
+        403 => (
+            FailureKind::Unauthorized,
+            "the user has no permission to watch it",
+        ),
         404 => (FailureKind::NotFound, "no such path: correct the URL"),
         461 => (
             FailureKind::Transport,

@@ -43,7 +43,7 @@ pub struct RtspSource {
 
 impl Stage for RtspSource {
     const KIND: &'static str = "rtsp-source";
-    const ABOUT: &'static str = "Reads cameras (RTSP, and by FFmpeg RTSP over TLS, HTTP, HLS, RTMP, SRT, V4L2) and gives out their access units.";
+    const ABOUT: &'static str = "Reads cameras (RTSP, and by FFmpeg RTSP over TLS, HTTP, HLS, RTMP, SRT, V4L2) and outputs their access units.";
     const OPTIONAL_INPUT: bool = true;
     type Settings = RtspSourceSettings;
     const DROPS: &'static [DropReason] = DROPS;

@@ -2,9 +2,9 @@
 //!
 //! Every stage counts what came, what it sent on and what it dropped. What the stage before has
 //! sent and the next has not received was on the way; what a stage has received and neither sent
-//! nor dropped was inside. While the run goes on, both are under way. At its end they have a
-//! name: `stopped` where the stop of the graph cut them off, else they are lost, and the stage
-//! that should have had them is the one to look at.
+//! nor dropped was inside. While the run continues, both are under way. At its end they have a
+//! name: `stopped` where the stop of the graph cut them off, else they are lost, and the stage that
+//! should have had them is the one to look at.
 
 use std::collections::BTreeMap;
 

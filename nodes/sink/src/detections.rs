@@ -154,7 +154,7 @@ impl DetectionsFile {
             return true;
         }
         warn!(
-            "'{}' was removed or replaced while lines were written into it, of which it had {} bytes; the next lines go into a new one",
+            "'{}' was removed or replaced while the run wrote to it, after {} bytes; the next lines go into a new file",
             path.display(),
             lines.len()
         );
@@ -237,7 +237,7 @@ impl DetectionsFile {
             }
             // Its lines go on in the same segment.
             Err(error) if !std::mem::replace(&mut self.is_stuck, true) => {
-                warn!("the segment goes on, as it cannot be finished: {error}");
+                warn!("the segment continues, as it cannot be finished: {error}");
             }
             Err(_) => {}
         }
@@ -251,7 +251,7 @@ impl DetectionsFile {
         let removed = match self.history.tidy(current, now) {
             Ok(removed) => removed,
             Err(error) => {
-                warn!("the history is not looked at: {error}");
+                warn!("the history cannot be checked: {error}");
                 return 0;
             }
         };
@@ -265,7 +265,7 @@ impl DetectionsFile {
                     info!("removed '{path}', {} bytes: {}", segment.bytes, segment.why);
                 }
                 Some(error) if self.refused.insert(segment.path.clone()) => {
-                    warn!("'{path}' stays: {error} ({})", segment.why);
+                    warn!("'{path}' is not removed: {error} ({})", segment.why);
                 }
                 Some(_) => {}
             }

@@ -65,7 +65,7 @@ impl Snapshots {
             Err(NoPicture::Gone) => return Ok(false),
             Err(NoPicture::Unopened(line)) => {
                 context.counters.stage_error("device_pictures");
-                error!("no <camera>.png of pictures in device memory: {line}; the run goes on");
+                error!("no <camera>.png of frames in device memory: {line}; the run continues");
                 return Ok(false);
             }
             Err(NoPicture::Failed(line)) => return Err(self.failed(camera, &line)),

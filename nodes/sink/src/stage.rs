@@ -121,7 +121,10 @@ fn tidy_run_folders(context: &Context, age: Option<Duration>) -> Option<RunFolde
             }
             for (path, error) in refused {
                 if let Err(error) = error {
-                    warn!("logs of the run in '{}' stay: {error}", path.display());
+                    warn!(
+                        "logs of the run in '{}' are not removed: {error}",
+                        path.display()
+                    );
                 }
             }
         }

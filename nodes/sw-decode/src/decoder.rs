@@ -27,7 +27,7 @@ pub(crate) enum DecodeError {
     },
     #[error("{0}")]
     Refused(#[from] Refusal),
-    #[error("a JPEG picture of {bytes} bytes without its end (EOI)")]
+    #[error("a JPEG image of {bytes} bytes without its end (EOI)")]
     Cut { bytes: usize },
     #[error("a unit of {bytes} bytes: {source}")]
     Unit {
@@ -59,9 +59,9 @@ pub(crate) enum PublishError {
     Slot(#[from] SlotError),
     #[error(transparent)]
     Convert(#[from] ConvertError),
-    #[error("a picture cannot be turned upright: {0}")]
+    #[error("a frame cannot be rotated upright: {0}")]
     Turn(#[from] PictureError),
-    #[error("the planes of a {width}x{height} picture lie outside of its slot: {planes:?}")]
+    #[error("the planes of a {width}x{height} frame are outside its slot: {planes:?}")]
     Planes {
         width: u32,
         height: u32,

@@ -58,7 +58,7 @@ enum Lent {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error(
-        "picture size {width}x{height}, expected at most {}x{} (MAX_WIDTH, MAX_HEIGHT)",
+        "frame size {width}x{height}, expected at most {}x{} (MAX_WIDTH, MAX_HEIGHT)",
         limits.max_width, limits.max_height
     )]
     Size {
@@ -66,7 +66,7 @@ pub(crate) enum Refusal {
         height: u32,
         limits: FrameSettings,
     },
-    #[error("picture size {width}x{height}: {source}")]
+    #[error("frame size {width}x{height}: {source}")]
     Memory {
         width: u32,
         height: u32,

@@ -37,7 +37,7 @@ pub struct SwDecode {
 impl Stage for SwDecode {
     const KIND: &'static str = "sw-decode";
     const ABOUT: &'static str =
-        "Decodes the video of many cameras on the CPU, straight into shared memory.";
+        "Decodes the video of many cameras on the CPU, directly into shared memory.";
     type Settings = SwDecodeSettings;
     const DROPS: &'static [DropReason] = reason::ALL;
     type In = Unit;

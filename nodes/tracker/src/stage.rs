@@ -157,7 +157,7 @@ impl Tracker {
 impl Stage for Tracker {
     const KIND: &'static str = "tracker";
     const ABOUT: &'static str =
-        "Follows objects from frame to frame with ByteTrack, one tracker per camera.";
+        "Tracks objects from frame to frame with ByteTrack, one tracker per camera.";
     type Settings = TrackerSettings;
     const DROPS: &'static [DropReason] = DROPS;
     type In = Detections;

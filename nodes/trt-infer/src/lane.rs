@@ -161,7 +161,7 @@ impl Lane {
                 // Some engines cannot be captured; they run all the same.
                 if batch == model.max_batch {
                     let error = error.into_stage();
-                    warn!("batches run without a CUDA graph, which costs launches: {error}");
+                    warn!("batches run without a CUDA graph, with more launches: {error}");
                 }
                 Ok(None)
             }

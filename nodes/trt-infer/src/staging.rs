@@ -80,8 +80,8 @@ impl Staging {
             Some(buffers) => buffers,
             None => {
                 let bytes = bytes.next_power_of_two();
-                debug!(bytes, "room for pictures of the host");
-                let what = "pictures of the host on their way to the device";
+                debug!(bytes, "room for frames in host memory");
+                let what = "frames in host memory on their way to the device";
                 Buffers {
                     pinned: PinnedBuffer::new(context, bytes, what)?,
                     device: DeviceBuffer::new(context, bytes, what)?,

@@ -148,7 +148,7 @@ fn a_plan_that_is_cut_off() {
     if plan.get(24) == Some(&8) {
         PlanHeader::read("lone.plan", &plan).expect_err("the header tells the length");
         let found = format!("{} bytes, its header says {whole}", plan.len());
-        assert_says(&error, Exit::Input, &["cut off", &found]);
+        assert_says(&error, Exit::Input, &["truncated", &found]);
     }
 }
 

@@ -22,7 +22,7 @@ use network::Network;
 struct Options {
     /// The plan, of this TensorRT and GPU
     plan: PathBuf,
-    /// Sizes of batches; those beyond the plan's profile are left out
+    /// Batch sizes; those beyond the plan's profile are left out
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4, 8, 16, 32])]
     batches: Vec<u32>,
     /// Runs of each, of which the median is told

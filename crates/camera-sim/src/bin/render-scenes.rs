@@ -39,10 +39,10 @@ struct Options {
     /// Folder to write to.
     #[arg(long)]
     out: PathBuf,
-    /// Also write each frame as a picture, `<seed>-<frame>.png`.
+    /// Also write each frame as an image, `<seed>-<frame>.png`.
     #[arg(long)]
     png: bool,
-    /// In pictures, draw the boxes: green, or red where an object is to be ignored.
+    /// In images, draw the boxes: green, or red for objects to be ignored.
     #[arg(long, requires = "png")]
     boxes: bool,
     /// Constant rate factors to vary over, lowest and highest.

@@ -72,10 +72,7 @@ pub fn load(path: &Path, encoding: &Encoding) -> Result<Clip, SimError> {
         if let Some(clip) = passed {
             return Ok(clip);
         }
-        tracing::info!(
-            ?path,
-            "no presentation times in decode order: encoding anew"
-        );
+        tracing::info!(?path, "no presentation times in decode order: re-encoding");
         input = open(path)?;
     }
     transcode::transcode(&mut input, &track, decoder, encoding, path)

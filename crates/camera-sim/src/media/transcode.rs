@@ -93,7 +93,7 @@ impl TranscodeError {
             Self::Encode(error) => error,
             Self::Scale(error) => SimError::MediaUnusable {
                 path: path.to_owned(),
-                reason: format!("a picture could not be converted: {error}"),
+                reason: format!("a frame could not be converted: {error}"),
             },
         }
     }

@@ -188,7 +188,7 @@ impl Session<'_> {
         let all = self.runs.len() + again.len();
         if !again.is_empty() {
             note!(
-                "other programs used more than {DISTURBING_CORES} cores beside {} of {} runs: these are repeated (--keep-disturbed: they are not)",
+                "other programs used more than {DISTURBING_CORES} cores during {} of {} runs: these are repeated (unless --keep-disturbed is given)",
                 again.len(),
                 self.runs.len()
             );

@@ -15,8 +15,8 @@ pub struct FootageOptions {
     /// Number of cameras
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=400))]
     pub cameras: u32,
-    /// Simulated RTSP cameras in real time, or files as fast as the graph gives frames back
-    /// [default: live; fast with --files or for a graph that plays files]
+    /// Simulated RTSP cameras in real time, or files as fast as the graph returns frames [default:
+    /// live; fast with --files or for a graph that plays files]
     #[arg(long, value_enum)]
     pub pace: Option<Pace>,
     /// Frames per second of each simulated camera
@@ -25,13 +25,13 @@ pub struct FootageOptions {
     /// Frames per second of each simulated camera that are detected on [default: all]
     #[arg(long, value_name = "FPS")]
     pub detect_fps: Option<f64>,
-    /// Which scenes the cameras show
+    /// Seed of the scenes that the cameras show
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     pub seed: u64,
-    /// Picture size of scenes
+    /// Frame size of scenes
     #[arg(long, value_name = "WxH", default_value = "640x360", value_parser = frame_size)]
     pub size: String,
-    /// Media files instead of scenes, dealt out to the cameras in turn
+    /// Media files instead of scenes, assigned to the cameras in turn
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub files: Vec<PathBuf>,
     /// Your own cameras instead of simulated ones
@@ -130,7 +130,7 @@ impl FootageOptions {
         if self.detect_fps.is_some() && pace == Pace::Fast {
             return Err(CliError::new(
                 Exit::Configuration,
-                "--detect-fps: of files all pictures are detected on, expected --pace live",
+                "--detect-fps: all frames of files are detected on, expected --pace live",
             ));
         }
         let own = self.cameras_file.as_deref().map(OwnCameras::load);
@@ -203,13 +203,13 @@ pub struct Options {
     /// Runs of each graph; intervals need two, and are useful from three on
     #[arg(long, value_name = "R", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub repeat: u16,
-    /// Another detector than the graphs'
+    /// A detector other than the graphs'
     #[arg(long, value_name = "FILE.onnx")]
     pub model: Option<PathBuf>,
     /// The folder for reports and runs
     #[arg(long, value_name = "FOLDER", default_value = "out/ab")]
     pub out: PathBuf,
-    /// Compare also runs beside which other programs used more than a tenth of a core, instead of
+    /// Also compare runs during which other programs used more than a tenth of a core, instead of
     /// repeating them
     #[arg(long)]
     pub keep_disturbed: bool,
@@ -219,9 +219,9 @@ pub struct Options {
     /// Run the graphs under Nsight Systems, one report per run
     #[arg(long)]
     pub nsys: bool,
-    /// Run the graphs at once, each holding still while another has its turn of MS milliseconds:
-    /// finds differences of a few percent on a machine whose speed wanders, in throughput and CPU
-    /// time alone
+    /// Run the graphs at the same time, each stopped while another has its turn of MS milliseconds:
+    /// finds differences of a few percent in throughput and CPU time on a machine with varying
+    /// speed
     #[arg(long, value_name = "MS", num_args = 0..=1, require_equals = true, default_missing_value = "100", value_parser = clap::value_parser!(u16).range(10..=300), conflicts_with_all = ["trace", "nsys"])]
     pub slices: Option<u16>,
 }

@@ -26,7 +26,7 @@ pub fn settings(options: &Options, footage: &Footage) -> BTreeMap<String, String
     let warm_up = options.warm_up;
     settings.insert(
         "each run".to_owned(),
-        format!("{} s behind {warm_up} s of warm-up", options.seconds),
+        format!("{} s after {warm_up} s of warm-up", options.seconds),
     );
     settings.insert("runs of each graph".to_owned(), options.repeat.to_string());
     if let Some(millis) = options.slices {
@@ -56,7 +56,7 @@ fn shown(footage: &Footage) -> String {
             footage.cameras, footage.fps
         ),
         Pace::Fast => format!(
-            "{}, as fast as the graph gives frames back (so the latency is that of a full queue), {what}",
+            "{}, as fast as the graph returns frames (so the latency is that of a full queue), {what}",
             footage.cameras
         ),
     }
@@ -136,7 +136,7 @@ pub fn traces(out: &Folder, graphs: usize) -> Result<(), CliError> {
         });
         match merged {
             Ok(status) if status.success() => note!("trace: {}", target.display()),
-            Ok(status) => note!("no trace of {letter} ({status}); the reason stands above"),
+            Ok(status) => note!("no trace of {letter} ({status}); the reason is above"),
             Err(error) => note!("no trace of {letter}: {error}"),
         }
     }

@@ -15,7 +15,7 @@ const FILE: &str = "bench-batch.json";
 /// One inference per frame against batches.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Sizes of batches
+    /// Batch sizes
     #[arg(long, value_name = "B,...", value_delimiter = ',', default_value = "1,2,4,8", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub batches: Vec<u32>,
     /// The graph without a batcher [default: dataflows/cpu-sequential.yml]

@@ -31,10 +31,10 @@ pub struct Options {
     pub graph: Option<PathBuf>,
     #[command(flatten)]
     pub common: Common,
-    /// Dropped frames of a hundred up to which the graph carries the cameras
+    /// Percent of dropped frames up to which the graph handles the cameras
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
     pub dropped: f64,
-    /// 99 of 100 frames are at the sink within so many milliseconds
+    /// Limit for the 99th percentile of the latency, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 1000.0)]
     pub p99_ms: f64,
     /// The folder for the results
@@ -210,7 +210,7 @@ fn table(tried: &[Tried], common: &Common) -> String {
     let carried = tried.iter().filter(|it| it.is_carried());
     let most = carried.map(|it| it.cameras).max().unwrap_or(0);
     let detected = match common.detect_fps {
-        Some(fps) => format!(", of which {fps} a second are detected on"),
+        Some(fps) => format!(", detecting on {fps} per second"),
         None => String::new(),
     };
     let more = if most == MOST_CAMERAS { " or more" } else { "" };
@@ -276,7 +276,7 @@ mod tests {
         );
         assert_eq!(
             lines[6],
-            "carries 12 cameras of 30 frames/s, of which 5 a second are detected on"
+            "carries 12 cameras of 30 frames/s, detecting on 5 per second"
         );
     }
 

@@ -30,7 +30,7 @@ pub struct Options {
     /// The graph [default: cpu-batched.yml]
     #[arg(value_name = "GRAPH.yml")]
     pub graph: Option<PathBuf>,
-    /// Offered load, in parts of what the graph does with files as fast as it can
+    /// Offered load, in multiples of the graph's maximum rate with files
     #[arg(
         long,
         value_name = "L,...",

@@ -19,9 +19,9 @@ pub enum Command {
     Fps(Box<fps::Options>),
     /// One inference per frame against batches of several sizes
     Batch(Box<batch::Options>),
-    /// Live cameras that send a part of what the graph can do, all of it, and more
+    /// Live cameras that send less than the graph can process, as much, and more
     Load(Box<load::Options>),
-    /// How many live cameras the graph carries
+    /// How many live cameras the graph can handle
     Cameras(Box<cameras::Options>),
     /// The same graph with spans off, in reports, and in a trace
     Tracing(Box<tracing::Options>),

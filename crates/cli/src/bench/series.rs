@@ -25,7 +25,7 @@ pub struct Common {
     /// Numbers of cameras
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,4", value_parser = clap::value_parser!(u32).range(1..=400))]
     pub cameras: Vec<u32>,
-    /// Files as fast as the graph gives frames back, or simulated RTSP cameras in real time
+    /// Files as fast as the graph returns frames, or simulated RTSP cameras in real time
     #[arg(long, value_enum, default_value_t = Pace::Fast)]
     pub pace: Pace,
     /// Frames per second of each simulated camera, with --pace live
@@ -34,13 +34,13 @@ pub struct Common {
     /// Frames per second of each simulated camera that are detected on [default: all]
     #[arg(long, value_name = "FPS")]
     pub detect_fps: Option<f64>,
-    /// Which scenes the cameras show
+    /// Seed of the scenes that the cameras show
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     pub seed: u64,
-    /// Picture size of scenes
+    /// Frame size of scenes
     #[arg(long, value_name = "WxH", default_value = "640x360", value_parser = frame_size)]
     pub size: String,
-    /// Media files instead of scenes, dealt out to the cameras in turn
+    /// Media files instead of scenes, assigned to the cameras in turn
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub files: Vec<PathBuf>,
     /// Seconds of each measurement
@@ -52,7 +52,7 @@ pub struct Common {
     /// Measurements of each setting
     #[arg(long, value_name = "R", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub repeat: u16,
-    /// Another detector than the graph's
+    /// A detector other than the graph's
     #[arg(long, value_name = "FILE.onnx")]
     pub model: Option<PathBuf>,
     /// A setting for all nodes that know it, as in the graph's root 'env:'; may be repeated
@@ -292,7 +292,7 @@ pub fn report(
     let disturbed = series.runs.iter().filter(|run| run.is_disturbed()).count();
     if disturbed > 0 {
         note!(
-            "beside {disturbed} of {} runs other programs used more than {DISTURBING_CORES} cores: measure again on a quiet machine",
+            "during {disturbed} of {} runs other programs used more than {DISTURBING_CORES} cores: measure again on a quiet machine",
             series.runs.len()
         );
     }

@@ -10,7 +10,7 @@ use crate::shipped;
 /// Which graph runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Topology {
-    /// One inference for the frames of all cameras at a time.
+    /// One inference for the frames of all cameras at once.
     Batched,
     /// One inference per frame.
     Sequential,
@@ -31,7 +31,7 @@ impl Topology {
 /// What decodes and detects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Device {
-    /// The GPU where all is there that its graphs need, else the CPU.
+    /// The GPU if everything that its graphs need is there, otherwise the CPU.
     Auto,
     /// The CPU.
     Cpu,
@@ -57,7 +57,7 @@ pub struct Options {
     /// Frames per second of each simulated camera
     #[arg(long, default_value = "8")]
     pub fps: String,
-    /// Picture size of each simulated camera
+    /// Frame size of each simulated camera
     #[arg(long, value_name = "WxH", default_value = "640x360", value_parser = frame_size)]
     pub size: String,
     /// Codec of each simulated camera
@@ -72,7 +72,7 @@ pub struct Options {
     /// The detector: an Ultralytics-style ONNX file [default: camweave-street-448x256.onnx of the shipped models]
     #[arg(long, value_name = "FILE.onnx")]
     pub model: Option<PathBuf>,
-    /// Which scenes are rendered; no value shows scenes that the detector was trained on
+    /// Seed of the rendered scenes; the detector was trained on none of them
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// The folder for the results

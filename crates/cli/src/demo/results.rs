@@ -30,7 +30,7 @@ pub fn finish(
         CliError::new(
             Exit::Incomplete,
             format!(
-                "the sink wrote no '{}'; see dora.log beside it",
+                "the sink wrote no '{}'; see dora.log next to it",
                 path.display()
             ),
         )

@@ -18,7 +18,7 @@ use crate::say::say;
 /// The options.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Options {
-    /// The rows as JSON
+    /// Print JSON instead of the table
     #[arg(long)]
     pub json: bool,
 }

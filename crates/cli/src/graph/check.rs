@@ -195,7 +195,7 @@ impl Graph {
                 Ok(program) => program,
                 Err(path) => {
                     found.missing.push(format!(
-                        "node '{id}': its program '{path}' is not there as seen from '{}'; build it with 'cargo build --release --workspace'",
+                        "node '{id}': its program '{path}' does not exist, relative to '{}'; build it with 'cargo build --release --workspace'",
                         self.folder().display()
                     ));
                     continue;

@@ -51,7 +51,7 @@ fn a_stage_that_nobody_reads_is_an_error_and_another_program_a_warning() {
 fn a_missing_program_is_named_and_has_a_code_of_its_own() {
     let found = problems("  - {id: a, path: ./nowhere}\n");
     assert!(
-        found.missing[0].starts_with("node 'a': its program './nowhere' is not there"),
+        found.missing[0].starts_with("node 'a': its program './nowhere' does not exist"),
         "{found:?}"
     );
     let error = found.refuse(Path::new("g.yml")).expect_err("refused");

@@ -18,7 +18,7 @@ use crate::error::CliError;
 pub enum Feed {
     /// Cameras in real time.
     Cameras(PathBuf),
-    /// Files, again and again, as fast as the graph gives frames back.
+    /// Files, again and again, as fast as the graph returns frames.
     Files {
         /// Camera id and file.
         files: Vec<(String, PathBuf)>,

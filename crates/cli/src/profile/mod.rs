@@ -45,7 +45,7 @@ pub struct Options {
     /// Seconds before the measurement
     #[arg(long, value_name = "S", default_value_t = 2.0)]
     pub warm_up: f64,
-    /// Another detector than the graph's
+    /// A detector other than the graph's
     #[arg(long, value_name = "FILE.onnx")]
     pub model: Option<PathBuf>,
     /// Print JSON instead of the table
@@ -54,8 +54,8 @@ pub struct Options {
     /// Print the table as Markdown
     #[arg(long)]
     pub markdown: bool,
-    /// What the detector's engine does alone, as 'engine PLAN --json FILE' measured it: then the
-    /// verdict knows from which batch on it is hardly faster
+    /// Speed of the detector's engine alone, measured by 'engine PLAN --json FILE': tells the
+    /// verdict from which batch size on it is hardly faster
     #[arg(long, value_name = "FILE")]
     pub engine: Option<PathBuf>,
     /// The folder for the run

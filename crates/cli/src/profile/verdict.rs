@@ -201,7 +201,7 @@ fn of_gpu(figures: &Figures, gpu: Gpu) -> Option<(f64, Found)> {
     }
     if copies > sm {
         let sentence = format!(
-            "bottleneck: the GPU's copies: pictures are copied {:.0} % of the time",
+            "bottleneck: the GPU's copies: frames are copied {:.0} % of the time",
             100.0 * copies
         );
         return Some((copies, Found::of(Limit::Copies, decoder, sentence)));

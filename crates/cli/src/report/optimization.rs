@@ -48,7 +48,7 @@ fn keep(from: &Path, to: &Path) -> Result<(), CliError> {
     for name in NAMES.map(|name| format!("{name}.json")) {
         let path = from.join(&name);
         let mut record: Value = load(&path)?.ok_or_else(|| {
-            let line = format!("the record '{}' is not there", path.display());
+            let line = format!("the record '{}' does not exist", path.display());
             CliError::new(Exit::Input, line)
         })?;
         without_runs(&mut record);

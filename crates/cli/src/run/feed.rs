@@ -20,7 +20,7 @@ use crate::graph::Feed;
 pub enum Pace {
     /// Simulated RTSP cameras in real time
     Live,
-    /// Files, as fast as the graph gives frames back (a closed loop)
+    /// Files, as fast as the graph returns frames (a closed loop)
     Fast,
 }
 
@@ -50,9 +50,9 @@ pub struct Footage {
     pub detect_fps: Option<f64>,
     /// Which scenes.
     pub seed: u64,
-    /// Picture size of scenes.
+    /// Frame size of scenes.
     pub size: String,
-    /// Files instead of scenes, dealt out to the cameras in turn.
+    /// Files instead of scenes, assigned to the cameras in turn.
     pub files: Vec<PathBuf>,
     /// The user's own cameras instead of all that.
     pub own: Option<OwnCameras>,
@@ -230,7 +230,7 @@ fn render(footage: &Footage, out: &Folder) -> Result<Vec<PathBuf>, CliError> {
     if !status.success() {
         return Err(CliError::new(
             Exit::Input,
-            format!("the scenes could not be rendered ({status}); the reason stands above"),
+            format!("the scenes could not be rendered ({status}); the reason is above"),
         ));
     }
     Ok(clips)

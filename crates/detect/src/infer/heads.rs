@@ -180,7 +180,7 @@ impl<M: Memory> Heads<M> {
             Unpublished::Exhausted => debug!(%camera, "head dropped: no free slot"),
             Unpublished::Failed(error) => {
                 self.context.counters.error(camera, "heads_pool");
-                error!(%camera, "head dropped: {error}");
+                error!(%camera, "output dropped: {error}");
             }
         }
     }

@@ -199,7 +199,7 @@ fn run<S: Stage>(mut seat: Seat) {
 fn guarded<T>(work: impl FnOnce() -> Result<T, StageError>) -> Result<T, StageError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(StageError::internal(
-            "the stage panicked; the place stands in the lines before",
+            "the stage panicked; the location is in the lines above",
         ))
     })
 }
@@ -246,7 +246,7 @@ impl<R: Row> Link<R> {
         Ok(Self { destination, cut })
     }
 
-    /// Nothing more will come; the process ends `alone` where the run goes on without it.
+    /// Nothing more will come; the process ends `alone` where the run continues without it.
     fn end(&self, alone: bool) {
         if let Destination::Stage {
             context, closed, ..

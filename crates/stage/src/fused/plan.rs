@@ -224,17 +224,17 @@ fn fits(before: &Seat, next: &Seat) -> Result<(), String> {
     let (first, second) = (&before.name, &next.name);
     match (before.part.gives(), next.part.takes()) {
         (_, _) if next.part.is_source() => Err(format!(
-            "'{second}' is a source and cannot stand behind '{first}', expected it first"
+            "'{second}' is a source and cannot follow '{first}', expected it first"
         )),
         (Some(gives), Some(takes)) if gives == takes => Ok(()),
         (Some(gives), Some(takes)) => Err(format!(
-            "'{first}' gives {gives}, and '{second}' behind it takes {takes}, expected the same"
+            "'{first}' gives {gives}, and '{second}' after it takes {takes}, expected the same"
         )),
         (None, _) => Err(format!(
-            "'{first}' gives nothing, and '{second}' cannot stand behind it, expected it last"
+            "'{first}' gives nothing, and '{second}' cannot follow it, expected it last"
         )),
         (_, None) => Err(format!(
-            "'{second}' takes nothing and cannot stand behind '{first}', expected it first"
+            "'{second}' takes nothing and cannot follow '{first}', expected it first"
         )),
     }
 }

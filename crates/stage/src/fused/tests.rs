@@ -328,7 +328,7 @@ fn stages_that_do_not_fit_are_refused_in_one_line() {
             "numbers,other",
             vec![
                 "'numbers' gives camweave.passage/1",
-                "'other' behind it takes camweave.detections/1",
+                "'other' after it takes camweave.detections/1",
             ],
         ),
         ("other,relay", vec!["'other' gives nothing", "'relay'"]),

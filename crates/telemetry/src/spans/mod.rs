@@ -55,7 +55,7 @@ pub struct Spans(Option<Arc<Recorder>>);
 impl Spans {
     /// Spans of the node `stage`. Files go to the settings' folder, or to `trace_dir`.
     ///
-    /// A folder that cannot be written costs the file and is said in the log: the run goes on.
+    /// A folder that cannot be written costs the file and is said in the log: the run continues.
     #[must_use]
     pub fn open(stage: &str, kind: &str, settings: &SpanSettings, trace_dir: &Path) -> Self {
         if settings.mode == SpanMode::Off && !settings.nvtx {

@@ -69,7 +69,7 @@ impl Recorder {
             .then(|| SpanFileWriter::create(folder, stage, kind))
             .and_then(|created| {
                 created
-                    .inspect_err(|error| warn!("spans are not written: {error}; the run goes on"))
+                    .inspect_err(|error| warn!("spans are not written: {error}; the run continues"))
                     .ok()
             });
         let recorder = Arc::new(Self {
@@ -101,7 +101,7 @@ impl Recorder {
                     }
                 });
             if let Err(error) = drains {
-                warn!("spans are lost: cannot start a thread: {error}; the run goes on");
+                warn!("spans are lost: cannot start a thread: {error}; the run continues");
             }
         }
         recorder
@@ -189,7 +189,7 @@ impl Recorder {
             self.unwritten
                 .fetch_add(events.len() as u64, Ordering::Relaxed);
             if !std::mem::replace(has_complained, true) && file.is_some() {
-                warn!("spans are lost: {error}; the run goes on");
+                warn!("spans are lost: {error}; the run continues");
             }
         }
         events.clear();

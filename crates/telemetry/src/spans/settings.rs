@@ -61,7 +61,7 @@ pub const VARIABLES: [Variable; 4] = [
     ),
     (
         DIR,
-        "'trace' beside the folder of reports",
+        "'trace' next to the folder of reports",
         "the folder for files of spans",
     ),
     (
