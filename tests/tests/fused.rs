@@ -18,7 +18,7 @@ fn cameras() -> Cameras {
 }
 
 fn run(graph: impl AsRef<Path>, cameras: &Cameras) -> Results {
-    // How fast this machine is must not decide whether frames give way.
+    // How fast this machine is must not decide whether frames are dropped.
     let mut run = Pipeline::of(graph)
         .cameras(cameras.yml())
         .env("MODEL", workspace().join("models/camweave-street-320.onnx"))

@@ -101,7 +101,7 @@ fn a_stop_under_overload_leaves_no_frame_without_a_place() {
     ]);
     let mut run = Pipeline::of("cpu-batched.yml")
         .cameras(cameras.yml())
-        // Long queues, and nothing gives way in them.
+        // Long queues, and nothing is dropped in them.
         .set("MAX_WAIT_MS", "10000")
         .set("QUEUE", "64")
         .start();

@@ -78,7 +78,8 @@ fn check_score(score: &Score) {
 }
 
 fn run(graph: &str, cameras: &Cameras) -> Results {
-    // How fast this machine is must not decide whether frames give way: a hitch of seconds is waited out.
+    // How fast this machine is must not decide whether frames are dropped: a hitch of seconds is
+    // waited out.
     let mut run = Pipeline::of(graph)
         .cameras(cameras.yml())
         .set("MAX_WAIT_MS", "10000")

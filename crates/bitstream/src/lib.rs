@@ -2,7 +2,7 @@
 //!
 //! - [`NalCodec`] and [`StartCodes`]: the NAL units of an Annex B byte stream and
 //!   their kinds (ITU-T H.264, table 7-1 and annex B; ITU-T H.265, table 7-1 and annex B).
-//! - [`ParameterSets`]: finds random-access points and puts parameter sets before
+//! - [`ParameterSets`]: finds keyframes and puts parameter sets before
 //!   each of them, so that a decoder can join at any.
 //! - [`Configuration`]: the `avcC` and `hvcC` records of MP4 and Matroska files
 //!   (ISO/IEC 14496-15, sections 5.3.3.1 and 8.3.3.1) and their length-prefixed units.

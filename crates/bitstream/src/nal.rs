@@ -2,7 +2,7 @@
 /// before parameter sets and before the first NAL unit of an access unit).
 pub const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
-/// An H.265 end-of-sequence NAL unit with its start code: the next picture begins anew,
+/// An H.265 end-of-sequence NAL unit with its start code: the next picture starts a new sequence,
 /// so the leading pictures of a CRA that follows are not decoded against older ones.
 pub const END_OF_SEQUENCE_H265: [u8; 6] = [0, 0, 0, 1, 36 << 1, 1];
 

@@ -6,7 +6,7 @@ use crate::nal::{NalCodec, NalKind, START_CODE, StartCodes};
 /// A larger parameter set is damage: real ones have some hundred bytes, with all scaling lists
 /// a few thousand.
 const MAX_SET_BYTES: usize = 16 * 1024;
-/// So many bytes of parameter sets are kept: they are put before every random-access point.
+/// So many bytes of parameter sets are kept: they are put before every keyframe.
 const MAX_BYTES: usize = 64 * 1024;
 /// The highest picture parameter set id (H.264: 255; H.265: 63).
 const MAX_ID: u32 = 255;
@@ -63,7 +63,7 @@ impl ParameterSets {
         vps && has(NalKind::Sps) && has(NalKind::Pps)
     }
 
-    /// Learns from the unit, and says whether it is a random-access point. If it is,
+    /// Learns from the unit, and says whether it is a keyframe. If it is,
     /// and lacks parameter sets that were seen before, it gets them: after its access
     /// unit delimiter, in the order VPS, SPS, PPS. Any other unit stays as it is.
     #[must_use]

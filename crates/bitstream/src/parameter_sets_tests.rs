@@ -43,7 +43,7 @@ fn own_sets_are_newer_and_stand_once() {
         unit.data,
         annex_b(&[AUD, SPS0_NEW, PPS0, PPS1, OTHER_SEI, IDR])
     );
-    // Updates between random-access points are learnt as well.
+    // Updates between keyframes are learnt as well.
     let unit = sets.complete(annex_b(&[SPS0, P]));
     assert!(!unit.random_access);
     assert_eq!(unit.data, annex_b(&[SPS0, P]));

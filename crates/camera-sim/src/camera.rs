@@ -30,7 +30,7 @@ pub struct CameraSetup {
     pub id: String,
     /// What it plays.
     pub clip: Arc<Clip>,
-    /// Frames until its end; `None` repeats the clip for ever.
+    /// Frames until its end; `None` repeats the clip indefinitely.
     pub frames_total: Option<u64>,
     /// What happens after the last frame.
     pub at_end: AtEnd,
@@ -216,8 +216,8 @@ impl LiveCamera {
         }
     }
 
-    /// Hands out units when they are due, and then ends the streams as asked. Runs for ever where
-    /// the camera has no end; dropping it stops the camera.
+    /// Hands out units when they are due, and then ends the streams as asked. Runs indefinitely
+    /// where the camera has no end; dropping it stops the camera.
     pub async fn pace(&self) {
         let t0 = self.wait_for_start().await;
         let due = |unit| t0 + Duration::from_nanos(self.setup.clip.send_nanos(unit));

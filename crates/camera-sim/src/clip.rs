@@ -9,7 +9,7 @@ use crate::timeline::Timing;
 /// One encoded picture.
 #[derive(Debug, Clone)]
 pub struct AccessUnit {
-    /// Its NAL units without start codes; a random-access unit begins with the parameter sets.
+    /// Its NAL units without start codes; a keyframe begins with the parameter sets.
     pub nals: Vec<Bytes>,
     /// Whether decoding may start here.
     pub random_access: bool,
@@ -63,7 +63,7 @@ impl Clip {
     /// Makes a clip of units in decode order.
     ///
     /// `outside` are the parameter sets that a container keeps outside of the stream. They, or the
-    /// latest ones seen in the stream, are put in front of every random-access unit that has none.
+    /// latest ones seen in the stream, are put in front of every keyframe that has none.
     /// The reason for a refusal is for a person to read.
     pub fn new(
         format: ClipFormat,

@@ -35,7 +35,7 @@ pub struct CameraConfig {
     pub clip: Arc<Clip>,
     /// What is in the clip's frames; empty where nobody knows.
     pub truth: Vec<FrameTruth>,
-    /// Frames until its end; `None` repeats the clip for ever.
+    /// Frames until its end; `None` repeats the clip indefinitely.
     pub frames_total: Option<u64>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
@@ -216,7 +216,7 @@ impl Simulator {
         records(&self.served, self.address)
     }
 
-    /// Waits until every camera has captured its last frame; for ever where one has none.
+    /// Waits until every camera has captured its last frame; indefinitely where one has none.
     pub async fn ended(&self) {
         while !self.served.cameras.iter().all(|camera| camera.has_ended()) {
             tokio::time::sleep(Duration::from_millis(20)).await;

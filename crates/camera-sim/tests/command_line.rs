@@ -155,7 +155,7 @@ async fn a_signal_ends_the_run_with_a_goodbye_and_the_record() {
         record.to_str().unwrap(),
     ]);
     let mut viewer = Viewer::connect(ready["cameras"][0]["url"].as_str().unwrap(), false).await;
-    // Past the end of the file: it is repeated for ever.
+    // Past the end of the file: it is repeated indefinitely.
     for _ in 0..30 {
         viewer.next().await.unwrap();
     }

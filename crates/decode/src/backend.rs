@@ -20,7 +20,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A decoder that gives out pictures only as they are coded. `instead`: the stage that can.
+    /// A decoder that gives out frames only as they are coded. `instead`: the stage that can.
     #[must_use]
     pub fn rotated(stage: &str, orientation: Orientation, instead: &str) -> Self {
         let mirrored = if orientation.mirrored() {
@@ -43,7 +43,7 @@ impl Failure {
 pub enum Unpublished {
     /// Consumers hold all slots, or other cameras have all memory.
     Exhausted(String),
-    /// The picture needs more memory than a camera may have.
+    /// The frame needs more memory than a camera may have.
     TooLarge(String),
     /// Anything else, in one line.
     Failed(String),
@@ -71,9 +71,9 @@ impl From<PoolError> for Unpublished {
 /// What a decoder has output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decoded {
-    /// The ticket that came with the picture's unit.
+    /// The ticket that came with the frame's unit.
     pub ticket: i64,
-    /// Whether the decoder found the picture damaged and made up for parts of it.
+    /// Whether the decoder found the frame damaged and made up for parts of it.
     pub is_damaged: bool,
 }
 
@@ -82,11 +82,11 @@ pub trait Backend: Send + 'static {
     /// What decodes a session.
     type Decoder: Decoder;
 
-    /// A decoder that knows nothing yet. It gives out pictures as they are to be shown:
+    /// A decoder that knows nothing yet. It gives out frames as they are to be shown:
     /// `orientation` says how they are coded.
     ///
     /// # Errors
-    /// There is none for this codec, or none that turns pictures so.
+    /// There is none for this codec, or none that turns frames so.
     fn open(&mut self, codec: Codec, orientation: Orientation) -> Result<Self::Decoder, Failure>;
 
     /// Takes a decoder whose session has ended and that has given out everything.
@@ -112,7 +112,7 @@ pub trait Backend: Send + 'static {
     }
 }
 
-/// Decodes one session of one camera: units in decode order in, pictures in presentation order out.
+/// Decodes one session of one camera: units in decode order in, frames in presentation order out.
 pub trait Decoder: Send {
     /// Announces that [`Decoder::luma`] will be asked for the frame of the unit that is sent next,
     /// so that a decoder whose frames are not at hand can see to it, and others pay nothing.
@@ -130,11 +130,11 @@ pub trait Decoder: Send {
     /// It cannot.
     fn finish(&mut self) -> Result<(), Failure>;
 
-    /// The next picture in presentation order. Where `more_waiting` units of the camera are
-    /// queued, a decoder that works beside the CPU may keep a few pictures under way.
+    /// The next frame in presentation order. Where `more_waiting` units of the camera are
+    /// queued, a decoder that works beside the CPU may keep a few frames under way.
     ///
     /// # Errors
-    /// A picture is lost; there may be more.
+    /// A frame is lost; there may be more.
     fn receive(&mut self, more_waiting: bool) -> Result<Option<Decoded>, Failure>;
 
     /// What the frame that was received last looks like, for cameras that are detected on while
@@ -146,17 +146,17 @@ pub trait Decoder: Send {
         Err("this decoder does not look at frames".to_owned())
     }
 
-    /// When a device copied the picture that was received last, where that is measured.
+    /// When a device copied the frame that was received last, where that is measured.
     fn copied(&self) -> Option<DeviceRange> {
         None
     }
 
-    /// Makes the picture that was received last readable for consumers.
+    /// Makes the frame that was received last readable for consumers.
     ///
     /// # Errors
     /// It cannot be brought into a slot.
     fn publish(&mut self) -> Result<PictureRef, Unpublished>;
 
-    /// Lets go of the picture that was received last.
+    /// Releases the frame that was received last.
     fn release(&mut self) {}
 }

@@ -1,4 +1,4 @@
-//! What waits for one camera's decoder, and what gives way when it falls behind.
+//! What waits for one camera's decoder, and what is dropped when it falls behind.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use camweave_message::{CapturedClock, GroupTurn, KeyframeGate, Row, Unit};
 
-/// A camera with more units waiting than this loses them up to the next entry point.
+/// A camera with more units waiting than this loses them up to the next keyframe.
 pub const UNITS_PER_CAMERA: usize = 64;
 /// So does one with more coded bytes waiting, and more than one unit.
 pub const BYTES_PER_CAMERA: usize = 32 << 20;
@@ -19,7 +19,8 @@ const DISPOSABLE_AFTER: Duration = Duration::from_millis(150);
 const OVERLOADED_DISPOSABLE_AFTER: Duration = Duration::from_millis(50);
 /// So long a camera's start may take, from its first unit that is decoded.
 const START: Duration = Duration::from_secs(3);
-/// A unit does not wait longer: the camera goes on at the newest entry point that waits, or at the next.
+/// A unit does not wait longer: the camera goes on at the newest keyframe that waits, or at the
+/// next.
 const WAIT_AT_MOST: Duration = Duration::from_millis(600);
 /// The same for a camera that is overloaded: between these two, another for each group of pictures. So
 /// cameras drop one after the other, as many as there are too many, and not all at once.
@@ -81,7 +82,7 @@ impl Job {
 pub(crate) struct Next {
     /// None where nothing waits any longer.
     pub job: Option<Job>,
-    /// Whether the camera is behind: a picture that no other refers to is to be left out.
+    /// Whether the camera is behind: a frame that no other refers to is to be left out.
     pub is_late: bool,
     /// What waited too long, and was dropped.
     pub gone: Gone,
@@ -123,8 +124,8 @@ impl Backlog {
     /// Adds a job; returns what was dropped, the new one perhaps among it.
     /// More than `most_bytes` wait only in one unit.
     ///
-    /// Pictures depend on those before them up to an entry point. So a camera that
-    /// falls behind goes on at the newest entry point that waits, or at the next.
+    /// Frames depend on those before them up to a keyframe. So a camera that
+    /// falls behind goes on at the newest keyframe that waits, or at the next.
     pub fn push(&mut self, job: Job, most_bytes: usize) -> Gone {
         if !self.gate.passes(job.is_entry_point()) {
             return Gone { jobs: 1, frames: 1 };
@@ -135,11 +136,11 @@ impl Backlog {
         if self.jobs.len() <= UNITS_PER_CAMERA && has_room {
             return Gone::default();
         }
-        self.give_way()
+        self.drop_to_keyframe()
     }
 
-    /// Goes on at the newest entry point that waits behind the first unit, or at the next that comes.
-    fn give_way(&mut self) -> Gone {
+    /// Goes on at the newest keyframe that waits behind the first unit, or at the next that comes.
+    fn drop_to_keyframe(&mut self) -> Gone {
         let waiting = self.jobs.iter().map(Job::is_entry_point);
         let jobs = self.gate.drop_waiting(waiting);
         let mut frames = 0;
@@ -166,7 +167,7 @@ impl Backlog {
         if self.has_started {
             let bound = self.most_wait(now, waits);
             if waits > bound {
-                gone = self.give_way();
+                gone = self.drop_to_keyframe();
                 self.note_group();
             }
             if waited(self) <= OVERLOADED_WAIT_AT_MOST.start {

@@ -63,7 +63,7 @@ fn without_an_entry_point_all_units_go_up_to_the_next() {
 }
 
 #[test]
-fn bytes_give_way_as_units_do() {
+fn bytes_are_dropped_as_units_are() {
     let large = |sequence, keyframe| {
         let Job::Unit(mut unit) = unit(sequence, keyframe) else {
             unreachable!("it is a unit")
@@ -77,7 +77,7 @@ fn bytes_give_way_as_units_do() {
     assert_eq!(backlog.push(large(1, false), 2000).frames, 0);
     assert_eq!(backlog.push(large(2, true), 2000).frames, 2);
     assert_eq!(backlog.push(large(3, false), 2000).frames, 0);
-    // The only entry point is the first: nothing can be kept.
+    // The only keyframe is the first: nothing can be kept.
     assert_eq!(backlog.push(large(4, false), 2000).frames, 3);
     assert_eq!(backlog.push(large(5, false), 2000).frames, 1);
     assert_eq!(backlog.bytes(), 0);
@@ -145,7 +145,7 @@ fn a_live_camera_that_falls_behind_in_time_gives_way() {
     assert_eq!(next(&mut slow, 1000), (Some(0), false, 0));
     assert_eq!(next(&mut slow, 3900), (Some(1), false, 0));
     assert_eq!(next(&mut slow, 4100), (None, false, 8));
-    // From then on disposable pictures are dropped after 150 ms, groups of pictures after 600.
+    // From then on disposable frames are dropped after 150 ms, groups of pictures after 600.
     for sequence in 40..60 {
         let millis = 3000 + 40 * (sequence as i64 - 40);
         backlog.push(
@@ -156,7 +156,7 @@ fn a_live_camera_that_falls_behind_in_time_gives_way() {
     assert_eq!(next(&mut backlog, 3100), (Some(40), false, 0));
     assert_eq!(next(&mut backlog, 3240), (Some(41), true, 0));
     assert_eq!(next(&mut backlog, 3720), (Some(55), true, 13));
-    // Without an entry point all goes, up to the next.
+    // Without a keyframe all goes, up to the next.
     assert_eq!(next(&mut backlog, 4400), (None, false, 4));
     assert_eq!(
         backlog

@@ -1,4 +1,4 @@
-//! How much memory pictures may take, in bytes: of one camera, and of all cameras of a process.
+//! How much memory frames may take, in bytes: of one camera, and of all cameras of a process.
 
 use std::fs;
 use std::sync::Arc;

@@ -31,7 +31,7 @@ pub(crate) struct Camera<B: Backend> {
     id: Arc<str>,
     counters: Counters,
     backend: B,
-    /// `None` until the session's first entry point.
+    /// `None` until the session's first keyframe.
     stream: Option<Stream<B::Decoder>>,
     has_opened: bool,
     /// Not of the stream: a decoder that is restarted within a session keeps the grid.
@@ -51,7 +51,7 @@ pub(crate) struct Camera<B: Backend> {
 }
 
 /// Whether a decoder can begin with a unit. The source puts parameter sets in front of each
-/// random-access point; without them no decoder is opened, which costs half a megabyte.
+/// keyframe; without them no decoder is opened, which costs half a megabyte.
 fn can_begin(unit: &Unit) -> bool {
     let has_parameters = |codec| {
         let unit = unit.data.as_slice();
@@ -79,7 +79,7 @@ fn refusal_reason(error: &Failure) -> &'static str {
     }
 }
 
-/// A session from an entry point on.
+/// A session from a keyframe on.
 struct Stream<D> {
     session: i64,
     codec: Codec,
@@ -120,7 +120,7 @@ impl<B: Backend> Camera<B> {
             stream.session == id.session_unix_nanos
                 && stream.codec == unit.codec
                 && stream.orientation == unit.orientation
-                // At an entry point after a gap, pictures that refer to what is
+                // At a keyframe after a gap, frames that refer to what is
                 // gone must be told from those that do not: by a decoder that has nothing.
                 && (follows || !unit.keyframe)
         });
@@ -133,7 +133,7 @@ impl<B: Backend> Camera<B> {
         self.selector.enter(id.session_unix_nanos);
         self.motion.enter(id.session_unix_nanos);
         if unit.selection == Selection::Off {
-            // Nobody looks at its pictures: it needs no decoder.
+            // Nobody looks at its frames: it needs no decoder.
             self.finish(send);
             self.selector = Selector::default();
             self.motion = MotionGate::default();
@@ -216,7 +216,7 @@ impl<B: Backend> Camera<B> {
         self.note_slots();
     }
 
-    /// Leaves a unit out that no other picture refers to, and counts it; whether it is one.
+    /// Leaves a unit out that no other frame refers to, and counts it; whether it is one.
     pub fn leave_out(&mut self, unit: &Unit) -> bool {
         let Some(stream) = &mut self.stream else {
             return false;
@@ -364,7 +364,7 @@ impl<B: Backend> Camera<B> {
         }
     }
 
-    /// Whether the picture that was received last goes on to the detector.
+    /// Whether the frame that was received last goes on to the detector.
     fn is_chosen(&mut self, stream: &Stream<B::Decoder>, identity: &Identity) -> bool {
         let pts = identity.id.pts_nanos;
         if !self.selector.chooses(identity.selection, pts) {
@@ -472,7 +472,7 @@ impl<D> Stream<D> {
         }
     }
 
-    /// Whether no other picture refers to this unit's, and it is the next.
+    /// Whether no other frame refers to this unit's, and it is the next.
     fn can_leave_out(&self, unit: &Unit) -> bool {
         let follows = self.session == unit.id.session_unix_nanos
             && self.codec == unit.codec

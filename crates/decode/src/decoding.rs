@@ -139,7 +139,7 @@ impl<B: Backend> Decoding<B> {
         })
     }
 
-    /// How many units may wait in front of the stage, and which give way.
+    /// How many units may wait in front of the stage, and which are dropped.
     #[must_use]
     pub fn queue() -> QueuePolicy {
         QueuePolicy::GroupOfPictures {

@@ -1,24 +1,24 @@
-//! Which unit a picture comes from.
+//! Which unit a frame comes from.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use camweave_message::{FrameId, Selection, Trace};
 
-/// A picture follows its unit by at most so many units: H.264 and H.265 hold back
+/// A frame follows its unit by at most so many units: H.264 and H.265 hold back
 /// at most 16 frames for reordering, which are 32 units where each carries a field.
 const REORDER_UNITS: i64 = 48;
 
-/// What a unit hands on to its picture.
+/// What a unit hands on to its frame.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Identity {
     pub id: FrameId,
     pub trace: Trace,
-    /// Which pictures of the camera go on.
+    /// Which frames of the camera go on.
     pub selection: Selection,
     /// And how much of one must have changed, in parts per million of it.
     pub motion: Option<NonZeroU32>,
-    /// Units or packets before it were lost, so that its picture lacks something.
+    /// Units or packets before it were lost, so that its frame lacks something.
     pub after_loss: bool,
 }
 
@@ -45,7 +45,7 @@ impl Identities {
         self.waiting.remove(&ticket)
     }
 
-    /// Forgets the units that can have no picture any more; returns how many.
+    /// Forgets the units that can have no frame any more; returns how many.
     pub fn forget_overdue(&mut self) -> u64 {
         let kept = self.waiting.split_off(&(self.next - REORDER_UNITS));
         std::mem::replace(&mut self.waiting, kept).len() as u64

@@ -2,7 +2,7 @@
 //!
 //! - [`Decoding`]: the stage's half: a queue per camera, a few worker threads for all cameras.
 //! - A camera's sessions, its units' identities, and its account of what gave no frame ([`reason`]).
-//! - [`CameraPools`] and [`Plan`]: where pictures go.
+//! - [`CameraPools`] and [`Plan`]: where frames go.
 //!
 //! A stage brings a [`Backend`] per camera, which opens a [`Decoder`] per session.
 

@@ -1,4 +1,4 @@
-//! Which pictures show something that moves.
+//! Which frames show something that moves.
 
 use std::num::NonZeroU32;
 
@@ -9,7 +9,7 @@ use camweave_vision::LumaGrid;
 const CHANGED: f32 = 6.0;
 /// ... above so many standard deviations of the noise, ...
 const CHANGED_DEVIATIONS: f32 = 5.0;
-/// ... up to here: where most of the picture changes, that is no noise.
+/// ... up to here: where most of the frame changes, that is no noise.
 const CHANGED_AT_MOST: f32 = 15.0;
 /// The standard deviation of a normal distribution, by its median absolute deviation.
 const DEVIATIONS: f32 = 1.4826;
@@ -20,12 +20,12 @@ const HOLD_NANOS: i64 = 2_000_000_000;
 /// Without motion one frame goes on in each such time, so that static objects stay tracked: the
 /// tracker forgets a camera's tracks after three seconds.
 const REFRESH_NANOS: i64 = 1_000_000_000;
-/// Time stamps jitter: a picture that comes so much before its time is taken for it.
+/// Timestamps jitter: a frame that comes so much before its time is taken for it.
 const SLACK_NANOS: i64 = 20_000_000;
 
-/// Lets a camera's pictures through while something moves, for a little longer, and now and then.
+/// Lets a camera's frames through while something moves, for a little longer, and now and then.
 ///
-/// Each picture's cells are compared with a background: an average that forgets within some ten
+/// Each frame's cells are compared with a background: an average that forgets within some ten
 /// seconds. The median of the differences is the light, which changes everywhere, and is taken off.
 #[derive(Debug, Default)]
 pub(crate) struct MotionGate {
@@ -37,9 +37,9 @@ pub(crate) struct MotionGate {
 #[derive(Debug)]
 struct Background {
     cells: Vec<f32>,
-    /// Of the newest picture.
+    /// Of the newest frame.
     pts_nanos: i64,
-    /// Pictures until then go on.
+    /// Frames until then go on.
     open_until: i64,
     /// The newest that has gone on.
     passed: i64,
@@ -56,8 +56,8 @@ impl MotionGate {
         }
     }
 
-    /// Whether a picture goes on. Asked once for each, in presentation order. `area`: parts per
-    /// million of the picture that must have changed.
+    /// Whether a frame goes on. Asked once for each, in presentation order. `area`: parts per
+    /// million of the frame that must have changed.
     pub fn passes(&mut self, area: NonZeroU32, grid: LumaGrid, pts_nanos: i64) -> bool {
         let known = self.background.as_mut();
         // Nothing is known of what comes first, nor where times go back.
@@ -83,7 +83,7 @@ impl MotionGate {
 }
 
 impl Background {
-    /// Whether so much differs from what was there, which takes the picture up.
+    /// Whether so much differs from what was there, which takes the frame up.
     fn moves(&mut self, area: NonZeroU32, grid: &LumaGrid, pts_nanos: i64) -> bool {
         let differences: Vec<f32> = (grid.cells().iter().zip(&self.cells))
             .map(|(now, before)| now - before)

@@ -4,13 +4,13 @@ use camweave_vision::LumaPlane;
 
 const WIDTH: usize = 640;
 const HEIGHT: usize = 360;
-/// Of presentation time: ten pictures a second.
+/// Of presentation time: ten frames a second.
 const STEP: i64 = 100_000_000;
 
-/// 0.2 % of the picture.
+/// 0.2 % of the frame.
 const AREA: NonZeroU32 = NonZeroU32::new(2000).expect("not 0");
 
-/// A picture whose sample at `(x, y)` is `luma(x, y)`.
+/// A frame whose sample at `(x, y)` is `luma(x, y)`.
 fn picture(luma: impl Fn(usize, usize) -> u8) -> Vec<u8> {
     let samples = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)));
     samples.map(|(x, y)| luma(x, y)).collect()
@@ -43,7 +43,7 @@ fn square(left: usize, side: usize) -> impl Fn(usize, usize) -> u8 {
     }
 }
 
-/// Noise of `±most` that differs from sample to sample and from picture to picture.
+/// Noise of `±most` that differs from sample to sample and from frame to frame.
 fn noise(x: usize, y: usize, picture: usize, most: i32) -> i32 {
     let mut hash = (x * 73_856_093) ^ (y * 19_349_663) ^ (picture * 83_492_791);
     hash ^= hash >> 13;
@@ -51,7 +51,7 @@ fn noise(x: usize, y: usize, picture: usize, most: i32) -> i32 {
     ((hash >> 32) as i32).rem_euclid(2 * most + 1) - most
 }
 
-/// Which of the pictures go on.
+/// Which of the frames go on.
 fn passed(pictures: impl IntoIterator<Item = LumaGrid>) -> Vec<usize> {
     let mut gate = MotionGate::default();
     let pictures = pictures.into_iter().enumerate();
@@ -78,7 +78,7 @@ fn a_scene_that_stands_still_gives_one_picture_a_second() {
 #[test]
 fn a_slow_camera_loses_nothing_that_its_tracks_need() {
     let mut gate = MotionGate::default();
-    // A picture a second, give or take a millisecond; then one in 1.7 s.
+    // A frame a second, give or take a millisecond; then one in 1.7 s.
     for index in 0..10 {
         let jitter = if index % 2 == 0 { 0 } else { -1_000_000 };
         assert!(gate.passes(AREA, grid(wall), index * 10 * STEP + jitter));
@@ -90,7 +90,7 @@ fn a_slow_camera_loses_nothing_that_its_tracks_need() {
 
 #[test]
 fn what_moves_is_seen_at_once_and_for_two_seconds_more() {
-    // A square of 1/26 of the width: from picture 50 to 59 on its way, then it stands.
+    // A square of 1/26 of the width: from frame 50 to 59 on its way, then it stands.
     let pictures = (0..100).map(|index| match index {
         0..50 => grid(wall),
         50..60 => grid(square(100 + 20 * (index - 50), 24)),

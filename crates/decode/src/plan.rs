@@ -1,4 +1,4 @@
-//! Where the planes of a picture go inside a slot.
+//! Where the planes of a frame go inside a slot.
 
 use camweave_vision::{PixelFormat, Plane};
 
@@ -8,19 +8,19 @@ pub const ALIGN: usize = 64;
 /// (`update_frame_pool` in libavcodec/get_buffer.c reserves 16 and one alignment).
 const SLACK: usize = 16 + ALIGN;
 
-/// The planes of one picture, and the bytes that they need.
+/// The planes of one frame, and the bytes that they need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The planes, in the format's order.
     pub planes: Vec<Plane>,
-    /// Bytes of the whole picture.
+    /// Bytes of the whole frame.
     pub bytes: usize,
 }
 
 impl Plan {
     /// Lays out `width` by `height` pixels. `align` is what a row must be a multiple
     /// of, in bytes, and at least [`ALIGN`] is used. `None` for RGB, for an empty
-    /// picture, and for one that 32-bit offsets cannot describe.
+    /// frame, and for one that 32-bit offsets cannot describe.
     #[must_use]
     pub fn new(format: PixelFormat, width: u32, height: u32, align: usize) -> Option<Self> {
         let (width, height) = (usize::try_from(width).ok()?, usize::try_from(height).ok()?);

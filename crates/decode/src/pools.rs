@@ -1,4 +1,4 @@
-//! One camera's slots: a pool for the pictures of one size.
+//! One camera's slots: a pool for the frames of one size.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use crate::budget::{Budget, Share};
 pub const SLOTS_FOR_CONSUMERS: u32 = 12;
 /// With fewer slots beyond the decoder's own, decoding stops whenever a consumer reads.
 const LEAST_FOR_CONSUMERS: u32 = 4;
-/// The most pictures that a decoder holds, by any level of H.264 and H.265.
+/// The most frames that a decoder holds, by any level of H.264 and H.265.
 pub const MAX_DPB: u32 = 16;
 /// A pool that was replaced is kept for so long, for references that are on their way and for
-/// pictures of its size that may come again; less where its room is wanted. As long as a closed
+/// frames of its size that may come again; less where its room is wanted. As long as a closed
 /// loop waits for frames (`RETURN_TIMEOUT_MS` in files-batched.yml).
 const KEEP_REPLACED: Duration = Duration::from_secs(30);
-/// Pools of small pictures differ by less than is worth a new one.
+/// Pools of small frames differ by less than is worth a new one.
 const WORTH_A_POOL: usize = 64 * 1024;
 
-/// Why there is no slot for a picture.
+/// Why there is no slot for a frame.
 #[derive(Debug, thiserror::Error)]
 pub enum SlotError {
     /// A camera may never have as much.
@@ -32,7 +32,7 @@ pub enum SlotError {
         "frames of {bytes} bytes, {slots} of them needed: expected at most {limit} bytes for a camera (CAMERA_MB)"
     )]
     TooLarge {
-        /// Bytes of one picture.
+        /// Bytes of one frame.
         bytes: usize,
         /// Slots that the decoder and its consumers need at least.
         slots: u32,
@@ -101,7 +101,7 @@ struct Counted<M: Memory> {
 }
 
 impl<M: Memory> Counted<M> {
-    /// A pool serves as long as the pictures fit, and fill at least half of it.
+    /// A pool serves as long as the frames fit, and fill at least half of it.
     fn serves(&self, bytes: usize, slots: u32) -> bool {
         bytes <= self.pool.slot_bytes()
             && self.pool.slot_bytes() <= bytes.saturating_mul(2).saturating_add(WORTH_A_POOL)
@@ -129,7 +129,7 @@ impl<M: Memory> CameraPools<M> {
         }
     }
 
-    /// How many slots a pool for pictures of `bytes` has, of a decoder that holds up to `dpb`:
+    /// How many slots a pool for frames of `bytes` has, of a decoder that holds up to `dpb`:
     /// fewer where the camera's limit has no room for more.
     ///
     /// # Errors
@@ -171,10 +171,10 @@ impl<M: Memory> CameraPools<M> {
         })
     }
 
-    /// A slot for a picture of `bytes`, of a decoder that holds up to `dpb` pictures.
+    /// A slot for a frame of `bytes`, of a decoder that holds up to `dpb` frames.
     ///
-    /// A camera that changes the size of its pictures gets another pool, the one that
-    /// it had for such pictures if that is still there.
+    /// A camera that changes the size of its frames gets another pool, the one that
+    /// it had for such frames if that is still there.
     ///
     /// # Errors
     /// The pool is exhausted, or a new one cannot be had, or may not be.
@@ -359,7 +359,7 @@ mod tests {
             pool_of(&mut pools, 25_000 * step);
             assert!(budget.used() <= 16 * MIB, "{} at {step}", budget.used());
         }
-        // A picture of which as many fit as a decoder needs is taken, with fewer slots.
+        // A frame of which as many fit as a decoder needs is taken, with fewer slots.
         let slots = pools.slots_for(7 << 18, 4).expect("nine of them fit");
         assert_eq!(slots, 9);
         let error = pools
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_that_is_used_does_not_give_way() {
+    fn a_pool_that_is_used_is_not_dropped() {
         let (mut pools, _) = pools(40 * MIB, 512 * MIB);
         let held = pools.begin(2 << 20, 4).expect("room");
         let error = pools.begin(1 << 20, 16).expect_err("8 MiB are left of 28");

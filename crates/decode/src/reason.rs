@@ -2,25 +2,25 @@
 
 use camweave_stage::DropReason;
 
-/// The session has not come to its first entry point yet.
+/// The session has not come to its first keyframe yet.
 pub const BEFORE_KEYFRAME: &str = "before_keyframe";
 /// The frame lacks what was lost on the way, or the decoder made up for damage.
 pub const CORRUPT: &str = "corrupt";
 /// The decoder refused the unit.
 pub const DECODE_ERROR: &str = "decode_error";
-/// The decoder fell behind; dropped up to the next entry point.
+/// The decoder fell behind; dropped up to the next keyframe.
 pub const DECODER_BACKLOG: &str = "decoder_backlog";
-/// The decoder fell behind, and no other picture refers to this one.
+/// The decoder fell behind, and no other frame refers to this one.
 pub const DISPOSABLE: &str = "disposable";
 /// The chip opens no more decoders, and the camera waits for one.
 pub const NO_DECODER_LEFT: &str = "no_decoder_left";
-/// The camera's `detect_fps` or `detect: off` leaves the picture out.
+/// The camera's `detect_fps` or `detect: off` leaves the frame out.
 pub const NOT_SELECTED: &str = camweave_message::Selection::REASON;
 /// Consumers held all slots.
 pub const POOL_EXHAUSTED: &str = "pool_exhausted";
 /// The run ended before the unit was decoded.
 pub const STOPPED: &str = "stopped";
-/// A picture is larger than the stage may take, in pixels or in bytes.
+/// A frame is larger than the stage may take, in pixels or in bytes.
 pub const TOO_LARGE: &str = "too_large";
 /// The decoder gave no frame for the unit.
 pub const UNDECODABLE: &str = "undecodable";

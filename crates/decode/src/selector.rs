@@ -1,18 +1,18 @@
-//! Which pictures of a session go on to the detector.
+//! Which frames of a session go on to the detector.
 
 use camweave_message::Selection;
 
-/// Time stamps of cameras jitter by a few milliseconds: a picture that comes so much before its time
+/// Timestamps of cameras jitter by a few milliseconds: a frame that comes so much before its time
 /// is taken for it.
 const MAX_SLACK_NANOS: i64 = 10_000_000;
 
-/// Chooses one picture of each interval. The intervals are a grid of presentation times, so that the
+/// Chooses one frame of each interval. The intervals are a grid of presentation times, so that the
 /// rate is kept whatever the camera's own is, until a pause or a jump of the times.
 #[derive(Debug, Default)]
 pub(crate) struct Selector {
     /// The session, in Unix nanoseconds of its start.
     session: i64,
-    /// From when on the next picture is chosen.
+    /// From when on the next frame is chosen.
     due: Option<i64>,
 }
 
@@ -27,7 +27,7 @@ impl Selector {
         }
     }
 
-    /// Whether a picture goes on. Asked once for each, in presentation order.
+    /// Whether a frame goes on. Asked once for each, in presentation order.
     pub fn chooses(&mut self, selection: Selection, pts_nanos: i64) -> bool {
         let interval = match selection {
             Selection::All | Selection::Off => {
@@ -47,7 +47,7 @@ impl Selector {
         true
     }
 
-    /// Whether a picture will not be chosen, whatever is chosen before it.
+    /// Whether a frame will not be chosen, whatever is chosen before it.
     pub fn is_out(&self, selection: Selection, pts_nanos: i64) -> bool {
         match selection {
             Selection::All => false,

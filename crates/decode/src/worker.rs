@@ -205,7 +205,7 @@ impl<B: Backend> Agenda<B> {
                 lock(&lane.camera).gave_way(gone.frames);
                 self.jobs.fetch_sub(gone.jobs, Ordering::AcqRel);
             }
-            // A decoder that had more to come may hold pictures back, which nothing may follow soon.
+            // A decoder that had more to come may hold frames back, which nothing may follow soon.
             let holds_back = more_waiting || job.is_none();
             if let Some(job) = job {
                 let mut camera = lock(&lane.camera);

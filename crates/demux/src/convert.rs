@@ -1,4 +1,4 @@
-//! Packets of a container as units: Annex B, with parameter sets before each random-access point.
+//! Packets of a container as units: Annex B, with parameter sets before each keyframe.
 
 use camweave_bitstream::{
     BitstreamError, Configuration, Mpeg4Headers, NalCodec, ParameterSets, av1,
@@ -8,7 +8,7 @@ use camweave_message::Codec;
 /// Makes access units of a stream's packets.
 #[derive(Debug)]
 pub enum Converter {
-    /// H.264 and H.265: Annex B, parameter sets before each random-access point.
+    /// H.264 and H.265: Annex B, parameter sets before each keyframe.
     Nal {
         /// Which of the two.
         codec: NalCodec,

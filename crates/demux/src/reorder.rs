@@ -147,7 +147,7 @@ impl Drop for Reorder {
     }
 }
 
-/// Whether order counts begin anew with this access unit.
+/// Whether order counts start over with this access unit.
 fn begins_sequence(codec: Codec, data: &[u8]) -> bool {
     /// Types of H.265's BLA and IDR slices (ITU-T H.265, table 7-1): a CRA goes on counting.
     const H265_ANEW: std::ops::RangeInclusive<u8> = 16..=20;

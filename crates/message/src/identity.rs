@@ -55,7 +55,7 @@ pub struct FrameId {
     /// The camera's id from `cameras.yml`.
     pub camera: Arc<str>,
     /// When the source opened this session, in Unix nanoseconds. A new value means
-    /// that the source connected anew: decoders start afresh.
+    /// that the source reconnected: decoders start afresh.
     pub session_unix_nanos: i64,
     /// The unit's number in its session, from 0 and in decode order. A gap means that rows were lost.
     pub sequence: u64,

@@ -61,7 +61,7 @@ impl std::str::FromStr for Codec {
     }
 }
 
-/// One access unit (one coded picture), with parameter sets before every random-access point.
+/// One access unit (one coded picture), with parameter sets before every keyframe.
 ///
 /// A unit whose [`Unit::data`] is empty ends its session: the decoder gives out
 /// the pictures that it still holds back for reordering.

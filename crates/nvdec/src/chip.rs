@@ -12,7 +12,7 @@
 //! decoded in both ways ([`crate::trial`]), and nothing is shared where a byte differs. H.264 does
 //! differ (its motion is lost), VP9 and AV1 keep more between pictures, and of 10 bits there is no
 //! clip: these are never shared. A picture whose references are incomplete is not decoded in a
-//! shared decoder, nor are those behind it up to the next random-access point: where the driver
+//! shared decoder, nor are those behind it up to the next keyframe: where the driver
 //! finds something in place of what is missing, it may be another camera's.
 //!
 //! Up to eight for each of the chip's engines, each stream has a decoder of its own: streams that share
@@ -297,9 +297,9 @@ impl Drop for Chip {
 struct Seat {
     /// Surfaces that the stream's next picture may refer to.
     kept: Vec<c_int>,
-    /// A picture was not decoded, and no random-access point has come since.
+    /// A picture was not decoded, and no keyframe has come since.
     is_broken: bool,
-    /// Place in presentation order of the last random-access point.
+    /// Place in presentation order of the last keyframe.
     entry_order: c_int,
 }
 
@@ -387,7 +387,7 @@ impl Place {
             .iter()
             .all(|&it| hevc.RefPicIdx.get(it).is_some_and(|it| *it >= 0));
         if seat.is_broken || !has_all {
-            // Nothing refers to pictures that are shown before the random-access point.
+            // Nothing refers to pictures that are shown before the keyframe.
             seat.is_broken |= order >= seat.entry_order;
             return Err(Refused::Incomplete);
         }

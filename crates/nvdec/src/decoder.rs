@@ -57,7 +57,7 @@ pub enum DecodeError {
     )]
     Crowded,
     /// The stream shares a decoder, and a picture that it refers to is missing, or was not decoded.
-    /// It goes on at its next random-access point.
+    /// It goes on at its next keyframe.
     #[error("a reference frame is missing; the stream continues at its next keyframe")]
     Incomplete,
     /// The unit does not follow from a sequence header.

@@ -1,4 +1,4 @@
-//! Sequence numbers: what is missing, what came twice, what begins anew.
+//! Sequence numbers: what is missing, what came twice, what starts over.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -55,9 +55,9 @@ impl Context {
         self.behind.as_ref()?.served(&self.stage)
     }
 
-    /// Says whether the stage can take rows. While it cannot, they wait in its queue and give way as
-    /// the queue's policy says. For stages whose threads work beside the loop: those without may
-    /// simply return from [`crate::Stage::rows`] later.
+    /// Says whether the stage can take rows. While it cannot, they wait in its queue and are
+    /// dropped as the queue's policy says. For stages whose threads work beside the loop: those
+    /// without may simply return from [`crate::Stage::rows`] later.
     ///
     /// The loop looks after [`crate::Stage::rows`] and [`crate::Stage::tick`]; another thread that
     /// changes this wakes it.

@@ -194,7 +194,7 @@ impl<R: Row> Outlet<R> for GraphOutput {
 }
 
 /// Reads the graph's events on a thread of their own, so that the daemon never
-/// queues for a stage that is busy: what gives way is the stage's own choice.
+/// queues for a stage that is busy: what is dropped is the stage's own choice.
 pub(crate) fn read<R: Row>(
     context: &Context,
     mut events: EventStream,

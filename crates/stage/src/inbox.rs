@@ -1,4 +1,4 @@
-//! What waits in front of a stage, and which rows give way when it falls behind.
+//! What waits in front of a stage, and which rows are dropped when it falls behind.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
@@ -12,7 +12,7 @@ use crate::queue_policy::QueuePolicy;
 
 /// A newer row of the same camera was waiting.
 pub(crate) const SUPERSEDED: &str = crate::DropReason::SUPERSEDED.name;
-/// The decoder fell behind; dropped up to the next random-access point.
+/// The decoder fell behind; dropped up to the next keyframe.
 pub(crate) const BACKLOG: &str = "decoder_backlog";
 /// The queue was full.
 pub(crate) const QUEUE_FULL: &str = crate::DropReason::QUEUE_FULL.name;
@@ -181,7 +181,7 @@ impl<R: Row> Inbox<R> {
         spans.gauge(&span_names::QUEUE_DEPTH, "", depth);
     }
 
-    /// The next message, less the rows that have given way; with `batch`, as many of the rows that
+    /// The next message, less the rows that were dropped; with `batch`, as many of the rows that
     /// wait, whatever messages they came in.
     pub fn pop(&self, batch: Option<NonZeroUsize>) -> Option<Vec<R>> {
         self.pop_by(batch, Queue::take)
@@ -383,7 +383,7 @@ impl<R: Row> Queue<R> {
         }
     }
 
-    /// Bounds what waits of all cameras together: the one that has the most gives way.
+    /// Bounds what waits of all cameras together: the one that has the most loses rows.
     fn keep_within(&mut self, most_rows: usize, policy: QueuePolicy, counters: &Counters) {
         loop {
             let too_large = self.all.bytes > BYTES_IN_ALL && self.all.rows > 1;

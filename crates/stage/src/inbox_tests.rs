@@ -192,7 +192,7 @@ fn large_units_wait_up_to_a_number_of_bytes() {
 }
 
 #[test]
-fn rows_that_carry_much_give_way_by_their_bytes() {
+fn rows_that_carry_much_are_dropped_by_their_bytes() {
     for policy in [FRAMES, QueuePolicy::Complete { limit: 1000 }] {
         let inbox = Inbox::new(policy, counters());
         let large = |sequence| {
@@ -355,7 +355,7 @@ proptest! {
             prop_assert!(got.is_sorted());
             let counted = &report.cameras[&camera];
             let dropped: u64 = counted.dropped.values().sum();
-            // What still waits for an entry point has been counted as dropped already.
+            // What still waits for a keyframe has been counted as dropped already.
             prop_assert_eq!(got.len() as u64 + dropped, sent);
             prop_assert_eq!(counted.received, sent);
         }

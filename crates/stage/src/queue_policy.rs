@@ -1,8 +1,8 @@
-//! Which rows give way in front of a stage that falls behind.
+//! Which rows are dropped in front of a stage that falls behind.
 
 use std::time::Duration;
 
-/// Which rows give way when a stage falls behind. Every row that does is counted.
+/// Which rows are dropped when a stage falls behind. Every row that does is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueuePolicy {
     /// In order, while no row waits longer than `max_wait`; beyond that, only the
@@ -17,14 +17,14 @@ pub enum QueuePolicy {
         per_camera: usize,
     },
     /// In order; a camera with more than `per_camera` units waiting, or with more than
-    /// 32 MiB in more than one unit, loses them up to the next random-access
-    /// point, because pictures between depend on them.
+    /// 32 MiB in more than one unit, loses them up to the next keyframe,
+    /// because frames between depend on them.
     GroupOfPictures {
         /// At most so many units of one camera wait.
         per_camera: usize,
     },
-    /// In order and complete, up to `limit` rows in all; then the oldest of the camera give way
-    /// that has the most.
+    /// In order and complete, up to `limit` rows in all; then the oldest rows of the camera with the
+    /// most are dropped.
     Complete {
         /// At most so many rows wait.
         limit: usize,

@@ -48,7 +48,7 @@ pub trait Stage: Sized {
         Ok(())
     }
 
-    /// Which rows give way when the stage falls behind.
+    /// Which rows are dropped when the stage falls behind.
     fn queue(&self) -> QueuePolicy {
         QueuePolicy::Complete { limit: 4096 }
     }

@@ -45,9 +45,9 @@ impl Joined {
     /// said. Where that cannot help, the node says its line once, and stays until its inputs or
     /// the graph end: dora then starts nothing, and shows line and exit code as the node's result.
     ///
-    /// A source does not stay, as those behind it would wait for it for ever. It says its line and
-    /// ends with 0, after which dora does not start it again either: the stages behind it end in
-    /// order, and the last gives the graph its code (see `unfed`).
+    /// A source does not stay, as those behind it would wait for it indefinitely. It says its line
+    /// and ends with 0, after which dora does not start it again either: the stages behind it end
+    /// in order, and the last gives the graph its code (see `unfed`).
     pub fn fail(self, error: StageError, is_source: bool) -> Ended {
         let has_input = !is_source && self.output.inputs().next().is_some();
         let is_final = error.exit.is_lasting() && self.output.is_restarted();

@@ -105,7 +105,7 @@ mod tests {
         let mut trouble = Trouble::default();
         let begin = Instant::now();
         let mut lines = Vec::new();
-        // Ten minutes, a picture of each a second.
+        // Ten minutes, a frame of each a second.
         for second in 0..600 {
             let now = begin + Duration::from_secs(second);
             lines.extend(trouble.line("cam1", Err((1, "foreign")), now));

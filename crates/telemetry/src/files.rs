@@ -259,7 +259,7 @@ mod tests {
         file.write(&counters.report()).expect("writable");
         // Of the user's.
         fs::write(path("notes.json"), "notes").expect("writable");
-        // A reader would wait for its other end for ever.
+        // A reader would wait for its other end indefinitely.
         rustix::fs::mkfifoat(rustix::fs::CWD, path("x.json"), 0o600.into()).expect("a FIFO");
         // Listed, but of another version, too large, or not what camweave writes.
         let folder = Folder::open(place.path()).expect("a folder");

@@ -17,7 +17,7 @@ const FOLDER_VARIABLE: &str = "CAMWEAVE_ENGINE_CACHE";
 /// A folder of `<key>.plan` and `<key>.plan.json`, shared by all processes of a user.
 ///
 /// The key stands for everything that decides the plan ([`EngineSpec`]), so that another model,
-/// TensorRT or GPU is another file. A plan that is not what its sidecar says is built anew.
+/// TensorRT or GPU is another file. A plan that is not what its sidecar says is rebuilt.
 #[derive(Debug, Clone)]
 pub struct EngineCache {
     folder: PathBuf,

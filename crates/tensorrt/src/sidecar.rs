@@ -12,7 +12,7 @@ use crate::version::Version;
 /// The schema's name and version.
 const SCHEMA: &str = "camweave.engine/1";
 /// Counts what this crate asks of TensorRT beyond an [`EngineSpec`]: engines of another number are
-/// built anew. 2: no TF32 where FP32 is wanted.
+/// rebuilt. 2: no TF32 where FP32 is wanted.
 const RECIPE: u32 = 2;
 
 /// The GPU that a plan is for.

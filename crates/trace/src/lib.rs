@@ -41,7 +41,7 @@ pub enum TraceError {
         /// The folder.
         path: PathBuf,
     },
-    /// A file's clock began anew with another start of the machine.
+    /// A file's clock started over with another start of the machine.
     #[error(
         "'{}' is of boot {boot}, expected {expected} as in '{}': times of two boots, or hosts, are not comparable; merge them apart",
         path.display(),

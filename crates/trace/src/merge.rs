@@ -18,7 +18,7 @@ use crate::slices::{Edge, edges, rows};
 /// What went into a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Merged {
-    /// Processes; a node that was started anew is another one.
+    /// Processes; a node that was restarted is another one.
     pub processes: usize,
     /// Spans of all of them.
     pub spans: usize,

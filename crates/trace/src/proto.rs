@@ -42,7 +42,7 @@ pub struct TracePacket {
     pub trusted_packet_sequence_id: Option<u32>,
     #[prost(message, optional, tag = "11")]
     pub track_event: Option<TrackEvent>,
-    /// 1: incremental state begins anew.
+    /// 1: incremental state starts over.
     #[prost(uint32, optional, tag = "13")]
     pub sequence_flags: Option<u32>,
     #[prost(uint32, optional, tag = "58")]

@@ -31,7 +31,7 @@ impl Stage for Batcher {
     }
 
     fn queue(&self) -> QueuePolicy {
-        // References wait here for microseconds; what gives way is the detector's choice.
+        // References wait here for microseconds; what is dropped is the detector's choice.
         QueuePolicy::Newest {
             max_wait: Duration::from_secs(1),
             overloaded_wait: Duration::from_secs(1),

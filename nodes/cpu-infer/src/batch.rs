@@ -29,11 +29,11 @@ pub fn hold(
     Ok((slot, letterbox))
 }
 
-/// A frame whose pixels have been let go of, and whether its place in the input is filled.
+/// A frame whose pixels have been released, and whether its place in the input is filled.
 pub type Letterboxed = (Frame, Result<(), String>);
 
 impl HeldFrame {
-    /// Fills `out` with the network's input, and lets go of the pixels.
+    /// Fills `out` with the network's input, and releases the pixels.
     fn letterbox(self, plans: &mut LetterboxPlans, out: &mut [f32]) -> Letterboxed {
         let Self {
             frame,

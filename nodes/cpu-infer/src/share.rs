@@ -1,4 +1,4 @@
-//! What a lane does with its part of a list: pictures in, heads out.
+//! What a lane does with its part of a list: frames in, heads out.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -77,7 +77,7 @@ impl Worker {
         heads
     }
 
-    /// Fills the network's input, and lets go of the pixels.
+    /// Fills the network's input, and releases the pixels.
     fn letterbox(&mut self, held: Vec<HeldFrame>, threads: Threads) -> Vec<Letterboxed> {
         let Self {
             common,

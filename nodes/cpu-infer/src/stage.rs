@@ -158,7 +158,7 @@ impl CpuInfer {
         out.send(rows);
     }
 
-    /// Takes the next list only when it begins at once, so that what waits can still give way.
+    /// Takes the next list only when it begins at once, so that what waits can still be dropped.
     fn note_ready(&self) {
         let frames = self.lanes.frames_under_way();
         let has_slots = POOL_PART * frames <= self.settings.head_slots as usize;

@@ -1,7 +1,7 @@
 //! A model's first run, in a process that may die of it.
 //!
 //! An engine that gets no memory ends its process, and what a network asks for is known for sure
-//! only once it has run: sizes may be computed from a picture's shape. So a node's program starts
+//! only once it has run: sizes may be computed from a frame's shape. So a node's program starts
 //! itself once more with `ARGUMENT`, with bounds for memory and time, before it loads a model.
 
 use std::ffi::OsString;

@@ -23,7 +23,7 @@ pub fn candidates(
     Ok(())
 }
 
-/// Step two: the candidates without duplicates, in pixels of the source picture.
+/// Step two: the candidates without duplicates, in pixels of the source frame.
 pub fn detections(
     layout: &HeadLayout,
     letterbox: &Letterbox,

@@ -1,5 +1,5 @@
 //! Turns detector outputs into detections on the CPU: decoding, non-maximum suppression, and the
-//! way back from the network's input to the picture.
+//! way back from the network's input to the frame.
 
 mod decode;
 mod stage;

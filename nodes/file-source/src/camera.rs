@@ -21,7 +21,7 @@ pub(crate) const TOO_LARGE: &str = "too_large";
 const TIME_JUMP: &str = "time_jump";
 /// The file has no frame for longer than is waited.
 const LONG_WAIT: &str = "long_wait";
-/// The file's display matrix is none that pictures can be turned by.
+/// The file's display matrix is none that frames can be turned by.
 const DISPLAY_MATRIX: &str = "display_matrix";
 /// A frame that did not come back in time.
 const NOT_RETURNED: &str = "not_returned";

@@ -220,7 +220,7 @@ impl Feed {
         self.header.codec
     }
 
-    /// How the file's pictures are to be turned; `None` where its display matrix does more than
+    /// How the file's frames are to be turned; `None` where its display matrix does more than
     /// that.
     pub fn orientation(&self) -> Option<Orientation> {
         self.header.orientation

@@ -79,7 +79,7 @@ fn entry(text: &str) -> Result<(Option<FileSpec>, &str), String> {
     Ok((Some(file), behind))
 }
 
-/// The path between the quotes at the begin of `text`, and what follows the comma after it.
+/// The path between the quotes at the start of `text`, and what follows the comma after it.
 fn quoted_path(text: &str) -> Result<(String, &str), String> {
     let wrong = |what: &str| {
         Err(format!(

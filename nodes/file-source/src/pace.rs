@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 /// A source further behind than this goes on from where it is: no burst after a pause.
 const MAX_LATE: Duration = Duration::from_secs(1);
 
-/// Longest wait for the next access unit, whatever its time stamp says.
+/// Longest wait for the next access unit, whatever its timestamp says.
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// Maps a file's time line to the clock.

@@ -9,7 +9,7 @@ use crate::files::FileSpec;
 /// How often a file is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extent {
-    /// 0: for ever.
+    /// 0: indefinitely.
     pub passes: u64,
     /// 0: all.
     pub max_units: u64,
@@ -83,7 +83,7 @@ impl Playback {
         self.reader.codec
     }
 
-    /// How the file's pictures are to be turned; `None` where its display matrix does more than
+    /// How the file's frames are to be turned; `None` where its display matrix does more than
     /// that.
     pub fn orientation(&self) -> Option<Orientation> {
         self.reader.orientation
@@ -158,7 +158,7 @@ impl Playback {
         }
     }
 
-    /// Goes back to the begin, or opens the file anew where that does not lead there.
+    /// Goes back to the start, or reopens the file where that does not lead there.
     fn begin_pass(&mut self) -> bool {
         let more = self.extent.passes == 0 || self.passes < self.extent.passes;
         if !more || self.units_of_pass == 0 {

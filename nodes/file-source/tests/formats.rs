@@ -1,4 +1,4 @@
-//! Every container and codec gives the pictures that it holds, from any random-access point.
+//! Every container and codec gives the pictures that it holds, from any keyframe.
 
 mod support;
 

@@ -138,7 +138,7 @@ fn large_pictures_are_not_decoded_to_open_a_file() {
     );
     let good = make(folder.path(), "good.ts", "1", X264);
     let files = format!("large={},good={}", large.display(), good.display());
-    // Each pass opens the raw stream anew.
+    // Each pass reopens the raw stream.
     let values = [("FILES", files.as_str()), ("PACE", "fast"), ("LOOP", "4")];
     let mut run = open(folder.path(), &values).expect("two files");
     let units = run.play_to_end();

@@ -105,11 +105,11 @@ impl Stage for GpuNms {
             candidates.extend(self.detect(&ready, part).map_err(|error| ending(&error))?);
         }
         let Ready { heads, held } = ready;
-        // The stream has passed the heads: each lets go of its slot here.
+        // The stream has passed the heads: each releases its slot here.
         let found = heads.into_iter().zip(held).zip(candidates);
         let found = found.map(|((head, (held, model)), candidates)| {
             let classes = &self.half.models.get(model).classes;
-            // In pixels of the source picture.
+            // In pixels of the source frame.
             let boxes = classes.named(in_image(&candidates, &held.letterbox));
             postprocess::row(head, held.letterbox.source, boxes)
         });

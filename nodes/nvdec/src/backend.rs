@@ -13,7 +13,7 @@ use camweave_stage::telemetry::DeviceRange;
 use camweave_vision::LumaGrid;
 use tracing::warn;
 
-/// Slots beyond those for consumers: pictures that are decoded, but not sent yet.
+/// Slots beyond those for consumers: frames that are decoded, but not sent yet.
 const SLOTS_OF_ITS_OWN: u32 = 4;
 
 /// What broke the device's context, and with it every camera's decoder.
@@ -171,7 +171,7 @@ impl Backend for Nvdec {
     }
 }
 
-/// A session's decoder, and the picture that it gave last.
+/// A session's decoder, and the frame that it gave last.
 pub(crate) struct Session {
     decoder: camweave_nvdec::Decoder,
     device: Device,

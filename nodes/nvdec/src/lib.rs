@@ -1,6 +1,6 @@
 //! The nvdec stage: units in, frames out, decoded by NVIDIA's engines.
 //!
-//! The same as `sw-decode` in all that a graph can see; pictures lie in device memory. One process
+//! The same as `sw-decode` in all that a graph can see; frames lie in device memory. One process
 //! decodes all cameras: contexts of several processes would take turns on the engines.
 
 mod backend;
@@ -104,7 +104,7 @@ impl NvDec {
         self.decoding.is_idle()
     }
 
-    /// A process whose context is gone decodes nothing any more; started anew, it does.
+    /// A process whose context is gone decodes nothing any more; restarted, it does.
     fn check(&self) -> Result<(), StageError> {
         match lock(&self.broken).take() {
             Some(error) => Err(StageError::resource(format!(

@@ -7,8 +7,8 @@ use camweave_vision::MAX_DIMENSION;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Each waits for one picture: enough for four under way on each of 7 engines, so that cameras
-/// whose pictures come at once wait for the engines only.
+/// Each waits for one frame: enough for four under way on each of 7 engines, so that cameras
+/// whose frames come at once wait for the engines only.
 const DEFAULT_THREADS: usize = 32;
 /// The smallest target: what the chip's scaler takes.
 const MIN_TARGET: u32 = 16;

@@ -33,7 +33,7 @@ const LONGEST_SESSION_LIMIT: Duration = Duration::from_secs(30);
 const CALM: Duration = Duration::from_secs(3);
 const STREAMING: &str = "streaming";
 const UNAUTHORIZED: &str = "offline: unauthorized";
-/// Counted as an error: the camera's time stamps jumped.
+/// Counted as an error: the camera's timestamps jumped.
 const TIMESTAMP_JUMPS: &str = "timestamp_jumps";
 
 pub(crate) struct CameraTask {

@@ -104,7 +104,7 @@ impl Outbox {
     }
 
     /// Counts the unit and hands it over. While the stage is behind, or the camera too fast,
-    /// units are dropped up to a random-access point for which there is room.
+    /// units are dropped up to a keyframe for which there is room.
     pub fn send(&mut self, unit: Unit) {
         self.send_at(unit, Instant::now());
     }

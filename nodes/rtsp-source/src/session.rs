@@ -62,7 +62,7 @@ impl Session {
         self.sequence
     }
 
-    /// The unit, and whether its time stamp jumped.
+    /// The unit, and whether its timestamp jumped.
     pub fn unit(&mut self, frame: Frame, trace: Trace) -> (Unit, bool) {
         let (times, jumped) = self
             .timeline

@@ -7,9 +7,9 @@ const UNIX_EPOCH_NTP_SECONDS: u32 = 2_208_988_800;
 /// send their uptime (RFC 3550, section 6.4.1, allows it), or begin in 1970.
 const MAX_CLOCK_OFFSET_NANOS: i64 = 24 * 3600 * 1_000_000_000;
 
-/// A report whose clock and time stamp place a frame further than this from its arrival, beyond what
-/// the report itself was from its own, belongs to other time stamps: some cameras always
-/// report the time stamp 0, or that of another stream.
+/// A report whose clock and timestamp place a frame further than this from its arrival, beyond what
+/// the report itself was from its own, belongs to other timestamps: some cameras always
+/// report the timestamp 0, or that of another stream.
 const MAX_REPORT_ERROR_NANOS: i64 = 10 * 1_000_000_000;
 
 /// A step forward that is longer than the wall clock's by more than this is a jump.
@@ -102,7 +102,7 @@ impl Timeline {
         let origin = *self.origin.get_or_insert(rtp);
         let mut pts_nanos = self.origin_nanos.saturating_add(self.nanos(rtp, origin));
         if let Some(last) = self.last.filter(|last| !jumped && last.rtp == rtp) {
-            // A time stamp that stands still tells no time: the arrival does.
+            // A timestamp that stands still tells no time: the arrival does.
             let since = arrival_unix_nanos.saturating_sub(last.arrival_unix_nanos);
             pts_nanos = last.pts_nanos.saturating_add(since.max(1_000_000));
         }
@@ -123,7 +123,7 @@ impl Timeline {
         (times, jumped)
     }
 
-    /// The time by the camera's clock, where it has one that goes with these time stamps.
+    /// The time by the camera's clock, where it has one that goes with these timestamps.
     fn captured(&self, rtp: i64, arrival_unix_nanos: i64) -> Option<i64> {
         let report = self.report?;
         let captured = report
@@ -253,7 +253,7 @@ mod tests {
         }
     }
 
-    /// Frames of 1/3 s; from the 15th on, time stamps are off by `jump` seconds.
+    /// Frames of 1/3 s; from the 15th on, timestamps are off by `jump` seconds.
     fn after_a_jump(jump: i64) -> (Vec<Times>, usize) {
         let mut timeline = Timeline::new(90_000);
         timeline.sender_report(NTP, 0, UNIX);

@@ -155,7 +155,7 @@ impl Seen {
                 check(self.refused <= 4, "a wrong password is tried twice in 14 s");
                 return complaints;
             }
-            // It stops, and is connected anew.
+            // It stops, and is reconnected.
             "t10-stops" => {
                 check(self.errors.contains_key("stalled"), "it stalled");
                 check(self.units >= 12, "frames");
@@ -235,7 +235,7 @@ fn cameras_as_they_are_play_and_every_frame_is_accounted_for() {
         .collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 
-    // The clock is the camera's own, or none: never that of other time stamps.
+    // The clock is the camera's own, or none: never that of other timestamps.
     for id in ["t31-report0", "t31-reportother", "t12-wrap"] {
         for unit in &source.sessions(id)[0] {
             let since = unit.id.captured_unix_nanos - unit.id.session_unix_nanos;
@@ -243,7 +243,7 @@ fn cameras_as_they_are_play_and_every_frame_is_accounted_for() {
             assert!(off < 3_000_000_000, "{id} {:?}", unit.id);
         }
     }
-    // Time goes on where the time stamps do not.
+    // Time goes on where the timestamps do not.
     for id in ["t31-time0", "t31-time0nomarker"] {
         let session = &source.sessions(id)[0];
         let frames = &session[..session.len() - 1];

@@ -1,10 +1,10 @@
-//! Boxes and labels on a picture.
+//! Boxes and labels on a frame.
 
 use camweave_message::DetectedBox;
 use camweave_redact::printable_up_to;
 use font8x8::UnicodeFonts;
 
-/// An RGB picture, 8 bit, packed.
+/// An RGB frame, 8 bit, packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canvas {
     /// Width in pixels.

@@ -1,4 +1,4 @@
-//! Pictures in a GPU's memory, copied to the host one at a time.
+//! Frames in a GPU's memory, copied to the host one at a time.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use camweave_pool::{Attachments, ReadSlot, Reference};
 use camweave_stage::Refusal;
 use camweave_vision::{Picture, PictureLayout};
 
-/// How soon the device memory of a dead decoder goes back where no picture comes any more.
+/// How soon the device memory of a dead decoder goes back where no frame comes any more.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
-/// Device memory as the sink reads it. CUDA is opened with the first picture that needs it, so a
+/// Device memory as the sink reads it. CUDA is opened with the first frame that needs it, so a
 /// graph on the CPU never does.
 pub(crate) struct DevicePictures {
     ordinal: u32,
@@ -26,14 +26,14 @@ enum State {
 }
 
 struct Reader {
-    /// Room for the largest picture so far.
+    /// Room for the largest frame so far.
     pinned: Option<PinnedBuffer>,
     stream: Stream,
     pools: Attachments<CudaMemory>,
     context: Context,
 }
 
-/// Why there is no picture of a reference.
+/// Why there is no frame of a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoPicture {
     /// The ordinary fate of a weak reference, or of any where there is no device.
@@ -54,7 +54,7 @@ impl DevicePictures {
         }
     }
 
-    /// Holds a picture.
+    /// Holds a frame.
     ///
     /// # Errors
     /// It is gone or cannot be reached, or there is no device.
@@ -80,7 +80,7 @@ impl DevicePictures {
         })
     }
 
-    /// The picture of a slot as packed RGB; the slot is let go of when it is copied.
+    /// The frame of a slot as packed RGB; the slot is released when it is copied.
     ///
     /// # Errors
     /// The slot does not hold what the layout says; the driver's.
@@ -96,7 +96,7 @@ impl DevicePictures {
         }
     }
 
-    /// Lets go of pools that are over, now and then.
+    /// Releases pools that are over, now and then.
     pub fn sweep(&mut self) {
         if let State::Open(reader) = &self.state
             && self.swept.elapsed() >= SWEEP_EVERY

@@ -14,7 +14,7 @@ pub struct DetectionLine {
     pub sequence: u64,
     /// Presentation time since the session's first frame.
     pub pts_nanos: i64,
-    /// When the picture was taken.
+    /// When the frame was taken.
     pub captured_unix_nanos: i64,
     /// `sender-report`, `arrival` or `file`.
     pub captured_clock: String,

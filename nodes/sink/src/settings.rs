@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::detections::SegmentLimits;
 
 const MIB: u64 = 1 << 20;
-/// The longest time between two pictures or tables.
+/// The longest time between two annotated frames or tables.
 const MOST_MS: u64 = 3_600_000;
 
 /// What the graph may set.

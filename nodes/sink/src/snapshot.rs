@@ -1,4 +1,4 @@
-//! `<camera>.png`: the camera's last picture that could be had, with its boxes.
+//! `<camera>.png`: the camera's last frame that could be had, with its boxes.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use tracing::error;
 use crate::device::{DevicePictures, NoPicture};
 use crate::{Canvas, annotate};
 
-/// Keeps one annotated picture per camera up to date on disk.
+/// Keeps one annotated frame per camera up to date on disk.
 pub(crate) struct Snapshots {
     folder: Folder,
     every: Duration,
@@ -24,14 +24,14 @@ pub(crate) struct Snapshots {
     device: DevicePictures,
 }
 
-/// A picture's pixels, in whichever memory they are.
+/// A frame's pixels, in whichever memory they are.
 enum Held {
     Host(ReadSlot),
     Device(ReadSlot<CudaMemory>),
 }
 
 impl Snapshots {
-    /// Pictures in device memory are read from the CUDA device of the given number.
+    /// Frames in device memory are read from the CUDA device of the given number.
     pub fn new(folder: &Folder, every: Duration, device: u32) -> Self {
         Self {
             folder: folder.clone(),
@@ -41,12 +41,12 @@ impl Snapshots {
         }
     }
 
-    /// Lets go of the device memory of decoders that are gone.
+    /// Releases the device memory of decoders that are gone.
     pub fn sweep(&mut self) {
         self.device.sweep();
     }
 
-    /// Writes the row's picture if the camera's last one is old enough and the
+    /// Writes the row's frame if the camera's last one is old enough and the
     /// pixels are still there: the reference is weak, so the frame may be gone. Gives whether it did.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Snapshots {
         }
     }
 
-    /// The line of a picture that cannot be had. The next try comes when the next snapshot is due.
+    /// The line of a frame that cannot be had. The next try comes when the next snapshot is due.
     fn failed(&mut self, camera: &str, line: &str) -> String {
         self.taken.insert(camera.to_owned(), Instant::now());
         format!("{camera}: picture: {line}")

@@ -22,7 +22,7 @@ use crate::{Collector, DetectionLine, Room, Summary, render};
 const REPORTS_AT_MOST: Duration = Duration::from_secs(5);
 /// How often it looks for them.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How long a folder that is in use is waited for: a process that was just killed lets go of it
+/// How long a folder that is in use is waited for: a process that was just killed releases it
 /// within milliseconds, unless the machine is busy.
 const FREE_WITHIN: Duration = Duration::from_secs(3);
 /// Where dora keeps the logs of each run, as seen from the graph's folder.

@@ -51,7 +51,7 @@ pub fn render(summary: &Summary, room: Room) -> String {
         }
         _ => Vec::new(),
     };
-    // Most users choose no pictures, and need no column for it.
+    // Most users choose no frames, and need no column for it.
     let chooses = summary.cameras.iter().any(|it| it.not_selected() > 0);
     let skipped = |text: String| {
         if chooses {

@@ -5,7 +5,7 @@ use ffmpeg_next::color::{Range, Space};
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::frame;
 
-/// The matrix of a picture; where the stream does not say, pictures of 720 rows
+/// The matrix of a frame; where the stream does not say, frames of 720 rows
 /// and more are taken for BT.709, as televisions do.
 pub(crate) fn matrix(frame: &frame::Video) -> ColorMatrix {
     if is_rgb(frame.format()) {
@@ -19,7 +19,7 @@ pub(crate) fn matrix(frame: &frame::Video) -> ColorMatrix {
     }
 }
 
-/// The code range of a picture; streams that do not say mean the limited one.
+/// The code range of a frame; streams that do not say mean the limited one.
 pub(crate) fn range(frame: &frame::Video) -> ColorRange {
     if is_rgb(frame.format()) {
         return ColorRange::Limited; // what libswscale converts RGB to

@@ -1,4 +1,4 @@
-//! Pictures that the decoder did not write into a slot: one conversion into it.
+//! Frames that the decoder did not write into a slot: one conversion into it.
 #![expect(unsafe_code, reason = "libswscale writes through pointers")]
 
 use std::ffi::c_int;
@@ -12,7 +12,7 @@ use ffmpeg_next::software::scaling::{Context, Flags};
 
 use crate::color;
 
-/// Converts pictures of one camera; its tables serve until the pictures change.
+/// Converts frames of one camera; its tables serve until the frames change.
 #[derive(Default)]
 pub(crate) struct Converter(Option<Tables>);
 
@@ -34,7 +34,7 @@ struct Tables {
 // SAFETY: a scaling context belongs to no thread; it is used through `&mut` only.
 unsafe impl Send for Tables {}
 
-/// A picture that cannot be converted.
+/// A frame that cannot be converted.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "pixel format {format:?} at {width}x{height} cannot be converted, expected one that libswscale reads"
@@ -56,7 +56,7 @@ fn target(format: Pixel) -> (PixelFormat, Pixel) {
 }
 
 impl Converter {
-    /// Prepares for pictures like `frame`; tells what they become.
+    /// Prepares for frames like `frame`; tells what they become.
     ///
     /// # Errors
     /// The frame's format cannot be converted.

@@ -69,7 +69,7 @@ pub(crate) enum PublishError {
     },
 }
 
-/// A picture in a slot.
+/// A frame in a slot.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Published {
     pub picture: PictureRef,
@@ -77,7 +77,7 @@ pub(crate) struct Published {
     pub is_direct: bool,
 }
 
-/// A decoder and the picture that it gave last.
+/// A decoder and the frame that it gave last.
 pub(crate) struct Decoder {
     opened: decoder::Video,
     picture: frame::Video,
@@ -88,7 +88,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// Opens a decoder that writes into the slots of `direct`. Pictures that are to be turned by
+    /// Opens a decoder that writes into the slots of `direct`. Frames that are to be turned by
     /// `orientation` are decoded in memory of libavcodec's own, and turned on their way into a slot.
     pub fn open(
         codec: Codec,
@@ -147,7 +147,7 @@ impl Decoder {
         sent.map_err(|source| self.error(0, source))
     }
 
-    /// The next picture in presentation order.
+    /// The next frame in presentation order.
     pub fn receive(&mut self) -> Result<Option<Decoded>, DecodeError> {
         use ffmpeg_next::Error;
         match self.opened.receive_frame(&mut self.picture) {
@@ -179,14 +179,14 @@ impl Decoder {
         }
     }
 
-    /// The luma of the picture that was received last, as it is coded.
+    /// The luma of the frame that was received last, as it is coded.
     pub fn luma(&self) -> Option<LumaGrid> {
         LumaGrid::of(&luma::plane(&self.picture)?)
     }
 
-    /// Makes the picture that was received last readable for consumers.
+    /// Makes the frame that was received last readable for consumers.
     ///
-    /// A picture that lies in memory of libavcodec's own, because of its format or
+    /// A frame that lies in memory of libavcodec's own, because of its format or
     /// because the pool was exhausted when it was begun, is written into a slot now.
     pub fn publish(&mut self) -> Result<Published, PublishError> {
         if self.orientation != Orientation::UPRIGHT {
@@ -215,7 +215,7 @@ impl Decoder {
         })
     }
 
-    /// Turns the picture on its way into a slot; formats that no message has are converted before.
+    /// Turns the frame on its way into a slot; formats that no message has are converted before.
     fn publish_upright(&mut self) -> Result<Published, PublishError> {
         let (width, height) = (self.picture.width(), self.picture.height());
         let refused = || PublishError::Planes {
@@ -252,7 +252,7 @@ impl Decoder {
         })
     }
 
-    /// Lets go of the picture that was received last.
+    /// Releases the frame that was received last.
     pub fn release(&mut self) {
         direct::release(&mut self.picture);
     }
@@ -286,7 +286,7 @@ impl Decoder {
         })
     }
 
-    /// The picture that was received last.
+    /// The frame that was received last.
     #[cfg(test)]
     pub fn picture(&self) -> &frame::Video {
         &self.picture

@@ -1,4 +1,4 @@
-//! Where the decoder's pictures really lie.
+//! Where the decoder's frames really lie.
 
 use std::process::Command;
 
@@ -92,7 +92,7 @@ fn the_decoder_works_in_the_slots_that_consumers_read() {
     assert_eq!(count, 30);
 }
 
-/// The first bytes of the decoder's own picture.
+/// The first bytes of the decoder's own frame.
 fn bytes_at(decoder: &Decoder, count: usize) -> Vec<u8> {
     decoder.picture().data(0)[..count].to_vec()
 }

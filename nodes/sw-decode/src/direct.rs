@@ -1,10 +1,10 @@
-//! Direct rendering: libavcodec writes its pictures into slots of a pool.
+//! Direct rendering: libavcodec writes its frames into slots of a pool.
 //!
-//! libavcodec asks for each picture's memory through `AVCodecContext.get_buffer2`
+//! libavcodec asks for each frame's memory through `AVCodecContext.get_buffer2`
 //! and gives it back through the free function of an `AVBuffer`
 //! (libavcodec/avcodec.h, libavutil/buffer.h). In between the slot passes two states:
-//! being written, and, once the decoder has output the picture, published and
-//! retained: consumers read it while later pictures may still refer to it.
+//! being written, and, once the decoder has output the frame, published and
+//! retained: consumers read it while later frames may still refer to it.
 #![expect(
     unsafe_code,
     reason = "callbacks of libavcodec, and the frames that they fill"
@@ -29,7 +29,7 @@ use crate::marks;
 /// The largest coding tree unit of H.265 and superblock of VP9, in pixels.
 const LARGEST_BLOCK: u32 = 64;
 
-/// Bytes that the rows of libavcodec's own pictures are aligned to at most (`STRIDE_ALIGN`).
+/// Bytes that the rows of libavcodec's own frames are aligned to at most (`STRIDE_ALIGN`).
 const ROW_ALIGNMENT: c_int = 64;
 
 /// One camera's side of the callbacks: its slots, and which of them the decoder has.
@@ -41,7 +41,7 @@ pub(crate) struct Direct {
     lent: Mutex<HashMap<usize, Lent>>,
     /// Why a callback refused; libavcodec passes on no more than an error number.
     refusal: Mutex<Option<Refusal>>,
-    /// Pictures are decoded in memory of libavcodec's own.
+    /// Frames are decoded in memory of libavcodec's own.
     lends_nothing: AtomicBool,
 }
 
@@ -54,7 +54,7 @@ enum Lent {
     },
 }
 
-/// Why no memory was given for a picture.
+/// Why no memory was given for a frame.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error(
@@ -76,7 +76,7 @@ pub(crate) enum Refusal {
     Slot(#[from] SlotError),
 }
 
-/// A picture's slot and the places of its planes in it.
+/// A frame's slot and the places of its planes in it.
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub reference: Reference,
@@ -100,13 +100,13 @@ impl Direct {
         }
     }
 
-    /// Whether the camera's next pictures are decoded in slots, or in memory of libavcodec's own
+    /// Whether the camera's next frames are decoded in slots, or in memory of libavcodec's own
     /// because they do not go to consumers as they are.
     pub fn lend_slots(&self, lends: bool) {
         self.lends_nothing.store(!lends, Ordering::Relaxed);
     }
 
-    /// A slot for a picture that the decoder did not write into one.
+    /// A slot for a frame that the decoder did not write into one.
     pub fn begin(&self, bytes: usize) -> Result<WriteSlot, SlotError> {
         lock(&self.pools).begin(bytes, 1)
     }
@@ -131,9 +131,9 @@ impl Direct {
         lock(&self.pools).slots_in_use()
     }
 
-    /// Publishes the slot of a picture that the decoder has output, or gives the
-    /// reference again where the decoder outputs a picture twice (VP9's
-    /// `show_existing_frame`). `None` if the picture lies in other memory.
+    /// Publishes the slot of a frame that the decoder has output, or gives the
+    /// reference again where the decoder outputs a frame twice (VP9's
+    /// `show_existing_frame`). `None` if the frame lies in other memory.
     pub fn publish(&self, frame: &frame::Video) -> Option<Placed> {
         let base = buffer_address(frame)?;
         let planes = planes(frame, base)?;
@@ -167,7 +167,7 @@ impl Direct {
         Some(Placed { reference, planes })
     }
 
-    /// Checks a picture's size before anything is allocated for it.
+    /// Checks a frame's size before anything is allocated for it.
     fn check_size(&self, width: c_int, height: c_int) -> bool {
         let (width, height) = (width.max(0).unsigned_abs(), height.max(0).unsigned_abs());
         let limits = self.limits;
@@ -184,8 +184,8 @@ impl Direct {
         fits
     }
 
-    /// Checks that as many pictures as the decoder needs may be had, before it allocates for them.
-    /// `own`: bytes of a picture in memory of libavcodec's own, where it is not decoded into a slot.
+    /// Checks that as many frames as the decoder needs may be had, before it allocates for them.
+    /// `own`: bytes of a frame in memory of libavcodec's own, where it is not decoded into a slot.
     fn check_memory(
         &self,
         (width, height): (c_int, c_int),
@@ -239,7 +239,7 @@ impl Direct {
     }
 }
 
-/// Makes a context that is not open yet ask `direct` for the memory of its pictures.
+/// Makes a context that is not open yet ask `direct` for the memory of its frames.
 ///
 /// `direct` must be kept until after the context is dropped.
 pub(crate) fn install(
@@ -260,7 +260,7 @@ pub(crate) fn install(
 }
 
 /// `AVCodecContext.get_format`: called when a stream's size or format becomes
-/// known, before tables and pictures are allocated for it.
+/// known, before tables and frames are allocated for it.
 unsafe extern "C" fn get_format(
     context: *mut AVCodecContext,
     formats: *const AVPixelFormat,
@@ -292,7 +292,7 @@ unsafe extern "C" fn get_format(
     unsafe { ffi::avcodec_default_get_format(context, formats) }
 }
 
-/// The context's `opaque`, its size in pixels, and how many pictures the decoder may hold.
+/// The context's `opaque`, its size in pixels, and how many frames the decoder may hold.
 ///
 /// # Safety
 /// `context` must be valid, and nobody may write to it during the call.
@@ -304,7 +304,7 @@ unsafe fn describe(context: *const AVCodecContext) -> (*mut c_void, c_int, c_int
     (context.opaque, width, height, pictures_held(context))
 }
 
-/// `AVCodecContext.get_buffer2`: memory for one picture.
+/// `AVCodecContext.get_buffer2`: memory for one frame.
 unsafe extern "C" fn get_buffer(
     context: *mut AVCodecContext,
     frame: *mut AVFrame,
@@ -391,7 +391,7 @@ unsafe fn lend(context: *mut AVCodecContext, frame: *mut AVFrame) -> Result<bool
     frame.linesize = [0; ffi::AV_NUM_DATA_POINTERS as usize];
     for (index, plane) in plan.planes.iter().enumerate() {
         frame.data[index] = base.wrapping_add(plane.offset as usize);
-        // A stride of a picture within the limits is far below 2^31.
+        // A stride of a frame within the limits is far below 2^31.
         frame.linesize[index] = c_int::try_from(plane.stride).unwrap_or(c_int::MAX);
     }
     frame.extended_data = frame.data.as_mut_ptr();
@@ -456,7 +456,7 @@ pub(crate) fn raw_planes(frame: &frame::Video) -> Vec<(*const u8, c_int)> {
         .collect()
 }
 
-/// Whether a part of a picture was not decoded.
+/// Whether a part of a frame was not decoded.
 pub(crate) fn is_incomplete(frame: &frame::Video) -> bool {
     // SAFETY: the pointer is valid for as long as `frame` is borrowed.
     let frame = unsafe { frame.as_ptr() };
@@ -464,7 +464,7 @@ pub(crate) fn is_incomplete(frame: &frame::Video) -> bool {
     unsafe { marks::is_left(frame) }
 }
 
-/// Lets go of a frame's memory.
+/// Releases a frame's memory.
 pub(crate) fn release(frame: &mut frame::Video) {
     // SAFETY: the pointer is valid for as long as `frame` is borrowed.
     let frame = unsafe { frame.as_mut_ptr() };

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use camweave_decode::MAX_DPB;
 use ffmpeg_next::ffi::{AVCodecContext, AVCodecID};
 
-/// How many pictures the decoder may hold beside the one that it writes.
+/// How many frames the decoder may hold beside the one that it writes.
 pub(crate) fn pictures_held(context: &AVCodecContext) -> u32 {
     let number = |value: c_int| value.max(0).unsigned_abs();
     let held = match context.codec_id {

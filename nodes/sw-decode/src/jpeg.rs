@@ -3,7 +3,7 @@
 const END: [u8; 2] = [0xff, 0xd9];
 const SCAN: [u8; 2] = [0xff, 0xda];
 
-/// Whether the picture has its end (EOI; ITU-T T.81, section B.1.1.3) behind its last scan. Bytes
+/// Whether the frame has its end (EOI; ITU-T T.81, section B.1.1.3) behind its last scan. Bytes
 /// after it do not matter: webcams fill their buffers up.
 pub(crate) fn is_whole(data: &[u8]) -> bool {
     let padding = data.iter().rev().take_while(|byte| **byte == 0).count();

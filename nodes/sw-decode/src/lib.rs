@@ -1,7 +1,7 @@
 //! The sw-decode stage: units in, frames out.
 //!
 //! Many cameras are decoded by a few threads, with FFmpeg's libavcodec on the CPU.
-//! The decoder writes its pictures straight into slots of a pool in shared memory
+//! The decoder writes its frames straight into slots of a pool in shared memory
 //! (module `direct`): between the coded bytes and a consumer in another process no
 //! pixel is copied.
 

@@ -1,7 +1,7 @@
-//! Finds parts of a picture that the decoder has not written.
+//! Finds parts of a frame that the decoder has not written.
 //!
-//! libavcodec says nothing of H.265 slices that are missing: the picture has there whatever its
-//! memory had before, green or another picture. So each block of a picture's memory gets a mark
+//! libavcodec says nothing of H.265 slices that are missing: the frame has there whatever its
+//! memory had before, green or another frame. So each block of a frame's memory gets a mark
 //! before the decoder has it. Decoding writes every pixel, and a mark that is still there is a
 //! block that was not decoded, or was copied from one that was not.
 #![expect(unsafe_code, reason = "reads and writes pictures of libavcodec")]
@@ -14,10 +14,10 @@ use ffmpeg_next::ffi::{self, AVFrame};
 const BLOCK: usize = 16;
 /// A mark begins so many samples behind its block's left edge: no filter across edges reaches it.
 const INSET: usize = 4;
-/// No content of a picture: it alternates between the ends of the range.
+/// No content of a frame: it alternates between the ends of the range.
 const MARK: [u8; 8] = [0x01, 0xfd, 0x02, 0xf7, 0x03, 0xfb, 0x00, 0xfe];
 
-/// The first plane of a picture: where its memory begins, and which part of it is visible.
+/// The first plane of a frame: where its memory begins, and which part of it is visible.
 struct Plane {
     base: *mut u8,
     /// Bytes from row to row.
@@ -99,7 +99,7 @@ fn sample_bytes(format: c_int) -> Option<usize> {
         .filter(|it| (1..=8).contains(it))
 }
 
-/// Marks the memory of a picture that is to be decoded.
+/// Marks the memory of a frame that is to be decoded.
 ///
 /// # Safety
 /// The frame must have its memory from `get_buffer2`, and nobody else may use it.
@@ -114,7 +114,7 @@ pub(crate) unsafe fn mark(frame: *const AVFrame) {
     }
 }
 
-/// Whether a mark is left in a picture that was decoded.
+/// Whether a mark is left in a frame that was decoded.
 ///
 /// # Safety
 /// The frame must have come from a decoder.
@@ -124,7 +124,7 @@ pub(crate) unsafe fn is_left(frame: *const AVFrame) -> bool {
         return false;
     };
     plane.places().any(|place| {
-        // SAFETY: as in `mark`; nobody writes to a picture that was output.
+        // SAFETY: as in `mark`; nobody writes to a frame that was output.
         let found = unsafe { place.cast::<[u8; 8]>().read_unaligned() };
         found == MARK
     })

@@ -10,14 +10,14 @@ use camweave_telemetry::Counters;
 use crate::decoder::{DecodeError, Decoder, PublishError};
 use crate::direct::Direct;
 
-/// How the pictures of all cameras came into their slots.
+/// How the frames of all cameras came into their slots.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// Written there by the decoder.
     direct: AtomicU64,
     /// Written there from memory of the decoder's own.
     copied: AtomicU64,
-    /// Pictures that are in the facts.
+    /// Frames that are in the facts.
     noted: AtomicU64,
 }
 

@@ -1,4 +1,4 @@
-//! The planes of pictures that are turned on their way into a slot.
+//! The planes of frames that are turned on their way into a slot.
 #![expect(unsafe_code, reason = "planes of libavcodec's frames")]
 
 use camweave_decode::Plan;
@@ -30,7 +30,7 @@ pub(crate) fn stored_planes(frame: &frame::Video) -> Option<Vec<StoredPlane<'_>>
     let planes = planes.into_iter().zip(shapes);
     planes
         .map(|((data, stride), (row_bytes, rows))| {
-            // A picture that is stored from its last row up has a stride below zero.
+            // A frame that is stored from its last row up has a stride below zero.
             let stride = usize::try_from(stride).ok().filter(|&it| it >= row_bytes)?;
             let bytes = stride.checked_mul(rows - 1)?.checked_add(row_bytes)?;
             // SAFETY: a plane of a frame that the decoder has output has its rows, each
@@ -42,7 +42,7 @@ pub(crate) fn stored_planes(frame: &frame::Video) -> Option<Vec<StoredPlane<'_>>
         .collect()
 }
 
-/// The planes of a picture that was laid out by `plan` in `data`.
+/// The planes of a frame that was laid out by `plan` in `data`.
 pub(crate) fn planes_in<'a>(data: &'a [u8], plan: &Plan) -> Vec<StoredPlane<'a>> {
     let planes = plan.planes.iter();
     planes

@@ -9,17 +9,17 @@ use crate::byte_track::{ByteTracker, TrackerConfig};
 use crate::drops::DROPS;
 use crate::settings::TrackerSettings;
 
-/// After a pause this long a camera's tracker begins anew: what moved meanwhile is not known.
+/// After a pause this long a camera's tracker starts over: what moved meanwhile is not known.
 const FORGET_AFTER_NANOS: u64 = 3_000_000_000;
 /// Ids of a restarted tracker begin at the next multiple, so that none is given twice in a run.
 const IDS_PER_START: u64 = 1_000_000_000;
 /// Frames between two looks for ids that are over, unless there are many.
 const FORGET_IDS_EVERY: u64 = 256;
-/// A camera that was silent for so long is forgotten: its tracker would begin anew in any case.
+/// A camera that was silent for so long is forgotten: its tracker would start over in any case.
 const SILENT: Duration = Duration::from_secs(10);
 /// How often such cameras are looked for, and tracks counted.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Tracks of all cameras. Beyond them the camera that has the most begins anew.
+/// Tracks of all cameras. Beyond them the camera that has the most starts over.
 const MOST_TRACKS: usize = 65_536;
 
 struct Camera {

@@ -8,7 +8,7 @@ use camweave_pool::{Attachments, HostMemory, Memory as _, ReadSlot};
 use camweave_stage::Refusal;
 use camweave_vision::{Letterbox, Picture, PictureLayout};
 
-/// Where a picture's pixels are.
+/// Where a frame's pixels are.
 pub enum Pixels {
     /// On this device, written by a hardware decoder.
     Device(ReadSlot<CudaMemory>),
@@ -16,14 +16,14 @@ pub enum Pixels {
     Host(ReadSlot),
 }
 
-/// A picture that is held, and its place in the network's input.
+/// A frame that is held, and its place in the network's input.
 pub struct HeldPicture {
     pub layout: PictureLayout,
     pub letterbox: Letterbox,
     pub pixels: Pixels,
 }
 
-/// The pools that pictures come from.
+/// The pools that frames come from.
 pub struct PicturePools {
     host: Attachments,
     device: Attachments<CudaMemory>,
@@ -35,7 +35,7 @@ impl PicturePools {
         Self { host, device }
     }
 
-    /// Lets go of pools that are over.
+    /// Releases pools that are over.
     pub fn sweep(&self) {
         self.device.sweep();
     }

@@ -89,7 +89,7 @@ pub struct Lane {
     input: DeviceBuffer,
     output: DeviceBuffer,
     staging: Staging,
-    /// Pictures of the device that the letterbox kernel may still read.
+    /// Frames of the device that the letterbox kernel may still read.
     held: Vec<ReadSlot<CudaMemory>>,
     /// Behind the letterbox kernel.
     pictures_read: Event,
@@ -98,9 +98,9 @@ pub struct Lane {
     stream: Stream,
 }
 
-/// Where a picture of a batch is on the device.
+/// Where a frame of a batch is on the device.
 enum Source {
-    /// Which of the pictures that the lane holds.
+    /// Which of the frames that the lane holds.
     Held(usize),
     /// Which bytes of the transfer.
     Staged(Range<usize>),
@@ -199,7 +199,7 @@ impl Lane {
         Ok(())
     }
 
-    /// Lets go of pictures that have been read; whether there are others.
+    /// Releases frames that have been read; whether there are others.
     pub fn release(&mut self) -> Result<bool, LaneError> {
         if !self.held.is_empty() && self.pictures_read.is_done()? {
             self.held.clear();
@@ -207,7 +207,7 @@ impl Lane {
         Ok(!self.held.is_empty())
     }
 
-    /// Puts the pictures of `rows` into the network's input. The lane must have been waited for.
+    /// Puts the frames of `rows` into the network's input. The lane must have been waited for.
     pub fn letterbox(
         &mut self,
         kernels: &Kernels,
@@ -241,7 +241,7 @@ impl Lane {
             let memory = match (source, copies) {
                 (Source::Held(index), _) => self.held[*index].address(),
                 (Source::Staged(place), Some(copies)) => copies.part(place.start, place.len())?,
-                // Every picture of the host that has any byte is staged.
+                // Every frame of the host that has any byte is staged.
                 (Source::Staged(place), None) => {
                     return Err(CudaError::Argument {
                         what: "a picture",

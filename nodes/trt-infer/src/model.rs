@@ -33,7 +33,7 @@ impl Model {
     /// Opens a source on a device whose context is the thread's current one.
     ///
     /// # Errors
-    /// The engine cannot be built or run here, or is no detector of pictures.
+    /// The engine cannot be built or run here, or is not an image detector.
     pub fn open(
         source: Source,
         tensorrt: &TensorRt,
@@ -187,7 +187,7 @@ fn ends(tensors: &[TensorInfo]) -> Result<(&TensorInfo, &TensorInfo), String> {
     Ok((input, output))
 }
 
-/// Type and size, in pixels, of an input of pictures.
+/// Type and size, in pixels, of an image input.
 fn picture(input: &TensorInfo) -> Result<(Precision, (u32, u32)), String> {
     let refuse = || {
         format!(

@@ -32,13 +32,13 @@ pub struct TrtInfer {
     device: camweave_cuda::Context,
     context: Context,
     settings: TrtInferSettings,
-    /// Whether a lane holds pictures.
+    /// Whether a lane holds frames.
     is_holding: bool,
     /// When pools were last looked at whose producers have died.
     swept: Instant,
 }
 
-/// How soon after a batch its pictures are let go of, at the latest, where no message comes.
+/// How soon after a batch its frames are released, at the latest, where no message comes.
 const RELEASE_WITHIN: Duration = Duration::from_millis(1);
 
 /// How soon the device memory of a dead decoder goes back where no frame comes any more.

@@ -1,4 +1,4 @@
-//! Pictures of the host on their way to the device.
+//! Frames of the host on their way to the device.
 
 use std::ops::Range;
 
@@ -26,12 +26,12 @@ pub struct Transfer<'a> {
     pub device: DeviceSlice<'a>,
 }
 
-/// Where each picture begins, a multiple of this many bytes.
+/// Where each frame begins, a multiple of this many bytes.
 const PICTURE_ALIGNMENT: usize = 256;
 
 impl Staging {
-    /// Puts the pictures of the host together for one transfer, once the one before is done; gives
-    /// which of its bytes each picture is.
+    /// Puts the frames of the host together for one transfer, once the one before is done; gives
+    /// which of its bytes each frame is.
     pub fn put(
         &mut self,
         context: &Context,

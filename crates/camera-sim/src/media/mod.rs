@@ -1,4 +1,4 @@
-//! Media files as clips: H.264 and H.265 as they are, everything else encoded anew to H.264.
+//! Media files as clips: H.264 and H.265 as they are, everything else re-encoded to H.264.
 
 mod configuration;
 mod extradata;

@@ -124,8 +124,8 @@ impl Sink {
         }
     }
 
-    /// Waits for a sign of life from a client's UDP ports; for ever where there are none, because
-    /// the connection itself is watched then.
+    /// Waits for a sign of life from a client's UDP ports; indefinitely where there are none,
+    /// because the connection itself is watched then.
     pub async fn sign_of_life(&self) {
         let Self::Udp { sockets, .. } = self else {
             return std::future::pending().await;

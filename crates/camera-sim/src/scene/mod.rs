@@ -134,8 +134,8 @@ impl Scene {
         self.height
     }
 
-    /// Renders the frame at a time into `canvas` (made anew if its size differs) and returns what is in it, by ascending
-    /// track id.
+    /// Renders the frame at a time into `canvas` (recreated if its size differs) and returns what
+    /// is in it, by ascending track id.
     ///
     /// Times before 0 and times that are not numbers count as 0.
     pub fn render(&self, time_seconds: f64, canvas: &mut Canvas) -> Vec<ObjectTruth> {

@@ -105,7 +105,7 @@ impl Plan<'_> {
     }
 }
 
-/// Runs the graph. `look` sees the state at the begin of the measurement and now, ten times a
+/// Runs the graph. `look` sees the state at the start of the measurement and now, ten times a
 /// second while it is measured.
 ///
 /// A graph that ends early, a node that ends, and an interruption make a run that is partial.

@@ -118,7 +118,7 @@ impl SealedFile {
         })
     }
 
-    /// From now on nobody maps or writes it anew for writing; what is mapped stays writable.
+    /// From now on nobody maps or writes it again for writing; what is mapped stays writable.
     pub fn forbid_new_writers(&self) -> Result<(), MemoryError> {
         match rustix::fs::fcntl_add_seals(&self.fd, SealFlags::FUTURE_WRITE | SealFlags::SEAL) {
             // Kernels before 5.1 do not know the first seal: there consumers' own care must do.

@@ -1,7 +1,7 @@
 //! Several stages in one process, as one node of the graph.
 //!
 //! Each stage runs on a thread of its own behind its own queue, so that
-//! one camera's next picture is decoded while the last one is still inferred. Rows go from
+//! one camera's next frame is decoded while the last one is still inferred. Rows go from
 //! one to the next as they are: no Arrow, no dora, no other process. All else is as if the
 //! stages were nodes of their own: each has its name (`<node id>.<stage>`), its counters and
 //! their file, its queue policy and its entry in the rows' traces.

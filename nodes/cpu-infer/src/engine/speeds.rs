@@ -102,7 +102,7 @@ fn processor() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Frames per second of grey pictures, in the way in which frames will be run under load.
+/// Frames per second of grey frames, in the way in which frames will be run under load.
 ///
 /// # Errors
 /// The engine failed.

@@ -65,7 +65,7 @@ pub fn clip(file: &Path) -> Arc<Clip> {
     Arc::new(media::load(file, &Encoding::default()).expect("a clip"))
 }
 
-/// A camera that plays `pictures`, or for ever; `faults` as the simulator writes them.
+/// A camera that plays `pictures`, or indefinitely; `faults` as the simulator writes them.
 pub fn camera(id: &str, clip: &Arc<Clip>, pictures: Option<u64>, faults: &[&str]) -> CameraConfig {
     let fault = |text: &&str| faults::parse(&format!("*:{text}")).expect("a fault").1;
     CameraConfig {

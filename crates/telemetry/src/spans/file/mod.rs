@@ -60,7 +60,7 @@ pub struct SpanFileHeader {
     pub kind: String,
     /// The process that wrote.
     pub process_id: u32,
-    /// The kernel's id of this start of the machine: its clocks begin anew with it.
+    /// The kernel's id of this start of the machine: its clocks start over with it.
     pub boot_id: String,
     /// `CLOCK_MONOTONIC` when the file was begun.
     pub monotonic_nanos: i64,
