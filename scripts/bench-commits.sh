@@ -25,7 +25,7 @@ if [ "${1:-}" = --instructions ]; then
 fi
 [ $# -ge 2 ] || usage
 if [ "$instructions" = 1 ] && ! command -v valgrind >/dev/null; then
-  echo "error: --instructions: 'valgrind' is not there; install it, or leave the option out" >&2
+  echo "error: --instructions: 'valgrind' not found; install it, or omit the option" >&2
   exit 4
 fi
 repeat=${REPEAT:-5}

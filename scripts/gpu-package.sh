@@ -94,7 +94,7 @@ pack_programs() {
     programs+=(sw-decode cpu-infer cpu-nms render-scenes)
   fi
   for program in "${programs[@]}"; do
-    [ -x "$target/release/$program" ] || die "$target/release/$program is not there; leave --no-build out"
+    [ -x "$target/release/$program" ] || die "$target/release/$program not found; omit --no-build"
     strip -o "$package/target/release/$program" "$target/release/$program"
   done
   cp -a dataflows "$package/"

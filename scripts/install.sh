@@ -23,7 +23,7 @@ mkdir -p "$bin" "$share/models"
 
 program() {
   [ -x "$built/$1" ] || {
-    printf "error: '%s' is not there: build it with 'cargo build --release --workspace --bins'\n" "$built/$1" >&2
+    printf "error: '%s' not found: build it with 'cargo build --release --workspace --bins'\n" "$built/$1" >&2
     exit 4
   }
   # A program that runs is not written over: the new file takes its name.

@@ -49,7 +49,7 @@ case "${1:-}" in
       printf 'MPS runs already (process %s, %s)\n' "$pid" "$pipes"
       exit 0
     fi
-    [ -e /dev/nvidiactl ] || die 4 "/dev/nvidiactl is not there, expected an NVIDIA GPU and its driver; camweave doctor tells more"
+    [ -e /dev/nvidiactl ] || die 4 "/dev/nvidiactl not found, expected an NVIDIA GPU and its driver; see camweave doctor"
     mkdir -p "$pipes" "$logs" || die 5 "cannot create '$pipes' and '$logs'; CUDA_MPS_PIPE_DIRECTORY and CUDA_MPS_LOG_DIRECTORY name others"
     "$control" -d || die 5 "'$control -d' failed with code $?; its log is '$logs/control.log'"
     for ((i = 0; i < patience; i++)); do

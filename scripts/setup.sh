@@ -30,7 +30,7 @@ install_packages() {
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return
-  command -v apt-get >/dev/null || die "these packages are missing and apt-get is not there: ${missing[*]}"
+  command -v apt-get >/dev/null || die "these packages are missing and there is no apt-get to install them: ${missing[*]}"
   local sudo=()
   if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || die "these packages are missing, and neither root nor sudo is at hand: apt-get install ${missing[*]}"
@@ -49,7 +49,7 @@ test_packages=(ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-
 
 install_rust() {
   command -v cargo >/dev/null || [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH="$HOME/.cargo/bin:$PATH"
-  command -v cargo >/dev/null || die "cargo is not there; install Rust from https://rustup.rs and call this again"
+  command -v cargo >/dev/null || die "cargo not found; install Rust from https://rustup.rs and run this again"
   # With rustup, the pinned toolchain is fetched at the first call.
   (cd "$camweave_root" && cargo --version) >&2 || die "the toolchain of rust-toolchain.toml cannot be had"
 }
@@ -106,7 +106,7 @@ install_openvino() {
     libraries=$(libraries)
   fi
   if [ -z "$libraries" ] || ! mkdir -p "$(dirname "$engines")" || ! ln -sfn "$libraries" "$engines"; then
-    say "OpenVINO's libraries cannot be put beside the programs"
+    say "OpenVINO's libraries cannot be put next to the programs"
   fi
 }
 

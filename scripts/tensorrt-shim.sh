@@ -58,7 +58,7 @@ while [ $# -gt 0 ]; do
     *) fail "unknown option '$1', expected --include, --out, --check or --help" 2 ;;
   esac
 done
-command -v "$cxx" > /dev/null || fail "'$cxx' is not there, expected a C++ compiler (apt-get install g++)"
+command -v "$cxx" > /dev/null || fail "'$cxx' not found, expected a C++ compiler (apt-get install g++)"
 
 if [ $check = 1 ]; then
   work=$(mktemp -d); trap 'rm -rf "$work"' EXIT

@@ -72,7 +72,7 @@ pub fn binary(name: &str) -> PathBuf {
     let path = binaries().join(name);
     assert!(
         path.is_file(),
-        "'{}' is not there, expected all binaries: run 'cargo build --release --workspace' first",
+        "'{}' not found, expected all binaries: run 'cargo build --release --workspace' first",
         path.display()
     );
     path
