@@ -281,7 +281,7 @@ fn a_node_that_dies_half_way_marks_the_run_and_keeps_it() {
     assert!(partial.starts_with("node 'track'"), "{summary}");
     assert!(summary["runs"][0]["frames"].as_u64() > Some(0), "{summary}");
     let report = fs::read_to_string(place.path("out/report.md")).expect("a report");
-    assert!(report.contains("run 1 (A) is not whole"), "{report}");
+    assert!(report.contains("run 1 (A) is incomplete"), "{report}");
 }
 
 #[test]

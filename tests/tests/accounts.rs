@@ -100,7 +100,7 @@ fn a_node_that_is_terminated_alone_is_said_and_comes_back() {
         let report = results.report(node);
         assert_eq!(report.starts, 2, "{report:?}");
         assert!(report.closed && report.fatal.is_none(), "{report:?}");
-        let line = format!("'{node}' was told to end by SIGTERM or SIGINT");
+        let line = format!("'{node}' got SIGTERM or SIGINT");
         assert!(results.log.contains(&line), "{line}: {}", results.log);
     }
 }

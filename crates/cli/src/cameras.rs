@@ -26,7 +26,7 @@ pub fn check(file: &Path) -> Result<Exit, CliError> {
     say!("{} cameras", cameras.len());
     if shows_secrets(file) {
         note!(
-            "warning: every user can read '{}', which has a password in it; 'chmod 600' it, or give the password in an environment variable",
+            "warning: every user can read '{}', which contains a password; 'chmod 600' it, or put the password into an environment variable",
             file.display()
         );
     }

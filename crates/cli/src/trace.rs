@@ -50,7 +50,7 @@ pub fn write(folder: &Path, output: &Path) -> Result<Written, CliError> {
     let mut complaints = gathered.complaints;
     if merged.cut > 0 {
         complaints.push(format!(
-            "{} spans did not nest in the span around them and were cut to it",
+            "{} spans did not nest in the enclosing span and were clipped to it",
             merged.cut
         ));
     }

@@ -59,8 +59,16 @@ fn files_that_are_none_are_named() {
         path.display().to_string()
     };
     assert_fails(&["info", &text("a.plan")], 3, &["a.plan", "no plan"]);
-    assert_fails(&["info", &text("a.onnx")], 3, &["a.onnx", "no ONNX model"]);
-    assert_fails(&["build", &text("b.onnx")], 3, &["b.onnx", "no ONNX model"]);
+    assert_fails(
+        &["info", &text("a.onnx")],
+        3,
+        &["a.onnx", "not an ONNX model"],
+    );
+    assert_fails(
+        &["build", &text("b.onnx")],
+        3,
+        &["b.onnx", "not an ONNX model"],
+    );
     assert_fails(&["build", "none.onnx"], 3, &["none.onnx", "No such file"]);
     let mut plan = b"ftrt\0\0\0\0\x01\0\0\0\0\0\0\0\x41\0\0\0\0\0\0\0\x08\x06\0\x0c".to_vec();
     plan.resize(64, 0);

@@ -155,7 +155,7 @@ impl Comparison {
         for run in &runs {
             if let Some(reason) = &run.partial {
                 notes.push(format!(
-                    "run {} ({}) is not whole and was not compared: {reason}",
+                    "run {} ({}) is incomplete and was not compared: {reason}",
                     run.place + 1,
                     letter(run.graph)
                 ));

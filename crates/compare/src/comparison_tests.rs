@@ -112,7 +112,7 @@ fn a_run_that_is_not_whole_is_kept_and_not_compared() {
     assert!(!made.versus[0].differs(), "{}", made.versus[0].headline);
     assert_eq!(
         made.notes,
-        ["run 4 (A) is not whole and was not compared: the graph ended early"]
+        ["run 4 (A) is incomplete and was not compared: the graph ended early"]
     );
 }
 

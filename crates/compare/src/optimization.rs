@@ -270,7 +270,7 @@ fn components(records: &[Records; 2]) -> Result<String, String> {
         let Some(profile) = profile else { continue };
         let _ = write!(
             text,
-            "\n{} `ms per frame` is time in the work, queues left out; the full pipeline is the time from one frame's detections to the next one's.\n",
+            "\n{} `ms per frame` is processing time, without queues; the full pipeline is the time from one frame's detections to the next one's.\n",
             worst(title, &profile)?
         );
     }
@@ -286,7 +286,7 @@ fn worst(title: &str, profile: &Profile) -> Result<String, String> {
     let worst = profile.bottleneck.and_then(|at| profile.components.get(at));
     let worst = worst.ok_or("the record 'profile': neither 'verdict' nor 'bottleneck'")?;
     Ok(format!(
-        "On the {title} **{}** of `{}` takes most time per frame: {:.0} % of all work, {:.1} times the next component.",
+        "On the {title} **{}** of `{}` takes the most time per frame: {:.0} % of all work, {:.1} times the next component.",
         worst.component,
         worst.stage,
         worst.share_percent,
@@ -331,7 +331,7 @@ fn cameras(records: &[Records; 2]) -> Result<String, String> {
     let mut head = words(&["FPS", "Reference, before", "Reference, after"]);
     head.extend(kinds.into_iter().map(|(name, _)| name));
     Ok(format!(
-        "## Frames per second, one camera against four\n\n{}\nWhere one camera already takes all that the machine can do, four share it: three quarters less per camera is then all there is, and the combined rate is what tells.\n",
+        "## Frames per second, one camera against four\n\n{}\nIf one camera already uses the whole machine, four share it: each then gets a quarter of the rate, and the combined rate is the one to compare.\n",
         table(&head, &rows)
     ))
 }

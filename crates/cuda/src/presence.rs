@@ -37,7 +37,7 @@ fn find_missing() -> Option<String> {
     let code = unsafe { sys::cuDriverGetVersion(&raw mut version) };
     if code != sys::CUresult::CUDA_SUCCESS {
         return Some(format!(
-            "the CUDA driver does not tell its version: {}",
+            "the CUDA driver does not report its version: {}",
             name(code)
         ));
     }
@@ -52,7 +52,7 @@ fn find_missing() -> Option<String> {
     if code != sys::CUresult::CUDA_SUCCESS {
         let found = name(code);
         return Some(format!(
-            "no CUDA device: libcuda is there, but cuInit says {found}"
+            "no CUDA device: libcuda was found, but cuInit returns {found}"
         ));
     }
     let mut count = 0;

@@ -60,7 +60,7 @@ pub enum FileError {
         format: String,
     },
     /// Video that the pipeline does not decode.
-    #[error("'{}' holds {codec} video, expected h264, h265 (hevc), vp9, av1, mjpeg or mpeg4: 'ffmpeg -i IN -c:v libx264 OUT.mp4' makes it so", path.display())]
+    #[error("'{}' contains {codec} video, expected h264, h265 (hevc), vp9, av1, mjpeg or mpeg4: 'ffmpeg -i IN -c:v libx264 OUT.mp4' converts it", path.display())]
     Codec {
         /// The file.
         path: PathBuf,
@@ -76,7 +76,7 @@ pub enum FileError {
         source: BitstreamError,
     },
     /// No access unit could be read.
-    #[error("'{}' holds no readable frame: {reason}", path.display())]
+    #[error("'{}' contains no readable frame: {reason}", path.display())]
     Nothing {
         /// The file.
         path: PathBuf,

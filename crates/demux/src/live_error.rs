@@ -74,7 +74,7 @@ impl LiveError {
         let (kind, detail) = match error {
             Error::HttpUnauthorized => (
                 Kind::Unauthorized,
-                "wrong username or password, or none where one is needed (status 401)",
+                "missing or wrong username or password (status 401)",
             ),
             Error::HttpForbidden => (
                 Kind::Unauthorized,

@@ -92,8 +92,7 @@ pub(crate) fn open(path: &Path, interrupt: &Interrupt) -> Result<Input, FileErro
             FileError::Incomplete { path: owned() }
         }
         ffmpeg::Error::Other { errno } if errno == ffmpeg::error::EINVAL => not_media(
-            "it is in none of the formats that are played (MP4, MOV, MKV, AVI, TS and such)"
-                .to_owned(),
+            "it is not in a supported format (MP4, MOV, MKV, AVI, TS and others)".to_owned(),
         ),
         _ if interrupt.is_late() => not_media(format!(
             "nothing was found in it within {} s",

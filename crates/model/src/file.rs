@@ -104,12 +104,12 @@ impl ModelFile {
         }) = model
         else {
             return Err(refuse(format!(
-                "{size} bytes that are no ONNX model, expected an ONNX file"
+                "{size} bytes that are not an ONNX model, expected an ONNX file"
             )));
         };
         if !functions.is_empty() {
             return Err(refuse(format!(
-                "{} functions of its own, expected ONNX's operators alone",
+                "{} local functions, expected only ONNX's operators",
                 functions.len()
             )));
         }

@@ -99,9 +99,7 @@ impl Walk {
         depth: usize,
     ) -> Result<(), String> {
         if depth > MAX_DEPTH {
-            return Err(format!(
-                "graphs within graphs, expected at most {MAX_DEPTH}"
-            ));
+            return Err(format!("nested graphs, expected at most {MAX_DEPTH}"));
         }
         if !graph.sparse_initializer.is_empty() {
             return Err("sparse weights, expected dense ones".to_owned());
@@ -187,7 +185,7 @@ impl Walk {
         );
         if LOOPS.contains(&kind) {
             return Err(format!(
-                "operator {} '{}' may run without end, expected a network without loops",
+                "operator {} '{}' may loop endlessly, expected a network without loops",
                 shown(kind),
                 shown(if node.name.is_empty() {
                     name
@@ -227,7 +225,7 @@ impl Walk {
         let Some(shape) = &output.shape else {
             if output.is_constant {
                 return Err(format!(
-                    "operator {} '{}' makes a tensor of constants alone, of a size that nobody knows before, expected operators whose outputs' sizes follow from the file",
+                    "operator {} '{}' computes a constant tensor of a size that is not known in advance, expected operators with output sizes that follow from the file",
                     shown(kind),
                     shown(name)
                 ));

@@ -61,7 +61,7 @@ pub enum DecodeError {
     #[error("a reference frame is missing; the stream continues at its next keyframe")]
     Incomplete,
     /// The unit does not follow from a sequence header.
-    #[error("a picture of {codec} came before any sequence header that can be decoded")]
+    #[error("a {codec} frame came before any sequence header that can be decoded")]
     NoSequence {
         /// The codec's name.
         codec: &'static str,

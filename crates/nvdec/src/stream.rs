@@ -80,7 +80,7 @@ pub enum Refusal {
         bit_depth: u32,
     },
     /// The chip cannot.
-    #[error("this GPU decodes no {codec} of {bit_depth} bits; sw-decode does")]
+    #[error("this GPU does not decode {codec} with {bit_depth} bits; sw-decode does")]
     Codec {
         /// The codec's name.
         codec: &'static str,

@@ -38,7 +38,7 @@ pub enum Error {
     },
     /// Not a name for a file in a result folder.
     #[error(
-        "{name:?} is no name for a result file, expected 1 to 200 bytes, no '/', no control characters and no '.' at the start"
+        "{name:?} is not a valid name for a result file, expected 1 to 200 bytes, no '/', no control characters and no '.' at the start"
     )]
     Name {
         /// The name, cut.

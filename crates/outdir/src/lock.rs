@@ -79,7 +79,7 @@ fn read(file: &mut File) -> String {
         .filter(|it| !it.is_control())
         .collect();
     if line.is_empty() {
-        "a process that is not known".to_owned()
+        "an unknown process".to_owned()
     } else {
         line
     }

@@ -101,7 +101,7 @@ impl StageError {
         Self {
             exit: Exit::Terminated,
             message: format!(
-                "'{stage}' was told to end by SIGTERM or SIGINT and the graph was not stopped: dora starts it again; 'dora stop' or Ctrl-C ends the graph"
+                "'{stage}' got SIGTERM or SIGINT, and the graph was not stopped: dora restarts it; 'dora stop' or Ctrl-C ends the graph"
             ),
         }
     }

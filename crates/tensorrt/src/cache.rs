@@ -89,7 +89,7 @@ impl EngineCache {
     ) -> Result<Found, Error> {
         fs::create_dir_all(&self.folder).map_err(|error| {
             Error::resource(format!(
-                "cannot make the folder '{}': {error}",
+                "cannot create the folder '{}': {error}",
                 self.folder.display()
             ))
         })?;

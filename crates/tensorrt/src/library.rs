@@ -185,7 +185,7 @@ impl TensorRt {
         let name = self.library.display();
         let builder = self.create_builder.ok_or_else(|| {
             Error::missing(format!(
-                "'{name}' ({}) is a lean runtime, which runs plans and builds none, expected libnvinfer.so.{}",
+                "'{name}' ({}) is a lean runtime, which runs plans but cannot build them, expected libnvinfer.so.{}",
                 self.version, self.version.major
             ))
         })?;
@@ -229,7 +229,7 @@ fn shim(places: &Places, what: &str, version: Version) -> Result<(Shim, Version)
         .find(|path| path.is_file());
     let path = places.shim.clone().or(found).ok_or_else(|| {
         Error::missing(format!(
-            "{what} is there, its shim '{file}' is not: compile it once with scripts/tensorrt-shim.sh, which needs g++ and TensorRT's headers, or name it in {SHIM_VARIABLE}"
+            "{what} was found, but not its shim '{file}': compile it once with scripts/tensorrt-shim.sh, which needs g++ and TensorRT's headers, or name it in {SHIM_VARIABLE}"
         ))
     })?;
     let shim = Shim::load(&path).map_err(|error| {

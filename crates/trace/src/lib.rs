@@ -34,7 +34,7 @@ pub enum TraceError {
     },
     /// The folder has nothing to merge.
     #[error(
-        "'{}' has no file of spans (*.spans), expected the folder that a run with CAMWEAVE_SPANS=trace wrote",
+        "'{}' has no span files (*.spans), expected the folder that a run with CAMWEAVE_SPANS=trace wrote",
         path.display()
     )]
     Nothing {
@@ -43,7 +43,7 @@ pub enum TraceError {
     },
     /// A file's clock started over with another start of the machine.
     #[error(
-        "'{}' is of boot {boot}, expected {expected} as in '{}': times of two boots, or hosts, are not comparable; merge them apart",
+        "'{}' is of boot {boot}, expected {expected} as in '{}': times of two boots, or hosts, are not comparable; merge them separately",
         path.display(),
         other.display()
     )]

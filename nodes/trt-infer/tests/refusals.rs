@@ -68,7 +68,7 @@ fn files_that_are_no_models_are_named() {
     assert_says(
         &refused(&text, &[]),
         Exit::Input,
-        &["text.onnx", "no ONNX model"],
+        &["text.onnx", "not an ONNX model"],
     );
     let cut = write(&folder, "cut.plan", &plan(65));
     assert_says(

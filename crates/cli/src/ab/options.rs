@@ -259,13 +259,14 @@ impl Options {
         let refused = |reason: String| Err(CliError::new(Exit::Configuration, reason));
         if footage.pace == Pace::Live {
             return refused(
-                "--slices: cameras in real time do not wait for a graph that is held, expected --pace fast".to_owned(),
+                "--slices: live cameras do not wait for a stopped graph, expected --pace fast"
+                    .to_owned(),
             );
         }
         for graph in graphs {
             if let Some(kind) = graph.kind_on_a_gpu() {
                 return refused(format!(
-                    "--slices: graph '{}' has the stage {kind}, and a GPU goes on while its process is held; expected graphs on the CPU",
+                    "--slices: graph '{}' has the stage {kind}, and a GPU continues while its process is stopped; expected graphs on the CPU",
                     graph.path.display()
                 ));
             }

@@ -216,7 +216,7 @@ fn table(tried: &[Tried], common: &Common) -> String {
     let more = if most == MOST_CAMERAS { " or more" } else { "" };
     lines.push(String::new());
     lines.push(format!(
-        "carries {}{more} of {} frames/s{detected}",
+        "handles {}{more} of {} frames/s{detected}",
         count(most),
         common.fps
     ));
@@ -276,7 +276,7 @@ mod tests {
         );
         assert_eq!(
             lines[6],
-            "carries 12 cameras of 30 frames/s, detecting on 5 per second"
+            "handles 12 cameras of 30 frames/s, detecting on 5 per second"
         );
     }
 

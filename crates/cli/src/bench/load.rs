@@ -162,7 +162,7 @@ fn table(limit: f64, points: &[LoadPoint]) -> String {
     if let Some((knee, kept)) = knee(points) {
         lines.push(String::new());
         lines.push(format!(
-            "from {knee} times on, at least {:.0} % of the most is detected",
+            "from {knee} times on, at least {:.0} % of the maximum is detected",
             100.0 * kept
         ));
     }
@@ -210,7 +210,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.ends_with("from 1 times on, at least 60 % of the most is detected"),
+            text.ends_with("from 1 times on, at least 60 % of the maximum is detected"),
             "{text}"
         );
     }

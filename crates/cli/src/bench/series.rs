@@ -266,7 +266,7 @@ pub fn finish(
         None => Ok(Exit::Success),
         Some(reason) => Err(CliError::new(
             Exit::Incomplete,
-            format!("a run is not whole: {reason}"),
+            format!("a run is incomplete: {reason}"),
         )),
     }
 }

@@ -31,7 +31,7 @@ impl Progress {
         let elapsed = since_first.unwrap_or_default().as_secs_f64();
         let head = if elapsed > self.seconds {
             format!(
-                "{:.0} s are over; the last frames come through",
+                "{:.0} s are over; waiting for the last frames",
                 self.seconds
             )
         } else {

@@ -127,7 +127,7 @@ fn lost(summary: &Summary, folder: &Path) -> Result<(), CliError> {
     Err(CliError::new(
         Exit::Resource,
         format!(
-            "results in '{}' are not whole: {lines} lines of detections.jsonl were not written; dora.log there has the reason",
+            "results in '{}' are incomplete: {lines} lines of detections.jsonl were not written; dora.log there has the reason",
             folder.display()
         ),
     ))

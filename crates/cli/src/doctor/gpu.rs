@@ -170,7 +170,7 @@ fn decoder(has_driver: bool) -> Row {
         Search::Loaded(name, _) if has_driver => return engines(name),
         Search::Loaded(name, _) => (
             State::Ok,
-            format!("{name}; without the CUDA driver it does not tell what it decodes"),
+            format!("{name}; what it decodes is unknown without the CUDA driver"),
         ),
     };
     row("NVDEC", Need::Gpu, found)
@@ -229,7 +229,7 @@ fn tensorrt() -> Row {
             let can = if found.has_builder() {
                 "builds and runs engines"
             } else {
-                "runs engines and builds none"
+                "runs engines, cannot build them"
             };
             let library = found.library().display();
             let (version, headers) = (found.version(), found.headers());
@@ -326,7 +326,7 @@ fn mps() -> Row {
     } else if camweave_runner::places::on_path("nvidia-cuda-mps-control").is_some() {
         (
             State::Missing,
-            format!("the control daemon does not run ('{}')", file.display()),
+            format!("the control daemon is not running ('{}')", file.display()),
         )
     } else {
         (

@@ -33,7 +33,7 @@ fn rtsp() -> Row {
             Err(error) => (
                 State::Ok,
                 format!(
-                    "TCP ports can be bound, not {RTSP_PORT} ({error}); the simulated cameras take a free one"
+                    "TCP ports can be bound, but not {RTSP_PORT} ({error}); the simulated cameras use a free one"
                 ),
             ),
         },
@@ -103,7 +103,7 @@ fn memory() -> Row {
     let (state, found) = match bytes.map(|bytes| bytes >> 20) {
         None => (
             State::Broken,
-            "/proc/meminfo does not tell MemAvailable".to_owned(),
+            "/proc/meminfo has no MemAvailable".to_owned(),
         ),
         Some(mib) if mib < LEAST_MEMORY_MIB => (
             State::Broken,

@@ -172,7 +172,7 @@ impl Graph {
                 let (node_id, name) = output;
                 match self.kind(node) {
                     Kind::Stage(_) => found.errors.push(format!(
-                        "node '{node_id}': its output '{name}' is connected to no input, so its work goes nowhere"
+                        "node '{node_id}': its output '{name}' is connected to no input, so its results are lost"
                     )),
                     Kind::Other => found.warnings.push(format!(
                         "node '{node_id}': nobody reads its output '{name}'"
@@ -301,7 +301,7 @@ fn check_ports(
     }
     if own.output.is_some() && node.outputs.len() != 1 {
         found.errors.push(format!(
-            "node '{id}': it declares {} outputs, expected one: what it gives has no other way",
+            "node '{id}': it declares {} outputs, expected exactly one",
             node.outputs.len()
         ));
     }

@@ -142,7 +142,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         None => Ok(Exit::Success),
         Some(reason) => Err(CliError::new(
             Exit::Incomplete,
-            format!("the run is not whole: {reason}"),
+            format!("the run is incomplete: {reason}"),
         )),
     }
 }

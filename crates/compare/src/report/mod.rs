@@ -43,13 +43,13 @@ fn method(comparison: &Comparison) -> [&'static str; 4] {
 }
 
 const RUNS: [&str; 3] = [
-    "The graphs ran in turns (A B B A ...), so that a machine that gets slower or busier favours none of them. Each run counts as one value: frames within a run are not independent of one another.",
-    "Intervals are Student's t at 95 %, of the logarithms for ratios, after a linear trend over the order of runs has been taken out (from six runs on). They are as wide as so few runs deserve.",
+    "The graphs ran in turns (A B B A ...), so that a machine that gets slower or busier favours none of them. Each run counts as one value: frames within a run are not independent.",
+    "Intervals are Student's t at 95 %, of the logarithms for ratios, after removing a linear trend over the order of runs (from six runs on). Few runs give wide intervals.",
     "CPU time is the kernel's account of each process. Memory is the largest proportional set size seen. The time in a stage contains the wait in its queue; 'wait' is the way from the stage before. In plots, pale is waiting: a stage's work on a frame is taken as its mean, at the end of the frame's stay.",
 ];
 
 const SLICES: [&str; 3] = [
-    "The graphs ran at once and went in turns (A B B A ...), a slice at a time: the processes of all others were held meanwhile. So a machine whose speed wanders is as slow for one as for the other. A 'run' here is a second or more of each graph's own time. Held frames wait: latencies and the times of spans mean nothing in such a comparison, and are left out.",
+    "The graphs ran at once and went in turns (A B B A ...), a slice at a time: the processes of all others were stopped meanwhile. So variations in the machine's speed affect all graphs alike. A 'run' here is a second or more of each graph's own time. Held frames wait: latencies and the times of spans mean nothing in such a comparison, and are left out.",
     "Intervals are Student's t at 95 %, of the logarithms for ratios, over the differences within each such second (a paired test).",
     "CPU time is the kernel's account of each process. Memory is the largest proportional set size seen. Frames per second are of each graph's own time.",
 ];

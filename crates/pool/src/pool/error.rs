@@ -128,9 +128,7 @@ pub enum AcquireError {
         expected: String,
     },
     /// All consumer entries are taken. Dead consumers' entries come back when the producer looks.
-    #[error(
-        "pool {pool} has {MAX_CONSUMERS} consumer processes already, which is the most it can have"
-    )]
+    #[error("pool {pool} has {MAX_CONSUMERS} consumer processes already, the maximum")]
     TooManyConsumers {
         /// The pool.
         pool: PoolId,

@@ -76,7 +76,7 @@ impl Plan {
             let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if name.is_empty() || !name.chars().all(is_plain) {
                 return Err(wrong(format!(
-                    "the name '{name}' of stage '{kind}', expected small letters, digits and '-'"
+                    "the name '{name}' of stage '{kind}', expected lower-case letters, digits and '-'"
                 )));
             }
             if seats.iter().any(|seat| seat.name == name) {

@@ -322,7 +322,7 @@ fn stages_that_do_not_fit_are_refused_in_one_line() {
             "relay,relay",
             vec!["two stages are called 'relay'", "name=kind"],
         ),
-        ("Up=relay", vec!["'Up'", "small letters"]),
+        ("Up=relay", vec!["'Up'", "lower-case letters"]),
         ("relay,numbers", vec!["'numbers' is a source", "'relay'"]),
         (
             "numbers,other",

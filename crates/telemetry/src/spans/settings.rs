@@ -62,12 +62,12 @@ pub const VARIABLES: [Variable; 4] = [
     (
         DIR,
         "'trace' next to the folder of reports",
-        "the folder for files of spans",
+        "the folder for span files",
     ),
     (
         EVENTS,
         "16384",
-        "events of a stage that may come within a tenth of a second; more are counted as lost",
+        "maximum number of events of a stage in a tenth of a second; more are counted as lost",
     ),
     (
         NVTX,

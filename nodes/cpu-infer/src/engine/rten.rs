@@ -26,7 +26,7 @@ impl Rten {
     pub fn open(file: &ModelFile, threads: usize) -> Result<Self, StageError> {
         let refuse = |message: String| {
             StageError::input(format!(
-                "model '{}': rten cannot run it: {}; ENGINE=onnxruntime knows more operators",
+                "model '{}': rten cannot run it: {}; ENGINE=onnxruntime supports more operators",
                 file.path.display(),
                 one_line(&message)
             ))

@@ -210,15 +210,19 @@ fn files_that_are_no_detector() {
         (
             "text",
             b"Not found. Please log in.".to_vec(),
-            &["no ONNX model", "25 bytes"],
+            &["not an ONNX model", "25 bytes"],
         ),
-        ("empty", Vec::new(), &["no ONNX model", "0 bytes"]),
+        ("empty", Vec::new(), &["not an ONNX model", "0 bytes"]),
         (
             "lfs",
             b"version https://git-lfs.github.com/spec/v1\n".to_vec(),
             &["git lfs pull"],
         ),
-        ("cut", yolov8().bytes()[..200].to_vec(), &["no ONNX model"]),
+        (
+            "cut",
+            yolov8().bytes()[..200].to_vec(),
+            &["not an ONNX model"],
+        ),
         (
             "task",
             yolov8().with("task", Some("segment")).bytes(),

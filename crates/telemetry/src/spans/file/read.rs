@@ -22,7 +22,7 @@ pub enum SpanFileError {
         source: std::io::Error,
     },
     /// It is something else.
-    #[error("'{}' is no file of spans: {reason}", path.display())]
+    #[error("'{}' is not a span file: {reason}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
