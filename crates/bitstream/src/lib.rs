@@ -8,7 +8,7 @@
 //!   (ISO/IEC 14496-15, sections 5.3.3.1 and 8.3.3.1) and their length-prefixed units.
 //! - [`is_fragment`]: whether an access unit lacks the beginning of its picture.
 //! - [`is_disposable`]: whether no other picture refers to that of an access unit.
-//! - [`presents_in_decode_order`]: whether a decoder may give out pictures at once.
+//! - [`presents_in_decode_order`]: whether a decoder may output pictures at once.
 //! - [`Mpeg4Headers`]: the headers of MPEG-4 part 2 before each intra-coded picture
 //!   (ISO/IEC 14496-2, section 6.2).
 //! - [`rtp`]: RTP payloads into access units, however the camera cuts them.

@@ -1,5 +1,5 @@
-//! What a command prints. A reader that has hung up (`camweave doctor | head -1`) wants no more, and
-//! that is no error; a disk that has no room for the output is one.
+//! What a command prints. That the reader has hung up (`camweave doctor | head -1`) is not an
+//! error; a full disk is one.
 
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};

@@ -1,4 +1,4 @@
-//! The mean luma of the cells of a frame on the device, for whoever looks for motion.
+//! The mean luma of the cells of a frame on the device, for motion detection.
 //!
 //! The grid is that of `camweave_vision::LumaGrid`; the tests compare both bit by bit.
 #![expect(unsafe_code, reason = "launches a kernel")]

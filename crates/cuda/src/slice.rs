@@ -80,7 +80,7 @@ use crate::sys::CUdevice;
 pub struct DeviceSlice<'a> {
     address: u64,
     bytes: usize,
-    /// Whose streams may have work on it; `None` where whoever made it answers for that.
+    /// The device whose streams may have work on it; `None` if the creator takes care of that.
     device: Option<CUdevice>,
     owner: PhantomData<&'a ()>,
 }

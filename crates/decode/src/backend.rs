@@ -20,7 +20,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A decoder that gives out frames only as they are coded. `instead`: the stage that can.
+    /// A decoder that outputs frames only as they are coded. `instead`: the stage that can.
     #[must_use]
     pub fn rotated(stage: &str, orientation: Orientation, instead: &str) -> Self {
         let mirrored = if orientation.mirrored() {
@@ -82,14 +82,14 @@ pub trait Backend: Send + 'static {
     /// What decodes a session.
     type Decoder: Decoder;
 
-    /// A decoder that knows nothing yet. It gives out frames as they are to be shown:
-    /// `orientation` says how they are coded.
+    /// A decoder that knows nothing yet. It outputs frames as they are to be shown: `orientation`
+    /// says how they are coded.
     ///
     /// # Errors
     /// There is none for this codec, or none that turns frames so.
     fn open(&mut self, codec: Codec, orientation: Orientation) -> Result<Self::Decoder, Failure>;
 
-    /// Takes a decoder whose session has ended and that has given out everything.
+    /// Takes a decoder whose session has ended and that has output everything.
     fn close(&mut self, decoder: Self::Decoder) {
         drop(decoder);
     }
@@ -124,7 +124,7 @@ pub trait Decoder: Send {
     /// The unit cannot be decoded; the decoder goes on with the next.
     fn send(&mut self, data: &[u8], ticket: i64) -> Result<(), Failure>;
 
-    /// Makes the decoder give out what it holds back; it then takes nothing more.
+    /// Makes the decoder output what it holds back; it then takes nothing more.
     ///
     /// # Errors
     /// It cannot.

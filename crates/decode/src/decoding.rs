@@ -225,8 +225,8 @@ impl<B: Backend> Decoding<B> {
         (!self.lanes.is_empty()).then(|| self.looked + LOOK_EVERY)
     }
 
-    /// Ends the sessions of cameras that have sent nothing for `silence`, and forgets those of
-    /// which nothing is left.
+    /// Ends the sessions of cameras that have sent nothing for `silence`, and forgets those that
+    /// hold nothing any more.
     pub fn let_go(&mut self, silence: Duration) {
         self.end(|known| known.last_unit.elapsed() >= silence);
     }

@@ -177,7 +177,7 @@ impl<M: Memory> CameraPools<M> {
     /// it had for such frames if that is still there.
     ///
     /// # Errors
-    /// The pool is exhausted, or a new one cannot be had, or may not be.
+    /// The pool is exhausted, or a new one cannot be created, or would exceed a limit.
     pub fn begin(&mut self, bytes: usize, dpb: u32) -> Result<WriteSlot<M>, SlotError> {
         let slots = self.slots_for(bytes, dpb)?;
         if let Some(current) = &self.current

@@ -1,4 +1,4 @@
-//! The header bytes of a stream, which `ffmpeg-next` does not give out.
+//! The header bytes of a stream, which `ffmpeg-next` does not expose.
 #![expect(unsafe_code, reason = "a field of AVCodecParameters is read")]
 
 use ffmpeg_next::codec::Parameters;

@@ -1,5 +1,5 @@
-//! The engine that the settings of a `trt-infer` stage ask for, for whoever wants it before the stage
-//! does: the settings, what `MODEL` names, and the engine, found or built.
+//! Finds or builds the engine that the settings of a `trt-infer` stage ask for, also before the
+//! stage runs: the settings, what `MODEL` names, and the engine.
 
 mod error;
 mod prepare;

@@ -63,8 +63,8 @@ impl std::str::FromStr for Codec {
 
 /// One access unit (one coded picture), with parameter sets before every keyframe.
 ///
-/// A unit whose [`Unit::data`] is empty ends its session: the decoder gives out
-/// the pictures that it still holds back for reordering.
+/// A unit whose [`Unit::data`] is empty ends its session: the decoder outputs the pictures that it
+/// still holds back for reordering.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     /// Whose unit, and when.

@@ -261,7 +261,7 @@ impl Decoder {
         self.outcome(parsed)
     }
 
-    /// Makes the parser give out what it holds back. Then [`Self::restart`] before the next unit.
+    /// Makes the parser output what it holds back. Then [`Self::restart`] before the next unit.
     ///
     /// # Errors
     /// The library refuses.

@@ -110,7 +110,7 @@ fn make<E: Events>(
         CodecType: codec.raw(),
         // The sequence callback tells the real number.
         ulMaxNumDecodeSurfaces: 1,
-        // Pictures are given out as soon as the stream's reordering allows.
+        // Pictures are output as soon as the stream's reordering allows.
         ulMaxDisplayDelay: 0,
         pUserData: events.cast(),
         pfnSequenceCallback: Some(on_sequence::<E>),

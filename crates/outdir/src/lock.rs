@@ -14,8 +14,8 @@ const TRY_EVERY: Duration = Duration::from_millis(50);
 /// So much of the holder's line is read, in bytes.
 const HOLDER_BYTES: u64 = 400;
 
-/// Held while a process writes into a folder. The kernel lets go of it with the process, however
-/// that ends, so nothing is left of one that was killed.
+/// Held while a process writes into a folder. The kernel releases it with the process, however that
+/// ends, so nothing is left of one that was killed.
 #[derive(Debug)]
 pub struct WriterLock {
     _file: File,

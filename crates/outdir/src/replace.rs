@@ -13,7 +13,7 @@ use crate::mark::Mark;
 use crate::new_file::{NewFile, beside, fresh};
 use crate::own::open_own;
 
-/// What file systems give out at a time, in bytes.
+/// The unit in which file systems allocate, in bytes.
 const BLOCK: usize = 4096;
 
 impl NewFile {

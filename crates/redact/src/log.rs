@@ -10,8 +10,8 @@ fn known() -> &'static RwLock<KnownSecrets> {
     KNOWN.get_or_init(RwLock::default)
 }
 
-/// From now on, [`log_line`] hides these secrets, whoever logs them: a library that quotes a peer's
-/// answer as well.
+/// From now on, [`log_line`] hides these secrets in every line, including those of libraries that
+/// quote a peer's answer.
 pub fn remember(secrets: &KnownSecrets) {
     let mut known = known().write().unwrap_or_else(PoisonError::into_inner);
     known.extend(secrets);

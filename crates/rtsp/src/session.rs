@@ -34,7 +34,7 @@ pub struct Session {
     events: u32,
 }
 
-/// Events that are given out before other cameras have their turn.
+/// Events that are delivered before other cameras have their turn.
 const EVENTS_PER_TURN: u32 = 64;
 
 impl Session {
@@ -47,7 +47,7 @@ impl Session {
     /// The next event. Loses nothing where it is dropped before it is ready.
     ///
     /// # Errors
-    /// Why there are no more events; what came before has been given out.
+    /// Why there are no more events; earlier ones have been delivered.
     pub async fn next(&mut self) -> Result<Event, RtspError> {
         loop {
             // Handling an event costs time, and a small packet can make many of them.

@@ -62,7 +62,7 @@ pub(crate) fn fail(error: &StageError) -> ExitCode {
     error.exit.into()
 }
 
-/// Who has hung up (`sink --help | head -1`) wants no more.
+/// The reader may have hung up (`sink --help | head -1`).
 fn print(text: &str) {
     drop(std::io::stdout().write_all(text.as_bytes()));
 }
@@ -190,7 +190,7 @@ fn run<S: Stage>(
 
 /// The queue in front of an open stage.
 pub(crate) fn inbox<S: Stage>(stage: &S, context: &Context) -> Inbox<S::In> {
-    // What comes back to a source is no row of its own: it has counted each already.
+    // Returned frames were counted when they were sent; do not count them again.
     let counted = if S::OPTIONAL_INPUT {
         Counters::new(&context.stage, S::KIND, None)
     } else {

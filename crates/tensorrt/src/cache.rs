@@ -106,7 +106,7 @@ impl EngineCache {
             }
             Err(Absent::NotThere) => {
                 info!(model = %model.id, plan = %path.display(), "no such engine yet: building it");
-                "it was not there".to_owned()
+                "it was not in the cache".to_owned()
             }
             Err(Absent::Unusable(why)) => {
                 warn!(model = %model.id, plan = %path.display(), "the engine is rebuilt: {why}");

@@ -8,10 +8,10 @@ use tracing::info;
 
 use crate::error::Error;
 
-/// No build takes so long; the kernel lets go of the lock of a process that has died.
+/// No build takes so long; the kernel releases the lock of a process that has died.
 const AT_MOST: Duration = Duration::from_secs(3600);
 
-/// Waits until no other process has the file's lock, which is let go of when the result is dropped.
+/// Waits until no other process has the file's lock, which is released when the result is dropped.
 /// The file stays: removing it would let two processes lock different files of one name.
 pub fn lock(path: &Path) -> Result<File, Error> {
     let failed = |error: std::io::Error| {

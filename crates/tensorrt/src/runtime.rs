@@ -300,7 +300,7 @@ impl ExecutionContext {
         let name = c_string(tensor)?;
         let mut found = sys::Shape::default();
         self.call(
-            || format!("the shape of '{tensor}' cannot be had"),
+            || format!("the shape of '{tensor}' is not available"),
             // SAFETY: the context lives; name and place are valid for the call.
             |shim, context| unsafe { (shim.context_shape)(context, name.as_ptr(), &raw mut found) },
         )?;

@@ -24,11 +24,11 @@ pub struct Scratch {
 }
 
 /// Decodes one frame's head, suppresses duplicates (of a YOLOv8 head; an end-to-end one has none),
-/// and maps the boxes to the source picture. Best score first, ties by lower anchor, at most
+/// and maps the boxes to the source frame. Best score first, ties by lower anchor, at most
 /// `max_detections`.
 ///
-/// Boxes are clipped to the picture. One of which nothing is left, such as one in the padding, is
-/// no detection; it still counts towards `max_detections`, which is applied before.
+/// Boxes are clipped to the frame. Boxes that are empty after clipping, such as those in the
+/// padding, are dropped; they still count towards `max_detections`, which is applied before.
 ///
 /// # Errors
 /// The number of values is not the layout's.

@@ -86,8 +86,8 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// So few frames prove nothing.
 const MIN_FRAMES: u32 = 25;
 
-/// Whether what a camera sends is of use: one whose frames are nearly all corrupt is alive and plays,
-/// but whoever watches sees nothing.
+/// Whether what a camera sends is of use: one whose frames are nearly all corrupt is alive and
+/// plays, but there is nothing to see.
 #[derive(Debug)]
 pub(crate) struct Usable {
     since: Instant,

@@ -91,7 +91,7 @@ impl Session {
         (unit, jumped)
     }
 
-    /// The unit that ends the session: a decoder gives out what it holds back.
+    /// The unit that ends the session: a decoder outputs what it holds back.
     pub fn end(&self, trace: Trace) -> Unit {
         Unit {
             id: self.id(self.last),

@@ -1,4 +1,4 @@
-//! `<camera>.png`: the camera's last frame that could be had, with its boxes.
+//! `<camera>.png`: the camera's last available frame, with its boxes.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -108,7 +108,7 @@ impl Snapshots {
         }
     }
 
-    /// The line of a frame that cannot be had. The next try comes when the next snapshot is due.
+    /// The line of a frame that is not available. The next try is when the next snapshot is due.
     fn failed(&mut self, camera: &str, line: &str) -> String {
         self.taken.insert(camera.to_owned(), Instant::now());
         format!("{camera}: picture: {line}")

@@ -141,7 +141,7 @@ impl Decoder {
         self.check_refusal()
     }
 
-    /// Makes the decoder give out what it holds back for reordering; it then takes nothing more.
+    /// Makes the decoder output what it holds back for reordering; it then takes nothing more.
     pub fn finish(&mut self) -> Result<(), DecodeError> {
         let sent = self.opened.send_eof();
         sent.map_err(|source| self.error(0, source))

@@ -42,7 +42,7 @@ pub enum Damage {
     Corrupt,
 }
 
-/// What the assembler gives out.
+/// What the assembler outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// A whole access unit.
@@ -77,7 +77,7 @@ pub struct Assembler {
     lost_packets: u32,
     /// Packets were missing since the unit before.
     had_gap: bool,
-    /// Of the unit that was given out last.
+    /// Of the unit that was output last.
     last_timestamp: Option<i64>,
     outputs: VecDeque<Output>,
 }

@@ -13,9 +13,9 @@ use rustix::thread::{CpuSet, sched_getaffinity};
 use crate::error::CliError;
 use crate::graph::Graph;
 
-/// Held while a measurement runs: a file for each core that it may run on, and for each GPU that its
-/// graphs may use. The kernel lets go of them with the process, however that ends, so the files of
-/// one that was killed are in nobody's way.
+/// Held while a measurement runs: a file for each core that it may run on, and for each GPU that
+/// its graphs may use. The kernel releases them with the process, however that ends, so the files
+/// of one that was killed are in nobody's way.
 pub struct Lock {
     /// Unlocked when they are closed.
     _files: Vec<File>,

@@ -45,7 +45,7 @@ impl Graph {
     pub fn declare(&mut self, name: &str, value: &str) -> Result<(), CliError> {
         let mut env = self.descriptor.env.clone().unwrap_or_default();
         env.remove(name);
-        // dora does not give out the type of a value.
+        // dora does not expose the type of a value.
         if let Ok(made) = serde_json::from_value(value.into()) {
             env.insert(name.to_owned(), made);
         }

@@ -37,7 +37,7 @@ pub trait Memory: Sized + Send + Sync + 'static {
     /// Producer: makes the memory of all slots, which `queues` will write. `name` is for people.
     ///
     /// # Errors
-    /// The memory cannot be had.
+    /// The memory cannot be allocated.
     fn create(
         place: &Self::Place,
         name: &str,

@@ -24,7 +24,7 @@ impl Producer<HostMemory> {
     /// Creates a pool in the host's memory, which is taken from the system at once.
     ///
     /// # Errors
-    /// The specification is invalid, or the memory cannot be had.
+    /// The specification is invalid, or the memory cannot be allocated.
     pub fn create(spec: &PoolSpec) -> Result<Self, PoolError> {
         Self::create_in(&(), spec)
     }
@@ -35,7 +35,7 @@ impl<M: Memory> Producer<M> {
     /// queues may write.
     ///
     /// # Errors
-    /// The specification is invalid, or the memory cannot be had.
+    /// The specification is invalid, or the memory cannot be allocated.
     pub fn create_in(place: &M::Place, spec: &PoolSpec) -> Result<Self, PoolError> {
         Self::create_for(place, spec, WriteQueues::Several)
     }
@@ -43,7 +43,7 @@ impl<M: Memory> Producer<M> {
     /// Creates a pool in memory of the given place, whose slots are written through `queues`.
     ///
     /// # Errors
-    /// The specification is invalid, or the memory cannot be had.
+    /// The specification is invalid, or the memory cannot be allocated.
     pub fn create_for(
         place: &M::Place,
         spec: &PoolSpec,
