@@ -140,7 +140,7 @@ impl Dataflow {
             return Err(RunError::new(
                 Exit::Incomplete,
                 format!(
-                    "the graph ended early ({status}): {}; all of it is in '{}'",
+                    "the graph ended early ({status}): {}; the full log is in '{}'",
                     self.last_words(),
                     self.log.display()
                 ),

@@ -91,7 +91,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             }
             let wanted = (load * limit / common.fps).round();
             if wanted > MOST_CAMERAS {
-                note!("{load} times would be {wanted} cameras: {MOST_CAMERAS} are simulated");
+                note!("{load} times would need {wanted} cameras: {MOST_CAMERAS} are simulated");
             }
             let cameras = wanted.clamp(1.0, MOST_CAMERAS) as u32;
             setting(name, cameras, Some(common.fps))

@@ -52,7 +52,7 @@ impl Folder {
         let earlier = folder.set_aside(&[HISTORY, LOG])?;
         if earlier.recovered() > 0 {
             note!(
-                "the results of a run that was killed are back: {} files",
+                "restored the results of a killed run: {} files",
                 earlier.recovered()
             );
         }
