@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+/// The forms that [`faults::parse`](crate::faults::parse) takes.
+pub(crate) const FAULT_GRAMMAR: &str = "expected CAMERA:FAULT where CAMERA is a camera id or '*' and FAULT is one of \
+     stall@START+LENGTH, disconnect@START[+LENGTH], loss=PROBABILITY[@START[+LENGTH]], \
+     garbage@START+LENGTH; times are like 10s, 1.5s or 500ms, PROBABILITY is from 0 to 1";
+
 /// An error of the simulator. The message names the thing, its value and what was expected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -87,7 +92,7 @@ pub enum SimError {
         reason: String,
     },
     /// A fault description that does not follow the grammar.
-    #[error("fault {text:?}: {reason}; {}", crate::faults::GRAMMAR)]
+    #[error("fault {text:?}: {reason}; {}", FAULT_GRAMMAR)]
     BadFault {
         /// The description as it was given.
         text: String,

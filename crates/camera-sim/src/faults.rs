@@ -1,6 +1,6 @@
 //! Faults on request: what a bad camera or a bad network does, at known times, the same every run.
 //!
-//! Times count from the camera's frame 0. A fault is written as `CAMERA:FAULT`, see [`GRAMMAR`].
+//! Times count from the camera's frame 0. A fault is written as `CAMERA:FAULT`, see [`parse`].
 
 use std::time::Duration;
 
@@ -8,11 +8,6 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use crate::SimError;
-
-/// The forms that [`parse`] takes, for help texts and errors.
-pub const GRAMMAR: &str = "expected CAMERA:FAULT where CAMERA is a camera id or '*' and FAULT is one of \
-     stall@START+LENGTH, disconnect@START[+LENGTH], loss=PROBABILITY[@START[+LENGTH]], \
-     garbage@START+LENGTH; times are like 10s, 1.5s or 500ms, PROBABILITY is from 0 to 1";
 
 /// RTP payload bytes that garbage leaves as they are: the longest payload header, so that the
 /// damage reaches the decoder and does not stop at the depacketiser.
@@ -212,6 +207,7 @@ impl FaultPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::FAULT_GRAMMAR;
     use proptest::prelude::*;
 
     fn seconds(start: f64, end: f64) -> Window {
@@ -282,7 +278,7 @@ mod tests {
         ] {
             let error = parse(bad).expect_err(bad).to_string();
             assert!(
-                error.contains(named) && error.contains(GRAMMAR),
+                error.contains(named) && error.contains(FAULT_GRAMMAR),
                 "{bad}: {error}"
             );
         }

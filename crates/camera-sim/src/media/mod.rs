@@ -3,6 +3,7 @@
 mod configuration;
 mod extradata;
 mod probe;
+mod track;
 mod transcode;
 
 pub use probe::load;

@@ -11,7 +11,7 @@ use ffmpeg_next::software::scaling;
 use crate::SimError;
 use crate::clip::{Clip, ClipFormat};
 use crate::encode::{Encoding, VideoEncoder};
-use crate::media::probe::{Track, packets, timing};
+use crate::media::track::{Track, packets, timing};
 use crate::nal::Codec;
 use crate::parameter_sets::ParameterSets;
 use crate::timeline::Timing;

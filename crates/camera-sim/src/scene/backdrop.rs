@@ -1,6 +1,6 @@
 //! The fixed picture behind everything: sky, skyline, ground, road with its marks, buildings.
 
-use super::brush::{Brush, part};
+use super::brush::Brush;
 use super::buildings::draw_buildings;
 use super::dice::Dice;
 use super::light::Rgb;
@@ -307,27 +307,6 @@ fn roughen(brush: &mut Brush<'_>, dice: &mut Dice) {
             for value in &mut pixels[(y * width + x) * 4..][..3] {
                 *value = (f32::from(*value) + add).clamp(0.0, 255.0) as u8;
             }
-        }
-    }
-}
-
-/// A grid of equal parts of a wall: columns, rows, and the share of each cell that is filled.
-pub(super) fn grid(
-    face: &super::brush::Face,
-    columns: usize,
-    rows: usize,
-    share: [f32; 2],
-    mut each: impl FnMut(usize, usize, super::brush::Face),
-) {
-    for row in 0..rows {
-        for column in 0..columns {
-            let x = (column as f32 + 0.5) / columns as f32;
-            let y = (row as f32 + 0.5) / rows as f32;
-            let (w, h) = (
-                share[0] * 0.5 / columns as f32,
-                share[1] * 0.5 / rows as f32,
-            );
-            each(column, row, part(face, [x - w, y - h], [x + w, y + h]));
         }
     }
 }

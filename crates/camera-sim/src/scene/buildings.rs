@@ -1,6 +1,5 @@
 //! Houses along the street.
 
-use super::backdrop::grid;
 use super::brush::{Brush, Face, part};
 use super::dice::Dice;
 use super::light::Rgb;
@@ -199,5 +198,26 @@ fn draw_window(brush: &mut Brush<'_>, dice: &mut Dice, face: &Face, normal: [f32
     }
     if depth < 45.0 {
         brush.surface(&part(face, [0.47, 0.07], [0.53, 0.93]), normal, frame);
+    }
+}
+
+/// A grid of equal parts of a wall: columns, rows, and the share of each cell that is filled.
+fn grid(
+    face: &Face,
+    columns: usize,
+    rows: usize,
+    share: [f32; 2],
+    mut each: impl FnMut(usize, usize, Face),
+) {
+    for row in 0..rows {
+        for column in 0..columns {
+            let x = (column as f32 + 0.5) / columns as f32;
+            let y = (row as f32 + 0.5) / rows as f32;
+            let (w, h) = (
+                share[0] * 0.5 / columns as f32,
+                share[1] * 0.5 / rows as f32,
+            );
+            each(column, row, part(face, [x - w, y - h], [x + w, y + h]));
+        }
     }
 }

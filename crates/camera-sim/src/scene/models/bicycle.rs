@@ -1,6 +1,6 @@
 //! Bicycles with their riders.
 
-use super::Motion;
+use super::motion::Motion;
 use super::person::{Head, SKINS, TOPS, TROUSERS, draw_head};
 use crate::scene::brush::Brush;
 use crate::scene::dice::Dice;

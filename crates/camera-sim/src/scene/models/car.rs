@@ -1,7 +1,8 @@
 //! Passenger cars: saloon, hatchback, estate, off-roader, taxi.
 
+use super::motion::Motion;
+use super::solid::{Side, Solid};
 use super::wheel::Wheel;
-use super::{Motion, Side, Solid};
 use crate::scene::brush::Brush;
 use crate::scene::dice::Dice;
 use crate::scene::light::Rgb;

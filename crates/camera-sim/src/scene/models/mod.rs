@@ -2,6 +2,7 @@
 
 mod bicycle;
 mod car;
+mod motion;
 mod person;
 mod solid;
 mod truck;
@@ -11,23 +12,12 @@ use super::brush::Brush;
 use super::dice::Dice;
 use super::truth;
 use super::view::{Pose, World, add, scale};
-pub(super) use solid::{Side, Solid};
-
 pub(super) use bicycle::Rider;
 pub(super) use car::Car;
+pub(super) use motion::Motion;
 pub(super) use person::Person;
+pub(super) use solid::{Side, Solid};
 pub(super) use truck::Truck;
-
-/// How an object moves just now.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Motion {
-    /// Metres gone since the object's path began: drives wheels, pedals and legs.
-    pub(super) travelled: f32,
-    /// Walking or riding, not standing.
-    pub(super) moving: bool,
-    /// Seconds, for what moves in place.
-    pub(super) seconds: f32,
-}
 
 /// The look of one object; its class is that of its variant.
 #[derive(Clone, Debug)]

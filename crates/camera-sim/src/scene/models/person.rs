@@ -1,6 +1,6 @@
 //! Pedestrians: a walking figure of limbs.
 
-use super::Motion;
+use super::motion::Motion;
 use crate::scene::brush::Brush;
 use crate::scene::dice::Dice;
 use crate::scene::light::Rgb;

@@ -1,7 +1,8 @@
 //! Trucks: box body, tipper, tanker-like curtain side, each behind a cab.
 
+use super::motion::Motion;
+use super::solid::{Side, Solid};
 use super::wheel::Wheel;
-use super::{Motion, Side, Solid};
 use crate::scene::brush::Brush;
 use crate::scene::dice::Dice;
 use crate::scene::light::Rgb;
