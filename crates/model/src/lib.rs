@@ -7,6 +7,7 @@
 mod detector;
 mod error;
 mod file;
+mod known;
 mod literal;
 mod metadata;
 pub mod onnx;

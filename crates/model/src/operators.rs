@@ -1,7 +1,7 @@
 //! What operators make: the sizes of their outputs, and the values of small constants.
 
+use crate::known::{Known, MAX_RANK, MAX_VALUES};
 use crate::onnx::{AttributeProto, NodeProto, TensorProto, data_type};
-use crate::size::{Known, MAX_RANK, MAX_VALUES};
 
 /// The values of a small tensor, whatever its type.
 pub(crate) fn values(tensor: &TensorProto) -> Option<Vec<f64>> {

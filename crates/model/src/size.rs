@@ -11,6 +11,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::known::{Known, MAX_RANK, MAX_VALUES};
 use crate::onnx::{GraphProto, NodeProto, TensorProto, ValueInfoProto, data_type};
 use crate::operators::{at_most, attribute, computed, shape, values};
 
@@ -24,29 +25,12 @@ pub const MAX_HEAD_BYTES: u64 = 256 << 20;
 pub const MAX_CONSTANT_BYTES: u64 = 64 << 20;
 /// The same in parts of its weights, each value counted as 32 bits.
 const MAX_CONSTANT_PARTS: f64 = 4.0;
-/// Constants of more values are no sizes.
-pub(crate) const MAX_VALUES: usize = 64;
-/// Dimensions of a tensor.
-pub(crate) const MAX_RANK: usize = 64;
 /// Graphs within graphs.
 const MAX_DEPTH: usize = 8;
 /// Operators, weights and named tensors of all graphs of a file.
 const MAX_PARTS: usize = 200_000;
 /// Operators that run a graph as often as they like.
 const LOOPS: [&str; 3] = ["Loop", "Scan", "SequenceMap"];
-
-/// A tensor as far as it is known.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Known {
-    /// `None`: not even the rank. A dimension that depends on pictures is 1.
-    pub shape: Option<Vec<f64>>,
-    /// The values of a small constant.
-    pub values: Option<Vec<f64>>,
-    /// Whether it depends on constants alone, so that an engine may make it while it loads.
-    pub is_constant: bool,
-    /// Bytes of one value; engines keep none in less than this.
-    pub element: f64,
-}
 
 /// The tensors of a graph, and of those around it.
 struct Scope<'a, 'o> {
