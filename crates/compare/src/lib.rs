@@ -18,8 +18,10 @@ pub mod optimization;
 pub mod report;
 pub mod run;
 pub mod targets;
+pub mod verdict;
 mod wording;
 
-pub use comparison::{Comparison, Verdict};
+pub use comparison::Comparison;
 pub use estimate::Estimate;
 pub use run::Run;
+pub use verdict::Verdict;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::Run;
+use crate::run::{Run, WORK};
 
 /// Which way is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,9 +72,6 @@ fn whole(
 /// Parts of the whole below this share are not tested: what they cost cannot matter, and each
 /// further test makes all others less sharp.
 const LEAST_SHARE: f64 = 0.05;
-
-/// Spans that hold all that a node does; other spans lie inside these and are shown only.
-pub const WORK: [&str; 5] = ["rows", "worker", "decode", "unit", "read"];
 
 /// All metrics that these runs have.
 #[must_use]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::metric::WORK;
+/// Spans that hold all that a node does; other spans lie inside these and are shown only.
+pub const WORK: [&str; 5] = ["rows", "worker", "decode", "unit", "read"];
 
 /// Quantiles in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! Verdicts in words.
 
 use crate::agreement::Agreement;
-use crate::comparison::{Outcome, PRIMARY, Verdict};
 use crate::metric::{Better, Family};
+use crate::verdict::{Outcome, PRIMARY, Verdict};
 
 /// An interval whose ends differ by more than this factor is too wide for one number.
 const WIDE: f64 = 1.25;

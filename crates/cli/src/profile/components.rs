@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use camweave_compare::Run;
-use camweave_compare::metric::WORK;
 use camweave_compare::run::Span;
+use camweave_compare::run::WORK;
 use camweave_runner::Snapshot;
 use serde::{Deserialize, Serialize};
 
-use super::verdict::{Limit, Verdict};
+use super::limit::Limit;
+use super::verdict::Verdict;
 use crate::run::spans_between;
 
 /// Spans that only move messages, or that hold the others; they are shown as `other`.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::Comparison;
-use crate::comparison::{Outcome, Versus, letter, short};
+use crate::comparison::{Versus, letter, short};
 use crate::metric::{Better, Family};
 use crate::run::Run;
+use crate::verdict::Outcome;
 
 /// A table: a title, the head, and rows of as many cells.
 pub struct Table {

@@ -1,9 +1,25 @@
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::Sample;
 use crate::Run;
+
+/// Frames per second of a live camera.
+pub(super) const CAMERA_FPS: f64 = 30.0;
+
+/// Memory at one moment of a long run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// When, by the wall clock.
+    pub unix_seconds: f64,
+    /// Of all processes together.
+    pub host_mib: Option<f64>,
+    /// By node; `dora` is the daemon.
+    #[serde(default)]
+    pub processes_mib: BTreeMap<String, f64>,
+    /// In use on the device, where a driver says it.
+    pub device_mib: Option<f64>,
+}
 
 /// A kernel's time, of `kernels --json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -129,4 +145,10 @@ impl Figures {
             _ => ("min(decoder alone, engine alone)", None),
         }
     }
+}
+
+/// `None` of no values.
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), it| (sum + it, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
 }

@@ -1,8 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
-use super::parts::mean;
+use super::figures::{Sample, mean};
 use super::table::{Row, Table};
 use crate::Run;
 
@@ -10,20 +8,6 @@ use crate::Run;
 const COMPARED_SECONDS: f64 = 60.0;
 /// Memory that differs by less is flat: a page cache or an allocator moves so much.
 const FLAT: f64 = 0.02;
-
-/// Memory at one moment of a long run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
-    /// When, by the wall clock.
-    pub unix_seconds: f64,
-    /// Of all processes together.
-    pub host_mib: Option<f64>,
-    /// By node; `dora` is the daemon.
-    #[serde(default)]
-    pub processes_mib: BTreeMap<String, f64>,
-    /// In use on the device, where a driver says it.
-    pub device_mib: Option<f64>,
-}
 
 /// One of the kinds of memory in a sample.
 type Value = fn(&Sample) -> Option<f64>;

@@ -8,12 +8,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use figures::{Decoded, Engine, EngineRow, Figures, Kernel, Record};
-pub use memory::Sample;
+pub use figures::{Decoded, Engine, EngineRow, Figures, Kernel, Record, Sample};
 pub use table::Table;
 
-/// Frames per second of a live camera.
-const CAMERA_FPS: f64 = 30.0;
+use figures::CAMERA_FPS;
+
 /// Of the limit that has been measured, so much is what cameras may offer for a long time.
 const OFFERED: f64 = 0.8;
 

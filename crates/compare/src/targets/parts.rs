@@ -2,19 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::figures::{CAMERA_FPS, Figures, mean};
 use super::memory;
 use super::table::{Row, Share, Table};
-use super::{CAMERA_FPS, Figures};
 use crate::Run;
 
 /// NVIDIA's rates of one NVDEC engine at 1080p and this clock (H100, H200).
 const NVDEC_RATES: [(&str, f64); 2] = [("h264", 771.0), ("h265", 1316.0)];
 const NVDEC_CLOCK_MHZ: f64 = 1860.0;
-
-pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), it| (sum + it, count + 1));
-    (count > 0).then(|| sum / f64::from(count))
-}
 
 /// Frames per second of all cameras, on average.
 pub(super) fn rate(runs: &[&Run]) -> Option<f64> {
