@@ -9,8 +9,8 @@ use arrow_array::{
 use arrow_buffer::NullBuffer;
 
 use crate::columns::{Columns, Reader, items};
-use crate::heads::Interned;
 use crate::identity::{write_identity, write_traces};
+use crate::interned::Interned;
 use crate::limits::{
     MAX_BOX_SIZES, MAX_BOXES, MAX_CLASSES, MAX_DIMENSION, MAX_LABEL_BYTES, MAX_MODEL_BYTES,
 };

@@ -8,6 +8,7 @@ use camweave_vision::{Letterbox, LetterboxError};
 
 use crate::columns::{Columns, Reader};
 use crate::identity::{write_identity, write_traces};
+use crate::interned::Interned;
 use crate::limits::{
     MAX_CLASS_NAMES_BYTES, MAX_CLASSES, MAX_DIMENSION, MAX_HEAD_BYTES, MAX_HEAD_SIDE,
     MAX_LABEL_BYTES, MAX_MODEL_BYTES, MAX_ROWS,
@@ -183,29 +184,4 @@ fn check_class_names(reader: &Reader<'_>, row: usize, text: &str) -> Result<(), 
     }
     reader.within("class_names", row, count, 0..=MAX_CLASSES)?;
     Ok(())
-}
-
-/// Rows of a batch name the same model: one allocation serves them all.
-#[derive(Default)]
-pub(crate) struct Interned(Option<Arc<str>>);
-
-impl Interned {
-    pub fn get(&mut self, text: &str) -> Arc<str> {
-        match &self.0 {
-            Some(last) if **last == *text => Arc::clone(last),
-            _ => Arc::clone(self.0.insert(Arc::from(text))),
-        }
-    }
-
-    /// As [`Interned::get`]; `check` is asked about a text that is new.
-    pub fn checked<E>(
-        &mut self,
-        text: &str,
-        check: impl FnOnce(&str) -> Result<(), E>,
-    ) -> Result<Arc<str>, E> {
-        if self.0.as_deref() != Some(text) {
-            check(text)?;
-        }
-        Ok(self.get(text))
-    }
 }

@@ -9,7 +9,7 @@ use arrow_array::{ArrayRef, Int64Array, ListArray, StringArray, StructArray, UIn
 use arrow_schema::{DataType, Field, Fields};
 
 use crate::columns::{Columns, Reader, items, primitive};
-use crate::heads::Interned;
+use crate::interned::Interned;
 use crate::limits::{MAX_SEQUENCE, MAX_STAGE_BYTES, MAX_STAGES};
 use crate::text::quoted;
 use crate::{MessageError, camera_id};
