@@ -9,7 +9,7 @@
 //! since the driver gives up the motion of what a picture does not name.
 //!
 //! NVIDIA does not promise that. So the first time a decoder would be shared, a short clip is
-//! decoded in both ways ([`crate::trial`]), and nothing is shared where a byte differs. H.264 does
+//! decoded in both ways ([`Trial`]), and nothing is shared where a byte differs. H.264 does
 //! differ (its motion is lost), VP9 and AV1 keep more between pictures, and of 10 bits there is no
 //! clip: these are never shared. A picture whose references are incomplete is not decoded in a
 //! shared decoder, nor are those behind it up to the next keyframe: where the driver
@@ -30,7 +30,6 @@ use crate::library::{CallError, Library};
 use crate::seats::{MOST_REFERENCES, Seats, needed, number_in, references, used};
 use crate::stream::Plan;
 use crate::sys;
-use crate::trial;
 
 /// So many decoders for each of the chip's engines are opened before any is shared. Those that share
 /// wait for each other: with 32 files on an H200, 18 of which shared, an eighth less was decoded than
@@ -38,12 +37,17 @@ use crate::trial;
 const OWN_PER_ENGINE: u32 = 8;
 /// With more streams than so many for each engine, there is always another's picture to decode.
 const MANY_PER_ENGINE: usize = 4;
+
+/// Tries whether streams may share a decoder: in one line, why they may not; `None` if they may. An
+/// error: it could not be tried.
+pub(crate) type Trial = fn(&Context) -> Result<Option<String>, String>;
+
 /// The decoders of a device that a process has open. Clones are the same.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Chips(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    trial: Trial,
     /// Overrides how many are opened before any is shared.
     own: Option<u32>,
     /// Places that are taken.
@@ -56,13 +60,15 @@ struct Shared {
 }
 
 impl Chips {
-    /// Shares from the first decoder on that is beyond `own`; otherwise eight for each engine are not
-    /// shared.
-    #[must_use]
-    pub fn sharing_beyond(own: u32) -> Self {
+    /// `own` overrides how many are opened before any is shared.
+    pub(crate) fn new(trial: Trial, own: Option<u32>) -> Self {
         Self(Arc::new(Shared {
-            own: Some(own),
-            ..Shared::default()
+            trial,
+            own,
+            streams: AtomicUsize::new(0),
+            is_proven: OnceLock::new(),
+            opening: Mutex::default(),
+            open: Mutex::default(),
         }))
     }
 
@@ -75,13 +81,6 @@ impl Chips {
     #[must_use]
     pub fn open(&self) -> usize {
         self.alive().len()
-    }
-
-    /// For the trial itself: every decoder is shared.
-    pub(crate) fn on_trial() -> Self {
-        let chips = Self::sharing_beyond(0);
-        let _ = chips.0.is_proven.set(true);
-        chips
     }
 
     /// A place for a stream of `plan`, in an open decoder or in a new one on `context`, which must
@@ -124,7 +123,7 @@ impl Chips {
         if let Some(&is_proven) = self.0.is_proven.get() {
             return is_proven;
         }
-        let is_proven = match trial::run(context) {
+        let is_proven = match (self.0.trial)(context) {
             Ok(differs) => {
                 if let Some(why) = &differs {
                     tracing::warn!(

@@ -13,12 +13,13 @@ use camweave_telemetry::DeviceRange;
 use camweave_vision::{LumaGrid, PictureLayout};
 
 use crate::chip::{Chips, Refused};
+use crate::error::{DecodeError, PictureError};
 use crate::hardware::{Hardware, Mapped, luma_rows};
 use crate::layout::{copies, in_slot};
-use crate::library::{CallError, Library, LoadError};
+use crate::library::{CallError, Library};
 use crate::luma::Luma;
 use crate::parser::{Events, Parser};
-use crate::stream::{Codec, Coded, Limits, Plan, Refusal};
+use crate::stream::{Codec, Coded, Limits, Plan};
 use crate::sys;
 
 /// Pictures of a stream that may be under way on the chip while more units wait and streams are few:
@@ -33,50 +34,6 @@ static RELEASED: AtomicU64 = AtomicU64::new(0);
 #[must_use]
 pub fn released() -> u64 {
     RELEASED.load(Ordering::Acquire)
-}
-
-/// A unit that cannot be decoded, or a picture that is lost.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum DecodeError {
-    /// The library is missing.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The stream is none that this decoder takes.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The library refused.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// The driver refused.
-    #[error(transparent)]
-    Cuda(#[from] CudaError),
-    /// The stream shares a decoder, and refers to more pictures than that keeps for it. It begins
-    /// again at its next keyframe, with a decoder of its own.
-    #[error(
-        "the stream refers to more frames than a shared decoder keeps for it, and gets its own decoder at the next keyframe"
-    )]
-    Crowded,
-    /// The stream shares a decoder, and a picture that it refers to is missing, or was not decoded.
-    /// It goes on at its next keyframe.
-    #[error("a reference frame is missing; the stream continues at its next keyframe")]
-    Incomplete,
-    /// The unit does not follow from a sequence header.
-    #[error("a {codec} frame came before any sequence header that can be decoded")]
-    NoSequence {
-        /// The codec's name.
-        codec: &'static str,
-    },
-}
-
-/// Why a decoded picture has no slot.
-#[derive(Debug, thiserror::Error)]
-pub enum PictureError {
-    /// There is no slot for it.
-    #[error(transparent)]
-    Pool(#[from] PoolError),
-    /// It was decoded, and then lost.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
 }
 
 /// A slot for a picture of so many bytes.

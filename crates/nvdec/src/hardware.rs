@@ -7,7 +7,7 @@ use std::sync::MutexGuard;
 use camweave_cuda::{Context, CudaError, DeviceSlice, Rows, Stream};
 
 use crate::chip::{Chips, Place, Refused, short};
-use crate::decoder::DecodeError;
+use crate::error::DecodeError;
 use crate::library::{CallError, Library};
 use crate::stream::Plan;
 use crate::sys;

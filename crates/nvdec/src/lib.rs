@@ -24,6 +24,7 @@
 mod capabilities;
 mod chip;
 mod decoder;
+mod error;
 mod hardware;
 mod layout;
 mod library;
@@ -36,6 +37,7 @@ mod trial;
 
 pub use capabilities::{Capability, CapabilityError, capabilities};
 pub use chip::Chips;
-pub use decoder::{DecodeError, Decoder, Picture, PictureError, Slots, released};
+pub use decoder::{Decoder, Picture, Slots, released};
+pub use error::{DecodeError, PictureError};
 pub use library::{CallError, LIBRARY_NAMES, Library, LoadError};
 pub use stream::{Codec, Limits, Refusal};

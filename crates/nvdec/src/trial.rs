@@ -22,11 +22,23 @@ const LIMITS: Limits = Limits {
     target: None,
 };
 
-/// In one line, why they may not; `None` if they may.
-///
-/// # Errors
-/// It could not be tried.
-pub(crate) fn run(context: &Context) -> Result<Option<String>, String> {
+impl Default for Chips {
+    /// Shares from more than eight decoders for each engine on.
+    fn default() -> Self {
+        Self::new(run, None)
+    }
+}
+
+impl Chips {
+    /// Shares from the first decoder on that is beyond `own`.
+    #[must_use]
+    pub fn sharing_beyond(own: u32) -> Self {
+        Self::new(run, Some(own))
+    }
+}
+
+/// The [`Trial`](crate::chip::Trial).
+fn run(context: &Context) -> Result<Option<String>, String> {
     let units = units(CLIP);
     let mut alone = Playing::open(context, &Chips::default())?;
     for unit in &units {
@@ -39,7 +51,7 @@ pub(crate) fn run(context: &Context) -> Result<Option<String>, String> {
             expected.len()
         ));
     }
-    let chips = Chips::on_trial();
+    let chips = Chips::new(|_| Ok(None), Some(0));
     let mut pair = [
         Playing::open(context, &chips)?,
         Playing::open(context, &chips)?,
