@@ -6,7 +6,8 @@ use camweave_stage::StageError;
 use camweave_vision::PAD_VALUE;
 
 use crate::engine::{EngineError, Threads};
-use crate::network::{DetectorOptions, Network};
+use crate::network::Network;
+use crate::options::DetectorOptions;
 
 /// A network that runs a batch at a time, of an input of its own. Reads as its network.
 pub struct Detector {

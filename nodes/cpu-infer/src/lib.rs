@@ -5,19 +5,24 @@
 //! frame's output goes into a slot of this stage's own pool. [`CpuInfer`] is the stage, [`Network`]
 //! the network without it, [`Detector`] a network with memory for its input.
 
+mod answer;
 mod batch;
 mod detector;
 mod engine;
 mod lanes;
 mod network;
+mod options;
 mod settings;
 mod share;
 mod stage;
-pub mod trial;
+mod trial;
 
+pub use answer::answer;
 pub use camweave_model::{ElementType, Metadata, ModelFile, ModelInput, onnx};
 pub use detector::Detector;
 pub use engine::{EngineChoice, EngineError, EngineKind, Libraries, Threads};
-pub use network::{Batching, DetectorOptions, Network};
+pub use network::{Batching, Network};
+pub use options::DetectorOptions;
 pub use settings::CpuInferSettings;
 pub use stage::CpuInfer;
+pub use trial::use_program;

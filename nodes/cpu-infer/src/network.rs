@@ -1,6 +1,5 @@
 //! A detector network, which several threads may run at once.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use camweave_detect::infer::{ModelInfo, class_names, model_error};
@@ -9,27 +8,9 @@ use camweave_stage::StageError;
 use camweave_vision::{HeadLayout, PAD_VALUE};
 use tracing::warn;
 
-use crate::engine::{
-    self, Engine, EngineChoice, EngineError, Libraries, OpenEngine, Opening, Threads,
-};
+use crate::engine::{self, Engine, EngineChoice, EngineError, OpenEngine, Opening, Threads};
+use crate::options::DetectorOptions;
 use crate::trial;
-
-/// What to open, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DetectorOptions {
-    /// The ONNX file.
-    pub model: PathBuf,
-    /// Which engine.
-    pub engine: EngineChoice,
-    /// Engines' libraries, where they are not to be searched for.
-    pub libraries: Libraries,
-    /// Threads of all lanes together; 0: as many as there are cores.
-    pub threads: usize,
-    /// Side of the square input in pixels, for a model whose input is dynamic; 0: the exporter's.
-    pub side: u32,
-    /// Frames of one inference at most.
-    pub max_batch: usize,
-}
 
 /// How many frames one inference takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{EngineChoice, Libraries};
-use crate::network::DetectorOptions;
+use crate::options::DetectorOptions;
 
 /// What the graph may set.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]

@@ -5,23 +5,21 @@
 //! itself once more with `ARGUMENT`, with bounds for memory and time, before it loads a model.
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use camweave_model::ModelFile;
-use camweave_stage::{Declared, Exit, Settings, StageError};
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use camweave_stage::{Exit, StageError};
 
 use crate::engine::Libraries;
-use crate::network::{DetectorOptions, Network};
-use crate::settings::CpuInferSettings;
+use crate::options::DetectorOptions;
 
 /// What a program is started with that tries a model and ends.
-const ARGUMENT: &str = "--try-model";
+pub const ARGUMENT: &str = "--try-model";
 /// Loading a model and running it once takes at most so long.
 const TIME: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -34,42 +32,12 @@ const OF_WEIGHTS: u64 = 8;
 /// All that a network makes of its input lives at once, at worst.
 const OF_INPUT: u64 = 64;
 /// A line of an error, in bytes.
-const MAX_LINE: usize = 4096;
+pub const MAX_LINE: usize = 4096;
 
-/// The program that answers to [`ARGUMENT`].
+/// The program that [answers](crate::answer) to [`ARGUMENT`].
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// What a program is started with that opens the model of the settings behind it (`NAME=VALUE`) and
-/// ends: then the engine is chosen, and a node that starts later need not measure.
-const CHOOSE: &str = "--choose-engine";
-
-/// To be called first by the `main` of a program that opens models. `Some`: the program was started
-/// to try one, which is done.
-#[must_use]
-pub fn answer() -> Option<ExitCode> {
-    let mut arguments = std::env::args_os().skip(1);
-    let first = arguments.next();
-    let is = |argument: &str| first.as_ref().is_some_and(|first| first == argument);
-    if !is(ARGUMENT) {
-        // The file of this process, even if another has taken its place meanwhile.
-        use_program(PathBuf::from("/proc/self/exe"));
-    }
-    let result = if is(ARGUMENT) {
-        attempt(arguments)
-    } else if is(CHOOSE) {
-        choose(arguments)
-    } else {
-        return None;
-    };
-    let Err(error) = result else {
-        return Some(ExitCode::SUCCESS);
-    };
-    let line = error.message.as_bytes();
-    let _ = std::io::stdout().write_all(&line[..line.len().min(MAX_LINE)]);
-    Some(error.exit.into())
-}
-
-/// Names a program that calls [`answer`]; without one, no model is tried before it is opened.
+/// Names a program that calls [`answer`](crate::answer); without one, no model is tried before it is opened.
 pub fn use_program(program: PathBuf) {
     let _ = PROGRAM.set(program);
 }
@@ -77,7 +45,7 @@ pub fn use_program(program: PathBuf) {
 /// Tries a model in a process of its own, if this program can.
 ///
 /// # Errors
-/// Those of [`Network::open`], and the process has died or took too long.
+/// Those of [`Network::open`](crate::Network::open), and the process has died or took too long.
 pub(crate) fn check(
     options: &DetectorOptions,
     file: &ModelFile,
@@ -193,7 +161,7 @@ fn written(options: &DetectorOptions, bytes: u64) -> Vec<OsString> {
 }
 
 /// Reads them.
-fn parsed(arguments: &[OsString]) -> Option<(u32, u64, DetectorOptions)> {
+pub fn parsed(arguments: &[OsString]) -> Option<(u32, u64, DetectorOptions)> {
     let number = |index: usize| -> Option<u64> { arguments.get(index)?.to_str()?.parse().ok() };
     let engine = arguments.get(5)?.to_str()?.to_owned().try_into().ok()?;
     let library = |index: usize| -> Option<PathBuf> {
@@ -212,29 +180,4 @@ fn parsed(arguments: &[OsString]) -> Option<(u32, u64, DetectorOptions)> {
         max_batch: usize::try_from(number(4)?).ok()?,
     };
     Some((u32::try_from(number(0)?).ok()?, number(1)?, options))
-}
-
-fn choose(variables: impl Iterator<Item = OsString>) -> Result<(), StageError> {
-    let declared = Declared::of_arguments(variables)?;
-    let settings = CpuInferSettings::read(&declared)?;
-    Network::open(&settings.detector()).map(drop)
-}
-
-fn attempt(arguments: impl Iterator<Item = OsString>) -> Result<(), StageError> {
-    let arguments: Vec<OsString> = arguments.collect();
-    let (parent, bytes, options) = parsed(&arguments)
-        .ok_or_else(|| StageError::internal(format!("{ARGUMENT} is for this program alone")))?;
-    let bounded =
-        |error: rustix::io::Errno| StageError::resource(format!("cannot bound a process: {error}"));
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(bounded)?;
-    if std::os::unix::process::parent_id() != parent {
-        return Err(StageError::internal("its parent is gone"));
-    }
-    let at_most = |value| Rlimit {
-        current: Some(value),
-        maximum: Some(value),
-    };
-    setrlimit(Resource::Core, at_most(0)).map_err(bounded)?;
-    setrlimit(Resource::As, at_most(bytes)).map_err(bounded)?;
-    Network::load(&options).map(drop)
 }

@@ -37,7 +37,7 @@ stages! {
 /// file with several names serves as all nodes.
 #[must_use]
 pub fn main() -> ExitCode {
-    if let Some(code) = camweave_cpu_infer::trial::answer() {
+    if let Some(code) = camweave_cpu_infer::answer() {
         return code;
     }
     let called = std::env::args_os().next().map(std::path::PathBuf::from);

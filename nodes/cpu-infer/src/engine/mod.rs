@@ -1,182 +1,23 @@
 //! What runs a network.
 
+mod api;
+mod choice;
+mod kind;
 mod library;
 mod onnxruntime;
+mod opening;
 mod openvino;
 mod rten;
 mod speeds;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use camweave_stage::{Exit, StageError};
 
-use camweave_model::ModelFile;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-
-/// The network failed on one batch.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{engine}: input of {shape:?}: {message}")]
-pub struct EngineError {
-    /// Which engine.
-    pub engine: EngineKind,
-    /// The shape of the input.
-    pub shape: [usize; 4],
-    /// What it says, in one line.
-    pub message: String,
-}
-
-/// Takes an output: its shape and its values.
-pub type ReadOutput<'a> = &'a mut dyn FnMut(&[usize], &[f32]);
-
-/// Which of an engine's threads run a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Threads {
-    /// All of them, which share the work of each operator.
-    All,
-    /// One of `Engine::lanes`, by its number: lanes run batches of their own side by side.
-    Lane(usize),
-}
-
-/// A network that is ready to run.
-pub trait Engine: Send + Sync {
-    /// Which engine this is.
-    fn kind(&self) -> EngineKind;
-
-    /// How many batches run side by side, each on one thread; 1: none beside another.
-    fn lanes(&self) -> usize;
-
-    /// Does `work` on the thread of a lane; a batch that it runs in that lane changes no thread.
-    fn in_lane(&self, lane: usize, work: &mut (dyn FnMut() + Send));
-
-    /// Waits until runs are as fast as they will be.
-    fn wait_until_ready(&self) {}
-
-    /// Runs the network. `input` is `[batch, 3, height, width]`, row-major, 0 to 1, of the given
-    /// shape; `read` gets the first output, row-major, converted to `f32` where it is not. Memory
-    /// of the output is the engine's own, and is used again.
-    ///
-    /// # Errors
-    /// What the engine says.
-    fn run(
-        &self,
-        threads: Threads,
-        input: &[f32],
-        shape: [usize; 4],
-        read: ReadOutput<'_>,
-    ) -> Result<(), EngineError>;
-}
-
-/// The engines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EngineKind {
-    /// rten: part of this program.
-    Rten,
-    /// ONNX Runtime: a library that is found at run time.
-    OnnxRuntime,
-    /// OpenVINO: likewise.
-    OpenVino,
-}
-
-impl EngineKind {
-    /// The name in configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rten => "rten",
-            Self::OnnxRuntime => "onnxruntime",
-            Self::OpenVino => "openvino",
-        }
-    }
-}
-
-impl EngineKind {
-    /// Its library's name.
-    fn library(self) -> &'static str {
-        match self {
-            Self::Rten => "",
-            Self::OnnxRuntime => "libonnxruntime.so",
-            Self::OpenVino => "libopenvino_c.so",
-        }
-    }
-
-    /// The variable that names its library.
-    fn variable(self) -> &'static str {
-        match self {
-            Self::Rten => "nothing",
-            Self::OnnxRuntime => "ORT_DYLIB_PATH",
-            Self::OpenVino => "OPENVINO_DYLIB_PATH",
-        }
-    }
-}
-
-impl std::fmt::Display for EngineKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Which engine to use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum EngineChoice {
-    /// The fastest of those that are there: measured once per model and machine, and kept.
-    #[default]
-    Auto,
-    /// This one or none.
-    Only(EngineKind),
-}
-
-impl EngineChoice {
-    /// What can be chosen.
-    pub const ALL: [Self; 4] = [
-        Self::Auto,
-        Self::Only(EngineKind::OpenVino),
-        Self::Only(EngineKind::OnnxRuntime),
-        Self::Only(EngineKind::Rten),
-    ];
-
-    /// The word in configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Only(kind) => kind.as_str(),
-        }
-    }
-}
-
-impl TryFrom<String> for EngineChoice {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|choice| choice.as_str() == word).ok_or_else(|| {
-            let words = Self::ALL.map(Self::as_str).join(", ");
-            format!("'{word}', expected one of {words}")
-        })
-    }
-}
-
-impl From<EngineChoice> for String {
-    fn from(choice: EngineChoice) -> Self {
-        choice.as_str().to_owned()
-    }
-}
-
-impl JsonSchema for EngineChoice {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "EngineChoice".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": Self::ALL.map(Self::as_str) })
-    }
-}
+pub use api::{Engine, EngineError, Threads};
+pub use choice::EngineChoice;
+pub use kind::EngineKind;
+pub use opening::{Libraries, Opening};
 
 /// An engine with a model in it.
 pub struct OpenEngine {
@@ -184,28 +25,6 @@ pub struct OpenEngine {
     pub engine: Box<dyn Engine>,
     /// Why it is this one, in a line.
     pub reason: String,
-}
-
-/// Where libraries are, if somebody said.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Libraries {
-    /// `libonnxruntime.so`.
-    pub onnxruntime: Option<PathBuf>,
-    /// `libopenvino_c.so`.
-    pub openvino: Option<PathBuf>,
-}
-
-/// What an engine is opened for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Opening<'a> {
-    pub model: &'a ModelFile,
-    /// Width and height of the network's input.
-    pub size: (u32, u32),
-    /// Of all lanes together.
-    pub threads: usize,
-    /// One frame after the other, each on all threads.
-    pub is_sequential: bool,
-    pub libraries: &'a Libraries,
 }
 
 /// Opens the chosen engine. `attempt` is called before an engine is opened, and may refuse it.
@@ -403,25 +222,6 @@ fn open_one(kind: EngineKind, opening: Opening<'_>) -> Result<OpenEngine, StageE
         }
     };
     Ok(OpenEngine { engine, reason })
-}
-
-impl Libraries {
-    fn of(&self, kind: EngineKind) -> Option<&Path> {
-        match kind {
-            EngineKind::Rten => None,
-            EngineKind::OnnxRuntime => self.onnxruntime.as_deref(),
-            EngineKind::OpenVino => self.openvino.as_deref(),
-        }
-    }
-}
-
-/// An engine's message in one line of bearable length.
-pub(crate) fn one_line(message: &str) -> String {
-    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(400) {
-        Some((end, _)) => format!("{}...", &line[..end]),
-        None => line,
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::value::TensorRef;
 
-use super::{Engine, EngineError, EngineKind, ReadOutput, Threads, library, one_line};
+use super::api::{Engine, EngineError, ReadOutput, Threads, one_line};
+use super::kind::EngineKind;
+use super::library;
 use camweave_model::{ElementType, ModelFile};
 
 /// ONNX Runtime has one environment per process; it stays until the process ends.

@@ -13,7 +13,9 @@ use openvino::{
     RwPropertyKey, Shape, Tensor,
 };
 
-use super::{Engine, EngineError, EngineKind, ReadOutput, Threads, library, one_line};
+use super::api::{Engine, EngineError, ReadOutput, Threads, one_line};
+use super::kind::EngineKind;
+use super::library;
 
 /// A process has one OpenVINO; it stays until the process ends.
 static LOADED: Mutex<Option<PathBuf>> = Mutex::new(None);

@@ -7,7 +7,8 @@ use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensorView, TensorView};
 
-use super::{Engine, EngineError, EngineKind, ReadOutput, Threads, one_line};
+use super::api::{Engine, EngineError, ReadOutput, Threads, one_line};
+use super::kind::EngineKind;
 use camweave_model::ModelFile;
 
 /// A model in rten. It computes in 32 bits, also where the file has 16.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use camweave_cpu_infer::onnx::{ModelProto, NodeProto, TensorProto, data_type};
-use camweave_cpu_infer::{Detector, trial};
+use camweave_cpu_infer::{Detector, use_program};
 use camweave_stage::Exit;
 use prost::Message;
 
@@ -47,7 +47,7 @@ fn squared(folder: &Path, factor: i64) -> PathBuf {
 
 #[test]
 fn a_model_that_needs_too_much_kills_no_node() {
-    trial::use_program(PathBuf::from(env!("CARGO_BIN_EXE_cpu-infer")));
+    use_program(PathBuf::from(env!("CARGO_BIN_EXE_cpu-infer")));
     let folder = folder();
     let small = Detector::open(&options(squared(folder.path(), 1)));
     assert!(small.is_ok(), "{:?}", small.err());
@@ -69,7 +69,7 @@ fn what_else_is_wrong_is_said_as_ever_and_costs_little_time() {
     let before = began.elapsed();
     let broken = yolov8().with("names", Some("{0: 'one'}")).write(&folder);
     let plain = Detector::open(&options(broken.clone())).err();
-    trial::use_program(PathBuf::from(env!("CARGO_BIN_EXE_cpu-infer")));
+    use_program(PathBuf::from(env!("CARGO_BIN_EXE_cpu-infer")));
     assert_eq!(Detector::open(&options(broken)).err(), plain);
     assert!(plain.is_some_and(|error| error.exit == Exit::Input));
     let shipped = concat!(

@@ -1,0 +1,68 @@
+//! What a program does that was started to open a model, and to end.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use camweave_stage::{Declared, Settings, StageError};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+
+use crate::network::Network;
+use crate::settings::CpuInferSettings;
+use crate::trial::{ARGUMENT, MAX_LINE, parsed, use_program};
+
+/// What a program is started with that opens the model of the settings behind it (`NAME=VALUE`) and
+/// ends: then the engine is chosen, and a node that starts later need not measure.
+const CHOOSE: &str = "--choose-engine";
+
+/// To be called first by the `main` of a program that opens models. `Some`: the program was started
+/// to try one, which is done.
+#[must_use]
+pub fn answer() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next();
+    let is = |argument: &str| first.as_ref().is_some_and(|first| first == argument);
+    if !is(ARGUMENT) {
+        // The file of this process, even if another has taken its place meanwhile.
+        use_program(PathBuf::from("/proc/self/exe"));
+    }
+    let result = if is(ARGUMENT) {
+        attempt(arguments)
+    } else if is(CHOOSE) {
+        choose(arguments)
+    } else {
+        return None;
+    };
+    let Err(error) = result else {
+        return Some(ExitCode::SUCCESS);
+    };
+    let line = error.message.as_bytes();
+    let _ = std::io::stdout().write_all(&line[..line.len().min(MAX_LINE)]);
+    Some(error.exit.into())
+}
+
+fn choose(variables: impl Iterator<Item = OsString>) -> Result<(), StageError> {
+    let declared = Declared::of_arguments(variables)?;
+    let settings = CpuInferSettings::read(&declared)?;
+    Network::open(&settings.detector()).map(drop)
+}
+
+fn attempt(arguments: impl Iterator<Item = OsString>) -> Result<(), StageError> {
+    let arguments: Vec<OsString> = arguments.collect();
+    let (parent, bytes, options) = parsed(&arguments)
+        .ok_or_else(|| StageError::internal(format!("{ARGUMENT} is for this program alone")))?;
+    let bounded =
+        |error: rustix::io::Errno| StageError::resource(format!("cannot bound a process: {error}"));
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(bounded)?;
+    if std::os::unix::process::parent_id() != parent {
+        return Err(StageError::internal("its parent is gone"));
+    }
+    let at_most = |value| Rlimit {
+        current: Some(value),
+        maximum: Some(value),
+    };
+    setrlimit(Resource::Core, at_most(0)).map_err(bounded)?;
+    setrlimit(Resource::As, at_most(bytes)).map_err(bounded)?;
+    Network::load(&options).map(drop)
+}

@@ -1,0 +1,22 @@
+//! What network to open.
+
+use std::path::PathBuf;
+
+use crate::engine::{EngineChoice, Libraries};
+
+/// What to open, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetectorOptions {
+    /// The ONNX file.
+    pub model: PathBuf,
+    /// Which engine.
+    pub engine: EngineChoice,
+    /// Engines' libraries, where they are not to be searched for.
+    pub libraries: Libraries,
+    /// Threads of all lanes together; 0: as many as there are cores.
+    pub threads: usize,
+    /// Side of the square input in pixels, for a model whose input is dynamic; 0: the exporter's.
+    pub side: u32,
+    /// Frames of one inference at most.
+    pub max_batch: usize,
+}
