@@ -1,6 +1,7 @@
 //! Finds or builds the engine that the settings of a `trt-infer` stage ask for, also before the
 //! stage runs: the settings, what `MODEL` names, and the engine.
 
+mod check;
 mod error;
 mod prepare;
 mod settings;

@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use camweave_detect::infer::{QueueSettings, check_head_slots};
-use camweave_stage::{Required, Settings, StageError};
+use camweave_detect::infer::QueueSettings;
+use camweave_stage::Required;
 use camweave_tensorrt::Precision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::source::Source;
 
 /// What the graph may set. Those that `cpu-infer` has too mean the same.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -65,23 +63,6 @@ impl Default for TrtInferSettings {
             waiting: QueueSettings::default(),
             head_slots: 0,
         }
-    }
-}
-
-impl Settings for TrtInferSettings {
-    fn check(&self) -> Result<(), StageError> {
-        let max_batch = self.max_batch;
-        if self.opt_batch > max_batch {
-            return Err(StageError::configuration(format!(
-                "env OPT_BATCH='{}', expected at most MAX_BATCH ({max_batch})",
-                self.opt_batch
-            )));
-        }
-        check_head_slots(self.head_slots, max_batch as usize)
-    }
-
-    fn check_files(&self) -> Result<(), StageError> {
-        Source::read(self).map(drop)
     }
 }
 
