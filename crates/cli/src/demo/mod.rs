@@ -23,9 +23,8 @@ use crate::say::{note, say};
 use crate::{doctor, engine, shipped};
 use folder::Folder;
 use progress::Progress;
+use results::SINK;
 
-/// The kind of the stage that writes the results.
-const SINK: &str = "sink";
 /// How often the run is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// No camera delivers for this long after the start: the run is given up.

@@ -12,6 +12,8 @@ use super::{Folder, Options};
 use crate::error::CliError;
 use crate::evaluate::{self, Accuracy};
 
+/// The kind of the stage that writes the results.
+pub const SINK: &str = "sink";
 /// Frames that a camera put on the wire and that the source never saw.
 const NOT_RECEIVED: &str = "network.not_received";
 
@@ -67,7 +69,7 @@ pub fn finish(
 /// Counts all frames again, by the reports of one moment, the end. A sink that was killed in the end
 /// has left the counts of another moment in its summary; rates and latencies are in no report.
 fn settle(summary: &mut Summary, reports: &[StageReport]) {
-    let Some(sink) = reports.iter().find(|report| report.kind == super::SINK) else {
+    let Some(sink) = reports.iter().find(|report| report.kind == SINK) else {
         return;
     };
     let mut counted = Collector::default().summary(reports, sink, Moment::Ended);

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use ffmpeg_next::codec::{self, Id, decoder};
 
 use super::library::{self, Search};
-use super::{Need, Row, State};
+use super::report::{Need, Row, State};
 use camweave_runner::places;
 
 /// The version of dora that the nodes are built for; its messages change with the minor one.

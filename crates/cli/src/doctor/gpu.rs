@@ -9,7 +9,7 @@ use camweave_tensorrt::{LIBRARY_VARIABLE, TensorRt};
 use nvml_wrapper::Nvml;
 
 use super::library::{self, Search};
-use super::{Decodes, Need, Row, State};
+use super::report::{Decodes, Need, Row, State};
 
 const ON_THE_CPU: &str = "the CPU graphs (dataflows/cpu-*.yml)";
 

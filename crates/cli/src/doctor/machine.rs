@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use procfs::{Current as _, Meminfo};
 use rustix::fs::{MemfdFlags, memfd_create, statvfs};
 
-use super::{Need, Row, State};
+use super::report::{Need, Row, State};
 
 /// The port that the demo's cameras do not need, but that a user will know.
 const RTSP_PORT: u16 = 554;

@@ -1,6 +1,6 @@
 //! The report as text.
 
-use super::{Need, Report, State};
+use super::report::{Need, Report, State};
 
 /// One line per part; what it is for, what goes without and how to get it where it lacks.
 pub fn table(report: &Report) -> String {

@@ -1,7 +1,7 @@
 //! What one could do about a bottleneck.
 
 use super::figures::Figures;
-use super::verdict::Limit;
+use super::limit::Limit;
 
 /// What one could do, in a few words.
 pub fn advice(limit: Limit, kind: &str, other: Option<&str>, figures: &Figures) -> String {

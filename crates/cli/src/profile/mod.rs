@@ -3,6 +3,7 @@
 mod advice;
 mod components;
 mod figures;
+mod limit;
 mod setup;
 mod show;
 mod verdict;

@@ -3,7 +3,8 @@
 use camweave_compare::comparison::short;
 
 use super::components::Profile;
-use super::verdict::{Limit, Verdict};
+use super::limit::Limit;
+use super::verdict::Verdict;
 
 const HEAD: [&str; 10] = [
     "Stage",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::advice::advice;
 use super::figures::{Batch, Figures, Gpu, StageUse};
+use super::limit::Limit;
 
 /// A resource of which so much is in use is full. The rest is what a scheduler does not fill.
 const FULL: f64 = 0.9;
@@ -22,30 +23,6 @@ const BLOCKED: f64 = 0.5;
 
 /// A thread that computes for this part of the time is worth a word beside full cores.
 const HEAVY: f64 = 0.5;
-
-/// What keeps a graph from more frames per second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Limit {
-    /// All cores that it may use are full.
-    Cores,
-    /// One thread, or a stage's few, never pause, and cores are free.
-    Thread,
-    /// A stage's thread waits for what it writes or reads.
-    Blocked,
-    /// Kernels run on the GPU nearly always.
-    Sm,
-    /// The GPU's decoding engines, or of few streams one for each.
-    Nvdec,
-    /// The GPU's copies.
-    Copies,
-    /// The detector never pauses, in batches far below its plateau.
-    Batches,
-    /// The cameras send no more.
-    Load,
-    /// Nothing that is measured is full.
-    Unknown,
-}
 
 /// The share of one resource that is in use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use camweave_compare::commits::{self, Output, Printed};
 use camweave_stage::Exit;
 use clap::Args;
 
-use super::entries;
+use super::files::entries;
 use crate::error::CliError;
 use crate::say::say;
 

@@ -7,7 +7,8 @@ use camweave_stage::Exit;
 use clap::Subcommand;
 use serde::Deserialize;
 
-use super::{entries, load, watch};
+use super::files::{entries, load};
+use super::watch;
 use crate::error::CliError;
 use crate::say::say;
 

@@ -6,7 +6,7 @@ use camweave_stage::Exit;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::load;
+use super::files::load;
 use crate::error::CliError;
 
 #[derive(Debug, Subcommand)]
