@@ -32,7 +32,7 @@ repeat=${REPEAT:-5}
 work=$PWD/target/bench-commits
 # What judges is this checkout's, whatever the commits are.
 cargo build --release --quiet --workspace --bins
-camweave=$PWD/target/release/camweave
+camweave=$(realpath "${CARGO_TARGET_DIR:-target}")/release/camweave
 declare -A tree commit
 for side in A B; do
   name=$([ "$side" = A ] && echo "$1" || echo "$2")

@@ -21,12 +21,18 @@ built=$(realpath "${CARGO_TARGET_DIR:-target}")/release
 bin=$to/bin share=$to/share/camweave
 mkdir -p "$bin" "$share/models"
 
+# What is in use is not written over: the new file takes its name.
+copy() { # file, folder
+  local name
+  name=$(basename "$1")
+  cp "$1" "$2/.$name.new"
+  mv "$2/.$name.new" "$2/$name"
+}
 program() {
   [ -x "$built/$1" ] || {
     printf "error: '%s' not found: build it with 'cargo build --release --workspace --bins'\n" "$built/$1" >&2
     exit 4
   }
-  # A program that runs is not written over: the new file takes its name.
   strip -o "$bin/.$1.new" "$built/$1"
   mv "$bin/.$1.new" "$bin/$1"
 }
@@ -39,8 +45,10 @@ for node in nodes/*/; do
   "$bin/$node" --describe | grep -q "\"kind\": \"$node\"" || program "$node"
 done
 # The shim to TensorRT, where scripts/tensorrt-shim.sh has made one.
-find "$built" -maxdepth 1 -name 'libcamweave_tensorrt_*.so' -exec cp {} "$bin/" \;
-cp models/*.onnx "$share/models/"
+for shim in "$built"/libcamweave_tensorrt_*.so; do
+  [ ! -e "$shim" ] || copy "$shim" "$bin"
+done
+for model in models/*.onnx; do copy "$model" "$share/models"; done
 ldd "$bin"/{camweave,camera-sim,fused} | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u |
   while read -r library; do basename "$library"; done >"$share/libraries.txt"
 printf '%s: %s MB of programs, %s MB of models\n' "$to" "$(du -sm "$bin" | cut -f1)" "$(du -sm "$share" | cut -f1)"

@@ -45,7 +45,7 @@ measure() {
 camweave_setup
 say "building"
 cargo build --release --quiet --workspace --bins
-camweave=target/release/camweave
+camweave=${CARGO_TARGET_DIR:-target}/release/camweave
 [ "$device" = write ] || measure "$device"
 "$camweave" report optimization-summary write docs/benchmarks/records docs/OPTIMIZATION_SUMMARY.md
 say "docs/OPTIMIZATION_SUMMARY.md"

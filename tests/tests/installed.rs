@@ -114,6 +114,56 @@ fn without_models_the_error_says_where_they_were_looked_for() {
 }
 
 #[test]
+fn a_named_model_comes_before_those_installed() {
+    let installed = Installed::new();
+    for (model, says) in [("none.onnx", "none.onnx"), ("named.onnx", "named.onnx")] {
+        let file = installed.path(model);
+        if model == "named.onnx" {
+            fs::write(&file, "no model").expect("writable");
+        }
+        let mut demo = installed.command(&["demo", "--device", "cpu"]);
+        let output = demo.env("MODEL", &file).output();
+        let output = output.expect("camweave can be started");
+        assert_eq!(output.status.code(), Some(3), "{}", errors(&output));
+        assert!(errors(&output).contains(says), "{}", errors(&output));
+    }
+}
+
+#[test]
+fn first_runs_at_once_do_not_disturb_one_another() {
+    let installed = Installed::new();
+    let cameras = installed.path("cameras.yml");
+    fs::write(&cameras, "cameras:\n- id: a\n  url: rtsp://127.0.0.1:1/a\n").expect("writable");
+    for _ in 0..3 {
+        let checks: Vec<_> = (0..6)
+            .map(|_| {
+                let mut check = installed.command(&["check", "cpu-batched.yml"]);
+                let check = check.env("CAMERAS", &cameras).stdout(Stdio::piped());
+                let check = check.stderr(Stdio::piped()).spawn();
+                check.expect("camweave can be started")
+            })
+            .collect();
+        for check in checks {
+            succeeded(&check.wait_with_output().expect("a child"));
+        }
+        fs::remove_dir_all(installed.path("cache")).expect("the cache is there");
+    }
+}
+
+#[test]
+fn what_others_put_above_the_current_folder_is_no_checkout() {
+    let installed = Installed::new();
+    let dataflows = installed.path("dataflows");
+    fs::create_dir(&dataflows).expect("a new folder");
+    fs::write(dataflows.join("cpu-batched.yml"), "nodes: [").expect("writable");
+    let mut check = installed.command(&["check", "cpu-batched.yml"]);
+    let cameras = installed.path("cameras.yml");
+    fs::write(&cameras, "cameras:\n- id: a\n  url: rtsp://127.0.0.1:1/a\n").expect("writable");
+    let output = check.env("CAMERAS", &cameras).output();
+    succeeded(&output.expect("camweave can be started"));
+}
+
+#[test]
 fn written_graphs_can_be_edited_and_run_by_dora() {
     let installed = Installed::new();
     let listed = succeeded(&installed.camweave(&["graphs"]));

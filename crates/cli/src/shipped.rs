@@ -1,7 +1,7 @@
 //! The graphs and models that come with camweave: in a checkout the checkout's, elsewhere those that
 //! this program carries and that were installed beside it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -82,16 +82,21 @@ pub fn named_or(path: Option<&PathBuf>, name: &str) -> Result<PathBuf, CliError>
     path.map_or_else(|| graph(name), |path| named(path))
 }
 
-/// The file of a shipped model: the checkout's, the one that was installed beside this program, or the
-/// one that `MODEL` names.
+/// The model that `MODEL` names, else the file of a shipped one: the checkout's, or the one that was
+/// installed beside this program.
 ///
 /// # Errors
 /// It is in none of these places.
 pub fn model(name: &str) -> Result<PathBuf, CliError> {
+    if let Some(named) = std::env::var_os("MODEL").filter(|it| !it.is_empty()) {
+        let named = PathBuf::from(named);
+        return named
+            .canonicalize()
+            .map_err(|error| CliError::file("read the model of MODEL", &named, &error));
+    }
     let places = model_folders();
-    let named = std::env::var_os("MODEL").map(PathBuf::from);
-    let files = places.iter().map(|folder| folder.join(name)).chain(named);
-    if let Some(found) = files.filter_map(|file| file.canonicalize().ok()).next() {
+    let mut files = places.iter().map(|folder| folder.join(name));
+    if let Some(found) = files.find_map(|file| file.canonicalize().ok()) {
         return Ok(found);
     }
     let places: Vec<String> = places
@@ -139,9 +144,36 @@ fn cached() -> Result<PathBuf, CliError> {
     })?;
     let mut hasher = DefaultHasher::new();
     (FILES, programs()?, model_folders()).hash(&mut hasher);
-    let folder = cache.join(format!("camweave/graphs/{:016x}", hasher.finish()));
-    write(&folder)?;
+    let graphs = cache.join("camweave/graphs");
+    let folder = graphs.join(format!("{:016x}", hasher.finish()));
+    publish(&graphs, &folder)?;
     Ok(folder)
+}
+
+/// Writes `folder`, of several processes one at a time.
+fn publish(graphs: &Path, folder: &Path) -> Result<(), CliError> {
+    // It may be a folder that this user only reads.
+    if is_whole(folder) {
+        return Ok(());
+    }
+    let refused = |path: &Path| {
+        let path = path.to_owned();
+        move |error| CliError::file("write", &path, &error)
+    };
+    fs::create_dir_all(graphs).map_err(refused(graphs))?;
+    let lock = graphs.join(".lock");
+    let locked = File::create(&lock).and_then(|file| file.lock().map(|()| file));
+    let _locked = locked.map_err(refused(&lock))?;
+    write(folder)
+}
+
+/// Whether all is there as this program has it.
+fn is_whole(root: &Path) -> bool {
+    let dataflows = root.join("dataflows");
+    let is_same = |(name, text): &(&str, &str)| {
+        fs::read(dataflows.join(name)).is_ok_and(|there| there == text.as_bytes())
+    };
+    FILES.iter().all(is_same) && dataflows.join("bin").exists()
 }
 
 /// Writes the graphs, laid out as in a checkout, with links to programs and models.
@@ -151,7 +183,7 @@ fn write(root: &Path) -> Result<(), CliError> {
     fs::create_dir_all(&modules).map_err(|error| CliError::file("create", &modules, &error))?;
     for (name, text) in FILES {
         let path = dataflows.join(name);
-        // Another process may read it now.
+        // A graph that runs may be read now.
         if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
             continue;
         }

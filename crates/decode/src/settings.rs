@@ -13,7 +13,7 @@ use crate::Budget;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
 pub struct FrameSettings {
-    /// frames per pool; 0: 12 plus those that the decoder holds itself, at most 28
+    /// frames per pool; 0: 16 in nvdec; in sw-decode 12 plus those that the decoder holds itself, at most 28
     #[schemars(range(max = MAX_SLOTS), extend("unit" = "slots"))]
     pub slots: u32,
     /// the widest frame

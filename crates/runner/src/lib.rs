@@ -22,6 +22,6 @@ pub mod threads;
 pub use cost::{CpuTime, family, is_alive, machine_nanos, memory_mib, parent, private_mib};
 pub use dataflow::{Dataflow, Launch, claim_log};
 pub use error::RunError;
-pub use process::{environment_contains, signal};
+pub use process::{environment_contains, signal, wait_until};
 pub use simulator::{CameraRecord, Simulator, read_record};
 pub use snapshot::Snapshot;

@@ -1,27 +1,36 @@
 //! Where the checkout, the other programs and dora are.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use camweave_stage::Exit;
+use rustix::process::geteuid;
 
 use crate::RunError;
 
 /// The variable that names the dora command.
 const DORA_VARIABLE: &str = "CAMWEAVE_DORA";
 
-/// The checkout: the nearest folder above the current one, or above this program, that has the
-/// graphs. Programs that were installed need none.
+/// The checkout: the nearest folder above this program, or else above the current one, that is one.
+/// Programs that were installed need none. Above the current folder, only the user's own counts: what
+/// is in a checkout is run, and others may make folders in some that are above.
 #[must_use]
 pub fn checkout() -> Option<PathBuf> {
-    let current = std::env::current_dir().ok();
-    let program = std::env::current_exe().ok();
-    [current.as_deref(), program.as_deref()]
-        .into_iter()
-        .flatten()
-        .flat_map(Path::ancestors)
-        .find(|folder| folder.join("dataflows/cpu-batched.yml").is_file())
-        .map(Path::to_owned)
+    let nearest = |path: &Path| {
+        let is_checkout = |folder: &&Path| {
+            ["dataflows/cpu-batched.yml", "crates/cli/Cargo.toml"]
+                .iter()
+                .all(|file| folder.join(file).is_file())
+        };
+        path.ancestors().find(is_checkout).map(Path::to_owned)
+    };
+    let above = |path: std::io::Result<PathBuf>| nearest(&path.ok()?);
+    above(std::env::current_exe()).or_else(|| {
+        let found = above(std::env::current_dir())?;
+        let owner = std::fs::metadata(found.join("dataflows/cpu-batched.yml")).ok()?.uid();
+        (owner == geteuid().as_raw()).then_some(found)
+    })
 }
 
 /// A program built or installed beside this one.

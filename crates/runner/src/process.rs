@@ -40,7 +40,8 @@ pub fn signal(process: u32, signal: Signal) {
 }
 
 /// Waits until `deadline`; `None` where the child still runs.
-pub(crate) fn wait_until(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+#[must_use]
+pub fn wait_until(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
     loop {
         if let Ok(Some(status)) = child.try_wait() {
             return Some(status);

@@ -170,8 +170,8 @@ impl GraphOutput {
 impl<R: Row> Outlet<R> for GraphOutput {
     fn take(&mut self, rows: Vec<R>) -> Result<(), StageError> {
         let array: Arc<dyn Array> = Arc::new(R::to_arrow(&rows));
-        // Edges that lose nothing go through the daemon, by a socket: dora would encode into shared
-        // memory first, and copy it out of there.
+        // Edges that lose nothing, as all of ours are, go through the daemon, by a socket: dora would
+        // encode into shared memory first, and copy it out of there.
         SampleAllocator::heap()
             .encode_arrow(&DoraArray::from(array))
             .and_then(|encoded| {

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,12 +35,18 @@ pub(crate) struct Waiting {
     count: Arc<AtomicUsize>,
     bytes: Arc<AtomicUsize>,
     all_bytes: Arc<AtomicUsize>,
+    handed_over: Instant,
 }
 
 impl Waiting {
     /// Bytes of the unit.
     pub fn len(&self) -> usize {
         self.unit.data.len()
+    }
+
+    /// Whether the unit has waited longer at `now` than any may.
+    pub fn is_late(&self, now: Instant) -> bool {
+        self.unit.is_frame() && now.duration_since(self.handed_over) > WAIT_AT_MOST.end
     }
 
     pub fn take(self) -> Unit {
@@ -61,6 +67,52 @@ fn held(unit: &Unit) -> usize {
 /// places of another.
 pub(crate) fn channel(cameras: usize) -> (Sender<Waiting>, Receiver<Waiting>) {
     bounded(cameras * (PER_CAMERA + SPARE))
+}
+
+/// What the stage's loop takes of it.
+pub(crate) struct Intake {
+    units: Receiver<Waiting>,
+    counters: Counters,
+    /// Of cameras of which a unit was dropped here.
+    closed: HashMap<Arc<str>, KeyframeGate>,
+}
+
+impl Intake {
+    pub fn new(units: Receiver<Waiting>, counters: Counters) -> Self {
+        let closed = HashMap::new();
+        Self {
+            units,
+            counters,
+            closed,
+        }
+    }
+
+    /// Units that wait.
+    pub fn len(&self) -> usize {
+        self.units.len()
+    }
+
+    /// The next unit. One that has waited too long is dropped, and those after it up to a keyframe
+    /// that has not: where the loop stood still, what waited meanwhile is of no use to anybody.
+    pub fn next(&mut self, now: Instant) -> Option<Waiting> {
+        loop {
+            let waiting = self.units.try_recv().ok()?;
+            let is_late = waiting.is_late(now);
+            if !is_late && self.closed.is_empty() {
+                return Some(waiting);
+            }
+            let camera = Arc::clone(&waiting.unit.id().camera);
+            let mut gate = self.closed.remove(&camera).unwrap_or_default();
+            if is_late {
+                gate.close();
+            } else if gate.passes(waiting.unit.is_entry_point()) {
+                return Some(waiting);
+            }
+            self.closed.insert(Arc::clone(&camera), gate);
+            let frames = u64::from(waiting.take().is_frame());
+            self.counters.dropped(&camera, SOURCE_BACKLOG, frames);
+        }
+    }
 }
 
 /// Bytes that wait, of all cameras.
@@ -138,6 +190,7 @@ impl Outbox {
             count: Arc::clone(&self.count),
             bytes: Arc::clone(&self.bytes),
             all_bytes: Arc::clone(&self.all_bytes),
+            handed_over: now,
         };
         if let Err(refused) = self.sender.try_send(waiting) {
             // Only when the stage is gone: the places are counted.
@@ -291,6 +344,39 @@ mod tests {
         assert!(*least >= Duration::from_millis(280), "{least:?}");
         assert!(*most <= WAIT_AT_MOST.end, "{most:?}");
         assert!(*most - *least > Duration::from_millis(200), "{sent_for:?}");
+    }
+
+    #[test]
+    fn what_waited_while_the_stage_stood_still_is_dropped_up_to_a_keyframe_that_is_in_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let context = Context::for_tests("source", folder.path());
+        let (sender, receiver) = channel(2);
+        let mut intake = Intake::new(receiver, context.counters.clone());
+        let outbox = |sender: &Sender<Waiting>| {
+            Outbox::new(
+                sender.clone(),
+                AllBytes::default(),
+                context.waker(),
+                context.counters.clone(),
+            )
+        };
+        let (mut late, mut other) = (outbox(&sender), outbox(&sender));
+        let began = Instant::now();
+        let at = |millis| began + Duration::from_millis(millis);
+        late.send_at(unit("late", 0, true, 1), at(0));
+        late.send_at(unit("late", 1, false, 1), at(200));
+        other.send_at(unit("other", 0, true, 1), at(200));
+        late.send_at(unit("late", 2, true, 1), at(250));
+        late.send_at(unit("late", 3, false, 1), at(290));
+        // The first one is late, the second one depends on it, the third one does not.
+        let taken: Vec<_> = std::iter::from_fn(|| intake.next(at(601)))
+            .map(|it| (it.unit.id.camera.to_string(), it.take().id.sequence))
+            .collect();
+        let expected = [("other", 0), ("late", 2), ("late", 3)];
+        assert_eq!(taken, expected.map(|(camera, number)| (camera.to_owned(), number)));
+        let report = context.counters.report();
+        assert_eq!(report.cameras["late"].dropped[SOURCE_BACKLOG], 2);
+        assert!(report.cameras["other"].dropped.is_empty());
     }
 
     #[test]

@@ -3,14 +3,13 @@ use std::time::{Duration, Instant};
 
 use camweave_message::{Never, Unit};
 use camweave_stage::{Context, DropReason, Output, Stage, StageError};
-use crossbeam_channel::Receiver;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::camera_task::{CameraTask, TEARDOWN_AT_MOST};
 use crate::drops::DROPS;
-use crate::outbox::{self, AllBytes, Outbox, Waiting};
+use crate::outbox::{self, AllBytes, Intake, Outbox, Waiting};
 use crate::settings::RtspSourceSettings;
 use crate::starting::Starting;
 
@@ -36,7 +35,7 @@ pub struct RtspSource {
     /// Cameras that have not been called yet.
     unconnected: VecDeque<CameraTask>,
     tasks: Vec<JoinHandle<()>>,
-    units: Receiver<Waiting>,
+    units: Intake,
     /// Would have made the message before too large.
     next: Option<Waiting>,
 }
@@ -83,7 +82,7 @@ impl Stage for RtspSource {
             looked: Instant::now(),
             unconnected,
             tasks: Vec::new(),
-            units,
+            units: Intake::new(units, context.counters.clone()),
             next: None,
         })
     }
@@ -166,8 +165,9 @@ impl RtspSource {
         while waiting > 0 {
             let mut rows: Vec<Unit> = Vec::new();
             let mut bytes = 0;
+            let now = Instant::now();
             while rows.len() < waiting.min(ROWS_PER_MESSAGE) {
-                let Some(unit) = self.next.take().or_else(|| self.units.try_recv().ok()) else {
+                let Some(unit) = self.next.take().or_else(|| self.units.next(now)) else {
                     break;
                 };
                 bytes += unit.len();

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camweave_compare::targets::Sample;
 use camweave_outdir::{FILE_MODE, replace};
-use camweave_runner::{parent, private_mib};
+use camweave_runner::{parent, private_mib, wait_until};
 use camweave_stage::Exit;
 use camweave_telemetry::{clock, read_reports};
 
 use crate::error::CliError;
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// So long the driver may take for its answer.
+const DRIVER_AT_MOST: Duration = Duration::from_secs(10);
 
 pub fn run(stats: &Path, file: &Path) -> Result<(), CliError> {
     let mut samples = Vec::new();
@@ -62,13 +64,19 @@ fn processes(stats: &Path) -> BTreeMap<u32, String> {
 }
 
 fn device_mib() -> Option<f64> {
-    let output = Command::new("nvidia-smi")
+    let mut child = Command::new("nvidia-smi")
         .args(["--query-gpu=memory.used"])
         .args(["--format=csv,noheader,nounits", "--id=0"])
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .output()
+        .spawn()
         .ok()?;
+    // Its line is shorter than a pipe, so it ends without a reader; a driver that hangs never does.
+    if wait_until(&mut child, Instant::now() + DRIVER_AT_MOST).is_none() {
+        drop(child.kill());
+    }
+    let output = child.wait_with_output().ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
