@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camweave_runner::{Dataflow, Launch};
+use camweave_stage::{Described, Description};
 use camweave_telemetry::StageReport;
 use rustix::process::Signal;
 
@@ -291,7 +292,7 @@ impl Drop for Pipeline {
 
 /// Asserts that each reason for which a stage has dropped frames is one that its program describes.
 fn declared(reports: Vec<StageReport>) -> Vec<StageReport> {
-    let mut known: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut known: BTreeMap<String, Description> = BTreeMap::new();
     for report in &reports {
         // An example's stands elsewhere.
         let program = workspace().join("dataflows/bin").join(&report.kind);
@@ -303,8 +304,20 @@ fn declared(reports: Vec<StageReport>) -> Vec<StageReport> {
             .or_insert_with(|| described(&program));
         for reason in report.cameras.values().flat_map(|it| it.dropped.keys()) {
             assert!(
-                report.kind == "fused" || known.contains(reason),
+                report.kind == "fused" || known.drop_reasons.iter().any(|it| it.name == *reason),
                 "'{}' drops frames as '{reason}', which '{} --describe' does not have: {known:?}",
+                report.stage,
+                report.kind
+            );
+        }
+        for fact in report.facts.keys() {
+            let is_it = |it: &Described| match it.name.split_once("<camera>") {
+                Some((before, after)) => fact.starts_with(before) && fact.ends_with(after),
+                None => it.name == *fact,
+            };
+            assert!(
+                known.attributes.iter().any(is_it),
+                "'{}' has the fact '{fact}', which '{} --describe' does not have: {known:?}",
                 report.stage,
                 report.kind
             );
@@ -313,16 +326,9 @@ fn declared(reports: Vec<StageReport>) -> Vec<StageReport> {
     reports
 }
 
-/// The reasons that a program describes.
-fn described(program: &Path) -> Vec<String> {
+/// What a program describes.
+fn described(program: &Path) -> Description {
     let output = Command::new(program).arg("--describe").output();
     let output = output.expect("a program that answers");
-    let described: serde_json::Value =
-        serde_json::from_slice(&output.stdout).expect("a description");
-    let reasons = described["drop_reasons"].as_array();
-    let names = reasons
-        .into_iter()
-        .flatten()
-        .filter_map(|it| it["name"].as_str());
-    names.map(str::to_owned).collect()
+    serde_json::from_slice(&output.stdout).expect("a description")
 }

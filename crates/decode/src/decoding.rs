@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use camweave_message::{Frame, Row, Unit};
-use camweave_stage::{Context, Output, QueuePolicy, StageError};
+use camweave_stage::{Context, Fact, Output, QueuePolicy, StageError};
 
 use crate::backend::Backend;
 use crate::backlog::{Job, UNITS_PER_CAMERA};
@@ -14,6 +14,11 @@ use crate::camera::Camera;
 use crate::reason;
 use crate::worker::{Lane, Workers};
 
+/// How many threads decode.
+pub const THREADS: Fact = Fact {
+    name: "threads",
+    help: "threads that decode",
+};
 /// Frames that the workers may be ahead of the stage's loop.
 const FRAMES_AHEAD: usize = 64;
 /// How long `close` waits for units that are still to be decoded.
@@ -124,7 +129,7 @@ impl<B: Backend> Decoding<B> {
         let workers = Workers::start(threads, &sender, &context.waker()).map_err(|error| {
             StageError::resource(format!("cannot start {threads} decoding threads: {error}"))
         })?;
-        context.counters.fact("threads", &threads.to_string());
+        context.counters.fact(&THREADS, &threads.to_string());
         Ok(Self {
             context: context.clone(),
             make: Box::new(make),

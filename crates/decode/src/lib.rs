@@ -25,7 +25,7 @@ pub use backend::{Backend, Decoded, Decoder, Failure, Unpublished};
 pub use backlog::{BYTES_PER_CAMERA, BYTES_PER_PROCESS, UNITS_PER_CAMERA};
 pub use budget::{Budget, half_of_memory};
 pub use camweave_vision::{LumaGrid, LumaPlane};
-pub use decoding::Decoding;
+pub use decoding::{Decoding, THREADS};
 pub use plan::{ALIGN, Plan};
 pub use pools::{CameraPools, MAX_DPB, SLOTS_FOR_CONSUMERS, SlotError};
 pub use settings::FrameSettings;

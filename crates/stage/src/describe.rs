@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::drop_reason::{self, DescribedDrop};
+use crate::drop_reason;
 use crate::settings::{Setting, described};
 use crate::stage::schemas;
-use crate::{Declared, Settings, Stage, StageError, common_env};
+use crate::{Declared, DropReason, Fact, Settings, Stage, StageError, common_env};
 
 /// What `--describe` prints, as JSON.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -31,10 +31,37 @@ pub struct Description {
     pub settings: Vec<Setting>,
     /// Why it drops frames.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub drop_reasons: Vec<DescribedDrop>,
+    pub drop_reasons: Vec<Described>,
+    /// What it says of itself in its report and in `summary.json`; `<camera>` in a name is a camera's
+    /// id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<Described>,
     /// The stages that it can run, where it runs others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<Self>,
+}
+
+/// A name in reports.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Described {
+    /// The name.
+    pub name: String,
+    /// What it means.
+    pub help: String,
+}
+
+impl From<DropReason> for Described {
+    fn from(DropReason { name, help }: DropReason) -> Self {
+        let (name, help) = (name.to_owned(), help.to_owned());
+        Self { name, help }
+    }
+}
+
+impl From<Fact> for Described {
+    fn from(Fact { name, help }: Fact) -> Self {
+        let (name, help) = (name.to_owned(), help.to_owned());
+        Self { name, help }
+    }
 }
 
 impl Description {
@@ -51,6 +78,7 @@ impl Description {
             output,
             settings: described::<S::Settings>(),
             drop_reasons: drops::<S>(),
+            attributes: S::FACTS.iter().copied().map(Described::from).collect(),
             stages: Vec::new(),
         }
     }
@@ -93,12 +121,13 @@ impl Description {
     /// Why frames are dropped, as a table in Markdown, for the documents.
     #[must_use]
     pub fn drops_table(&self) -> String {
-        let mut text = "| reason | means |\n|---|---|\n".to_owned();
-        for DescribedDrop { name, help } in &self.drop_reasons {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "| `{name}` | {help} |");
-        }
-        text
+        table("reason", &self.drop_reasons)
+    }
+
+    /// What it says of itself, as a table in Markdown, for the documents.
+    #[must_use]
+    pub fn facts_table(&self) -> String {
+        table("fact", &self.attributes)
     }
 
     /// The settings as a table in Markdown, for the documents.
@@ -125,19 +154,23 @@ impl Description {
 }
 
 /// A stage's own reasons, and those of all.
-fn drops<S: Stage>() -> Vec<DescribedDrop> {
+fn drops<S: Stage>() -> Vec<Described> {
     let [takes, gives] = schemas::<S>().map(|schema| schema.is_some());
     // What comes back to a source is not counted again.
     let takes = takes && !S::OPTIONAL_INPUT;
     let own = S::DROPS.iter().copied();
     let common = drop_reason::common(takes, gives);
     let common = common.filter(|it| !S::DROPS.iter().any(|own| own.name == it.name));
-    own.chain(common)
-        .map(|it| DescribedDrop {
-            name: it.name.to_owned(),
-            help: it.help.to_owned(),
-        })
-        .collect()
+    own.chain(common).map(Described::from).collect()
+}
+
+fn table(head: &str, rows: &[Described]) -> String {
+    let mut text = format!("| {head} | means |\n|---|---|\n");
+    for Described { name, help } in rows {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| `{name}` | {help} |");
+    }
+    text
 }
 
 /// What a program is asked on its command line, in place of being a node.

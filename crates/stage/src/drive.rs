@@ -12,7 +12,7 @@ use tracing::warn;
 
 use crate::inbox::Inbox;
 use crate::receivers::RECEIVER_STOPPED;
-use crate::{Context, Output, Stage, StageError, Trouble};
+use crate::{Context, Fact, Output, Stage, StageError, Trouble};
 
 /// The counters, as an output.
 const COUNTERS: &str = "counters";
@@ -174,8 +174,8 @@ pub(crate) fn drive<S: Stage>(
     let mut out = Output::default();
     let mut ending = Ending::default();
     if let Some(most) = stage.batch() {
-        let name = camweave_telemetry::facts::BATCH_AT_MOST;
-        context.counters.fact(name, &most.to_string());
+        let most = most.to_string();
+        context.counters.fact(&Fact::BATCH_AT_MOST, &most);
     }
     context.counters.ready();
     reporter.write();

@@ -1,7 +1,5 @@
 //! Why a stage drops frames.
 
-use serde::{Deserialize, Serialize};
-
 /// A reason under which frames are counted that a stage drops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DropReason {
@@ -52,15 +50,6 @@ impl DropReason {
         name: "receiver_stopped",
         help: "a process downstream is stopped (SIGSTOP, a debugger), and 32 MiB were sent to it since",
     };
-}
-
-/// A [`DropReason`], as `--describe` gives it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-pub struct DescribedDrop {
-    /// The name in the counters.
-    pub name: String,
-    /// What it means.
-    pub help: String,
 }
 
 /// Reasons that the runtime counts for all stages with such a port.

@@ -59,11 +59,12 @@ mod start;
 mod trouble;
 
 pub use behind::Behind;
+pub use camweave_telemetry::Fact;
 pub use context::{Context, Waker, frame_key};
 pub use declared::{Declared, is_foreign, similar};
-pub use describe::{CheckDepth, Description};
+pub use describe::{CheckDepth, Described, Description};
 pub use drive::STOPPED;
-pub use drop_reason::{DescribedDrop, DropReason};
+pub use drop_reason::DropReason;
 pub use exit::{Exit, StageError};
 pub use output::Output;
 pub use queue_policy::QueuePolicy;

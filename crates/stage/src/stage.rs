@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use camweave_message::{Never, Row};
+use camweave_telemetry::Fact;
 
 use crate::{Context, Declared, DropReason, Output, QueuePolicy, Settings, StageError};
 
@@ -19,6 +20,8 @@ pub trait Stage: Sized {
     type Settings: Settings;
     /// Why it drops frames, beside the reasons that all stages have.
     const DROPS: &'static [DropReason] = &[];
+    /// What it says of itself in its report, and nothing else.
+    const FACTS: &'static [Fact] = &[];
     /// What comes in; [`Never`] for a source.
     type In: Row;
     /// What goes out; [`Never`] for a sink.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::unix_nanos;
 use crate::ledger::{Cell, Entry, Ledger, Tally};
-use crate::{CameraCounters, Histogram, Spans, StageIdentity, StageReport};
+use crate::{CameraCounters, Fact, Histogram, Spans, StageIdentity, StageReport};
 
 /// Cameras that a stage counts apart. Further ids share the entry [`OTHERS`], so that no sender
 /// can fill the memory with ids.
@@ -306,10 +306,19 @@ impl Counters {
     }
 
     /// Notes a fact about the stage.
-    pub fn fact(&self, name: &str, value: &str) {
+    pub fn fact(&self, fact: &Fact, value: &str) {
+        self.note(fact.name.to_owned(), value);
+    }
+
+    /// Notes a fact about one camera.
+    pub fn camera_fact(&self, camera: &str, fact: &Fact, value: &str) {
+        self.note(fact.of_camera(camera), value);
+    }
+
+    fn note(&self, name: String, value: &str) {
         let mut state = self.state();
         state.changed = true;
-        state.report.facts.insert(name.to_owned(), value.to_owned());
+        state.report.facts.insert(name, value.to_owned());
     }
 
     /// Notes that the stage is open.

@@ -10,7 +10,7 @@
 
 pub mod clock;
 mod counters;
-pub mod facts;
+mod fact;
 mod files;
 mod histogram;
 mod ledger;
@@ -20,6 +20,7 @@ mod spans;
 mod stats_error;
 
 pub use counters::{Counters, MAX_CAMERAS, OTHERS};
+pub use fact::Fact;
 pub use files::{StatsFile, read_reports, read_reports_of, receivers_of, report_of};
 pub use histogram::{Histogram, Percentiles};
 pub use report::{CameraCounters, StageIdentity, StageReport};

@@ -9,6 +9,7 @@ mod answer;
 mod batch;
 mod detector;
 mod engine;
+mod facts;
 mod lanes;
 mod network;
 mod options;

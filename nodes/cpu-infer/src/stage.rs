@@ -3,12 +3,14 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use camweave_detect::infer::facts::{BATCH, ENGINE, ENGINE_REASON};
 use camweave_detect::infer::{Heads, drops};
 use camweave_message::{Frame, Head};
 use camweave_pool::Retained;
-use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
+use camweave_stage::{Context, DropReason, Fact, Output, QueuePolicy, Stage, StageError};
 use tracing::info;
 
+use crate::facts::{FACTS, THREADS};
 use crate::lanes::{Died, Lanes, Part};
 use crate::network::{Batching, Network};
 use crate::settings::CpuInferSettings;
@@ -37,6 +39,7 @@ impl Stage for CpuInfer {
         "the downstream stages hold all `HEAD_SLOTS`",
         "the engine failed on the batch (error `inference`)",
     );
+    const FACTS: &'static [Fact] = FACTS;
     type In = Frame;
     type Out = Head;
 
@@ -175,10 +178,10 @@ impl CpuInfer {
             Batching::Fixed(batch) => format!("fixed {batch}"),
         };
         self.common.heads.note(&[
-            ("engine", engine.to_owned()),
-            ("engine_reason", reason.to_owned()),
-            ("threads", network.threads().to_string()),
-            ("batch", batch),
+            (ENGINE, engine.to_owned()),
+            (ENGINE_REASON, reason.to_owned()),
+            (THREADS, network.threads().to_string()),
+            (BATCH, batch),
         ]);
         if let Batching::Fixed(batch) = network.batching() {
             info!(

@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::num::NonZeroUsize;
 
 use camweave_detect::postprocess::{
-    self, BATCH, NmsSettings, Postprocess, QUEUE, drops, malformed,
+    self, BATCH, NmsSettings, Postprocess, QUEUE, drops, facts, malformed,
 };
 use camweave_message::{DetectedBox, Detections, Head};
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{Context, DropReason, Output, QueuePolicy, Refusal, Stage, StageError};
+use camweave_stage::{Context, DropReason, Fact, Output, QueuePolicy, Refusal, Stage, StageError};
 use camweave_vision::Candidate;
 
 use crate::decode::{candidates, detections};
@@ -27,6 +27,7 @@ impl Stage for CpuNms {
         "Turns detector outputs into detections on the CPU: decoding and non-maximum suppression.";
     type Settings = NmsSettings;
     const DROPS: &'static [DropReason] = &drops(DropReason::UNREACHABLE);
+    const FACTS: &'static [Fact] = facts::ALL;
     type In = Head;
     type Out = Detections;
 

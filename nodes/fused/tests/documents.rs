@@ -1,4 +1,4 @@
-//! The nodes' documents and hub manifests say of settings and drop reasons what the code does.
+//! The nodes' documents and hub manifests say of settings, drop reasons and facts what the code does.
 //!
 //! With `CAMWEAVE_BLESS=1` the tables are written.
 
@@ -11,6 +11,7 @@ use camweave_stage::fused::{Part, description};
 
 const SETTINGS: &str = "<!-- from the code: nodes/fused/tests/documents.rs -->\n";
 const DROPS: &str = "<!-- drops, from the code: nodes/fused/tests/documents.rs -->\n";
+const FACTS: &str = "<!-- facts, from the code: nodes/fused/tests/documents.rs -->\n";
 const END: &str = "<!-- end -->\n";
 
 fn readme(kind: &str) -> PathBuf {
@@ -36,6 +37,9 @@ fn each_readme_has_the_tables_of_its_node() {
         let mut expected = with_table(&text, SETTINGS, &node.settings_table());
         if node.stages.is_empty() {
             expected = with_table(&expected, DROPS, &node.drops_table());
+        }
+        if !node.attributes.is_empty() {
+            expected = with_table(&expected, FACTS, &node.facts_table());
         }
         let manifest = path.with_file_name("dora-node.yml");
         let mut files = vec![(path, expected)];

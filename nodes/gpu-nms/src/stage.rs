@@ -9,11 +9,14 @@ use camweave_cuda::{
     Context as Device, CudaError, CudaErrorKind, CudaMemory, DeviceSpans, Precision, Stream,
     missing,
 };
+use camweave_detect::postprocess::facts::{CLASSES_KEPT, CONFIDENCE, IOU, MAX_DETECTIONS};
 use camweave_detect::postprocess::{self, BATCH, Postprocess, QUEUE, drops};
 use camweave_message::{Detections, Head};
 use camweave_pool::Attachments;
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError, frame_key};
+use camweave_stage::{
+    Context, DropReason, Fact, Output, QueuePolicy, Stage, StageError, frame_key,
+};
 use camweave_vision::{Candidate, HeadLayout, in_image};
 use tracing::warn;
 
@@ -21,6 +24,11 @@ use crate::batch::parts;
 use crate::heads::{Held, hold};
 use crate::mask::mask;
 use crate::settings::GpuNmsSettings;
+
+const DEVICE: Fact = Fact {
+    name: "device",
+    help: "the CUDA device",
+};
 
 /// Decodes and suppresses.
 pub struct GpuNms {
@@ -56,6 +64,14 @@ impl Stage for GpuNms {
         name: DropReason::UNREACHABLE.name,
         help: "the output is in host memory (error `incompatible_pool`; the line names `cpu-nms`), on another host, on another device, or its pool cannot be attached (also counted as an error by kind)",
     });
+    const FACTS: &'static [Fact] = &[
+        CONFIDENCE,
+        IOU,
+        MAX_DETECTIONS,
+        CLASSES_KEPT,
+        Fact::BATCH_AT_MOST,
+        DEVICE,
+    ];
     type In = Head;
     type Out = Detections;
 
@@ -69,7 +85,7 @@ impl Stage for GpuNms {
         let mut decoder = HeadDecoder::new(&device).map_err(|error| ending(&error))?;
         let warmed = decoder.warm_up(&stream, half.nms);
         warmed.map_err(|error| ending(&error))?;
-        context.counters.fact("device", &device.to_string());
+        context.counters.fact(&DEVICE, &device.to_string());
         Ok(Self {
             context: context.clone(),
             half,

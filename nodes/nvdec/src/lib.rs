@@ -5,6 +5,7 @@
 
 mod backend;
 mod drops;
+mod facts;
 mod settings;
 
 use std::sync::Arc;
@@ -15,11 +16,12 @@ use camweave_decode::Decoding;
 use camweave_message::{Frame, Unit};
 use camweave_nvdec::{Chips, Library};
 use camweave_pool::Memory;
-use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
+use camweave_stage::{Context, DropReason, Fact, Output, QueuePolicy, Stage, StageError};
 use tracing::warn;
 
 use backend::{Broken, Device, Nvdec, lock};
 use drops::DROPS;
+use facts::{DEVICE, FACTS, MEMORY};
 pub use settings::NvdecSettings;
 
 /// Decodes H.264, H.265, VP9, and AV1 where the chip has it.
@@ -34,6 +36,7 @@ impl Stage for NvDec {
         "Decodes the video of many cameras with NVIDIA's decoding engines, into device memory.";
     type Settings = NvdecSettings;
     const DROPS: &'static [DropReason] = DROPS;
+    const FACTS: &'static [Fact] = FACTS;
     type In = Unit;
     type Out = Frame;
 
@@ -49,11 +52,11 @@ impl Stage for NvDec {
             _ => StageError::configuration(format!("env DEVICE='{}': {error}", settings.device)),
         };
         let device = camweave_cuda::Context::open(settings.device).map_err(refused)?;
-        context.counters.fact("device", device.name());
+        context.counters.fact(&DEVICE, device.name());
         let sharing = CudaMemory::sharing_on(&device);
         let sharing = sharing.map_err(|error| StageError::configuration(error.to_string()))?;
         let memory = format!("{}: {sharing}", CudaMemory::BACKEND);
-        context.counters.fact("memory", &memory);
+        context.counters.fact(&MEMORY, &memory);
         let clock = context.counters.spans().are_timed();
         let clock = clock.then(|| DeviceClock::new(&device)).transpose();
         let clock = clock.unwrap_or_else(|error| {

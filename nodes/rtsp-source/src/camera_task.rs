@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use crate::backoff::Backoff;
 use crate::choice::{Choice, Which};
 use crate::client::{Client, Event, StreamInfo};
+use crate::facts::CLIENT;
 use crate::failure::{Failure, FailureKind};
 use crate::ffmpeg_client;
 use crate::liveness::{Liveness, Usable};
@@ -71,7 +72,7 @@ impl CameraTask {
         }
         let is_rtsp = camera.url.expose().scheme() == "rtsp";
         let choice = Choice::new(camera.client, is_rtsp);
-        let client_fact = report.facts.get(&client_fact_of(&id)).cloned();
+        let client_fact = report.facts.get(&CLIENT.of_camera(&id)).cloned();
         let client_fact = client_fact.unwrap_or_default();
         Self {
             id,
@@ -299,8 +300,8 @@ impl CameraTask {
         if fact == self.client_fact {
             return false;
         }
-        let name = client_fact_of(&self.id);
-        self.context.counters.fact(&name, &fact);
+        let counters = &self.context.counters;
+        counters.camera_fact(&self.id, &CLIENT, &fact);
         self.client_fact = fact;
         true
     }
@@ -318,11 +319,6 @@ impl CameraTask {
             warn!(camera = %self.id, url = %self.camera.url, kind, "camera offline: {failure}");
         }
     }
-}
-
-/// The name of the fact that says which client has a camera.
-fn client_fact_of(camera: &str) -> String {
-    format!("client.{camera}")
 }
 
 fn stalled(liveness: &Liveness, stream: &StreamInfo) -> Failure {

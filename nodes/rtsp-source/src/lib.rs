@@ -9,6 +9,7 @@ mod camera_task;
 mod choice;
 mod client;
 mod drops;
+mod facts;
 mod failure;
 mod ffmpeg_client;
 mod liveness;

@@ -2,13 +2,14 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use camweave_message::{Never, Unit};
-use camweave_stage::{Context, DropReason, Output, Stage, StageError};
+use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::camera_task::{CameraTask, TEARDOWN_AT_MOST};
 use crate::drops::DROPS;
+use crate::facts::FACTS;
 use crate::outbox::{self, AllBytes, Intake, Outbox, Waiting};
 use crate::settings::RtspSourceSettings;
 use crate::starting::Starting;
@@ -46,6 +47,7 @@ impl Stage for RtspSource {
     const OPTIONAL_INPUT: bool = true;
     type Settings = RtspSourceSettings;
     const DROPS: &'static [DropReason] = DROPS;
+    const FACTS: &'static [Fact] = FACTS;
     type In = Never;
     type Out = Unit;
 

@@ -10,6 +10,7 @@ mod convert;
 mod decoder;
 mod direct;
 mod dpb;
+mod facts;
 mod jpeg;
 mod luma;
 mod marks;
@@ -22,8 +23,9 @@ use std::time::{Duration, Instant};
 
 use camweave_decode::{Decoding, half_of_memory, reason};
 use camweave_message::{Frame, Unit};
-use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
+use camweave_stage::{Context, DropReason, Fact, Output, QueuePolicy, Stage, StageError};
 
+use facts::{CAMERA_MB, FACTS, POOLS_MB};
 pub use settings::SwDecodeSettings;
 use stream::{Software, Tally};
 
@@ -40,6 +42,7 @@ impl Stage for SwDecode {
         "Decodes the video of many cameras on the CPU, directly into shared memory.";
     type Settings = SwDecodeSettings;
     const DROPS: &'static [DropReason] = reason::ALL;
+    const FACTS: &'static [Fact] = FACTS;
     type In = Unit;
     type Out = Frame;
 
@@ -51,8 +54,8 @@ impl Stage for SwDecode {
         ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
         let budget = limits.budget(settings.camera_mb, half_of_memory());
         let (of_camera, of_all) = (budget.camera_bytes(), budget.total_bytes());
-        for (name, bytes) in [("camera_mb", of_camera), ("pools_mb", of_all)] {
-            context.counters.fact(name, &(bytes >> 20).to_string());
+        for (fact, bytes) in [(CAMERA_MB, of_camera), (POOLS_MB, of_all)] {
+            context.counters.fact(&fact, &(bytes >> 20).to_string());
         }
         let tally = Arc::<Tally>::default();
         let shared = Arc::clone(&tally);

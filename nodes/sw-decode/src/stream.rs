@@ -9,6 +9,7 @@ use camweave_telemetry::Counters;
 
 use crate::decoder::{DecodeError, Decoder, PublishError};
 use crate::direct::Direct;
+use crate::facts::{COPIED_PICTURES, DIRECT_PICTURES};
 
 /// How the frames of all cameras came into their slots.
 #[derive(Debug, Default)]
@@ -27,8 +28,8 @@ impl Tally {
         let direct = self.direct.load(Ordering::Relaxed);
         let copied = self.copied.load(Ordering::Relaxed);
         if self.noted.swap(direct + copied, Ordering::Relaxed) != direct + copied {
-            counters.fact("direct_pictures", &direct.to_string());
-            counters.fact("copied_pictures", &copied.to_string());
+            counters.fact(&DIRECT_PICTURES, &direct.to_string());
+            counters.fact(&COPIED_PICTURES, &copied.to_string());
         }
     }
 }

@@ -6,6 +6,7 @@
 //! each on a stream of its own (and an execution context, where the plan allows more than one), and
 //! the CPU waits for none of them.
 
+mod facts;
 mod frames;
 mod lane;
 mod model;

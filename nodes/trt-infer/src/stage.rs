@@ -5,15 +5,17 @@ use std::time::{Duration, Instant};
 
 use camweave_cuda::letterbox::Kernels;
 use camweave_cuda::{CudaMemory, DeviceSpans, missing};
+use camweave_detect::infer::facts::{BATCH, ENGINE, ENGINE_REASON};
 use camweave_detect::infer::{Heads, Unpublished, drops};
 use camweave_engine::{Source, TrtInferSettings, of_cuda, of_tensorrt};
 use camweave_message::{Frame, Head};
 use camweave_pool::{Retained, WriteSlot};
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{Context, DropReason, Output, QueuePolicy, Stage, StageError};
+use camweave_stage::{Context, DropReason, Fact, Output, QueuePolicy, Stage, StageError};
 use camweave_tensorrt::{ErrorKind, TensorRt};
 use tracing::{debug, warn};
 
+use crate::facts::{CUDA_GRAPHS, FACTS, GPU, HEAD_SLOTS, INPUT_TYPE, MEMORY, PLAN, RING};
 use crate::frames::PicturePools;
 use crate::lane::{Execution, Lane, LaneError};
 use crate::model::Model;
@@ -53,6 +55,7 @@ impl Stage for TrtInfer {
         "the downstream stages hold all `HEAD_SLOTS`, or an output could not be copied (error `heads_pool`)",
         "the GPU failed on the batch (error `inference`); the node ends",
     );
+    const FACTS: &'static [Fact] = FACTS;
     type In = Frame;
     type Out = Head;
 
@@ -215,16 +218,16 @@ impl TrtInfer {
         };
         let graphs = self.lanes.first().map_or(0, Lane::graphs);
         self.heads.note(&[
-            ("engine", tensorrt.version().to_string()),
-            ("engine_reason", self.model.origin.clone()),
-            ("plan", self.model.path.display().to_string()),
-            ("gpu", self.device.name().to_owned()),
-            ("input_type", format!("{:?}", self.model.precision)),
-            ("batch", batch),
-            ("ring", self.lanes.len().to_string()),
-            ("cuda_graphs", graphs.to_string()),
-            ("memory", self.heads.memory().sharing().to_owned()),
-            ("head_slots", self.heads.slots().to_string()),
+            (ENGINE, tensorrt.version().to_string()),
+            (ENGINE_REASON, self.model.origin.clone()),
+            (PLAN, self.model.path.display().to_string()),
+            (GPU, self.device.name().to_owned()),
+            (INPUT_TYPE, format!("{:?}", self.model.precision)),
+            (BATCH, batch),
+            (RING, self.lanes.len().to_string()),
+            (CUDA_GRAPHS, graphs.to_string()),
+            (MEMORY, self.heads.memory().sharing().to_owned()),
+            (HEAD_SLOTS, self.heads.slots().to_string()),
         ]);
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camweave_compare::run::Span;
 use camweave_runner::Snapshot;
 use camweave_runner::threads::{ThreadUse, Usage, has_quota, usable_cores};
-use camweave_telemetry::{CameraCounters, StageReport, facts};
+use camweave_telemetry::{CameraCounters, Fact, StageReport};
 use serde::{Deserialize, Serialize};
 
 use super::setup::Setup;
@@ -379,7 +379,7 @@ fn batch(
         .find(|it| detectors.contains(&&*it.kind) && spans.contains_key(&it.stage))?;
     let rows = spans.get(&detector.stage)?.get("rows")?;
     let number = |name: &str| detector.facts.get(name)?.parse::<f64>().ok();
-    let most = number(facts::BATCH_AT_MOST)?;
+    let most = number(Fact::BATCH_AT_MOST.name)?;
     // On the CPU frames are shared among the threads one by one.
     let of_threads = number("threads").filter(|_| detector.kind == "cpu-infer");
     let plateau = setup.plateau().or(of_threads).unwrap_or(most);

@@ -107,7 +107,7 @@ fn queues_and_batches_are_of_the_time_between() {
     let at = |unix_nanos: i64, sent: u64, calls: u64| {
         let mut detector = report("detect", "cpu-infer", 2, &["decode"]);
         detector.cameras = passed(sent / 2, sent / 4);
-        for (name, value) in [("threads", "2"), (facts::BATCH_AT_MOST, "8")] {
+        for (name, value) in [("threads", "2"), (Fact::BATCH_AT_MOST.name, "8")] {
             detector.facts.insert(name.to_owned(), value.to_owned());
         }
         let rows = span(calls, 3 * calls, 900.0 * calls as f64);

@@ -8,11 +8,12 @@ use camweave_pool::{
     HostMemory, Memory, PoolError, PoolErrorKind, PoolSpec, Producer, Reference, WriteSlot,
 };
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{Context, Refusal, StageError};
+use camweave_stage::{Context, Fact, Refusal, StageError};
 use tracing::{debug, error, info};
 
 use super::ModelInfo;
 use super::drops::{HEADS_EXHAUSTED, INFERENCE_FAILED};
+use super::facts::{CLASSES, HEAD, INPUT_SIZE, MODEL};
 use crate::refusals::{self, Refusals};
 
 /// The heads of a stage: a pool with a slot for each, and what their rows say of the network.
@@ -89,24 +90,24 @@ impl<M: Memory> Heads<M> {
     }
 
     /// Says once what runs: `more`, and what all networks have.
-    pub fn note(&self, more: &[(&str, String)]) {
+    pub fn note(&self, more: &[(Fact, String)]) {
         let (width, height) = self.model_size;
         let names = self.class_names.split('\n');
         let classes = names.filter(|_| !self.class_names.is_empty()).count();
         let TensorShape { rows, columns } = self.shape;
         let end_to_end = if self.end_to_end { " end to end" } else { "" };
         let facts = [
-            ("model", self.model.to_string()),
-            ("input_size", format!("{width}x{height}")),
-            ("classes", classes.to_string()),
-            ("head", format!("[{rows}, {columns}]{end_to_end}")),
+            (MODEL, self.model.to_string()),
+            (INPUT_SIZE, format!("{width}x{height}")),
+            (CLASSES, classes.to_string()),
+            (HEAD, format!("[{rows}, {columns}]{end_to_end}")),
         ];
         let facts = || more.iter().chain(&facts);
-        for (name, value) in facts() {
-            self.context.counters.fact(name, value);
+        for (fact, value) in facts() {
+            self.context.counters.fact(fact, value);
         }
         let line: Vec<_> = facts()
-            .map(|(name, value)| format!("{name}={value}"))
+            .map(|(fact, value)| format!("{}={value}", fact.name))
             .collect();
         info!("model is open: {}", line.join(", "));
     }

@@ -1,6 +1,7 @@
 //! Frames to heads: what the stages that run a network share.
 
 mod drops;
+pub mod facts;
 mod heads;
 mod model;
 mod settings;

@@ -1,6 +1,7 @@
 //! Heads to detections: what the stages that decode and suppress share.
 
 mod classes;
+pub mod facts;
 mod models;
 mod settings;
 
@@ -16,6 +17,8 @@ use crate::refusals::{self, Refusals};
 pub use classes::Classes;
 pub use models::{Model, Models};
 pub use settings::NmsSettings;
+
+use facts::{CLASSES_KEPT, CONFIDENCE, IOU, MAX_DETECTIONS};
 
 /// A head that waits longer has most likely expired.
 const MAX_WAIT: Duration = Duration::from_millis(250);
@@ -67,19 +70,19 @@ impl<T> Postprocess<T> {
     pub fn new(settings: &NmsSettings, context: &Context) -> Self {
         let wanted = settings.kept_classes();
         let facts = [
-            ("confidence", settings.confidence.to_string()),
-            ("iou", settings.iou.to_string()),
-            ("max_detections", settings.max_detections.to_string()),
+            (CONFIDENCE, settings.confidence.to_string()),
+            (IOU, settings.iou.to_string()),
+            (MAX_DETECTIONS, settings.max_detections.to_string()),
             (
-                "classes_kept",
+                CLASSES_KEPT,
                 match wanted.as_slice() {
                     [] => "all".to_owned(),
                     words => words.join(", "),
                 },
             ),
         ];
-        for (name, value) in &facts {
-            context.counters.fact(name, value);
+        for (fact, value) in &facts {
+            context.counters.fact(fact, value);
         }
         Self {
             nms: settings.nms(),

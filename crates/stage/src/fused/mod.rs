@@ -31,7 +31,7 @@ use crate::drive::Reporter;
 use crate::graph::{self, GraphOutput};
 use crate::settings::described;
 use crate::start::{Ended, Joined};
-use crate::{Declared, StageError, runtime};
+use crate::{Declared, Fact, StageError, runtime};
 
 /// The `main` of a node's binary that runs any of `parts`, in the order that the graph says.
 pub fn main(parts: &'static [Part]) -> ExitCode {
@@ -39,6 +39,12 @@ pub fn main(parts: &'static [Part]) -> ExitCode {
     let check = |declared: &Declared, depth| Plan::read(declared, parts)?.check(declared, depth);
     runtime::node(question, check, || start(parts))
 }
+
+/// Which stages the node runs.
+const STAGES: Fact = Fact {
+    name: "stages",
+    help: "the stages in the process, in their order",
+};
 
 /// What the node says of itself.
 #[must_use]
@@ -53,6 +59,7 @@ pub fn description(parts: &[Part]) -> Description {
         output: None,
         settings: described::<FusedSettings>(),
         drop_reasons: Vec::new(),
+        attributes: vec![STAGES.into()],
         stages: parts.iter().map(Part::describe).collect(),
     }
 }
@@ -83,7 +90,7 @@ fn start(parts: &'static [Part]) -> Result<(), Ended> {
         }
     };
     let counters = reporter.counters();
-    counters.fact("stages", &plan.names().join(", "));
+    counters.fact(&STAGES, &plan.names().join(", "));
     reporter.write();
     let place = Place {
         node: &identity.stage,
