@@ -1,26 +1,11 @@
 use super::*;
-use arrow_buffer::Buffer;
-use camweave_message::{Codec, FrameId, Orientation, Selection, StagePass, Trace};
+use camweave_testing::stage_pass;
 use std::sync::Arc;
 
 fn unit(sequence: u64, keyframe: bool) -> Job {
     Job::Unit(Box::new(Unit {
-        id: FrameId {
-            camera: Arc::from("cam1"),
-            session_unix_nanos: 1,
-            sequence,
-            pts_nanos: 0,
-            captured_unix_nanos: 0,
-            captured_clock: CapturedClock::Arrival,
-        },
-        trace: Trace::default(),
-        codec: Codec::H264,
         keyframe,
-        lost_packets: 0,
-        orientation: Orientation::UPRIGHT,
-        selection: Selection::All,
-        motion: None,
-        data: Buffer::from(vec![0_u8]),
+        ..camweave_testing::unit("cam1", sequence)
     }))
 }
 
@@ -68,7 +53,7 @@ fn bytes_are_dropped_as_units_are() {
         let Job::Unit(mut unit) = unit(sequence, keyframe) else {
             unreachable!("it is a unit")
         };
-        unit.data = Buffer::from(vec![0_u8; 1000]);
+        unit.data = vec![0_u8; 1000].into();
         Job::Unit(unit)
     };
     let mut backlog = Backlog::default();
@@ -104,11 +89,7 @@ pub(super) fn came_of(
     };
     it.id.camera = Arc::from(camera);
     it.id.captured_clock = clock;
-    it.trace.0.push(StagePass {
-        stage: Arc::from("decode"),
-        enter_nanos: nanos,
-        leave_nanos: 0,
-    });
+    it.trace.0.push(stage_pass("decode", nanos, 0));
     Job::Unit(it)
 }
 
@@ -321,7 +302,7 @@ fn the_end_of_a_session_gives_way_and_is_no_frame() {
     let Job::Unit(mut end) = came(3, false, 0, live) else {
         unreachable!("it is a unit")
     };
-    end.data = Buffer::from(Vec::<u8>::new());
+    end.data = Vec::<u8>::new().into();
     backlog.push(Job::Unit(end), BYTES_PER_CAMERA);
     backlog.push(came(0, true, 1000, live), BYTES_PER_CAMERA);
     let next = backlog.pop(1010 * MILLIS);

@@ -5,8 +5,8 @@ use super::*;
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
-use arrow_buffer::Buffer;
-use camweave_message::{CapturedClock, FrameId, PictureRef, Trace};
+use camweave_message::{FrameId, PictureRef};
+use camweave_testing::{frame_id, unit};
 use camweave_vision::LumaGrid;
 
 use crate::backend::Decoded;
@@ -108,21 +108,13 @@ fn play(looks: Looks) -> (Camera<Fake>, u64, u64) {
     for sequence in 0..50_i64 {
         let unit = Unit {
             id: FrameId {
-                camera: Arc::from("cam1"),
-                session_unix_nanos: 1,
-                sequence: sequence.unsigned_abs(),
                 pts_nanos: sequence * 100_000_000,
-                captured_unix_nanos: 0,
-                captured_clock: CapturedClock::Arrival,
+                ..frame_id("cam1", sequence.unsigned_abs())
             },
-            trace: Trace::default(),
             codec: Codec::Vp9,
             keyframe: sequence == 0,
-            lost_packets: 0,
-            orientation: Orientation::UPRIGHT,
-            selection: Selection::All,
             motion: NonZeroU32::new(2000).filter(|_| (10..49).contains(&sequence)),
-            data: Buffer::from(vec![0_u8]),
+            ..unit("cam1", 0)
         };
         camera.take(&unit, false, &mut |_| {});
     }

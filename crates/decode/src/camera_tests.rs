@@ -4,8 +4,7 @@ use super::*;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use arrow_buffer::Buffer;
-use camweave_message::{CapturedClock, FrameId, PictureRef, Trace};
+use camweave_message::PictureRef;
 
 use crate::backend::Decoded;
 
@@ -132,23 +131,10 @@ impl Bench {
     fn group(&mut self) {
         for index in 0..5 {
             let unit = Unit {
-                id: FrameId {
-                    camera: Arc::from("cam1"),
-                    session_unix_nanos: 1,
-                    sequence: self.sequence,
-                    pts_nanos: 0,
-                    captured_unix_nanos: 0,
-                    captured_clock: CapturedClock::Arrival,
-                },
-                trace: Trace::default(),
                 // Every keyframe of it can begin a session.
                 codec: Codec::Vp9,
                 keyframe: index == 0,
-                lost_packets: 0,
-                orientation: Orientation::UPRIGHT,
-                selection: Selection::All,
-                motion: None,
-                data: Buffer::from(vec![0_u8]),
+                ..camweave_testing::unit("cam1", self.sequence)
             };
             self.sequence += 1;
             self.camera.take(&unit, false, &mut |_| {});

@@ -5,10 +5,7 @@ use super::*;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use arrow_buffer::Buffer;
-use camweave_message::{
-    CapturedClock, Codec, FrameId, Orientation, PictureRef, Selection, Trace, Unit,
-};
+use camweave_message::{Codec, Orientation, PictureRef, Unit};
 use camweave_stage::Context;
 
 use crate::backend::{Decoded, Decoder, Failure, Unpublished};
@@ -76,22 +73,9 @@ impl Decoder for GatedDecoder {
 
 fn unit(sequence: u64) -> Job {
     Job::Unit(Box::new(Unit {
-        id: FrameId {
-            camera: Arc::from("cam1"),
-            session_unix_nanos: 1,
-            sequence,
-            pts_nanos: 0,
-            captured_unix_nanos: 0,
-            captured_clock: CapturedClock::Arrival,
-        },
-        trace: Trace::default(),
         codec: Codec::Vp9,
         keyframe: sequence == 0,
-        lost_packets: 0,
-        orientation: Orientation::UPRIGHT,
-        selection: Selection::All,
-        motion: None,
-        data: Buffer::from(vec![0_u8]),
+        ..camweave_testing::unit("cam1", sequence)
     }))
 }
 

@@ -12,9 +12,10 @@
 use std::sync::Arc;
 
 use camweave_message::{
-    CapturedClock, Codec, DetectedBox, Detections, FrameId, Orientation, Passage, Selection,
-    StagePass, Trace, Unit,
+    CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, Orientation, Passage,
+    PictureRef, Selection, StagePass, TensorShape, Trace, Unit,
 };
+use camweave_pool::Reference;
 
 /// A frame of the camera's session 1, at time 0 by the time of its arrival.
 #[must_use]
@@ -61,6 +62,36 @@ pub fn unit(camera: &str, sequence: u64) -> Unit {
         selection: Selection::All,
         motion: None,
         data: vec![1_u8].into(),
+    }
+}
+
+/// A frame.
+#[must_use]
+pub fn frame(camera: &str, sequence: u64, picture: PictureRef) -> Frame {
+    Frame {
+        id: frame_id(camera, sequence),
+        trace: Trace::default(),
+        picture,
+    }
+}
+
+/// A YOLOv8 head of two classes, of a network of 320x320.
+#[must_use]
+pub fn head(camera: &str, sequence: u64, picture: PictureRef, tensor: Reference) -> Head {
+    Head {
+        id: frame_id(camera, sequence),
+        trace: Trace::default(),
+        picture,
+        model_size: (320, 320),
+        model: Arc::from("net.onnx@0123456789ab"),
+        class_names: Arc::from("person\ncar"),
+        end_to_end: false,
+        shape: TensorShape {
+            rows: 6,
+            columns: 64,
+        },
+        tensor,
+        row: 0,
     }
 }
 

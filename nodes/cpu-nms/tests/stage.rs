@@ -1,13 +1,13 @@
 //! The stage on heads in real pools.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use camweave_cpu_nms::CpuNms;
 use camweave_detect::postprocess::NmsSettings;
-use camweave_message::{CapturedClock, Detections, FrameId, Head, PictureRef, Row, TensorShape};
+use camweave_message::{Detections, Head, PictureRef, Row, TensorShape};
 use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_stage::{Context, Declared, Exit, Output, Settings, Stage};
+use camweave_testing::head;
 use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
 
 const ANCHORS: usize = 64;
@@ -76,27 +76,16 @@ impl Bench {
         let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
         let layout = PictureLayout::packed(PICTURE.0, PICTURE.1, PixelFormat::I420, matrix, range);
         let slot = self.pictures.begin().expect("a free slot").publish();
+        let picture = PictureRef { layout, slot };
         Head {
-            id: FrameId {
-                camera: Arc::from("north"),
-                session_unix_nanos: 1,
-                sequence: u64::from(row),
-                pts_nanos: 0,
-                captured_unix_nanos: 2,
-                captured_clock: CapturedClock::Arrival,
-            },
             trace: self.context.new_trace(),
-            picture: PictureRef { layout, slot },
             model_size: MODEL,
-            model: Arc::from("net.onnx@0123456789ab"),
-            class_names: Arc::from("person\ncar"),
-            end_to_end: false,
             shape: TensorShape {
                 rows: 6,
                 columns: ANCHORS as u32,
             },
-            tensor: tensor.clone(),
             row,
+            ..head("north", u64::from(row), picture, tensor.clone())
         }
     }
 

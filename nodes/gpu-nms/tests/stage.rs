@@ -1,16 +1,16 @@
 //! The stage beside the one on the CPU, on the same heads.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camweave_cpu_nms::CpuNms;
 use camweave_cuda::{Context as Device, CudaMemory, PinnedBuffer, Stream, missing, testing};
 use camweave_gpu_nms::GpuNms;
-use camweave_message::{CapturedClock, Detections, FrameId, Head, PictureRef, TensorShape};
+use camweave_message::{Detections, Head, PictureRef, TensorShape};
 use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_stage::{Context, Declared, Exit, Output, Stage};
+use camweave_testing::head;
 use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
 use proptest::prelude::*;
 
@@ -165,30 +165,18 @@ impl Pools {
     fn head(&self, tensor: &Reference, row: u32) -> Head {
         let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
         let layout = PictureLayout::packed(PICTURE.0, PICTURE.1, PixelFormat::Nv12, matrix, range);
+        let picture = PictureRef {
+            layout,
+            slot: self.picture.clone(),
+        };
         Head {
-            id: FrameId {
-                camera: Arc::from("north"),
-                session_unix_nanos: 1,
-                sequence: u64::from(row),
-                pts_nanos: 0,
-                captured_unix_nanos: 2,
-                captured_clock: CapturedClock::Arrival,
-            },
-            trace: camweave_message::Trace(Vec::new()),
-            picture: PictureRef {
-                layout,
-                slot: self.picture.clone(),
-            },
             model_size: MODEL,
-            model: Arc::from("net.onnx@0123456789ab"),
-            class_names: Arc::from("person\ncar"),
-            end_to_end: false,
             shape: TensorShape {
                 rows: ROWS as u32,
                 columns: ANCHORS as u32,
             },
-            tensor: tensor.clone(),
             row,
+            ..head("north", u64::from(row), picture, tensor.clone())
         }
     }
 }

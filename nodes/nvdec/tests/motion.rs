@@ -5,13 +5,12 @@
 mod clips;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_buffer::Buffer;
-use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Unit};
+use camweave_message::{CapturedClock, Codec, FrameId, Unit};
 use camweave_nvdec_node::{NvDec, NvdecSettings};
 use camweave_stage::{Context, Output, Stage};
+use camweave_testing::{frame_id, unit};
 use clips::{Clip, Kind};
 
 /// 0.2 % of the frame.
@@ -41,12 +40,9 @@ fn gone_on(clip: &Clip, from: usize) -> Vec<usize> {
         let index = shown.get(sequence).copied().unwrap_or(shown.len());
         let unit = Unit {
             id: FrameId {
-                camera: Arc::from("cam1"),
-                session_unix_nanos: 1,
-                sequence: sequence as u64,
                 pts_nanos: index as i64 * STEP,
-                captured_unix_nanos: 0,
                 captured_clock: CapturedClock::File,
+                ..frame_id("cam1", sequence as u64)
             },
             trace: context.new_trace(),
             codec: match clip.kind {
@@ -55,11 +51,9 @@ fn gone_on(clip: &Clip, from: usize) -> Vec<usize> {
                 Kind::Vp9 => Codec::Vp9,
             },
             keyframe: sequence == 0,
-            lost_packets: 0,
-            orientation: Orientation::UPRIGHT,
-            selection: Selection::All,
             motion: AREA.filter(|_| sequence >= from),
-            data: Buffer::from(data.to_vec()),
+            data: data.to_vec().into(),
+            ..unit("cam1", 0)
         };
         let mut out = Output::default();
         stage.rows(vec![unit], &mut out).expect("the stage goes on");

@@ -5,13 +5,12 @@
 mod clips;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_buffer::Buffer;
-use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Unit};
+use camweave_message::{CapturedClock, Codec, FrameId, Unit};
 use camweave_nvdec_node::NvDec;
 use camweave_stage::{Context, Declared, Output, Stage};
+use camweave_testing::{frame_id, unit};
 use clips::Clip;
 
 /// More than any chip that was measured opens.
@@ -33,21 +32,15 @@ impl Bench {
             self.context.counters.received(camera);
             Unit {
                 id: FrameId {
-                    camera: Arc::from(camera),
                     session_unix_nanos: session,
-                    sequence: sequence as u64,
-                    pts_nanos: 0,
-                    captured_unix_nanos: 0,
                     captured_clock: CapturedClock::File,
+                    ..frame_id(camera, sequence as u64)
                 },
                 trace: self.context.new_trace(),
                 codec,
                 keyframe: sequence == 0,
-                lost_packets: 0,
-                orientation: Orientation::UPRIGHT,
-                selection: Selection::All,
-                motion: None,
-                data: Buffer::from(coded.data.clone()),
+                data: coded.data.clone().into(),
+                ..unit(camera, 0)
             }
         });
         let units: Vec<Unit> = units.collect();

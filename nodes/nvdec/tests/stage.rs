@@ -4,16 +4,15 @@
 #[path = "../../../crates/nvdec/tests/clips/mod.rs"]
 mod clips;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_buffer::Buffer;
 use camweave_cuda::{CudaMemory, PinnedBuffer, Stream};
-use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Selection, Unit};
+use camweave_message::{CapturedClock, Codec, Frame, FrameId, Unit};
 use camweave_nvdec_node::{NvDec, NvdecSettings};
 use camweave_pool::Attachments;
 use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_stage::{Context, Exit, Output, Stage};
+use camweave_testing::frame_id;
 use clips::{Clip, Kind, packed, visible_rows};
 
 fn open(context: &Context) -> Result<NvDec, camweave_stage::StageError> {
@@ -44,21 +43,14 @@ fn unit(context: &Context, clip: &Clip, sequence: usize, data: &[u8]) -> Unit {
     };
     Unit {
         id: FrameId {
-            camera: Arc::from("cam1"),
-            session_unix_nanos: 1,
-            sequence: sequence as u64,
-            pts_nanos: 0,
-            captured_unix_nanos: 0,
             captured_clock: CapturedClock::File,
+            ..frame_id("cam1", sequence as u64)
         },
         trace: context.new_trace(),
         codec,
         keyframe: sequence == 0,
-        lost_packets: 0,
-        orientation: Orientation::UPRIGHT,
-        selection: Selection::All,
-        motion: None,
-        data: Buffer::from(data.to_vec()),
+        data: data.to_vec().into(),
+        ..camweave_testing::unit("cam1", 0)
     }
 }
 

@@ -7,10 +7,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arrow_buffer::Buffer;
-use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Selection, Unit};
+use camweave_message::{CapturedClock, Codec, Frame, FrameId, Unit};
 use camweave_nvdec_node::{NvDec, NvdecSettings};
 use camweave_stage::{Context, Output, Stage};
+use camweave_testing::frame_id;
 
 /// Three temporal units of AV1, 256x144 pixels of gray, as FFmpeg writes them:
 /// `-f lavfi -i color=gray:size=256x144:rate=25 -c:v libaom-av1 -cpu-used 8 -usage realtime`.
@@ -35,21 +35,14 @@ fn unit(context: &Context, camera: &str, codec: Codec, sequence: usize, data: &[
     }
     Unit {
         id: FrameId {
-            camera: Arc::from(camera),
-            session_unix_nanos: 1,
-            sequence: sequence as u64,
-            pts_nanos: 0,
-            captured_unix_nanos: 0,
             captured_clock: CapturedClock::File,
+            ..frame_id(camera, sequence as u64)
         },
         trace: context.new_trace(),
         codec,
         keyframe: sequence == 0,
-        lost_packets: 0,
-        orientation: Orientation::UPRIGHT,
-        selection: Selection::All,
-        motion: None,
-        data: Buffer::from(data.to_vec()),
+        data: data.to_vec().into(),
+        ..camweave_testing::unit(camera, 0)
     }
 }
 

@@ -234,30 +234,15 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use arrow_buffer::Buffer;
-    use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Trace};
     use camweave_stage::Context;
 
     use super::*;
 
     fn unit(camera: &str, sequence: u64, keyframe: bool, bytes: usize) -> Unit {
         Unit {
-            id: FrameId {
-                camera: Arc::from(camera),
-                session_unix_nanos: 1,
-                sequence,
-                pts_nanos: 0,
-                captured_unix_nanos: 0,
-                captured_clock: CapturedClock::Arrival,
-            },
-            trace: Trace::default(),
-            codec: Codec::H264,
             keyframe,
-            lost_packets: 0,
-            orientation: Orientation::UPRIGHT,
-            selection: Selection::All,
-            motion: None,
-            data: Buffer::from_vec(vec![1_u8; bytes]),
+            data: vec![1_u8; bytes].into(),
+            ..camweave_testing::unit(camera, sequence)
         }
     }
 

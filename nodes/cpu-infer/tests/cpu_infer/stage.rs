@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::support::{FACTOR, Net, folder, yolov8};
 use camweave_cpu_infer::{CpuInfer, CpuInferSettings};
-use camweave_message::{CapturedClock, Frame, FrameId, Head, PictureRef, TensorShape};
+use camweave_message::{Frame, Head, PictureRef, TensorShape};
 use camweave_pool::{Attachments, PoolSpec, Producer, Reference};
 use camweave_stage::{Context, Declared, Exit, Output, Settings, Stage};
+use camweave_testing::frame;
 use camweave_vision::{
     ColorMatrix, ColorRange, Letterbox, Picture, PictureLayout, PixelFormat, letterbox_into,
 };
@@ -49,21 +49,14 @@ impl Camera {
         let mut slot = self.pool.begin().expect("a free slot");
         let pixels = self.pixels(sequence);
         slot[..pixels.len()].copy_from_slice(&pixels);
-        Frame {
-            id: FrameId {
-                camera: Arc::from(self.name),
-                session_unix_nanos: 1,
-                sequence,
-                pts_nanos: sequence as i64 * 40_000_000,
-                captured_unix_nanos: 2,
-                captured_clock: CapturedClock::Arrival,
-            },
-            trace: context.new_trace(),
-            picture: PictureRef {
-                layout: self.layout,
-                slot: slot.publish(),
-            },
-        }
+        let picture = PictureRef {
+            layout: self.layout,
+            slot: slot.publish(),
+        };
+        let mut frame = frame(self.name, sequence, picture);
+        frame.id.pts_nanos = sequence as i64 * 40_000_000;
+        frame.trace = context.new_trace();
+        frame
     }
 
     /// What the network must give for a picture.

@@ -5,16 +5,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_buffer::Buffer;
 use camweave_demux::{Read, Reader};
-use camweave_message::{CapturedClock, Codec, Frame, FrameId, Orientation, Selection, Unit};
+use camweave_message::{CapturedClock, Codec, Frame, FrameId, Unit};
 use camweave_pool::{Attachments, ReadSlot};
 use camweave_stage::{Context, Declared, Output, Stage};
 use camweave_sw_decode::SwDecode;
 use camweave_telemetry::{CameraCounters, SpanMode, SpanSettings, Spans};
+use camweave_testing::{frame_id, unit};
 use camweave_vision::{Picture, PictureLayout, PixelFormat};
 use tempfile::TempDir;
 
@@ -242,21 +241,17 @@ impl Bench {
         let session = self.sessions.get(camera).copied().unwrap_or(1);
         Unit {
             id: FrameId {
-                camera: Arc::from(camera),
                 session_unix_nanos: session,
-                sequence: sequence as u64,
                 pts_nanos: coded.pts_nanos,
                 captured_unix_nanos: session + coded.pts_nanos,
                 captured_clock: CapturedClock::SenderReport,
+                ..frame_id(camera, sequence as u64)
             },
             trace: self.context.new_trace(),
             codec,
             keyframe: coded.keyframe,
-            lost_packets: 0,
-            orientation: Orientation::UPRIGHT,
-            selection: Selection::All,
-            motion: None,
-            data: Buffer::from(coded.data.clone()),
+            data: coded.data.clone().into(),
+            ..unit(camera, 0)
         }
     }
 

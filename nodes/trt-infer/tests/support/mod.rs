@@ -2,11 +2,10 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use camweave_cpu_infer::{Detector, DetectorOptions, EngineChoice, EngineKind, Libraries};
 use camweave_cuda::{CudaMemory, PinnedBuffer, Stream};
-use camweave_message::{CapturedClock, Frame, FrameId, Head, PictureRef};
+use camweave_message::{Frame, Head, PictureRef};
 use camweave_pool::{Attachments, Reference};
 use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_stage::{Context, Declared, Output, Stage, StageError};
@@ -52,16 +51,8 @@ pub fn open(values: &[(&str, &str)]) -> (TrtInfer, Context) {
 /// A frame of the camera 'north'.
 pub fn frame(layout: PictureLayout, number: usize, slot: Reference, context: &Context) -> Frame {
     Frame {
-        id: FrameId {
-            camera: Arc::from("north"),
-            session_unix_nanos: 1,
-            sequence: number as u64,
-            pts_nanos: 0,
-            captured_unix_nanos: 2,
-            captured_clock: CapturedClock::Arrival,
-        },
         trace: context.new_trace(),
-        picture: PictureRef { layout, slot },
+        ..camweave_testing::frame("north", number as u64, PictureRef { layout, slot })
     }
 }
 
