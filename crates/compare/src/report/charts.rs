@@ -1,13 +1,12 @@
 //! The plots of a comparison.
 
-use super::svg::{Anchor, Svg, tick_text, ticks};
+use maud::Markup;
+
+use super::svg::{Anchor, LEFT, Svg, TOP};
 use super::tables::{mean, runs_of};
 use crate::Comparison;
 use crate::comparison::{letter, short};
 
-const WIDTH: f64 = 860.0;
-const LEFT: f64 = 120.0;
-const RIGHT: f64 = 30.0;
 const ROW: f64 = 46.0;
 
 /// The class of a graph's colour.
@@ -40,44 +39,19 @@ pub fn stages(comparison: &Comparison) -> Vec<String> {
     all
 }
 
-/// Horizontal lines are named on the left, the scale stands below.
-fn scale(svg: &mut Svg, most: f64, bottom: f64, unit: &str) -> impl Fn(f64) -> f64 + use<> {
-    let ticks = ticks(most);
-    let end = ticks.last().copied().unwrap_or(1.0);
-    let place = move |value: f64| LEFT + (WIDTH - LEFT - RIGHT) * value / end;
-    for tick in ticks {
-        let x = place(tick);
-        svg.line((x, 8.0), (x, bottom), "grid");
-        svg.text((x, bottom + 16.0), Anchor::Middle, "tick", &tick_text(tick));
-    }
-    svg.text(
-        (f64::midpoint(LEFT, WIDTH - RIGHT), bottom + 34.0),
-        Anchor::Middle,
-        "axis",
-        unit,
-    );
-    place
-}
-
 /// Frames per second of each graph: the mean as a bar, each run as a dot.
-pub fn throughput(comparison: &Comparison) -> String {
+pub fn throughput(comparison: &Comparison) -> Markup {
     let graphs = comparison.graphs.len();
-    let bottom = 8.0 + ROW * graphs as f64;
-    let mut svg = Svg::new(WIDTH, bottom + 44.0);
+    let mut svg = Svg::new(TOP + ROW * graphs as f64);
     let most = comparison
         .runs
         .iter()
         .map(|run| run.combined_fps)
         .fold(0.0, f64::max);
-    let place = scale(
-        &mut svg,
-        most,
-        bottom,
-        "detected frames per second, all cameras",
-    );
+    let place = svg.scale(most, "detected frames per second, all cameras");
     for graph in 0..graphs {
         let runs = runs_of(comparison, graph);
-        let top = 8.0 + ROW * graph as f64;
+        let top = TOP + ROW * graph as f64;
         let middle = top + ROW / 2.0;
         let fps = mean(&runs, |run| run.combined_fps);
         let name = letter(graph);
@@ -104,9 +78,9 @@ pub fn throughput(comparison: &Comparison) -> String {
 }
 
 /// The share of frames that came within a latency.
-pub fn latency(comparison: &Comparison) -> String {
-    let (top, bottom) = (8.0, 268.0);
-    let mut svg = Svg::new(WIDTH, bottom + 44.0);
+pub fn latency(comparison: &Comparison) -> Markup {
+    let bottom = 268.0;
+    let mut svg = Svg::new(bottom);
     let curves: Vec<Vec<f64>> = (0..comparison.graphs.len())
         .map(|graph| {
             let runs = runs_of(comparison, graph);
@@ -124,18 +98,10 @@ pub fn latency(comparison: &Comparison) -> String {
         .iter()
         .filter_map(|curve| curve.get(99))
         .fold(0.0_f64, |most, value| most.max(*value));
-    let place = scale(
-        &mut svg,
-        most * 1.05,
-        bottom,
-        "milliseconds from capture to the sink",
-    );
-    let height = |percent: f64| bottom - (bottom - top) * percent / 100.0;
+    let place = svg.scale(most * 1.05, "milliseconds from capture to the sink");
+    let height = |percent: f64| bottom - (bottom - TOP) * percent / 100.0;
     for percent in [0.0, 25.0, 50.0, 75.0, 99.0] {
-        let y = height(percent);
-        svg.line((LEFT, y), (WIDTH - RIGHT, y), "grid");
-        let text = format!("{percent:.0} %");
-        svg.text((LEFT - 10.0, y + 4.0), Anchor::End, "tick", &text);
+        svg.across(height(percent), &format!("{percent:.0} %"));
     }
     for (graph, curve) in curves.iter().enumerate() {
         let points: Vec<(f64, f64)> = curve
@@ -161,17 +127,16 @@ fn stacked(
     unit: &str,
     about: &str,
     parts: impl Fn(usize) -> Vec<Part>,
-) -> String {
+) -> Markup {
     let stages = stages(comparison);
     let graphs = comparison.graphs.len();
     let bars: Vec<Vec<Part>> = (0..graphs).map(parts).collect();
     let sum = |bar: &Vec<Part>| bar.iter().map(|part| part.2).sum::<f64>();
     let most = bars.iter().map(sum).fold(0.0, f64::max);
-    let bottom = 8.0 + ROW * graphs as f64;
-    let mut svg = Svg::new(WIDTH, bottom + 44.0);
-    let place = scale(&mut svg, most, bottom, unit);
+    let mut svg = Svg::new(TOP + ROW * graphs as f64);
+    let place = svg.scale(most, unit);
     for (graph, bar) in bars.iter().enumerate() {
-        let top = 8.0 + ROW * graph as f64;
+        let top = TOP + ROW * graph as f64;
         svg.text(
             (LEFT - 10.0, top + ROW / 2.0 + 4.0),
             Anchor::End,
@@ -207,7 +172,7 @@ fn stacked(
 }
 
 /// CPU time per frame, by stage.
-pub fn cpu(comparison: &Comparison) -> String {
+pub fn cpu(comparison: &Comparison) -> Markup {
     let unit = "CPU milliseconds per frame, by process";
     let order = stages(comparison);
     stacked(comparison, unit, "CPU time by stage", |graph| {
@@ -225,7 +190,7 @@ pub fn cpu(comparison: &Comparison) -> String {
 }
 
 /// A frame's way, end to end: mean waits, on the way to a stage and in its queue, and work.
-pub fn way(comparison: &Comparison) -> String {
+pub fn way(comparison: &Comparison) -> Markup {
     let unit = "milliseconds of a frame's way, on average; pale is waiting, on the way to a stage and in its queue";
     stacked(comparison, unit, "Where a frame's time goes", |graph| {
         let runs = runs_of(comparison, graph);

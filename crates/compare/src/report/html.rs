@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use super::svg::escape;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
 use super::{charts, method, tables, timeline};
 use crate::Comparison;
 use crate::comparison::letter;
@@ -63,135 +63,130 @@ const STAGES: [&str; 10] = [
     "#6b7683", "#9c6b4a",
 ];
 
-/// The beginning of a page, up to its body's first element.
-pub fn head(title: &str) -> String {
-    let mut page =
-        String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
-    page.push_str("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
-    let _ = write!(page, "<title>{}</title><style>", escape(title));
-    page.push_str(STYLE);
-    for (index, colour) in GRAPHS.iter().enumerate() {
-        let _ = write!(
-            page,
+/// A page that needs nothing else, no script and no network.
+pub fn page(title: &str, body: &Markup) -> String {
+    let graphs = GRAPHS.iter().enumerate().map(|(index, colour)| {
+        format!(
             ".key.g{index}{{background:{colour}}}svg .g{index}{{fill:{colour}}}svg .curve.g{index}{{stroke:{colour};fill:none}}"
-        );
-    }
-    for (index, colour) in STAGES.iter().enumerate() {
-        let _ = write!(
-            page,
-            ".key.s{index}{{background:{colour}}}svg .s{index}{{fill:{colour}}}"
-        );
-    }
-    page.push_str("</style></head><body>\n");
-    page
+        )
+    });
+    let stages = STAGES.iter().enumerate().map(|(index, colour)| {
+        format!(".key.s{index}{{background:{colour}}}svg .s{index}{{fill:{colour}}}")
+    });
+    let colours: String = graphs.chain(stages).collect();
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) (PreEscaped(colours)) }
+            }
+            body { (body) }
+        }
+    };
+    page.into_string()
 }
 
 /// What it was measured with.
-pub fn settings_list(page: &mut String, settings: &BTreeMap<String, String>) {
-    page.push_str("<h2>The measurement</h2><dl>");
-    for (name, value) in settings {
-        let (name, value) = (escape(name), escape(value));
-        let _ = write!(page, "<dt>{name}</dt><dd>{value}</dd>");
+pub fn settings_list(settings: &BTreeMap<String, String>) -> Markup {
+    html! {
+        h2 { "The measurement" }
+        dl {
+            @for (name, value) in settings {
+                dt { (name) }
+                dd { (value) }
+            }
+        }
     }
-    page.push_str("</dl>\n");
 }
 
-/// `report.html`: one file that needs nothing else, no script and no network.
+/// `report.html`.
 #[must_use]
 pub fn html(comparison: &Comparison) -> String {
-    let mut page = head("Comparison of graphs");
-    page.push_str("<h1>Comparison of graphs</h1>\n<ul class=\"graphs\">");
-    for (graph, name) in comparison.graphs.iter().enumerate() {
-        let _ = write!(
-            page,
-            "<li><span class=\"key {}\"></span><strong>{}</strong> <code>{}</code></li>",
-            charts::graph_class(graph),
-            letter(graph),
-            escape(name)
-        );
-    }
-    page.push_str("</ul>\n");
-    for versus in &comparison.versus {
-        let _ = writeln!(page, "<p class=\"lead\">{}.</p>", escape(&versus.headline));
-    }
-    for note in comparison.notes.iter().chain(&comparison.warnings) {
-        let _ = writeln!(page, "<p class=\"note\">{}</p>", escape(note));
-    }
-    plots(&mut page, comparison);
-    for table in tables::all(comparison) {
-        write_table(&mut page, &table);
-    }
-    settings_list(&mut page, &comparison.settings);
-    page.push_str("<h2>How to read it</h2><ul>");
-    for line in method(comparison) {
-        let _ = write!(page, "<li>{}</li>", escape(line));
-    }
-    page.push_str("</ul>\n</body></html>\n");
-    page
-}
-
-fn plots(page: &mut String, comparison: &Comparison) {
-    let mut plot = |title: &str, legend: bool, drawing: String| {
-        let _ = writeln!(page, "<h2>{}</h2>", escape(title));
-        if legend {
-            page.push_str("<div class=\"legend\">");
-            let stages = charts::stages(comparison);
-            for stage in &stages {
-                let class = charts::stage_class(&stages, stage);
-                let name = escape(stage);
-                let _ = write!(
-                    page,
-                    "<span><span class=\"key {class}\"></span>{name}</span>"
-                );
+    let body = html! {
+        h1 { "Comparison of graphs" }
+        ul.graphs {
+            @for (graph, name) in comparison.graphs.iter().enumerate() {
+                li {
+                    span class={ "key " (charts::graph_class(graph)) } {}
+                    strong { (letter(graph)) } " " code { (name) }
+                }
             }
-            page.push_str("</div>");
         }
-        let _ = writeln!(page, "<div class=\"plot\">{drawing}</div>");
+        @for versus in &comparison.versus {
+            p.lead { (versus.headline) "." }
+        }
+        @for note in comparison.notes.iter().chain(&comparison.warnings) {
+            p.note { (note) }
+        }
+        (plots(comparison))
+        @for table in tables::all(comparison) {
+            (self::table(&table))
+        }
+        (settings_list(&comparison.settings))
+        h2 { "How to read it" }
+        ul {
+            @for line in method(comparison) {
+                li { (line) }
+            }
+        }
     };
-    plot("Throughput", false, charts::throughput(comparison));
-    if !comparison.is_sliced() {
-        plot(
-            "Latency: the share of frames within a time",
-            false,
-            charts::latency(comparison),
-        );
-    }
-    plot("What a frame costs", true, charts::cpu(comparison));
-    if comparison.runs.iter().any(|run| !run.stops.is_empty()) {
-        plot("Where a frame's time goes", true, charts::way(comparison));
-    }
-    for graph in 0..comparison.graphs.len() {
-        if let Some(drawing) = timeline::timeline(comparison, graph) {
-            let title = format!(
-                "Timeline of {}: a line per frame, from the source to the sink",
-                letter(graph)
-            );
-            plot(&title, true, drawing);
+    page("Comparison of graphs", &body)
+}
+
+fn plots(comparison: &Comparison) -> Markup {
+    let (none, stages) = (html! {}, charts::stages(comparison));
+    let legend = html! {
+        div.legend {
+            @for stage in &stages {
+                span { span class={ "key " (charts::stage_class(&stages, stage)) } {} (stage) }
+            }
+        }
+    };
+    html! {
+        (plot("Throughput", &none, &charts::throughput(comparison)))
+        @if !comparison.is_sliced() {
+            (plot("Latency: the share of frames within a time", &none, &charts::latency(comparison)))
+        }
+        (plot("What a frame costs", &legend, &charts::cpu(comparison)))
+        @if comparison.runs.iter().any(|run| !run.stops.is_empty()) {
+            (plot("Where a frame's time goes", &legend, &charts::way(comparison)))
+        }
+        @for graph in 0..comparison.graphs.len() {
+            @if let Some(drawing) = timeline::timeline(comparison, graph) {
+                @let name = letter(graph);
+                @let title = format!("Timeline of {name}: a line per frame, from the source to the sink");
+                (plot(&title, &legend, &drawing))
+            }
         }
     }
 }
 
-fn write_table(page: &mut String, table: &tables::Table) {
-    let _ = write!(
-        page,
-        "<h2>{}</h2><div class=\"table\"><table><tr>",
-        escape(&table.title)
-    );
-    for cell in &table.head {
-        let _ = write!(page, "<th>{}</th>", escape(cell));
+pub fn plot(title: &str, legend: &Markup, drawing: &Markup) -> Markup {
+    html! {
+        h2 { (title) }
+        (legend)
+        div.plot { (drawing) }
     }
-    page.push_str("</tr>");
-    for row in &table.rows {
-        page.push_str("<tr>");
-        for cell in row {
-            let class = match cell.as_str() {
-                "**better**" => " class=\"good\"",
-                "**worse**" => " class=\"bad\"",
-                _ => "",
-            };
-            let _ = write!(page, "<td{class}>{}</td>", escape(cell.trim_matches('*')));
+}
+
+pub fn table(table: &tables::Table) -> Markup {
+    let class = |cell: &str| match cell {
+        "**better**" => Some("good"),
+        "**worse**" => Some("bad"),
+        _ => None,
+    };
+    html! {
+        h2 { (table.title) }
+        div.table {
+            table {
+                tr { @for cell in &table.head { th { (cell) } } }
+                @for row in &table.rows {
+                    tr { @for cell in row { td class=[class(cell)] { (cell.trim_matches('*')) } } }
+                }
+            }
         }
-        page.push_str("</tr>");
     }
-    page.push_str("</table></div>\n");
 }

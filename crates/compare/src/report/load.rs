@@ -1,16 +1,14 @@
 //! What comes of more and more offered load.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use super::html::{head, settings_list};
-use super::svg::{Anchor, Svg, escape, tick_text, ticks};
+use maud::{Markup, html};
+
+use super::html::{page, plot, settings_list, table};
+use super::svg::{Anchor, LEFT, RIGHT, Svg, TOP, tick_text, ticks};
+use super::tables::Table;
 use crate::comparison::short;
 
-const WIDTH: f64 = 860.0;
-const LEFT: f64 = 120.0;
-const RIGHT: f64 = 30.0;
-const TOP: f64 = 8.0;
 const BOTTOM: f64 = 268.0;
 
 /// One offered load.
@@ -36,94 +34,70 @@ pub fn load_page(
     limit: f64,
     points: &[LoadPoint],
 ) -> String {
-    let mut page = head("Offered load");
-    let _ = write!(
-        page,
-        "<h1>Offered load</h1><p><code>{}</code>; with files as fast as it can it does {} frames/s (the line across)</p>",
-        escape(graph),
-        short(limit)
-    );
-    let detected: Vec<(f64, f64)> = points
-        .iter()
-        .map(|it| (it.offered_fps, it.detected_fps))
-        .collect();
-    page.push_str("<h2>Detected frames per second, of all cameras</h2>");
-    plot(
-        &mut page,
-        "Detected against offered frames",
-        &[("detected", &detected)],
-        Some(limit),
-    );
-    let latency = |of: fn(&LoadPoint) -> f64| -> Vec<(f64, f64)> {
+    let curve = |of: fn(&LoadPoint) -> f64| -> Vec<(f64, f64)> {
         points.iter().map(|it| (it.offered_fps, of(it))).collect()
     };
-    let (p50, p99) = (latency(|it| it.p50_ms), latency(|it| it.p99_ms));
-    page.push_str("<h2>Latency in milliseconds, from capture to the sink</h2>");
-    plot(
-        &mut page,
-        "Latency against offered frames",
-        &[("p50", &p50), ("p99", &p99)],
-        None,
+    let detected = [("detected", curve(|it| it.detected_fps))];
+    let latency = [
+        ("p50", curve(|it| it.p50_ms)),
+        ("p99", curve(|it| it.p99_ms)),
+    ];
+    let mut all = Table::new(
+        "All loads",
+        &[
+            "load",
+            "frames/s offered",
+            "detected",
+            "dropped",
+            "p50 ms",
+            "p99 ms",
+        ],
     );
-    page.push_str(
-        "<h2>All loads</h2><div class=\"table\"><table><tr><th>load</th><th>frames/s offered</th><th>detected</th><th>dropped</th><th>p50 ms</th><th>p99 ms</th></tr>",
-    );
-    for point in points {
-        let _ = write!(
-            page,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.1} %</td><td>{}</td><td>{}</td></tr>",
-            point.load,
+    all.rows.extend(points.iter().map(|point| {
+        let dropped = (1.0 - point.detected_fps / point.offered_fps.max(1e-9)).max(0.0);
+        vec![
+            point.load.to_string(),
             short(point.offered_fps),
             short(point.detected_fps),
-            100.0 * (1.0 - point.detected_fps / point.offered_fps.max(1e-9)).max(0.0),
+            format!("{:.1} %", 100.0 * dropped),
             short(point.p50_ms),
-            short(point.p99_ms)
-        );
-    }
-    page.push_str("</table></div>");
-    settings_list(&mut page, settings);
-    page.push_str("</body></html>\n");
-    page
+            short(point.p99_ms),
+        ]
+    }));
+    let none = html! {};
+    let body = html! {
+        h1 { "Offered load" }
+        p {
+            code { (graph) }
+            "; with files as fast as it can it does " (short(limit)) " frames/s (the line across)"
+        }
+        (plot("Detected frames per second, of all cameras", &none,
+            &curves("Detected against offered frames", &detected, Some(limit))))
+        (plot("Latency in milliseconds, from capture to the sink", &none,
+            &curves("Latency against offered frames", &latency, None)))
+        (table(&all))
+        (settings_list(settings))
+    };
+    page("Offered load", &body)
 }
 
 /// Curves over the offered frames per second; `across`: a value that is marked.
-fn plot(page: &mut String, about: &str, curves: &[(&str, &Vec<(f64, f64)>)], across: Option<f64>) {
+fn curves(about: &str, curves: &[(&str, Vec<(f64, f64)>)], across: Option<f64>) -> Markup {
     let all = || curves.iter().flat_map(|(_, points)| points.iter());
     let most = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
-    let x_ticks = ticks(most(&mut all().map(|it| it.0)));
     let y_ticks = ticks(most(&mut all().map(|it| it.1).chain(across)));
-    let end = |ticks: &[f64]| ticks.last().copied().unwrap_or(1.0);
-    let (x_end, y_end) = (end(&x_ticks), end(&y_ticks));
-    let x = |value: f64| LEFT + (WIDTH - LEFT - RIGHT) * value / x_end;
+    let y_end = y_ticks.last().copied().unwrap_or(1.0);
     let y = |value: f64| BOTTOM - (BOTTOM - TOP) * value / y_end;
-    let mut svg = Svg::new(WIDTH, BOTTOM + 44.0);
-    for tick in x_ticks {
-        svg.line((x(tick), TOP), (x(tick), BOTTOM), "grid");
-        svg.text(
-            (x(tick), BOTTOM + 16.0),
-            Anchor::Middle,
-            "tick",
-            &tick_text(tick),
-        );
-    }
-    for tick in y_ticks {
-        svg.line((LEFT, y(tick)), (WIDTH - RIGHT, y(tick)), "grid");
-        svg.text(
-            (LEFT - 10.0, y(tick) + 4.0),
-            Anchor::End,
-            "tick",
-            &tick_text(tick),
-        );
-    }
-    let middle = (f64::midpoint(LEFT, WIDTH - RIGHT), BOTTOM + 34.0);
-    svg.text(
-        middle,
-        Anchor::Middle,
-        "axis",
+    let mut svg = Svg::new(BOTTOM);
+    let x = svg.scale(
+        most(&mut all().map(|it| it.0)),
         "offered frames per second, all cameras",
     );
+    for tick in y_ticks {
+        svg.across(y(tick), &tick_text(tick));
+    }
     if let Some(across) = across {
-        svg.line((LEFT, y(across)), (WIDTH - RIGHT, y(across)), "thread");
+        svg.line((LEFT, y(across)), (RIGHT, y(across)), "thread");
     }
     for (index, (name, points)) in curves.iter().enumerate() {
         let placed: Vec<(f64, f64)> = points.iter().map(|(a, b)| (x(*a), y(*b))).collect();
@@ -136,7 +110,7 @@ fn plot(page: &mut String, about: &str, curves: &[(&str, &Vec<(f64, f64)>)], acr
             svg.text((at_x - 6.0, at_y - 9.0), Anchor::End, "name", name);
         }
     }
-    let _ = writeln!(page, "<div class=\"plot\">{}</div>", svg.finish(about));
+    svg.finish(about)
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
-//! A drawing, written by hand: it needs no library, no script and no font of its own.
+//! A drawing that needs no script and no font of its own.
 
-use std::fmt::Write as _;
+use maud::{Markup, PreEscaped, html};
 
-/// Text in HTML and SVG.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
+const WIDTH: f64 = 860.0;
+/// The edges of a plot; what is left of them is for names.
+pub const LEFT: f64 = 120.0;
+pub const RIGHT: f64 = WIDTH - 30.0;
+pub const TOP: f64 = 8.0;
 
 /// Where a text stands in respect of its point.
 #[derive(Clone, Copy)]
@@ -18,38 +16,61 @@ pub enum Anchor {
     End,
 }
 
-/// A drawing of a fixed size, in user units that are pixels at full size.
+/// A plot down to `bottom`, with its scale below, in user units that are pixels at full size.
 pub struct Svg {
-    width: f64,
-    height: f64,
-    body: String,
+    bottom: f64,
+    body: Markup,
 }
 
 impl Svg {
-    pub fn new(width: f64, height: f64) -> Self {
+    pub fn new(bottom: f64) -> Self {
         Self {
-            width,
-            height,
-            body: String::new(),
+            bottom,
+            body: PreEscaped(String::new()),
         }
+    }
+
+    fn add(&mut self, element: &Markup) {
+        self.body.0.push_str(&element.0);
+    }
+
+    /// A horizontal scale from 0 to at least `most`; where a value is on it.
+    pub fn scale(&mut self, most: f64, unit: &str) -> impl Fn(f64) -> f64 + use<> {
+        let ticks = ticks(most);
+        let end = ticks.last().copied().unwrap_or(1.0);
+        let place = move |value: f64| LEFT + (RIGHT - LEFT) * value / end;
+        let bottom = self.bottom;
+        for tick in ticks {
+            let x = place(tick);
+            self.line((x, TOP), (x, bottom), "grid");
+            let text = tick_text(tick);
+            self.text((x, bottom + 16.0), Anchor::Middle, "tick", &text);
+        }
+        let middle = (f64::midpoint(LEFT, RIGHT), bottom + 34.0);
+        self.text(middle, Anchor::Middle, "axis", unit);
+        place
+    }
+
+    /// A line across with a text on its left.
+    pub fn across(&mut self, y: f64, text: &str) {
+        self.line((LEFT, y), (RIGHT, y), "grid");
+        self.text((LEFT - 10.0, y + 4.0), Anchor::End, "tick", text);
     }
 
     /// A filled box with a text that shows when it is pointed at.
     pub fn bar(&mut self, [x, y, width, height]: [f64; 4], class: &str, title: &str) {
-        let _ = write!(
-            self.body,
-            r#"<rect x="{x:.1}" y="{y:.1}" width="{:.1}" height="{height:.1}" rx="2" class="{class}"><title>{}</title></rect>"#,
-            width.max(0.5),
-            escape(title)
-        );
+        let width = px(width.max(0.5));
+        self.add(&html! {
+            rect x=(px(x)) y=(px(y)) width=(width) height=(px(height)) rx="2" class=(class) {
+                title { (title) }
+            }
+        });
     }
 
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), class: &str) {
-        let _ = write!(
-            self.body,
-            r#"<line x1="{:.1}" y1="{:.1}" x2="{:.1}" y2="{:.1}" class="{class}"/>"#,
-            from.0, from.1, to.0, to.1
-        );
+        self.add(&html! {
+            line x1=(px(from.0)) y1=(px(from.1)) x2=(px(to.0)) y2=(px(to.1)) class=(class) {}
+        });
     }
 
     pub fn path(&mut self, points: &[(f64, f64)], class: &str) {
@@ -57,21 +78,13 @@ impl Svg {
             .iter()
             .map(|(x, y)| format!("{x:.1},{y:.1}"))
             .collect();
-        let _ = write!(
-            self.body,
-            r#"<polyline points="{}" class="{class}"/>"#,
-            points.join(" ")
-        );
+        self.add(&html! { polyline points=(points.join(" ")) class=(class) {} });
     }
 
     pub fn dot(&mut self, at: (f64, f64), class: &str, title: &str) {
-        let _ = write!(
-            self.body,
-            r#"<circle cx="{:.1}" cy="{:.1}" r="4" class="{class}"><title>{}</title></circle>"#,
-            at.0,
-            at.1,
-            escape(title)
-        );
+        self.add(&html! {
+            circle cx=(px(at.0)) cy=(px(at.1)) r="4" class=(class) { title { (title) } }
+        });
     }
 
     pub fn text(&mut self, at: (f64, f64), anchor: Anchor, class: &str, text: &str) {
@@ -80,25 +93,20 @@ impl Svg {
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };
-        let _ = write!(
-            self.body,
-            r#"<text x="{:.1}" y="{:.1}" text-anchor="{anchor}" class="{class}">{}</text>"#,
-            at.0,
-            at.1,
-            escape(text)
-        );
+        self.add(&html! {
+            text x=(px(at.0)) y=(px(at.1)) text-anchor=(anchor) class=(class) { (text) }
+        });
     }
 
     /// The element; `about` is for those who do not see it.
-    pub fn finish(self, about: &str) -> String {
-        format!(
-            r#"<svg viewBox="0 0 {:.0} {:.0}" role="img" aria-label="{}">{}</svg>"#,
-            self.width,
-            self.height,
-            escape(about),
-            self.body
-        )
+    pub fn finish(self, about: &str) -> Markup {
+        let view = format!("0 0 {WIDTH:.0} {:.0}", self.bottom + 44.0);
+        html! { svg viewBox=(view) role="img" aria-label=(about) { (self.body) } }
     }
+}
+
+fn px(value: f64) -> String {
+    format!("{value:.1}")
 }
 
 /// About five round numbers from 0 to at least `most`.

@@ -16,7 +16,7 @@ pub struct Table {
 }
 
 impl Table {
-    fn new(title: impl Into<String>, head: &[&str]) -> Self {
+    pub fn new(title: impl Into<String>, head: &[&str]) -> Self {
         Self {
             title: title.into(),
             head: head.iter().map(|cell| (*cell).to_owned()).collect(),

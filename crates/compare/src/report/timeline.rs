@@ -1,18 +1,17 @@
 //! Some frames of one graph, each with a line of its own.
 
+use maud::Markup;
+
 use super::charts::{stage_class, stages};
-use super::svg::{Anchor, Svg, tick_text, ticks};
+use super::svg::{Anchor, LEFT, Svg, TOP};
 use super::tables::runs_of;
 use crate::Comparison;
 use crate::comparison::{letter, short};
 
-const WIDTH: f64 = 860.0;
-const LEFT: f64 = 120.0;
-const RIGHT: f64 = 30.0;
 const ROW: f64 = 13.0;
 
 /// The timeline of one graph; nothing where it has none.
-pub fn timeline(comparison: &Comparison, graph: usize) -> Option<String> {
+pub fn timeline(comparison: &Comparison, graph: usize) -> Option<Markup> {
     let stages = stages(comparison);
     let runs = runs_of(comparison, graph);
     let run = runs.iter().find(|run| !run.timeline.is_empty())?;
@@ -23,20 +22,10 @@ pub fn timeline(comparison: &Comparison, graph: usize) -> Option<String> {
         .flat_map(|run| &run.timeline)
         .flat_map(|frame| frame.stages.iter().map(|(_, _, leave)| *leave))
         .fold(0.0, f64::max);
-    let bottom = 8.0 + ROW * frames.len() as f64;
-    let mut svg = Svg::new(WIDTH, bottom + 44.0);
-    let ticks = ticks(most);
-    let end = ticks.last().copied().unwrap_or(1.0);
-    let place = |value: f64| LEFT + (WIDTH - LEFT - RIGHT) * value / end;
-    for tick in ticks {
-        svg.line((place(tick), 8.0), (place(tick), bottom), "grid");
-        let at = (place(tick), bottom + 16.0);
-        svg.text(at, Anchor::Middle, "tick", &tick_text(tick));
-    }
-    let middle = (f64::midpoint(LEFT, WIDTH - RIGHT), bottom + 34.0);
-    svg.text(middle, Anchor::Middle, "axis", "milliseconds");
+    let mut svg = Svg::new(TOP + ROW * frames.len() as f64);
+    let place = svg.scale(most, "milliseconds");
     for (row, frame) in frames.iter().enumerate() {
-        let top = 8.0 + ROW * row as f64;
+        let top = TOP + ROW * row as f64;
         svg.text((LEFT - 10.0, top + 9.0), Anchor::End, "tick", &frame.camera);
         if let (Some(first), Some(last)) = (frame.stages.first(), frame.stages.last()) {
             let y = top + ROW / 2.0;
