@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 use rand::RngExt;
 
@@ -122,10 +123,7 @@ fn uri_path(uri: &str) -> String {
 }
 
 fn md5_hex(text: &str) -> String {
-    Md5::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    HEXLOWER.encode(&Md5::digest(text))
 }
 
 /// The fields of `Digest a="b", c=d` by name in lower case.

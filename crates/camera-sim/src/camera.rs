@@ -171,17 +171,10 @@ impl LiveCamera {
         self.start();
         let viewer = state.next_viewer;
         state.next_viewer += 1;
-        if !state.ended {
-            let ending = Arc::clone(&ending);
-            state.viewers.push(Viewer {
-                id: viewer,
-                queue,
-                ending,
-            });
-        } else if self.setup.at_end == AtEnd::Bye {
+        if state.ended && self.setup.at_end == AtEnd::Bye {
             ending.send_replace(Ending::Finished);
         } else {
-            // Never used again, but its end would be the stream's end.
+            // Also after the last frame: the end of its queue would be the stream's end.
             let ending = Arc::clone(&ending);
             state.viewers.push(Viewer {
                 id: viewer,

@@ -1,6 +1,7 @@
 //! Network abstraction layer units of H.264 (ITU-T H.264, 7.3.1) and H.265 (ITU-T H.265, 7.3.1.2).
 
 use bytes::Bytes;
+use memchr::memmem;
 
 /// A video codec that can be carried over RTP as NAL units. Nothing of this is shared with the
 /// sources (`camweave_bitstream`), so that what they make of the simulator's streams is a test.
@@ -68,33 +69,14 @@ pub fn nal_kind(codec: Codec, nal: &[u8]) -> NalKind {
 ///
 /// Zero bytes before a start code or at the end belong to no NAL unit (ITU-T H.264, B.1.1).
 pub fn split_annex_b(stream: &Bytes) -> Vec<Bytes> {
-    let mut nals = Vec::new();
-    let mut start = None;
-    let mut i = 0;
-    while i + 3 <= stream.len() {
-        // The third byte decides how far the next start code can be.
-        match stream[i + 2] {
-            1 if stream[i] == 0 && stream[i + 1] == 0 => {
-                push_nal(&mut nals, stream, start, i);
-                start = Some(i + 3);
-                i += 3;
-            }
-            0 => i += 1,
-            _ => i += 3,
-        }
-    }
-    push_nal(&mut nals, stream, start, stream.len());
-    nals
-}
-
-fn push_nal(nals: &mut Vec<Bytes>, stream: &Bytes, start: Option<usize>, mut end: usize) {
-    let Some(start) = start else { return };
-    while end > start && stream[end - 1] == 0 {
-        end -= 1;
-    }
-    if end > start {
-        nals.push(stream.slice(start..end));
-    }
+    let codes: Vec<usize> = memmem::find_iter(stream, &[0, 0, 1]).collect();
+    let ends = codes.iter().skip(1).copied().chain([stream.len()]);
+    let nals = codes.iter().zip(ends).filter_map(|(code, end)| {
+        let start = code + 3;
+        let last = stream[start..end].iter().rposition(|&byte| byte != 0)?;
+        Some(stream.slice(start..=start + last))
+    });
+    nals.collect()
 }
 
 /// Removes emulation prevention bytes (ITU-T H.264, 7.4.1): `00 00 03` becomes `00 00`.

@@ -1,6 +1,7 @@
 //! Parameter sets of a stream and the figures of them that an SDP needs.
 
 use bytes::Bytes;
+use data_encoding::HEXUPPER;
 
 use crate::nal::{Codec, NalKind, nal_kind, unescape};
 
@@ -60,8 +61,7 @@ impl ParameterSets {
 
     /// `profile-level-id` of RFC 6184, 8.1: three bytes after the header of the H.264 SPS, in hex.
     pub fn h264_profile_level_id(&self) -> Option<String> {
-        let bytes = self.sps.first()?.get(1..4)?;
-        Some(bytes.iter().map(|b| format!("{b:02X}")).collect())
+        Some(HEXUPPER.encode(self.sps.first()?.get(1..4)?))
     }
 
     /// Profile, tier and level of the first H.265 SPS.

@@ -119,7 +119,8 @@ fn render(scene: &SceneClip, progress: &(dyn Fn() + Sync)) -> Result<Rendered, S
     Ok(Rendered { clip, truth })
 }
 
-fn picture(canvas: &Canvas) -> frame::Video {
+/// The canvas as encoders take it. Each has its own memory, since an encoder may still hold the last.
+pub fn picture(canvas: &Canvas) -> frame::Video {
     let mut picture = frame::Video::new(Pixel::YUV420P, canvas.width(), canvas.height());
     let strides = [0, 1, 2].map(|plane| picture.stride(plane));
     let mut planes = [0, 1, 2].map(|plane| picture.data(plane).to_vec());

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
-use camweave_camera_sim::scene::{CLASS_NAMES, Canvas, FrameTruth, Scene, Yuv420Planes};
+use camweave_camera_sim::render::picture;
+use camweave_camera_sim::scene::{CLASS_NAMES, Canvas, FrameTruth, Scene};
 use clap::Parser;
 use ffmpeg_next as ffmpeg;
 
@@ -185,7 +186,6 @@ fn save_picture(canvas: &Canvas, truth: &FrameTruth, options: &Options, path: &P
 struct Clip {
     output: ffmpeg::format::context::Output,
     encoder: ffmpeg::encoder::Video,
-    frame: ffmpeg::frame::Video,
     packet: ffmpeg::Packet,
     path: PathBuf,
 }
@@ -243,32 +243,15 @@ impl Clip {
         Ok(Self {
             output,
             encoder,
-            frame: ffmpeg::frame::Video::new(ffmpeg::format::Pixel::YUV420P, width, height),
             packet: ffmpeg::Packet::empty(),
             path: path.to_owned(),
         })
     }
 
     fn write(&mut self, canvas: &Canvas, index: i64) -> Result<()> {
-        // The encoder may still hold the last frame's buffers: each frame gets its own.
-        self.frame = ffmpeg::frame::Video::new(
-            ffmpeg::format::Pixel::YUV420P,
-            canvas.width(),
-            canvas.height(),
-        );
-        let strides = [0, 1, 2].map(|plane| self.frame.stride(plane));
-        let [mut y, mut u, mut v] = [0, 1, 2]
-            .map(|plane| vec![0u8; strides[plane] * self.frame.plane_height(plane) as usize]);
-        canvas.write_yuv420(Yuv420Planes {
-            y: (&mut y, strides[0]),
-            u: (&mut u, strides[1]),
-            v: (&mut v, strides[2]),
-        });
-        for (plane, bytes) in [y, u, v].iter().enumerate() {
-            self.frame.data_mut(plane)[..bytes.len()].copy_from_slice(bytes);
-        }
-        self.frame.set_pts(Some(index));
-        self.encoder.send_frame(&self.frame)?;
+        let mut frame = picture(canvas);
+        frame.set_pts(Some(index));
+        self.encoder.send_frame(&frame)?;
         self.drain()
     }
 

@@ -44,11 +44,11 @@ pub(super) fn transcode(
     for packet in packets(input, track.index) {
         // A decoder may refuse a damaged packet and go on with the next one.
         if transcoder.decoder.send_packet(&packet).is_ok() {
-            transcoder.take_pictures().map_err(|error| error.at(path))?;
+            transcoder.take_pictures(&unusable)?;
         }
     }
     if transcoder.decoder.send_eof().is_ok() {
-        transcoder.take_pictures().map_err(|error| error.at(path))?;
+        transcoder.take_pictures(&unusable)?;
     }
     let Transcoder {
         encoder,
@@ -82,33 +82,16 @@ struct Transcoder {
     size: (u32, u32),
 }
 
-enum TranscodeError {
-    Encode(SimError),
-    Scale(ffmpeg_next::Error),
-}
-
-impl TranscodeError {
-    fn at(self, path: &Path) -> SimError {
-        match self {
-            Self::Encode(error) => error,
-            Self::Scale(error) => SimError::MediaUnusable {
-                path: path.to_owned(),
-                reason: format!("a frame could not be converted: {error}"),
-            },
-        }
-    }
-}
-
 impl Transcoder {
-    fn take_pictures(&mut self) -> Result<(), TranscodeError> {
+    fn take_pictures(&mut self, unusable: &impl Fn(String) -> SimError) -> Result<(), SimError> {
         let mut picture = frame::Video::empty();
         while self.decoder.receive_frame(&mut picture).is_ok() {
-            let converted = self.convert(&picture).map_err(TranscodeError::Scale)?;
+            let converted = self
+                .convert(&picture)
+                .map_err(|error| unusable(format!("a frame could not be converted: {error}")))?;
             let index = self.times.len() as i64;
             self.times.push(picture.timestamp());
-            self.encoder
-                .encode(converted, index, &mut self.raw)
-                .map_err(TranscodeError::Encode)?;
+            self.encoder.encode(converted, index, &mut self.raw)?;
         }
         Ok(())
     }

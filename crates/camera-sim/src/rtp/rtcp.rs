@@ -1,11 +1,9 @@
 //! RTCP packets that a camera sends: RFC 3550, 6.4.1 (sender report), 6.5 (CNAME), 6.6 (BYE).
 
-use crate::rtp::RtpStream;
+use rtcp_types::prelude::*;
+use rtcp_types::{Bye, Compound, CompoundBuilder, Sdes, SdesChunk, SdesItem, SenderReport};
 
-const SENDER_REPORT: u8 = 200;
-const SOURCE_DESCRIPTION: u8 = 202;
-const GOODBYE: u8 = 203;
-const CNAME: u8 = 1;
+use crate::rtp::RtpStream;
 
 /// Seconds from the NTP era (1900) to the Unix epoch (1970).
 const NTP_UNIX_OFFSET_SECONDS: u64 = 2_208_988_800;
@@ -30,42 +28,47 @@ pub struct ClockPair {
 
 /// A compound packet of a sender report and the source's canonical name.
 pub fn sender_report(stream: &RtpStream, clock: ClockPair, cname: &str) -> Vec<u8> {
-    let mut packet = Vec::with_capacity(64);
-    packet.extend_from_slice(&[0x80, SENDER_REPORT, 0, 6]);
-    packet.extend_from_slice(&stream.ssrc().to_be_bytes());
-    packet.extend_from_slice(&ntp_from_unix_nanos(clock.unix_nanos).to_be_bytes());
-    packet.extend_from_slice(&clock.rtp.to_be_bytes());
-    let (packets, payload_bytes) = stream.counts();
-    packet.extend_from_slice(&packets.to_be_bytes());
-    packet.extend_from_slice(&payload_bytes.to_be_bytes());
-    source_description(&mut packet, stream.ssrc(), cname);
-    packet
+    write(&report_and_name(stream, clock, cname))
 }
 
 /// A compound packet of a sender report, the canonical name and the end of the stream.
 pub fn goodbye(stream: &RtpStream, clock: ClockPair, cname: &str) -> Vec<u8> {
-    let mut packet = sender_report(stream, clock, cname);
-    packet.extend_from_slice(&[0x81, GOODBYE, 0, 1]);
-    packet.extend_from_slice(&stream.ssrc().to_be_bytes());
-    packet
+    let bye = Bye::builder().add_source(stream.ssrc());
+    write(&report_and_name(stream, clock, cname).add_packet(bye))
 }
 
-fn source_description(packet: &mut Vec<u8>, ssrc: u32, cname: &str) {
-    let cname = &cname.as_bytes()[..cname.len().min(255)];
-    // Source, type, length, text, and one to four zero bytes up to the next 32-bit word.
-    let words = (4 + 2 + cname.len()) / 4 + 1;
-    let end = packet.len() + 4 + words * 4;
-    packet.extend_from_slice(&[0x81, SOURCE_DESCRIPTION, 0, words as u8]);
-    packet.extend_from_slice(&ssrc.to_be_bytes());
-    packet.extend_from_slice(&[CNAME, cname.len() as u8]);
-    packet.extend_from_slice(cname);
-    packet.resize(end, 0);
+fn report_and_name<'a>(
+    stream: &RtpStream,
+    clock: ClockPair,
+    cname: &'a str,
+) -> CompoundBuilder<'a> {
+    let (packets, payload_bytes) = stream.counts();
+    let report = SenderReport::builder(stream.ssrc())
+        .ntp_timestamp(ntp_from_unix_nanos(clock.unix_nanos))
+        .rtp_timestamp(clock.rtp)
+        .packet_count(packets)
+        .octet_count(payload_bytes);
+    let cname = &cname[..cname.floor_char_boundary(255)];
+    let name = SdesItem::builder(SdesItem::CNAME, cname);
+    Compound::builder()
+        .add_packet(report)
+        .add_packet(Sdes::builder().add_chunk(SdesChunk::builder(stream.ssrc()).add_item(name)))
+}
+
+fn write(packet: &CompoundBuilder<'_>) -> Vec<u8> {
+    let size = packet.calculate_size();
+    let mut bytes = vec![0; size.expect("one source with one name, which was cut to its limit")];
+    packet.write_into_unchecked(&mut bytes);
+    bytes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use retina::rtcp::{PacketRef, TypedPacketRef};
+
+    const SOURCE_DESCRIPTION: u8 = 202;
+    const GOODBYE: u8 = 203;
 
     #[test]
     fn ntp_keeps_the_nanosecond() {

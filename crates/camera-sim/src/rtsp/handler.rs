@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rtsp_types::headers::{
     ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_BASE, CONTENT_TYPE, CSEQ, PUBLIC, RANGE,
-    REQUIRE, RTP_INFO, SERVER, SESSION, TRANSPORT, UNSUPPORTED, WWW_AUTHENTICATE,
+    REQUIRE, RTP_INFO, SERVER, SESSION, TRANSPORT, Transports, UNSUPPORTED, WWW_AUTHENTICATE,
 };
 use rtsp_types::{HeaderName, Method, Response, ResponseBuilder, StatusCode, Version};
 use tokio::sync::watch;
@@ -274,8 +274,10 @@ impl Handler {
             }
         }
         let requested = request
-            .header(&TRANSPORT)
-            .and_then(|header| transport::choose(header.as_str()))
+            .typed_header::<Transports>()
+            .ok()
+            .flatten()
+            .and_then(|alternatives| transport::choose(&alternatives))
             .ok_or(StatusCode::UnsupportedTransport)?;
         let id = known.unwrap_or_else(|| format!("{:016x}", rand::random::<u64>()));
         let ssrc: u32 = rand::random();

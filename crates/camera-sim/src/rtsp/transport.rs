@@ -1,5 +1,7 @@
 //! The `Transport` header of RTSP 1.0 (RFC 2326, 12.39), as far as a unicast camera needs it.
 
+use rtsp_types::headers::{RtpLowerTransport, RtpProfile, RtpTransport, Transport, TransportMode};
+
 /// A way to deliver RTP that a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Requested {
@@ -9,52 +11,48 @@ pub enum Requested {
     Udp(u16, u16),
 }
 
-/// The first alternative of a `Transport` header that this server can do.
-pub fn choose(header: &str) -> Option<Requested> {
-    header.split(',').find_map(parse_one)
+/// The first of the alternatives that this server can do.
+pub fn choose(alternatives: &[Transport]) -> Option<Requested> {
+    alternatives
+        .iter()
+        .find_map(|alternative| match alternative {
+            Transport::Rtp(it) if it.profile == RtpProfile::Avp => requested(it),
+            _ => None,
+        })
 }
 
-fn parse_one(alternative: &str) -> Option<Requested> {
-    let mut parts = alternative.split(';').map(str::trim);
-    let protocol = parts.next()?.to_ascii_uppercase();
-    let mut interleaved = None;
-    let mut client_port = None;
-    for part in parts {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        match name.to_ascii_lowercase().as_str() {
-            "multicast" => return None,
-            "interleaved" => interleaved = Some(pair::<u8>(value)?),
-            "client_port" => client_port = Some(pair::<u16>(value)?),
-            "mode" if !value.trim_matches('"').eq_ignore_ascii_case("play") => return None,
-            _ => {}
-        }
+fn requested(alternative: &RtpTransport) -> Option<Requested> {
+    let params = &alternative.params;
+    if params.multicast || params.mode.iter().any(|mode| *mode != TransportMode::Play) {
+        return None;
     }
-    match protocol.as_str() {
-        "RTP/AVP/TCP" => Some(Requested::Interleaved(interleaved)),
-        "RTP/AVP" | "RTP/AVP/UDP" => client_port.map(|(rtp, rtcp)| Requested::Udp(rtp, rtcp)),
-        _ => None,
-    }
-}
-
-/// `a-b`, or `a` for `a` and the number after it.
-fn pair<T>(text: &str) -> Option<(T, T)>
-where
-    T: std::str::FromStr + Copy + TryFrom<u32>,
-    u32: From<T>,
-{
-    match text.split_once('-') {
-        Some((first, second)) => Some((first.parse().ok()?, second.parse().ok()?)),
-        None => {
-            let first: T = text.parse().ok()?;
-            Some((first, T::try_from(u32::from(first) + 1).ok()?))
+    // One number is for that and the one after it.
+    match alternative.lower_transport {
+        Some(RtpLowerTransport::Tcp) => Some(Requested::Interleaved(match params.interleaved {
+            Some((rtp, rtcp)) => Some((rtp, rtcp.or(rtp.checked_add(1))?)),
+            None => None,
+        })),
+        None | Some(RtpLowerTransport::Udp) => {
+            let (rtp, rtcp) = params.client_port?;
+            Some(Requested::Udp(rtp, rtcp.or(rtp.checked_add(1))?))
         }
+        Some(RtpLowerTransport::Other(_)) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+    use rtsp_types::headers::{TRANSPORT, Transports};
+    use rtsp_types::{Method, Request, Version};
+
+    use super::*;
+
+    fn choose(header: &str) -> Option<Requested> {
+        let setup = Request::builder(Method::Setup, Version::V1_0);
+        let setup = setup.header(TRANSPORT, header).empty();
+        super::choose(&setup.typed_header::<Transports>().ok()??)
+    }
 
     #[test]
     fn what_clients_send() {
