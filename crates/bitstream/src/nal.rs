@@ -1,3 +1,5 @@
+use memchr::memmem;
+
 /// The start code that this crate writes (with `zero_byte`, as Annex B asks for
 /// before parameter sets and before the first NAL unit of an access unit).
 pub const START_CODE: [u8; 4] = [0, 0, 0, 1];
@@ -175,22 +177,12 @@ impl Iterator for StartCodes<'_> {
 
 /// The first start code at or after `from`.
 fn find(data: &[u8], from: usize) -> Option<StartCode> {
-    let mut at = from;
-    while at + 3 <= data.len() {
-        match data[at + 2] {
-            1 if data[at] == 0 && data[at + 1] == 0 => {
-                let zero_byte = at > from && data[at - 1] == 0;
-                return Some(StartCode {
-                    code_at: at - usize::from(zero_byte),
-                    nal_at: at + 3,
-                });
-            }
-            0 => at += 1,
-            // No start code can end within the next two bytes.
-            _ => at += 3,
-        }
-    }
-    None
+    let at = from + memmem::find(&data[from..], &[0, 0, 1])?;
+    let zero_byte = at > from && data[at - 1] == 0;
+    Some(StartCode {
+        code_at: at - usize::from(zero_byte),
+        nal_at: at + 3,
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use camweave_vision::MAX_DIMENSION;
+use data_encoding::HEXLOWER;
 use prost::Message;
 use prost::bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -153,8 +154,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn hex_digest(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 fn identity(path: &Path, sha256: &str) -> Arc<str> {

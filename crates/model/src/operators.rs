@@ -10,27 +10,29 @@ pub(crate) fn values(tensor: &TensorProto) -> Option<Vec<f64>> {
         data_type::INT64 if !tensor.int64_data.is_empty() => {
             tensor.int64_data.iter().map(|&it| it as f64).collect()
         }
-        data_type::INT64 if raw.len() <= 8 * MAX_VALUES => raw
-            .chunks_exact(8)
-            .map(|it| i64::from_le_bytes(it.try_into().unwrap_or_default()) as f64)
-            .collect(),
+        data_type::INT64 => numbers(raw, |it| i64::from_le_bytes(it) as f64)?,
         data_type::INT32 if !tensor.int32_data.is_empty() => {
             tensor.int32_data.iter().map(|&it| f64::from(it)).collect()
         }
-        data_type::INT32 if raw.len() <= 4 * MAX_VALUES => raw
-            .chunks_exact(4)
-            .map(|it| f64::from(i32::from_le_bytes(it.try_into().unwrap_or_default())))
-            .collect(),
+        data_type::INT32 => numbers(raw, |it| i32::from_le_bytes(it).into())?,
         data_type::FLOAT if !tensor.float_data.is_empty() => {
             tensor.float_data.iter().map(|&it| f64::from(it)).collect()
         }
-        data_type::FLOAT if raw.len() <= 4 * MAX_VALUES => raw
-            .chunks_exact(4)
-            .map(|it| f64::from(f32::from_le_bytes(it.try_into().unwrap_or_default())))
-            .collect(),
+        data_type::FLOAT => numbers(raw, |it| f32::from_le_bytes(it).into())?,
         _ => return None,
     };
     (found.len() <= MAX_VALUES).then_some(found)
+}
+
+/// `None` of more than a small tensor has.
+fn numbers<const N: usize>(raw: &[u8], of: fn([u8; N]) -> f64) -> Option<Vec<f64>> {
+    let raw = Some(raw).filter(|raw| raw.len() <= N * MAX_VALUES)?;
+    Some(raw.as_chunks().0.iter().map(|it| of(*it)).collect())
+}
+
+/// A list of one value has it at each place.
+fn at(list: &[f64], index: usize) -> Option<f64> {
+    list.get(if list.len() == 1 { 0 } else { index }).copied()
 }
 
 pub(crate) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
@@ -47,8 +49,6 @@ pub(crate) fn computed(node: &NodeProto, inputs: &[Known]) -> Option<Vec<f64>> {
     let pairwise = |f: fn(f64, f64) -> f64| -> Option<Vec<f64>> {
         let (a, b) = (value(0)?, value(1)?);
         let count = a.len().max(b.len());
-        let at =
-            |list: &[f64], index: usize| list.get(if list.len() == 1 { 0 } else { index }).copied();
         (0..count)
             .map(|it| Some(f(at(a, it)?, at(b, it)?)))
             .collect()
@@ -86,9 +86,6 @@ pub(crate) fn computed(node: &NodeProto, inputs: &[Known]) -> Option<Vec<f64>> {
             let (yes, no) = (value(1)?, value(2)?);
             let condition = value(0)?;
             let count = condition.len().max(yes.len()).max(no.len());
-            let at = |list: &[f64], index: usize| {
-                list.get(if list.len() == 1 { 0 } else { index }).copied()
-            };
             (0..count)
                 .map(|it| {
                     if at(condition, it)? != 0.0 {

@@ -4,6 +4,8 @@ use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use uuid::fmt::Hyphenated;
+
 use crate::{Error, Folder, WriterLock};
 
 /// The kind of lock that marks a run's folder as one of camweave's.
@@ -85,14 +87,8 @@ fn remove_ended(path: &Path) -> Result<Option<()>, Error> {
 /// When a run of camweave's was last written to; none for what is no such folder.
 fn ended(entry: &DirEntry) -> Option<SystemTime> {
     let name = entry.file_name();
-    let is_id = |name: &str| {
-        name.len() == 36
-            && name.char_indices().all(|(index, letter)| match index {
-                8 | 13 | 18 | 23 => letter == '-',
-                _ => letter.is_ascii_hexdigit(),
-            })
-    };
-    if !entry.file_type().ok()?.is_dir() || !is_id(name.to_str()?) {
+    let is_id = name.to_str()?.parse::<Hyphenated>().is_ok();
+    if !entry.file_type().ok()?.is_dir() || !is_id {
         return None;
     }
     let mark = fs::symlink_metadata(entry.path().join(LOCK_FILE)).ok()?;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use data_encoding::HEXLOWER;
 use md5::{Digest, Md5};
 use sha2::Sha256;
 
@@ -178,7 +179,7 @@ impl Authorizer {
             method,
             url,
             self.count,
-            &hex(&rand::random::<[u8; 8]>()),
+            &HEXLOWER.encode(&rand::random::<[u8; 8]>()),
         ))
     }
 }
@@ -202,9 +203,9 @@ impl Challenge {
         };
         let hash = |text: String| {
             if sha256 {
-                hex(Sha256::digest(text).as_slice())
+                HEXLOWER.encode(&Sha256::digest(text))
             } else {
-                hex(Md5::digest(text).as_slice())
+                HEXLOWER.encode(&Md5::digest(text))
             }
         };
         let Self { realm, nonce, .. } = self;
@@ -243,10 +244,6 @@ impl Challenge {
 
 fn quoted(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The challenges in one header `WWW-Authenticate` that can be answered.

@@ -8,6 +8,7 @@
 
 use camweave_pool::MemoryError;
 use rustix::rand::{GetRandomFlags, getrandom};
+use uuid::Uuid;
 
 /// Tells an allocation from all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -118,14 +119,7 @@ impl Description {
 
 /// As `nvidia-smi -L` prints it.
 pub(super) fn uuid_text(uuid: [u8; 16]) -> String {
-    let mut text = String::from("GPU-");
-    for (index, byte) in uuid.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
+    format!("GPU-{}", Uuid::from_bytes(uuid))
 }
 
 #[cfg(test)]

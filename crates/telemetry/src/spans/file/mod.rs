@@ -24,14 +24,13 @@
 //! Times are nanoseconds of `CLOCK_MONOTONIC`. Thread 0 is the stage's device, on which spans may
 //! overlap.
 
-mod bytes;
 mod read;
 mod write;
 
 pub use read::{Dropped, Frame, Gauge, SpanFile, SpanFileError, TracedSpan, read};
 pub(super) use write::SpanFileWriter;
 
-use bytes::Put;
+use bytes::BufMut;
 use serde::{Deserialize, Serialize};
 
 /// The ending of a file of spans.
@@ -76,8 +75,8 @@ impl SpanFileHeader {
     pub fn to_bytes(&self) -> Vec<u8> {
         let header = serde_json::to_vec(self).unwrap_or_default();
         let mut bytes = MAGIC.to_vec();
-        bytes.put(VERSION.to_le_bytes());
-        bytes.put((header.len() as u32).to_le_bytes());
+        bytes.put_u32_le(VERSION);
+        bytes.put_u32_le(header.len() as u32);
         bytes.extend_from_slice(&header);
         bytes
     }

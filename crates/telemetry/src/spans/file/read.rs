@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::{Buf, TryGetError};
 use thiserror::Error;
 
-use super::bytes::Cursor;
 use super::{DROP, GAUGE, LOST, MAGIC, MEMBER, SPAN, SpanFileHeader, TEXT, THREAD, VERSION};
 
 /// Why a file is none of spans.
@@ -126,17 +126,17 @@ pub fn read(path: &Path) -> Result<SpanFile, SpanFileError> {
 }
 
 fn parse(bytes: &[u8]) -> Result<SpanFile, String> {
-    let mut cursor = Cursor(bytes);
-    if cursor.take(MAGIC.len()) != Some(&MAGIC) {
+    let Some(mut left) = bytes.strip_prefix(&MAGIC) else {
         return Err("it does not begin with 'CAMWSPAN'".to_owned());
-    }
-    let short = || "it ends within its header".to_owned();
-    let version = cursor.u32().ok_or_else(short)?;
+    };
+    let short = |_: TryGetError| "it ends within its header".to_owned();
+    let version = left.try_get_u32_le().map_err(short)?;
     if version != VERSION {
         return Err(format!("version {version}, expected {VERSION}"));
     }
-    let length = cursor.u32().ok_or_else(short)?;
-    let header = cursor.take(length as usize).ok_or_else(short)?;
+    let length = left.try_get_u32_le().map_err(short)?;
+    let header = left.split_off(..length as usize);
+    let header = header.ok_or("it ends within its header")?;
     let header = serde_json::from_slice(header).map_err(|error| format!("its header: {error}"))?;
     let mut reader = Reader {
         texts: vec![Arc::from("")],
@@ -151,9 +151,9 @@ fn parse(bytes: &[u8]) -> Result<SpanFile, String> {
             damage: None,
         },
     };
-    while !cursor.0.is_empty() {
-        let at = bytes.len() - cursor.0.len();
-        if let Err(damage) = reader.block(&mut cursor) {
+    while !left.is_empty() {
+        let at = bytes.len() - left.len();
+        if let Err(damage) = reader.block(&mut left) {
             reader.file.damage = Some(format!("byte {at}: {damage}"));
             break;
         }
@@ -164,6 +164,15 @@ fn parse(bytes: &[u8]) -> Result<SpanFile, String> {
 /// Members come before their span, which is written when it ends.
 type MemberKey = (u32, u32, i64);
 
+/// A record is not as described.
+struct Malformed;
+
+impl From<TryGetError> for Malformed {
+    fn from(_: TryGetError) -> Self {
+        Self
+    }
+}
+
 struct Reader {
     texts: Vec<Arc<str>>,
     members: HashMap<MemberKey, Vec<Frame>>,
@@ -171,54 +180,59 @@ struct Reader {
 }
 
 impl Reader {
-    fn block(&mut self, cursor: &mut Cursor<'_>) -> Result<(), String> {
-        let left = cursor.0.len();
+    fn block(&mut self, file: &mut &[u8]) -> Result<(), String> {
+        let left = file.len();
         let cut = || format!("the last {left} bytes are no whole block");
-        let (length, crc) = cursor.u32().zip(cursor.u32()).ok_or_else(cut)?;
-        let records = cursor.take(length as usize).ok_or_else(cut)?;
+        let head = (file.try_get_u32_le().ok()).zip(file.try_get_u32_le().ok());
+        let (length, crc) = head.ok_or_else(cut)?;
+        let mut records = file.split_off(..length as usize).ok_or_else(cut)?;
         if crc32fast::hash(records) != crc {
             return Err(format!(
                 "a block of {length} bytes does not have its checksum"
             ));
         }
-        let mut records = Cursor(records);
-        while let Some(tag) = records.u8() {
+        while let Ok(tag) = records.try_get_u8() {
             self.record(tag, &mut records)
-                .ok_or_else(|| format!("a record with tag {tag} is not as described"))?;
+                .map_err(|_| format!("a record with tag {tag} is not as described"))?;
         }
         Ok(())
     }
 
-    fn text(&self, number: u32) -> Option<Arc<str>> {
-        self.texts.get(number as usize).map(Arc::clone)
+    fn text(&self, number: u32) -> Result<Arc<str>, Malformed> {
+        let text = self.texts.get(number as usize).map(Arc::clone);
+        text.ok_or(Malformed)
     }
 
-    fn frame(&self, cursor: &mut Cursor<'_>) -> Option<Frame> {
-        Some(Frame {
-            camera: self.text(cursor.u32()?)?,
-            session_unix_nanos: cursor.i64()?,
-            sequence: cursor.u64()?,
+    fn frame(&self, left: &mut &[u8]) -> Result<Frame, Malformed> {
+        Ok(Frame {
+            camera: self.text(left.try_get_u32_le()?)?,
+            session_unix_nanos: left.try_get_i64_le()?,
+            sequence: left.try_get_u64_le()?,
         })
     }
 
-    fn record(&mut self, tag: u8, cursor: &mut Cursor<'_>) -> Option<()> {
+    fn record(&mut self, tag: u8, left: &mut &[u8]) -> Result<(), Malformed> {
         match tag {
             TEXT => {
-                let number = cursor.u32()?;
+                let number = left.try_get_u32_le()?;
                 if number as usize != self.texts.len() {
-                    return None;
+                    return Err(Malformed);
                 }
-                self.texts.push(Arc::from(cursor.text()?));
+                self.texts.push(Arc::from(text(left)?));
             }
             THREAD => {
-                let id = cursor.u32()?;
-                self.file.threads.insert(id, Arc::from(cursor.text()?));
+                let id = left.try_get_u32_le()?;
+                self.file.threads.insert(id, Arc::from(text(left)?));
             }
             SPAN => {
-                let (name, thread, begin_nanos) = (cursor.u32()?, cursor.u32()?, cursor.i64()?);
-                let (end_nanos, cpu_nanos) = (cursor.i64()?, cursor.i64()?);
-                let (count, flow) = (cursor.u32()?, cursor.u8()? != 0);
-                let frame = self.frame(cursor)?;
+                let (name, thread, begin_nanos) = (
+                    left.try_get_u32_le()?,
+                    left.try_get_u32_le()?,
+                    left.try_get_i64_le()?,
+                );
+                let (end_nanos, cpu_nanos) = (left.try_get_i64_le()?, left.try_get_i64_le()?);
+                let (count, flow) = (left.try_get_u32_le()?, left.try_get_u8()? != 0);
+                let frame = self.frame(left)?;
                 let mut frames = self
                     .members
                     .remove(&(name, thread, begin_nanos))
@@ -238,32 +252,42 @@ impl Reader {
                 });
             }
             MEMBER => {
-                let key = (cursor.u32()?, cursor.u32()?, cursor.i64()?);
-                let frame = self.frame(cursor)?;
+                let key = (
+                    left.try_get_u32_le()?,
+                    left.try_get_u32_le()?,
+                    left.try_get_i64_le()?,
+                );
+                let frame = self.frame(left)?;
                 self.members.entry(key).or_default().push(frame);
             }
             DROP => {
                 let dropped = Dropped {
-                    thread: cursor.u32()?,
-                    at_nanos: cursor.i64()?,
-                    camera: self.text(cursor.u32()?)?,
-                    reason: self.text(cursor.u32()?)?,
-                    count: cursor.u32()?,
+                    thread: left.try_get_u32_le()?,
+                    at_nanos: left.try_get_i64_le()?,
+                    camera: self.text(left.try_get_u32_le()?)?,
+                    reason: self.text(left.try_get_u32_le()?)?,
+                    count: left.try_get_u32_le()?,
                 };
                 self.file.drops.push(dropped);
             }
             GAUGE => {
                 let gauge = Gauge {
-                    name: self.text(cursor.u32()?)?,
-                    about: self.text(cursor.u32()?)?,
-                    at_nanos: cursor.i64()?,
-                    value: cursor.i64()?,
+                    name: self.text(left.try_get_u32_le()?)?,
+                    about: self.text(left.try_get_u32_le()?)?,
+                    at_nanos: left.try_get_i64_le()?,
+                    value: left.try_get_i64_le()?,
                 };
                 self.file.gauges.push(gauge);
             }
-            LOST => self.file.lost = cursor.u64()?,
-            _ => return None,
+            LOST => self.file.lost = left.try_get_u64_le()?,
+            _ => return Err(Malformed),
         }
-        Some(())
+        Ok(())
     }
+}
+
+fn text<'a>(left: &mut &'a [u8]) -> Result<&'a str, Malformed> {
+    let length = left.try_get_u16_le()?;
+    let text = left.split_off(..usize::from(length)).ok_or(Malformed)?;
+    std::str::from_utf8(text).map_err(|_| Malformed)
 }

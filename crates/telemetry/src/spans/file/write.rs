@@ -5,9 +5,9 @@ use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use bytes::BufMut;
 use camweave_outdir::{FILE_MODE, Folder, create_new};
 
-use super::bytes::Put;
 use super::{DROP, EXTENSION, GAUGE, LOST, MEMBER, SPAN, SpanFileHeader, TEXT, THREAD};
 use crate::clock;
 use crate::spans::event::{DEVICE, Event, Kind};
@@ -79,7 +79,7 @@ impl SpanFileWriter {
         }
         let mut block = std::mem::take(&mut self.block);
         block.clear();
-        block.put([0; 8]);
+        block.put_bytes(0, 8);
         let (texts, threads) = self.fill(&mut block, events, labels, lost);
         let records = &block[8..];
         let (length, crc) = (records.len() as u32, crc32fast::hash(records));
@@ -120,72 +120,79 @@ impl SpanFileWriter {
         let mut texts = self.texts;
         for text in labels.since(self.texts + 1) {
             texts += 1;
-            block.put([TEXT]);
-            block.put(texts.to_le_bytes());
-            block.put_text(&text);
+            block.put_u8(TEXT);
+            block.put_u32_le(texts);
+            put_text(block, &text);
         }
         let mut threads: Vec<u32> = events.iter().map(|event| event.thread).collect();
         threads.sort_unstable();
         threads.dedup();
         threads.retain(|thread| *thread != DEVICE && !self.threads.contains(thread));
         for thread in &threads {
-            block.put([THREAD]);
-            block.put(thread.to_le_bytes());
-            block.put_text(&thread_name(*thread));
+            block.put_u8(THREAD);
+            block.put_u32_le(*thread);
+            put_text(block, &thread_name(*thread));
         }
         for event in events {
             put_event(block, event, names[event.name]);
         }
         if lost != self.lost {
-            block.put([LOST]);
-            block.put(lost.to_le_bytes());
+            block.put_u8(LOST);
+            block.put_u64_le(lost);
         }
         (texts, threads)
     }
 }
 
+/// Cuts what does not fit a length of 16 bits.
+fn put_text(block: &mut Vec<u8>, text: &str) {
+    let text = &text[..text.floor_char_boundary(u16::MAX.into())];
+    block.put_u16_le(text.len() as u16);
+    block.put_slice(text.as_bytes());
+}
+
 fn put_event(block: &mut Vec<u8>, event: &Event, name: u32) {
     match event.kind {
         Kind::Span => {
-            block.put([SPAN]);
-            block.put(name.to_le_bytes());
-            block.put(event.thread.to_le_bytes());
-            block.put(event.begin_nanos.to_le_bytes());
-            block.put(event.end_nanos.to_le_bytes());
-            block.put(event.value.to_le_bytes());
-            block.put(event.count.to_le_bytes());
-            block.put([u8::from(event.flow)]);
+            block.put_u8(SPAN);
+            block.put_u32_le(name);
+            block.put_u32_le(event.thread);
+            block.put_i64_le(event.begin_nanos);
+            block.put_i64_le(event.end_nanos);
+            block.put_i64_le(event.value);
+            block.put_u32_le(event.count);
+            block.put_u8(event.flow.into());
             put_frame(block, event);
         }
         Kind::Member => {
-            block.put([MEMBER]);
-            block.put(name.to_le_bytes());
-            block.put(event.thread.to_le_bytes());
-            block.put(event.begin_nanos.to_le_bytes());
+            block.put_u8(MEMBER);
+            block.put_u32_le(name);
+            block.put_u32_le(event.thread);
+            block.put_i64_le(event.begin_nanos);
             put_frame(block, event);
         }
         Kind::Drop => {
-            block.put([DROP]);
-            block.put(event.thread.to_le_bytes());
-            block.put(event.begin_nanos.to_le_bytes());
-            block.put(event.label.to_le_bytes());
-            block.put(event.reason.to_le_bytes());
-            block.put(event.count.to_le_bytes());
+            block.put_u8(DROP);
+            block.put_u32_le(event.thread);
+            block.put_i64_le(event.begin_nanos);
+            block.put_u32_le(event.label);
+            block.put_u32_le(event.reason);
+            block.put_u32_le(event.count);
         }
         Kind::Gauge => {
-            block.put([GAUGE]);
-            block.put(name.to_le_bytes());
-            block.put(event.label.to_le_bytes());
-            block.put(event.begin_nanos.to_le_bytes());
-            block.put(event.value.to_le_bytes());
+            block.put_u8(GAUGE);
+            block.put_u32_le(name);
+            block.put_u32_le(event.label);
+            block.put_i64_le(event.begin_nanos);
+            block.put_i64_le(event.value);
         }
     }
 }
 
 fn put_frame(block: &mut Vec<u8>, event: &Event) {
-    block.put(event.label.to_le_bytes());
-    block.put(event.session_unix_nanos.to_le_bytes());
-    block.put(event.sequence.to_le_bytes());
+    block.put_u32_le(event.label);
+    block.put_i64_le(event.session_unix_nanos);
+    block.put_u64_le(event.sequence);
 }
 
 /// What the system calls the thread, if it is still there.
