@@ -381,12 +381,7 @@ impl LiveSource {
             return Ok(());
         };
         let parameters = stream.parameters();
-        let converter = Converter::new(codec, &extradata(&parameters)).map_err(|error| {
-            LiveError::new(
-                LiveErrorKind::Protocol,
-                format!("its header is damaged: {error}"),
-            )
-        })?;
+        let converter = converter(codec, &parameters)?;
         let rate = [stream.avg_frame_rate(), stream.rate()]
             .into_iter()
             .find(|rate| rate.numerator() > 0 && rate.denominator() > 0);

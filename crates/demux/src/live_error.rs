@@ -1,8 +1,8 @@
 //! Why a live source gives nothing.
 
-use std::{fmt, io};
+use std::io;
 
-use ffmpeg_next::Error;
+use thiserror::Error;
 
 use crate::interrupt::Interrupt;
 
@@ -38,21 +38,14 @@ pub enum LiveErrorKind {
 }
 
 /// Why a live source gives nothing: one line without URL and credentials.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{detail}")]
 pub struct LiveError {
     /// What kind of trouble.
     pub kind: LiveErrorKind,
     /// One line.
     pub detail: String,
 }
-
-impl fmt::Display for LiveError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.detail)
-    }
-}
-
-impl std::error::Error for LiveError {}
 
 impl LiveError {
     pub(crate) fn new(kind: LiveErrorKind, detail: impl Into<String>) -> Self {
@@ -63,8 +56,13 @@ impl LiveError {
     }
 
     /// `late`: what a deadline that has passed means.
-    pub(crate) fn of(error: Error, interrupt: &Interrupt, late: impl FnOnce() -> Self) -> Self {
+    pub(crate) fn of(
+        error: ffmpeg_next::Error,
+        interrupt: &Interrupt,
+        late: impl FnOnce() -> Self,
+    ) -> Self {
         use LiveErrorKind as Kind;
+        use ffmpeg_next::Error;
         if interrupt.is_stopped() {
             return Self::new(Kind::Stopped, "it was stopped");
         }
@@ -137,6 +135,8 @@ impl LiveError {
 
 #[cfg(test)]
 mod tests {
+    use ffmpeg_next::Error;
+
     use super::*;
 
     #[test]

@@ -2,10 +2,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
-
-use crate::folder::look;
+use crate::folder::{look, move_to_free};
 use crate::history::is_kept;
 use crate::mark::Mark;
 use crate::{Error, Folder, History, Retention};
@@ -110,15 +107,7 @@ impl Folder {
         if !folder.owns(&name)? {
             folder.claim(&name)?;
         }
-        match renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE) {
-            Ok(()) => Ok(true),
-            Err(Errno::EXIST) => Ok(false),
-            // A file system that cannot: looking first is as good, while the lock is held.
-            Err(Errno::INVAL) => fs::rename(&from, &to)
-                .map(|()| true)
-                .map_err(Error::io("move", &from)),
-            Err(error) => Err(Error::io("move", &from)(error.into())),
-        }
+        move_to_free(&from, &to).map_err(Error::io("move", &from))
     }
 }
 

@@ -1,7 +1,10 @@
 use std::fs::{self, DirBuilder, Metadata};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use crate::mark::{self, Mark};
 use crate::new_file::create_new;
@@ -250,6 +253,17 @@ pub(crate) fn look(path: &Path) -> Result<Option<Metadata>, Error> {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::io("look at", path)(source)),
+    }
+}
+
+/// Moves a file to a name that was free; `false` where somebody has just taken it.
+pub(crate) fn move_to_free(from: &Path, to: &Path) -> io::Result<bool> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        // A file system that cannot: there is one writer, so looking first is as good.
+        Err(Errno::INVAL) => fs::rename(from, to).map(|()| true),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
-use rustix::fs::{CWD, RenameFlags, renameat_with, statvfs};
+use rustix::fs::statvfs;
 
-use crate::folder::look;
+use crate::folder::{look, move_to_free};
 use crate::mark::Mark;
 use crate::{Error, Folder};
 
@@ -116,21 +116,17 @@ impl History {
                 continue;
             }
             history.claim(&name)?;
-            let moved = match renameat_with(CWD, from, CWD, &to, RenameFlags::NOREPLACE) {
-                Ok(()) => Ok(()),
-                // Somebody has just put a file of this name there.
-                Err(rustix::io::Errno::EXIST) => {
+            match move_to_free(from, &to) {
+                Ok(true) => {}
+                Ok(false) => {
                     history.give_up(&name)?;
                     continue;
                 }
-                // A file system that cannot: there is one writer, so looking first is as good.
-                Err(rustix::io::Errno::INVAL) => fs::rename(from, &to),
-                Err(error) => Err(error.into()),
-            };
-            if let Err(source) = moved {
-                // What it lists and is not there harms nobody.
-                drop(history.give_up(&name));
-                return Err(Error::io("move", from)(source));
+                Err(source) => {
+                    // What it lists and is not there harms nobody.
+                    drop(history.give_up(&name));
+                    return Err(Error::io("move", from)(source));
+                }
             }
             // Without the note the name alone says whose it is.
             drop(

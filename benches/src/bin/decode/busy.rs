@@ -1,11 +1,12 @@
 //! How busy the decoding engines are, by NVML.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Mutex;
 
 use camweave_cuda::Context;
 use nvml_wrapper::Nvml;
 use nvml_wrapper::enum_wrappers::device::Clock;
+use uuid::Uuid;
 
 /// NVML where it is there; the benchmark goes on without.
 pub struct Busy {
@@ -82,14 +83,7 @@ impl Busy {
 
 /// As NVML writes it: `GPU-` and the groups of a UUID.
 fn uuid_text(uuid: [u8; 16]) -> String {
-    let mut text = String::from("GPU");
-    for (index, byte) in uuid.iter().enumerate() {
-        if [0, 4, 6, 8, 10].contains(&index) {
-            text.push('-');
-        }
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    format!("GPU-{}", Uuid::from_bytes(uuid))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use camweave_benches::json;
+use camweave_benches::gpu;
 use camweave_cuda::Context;
 use clap::Parser;
 use serde::Serialize;
@@ -32,12 +32,8 @@ struct Options {
     /// Seconds of each measurement, after one to warm up
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// Number of the CUDA device
-    #[arg(long, default_value_t = 0)]
-    device: u32,
-    /// Also write the table as JSON to this file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    gpu: gpu::Options,
 }
 
 /// One number of streams of one file.
@@ -56,14 +52,12 @@ struct Row {
 }
 
 fn main() -> Result<ExitCode> {
-    const MISSING: u8 = 4;
     let options = Options::parse();
-    if let Some(line) = camweave_cuda::missing() {
-        println!("error: {line}");
-        return Ok(ExitCode::from(MISSING));
-    }
-    let context = Context::open(options.device)?;
-    let busy = busy::Busy::open(&context);
+    options.gpu.run(|context| measure(&options, context))
+}
+
+fn measure(options: &Options, context: &Context) -> Result<Vec<Row>> {
+    let busy = busy::Busy::open(context);
     println!("{context}\n");
     println!(
         "| file | streams | frames/s | per stream | CPU ms a frame | device MiB a stream | engines busy | video clock |"
@@ -75,7 +69,7 @@ fn main() -> Result<ExitCode> {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         for &streams in &options.streams {
             let seconds = Duration::from_secs(options.seconds);
-            let found = play::measure(&context, &clip, streams, seconds, &busy)?;
+            let found = play::measure(context, &clip, streams, seconds, &busy)?;
             let rate = found.frames_per_second;
             println!(
                 "| {name} | {streams} | {rate:.0} | {:.0} | {:.3} | {:.0} | {} |",
@@ -95,8 +89,5 @@ fn main() -> Result<ExitCode> {
             });
         }
     }
-    if let Some(file) = &options.json {
-        json::write(file, &rows)?;
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(rows)
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
-use camweave_benches::json;
+use camweave_benches::gpu::{self, Missing};
 use camweave_cuda::Context;
 use camweave_tensorrt::{Engine, TensorRt};
 use clap::Parser;
@@ -28,12 +28,8 @@ struct Options {
     /// Runs of each, of which the median is told
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     runs: u32,
-    /// Number of the CUDA device
-    #[arg(long, default_value_t = 0)]
-    device: u32,
-    /// Also write the table as JSON to this file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    gpu: gpu::Options,
 }
 
 /// Of one size of batch.
@@ -58,24 +54,16 @@ struct Report {
 }
 
 fn main() -> Result<ExitCode> {
-    const MISSING: u8 = 4;
     let options = Options::parse();
-    if let Some(line) = camweave_cuda::missing() {
-        println!("error: {line}");
-        return Ok(ExitCode::from(MISSING));
-    }
-    let context = Context::open(options.device)?;
+    options.gpu.run(|context| measure(&options, context))
+}
+
+fn measure(options: &Options, context: &Context) -> Result<Report> {
     context.bind()?;
-    let tensorrt = match TensorRt::load() {
-        Ok(tensorrt) => tensorrt,
-        Err(error) => {
-            println!("error: {error}");
-            return Ok(ExitCode::from(MISSING));
-        }
-    };
+    let tensorrt = TensorRt::load().map_err(|error| Missing(error.to_string()))?;
     let plan = std::fs::read(&options.plan).with_context(|| format!("read {:?}", options.plan))?;
     let engine = Engine::load(&tensorrt, &options.plan.display().to_string(), &plan)?;
-    let mut network = Network::new(&context, &engine)?;
+    let mut network = Network::new(context, &engine)?;
     println!(
         "{context}, TensorRT {}; the device's time, median of {} runs\n",
         tensorrt.version(),
@@ -105,14 +93,10 @@ fn main() -> Result<ExitCode> {
         "the plan takes none of these batches: {:?}",
         options.batches
     );
-    if let Some(file) = &options.json {
-        let report = Report {
-            device: context.to_string(),
-            tensorrt: tensorrt.version().to_string(),
-            plan: options.plan,
-            rows,
-        };
-        json::write(file, &report)?;
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(Report {
+        device: context.to_string(),
+        tensorrt: tensorrt.version().to_string(),
+        plan: options.plan.clone(),
+        rows,
+    })
 }

@@ -4,11 +4,10 @@
 //! of several such rows.
 #![expect(clippy::print_stdout, reason = "the result is for standard output")]
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use camweave_benches::json;
+use camweave_benches::gpu;
 use camweave_cuda::heads::{HeadConfig, HeadDecoder};
 use camweave_cuda::letterbox::{FrameDescriptor, Kernels, launch};
 use camweave_cuda::{Context, DeviceBuffer, Event, PinnedBuffer, Precision, Stream};
@@ -30,12 +29,8 @@ const CLASSES: usize = 80;
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Options {
-    /// Number of the CUDA device
-    #[arg(long, default_value_t = 0)]
-    device: u32,
-    /// Also write the table as JSON to this file
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    gpu: gpu::Options,
 }
 
 /// One kind of work over one size of batch.
@@ -52,14 +47,11 @@ struct Row {
 }
 
 fn main() -> Result<ExitCode> {
-    const MISSING: u8 = 4;
-    let options = Options::parse();
-    if let Some(line) = camweave_cuda::missing() {
-        println!("error: {line}");
-        return Ok(ExitCode::from(MISSING));
-    }
-    let context = Context::open(options.device)?;
-    let stream = Stream::new(&context)?;
+    Options::parse().gpu.run(measure_all)
+}
+
+fn measure_all(context: &Context) -> Result<Vec<Row>> {
+    let stream = Stream::new(context)?;
     println!(
         "{context}; the device's time, least and median of {REPEATS} times {LAUNCHES} batches"
     );
@@ -70,16 +62,13 @@ fn main() -> Result<ExitCode> {
     let mut rows = Vec::new();
     for format in [PixelFormat::Nv12, PixelFormat::P010] {
         for batch in [1, 16, 32] {
-            rows.push(show(letterbox(&context, &stream, format, batch)?));
+            rows.push(show(letterbox(context, &stream, format, batch)?));
         }
     }
     for batch in [1, 4, 16, 32] {
-        rows.push(show(postprocess(&context, &stream, batch)?));
+        rows.push(show(postprocess(context, &stream, batch)?));
     }
-    if let Some(file) = &options.json {
-        json::write(file, &rows)?;
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(rows)
 }
 
 fn show(row: Row) -> Row {
