@@ -28,7 +28,9 @@ pub fn checkout() -> Option<PathBuf> {
     let above = |path: std::io::Result<PathBuf>| nearest(&path.ok()?);
     above(std::env::current_exe()).or_else(|| {
         let found = above(std::env::current_dir())?;
-        let owner = std::fs::metadata(found.join("dataflows/cpu-batched.yml")).ok()?.uid();
+        let owner = std::fs::metadata(found.join("dataflows/cpu-batched.yml"))
+            .ok()?
+            .uid();
         (owner == geteuid().as_raw()).then_some(found)
     })
 }

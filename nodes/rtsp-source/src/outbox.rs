@@ -358,7 +358,10 @@ mod tests {
             .map(|it| (it.unit.id.camera.to_string(), it.take().id.sequence))
             .collect();
         let expected = [("other", 0), ("late", 2), ("late", 3)];
-        assert_eq!(taken, expected.map(|(camera, number)| (camera.to_owned(), number)));
+        assert_eq!(
+            taken,
+            expected.map(|(camera, number)| (camera.to_owned(), number))
+        );
         let report = context.counters.report();
         assert_eq!(report.cameras["late"].dropped[SOURCE_BACKLOG], 2);
         assert!(report.cameras["other"].dropped.is_empty());
