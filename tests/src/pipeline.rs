@@ -290,7 +290,8 @@ impl Drop for Pipeline {
     }
 }
 
-/// Asserts that each reason for which a stage has dropped frames is one that its program describes.
+/// Asserts that each reason for which a stage has dropped frames, and each of its facts, is one that its
+/// program describes.
 fn declared(reports: Vec<StageReport>) -> Vec<StageReport> {
     let mut known: BTreeMap<String, Description> = BTreeMap::new();
     for report in &reports {

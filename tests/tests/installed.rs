@@ -97,13 +97,13 @@ fn without_models_the_error_says_where_they_were_looked_for() {
     let output = demo.output().expect("camweave can be started");
     let told = errors(&output);
     assert_eq!(output.status.code(), Some(4), "{told}");
-    for part in [&*models.display().to_string(), "--model", "MODEL"] {
+    for part in [&*models.display().to_string(), "--model"] {
         assert!(told.contains(part), "{told}");
     }
     // One that is named is taken, and this one is none.
     let named = installed.path("named.onnx");
     fs::write(&named, "no model").expect("writable");
-    let output = demo.env("MODEL", &named).output();
+    let output = demo.arg("--model").arg(&named).output();
     let output = output.expect("camweave can be started");
     assert_eq!(output.status.code(), Some(3), "{}", errors(&output));
     assert!(
@@ -111,22 +111,6 @@ fn without_models_the_error_says_where_they_were_looked_for() {
         "{}",
         errors(&output)
     );
-}
-
-#[test]
-fn a_named_model_comes_before_those_installed() {
-    let installed = Installed::new();
-    for (model, says) in [("none.onnx", "none.onnx"), ("named.onnx", "named.onnx")] {
-        let file = installed.path(model);
-        if model == "named.onnx" {
-            fs::write(&file, "no model").expect("writable");
-        }
-        let mut demo = installed.command(&["demo", "--device", "cpu"]);
-        let output = demo.env("MODEL", &file).output();
-        let output = output.expect("camweave can be started");
-        assert_eq!(output.status.code(), Some(3), "{}", errors(&output));
-        assert!(errors(&output).contains(says), "{}", errors(&output));
-    }
 }
 
 #[test]

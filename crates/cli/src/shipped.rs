@@ -82,18 +82,11 @@ pub fn named_or(path: Option<&PathBuf>, name: &str) -> Result<PathBuf, CliError>
     path.map_or_else(|| graph(name), |path| named(path))
 }
 
-/// The model that `MODEL` names, else the file of a shipped one: the checkout's, or the one that was
-/// installed beside this program.
+/// The file of a shipped model: the checkout's, or the one that was installed beside this program.
 ///
 /// # Errors
 /// It is in none of these places.
 pub fn model(name: &str) -> Result<PathBuf, CliError> {
-    if let Some(named) = std::env::var_os("MODEL").filter(|it| !it.is_empty()) {
-        let named = PathBuf::from(named);
-        return named
-            .canonicalize()
-            .map_err(|error| CliError::file("read the model of MODEL", &named, &error));
-    }
     let places = model_folders();
     let mut files = places.iter().map(|folder| folder.join(name));
     if let Some(found) = files.find_map(|file| file.canonicalize().ok()) {
@@ -106,7 +99,7 @@ pub fn model(name: &str) -> Result<PathBuf, CliError> {
     Err(CliError::new(
         Exit::Missing,
         format!(
-            "the model '{name}' was looked for in {}, and not found; name one with --model or MODEL",
+            "the model '{name}' was looked for in {}, and not found; name one with --model",
             places.join(" and ")
         ),
     ))

@@ -34,10 +34,10 @@ const OF_INPUT: u64 = 64;
 /// A line of an error, in bytes.
 pub const MAX_LINE: usize = 4096;
 
-/// The program that [answers](crate::answer) to [`ARGUMENT`].
+/// The program that [answers](crate::answer()) to [`ARGUMENT`].
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// Names a program that calls [`answer`](crate::answer); without one, no model is tried before it is opened.
+/// Names a program that calls [`answer`](crate::answer()); without one, no model is tried before it is opened.
 pub fn use_program(program: PathBuf) {
     let _ = PROGRAM.set(program);
 }
