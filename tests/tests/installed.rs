@@ -114,6 +114,29 @@ fn without_models_the_error_says_where_they_were_looked_for() {
 }
 
 #[test]
+fn models_that_are_installed_later_are_found() {
+    let installed = Installed::new();
+    let (models, away) = (
+        installed.path("installed/share/camweave/models"),
+        installed.path("away"),
+    );
+    let cameras = installed.path("cameras.yml");
+    fs::write(&cameras, "cameras:\n- id: a\n  url: rtsp://127.0.0.1:1/a\n").expect("writable");
+    let mut check = installed.command(&["check", "cpu-batched.yml"]);
+    check.env("CAMERAS", &cameras);
+    fs::rename(&models, &away).expect("installed");
+    let without = check.output().expect("camweave can be started");
+    assert_eq!(without.status.code(), Some(2), "{}", errors(&without));
+    assert!(
+        errors(&without).contains("camweave-street-448x256.onnx"),
+        "{}",
+        errors(&without)
+    );
+    fs::rename(&away, &models).expect("there before");
+    succeeded(&check.output().expect("camweave can be started"));
+}
+
+#[test]
 fn first_runs_at_once_do_not_disturb_one_another() {
     let installed = Installed::new();
     let cameras = installed.path("cameras.yml");

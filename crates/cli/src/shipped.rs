@@ -166,7 +166,14 @@ fn is_whole(root: &Path) -> bool {
     let is_same = |(name, text): &(&str, &str)| {
         fs::read(dataflows.join(name)).is_ok_and(|there| there == text.as_bytes())
     };
-    FILES.iter().all(is_same) && dataflows.join("bin").exists()
+    // Models may be installed later than the programs.
+    let has_models = installed_models().is_none() || root.join("models").exists();
+    FILES.iter().all(is_same) && dataflows.join("bin").exists() && has_models
+}
+
+/// The first folder of models that is there.
+fn installed_models() -> Option<PathBuf> {
+    model_folders().into_iter().find(|folder| folder.is_dir())
 }
 
 /// Writes the graphs, laid out as in a checkout, with links to programs and models.
@@ -184,7 +191,7 @@ fn write(root: &Path) -> Result<(), CliError> {
             .map_err(|error| CliError::file("write", &path, &error))?;
     }
     link(&programs()?, &dataflows.join("bin"))?;
-    let models = model_folders().into_iter().find(|folder| folder.is_dir());
+    let models = installed_models();
     models.map_or(Ok(()), |models| link(&models, &root.join("models")))
 }
 

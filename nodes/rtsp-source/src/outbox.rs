@@ -72,6 +72,8 @@ pub(crate) fn channel(cameras: usize) -> (Sender<Waiting>, Receiver<Waiting>) {
 /// What the stage's loop takes of it.
 pub(crate) struct Intake {
     units: Receiver<Waiting>,
+    /// Taken before, and put back.
+    first: Option<Waiting>,
     counters: Counters,
     /// Of cameras of which a unit was dropped here.
     closed: HashMap<Arc<str>, KeyframeGate>,
@@ -79,24 +81,31 @@ pub(crate) struct Intake {
 
 impl Intake {
     pub fn new(units: Receiver<Waiting>, counters: Counters) -> Self {
-        let closed = HashMap::new();
         Self {
             units,
+            first: None,
             counters,
-            closed,
+            closed: HashMap::new(),
         }
     }
 
     /// Units that wait.
     pub fn len(&self) -> usize {
-        self.units.len()
+        self.units.len() + usize::from(self.first.is_some())
+    }
+
+    /// Has a unit that was taken wait again, before all others: it may be late by the time it is
+    /// taken again.
+    pub fn put_back(&mut self, unit: Waiting) {
+        self.first = Some(unit);
     }
 
     /// The next unit. One that has waited too long is dropped, and those after it up to a keyframe
     /// that has not: where the loop stood still, what waited meanwhile is of no use to anybody.
     pub fn next(&mut self, now: Instant) -> Option<Waiting> {
         loop {
-            let waiting = self.units.try_recv().ok()?;
+            let first = self.first.take();
+            let waiting = first.or_else(|| self.units.try_recv().ok())?;
             let is_late = waiting.is_late(now);
             if !is_late && self.closed.is_empty() {
                 return Some(waiting);
@@ -353,7 +362,10 @@ mod tests {
         other.send_at(unit("other", 0, true, 1), at(200));
         late.send_at(unit("late", 2, true, 1), at(250));
         late.send_at(unit("late", 3, false, 1), at(290));
-        // The first one is late, the second one depends on it, the third one does not.
+        let in_time = intake.next(at(590)).expect("waiting");
+        intake.put_back(in_time);
+        assert_eq!(intake.len(), 5);
+        // By now the first one is late; the second one depends on it, the third one does not.
         let taken: Vec<_> = std::iter::from_fn(|| intake.next(at(601)))
             .map(|it| (it.unit.id.camera.to_string(), it.take().id.sequence))
             .collect();

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::camera_task::{CameraTask, TEARDOWN_AT_MOST};
 use crate::drops::DROPS;
 use crate::facts::FACTS;
-use crate::outbox::{self, AllBytes, Intake, Outbox, Waiting};
+use crate::outbox::{self, AllBytes, Intake, Outbox};
 use crate::settings::RtspSourceSettings;
 use crate::starting::Starting;
 
@@ -37,8 +37,6 @@ pub struct RtspSource {
     unconnected: VecDeque<CameraTask>,
     tasks: Vec<JoinHandle<()>>,
     units: Intake,
-    /// Would have made the message before too large.
-    next: Option<Waiting>,
 }
 
 impl Stage for RtspSource {
@@ -85,7 +83,6 @@ impl Stage for RtspSource {
             unconnected,
             tasks: Vec::new(),
             units: Intake::new(units, context.counters.clone()),
-            next: None,
         })
     }
 
@@ -163,18 +160,18 @@ impl RtspSource {
 
     /// All units that wait, but for those that come meanwhile.
     fn take(&mut self, out: &mut Output<Unit>) {
-        let mut waiting = self.units.len() + usize::from(self.next.is_some());
+        let mut waiting = self.units.len();
         while waiting > 0 {
             let mut rows: Vec<Unit> = Vec::new();
             let mut bytes = 0;
             let now = Instant::now();
             while rows.len() < waiting.min(ROWS_PER_MESSAGE) {
-                let Some(unit) = self.next.take().or_else(|| self.units.next(now)) else {
+                let Some(unit) = self.units.next(now) else {
                     break;
                 };
                 bytes += unit.len();
                 if bytes > BYTES_PER_MESSAGE && !rows.is_empty() {
-                    self.next = Some(unit);
+                    self.units.put_back(unit);
                     break;
                 }
                 rows.push(unit.take());
