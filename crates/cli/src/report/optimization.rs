@@ -34,9 +34,11 @@ pub fn run(command: &Command) -> Result<Exit, CliError> {
             records,
             document: path,
         } => {
-            let [(cpu, _), (gpu, _)] = DEVICES;
-            let records = [read(&records.join(cpu))?, read(&records.join(gpu))?];
-            let text = document(&records);
+            let mut read_of = Vec::new();
+            for (device, _) in DEVICES {
+                read_of.push(read(&records.join(device))?);
+            }
+            let text = document(&read_of);
             let text = text.map_err(|error| CliError::new(Exit::Input, error))?;
             write(path, &text)?;
         }
