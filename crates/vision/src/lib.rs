@@ -18,10 +18,14 @@ mod nms;
 mod picture;
 
 pub use detect::{Detection, Scratch, detect, in_image, keep_best};
-pub use head::{Candidate, HeadError, HeadLayout, HeadValue, decode};
+pub use head::{
+    Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, HeadLayout,
+    HeadValue, Order, Scores, decode,
+};
 pub use iou::iou;
 pub use letterbox::{
-    Letterbox, LetterboxError, LetterboxPlan, LetterboxPlans, PAD_VALUE, letterbox_into,
+    Channels, Element, Fit, InputFormat, InputLayout, Letterbox, LetterboxError, LetterboxPlan,
+    LetterboxPlans, PAD_VALUE, Range, letterbox_into,
 };
 pub use luma::{LumaGrid, LumaPlane};
 pub use nms::{NmsConfig, NmsConfigError, suppress};

@@ -1,0 +1,197 @@
+//! How the values of a detector's output are read.
+
+use serde::{Deserialize, Serialize};
+
+/// How one frame's values of a detector's output become boxes.
+///
+/// A network with several outputs gives them one after the other, each as it is: boxes, then
+/// scores, then classes. Every head has `anchors` places, whether they are anchors, cells, queries
+/// or rows of detections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub struct HeadFormat {
+    /// Where a value is.
+    pub order: Order,
+    /// Number of places.
+    pub anchors: u32,
+    /// What says how sure the network is, and of which class.
+    pub scores: Scores,
+    /// What the four values of a box are.
+    pub boxes: BoxCoding,
+    /// What the values of a box are measured in.
+    #[serde(default)]
+    pub space: BoxSpace,
+    /// What makes a score of 0 to 1 of a value.
+    #[serde(default)]
+    pub activation: Activation,
+    /// Values of each place after its scores that are no part of a detection: coefficients of
+    /// masks, key points, an angle.
+    #[serde(default)]
+    pub extra: u32,
+    /// Whether overlapping boxes are left in, so that they have to be suppressed.
+    pub overlaps: bool,
+}
+
+/// Where in the values of a frame a value of a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// `[values, anchors]`: all places' first value, then all places' second value, ...
+    Planes,
+    /// `[anchors, values]`: one place after the other.
+    Rows,
+    /// Boxes `[anchors, 4]`, then scores `[anchors, classes]` or `[anchors]`, then, where each place
+    /// has one class, classes `[anchors]`.
+    Parts,
+    /// Boxes `[anchors, 4]`, then scores `[classes, anchors]` (PP-YOLOE).
+    PartsByClass,
+}
+
+/// What says how sure the network is, and of which class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scores {
+    /// A score for each class; the best one counts.
+    PerClass {
+        /// Number of values, with that of the background where there is one.
+        values: u32,
+        /// Which of them is that of no object.
+        #[serde(default)]
+        background: Background,
+    },
+    /// A score for an object, then one for each class; their product counts (YOLOv5, YOLOv7, YOLOX).
+    Objectness {
+        /// Number of classes.
+        classes: u32,
+    },
+    /// One score and the id of its class.
+    Labelled,
+}
+
+/// The value of no object among those of the classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Background {
+    /// There is none.
+    #[default]
+    None,
+    /// The first one: class ids begin with the second (SSD).
+    First,
+    /// The last one (DETR).
+    Last,
+}
+
+/// What the four values of a box are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BoxCoding {
+    /// Centre x, centre y, width, height.
+    Centre,
+    /// x1, y1, x2, y2.
+    Corners,
+    /// y1, x1, y2, x2 (TensorFlow).
+    CornersYx,
+    /// YOLOX before its grid is applied: offsets of the centre from the cell, and logarithms of
+    /// sizes, both in cells of 8, then 16, then 32 pixels.
+    Grid,
+}
+
+/// What the values of a box are measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BoxSpace {
+    /// Pixels of the network's input.
+    #[default]
+    Pixels,
+    /// Parts of the input's width and height, 0 to 1.
+    Normalised,
+}
+
+/// What makes a score of 0 to 1 of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// It is one already.
+    #[default]
+    None,
+    /// `1 / (1 + exp(-value))`.
+    Sigmoid,
+    /// `exp(value)` in parts of that sum over all classes and the background.
+    Softmax,
+    /// A hundredth of it.
+    Percent,
+}
+
+impl HeadFormat {
+    /// `[4 + classes, anchors]` of YOLOv8, 9, 11 and 12: centre boxes in pixels, then a score of
+    /// each class.
+    #[must_use]
+    pub const fn yolov8(classes: u32, anchors: u32) -> Self {
+        Self {
+            order: Order::Planes,
+            anchors,
+            scores: Scores::PerClass {
+                values: classes,
+                background: Background::None,
+            },
+            boxes: BoxCoding::Centre,
+            space: BoxSpace::Pixels,
+            activation: Activation::None,
+            extra: 0,
+            overlaps: true,
+        }
+    }
+
+    /// `[anchors, 6]` of YOLOv10 and YOLO26: x1, y1, x2, y2 in pixels, score, class; without
+    /// duplicates, and unused rows score zero.
+    #[must_use]
+    pub const fn end_to_end(anchors: u32) -> Self {
+        Self {
+            order: Order::Rows,
+            anchors,
+            scores: Scores::Labelled,
+            boxes: BoxCoding::Corners,
+            space: BoxSpace::Pixels,
+            activation: Activation::None,
+            extra: 0,
+            overlaps: false,
+        }
+    }
+
+    /// Number of classes, where the head shows it.
+    #[must_use]
+    pub const fn classes(&self) -> Option<u32> {
+        match self.scores {
+            Scores::PerClass {
+                values,
+                background: Background::None,
+            } => Some(values),
+            Scores::PerClass { values, .. } => Some(values.saturating_sub(1)),
+            Scores::Objectness { classes } => Some(classes),
+            Scores::Labelled => None,
+        }
+    }
+
+    /// Values of a place.
+    #[must_use]
+    pub const fn values(&self) -> usize {
+        let scores = match self.scores {
+            Scores::PerClass { values, .. } => values as usize,
+            Scores::Objectness { classes } => classes as usize + 1,
+            Scores::Labelled => 2,
+        };
+        4 + scores + self.extra as usize
+    }
+
+    /// Values of a frame.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.values().saturating_mul(self.anchors as usize)
+    }
+
+    /// Whether a frame has no value at all.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.anchors == 0
+    }
+}
