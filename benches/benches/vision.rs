@@ -2,7 +2,7 @@
 
 use camweave_decode::{LumaGrid, LumaPlane};
 use camweave_vision::{
-    Candidate, ColorMatrix, ColorRange, HeadLayout, Letterbox, LetterboxPlan, NmsConfig, Picture,
+    Candidate, ColorMatrix, ColorRange, HeadFormat, Letterbox, LetterboxPlan, NmsConfig, Picture,
     PictureLayout, PixelFormat, decode, suppress,
 };
 use divan::Bencher;
@@ -58,9 +58,9 @@ fn luma_grid(bencher: Bencher<'_, '_>, (width, height): (usize, usize)) {
 /// `(classes, anchors)`: heads of 84 x 8400 and 8 x 2100, of which one anchor in 50 passes.
 #[divan::bench(args = [(80, 8400), (4, 2100)])]
 fn decode_head(bencher: Bencher<'_, '_>, (classes, anchors): (usize, usize)) {
-    let layout = HeadLayout::Yolov8 { classes, anchors };
+    let format = HeadFormat::yolov8(classes as u32, anchors as u32);
     let mut numbers = Numbers(1);
-    let mut head = vec![0.0; layout.len()];
+    let mut head = vec![0.0; format.len()];
     for anchor in 0..anchors {
         for (row, scale) in [640.0, 640.0, 80.0, 80.0].into_iter().enumerate() {
             head[row * anchors + anchor] = numbers.next() * scale;
@@ -73,7 +73,7 @@ fn decode_head(bencher: Bencher<'_, '_>, (classes, anchors): (usize, usize)) {
         }
     }
     let mut candidates = Vec::new();
-    bencher.bench_local(|| decode(&head, &layout, 0.25, &mut candidates));
+    bencher.bench_local(|| decode(&head, &format, 0.25, &mut candidates));
 }
 
 /// `(candidates, side of the square that they lie in, classes)`.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use camweave_message::{
     CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, Orientation, PictureRef,
-    Selection, StagePass, TensorShape, Trace, Unit,
+    Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::{PoolError, PoolSpec, Producer, Reference};
-use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+use camweave_vision::{ColorMatrix, ColorRange, Fit, HeadFormat, PictureLayout, PixelFormat};
 
 /// Bytes of a unit: a P picture of 640x360 at a usual quality.
 const UNIT_BYTES: usize = 4096;
@@ -115,13 +115,10 @@ impl Rows {
             trace: Self::trace(4),
             picture: self.picture(),
             model_size: (320, 320),
+            fit: Fit::Letterbox,
             model: Arc::from("camweave-street-320.onnx@0123456789ab"),
             class_names: Arc::from("person\ncar\ntruck\nbicycle"),
-            end_to_end: false,
-            shape: TensorShape {
-                rows: 8,
-                columns: 2100,
-            },
+            format: HeadFormat::yolov8(4, 2100),
             tensor: self.slot.clone(),
             row: 0,
         }

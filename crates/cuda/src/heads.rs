@@ -9,7 +9,7 @@ mod kernels;
 
 pub use self::config::{ClassMask, HeadConfig, MAX_FRAMES};
 
-use camweave_vision::{Candidate, HeadLayout, NmsConfig};
+use camweave_vision::{Candidate, HeadFormat, NmsConfig};
 
 use self::kernels::{Batch, Kernels, Scratch};
 use crate::buffer::DeviceBuffer;
@@ -67,17 +67,17 @@ impl HeadDecoder {
     pub fn warm_up(&mut self, stream: &Stream, nms: NmsConfig) -> Result<(), CudaError> {
         // Of 640x640; larger heads make the memory grow.
         let (anchors, classes) = (8400, 1);
-        let layouts = [
-            HeadLayout::Yolov8 { classes, anchors },
-            HeadLayout::EndToEnd { max: 300 },
+        let formats = [
+            HeadFormat::yolov8(classes, anchors),
+            HeadFormat::end_to_end(300),
         ];
-        let bytes = layouts.map(|it| it.len() * Precision::F32.bytes());
+        let bytes = formats.map(|it| it.len() * Precision::F32.bytes());
         let bytes = bytes.into_iter().max().unwrap_or(0);
         let zeros = DeviceBuffer::new(&self.context, bytes, "heads of zeros")?;
         stream.fill(zeros.slice(), 0)?;
-        for layout in layouts {
+        for format in formats {
             let config = HeadConfig {
-                layout,
+                format,
                 precision: Precision::F32,
                 nms,
                 classes: None,
@@ -95,7 +95,7 @@ impl HeadDecoder {
     /// The heads must stay as they are until [`Self::results`] has returned.
     ///
     /// # Errors
-    /// More than [`MAX_FRAMES`] heads; one that is shorter than its layout; the driver's, among
+    /// More than [`MAX_FRAMES`] heads; one that is shorter than its format; the driver's, among
     /// them a lack of memory.
     pub fn enqueue(
         &mut self,

@@ -3,7 +3,7 @@
 //! - [`infer`]: frames to heads. A stage brings the network.
 //! - [`postprocess`]: heads to detections. A stage brings decoding and suppression.
 //!
-//! Both are here because they are two ends of one thing, the head: its shape, and how a row that
+//! Both are here because they are two ends of one thing, the head: where it is, and how a row that
 //! cannot be worked on is counted and logged.
 
 pub mod infer;
@@ -11,4 +11,4 @@ pub mod postprocess;
 mod refusals;
 mod tensor;
 
-pub use tensor::{TensorError, layout, place, shape, values};
+pub use tensor::{TensorError, place, values};

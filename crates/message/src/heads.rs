@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
-use arrow_array::{Array, BooleanArray, StructArray, UInt32Array};
+use arrow_array::{Array, StructArray, UInt32Array};
 use camweave_pool::Reference;
-use camweave_vision::{Letterbox, LetterboxError};
+use camweave_vision::{Fit, HeadFormat, Letterbox, LetterboxError};
 
 use crate::columns::{Columns, Reader};
 use crate::identity::{write_identity, write_traces};
@@ -15,24 +15,8 @@ use crate::limits::{
 };
 use crate::picture::{Pictures, References, write_pictures, write_references};
 use crate::received::read_rows;
-use crate::text::quoted;
+use crate::text::{quoted, sentence};
 use crate::{FrameId, MessageError, PictureRef, Received, Row, Trace};
-
-/// The shape of one frame's head: `[rows, columns]`, float32, row-major.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TensorShape {
-    /// `4 + classes` of a YOLOv8 layout, or the boxes of an end-to-end one.
-    pub rows: u32,
-    /// The anchors of a YOLOv8 layout, or 6 of an end-to-end one.
-    pub columns: u32,
-}
-
-impl TensorShape {
-    /// Bytes of one frame's head.
-    pub fn bytes(self) -> usize {
-        self.rows as usize * self.columns as usize * size_of::<f32>()
-    }
-}
 
 /// The raw network output of one frame, in a pool.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,19 +27,19 @@ pub struct Head {
     pub trace: Trace,
     /// The picture that the network saw.
     pub picture: PictureRef,
-    /// Width and height of the network's input, in pixels; with the picture's size it fixes the letterbox.
+    /// Width and height of the network's input, in pixels.
     pub model_size: (u32, u32),
+    /// How the picture lies in the network's input.
+    pub fit: Fit,
     /// The model: its file name and the beginning of its SHA-256.
     pub model: Arc<str>,
     /// Class names, one per line, in the order of class ids.
     pub class_names: Arc<str>,
-    /// Whether the network has suppressed overlaps itself (YOLOv10, YOLO26: rows of `x1, y1, x2, y2, score, class`).
-    pub end_to_end: bool,
-    /// The shape of this frame's head.
-    pub shape: TensorShape,
+    /// How the values of a frame's head are read; they are float32.
+    pub format: HeadFormat,
     /// The slot that holds the batch's heads, one after the other.
     pub tensor: Reference,
-    /// This frame's position in the batch: its head begins at `row * shape.bytes()`.
+    /// This frame's position in the batch: its head begins at `row * format.bytes()`.
     pub row: u32,
 }
 
@@ -71,7 +55,7 @@ impl Head {
 }
 
 impl Row for Head {
-    const SCHEMA: &'static str = "camweave.heads/1";
+    const SCHEMA: &'static str = "camweave.heads/2";
 
     fn to_arrow(rows: &[Self]) -> StructArray {
         let mut columns = Columns::with_schema(Self::SCHEMA, rows.len());
@@ -81,12 +65,10 @@ impl Row for Head {
         columns.push("picture", false, picture.finish());
         columns.numbers::<UInt32Type>("model_width", rows.iter().map(|row| row.model_size.0));
         columns.numbers::<UInt32Type>("model_height", rows.iter().map(|row| row.model_size.1));
+        columns.strings("fit", rows.iter().map(|row| row.fit.as_str()));
         columns.strings("model", rows.iter().map(|row| &*row.model));
         columns.strings("class_names", rows.iter().map(|row| &*row.class_names));
-        let end_to_end: Vec<bool> = rows.iter().map(|row| row.end_to_end).collect();
-        columns.push("end_to_end", false, BooleanArray::from(end_to_end));
-        columns.numbers::<UInt32Type>("rows", rows.iter().map(|row| row.shape.rows));
-        columns.numbers::<UInt32Type>("columns", rows.iter().map(|row| row.shape.columns));
+        columns.strings("format", rows.iter().map(|row| format_text(&row.format)));
         write_references(&mut columns, rows.iter().map(|row| Some(&row.tensor)));
         columns.numbers::<UInt32Type>("row", rows.iter().map(|row| row.row));
         write_traces(&mut columns, &rows.iter().map(|row| &row.trace));
@@ -99,15 +81,15 @@ impl Row for Head {
         let pictures = Pictures::open(&Reader::nested(Self::SCHEMA, "picture", picture))?;
         let model_width = reader.numbers::<UInt32Type>("model_width")?;
         let model_height = reader.numbers::<UInt32Type>("model_height")?;
+        let fit = reader.strings("fit")?;
         let model = reader.strings("model")?;
         let class_names = reader.strings("class_names")?;
-        let end_to_end = reader.typed("end_to_end", "Boolean", |column| column.as_boolean_opt())?;
-        let head_rows = reader.numbers::<UInt32Type>("rows")?;
-        let head_columns = reader.numbers::<UInt32Type>("columns")?;
+        let format = reader.strings("format")?;
         let tensors = References::open(&reader)?;
         let position = reader.numbers::<UInt32Type>("row")?;
         let mut names = Interned::default();
         let mut models = Interned::default();
+        let mut formats = Formats::default();
         read_rows(
             &reader,
             |_| true,
@@ -116,11 +98,6 @@ impl Row for Head {
                     reader.within(field, row, column.value(row), 1..=MAX_DIMENSION)
                 };
                 reader.text("model", row, model.value(row), 0..=MAX_MODEL_BYTES)?;
-                let shape = TensorShape {
-                    rows: head_rows.value(row),
-                    columns: head_columns.value(row),
-                };
-                check_shape(&reader, row, shape)?;
                 Ok(Self {
                     id,
                     trace,
@@ -129,12 +106,12 @@ impl Row for Head {
                         side("model_width", model_width)?,
                         side("model_height", model_height)?,
                     ),
+                    fit: reader.parsed("fit", row, fit.value(row))?,
                     model: models.get(model.value(row)),
                     class_names: names.checked(class_names.value(row), |text| {
                         check_class_names(&reader, row, text)
                     })?,
-                    end_to_end: end_to_end.value(row),
-                    shape,
+                    format: formats.get(&reader, row, format.value(row))?,
                     tensor: tensors.get(row)?,
                     row: reader.within("row", row, position.value(row), 0..=MAX_ROWS as u32)?,
                 })
@@ -159,17 +136,49 @@ impl Row for Head {
     }
 }
 
-/// A head that no slot can hold, or with more classes than there may be.
-fn check_shape(reader: &Reader<'_>, row: usize, shape: TensorShape) -> Result<(), MessageError> {
-    reader.within("rows", row, shape.rows, 0..=MAX_HEAD_SIDE)?;
-    reader.within("columns", row, shape.columns, 0..=MAX_HEAD_SIDE)?;
-    let values = u64::from(shape.rows) * u64::from(shape.columns);
-    if values * size_of::<f32>() as u64 <= MAX_HEAD_BYTES {
-        return Ok(());
+/// Rows of a batch have one format: its text is read once.
+#[derive(Default)]
+struct Formats<'a>(Option<(&'a str, HeadFormat)>);
+
+impl<'a> Formats<'a> {
+    fn get(
+        &mut self,
+        reader: &Reader<'_>,
+        row: usize,
+        text: &'a str,
+    ) -> Result<HeadFormat, MessageError> {
+        match self.0 {
+            Some((last, format)) if last == text => Ok(format),
+            _ => Ok(self.0.insert((text, read_format(reader, row, text)?)).1),
+        }
     }
-    let value = format!("{} of {} columns", shape.rows, shape.columns);
-    let expected = format!("a head of at most {MAX_HEAD_BYTES} bytes");
-    Err(reader.value("rows", row, value, expected))
+}
+
+fn format_text(format: &HeadFormat) -> String {
+    serde_json::to_string(format).expect("a format has names and numbers only")
+}
+
+/// A format that can be read, of a head that a slot can hold.
+fn read_format(reader: &Reader<'_>, row: usize, text: &str) -> Result<HeadFormat, MessageError> {
+    let refuse = |expected| reader.value("format", row, quoted(text), expected);
+    let format: HeadFormat = serde_json::from_str(text).map_err(|error| {
+        // It quotes what it found.
+        let error = error.to_string().escape_debug().to_string();
+        refuse(sentence(format!("JSON of a head's format: {error}")))
+    })?;
+    format
+        .validate()
+        .map_err(|error| refuse(error.to_string()))?;
+    let sides = [format.anchors as usize, format.values()];
+    let is_small = sides.iter().all(|&side| side <= MAX_HEAD_SIDE as usize)
+        && format.bytes() as u64 <= MAX_HEAD_BYTES
+        && format.classes().is_none_or(|count| count <= MAX_CLASSES);
+    if is_small {
+        return Ok(format);
+    }
+    Err(refuse(format!(
+        "at most {MAX_HEAD_SIDE} places, {MAX_HEAD_SIDE} values of each, {MAX_CLASSES} classes and {MAX_HEAD_BYTES} bytes, found {format}"
+    )))
 }
 
 fn check_class_names(reader: &Reader<'_>, row: usize, text: &str) -> Result<(), MessageError> {

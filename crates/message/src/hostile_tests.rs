@@ -8,6 +8,7 @@ use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{Field, Schema};
+use camweave_vision::HeadFormat;
 
 use crate::tests::{detections, head, id, picture, trace, unit};
 use crate::*;
@@ -209,32 +210,23 @@ fn heads_that_cannot_be() {
     };
     for (field, bad) in [
         (
-            "rows",
-            bad(&|it| {
-                it.shape = TensorShape {
-                    rows: u32::MAX,
-                    columns: u32::MAX,
-                }
-            }),
+            "format",
+            bad(&|it| it.format = HeadFormat::yolov8(u32::MAX, u32::MAX)),
         ),
         (
-            "columns",
-            bad(&|it| {
-                it.shape = TensorShape {
-                    rows: 5,
-                    columns: 20_000_000,
-                }
-            }),
+            "format",
+            bad(&|it| it.format = HeadFormat::yolov8(1, 20_000_000)),
         ),
         (
-            "rows",
-            bad(&|it| {
-                it.shape = TensorShape {
-                    rows: 100_000,
-                    columns: 100_000,
-                }
-            }),
+            "format",
+            bad(&|it| it.format = HeadFormat::yolov8(60_000, 100_000)),
         ),
+        (
+            "format",
+            bad(&|it| it.format = HeadFormat::yolov8(70_000, 1)),
+        ),
+        ("format", bad(&|it| it.format.extra = u32::MAX)),
+        ("format", bad(&|it| it.format = HeadFormat::end_to_end(0))),
         ("row", bad(&|it| it.row = u32::MAX)),
         ("model_width", bad(&|it| it.model_size = (0, 64))),
         ("model_height", bad(&|it| it.model_size = (1, u32::MAX))),

@@ -36,7 +36,7 @@ pub use detections::{DetectedBox, Detections};
 pub use error::MessageError;
 pub use frames::Frame;
 pub use group_turn::GroupTurn;
-pub use heads::{Head, TensorShape};
+pub use heads::Head;
 pub use identity::{CapturedClock, FrameId, StagePass, Trace};
 pub use keyframe_gate::KeyframeGate;
 pub use passage::{Never, Passage};

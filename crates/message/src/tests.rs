@@ -5,7 +5,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Float32Array, StringArray, StructArray};
 use arrow_schema::Field;
 use camweave_pool::{HostMemory, PoolSpec, Producer, Reference};
-use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+use camweave_vision::{ColorMatrix, ColorRange, Fit, HeadFormat, PictureLayout, PixelFormat};
 use proptest::prelude::*;
 
 use super::*;
@@ -96,13 +96,10 @@ pub(crate) fn head(row: u32) -> Head {
         trace: trace(2),
         picture: picture(2),
         model_size: (320, 320),
+        fit: Fit::TopLeft,
         model: Arc::from("street.onnx@abc"),
         class_names: Arc::from("person\ncar"),
-        end_to_end: false,
-        shape: TensorShape {
-            rows: 6,
-            columns: 2100,
-        },
+        format: HeadFormat::yolov8(2, 2100),
         tensor: reference(4),
         row,
     }

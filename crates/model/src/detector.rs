@@ -1,6 +1,6 @@
 //! What kind of detector a model is.
 
-use camweave_vision::HeadLayout;
+use camweave_vision::HeadFormat;
 
 use crate::error::ModelError;
 use crate::file::{ModelFile, check_input};
@@ -47,7 +47,7 @@ pub fn input_size(file: &ModelFile, side: u32, option: &str) -> Result<(u32, u32
     Ok(size)
 }
 
-/// The layout that an output's shape, `[batch, ...]`, shows; `names` are the file's class names.
+/// The format that an output's shape, `[batch, ...]`, shows; `names` are the file's class names.
 ///
 /// # Errors
 /// In words that complete 'model ...: '.
@@ -55,7 +55,7 @@ pub fn head_layout(
     shape: &[usize],
     batch: usize,
     names: Option<&[String]>,
-) -> Result<HeadLayout, String> {
+) -> Result<HeadFormat, String> {
     let frame = shape.get(1..).unwrap_or_default().iter();
     let bytes = frame.fold(4_u64, |bytes, &size| bytes.saturating_mul(size as u64));
     if bytes > MAX_HEAD_BYTES {
@@ -65,9 +65,9 @@ pub fn head_layout(
     }
     let sizes: Vec<_> = shape.iter().map(|size| Some(*size)).collect();
     let count = names.map(<[String]>::len);
-    let layout = HeadLayout::from_shape(&sizes, count).map_err(|error| {
-        match (count, HeadLayout::from_shape(&sizes, None)) {
-            (Some(count), Ok(HeadLayout::Yolov8 { classes, .. })) => format!(
+    let format = HeadFormat::from_shape(&sizes, count).map_err(|error| {
+        match (count, HeadFormat::from_shape(&sizes, None)) {
+            (Some(count), Ok(format)) if let Some(classes) = format.classes() => format!(
                 "metadata 'names' has {count} classes, its output {shape:?} has {classes}, expected the same number"
             ),
             _ => error.to_string(),
@@ -78,5 +78,5 @@ pub fn head_layout(
             "output of shape {shape:?} for {batch} frames, expected [{batch}, 4 + classes, anchors] (YOLOv8) or [{batch}, detections, 6] (end to end)"
         ));
     }
-    Ok(layout)
+    Ok(format)
 }

@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use camweave_message::{
     CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, Orientation, Passage,
-    PictureRef, Selection, StagePass, TensorShape, Trace, Unit,
+    PictureRef, Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::Reference;
+use camweave_vision::{Fit, HeadFormat};
 
 /// A frame of the camera's session 1, at time 0 by the time of its arrival.
 #[must_use]
@@ -83,13 +84,10 @@ pub fn head(camera: &str, sequence: u64, picture: PictureRef, tensor: Reference)
         trace: Trace::default(),
         picture,
         model_size: (320, 320),
+        fit: Fit::Letterbox,
         model: Arc::from("net.onnx@0123456789ab"),
         class_names: Arc::from("person\ncar"),
-        end_to_end: false,
-        shape: TensorShape {
-            rows: 6,
-            columns: 64,
-        },
+        format: HeadFormat::yolov8(2, 64),
         tensor,
         row: 0,
     }

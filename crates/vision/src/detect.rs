@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::head::{Candidate, HeadError, HeadLayout, HeadValue, decode};
+use crate::head::{Candidate, HeadError, HeadFormat, HeadValue, decode};
 use crate::letterbox::Letterbox;
 use crate::nms::{NmsConfig, best_first, suppress};
 
@@ -23,7 +23,7 @@ pub struct Scratch {
     candidates: Vec<Candidate>,
 }
 
-/// Decodes one frame's head, suppresses duplicates (of a YOLOv8 head; an end-to-end one has none),
+/// Decodes one frame's head, suppresses duplicates (where the head has any),
 /// and maps the boxes to the source frame. Best score first, ties by lower anchor, at most
 /// `max_detections`.
 ///
@@ -31,28 +31,27 @@ pub struct Scratch {
 /// padding, are dropped; they still count towards `max_detections`, which is applied before.
 ///
 /// # Errors
-/// The number of values is not the layout's.
+/// As of [`decode`].
 pub fn detect<T: HeadValue>(
     head: &[T],
-    layout: &HeadLayout,
+    format: &HeadFormat,
     letterbox: &Letterbox,
     config: &NmsConfig,
     scratch: &mut Scratch,
 ) -> Result<Vec<Detection>, HeadError> {
     let candidates = &mut scratch.candidates;
-    decode(head, layout, config.confidence, candidates)?;
-    keep_best(candidates, layout, config);
+    decode(head, format, config.confidence, candidates)?;
+    keep_best(candidates, format, config);
     Ok(in_image(candidates, letterbox).collect())
 }
 
 /// The second step of [`detect`]: drops duplicates and what is beyond the limits, best score first.
-pub fn keep_best(candidates: &mut Vec<Candidate>, layout: &HeadLayout, config: &NmsConfig) {
-    match layout {
-        HeadLayout::Yolov8 { .. } => suppress(candidates, config),
-        HeadLayout::EndToEnd { .. } => {
-            candidates.sort_unstable_by(best_first);
-            candidates.truncate(config.max_detections);
-        }
+pub fn keep_best(candidates: &mut Vec<Candidate>, format: &HeadFormat, config: &NmsConfig) {
+    if format.overlaps {
+        suppress(candidates, config);
+    } else {
+        candidates.sort_unstable_by(best_first);
+        candidates.truncate(config.max_detections);
     }
 }
 

@@ -19,8 +19,8 @@ mod picture;
 
 pub use detect::{Detection, Scratch, detect, in_image, keep_best};
 pub use head::{
-    Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, HeadLayout,
-    HeadValue, Order, Scores, decode,
+    Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, HeadValue,
+    Order, Scores, decode,
 };
 pub use iou::iou;
 pub use letterbox::{

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use arrow_buffer::Buffer;
 use camweave_message::{
     CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, Orientation, PictureRef,
-    Selection, StagePass, TensorShape, Trace, Unit,
+    Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::Reference;
-use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+use camweave_vision::{
+    ColorMatrix, ColorRange, Fit, HeadFormat, PictureLayout, PixelFormat,
+};
 
 fn id() -> FrameId {
     FrameId {
@@ -79,13 +81,10 @@ pub fn head() -> Head {
         trace: trace(),
         picture: picture(),
         model_size: (448, 256),
+        fit: Fit::Letterbox,
         model: Arc::from("street@1"),
         class_names: Arc::from("person\ncar"),
-        end_to_end: false,
-        shape: TensorShape {
-            rows: 6,
-            columns: 2352,
-        },
+        format: HeadFormat::yolov8(2, 2352),
         tensor: reference(),
         row: 0,
     }

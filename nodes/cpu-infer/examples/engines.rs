@@ -57,9 +57,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         millis.sort_by(f64::total_cmp);
         let (name, reason) = detector.engine_choice();
         println!(
-            "{name} ({reason}): {:?} {:?} on {} threads, opened in {:.2} s; ms per frame: least {:.1}, median {:.1}",
+            "{name} ({reason}): {:?} {} on {} threads, opened in {:.2} s; ms per frame: least {:.1}, median {:.1}",
             detector.model().size,
-            detector.model().layout,
+            detector.model().format,
             detector.threads(),
             opened.as_secs_f64(),
             millis[0],

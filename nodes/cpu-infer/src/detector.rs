@@ -60,7 +60,7 @@ impl Detector {
         let Some(unit) = network.unit(frames) else {
             return network.run(Threads::All, input, frames, read);
         };
-        let (network, head_len) = (&*network, network.model().layout.len());
+        let (network, head_len) = (&*network, network.model().format.len());
         let (unit_len, units) = (unit * network.frame_len(), frames.div_ceil(unit));
         let share = units.div_ceil(network.lanes());
         let lane = |(lane, input): (usize, &[f32])| -> Result<Vec<f32>, EngineError> {

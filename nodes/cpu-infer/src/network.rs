@@ -5,7 +5,7 @@ use std::sync::Arc;
 use camweave_detect::infer::{ModelInfo, class_names, model_error};
 use camweave_model::{ModelFile, head_layout, input_size};
 use camweave_stage::StageError;
-use camweave_vision::{HeadLayout, PAD_VALUE};
+use camweave_vision::{HeadFormat, PAD_VALUE};
 use tracing::warn;
 
 use crate::engine::{self, Engine, EngineChoice, EngineError, OpenEngine, Opening, Threads};
@@ -74,7 +74,7 @@ impl Network {
                 size,
                 // Known after the first run.
                 class_names: Vec::new(),
-                layout: HeadLayout::EndToEnd { max: 0 },
+                format: HeadFormat::end_to_end(0),
             },
             threads,
             batching,
@@ -90,10 +90,10 @@ impl Network {
             .trial(first)
             .map_err(|error| refuse(error.to_string()))?;
         let names = file.metadata.class_names.clone();
-        let layout = head_layout(&shape, first, names.as_deref()).map_err(refuse)?;
+        let format = head_layout(&shape, first, names.as_deref()).map_err(refuse)?;
         let nameless = format!("model '{}' has no metadata 'names'", file.path.display());
-        network.model.layout = layout;
-        network.model.class_names = class_names(names, layout, &nameless);
+        network.model.format = format;
+        network.model.class_names = class_names(names, format, &nameless);
         network.check_flag(&file);
         if batching == Batching::Dynamic && options.max_batch > 1 {
             network.check_batching(&file);
@@ -191,7 +191,7 @@ impl Network {
 
     /// Runs `frames` frames. `input` has [`Network::input_len`] values: frame after frame, each
     /// three planes (red, green, blue) of height x width values from 0 to 1. `read` gets each
-    /// frame's position and head in ascending order: [`HeadLayout::len`] values.
+    /// frame's position and head in ascending order: [`HeadFormat::len`] values.
     ///
     /// # Errors
     /// The engine failed, or gave another shape than at first, or the input is too short; `read` has
@@ -204,7 +204,7 @@ impl Network {
         mut read: impl FnMut(usize, &[f32]),
     ) -> Result<(), EngineError> {
         let (frame_len, head_len, step) =
-            (self.frame_len(), self.model.layout.len(), self.step(frames));
+            (self.frame_len(), self.model.format.len(), self.step(frames));
         let (engine, shape) = (self.engine.kind(), self.shape(step));
         let fail = |message| EngineError {
             engine,

@@ -4,19 +4,19 @@
 
 use camweave_detect::postprocess::Classes;
 use camweave_vision::{
-    Candidate, Detection, HeadError, HeadLayout, Letterbox, NmsConfig, decode, in_image, keep_best,
+    Candidate, Detection, HeadError, HeadFormat, Letterbox, NmsConfig, decode, in_image, keep_best,
 };
 
 /// Step one: the candidates of the classes that are kept. Others take no part: they neither
 /// suppress nor count towards the limits.
 pub fn candidates(
     values: &[f32],
-    layout: &HeadLayout,
+    format: &HeadFormat,
     config: &NmsConfig,
     classes: &Classes,
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), HeadError> {
-    decode(values, layout, config.confidence, candidates)?;
+    decode(values, format, config.confidence, candidates)?;
     if !classes.keeps_all() {
         candidates.retain(|candidate| classes.keeps(candidate.class_id));
     }
@@ -25,12 +25,12 @@ pub fn candidates(
 
 /// Step two: the candidates without duplicates, in pixels of the source frame.
 pub fn detections(
-    layout: &HeadLayout,
+    format: &HeadFormat,
     letterbox: &Letterbox,
     config: &NmsConfig,
     candidates: &mut Vec<Candidate>,
 ) -> impl Iterator<Item = Detection> {
-    keep_best(candidates, layout, config);
+    keep_best(candidates, format, config);
     in_image(candidates, letterbox)
 }
 
@@ -80,18 +80,18 @@ mod tests {
     }
 
     /// All boxes without a limit, then the classes, then the limit.
-    fn check(values: &[f32], layout: HeadLayout, wanted: &[String], max_detections: usize) {
+    fn check(values: &[f32], format: HeadFormat, wanted: &[String], max_detections: usize) {
         let letterbox = Letterbox::new((128, 128), (64, 64)).expect("sizes above 0");
         let classes = Classes::new(&Arc::from("a\nb\nc"), wanted);
         let unlimited = NmsConfig::default();
         let all = detect(
             values,
-            &layout,
+            &format,
             &letterbox,
             &unlimited,
             &mut Scratch::default(),
         );
-        let mut expected = all.expect("values of this layout");
+        let mut expected = all.expect("values of this format");
         expected.retain(|detection| classes.keeps(detection.class_id));
         expected.truncate(max_detections);
         let config = NmsConfig {
@@ -99,8 +99,8 @@ mod tests {
             ..unlimited
         };
         let memory = &mut Vec::new();
-        candidates(values, &layout, &config, &classes, memory).expect("values of this layout");
-        let found: Vec<_> = detections(&layout, &letterbox, &config, memory).collect();
+        candidates(values, &format, &config, &classes, memory).expect("values of this format");
+        let found: Vec<_> = detections(&format, &letterbox, &config, memory).collect();
         assert_eq!(found, expected);
     }
 
@@ -113,9 +113,9 @@ mod tests {
             max_detections in 1..20_usize,
         ) {
             let wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
-            let layout = HeadLayout::Yolov8 { classes: CLASSES, anchors: ANCHORS };
-            check(&values, layout, &wanted, max_detections);
-            check(&rows, HeadLayout::EndToEnd { max: ANCHORS }, &wanted, max_detections);
+            let format = HeadFormat::yolov8(CLASSES as u32, ANCHORS as u32);
+            check(&values, format, &wanted, max_detections);
+            check(&rows, HeadFormat::end_to_end(ANCHORS as u32), &wanted, max_detections);
         }
     }
 }

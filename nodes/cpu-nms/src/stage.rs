@@ -69,7 +69,6 @@ impl Stage for CpuNms {
 impl CpuNms {
     /// The boxes of one frame by falling score, and its size in pixels.
     fn detect(&mut self, head: &Head) -> Result<(Vec<DetectedBox>, (u32, u32)), Refusal> {
-        let layout = camweave_detect::layout(head).map_err(malformed)?;
         let letterbox = head.letterbox().map_err(malformed)?;
         let span = self.context.span(&span_names::ACQUIRE, &head.id);
         let acquired = self.context.attachments.acquire(&head.tensor);
@@ -80,10 +79,10 @@ impl CpuNms {
         let (classes, nms) = (&self.half.models.get(model).classes, &self.half.nms);
         let memory = &mut self.candidates;
         let span = self.context.span(&span_names::DECODE_HEAD, &head.id);
-        candidates(values, &layout, nms, classes, memory).map_err(malformed)?;
+        candidates(values, &head.format, nms, classes, memory).map_err(malformed)?;
         drop(span);
         let _span = self.context.span(&span_names::NMS, &head.id);
-        let found = detections(&layout, &letterbox, nms, memory);
+        let found = detections(&head.format, &letterbox, nms, memory);
         Ok((classes.named(found), letterbox.source))
     }
 }

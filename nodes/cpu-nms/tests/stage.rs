@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use camweave_cpu_nms::CpuNms;
 use camweave_detect::postprocess::NmsSettings;
-use camweave_message::{Detections, Head, PictureRef, Row, TensorShape};
+use camweave_message::{Detections, Head, PictureRef, Row};
 use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_stage::{Context, Declared, Exit, Output, Settings, Stage};
 use camweave_testing::head;
-use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+use camweave_vision::{ColorMatrix, ColorRange, HeadFormat, PictureLayout, PixelFormat};
 
 const ANCHORS: usize = 64;
 /// Pictures of twice the network's width: boxes come back doubled, less a padding of 80 rows.
@@ -80,10 +80,7 @@ impl Bench {
         Head {
             trace: self.context.new_trace(),
             model_size: MODEL,
-            shape: TensorShape {
-                rows: 6,
-                columns: ANCHORS as u32,
-            },
+            format: HeadFormat::yolov8(2, ANCHORS as u32),
             row,
             ..head("north", u64::from(row), picture, tensor.clone())
         }
@@ -287,13 +284,8 @@ fn an_end_to_end_head_is_not_suppressed() {
     ];
     values[..24].copy_from_slice(rows.as_flattened());
     let tensor = bench.publish(&[values]);
-    let shape = TensorShape {
-        rows: ANCHORS as u32,
-        columns: 6,
-    };
     let head = Head {
-        end_to_end: true,
-        shape,
+        format: HeadFormat::end_to_end(ANCHORS as u32),
         ..bench.head(&tensor, 0)
     };
     let found = bench.run(vec![head]).pop().expect("one row");
@@ -324,22 +316,24 @@ fn an_expired_head_costs_only_itself() {
 fn heads_that_are_not_what_they_say() {
     let mut bench = Bench::new(&[]);
     let tensor = bench.publish(&[yolov8(&[])]);
-    let shaped = |rows, columns, end_to_end, row| {
-        let shape = TensorShape { rows, columns };
-        Head {
-            shape,
-            end_to_end,
-            ..bench.head(&tensor, row)
-        }
+    let format = |format, row| Head {
+        format,
+        ..bench.head(&tensor, row)
     };
     let heads = vec![
-        shaped(4, 64, false, 0),
-        shaped(6, 0, false, 0),
-        shaped(64, 7, true, 0),
-        shaped(0, 6, true, 0),
-        shaped(6, 64, false, 1000),
-        shaped(u32::MAX, u32::MAX, false, u32::MAX),
-        shaped(u32::MAX, 6, true, u32::MAX),
+        format(HeadFormat::yolov8(0, 64), 0),
+        format(HeadFormat::yolov8(2, 0), 0),
+        format(
+            HeadFormat {
+                extra: 1,
+                ..HeadFormat::end_to_end(64)
+            },
+            1,
+        ),
+        format(HeadFormat::end_to_end(0), 0),
+        format(HeadFormat::yolov8(2, 64), 1000),
+        format(HeadFormat::yolov8(u32::MAX, u32::MAX), u32::MAX),
+        format(HeadFormat::end_to_end(u32::MAX), u32::MAX),
     ];
     let count = heads.len() as u64;
     assert!(bench.run(heads).is_empty());

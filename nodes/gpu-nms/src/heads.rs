@@ -3,16 +3,16 @@
 use std::ops::Range;
 
 use camweave_cuda::{CudaError, CudaMemory, DeviceSlice, Stream};
+use camweave_detect::place;
 use camweave_detect::postprocess::malformed;
-use camweave_detect::{layout, place};
 use camweave_message::Head;
 use camweave_pool::{Attachments, Memory as _, ReadSlot, Reference};
 use camweave_stage::Refusal;
-use camweave_vision::{HeadLayout, Letterbox};
+use camweave_vision::{HeadFormat, Letterbox};
 
 /// A head that can be read by work on the stream.
 pub struct Held {
-    pub layout: HeadLayout,
+    pub format: HeadFormat,
     pub letterbox: Letterbox,
     /// Has its values. Kept until the stream has passed the work.
     slot: ReadSlot<CudaMemory>,
@@ -34,7 +34,7 @@ pub fn hold(
     attachments: &Attachments<CudaMemory>,
     stream: &Stream,
 ) -> Result<Held, Refusal> {
-    let layout = layout(head).map_err(malformed)?;
+    head.format.validate().map_err(malformed)?;
     let letterbox = head.letterbox();
     let letterbox = letterbox.map_err(malformed)?;
     if let Some(refusal) = elsewhere(&head.tensor) {
@@ -46,7 +46,7 @@ pub fn hold(
     let waits = slot.wait_on(stream);
     waits.map_err(|error| Refusal::from(&error))?;
     Ok(Held {
-        layout,
+        format: head.format,
         letterbox,
         slot,
         range,

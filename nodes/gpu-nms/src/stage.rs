@@ -17,7 +17,7 @@ use camweave_stage::telemetry::span_names;
 use camweave_stage::{
     Context, DropReason, Fact, Output, QueuePolicy, Stage, StageError, frame_key,
 };
-use camweave_vision::{Candidate, HeadLayout, in_image};
+use camweave_vision::{Candidate, HeadFormat, in_image};
 use tracing::warn;
 
 use crate::batch::parts;
@@ -114,8 +114,8 @@ impl Stage for GpuNms {
     fn rows(&mut self, rows: Vec<Head>, out: &mut Output<Detections>) -> Result<(), StageError> {
         let ready = self.prepare(rows).map_err(|error| ending(&error))?;
         let kinds = ready.held.iter();
-        let kinds: Vec<(usize, HeadLayout)> =
-            kinds.map(|(held, model)| (*model, held.layout)).collect();
+        let kinds: Vec<(usize, HeadFormat)> =
+            kinds.map(|(held, model)| (*model, held.format)).collect();
         let mut candidates = Vec::with_capacity(kinds.len());
         for part in parts(&kinds) {
             candidates.extend(self.detect(&ready, part).map_err(|error| ending(&error))?);
@@ -194,7 +194,7 @@ impl GpuNms {
         let memory = held.iter().map(|(held, _)| held.memory());
         let memory: Vec<_> = memory.collect::<Result<_, _>>()?;
         let config = HeadConfig {
-            layout: first.layout,
+            format: first.format,
             // As the message says.
             precision: Precision::F32,
             nms: self.half.nms,

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use camweave_cpu_nms::CpuNms;
 use camweave_cuda::{Context as Device, CudaMemory, PinnedBuffer, Stream, missing, testing};
 use camweave_gpu_nms::GpuNms;
-use camweave_message::{Detections, Head, PictureRef, TensorShape};
+use camweave_message::{Detections, Head, PictureRef};
 use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_stage::{Context, Declared, Exit, Output, Stage};
 use camweave_testing::head;
-use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+use camweave_vision::{ColorMatrix, ColorRange, HeadFormat, PictureLayout, PixelFormat};
 use proptest::prelude::*;
 
 const ANCHORS: usize = 96;
@@ -171,10 +171,7 @@ impl Pools {
         };
         Head {
             model_size: MODEL,
-            shape: TensorShape {
-                rows: ROWS as u32,
-                columns: ANCHORS as u32,
-            },
+            format: HeadFormat::yolov8(2, ANCHORS as u32),
             row,
             ..head("north", u64::from(row), picture, tensor.clone())
         }
@@ -226,8 +223,7 @@ fn the_detections_are_those_of_the_stage_on_the_cpu() {
                         return head;
                     }
                     // The same values, read as rows of six: another kind in the same list.
-                    let shape = TensorShape { rows: ANCHORS as u32, columns: ROWS as u32 };
-                    Head { end_to_end: true, shape, ..head }
+                    Head { format: HeadFormat::end_to_end(ANCHORS as u32), ..head }
                 })
                 .collect()
             };
@@ -253,10 +249,7 @@ fn what_cannot_be_read_costs_only_itself() {
     pools.publish(&empty());
     let [host, new] = pools.publish(&empty());
     let malformed = Head {
-        shape: TensorShape {
-            rows: 4,
-            columns: 9,
-        },
+        format: HeadFormat::yolov8(0, 9),
         ..pools.head(&new, 0)
     };
     let outside = pools.head(&new, 1000);

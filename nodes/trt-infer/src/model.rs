@@ -9,7 +9,7 @@ use camweave_engine::{Source, engine, gpu, larger_than_profile, of_tensorrt};
 use camweave_model::head_layout;
 use camweave_stage::StageError;
 use camweave_tensorrt::{ElementType, Engine, Found, ModelFacts, Shape, TensorInfo, TensorRt};
-use camweave_vision::HeadLayout;
+use camweave_vision::HeadFormat;
 use tracing::info;
 
 /// An engine and its model.
@@ -117,7 +117,7 @@ impl Model {
         let names = facts.and_then(|facts| facts.class_names.clone());
         let shape = output_shape(&engine, &input.name, &max, &output.name)
             .map_err(|error| of_tensorrt(&error))?;
-        let layout = layout(&shape, allowed, names.as_deref()).map_err(refuse)?;
+        let format = head_format(&shape, allowed, names.as_deref()).map_err(refuse)?;
         let id = facts.map_or_else(
             || plan_id(&path, plan),
             |facts| Arc::from(facts.id.as_str()),
@@ -126,8 +126,8 @@ impl Model {
         let nameless = format!("plan '{name}' has no sidecar with class names");
         let info = ModelInfo {
             id,
-            class_names: class_names(names, layout, &nameless),
-            layout,
+            class_names: class_names(names, format, &nameless),
+            format,
             size,
         };
         Ok(Self {
@@ -158,7 +158,7 @@ impl Model {
 
     /// Bytes of one frame's output.
     pub fn output_bytes(&self) -> usize {
-        self.info.layout.len() * size_of::<f32>()
+        self.info.format.bytes()
     }
 }
 
@@ -223,7 +223,7 @@ fn output_shape(
 }
 
 /// What the output's shape shows.
-fn layout(shape: &Shape, batch: u32, names: Option<&[String]>) -> Result<HeadLayout, String> {
+fn head_format(shape: &Shape, batch: u32, names: Option<&[String]>) -> Result<HeadFormat, String> {
     let sizes = shape.sizes().iter().map(|size| usize::try_from(*size).ok());
     let sizes: Option<Vec<usize>> = sizes.collect();
     let sizes = sizes.ok_or_else(|| format!("output of shape {shape}, expected known sizes"))?;

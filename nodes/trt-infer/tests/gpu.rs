@@ -84,7 +84,7 @@ fn heads_are_those_of_the_cpu_from_pools_of_either_memory() {
         assert_eq!(heads.len(), 6, "{:?}", context.counters.report());
         for (number, head) in heads.iter().enumerate() {
             let found = values(head, &pools, &device);
-            let anchors = head.shape.columns as usize;
+            let anchors = head.format.anchors as usize;
             let (pixels, scores) = differences(&found, &expected[number], anchors);
             assert!(
                 pixels <= pixels_apart && scores <= scores_apart,
@@ -94,7 +94,7 @@ fn heads_are_those_of_the_cpu_from_pools_of_either_memory() {
         // The same alone: a batch does not mix its frames.
         let alone = run(&mut stage, vec![frame_of(3)]);
         let found = values(&alone[0], &pools, &device);
-        let (pixels, scores) = differences(&found, &expected[3], alone[0].shape.columns as usize);
+        let (pixels, scores) = differences(&found, &expected[3], alone[0].format.anchors as usize);
         assert!(
             pixels <= pixels_apart && scores <= scores_apart,
             "{precision}: alone"

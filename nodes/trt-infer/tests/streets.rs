@@ -130,7 +130,7 @@ fn boxes_in_rendered_streets_are_the_cpus_within_a_pixel_in_fp16() {
         for (head, pixels) in heads.iter().zip(&streets) {
             let expected = head_of(&mut detector, &layout, pixels);
             let found = values(head, &pools, &device);
-            let anchors = head.shape.columns as usize;
+            let anchors = head.format.anchors as usize;
             let (box_edges, of_scores): (Vec<_>, Vec<_>) =
                 differences_at_objects(&expected, &found, anchors)
                     .into_iter()

@@ -12,7 +12,7 @@ use camweave_cuda::heads::{HeadConfig, HeadDecoder};
 use camweave_cuda::letterbox::{FrameDescriptor, Kernels, launch};
 use camweave_cuda::{Context, DeviceBuffer, Event, PinnedBuffer, Precision, Stream};
 use camweave_vision::{
-    ColorMatrix, ColorRange, HeadLayout, Letterbox, NmsConfig, PictureLayout, PixelFormat,
+    ColorMatrix, ColorRange, HeadFormat, Letterbox, NmsConfig, PictureLayout, PixelFormat,
 };
 use clap::Parser;
 use serde::Serialize;
@@ -144,17 +144,14 @@ fn letterbox(context: &Context, stream: &Stream, format: PixelFormat, batch: usi
 }
 
 fn postprocess(context: &Context, stream: &Stream, batch: usize) -> Result<Row> {
-    let layout = HeadLayout::Yolov8 {
-        classes: CLASSES,
-        anchors: ANCHORS,
-    };
-    let head_bytes = layout.len() * Precision::F32.bytes();
+    let format = HeadFormat::yolov8(CLASSES as u32, ANCHORS as u32);
+    let head_bytes = format.len() * Precision::F32.bytes();
     let memory = DeviceBuffer::new(context, batch * head_bytes, "heads")?;
     let heads: Vec<_> = (0..batch)
         .map(|index| memory.slice().part(index * head_bytes, head_bytes))
         .collect::<Result<_, _>>()?;
     // One anchor in ten is a candidate of one of four classes: 840 boxes that overlap in groups.
-    let mut values = vec![0.0_f32; layout.len()];
+    let mut values = vec![0.0_f32; format.len()];
     for anchor in (0..ANCHORS).step_by(10) {
         let place = (anchor / 10 % 40) as f32 * 15.0;
         for (row, value) in [place, place, 60.0, 90.0].into_iter().enumerate() {
@@ -171,7 +168,7 @@ fn postprocess(context: &Context, stream: &Stream, batch: usize) -> Result<Row> 
     }
     let mut decoder = HeadDecoder::new(context)?;
     let config = HeadConfig {
-        layout,
+        format,
         precision: Precision::F32,
         nms: NmsConfig::default(),
         classes: None,

@@ -1,6 +1,6 @@
 //! What the heads of a launch have in common.
 
-use camweave_vision::{HeadLayout, NmsConfig};
+use camweave_vision::{HeadFormat, NmsConfig};
 
 use crate::buffer::DeviceBuffer;
 use crate::error::CudaError;
@@ -15,7 +15,7 @@ pub const MAX_FRAMES: usize = 32;
 #[derive(Debug, Clone, Copy)]
 pub struct HeadConfig<'a> {
     /// Which number is what.
-    pub layout: HeadLayout,
+    pub format: HeadFormat,
     /// The numbers' type.
     pub precision: Precision,
     /// Thresholds and limits; must be valid.

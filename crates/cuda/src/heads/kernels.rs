@@ -4,7 +4,7 @@
 use std::ffi::c_void;
 
 use bytemuck::{Pod, Zeroable};
-use camweave_vision::HeadLayout;
+use camweave_vision::HeadFormat;
 
 use super::config::{HeadConfig, MAX_FRAMES};
 use crate::context::Context;
@@ -94,14 +94,14 @@ impl<'a> Scratch<'a> {
     }
 }
 
-/// The heads of a launch: as many as the kernels take, each as long as its layout.
+/// The heads of a launch: as many as the kernels take, each as long as its format.
 #[derive(Clone, Copy)]
 pub(super) struct Batch<'a> {
     heads: &'a [DeviceSlice<'a>],
     frames: u32,
     anchors: u32,
-    /// Of the layouts that have scores of classes.
-    classes: Option<usize>,
+    /// Of the formats that have scores of classes.
+    classes: Option<u32>,
 }
 
 impl<'a> Batch<'a> {
@@ -110,31 +110,40 @@ impl<'a> Batch<'a> {
         heads: &'a [DeviceSlice<'a>],
         config: &HeadConfig<'_>,
     ) -> Result<Option<Self>, CudaError> {
-        let wrong = |what, found: usize, expected: String| CudaError::Argument {
+        let wrong = |what, found: String, expected: String| CudaError::Argument {
             what,
-            found: found.to_string(),
+            found,
             expected,
         };
         if heads.len() > MAX_FRAMES {
             let expected = format!("at most {MAX_FRAMES}");
-            return Err(wrong("the number of heads", heads.len(), expected));
+            return Err(wrong(
+                "the number of heads",
+                heads.len().to_string(),
+                expected,
+            ));
         }
-        let head_bytes = config.layout.len().saturating_mul(config.precision.bytes());
+        let head_bytes = config.format.len().saturating_mul(config.precision.bytes());
         for head in heads {
             head.part(0, head_bytes)?;
         }
-        let (anchors, classes) = match config.layout {
-            HeadLayout::Yolov8 { anchors, classes } => (anchors, Some(classes)),
-            HeadLayout::EndToEnd { max } => (max, None),
-        };
-        let (Ok(frames), Ok(count)) = (u32::try_from(heads.len()), u32::try_from(anchors)) else {
-            let expected = "less than 2^32".to_owned();
-            return Err(wrong("the number of anchors", anchors, expected));
-        };
-        Ok((frames > 0 && count > 0).then_some(Self {
+        let (format, anchors) = (config.format, config.format.anchors);
+        let classes = format.classes();
+        let known = classes.map_or(HeadFormat::end_to_end(anchors), |classes| {
+            HeadFormat::yolov8(classes, anchors)
+        });
+        if format != known {
+            let expected = known.to_string();
+            return Err(wrong(
+                "the format of the heads",
+                format.to_string(),
+                expected,
+            ));
+        }
+        Ok((!heads.is_empty() && anchors > 0).then_some(Self {
             heads,
-            frames,
-            anchors: count,
+            frames: heads.len() as u32,
+            anchors,
             classes,
         }))
     }
@@ -226,10 +235,9 @@ impl Kernels {
             argument(&mut kept),
             argument(&mut confidence),
         );
-        if let Some(classes) = classes {
-            let mut classes = u32::try_from(classes).unwrap_or(u32::MAX);
+        if let Some(mut classes) = classes {
             let mut arguments = [heads, scratch, kept, argument(&mut classes), confidence];
-            // SAFETY: the kernel's arguments. The heads are as long as their layout (`Batch`), the
+            // SAFETY: the kernel's arguments. The heads are as long as their format (`Batch`), the
             // scratch memory is for all anchors of all frames and used by nothing else, and all of it
             // is borrowed.
             unsafe {

@@ -7,7 +7,7 @@ use camweave_cuda::{
     Context, CudaMemory, DeviceBuffer, DeviceSlice, Event, PinnedBuffer, Precision, Stream, testing,
 };
 use camweave_pool::{Attachments, PoolSpec, Producer};
-use camweave_vision::{ColorMatrix, ColorRange, HeadLayout, NmsConfig, PictureLayout, PixelFormat};
+use camweave_vision::{ColorMatrix, ColorRange, HeadFormat, NmsConfig, PictureLayout, PixelFormat};
 
 const LARGE: usize = 256 << 20;
 
@@ -106,10 +106,7 @@ fn batches_of_two_streams_do_not_mix() {
     let heads = [20.0, 60.0].map(|center| head(&context, &idle, center));
     let mut decoder = HeadDecoder::new(&context).expect("kernels that load");
     let config = HeadConfig {
-        layout: HeadLayout::Yolov8 {
-            classes: 1,
-            anchors: ANCHORS,
-        },
+        format: HeadFormat::yolov8(1, ANCHORS as u32),
         precision: Precision::F32,
         nms: NmsConfig::default(),
         classes: None,

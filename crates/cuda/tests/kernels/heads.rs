@@ -1,6 +1,6 @@
 //! Decoding and suppression against `decode` and `suppress`, bit by bit.
 
-use camweave_vision::{Candidate, HeadLayout, NmsConfig, decode, suppress};
+use camweave_vision::{Candidate, HeadFormat, NmsConfig, decode, keep_best};
 use half::f16;
 use proptest::prelude::*;
 use run::{Number, run};
@@ -21,29 +21,23 @@ on_both_backends! {
 /// The same by the reference, with the classes as the stage on the CPU applies them.
 fn reference<T: Number>(
     head: &[T],
-    layout: HeadLayout,
+    format: HeadFormat,
     config: &NmsConfig,
     kept: Option<&[bool]>,
 ) -> Vec<Candidate> {
     let mut candidates = Vec::new();
-    decode(head, &layout, config.confidence, &mut candidates).expect("a head of this layout");
+    decode(head, &format, config.confidence, &mut candidates).expect("a head of this format");
     if let Some(kept) = kept {
         candidates.retain(|candidate| kept.get(candidate.class_id as usize) == Some(&true));
     }
-    match layout {
-        HeadLayout::Yolov8 { .. } => suppress(&mut candidates, config),
-        HeadLayout::EndToEnd { .. } => {
-            candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.anchor.cmp(&b.anchor)));
-            candidates.truncate(config.max_detections);
-        }
-    }
+    keep_best(&mut candidates, &format, config);
     candidates
 }
 
 fn check<T: Number>(
     backend: &Backend,
     heads: &[Vec<f32>],
-    layout: HeadLayout,
+    format: HeadFormat,
     config: &NmsConfig,
     kept: Option<&[bool]>,
 ) -> usize {
@@ -51,11 +45,11 @@ fn check<T: Number>(
         .iter()
         .map(|head| head.iter().map(|&value| T::from_single(value)).collect())
         .collect();
-    let found = run(backend, &heads, layout, config, kept);
+    let found = run(backend, &heads, format, config, kept);
     assert_eq!(found.len(), heads.len());
     let mut detections = 0;
     for (found, head) in found.iter().zip(&heads) {
-        assert_eq!(*found, reference(head, layout, config, kept));
+        assert_eq!(*found, reference(head, format, config, kept));
         detections += found.len();
     }
     detections
@@ -64,12 +58,12 @@ fn check<T: Number>(
 fn check_both(
     backend: &Backend,
     heads: &[Vec<f32>],
-    layout: HeadLayout,
+    format: HeadFormat,
     config: &NmsConfig,
     kept: Option<&[bool]>,
 ) -> usize {
-    check::<f32>(backend, heads, layout, config, kept)
-        + check::<f16>(backend, heads, layout, config, kept)
+    check::<f32>(backend, heads, format, config, kept)
+        + check::<f16>(backend, heads, format, config, kept)
 }
 
 /// Numbers that a network should not put out, among ordinary ones.
@@ -131,33 +125,27 @@ fn any_heads_give_what_the_reference_gives(backend: &Backend) {
     let heads = proptest::collection::vec(yolov8(), 1..3);
     let kept = proptest::option::of(proptest::collection::vec(any::<bool>(), 0..5));
     proptest!(settings, |(heads in heads, rows in end_to_end(), config in config(), kept in kept)| {
-        let layout = HeadLayout::Yolov8 { classes: CLASSES, anchors: ANCHORS };
-        check_both(backend, &heads, layout, &config, kept.as_deref());
-        check_both(backend, &[rows], HeadLayout::EndToEnd { max: ANCHORS }, &config, kept.as_deref());
+        let format = HeadFormat::yolov8(CLASSES as u32, ANCHORS as u32);
+        check_both(backend, &heads, format, &config, kept.as_deref());
+        check_both(backend, &[rows], HeadFormat::end_to_end(ANCHORS as u32), &config, kept.as_deref());
     });
 }
 
 /// A head of one class in which each anchor has a box (centre, size) and a score.
-fn head(boxes: &[([f32; 4], f32)]) -> (Vec<f32>, HeadLayout) {
+fn head(boxes: &[([f32; 4], f32)]) -> (Vec<f32>, HeadFormat) {
     let anchors = boxes.len();
     let mut values = Vec::new();
     for row in 0..4 {
         values.extend(boxes.iter().map(|(bbox, _)| bbox[row]));
     }
     values.extend(boxes.iter().map(|(_, score)| score));
-    (
-        values,
-        HeadLayout::Yolov8 {
-            classes: 1,
-            anchors,
-        },
-    )
+    (values, HeadFormat::yolov8(1, anchors as u32))
 }
 
 fn nothing_above_the_threshold_is_nothing(backend: &Backend) {
-    let (values, layout) = head(&[([5.0, 5.0, 2.0, 2.0], 0.25), ([9.0, 5.0, 2.0, 2.0], 0.0)]);
+    let (values, format) = head(&[([5.0, 5.0, 2.0, 2.0], 0.25), ([9.0, 5.0, 2.0, 2.0], 0.0)]);
     assert_eq!(
-        check_both(backend, &[values], layout, &NmsConfig::default(), None),
+        check_both(backend, &[values], format, &NmsConfig::default(), None),
         0
     );
 }
@@ -171,9 +159,9 @@ fn of_thousands_that_overlap_the_best_is_left(backend: &Backend) {
             )
         })
         .collect();
-    let (values, layout) = head(&boxes);
+    let (values, format) = head(&boxes);
     assert_eq!(
-        check_both(backend, &[values], layout, &NmsConfig::default(), None),
+        check_both(backend, &[values], format, &NmsConfig::default(), None),
         2
     );
 }
@@ -188,7 +176,7 @@ fn more_candidates_and_detections_than_the_limits(backend: &Backend) {
             )
         })
         .collect();
-    let (values, layout) = head(&boxes);
+    let (values, format) = head(&boxes);
     let limits = |max_candidates, max_detections| NmsConfig {
         max_candidates,
         max_detections,
@@ -203,7 +191,7 @@ fn more_candidates_and_detections_than_the_limits(backend: &Backend) {
         let detections = check::<f32>(
             backend,
             std::slice::from_ref(&values),
-            layout,
+            format,
             &config,
             None,
         );
@@ -230,11 +218,8 @@ fn each_frame_of_a_full_batch_is_by_itself(backend: &Backend) {
             head(&boxes).0
         })
         .collect();
-    let layout = HeadLayout::Yolov8 {
-        classes: 1,
-        anchors: 70,
-    };
-    assert!(check_both(backend, &heads, layout, &NmsConfig::default(), None) > 32);
+    let format = HeadFormat::yolov8(1, 70);
+    assert!(check_both(backend, &heads, format, &NmsConfig::default(), None) > 32);
 }
 
 fn halves_are_converted_as_they_should_be(backend: &Backend) {
@@ -249,11 +234,11 @@ fn halves_are_converted_as_they_should_be(backend: &Backend) {
                 .collect()
         })
         .collect();
-    let layout = HeadLayout::EndToEnd { max: ROWS };
+    let format = HeadFormat::end_to_end(ROWS as u32);
     let config = NmsConfig {
         max_detections: ROWS,
         ..NmsConfig::default()
     };
     let finite = (1 << 16) - 2 * 1024;
-    assert_eq!(check::<f16>(backend, &heads, layout, &config, None), finite);
+    assert_eq!(check::<f16>(backend, &heads, format, &config, None), finite);
 }

@@ -3,12 +3,13 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use camweave_message::{Frame, Head, TensorShape};
+use camweave_message::{Frame, Head};
 use camweave_pool::{
     HostMemory, Memory, PoolError, PoolErrorKind, PoolSpec, Producer, Reference, WriteSlot,
 };
 use camweave_stage::telemetry::span_names;
 use camweave_stage::{Context, Fact, Refusal, StageError};
+use camweave_vision::{Fit, HeadFormat};
 use tracing::{debug, error, info};
 
 use super::ModelInfo;
@@ -23,8 +24,7 @@ pub struct Heads<M: Memory = HostMemory> {
     model: Arc<str>,
     class_names: Arc<str>,
     model_size: (u32, u32),
-    end_to_end: bool,
-    shape: TensorShape,
+    format: HeadFormat,
     refusals: Refusals,
 }
 
@@ -61,19 +61,22 @@ impl<M: Memory> Heads<M> {
     /// Makes the pool in a place, for heads of this model.
     ///
     /// # Errors
-    /// A head is too large, or there is no memory for so many.
+    /// The format of a head contradicts itself, or there is no memory for so many.
     pub fn create(
         place: &M::Place,
         slots: u32,
         model: &ModelInfo,
         context: &Context,
     ) -> Result<Self, StageError> {
-        let shape = crate::shape(model.layout)?;
+        model
+            .format
+            .validate()
+            .map_err(|error| StageError::input(error.to_string()))?;
         let name = format!("{}-heads", context.stage);
         let spec = PoolSpec {
             name: name.chars().take(64).collect(),
             slots,
-            slot_bytes: shape.bytes(),
+            slot_bytes: model.format.bytes(),
         };
         let pool = Producer::create_in(place, &spec)
             .map_err(|error| StageError::resource(format!("{error}; HEAD_SLOTS is {slots}")))?;
@@ -83,8 +86,7 @@ impl<M: Memory> Heads<M> {
             model: Arc::clone(&model.id),
             class_names: Arc::from(model.class_names.join("\n")),
             model_size: model.size,
-            end_to_end: model.is_end_to_end(),
-            shape,
+            format: model.format,
             refusals: Refusals::new("frame", context),
         })
     }
@@ -94,13 +96,11 @@ impl<M: Memory> Heads<M> {
         let (width, height) = self.model_size;
         let names = self.class_names.split('\n');
         let classes = names.filter(|_| !self.class_names.is_empty()).count();
-        let TensorShape { rows, columns } = self.shape;
-        let end_to_end = if self.end_to_end { " end to end" } else { "" };
         let facts = [
             (MODEL, self.model.to_string()),
             (INPUT_SIZE, format!("{width}x{height}")),
             (CLASSES, classes.to_string()),
-            (HEAD, format!("[{rows}, {columns}]{end_to_end}")),
+            (HEAD, self.format.to_string()),
         ];
         let facts = || more.iter().chain(&facts);
         for (fact, value) in facts() {
@@ -149,10 +149,10 @@ impl<M: Memory> Heads<M> {
             trace: frame.trace,
             picture: frame.picture,
             model_size: self.model_size,
+            fit: Fit::Letterbox,
             model: Arc::clone(&self.model),
             class_names: Arc::clone(&self.class_names),
-            end_to_end: self.end_to_end,
-            shape: self.shape,
+            format: self.format,
             tensor,
             row: 0,
         }

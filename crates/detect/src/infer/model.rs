@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camweave_model::{ModelError, ModelErrorKind, numbered};
 use camweave_stage::StageError;
-use camweave_vision::HeadLayout;
+use camweave_vision::HeadFormat;
 use tracing::warn;
 
 /// A network as its heads describe it.
@@ -12,10 +12,10 @@ use tracing::warn;
 pub struct ModelInfo {
     /// `<file name>@<first 12 hexadecimal digits of its SHA-256>`.
     pub id: Arc<str>,
-    /// Names in the order of class ids; empty where an end-to-end model names none.
+    /// Names in the order of class ids; empty where the model names none and its head does not show them.
     pub class_names: Vec<String>,
-    /// How a frame's head is ordered.
-    pub layout: HeadLayout,
+    /// How a frame's head is read.
+    pub format: HeadFormat,
     /// Width and height of the network's input, in pixels.
     pub size: (u32, u32),
 }
@@ -24,20 +24,17 @@ impl ModelInfo {
     /// Whether the network suppresses overlaps itself.
     #[must_use]
     pub fn is_end_to_end(&self) -> bool {
-        matches!(self.layout, HeadLayout::EndToEnd { .. })
+        !self.format.overlaps
     }
 }
 
-/// The names that a model has, or numbers: a YOLOv8 head shows at least how many there are.
+/// The names that a model has, or numbers: most heads show at least how many there are.
 /// `nameless` says in the log what lacks them.
 #[must_use]
-pub fn class_names(names: Option<Vec<String>>, layout: HeadLayout, nameless: &str) -> Vec<String> {
+pub fn class_names(names: Option<Vec<String>>, format: HeadFormat, nameless: &str) -> Vec<String> {
     names.unwrap_or_else(|| {
         warn!("{nameless}: classes are called class0, class1, ...");
-        match layout {
-            HeadLayout::Yolov8 { classes, .. } => numbered(classes),
-            HeadLayout::EndToEnd { .. } => Vec::new(),
-        }
+        numbered(format.classes().unwrap_or_default() as usize)
     })
 }
 

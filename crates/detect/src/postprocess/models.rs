@@ -68,7 +68,7 @@ impl<T> Models<T> {
             }
         }
         if is_new {
-            info!(model = %head.model, end_to_end = head.end_to_end, "first output of a model");
+            info!(model = %head.model, format = %head.format, "first output of a model");
         }
         let made = make(&classes)?;
         self.models.push(Model { classes, made });

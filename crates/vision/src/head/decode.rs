@@ -3,8 +3,7 @@
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-use super::layout::{BOX_ROWS, END_TO_END_COLUMNS};
-use super::{HeadError, HeadLayout};
+use super::{HeadError, HeadFormat};
 
 /// Anchors scanned at a time: their running best scores and classes stay in the first-level cache
 /// while the class rows pass by.
@@ -77,27 +76,31 @@ impl HeadValue for f16 {
 /// not if its class is not in `0..2^24`. Edges of a YOLOv8 head are `centre -/+ size / 2` in `f32`.
 ///
 /// # Errors
-/// The number of values is not the layout's.
+/// The number of values is not the format's, or the format is another.
 pub fn decode<T: HeadValue>(
     values: &[T],
-    layout: &HeadLayout,
+    format: &HeadFormat,
     confidence: f32,
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), HeadError> {
     candidates.clear();
-    if values.len() != layout.len() {
-        let (found, expected) = (values.len(), layout.len());
+    if values.len() != format.len() {
         return Err(HeadError::Length {
-            layout: *layout,
-            found,
-            expected,
+            format: Box::new(*format),
+            found: values.len(),
+            expected: format.len(),
         });
     }
-    match *layout {
-        HeadLayout::Yolov8 { anchors, .. } => {
-            decode_yolov8(values, anchors, confidence, candidates);
-        }
-        HeadLayout::EndToEnd { .. } => decode_end_to_end(values, confidence, candidates),
+    let classes = format.classes().unwrap_or_default();
+    if *format == HeadFormat::yolov8(classes, format.anchors) {
+        decode_yolov8(values, format.anchors as usize, confidence, candidates);
+    } else if *format == HeadFormat::end_to_end(format.anchors) {
+        decode_end_to_end(values, confidence, candidates);
+    } else {
+        return Err(HeadError::Format {
+            format: Box::new(*format),
+            expected: "that of YOLOv8, or rows of x1, y1, x2, y2, score and class in pixels",
+        });
     }
     Ok(())
 }
@@ -111,7 +114,7 @@ fn decode_yolov8<T: HeadValue>(
     if anchors == 0 {
         return;
     }
-    let (boxes, scores) = values.split_at(BOX_ROWS * anchors);
+    let (boxes, scores) = values.split_at(4 * anchors);
     let mut best = [0.0f32; BLOCK];
     let mut class = [NO_CLASS; BLOCK];
     let mut converted = [0.0f32; BLOCK];
@@ -148,7 +151,7 @@ fn raise(row: &[f32], class_id: u32, best: &mut [f32], class: &mut [u32]) {
 }
 
 fn decode_end_to_end<T: HeadValue>(values: &[T], confidence: f32, candidates: &mut Vec<Candidate>) {
-    let (rows, _) = values.as_chunks::<END_TO_END_COLUMNS>();
+    let (rows, _) = values.as_chunks::<6>();
     for (anchor, row) in rows.iter().enumerate() {
         let [x1, y1, x2, y2, score, class] = row.map(T::value);
         if score > confidence && score <= f32::MAX && (0.0..CLASS_LIMIT).contains(&class) {

@@ -1,6 +1,10 @@
 //! How the values of a detector's output are read.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+
+use super::HeadError;
 
 /// How one frame's values of a detector's output become boxes.
 ///
@@ -189,9 +193,70 @@ impl HeadFormat {
         self.values().saturating_mul(self.anchors as usize)
     }
 
+    /// Bytes of a frame whose values are float32.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.len().saturating_mul(size_of::<f32>())
+    }
+
     /// Whether a frame has no value at all.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.anchors == 0
+    }
+
+    /// Checks what the types leave open. A number of values may still be larger than any memory.
+    ///
+    /// # Errors
+    /// The format contradicts itself, or describes nothing.
+    pub fn validate(&self) -> Result<(), HeadError> {
+        let is_apart = matches!(self.order, Order::Parts | Order::PartsByClass);
+        let is_one_score = !matches!(self.scores, Scores::PerClass { .. });
+        let rules = [
+            (self.anchors == 0, "at least one place"),
+            (self.classes() == Some(0), "at least one class"),
+            (
+                is_apart && self.extra > 0,
+                "no extra values where boxes and scores are apart",
+            ),
+            (
+                is_apart && matches!(self.scores, Scores::Objectness { .. }),
+                "no objectness where boxes and scores are apart",
+            ),
+            (
+                self.order == Order::PartsByClass && is_one_score,
+                "scores per class where they are in the order of classes",
+            ),
+            (
+                self.activation == Activation::Softmax && is_one_score,
+                "scores per class where a softmax is taken",
+            ),
+            (
+                self.boxes == BoxCoding::Grid && self.space == BoxSpace::Normalised,
+                "pixels where boxes lie on a grid",
+            ),
+        ];
+        match rules.into_iter().find(|(is_broken, _)| *is_broken) {
+            None => Ok(()),
+            Some((_, expected)) => Err(HeadError::Format {
+                format: Box::new(*self),
+                expected,
+            }),
+        }
+    }
+}
+
+/// The shape of a frame's output, and whether the network suppresses overlaps itself.
+impl fmt::Display for HeadFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (anchors, values) = (self.anchors, self.values());
+        match (self.order, self.scores) {
+            (Order::Planes, _) => write!(f, "[{values}, {anchors}]")?,
+            (Order::Rows, _) => write!(f, "[{anchors}, {values}]")?,
+            (_, Scores::Labelled) => write!(f, "[{anchors}, 4] + 2 x [{anchors}]")?,
+            (Order::Parts, _) => write!(f, "[{anchors}, 4] + [{anchors}, {}]", values - 4)?,
+            (Order::PartsByClass, _) => write!(f, "[{anchors}, 4] + [{}, {anchors}]", values - 4)?,
+        }
+        f.write_str(if self.overlaps { "" } else { " end to end" })
     }
 }

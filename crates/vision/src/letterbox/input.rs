@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::picture::named;
+
 /// How a frame becomes the values of a network's input.
 ///
 /// A value is `(sample / 255 - mean) / deviation`, where `range` is 1, and `sample` of 0 to 255
@@ -41,17 +43,18 @@ impl Default for InputFormat {
     }
 }
 
-/// How a frame fits into a network's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fit {
-    /// One scale for both axes, the frame centred, gray around it (YOLO).
-    #[default]
-    Letterbox,
-    /// One scale for both axes, the frame at the upper left, gray to its right and below (YOLOX).
-    TopLeft,
-    /// Each axis by its own scale, so that the input is filled (DETR).
-    Stretch,
+named! {
+    /// How a frame fits into a network's input.
+    #[derive(Default)]
+    Fit, "fit" {
+        /// One scale for both axes, the frame centred, gray around it (YOLO).
+        #[default]
+        Letterbox = "letterbox",
+        /// One scale for both axes, the frame at the upper left, gray to its right and below (YOLOX).
+        TopLeft = "top_left",
+        /// Each axis by its own scale, so that the input is filled (DETR).
+        Stretch = "stretch",
+    }
 }
 
 /// The order of the channels.

@@ -1,8 +1,5 @@
 //! Names of pixel formats and colour spaces, as messages and configuration spell them.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 /// A word that is none of the valid names.
@@ -38,19 +35,19 @@ macro_rules! named {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
 
-        impl FromStr for $name {
-            type Err = ParseNameError;
+        impl std::str::FromStr for $name {
+            type Err = $crate::ParseNameError;
 
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 match word {
                     $($text => Ok(Self::$variant),)+
-                    _ => Err(ParseNameError {
+                    _ => Err($crate::ParseNameError {
                         what: $what,
                         // Enough to know it by.
                         found: word.chars().take(64).collect(),
@@ -61,6 +58,7 @@ macro_rules! named {
         }
     };
 }
+pub(crate) use named;
 
 named! {
     /// How the samples of a picture lie in memory.

@@ -1,4 +1,4 @@
-use camweave_vision::{Candidate, HeadError, HeadLayout, decode};
+use camweave_vision::{Candidate, HeadError, HeadFormat, decode};
 use half::f16;
 use proptest::prelude::*;
 
@@ -7,30 +7,30 @@ fn fixed(shape: &[usize]) -> Vec<Option<usize>> {
 }
 
 #[test]
-fn shapes_tell_the_layout() {
-    let yolo = |classes, anchors| Ok(HeadLayout::Yolov8 { classes, anchors });
-    let end_to_end = |max| Ok(HeadLayout::EndToEnd { max });
-    let layout = |shape: &[usize], classes| HeadLayout::from_shape(&fixed(shape), classes);
-    assert_eq!(layout(&[1, 84, 8400], Some(80)), yolo(80, 8400));
-    assert_eq!(layout(&[84, 8400], None), yolo(80, 8400));
-    assert_eq!(layout(&[16, 8, 2100], None), yolo(4, 2100));
-    assert_eq!(layout(&[1, 5, 2100], Some(1)), yolo(1, 2100));
+fn shapes_tell_the_format() {
+    let yolo = |classes, anchors| Ok(HeadFormat::yolov8(classes, anchors));
+    let end_to_end = |anchors| Ok(HeadFormat::end_to_end(anchors));
+    let format = |shape: &[usize], classes| HeadFormat::from_shape(&fixed(shape), classes);
+    assert_eq!(format(&[1, 84, 8400], Some(80)), yolo(80, 8400));
+    assert_eq!(format(&[84, 8400], None), yolo(80, 8400));
+    assert_eq!(format(&[16, 8, 2100], None), yolo(4, 2100));
+    assert_eq!(format(&[1, 5, 2100], Some(1)), yolo(1, 2100));
     // Two classes: six rows are no end-to-end head.
-    assert_eq!(layout(&[1, 6, 8400], Some(2)), yolo(2, 8400));
-    assert_eq!(layout(&[1, 300, 6], Some(80)), end_to_end(300));
-    assert_eq!(layout(&[300, 6], None), end_to_end(300));
+    assert_eq!(format(&[1, 6, 8400], Some(2)), yolo(2, 8400));
+    assert_eq!(format(&[1, 300, 6], Some(80)), end_to_end(300));
+    assert_eq!(format(&[300, 6], None), end_to_end(300));
     // As many rows as 4 + 296 classes would have.
-    assert_eq!(layout(&[1, 300, 6], Some(296)), end_to_end(300));
+    assert_eq!(format(&[1, 300, 6], Some(296)), end_to_end(300));
     // More rows than anchors, which a known number of classes makes certain.
-    assert_eq!(layout(&[1, 1004, 525], Some(1000)), yolo(1000, 525));
+    assert_eq!(format(&[1, 1004, 525], Some(1000)), yolo(1000, 525));
     let dynamic = [None, Some(84), Some(8400)];
-    assert_eq!(HeadLayout::from_shape(&dynamic, None), yolo(80, 8400));
+    assert_eq!(HeadFormat::from_shape(&dynamic, None), yolo(80, 8400));
 }
 
 #[test]
 fn other_shapes_are_refused_by_name() {
     let message = |shape: &[Option<usize>], classes| {
-        HeadLayout::from_shape(shape, classes)
+        HeadFormat::from_shape(shape, classes)
             .unwrap_err()
             .to_string()
     };
@@ -55,7 +55,7 @@ fn other_shapes_are_refused_by_name() {
         &[0, 0],
     ] {
         assert!(
-            HeadLayout::from_shape(&fixed(shape), None).is_err(),
+            HeadFormat::from_shape(&fixed(shape), None).is_err(),
             "{shape:?}"
         );
     }
@@ -63,15 +63,12 @@ fn other_shapes_are_refused_by_name() {
 
 #[test]
 fn a_wrong_length_is_refused() {
-    let layout = HeadLayout::Yolov8 {
-        classes: 4,
-        anchors: 2100,
-    };
-    let error = decode(&[0.0f32; 16_799], &layout, 0.25, &mut Vec::new()).unwrap_err();
+    let format = HeadFormat::yolov8(4, 2100);
+    let error = decode(&[0.0f32; 16_799], &format, 0.25, &mut Vec::new()).unwrap_err();
     assert_eq!(
         error,
         HeadError::Length {
-            layout,
+            format: Box::new(format),
             found: 16_799,
             expected: 16_800
         }
@@ -134,9 +131,9 @@ proptest! {
     #[test]
     fn decoding_is_the_naive_one((classes, anchors, values) in heads(), confidence in 0u8..=8) {
         let confidence = f32::from(confidence) / 8.0;
-        let layout = HeadLayout::Yolov8 { classes, anchors };
+        let format = HeadFormat::yolov8(classes as u32, anchors as u32);
         let mut found = vec![Candidate { bbox: [0.0; 4], score: 9.0, class_id: 0, anchor: 0 }];
-        decode(&values, &layout, confidence, &mut found).unwrap();
+        decode(&values, &format, confidence, &mut found).unwrap();
         prop_assert_eq!(found, naive_yolov8(&values, classes, anchors, confidence));
     }
 
@@ -144,16 +141,16 @@ proptest! {
     fn half_precision_is_decoded_as_its_values((classes, anchors, values) in heads()) {
         let halves: Vec<f16> = values.iter().copied().map(f16::from_f32).collect();
         let singles: Vec<f32> = halves.iter().map(|half| half.to_f32()).collect();
-        let layout = HeadLayout::Yolov8 { classes, anchors };
+        let format = HeadFormat::yolov8(classes as u32, anchors as u32);
         let mut found = Vec::new();
-        decode(&halves, &layout, 0.25, &mut found).unwrap();
+        decode(&halves, &format, 0.25, &mut found).unwrap();
         prop_assert_eq!(found, naive_yolov8(&singles, classes, anchors, 0.25));
     }
 
     #[test]
     fn end_to_end_rows_pass_or_not(values in prop::collection::vec(values(), 6 * 20)) {
         let mut found = Vec::new();
-        decode(&values, &HeadLayout::EndToEnd { max: 20 }, 0.25, &mut found).unwrap();
+        decode(&values, &HeadFormat::end_to_end(20), 0.25, &mut found).unwrap();
         let mut expected = Vec::new();
         for (anchor, row) in values.chunks(6).enumerate() {
             let finite = row.iter().all(|value| value.is_finite());
@@ -182,15 +179,15 @@ fn many_anchors_are_decoded_as_the_naive_one() {
             (state >> 40) as f32 / (1u32 << 24) as f32
         })
         .collect();
-    let layout = HeadLayout::Yolov8 { classes, anchors };
+    let format = HeadFormat::yolov8(classes as u32, anchors as u32);
     let mut found = Vec::new();
     for confidence in [0.25, 0.99, 1.0] {
-        decode(&values, &layout, confidence, &mut found).unwrap();
+        decode(&values, &format, confidence, &mut found).unwrap();
         assert_eq!(found, naive_yolov8(&values, classes, anchors, confidence));
     }
     assert!(found.is_empty());
     let halves: Vec<f16> = values.iter().copied().map(f16::from_f32).collect();
     let singles: Vec<f32> = halves.iter().map(|half| half.to_f32()).collect();
-    decode(&halves, &layout, 0.99, &mut found).unwrap();
+    decode(&halves, &format, 0.99, &mut found).unwrap();
     assert_eq!(found, naive_yolov8(&singles, classes, anchors, 0.99));
 }

@@ -1,5 +1,5 @@
 use camweave_vision::{
-    Candidate, Detection, HeadLayout, Letterbox, NmsConfig, Scratch, detect, iou, suppress,
+    Candidate, Detection, HeadFormat, Letterbox, NmsConfig, Scratch, detect, iou, suppress,
 };
 use proptest::prelude::*;
 
@@ -238,10 +238,7 @@ fn settings_are_checked_by_name() {
 fn detections_lie_in_the_picture() {
     // 1280x720 in 640x640: scale 1/2, 140 rows of padding above.
     let letterbox = Letterbox::new((1280, 720), (640, 640)).unwrap();
-    let layout = HeadLayout::Yolov8 {
-        classes: 2,
-        anchors: 5,
-    };
+    let format = HeadFormat::yolov8(2, 5);
     #[rustfmt::skip]
     let head = [
         // found, its duplicate, another class, in the padding, beyond the edge
@@ -260,7 +257,7 @@ fn detections_lie_in_the_picture() {
         class_id,
     };
     for _ in 0..2 {
-        let found = detect(&head, &layout, &letterbox, &config, &mut scratch).unwrap();
+        let found = detect(&head, &format, &letterbox, &config, &mut scratch).unwrap();
         let expected = [
             detection([160.0, 100.0, 240.0, 140.0], 0.9, 0),
             detection([160.0, 100.0, 240.0, 140.0], 0.6, 1),
@@ -273,7 +270,7 @@ fn detections_lie_in_the_picture() {
 #[test]
 fn end_to_end_heads_are_only_thresholded_and_ordered() {
     let letterbox = Letterbox::new((640, 640), (640, 640)).unwrap();
-    let layout = HeadLayout::EndToEnd { max: 4 };
+    let format = HeadFormat::end_to_end(4);
     #[rustfmt::skip]
     let head = [
         0.0f32, 0.0, 10.0, 10.0, 0.5, 3.0,
@@ -286,7 +283,7 @@ fn end_to_end_heads_are_only_thresholded_and_ordered() {
         ..NmsConfig::default()
     };
     let mut scratch = Scratch::default();
-    let found = detect(&head, &layout, &letterbox, &config, &mut scratch).unwrap();
+    let found = detect(&head, &format, &letterbox, &config, &mut scratch).unwrap();
     let detection = |score| Detection {
         bbox: [0.0, 0.0, 10.0, 10.0],
         score,

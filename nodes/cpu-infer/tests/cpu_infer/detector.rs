@@ -8,7 +8,7 @@ use camweave_cpu_infer::{
     Batching, Detector, DetectorOptions, EngineChoice, EngineKind, Libraries,
 };
 use camweave_stage::Exit;
-use camweave_vision::HeadLayout;
+use camweave_vision::HeadFormat;
 
 fn open(net: &Net) -> Detector {
     let folder = folder();
@@ -39,13 +39,7 @@ fn largest_difference(detector: &mut Detector, frames: usize) -> f32 {
 #[test]
 fn each_frame_gets_its_own_head() {
     let mut detector = open(&yolov8());
-    assert_eq!(
-        detector.model().layout,
-        HeadLayout::Yolov8 {
-            classes: 2,
-            anchors: 512
-        }
-    );
+    assert_eq!(detector.model().format, HeadFormat::yolov8(2, 512));
     assert_eq!(detector.model().class_names, ["person", "car"]);
     assert_eq!(
         (detector.model().size, detector.batching()),
@@ -134,7 +128,7 @@ fn float16_is_computed_in_float32_by_rten() {
 #[test]
 fn an_end_to_end_network() {
     let detector = open(&end_to_end().with("names", None));
-    assert_eq!(detector.model().layout, HeadLayout::EndToEnd { max: 512 });
+    assert_eq!(detector.model().format, HeadFormat::end_to_end(512));
     assert!(detector.model().is_end_to_end() && detector.model().class_names.is_empty());
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use camweave_cpu_infer::{Batching, Detector};
-use camweave_vision::HeadLayout;
+use camweave_vision::HeadFormat;
 
 use crate::support::{options, pattern};
 
@@ -49,15 +49,12 @@ fn shipped_models_open_and_run() {
         );
         // Strides of 8, 16 and 32 pixels.
         let anchors = [8, 16, 32]
-            .map(|stride| (width as usize / stride) * (height as usize / stride))
+            .map(|stride| (width / stride) * (height / stride))
             .iter()
             .sum();
         assert_eq!(
-            detector.model().layout,
-            HeadLayout::Yolov8 {
-                classes: 4,
-                anchors
-            },
+            detector.model().format,
+            HeadFormat::yolov8(4, anchors),
             "{name}"
         );
         let alone = heads(&mut detector, 1);
@@ -68,7 +65,7 @@ fn shipped_models_open_and_run() {
             "{name}"
         );
         assert!(
-            alone[0][4 * anchors..]
+            alone[0][4 * anchors as usize..]
                 .iter()
                 .all(|score| (0.0..=1.0).contains(score)),
             "{name}"

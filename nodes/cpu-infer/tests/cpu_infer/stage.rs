@@ -5,12 +5,13 @@ use std::path::Path;
 
 use crate::support::{FACTOR, Net, folder, yolov8};
 use camweave_cpu_infer::{CpuInfer, CpuInferSettings};
-use camweave_message::{Frame, Head, PictureRef, TensorShape};
+use camweave_message::{Frame, Head, PictureRef};
 use camweave_pool::{Attachments, PoolSpec, Producer, Reference};
 use camweave_stage::{Context, Declared, Exit, Output, Settings, Stage};
 use camweave_testing::frame;
 use camweave_vision::{
-    ColorMatrix, ColorRange, Letterbox, Picture, PictureLayout, PixelFormat, letterbox_into,
+    ColorMatrix, ColorRange, Fit, HeadFormat, Letterbox, Picture, PictureLayout, PixelFormat,
+    letterbox_into,
 };
 
 /// A camera's pool and what it has published.
@@ -121,8 +122,8 @@ impl Bench {
             .consumer
             .acquire(&head.tensor)
             .expect("the newest heads are there");
-        let start = head.row as usize * head.shape.bytes();
-        let (values, _) = slot[start..start + head.shape.bytes()].as_chunks::<4>();
+        let start = head.row as usize * head.format.bytes();
+        let (values, _) = slot[start..start + head.format.bytes()].as_chunks::<4>();
         values
             .iter()
             .map(|bytes| f32::from_le_bytes(*bytes))
@@ -179,13 +180,10 @@ fn a_list_of_frames_becomes_a_list_of_heads() {
             assert_eq!(head.model_size, (32, 32));
             assert_eq!(&*head.class_names, "person\ncar");
             assert_eq!(
-                head.shape,
-                TensorShape {
-                    rows: 6,
-                    columns: 512
-                }
+                (head.format, head.fit),
+                (HeadFormat::yolov8(2, 512), Fit::Letterbox)
             );
-            assert!(!head.end_to_end && head.model.starts_with("net.onnx@"));
+            assert!(head.model.starts_with("net.onnx@"));
             assert_eq!(
                 bench.values(head),
                 cameras[order[index]].expected(index as u64),

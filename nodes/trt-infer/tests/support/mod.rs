@@ -73,7 +73,7 @@ pub fn values(
         .acquire(&head.tensor)
         .expect("the newest heads are there");
     slot.wait_on(&stream).expect("an order");
-    let bytes = head.shape.bytes();
+    let bytes = head.format.bytes();
     let mut pinned = PinnedBuffer::new(device, bytes, "a head").expect("memory");
     let part = slot
         .address()

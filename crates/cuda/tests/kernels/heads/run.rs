@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use camweave_cuda::heads::{ClassMask, HeadConfig, HeadDecoder};
 use camweave_cuda::{DeviceBuffer, PinnedBuffer, Precision, Stream};
-use camweave_vision::{Candidate, HeadLayout, HeadValue, NmsConfig};
+use camweave_vision::{Candidate, HeadFormat, HeadValue, NmsConfig};
 use half::f16;
 
 use crate::Backend;
@@ -77,14 +77,11 @@ impl Number for f16 {
 /// What the kernels make of heads, as `src/heads.rs` launches them.
 fn emulate<T: Number>(
     heads: &[Vec<T>],
-    layout: HeadLayout,
+    format: HeadFormat,
     config: &NmsConfig,
     kept: Option<&[bool]>,
 ) -> Vec<Vec<Candidate>> {
-    let (anchors, classes) = match layout {
-        HeadLayout::Yolov8 { anchors, classes } => (anchors, Some(classes as u32)),
-        HeadLayout::EndToEnd { max } => (max, None),
-    };
+    let (anchors, classes) = (format.anchors as usize, format.classes());
     let frames = heads.len();
     let mut addresses = Heads([std::ptr::null(); 32]);
     for (address, head) in addresses.0.iter_mut().zip(heads) {
@@ -134,7 +131,7 @@ fn emulate<T: Number>(
     let rank = unsafe { function::<Rank>("heads", "run_rank") };
     // SAFETY: as above.
     let select = unsafe { function::<Select>("heads", "run_select") };
-    // SAFETY: the heads are as long as their layout, and the scratch memory is for all anchors.
+    // SAFETY: the heads are as long as their format, and the scratch memory is for all anchors.
     unsafe {
         decode(
             &raw const addresses,
@@ -198,12 +195,12 @@ thread_local! {
 pub(super) fn run<T: Number>(
     backend: &Backend,
     heads: &[Vec<T>],
-    layout: HeadLayout,
+    format: HeadFormat,
     config: &NmsConfig,
     kept: Option<&[bool]>,
 ) -> Vec<Vec<Candidate>> {
     let context = match backend {
-        Backend::Emulation => return emulate(heads, layout, config, kept),
+        Backend::Emulation => return emulate(heads, format, config, kept),
         Backend::Device(context) => context,
     };
     DECODER.with_borrow_mut(|decoder| {
@@ -233,7 +230,7 @@ pub(super) fn run<T: Number>(
             .expect("parts of the buffer");
         let mask = kept.map(|kept| ClassMask::new(stream, kept).expect("a mask"));
         let config = HeadConfig {
-            layout,
+            format,
             precision: T::PRECISION,
             nms: *config,
             classes: mask.as_ref(),
