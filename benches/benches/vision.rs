@@ -73,7 +73,7 @@ fn decode_head(bencher: Bencher<'_, '_>, (classes, anchors): (usize, usize)) {
         }
     }
     let mut candidates = Vec::new();
-    bencher.bench_local(|| decode(&head, &format, 0.25, &mut candidates));
+    bencher.bench_local(|| decode(&head, &format, (640, 640), 0.25, &mut candidates));
 }
 
 /// `(candidates, side of the square that they lie in, classes)`.

@@ -30,11 +30,29 @@ struct Kept {
   u32 classes;
 };
 
+// How values are read: `FormatDescriptor` in src/heads/format.rs, counted in values.
+struct Format {
+  // From one place's box to the next one's, and from one value of a box to the next.
+  u64 box_place, box_value;
+  // The first score; from one place's scores to the next one's; from one score of a place to the next.
+  u64 scores_at, score_place, score_value;
+  u32 scores, values;
+  // Of the scores, those of classes.
+  u32 first_class, classes;
+  u32 activation, boxes;
+  // The network's input, in pixels, and whether boxes are in parts of it.
+  u32 width, height, is_normalised, padding;
+};
+enum : u32 { PER_CLASS, OBJECTNESS, LABELLED };
+enum : u32 { AS_IT_IS, SIGMOID, SOFTMAX, PERCENT };
+enum : u32 { CENTRE, CORNERS, CORNERS_YX, GRID };
+
 // Words of a row of results: box, score, class, anchor. Before the rows: count and candidates.
 constexpr u32 ROW = 7;
 constexpr u32 HEAD = 2;
 constexpr u32 NONE = 0xffffffffu;
 constexpr float LARGEST = 3.402823466e+38f;
+#define INFINITE float_of_bits(0x7f800000u)
 // Classes at and above this are not exact in float.
 constexpr float CLASS_LIMIT = 16777216.0f;
 // Candidates that are compared with one another at a time.
@@ -70,7 +88,7 @@ DEVICE void push(const Scratch& scratch, const Kept& kept, u32 frame, u32 anchor
   scratch.keys[base + atomicAdd(scratch.counts + frame, 1u)] = key;
 }
 
-// A thread is an anchor, blockIdx.y the frame.
+// Heads of YOLOv8. A thread is an anchor, blockIdx.y the frame.
 template <typename T>
 DEVICE void decode_yolov8(const Heads& heads, const Scratch& scratch, const Kept& kept, u32 classes, float confidence) {
   u32 anchors = scratch.anchors;
@@ -104,24 +122,115 @@ KERNEL decode_yolov8_f16(PARAMETER Heads heads, Scratch scratch, Kept kept, u32 
   decode_yolov8<u16>(heads, scratch, kept, classes, confidence);
 }
 
-// A thread is a row, blockIdx.y the frame.
+// `2^power`, for powers of -126 to 127.
+DEVICE float two_to(int power) { return float_of_bits((u32)(power + 127) << 23); }
+
+// As in crates/vision/src/head/exp.rs: additions and multiplications alone give the same bits.
+DEVICE float exponential(float x) {
+  if (x != x) return x;
+  x = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x;
+  float power = floorf(x * 1.44269504f + 0.5f);
+  float rest = x - power * 0.693359375f - power * -2.1219444e-4f;
+  float series = 1.9875691e-4f;
+  series = series * rest + 1.3981999e-3f;
+  series = series * rest + 8.333452e-3f;
+  series = series * rest + 4.1665796e-2f;
+  series = series * rest + 1.6666665e-1f;
+  series = series * rest + 5e-1f;
+  float fraction = series * (rest * rest) + rest + 1.0f;
+  int whole = (int)power, half = whole / 2;
+  return fraction * two_to(half) * two_to(whole - half);
+}
+
+// Of a score by itself: a softmax needs all of a place.
+DEVICE float activated(u32 activation, float number) {
+  if (activation == SIGMOID) return finite(number) ? 1.0f / (1.0f + exponential(-number)) : float_of_bits(0x7fc00000u);
+  return activation == PERCENT ? number / 100.0f : number;
+}
+
 template <typename T>
-DEVICE void decode_end_to_end(const Heads& heads, const Scratch& scratch, const Kept& kept, float confidence) {
-  u32 row = blockIdx.x * blockDim.x + threadIdx.x;
-  if (row >= scratch.anchors) return;
-  const T* values = (const T*)heads.values[blockIdx.y] + 6 * (u64)row;
-  float score = value(load(values + 4)), class_id = value(load(values + 5));
-  if (!(score > confidence && score <= LARGEST && class_id >= 0.0f && class_id < CLASS_LIMIT)) return;
-  Box box = {value(load(values)), value(load(values + 1)), value(load(values + 2)), value(load(values + 3))};
-  push(scratch, kept, blockIdx.y, row, box, score, (u32)class_id);
+DEVICE float softmax(const Format& format, const T* scores, float number) {
+  float greatest = -INFINITE, sum = 0.0f;
+  for (u32 index = 0; index < format.values; index++) {
+    float other = value(load(scores + index * format.score_value));
+    greatest = other > greatest ? other : greatest;
+  }
+  for (u32 index = 0; index < format.values; index++) sum += exponential(value(load(scores + index * format.score_value)) - greatest);
+  return exponential(number - greatest) / sum;
 }
 
-KERNEL decode_end_to_end_f32(PARAMETER Heads heads, Scratch scratch, Kept kept, float confidence) {
-  decode_end_to_end<float>(heads, scratch, kept, confidence);
+// From the four values of a place's box, in their order.
+DEVICE Box corners(const Format& format, u32 place, float a, float b, float c, float d) {
+  Box box = {a, b, c, d};
+  if (format.boxes == CORNERS_YX) box = {b, a, d, c};
+  if (format.boxes == GRID) {
+    u32 side = 8, index = place, columns = format.width / side;
+    for (; side <= 32; side *= 2) {
+      columns = format.width / side;
+      u32 cells = columns * (format.height / side);
+      if (index < cells) break;
+      index -= cells;
+    }
+    float x = (float)(index % columns), y = (float)(index / columns), pixels = (float)side;
+    box = {(a + x) * pixels, (b + y) * pixels, exponential(c) * pixels, exponential(d) * pixels};
+  }
+  if (format.is_normalised) {
+    float width = (float)format.width, height = (float)format.height;
+    box = {box.x1 * width, box.y1 * height, box.x2 * width, box.y2 * height};
+  }
+  if (format.boxes == CENTRE || format.boxes == GRID) {
+    float half_w = box.x2 / 2.0f, half_h = box.y2 / 2.0f;
+    box = {box.x1 - half_w, box.y1 - half_h, box.x1 + half_w, box.y1 + half_h};
+  }
+  return box;
 }
 
-KERNEL decode_end_to_end_f16(PARAMETER Heads heads, Scratch scratch, Kept kept, float confidence) {
-  decode_end_to_end<u16>(heads, scratch, kept, confidence);
+// Heads of every format. A thread is a place, blockIdx.y the frame.
+template <typename T>
+DEVICE void decode(const Heads& heads, const Scratch& scratch, const Kept& kept, const Format& format, float confidence) {
+  u32 place = blockIdx.x * blockDim.x + threadIdx.x;
+  if (place >= scratch.anchors) return;
+  const T* values = (const T*)heads.values[blockIdx.y];
+  const T* scores = values + format.scores_at + place * format.score_place;
+  float objectness = 1.0f;
+  if (format.scores == OBJECTNESS) {
+    objectness = activated(format.activation, value(load(scores)));
+    if (!(objectness > confidence)) return;
+  }
+  float best = -INFINITE;
+  u32 best_class = NONE;
+  if (format.scores == LABELLED) {
+    float class_id = value(load(scores + format.score_value));
+    if (!(class_id >= 0.0f && class_id < CLASS_LIMIT)) return;
+    best = value(load(scores));
+    best_class = (u32)class_id;
+  } else {
+    const T* of_classes = scores + format.first_class * format.score_value;
+    UNROLL(8)
+    for (u32 class_id = 0; class_id < format.classes; class_id++) {
+      float score = value(load(of_classes + class_id * format.score_value));
+      if (score > best && score <= LARGEST) {
+        best = score;
+        best_class = class_id;
+      }
+    }
+    if (best_class == NONE) return;
+  }
+  float score = format.activation == SOFTMAX ? softmax(format, scores, best) : activated(format.activation, best);
+  score = score * objectness;
+  if (!(score > confidence && score <= LARGEST)) return;
+  const T* box = values + place * format.box_place;
+  u64 step = format.box_value;
+  Box edges = corners(format, place, value(load(box)), value(load(box + step)), value(load(box + 2 * step)), value(load(box + 3 * step)));
+  push(scratch, kept, blockIdx.y, place, edges, score, best_class);
+}
+
+KERNEL decode_f32(PARAMETER Heads heads, Scratch scratch, Kept kept, PARAMETER Format format, float confidence) {
+  decode<float>(heads, scratch, kept, format, confidence);
+}
+
+KERNEL decode_f16(PARAMETER Heads heads, Scratch scratch, Kept kept, PARAMETER Format format, float confidence) {
+  decode<u16>(heads, scratch, kept, format, confidence);
 }
 
 // Puts each candidate where its key belongs; those behind the best `limit` nowhere. A thread is a

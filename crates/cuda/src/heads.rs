@@ -5,9 +5,11 @@
 //! compare both bit by bit.
 
 mod config;
+mod format;
 mod kernels;
 
 pub use self::config::{ClassMask, HeadConfig, MAX_FRAMES};
+pub use self::format::FormatDescriptor;
 
 use camweave_vision::{Candidate, HeadFormat, NmsConfig};
 
@@ -78,6 +80,7 @@ impl HeadDecoder {
         for format in formats {
             let config = HeadConfig {
                 format,
+                size: (640, 640),
                 precision: Precision::F32,
                 nms,
                 classes: None,
@@ -95,7 +98,7 @@ impl HeadDecoder {
     /// The heads must stay as they are until [`Self::results`] has returned.
     ///
     /// # Errors
-    /// More than [`MAX_FRAMES`] heads; one that is shorter than its format; the driver's, among
+    /// More than [`MAX_FRAMES`] heads; one that is shorter than its format; a format that contradicts itself or the size; the driver's, among
     /// them a lack of memory.
     pub fn enqueue(
         &mut self,

@@ -8,7 +8,7 @@ use camweave_vision::{HeadError, HeadFormat};
 /// A head that is not where or what its row says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TensorError {
-    /// Its format contradicts itself.
+    /// Its format contradicts itself, or the network's input.
     #[error(transparent)]
     Format(#[from] HeadError),
     /// The head ends behind its slot.
@@ -29,9 +29,9 @@ pub enum TensorError {
 /// The bytes of a row's head within a slot of `slot_bytes` bytes.
 ///
 /// # Errors
-/// The format contradicts itself, or they leave the slot.
+/// The format contradicts itself or the network's input, or they leave the slot.
 pub fn place(head: &Head, slot_bytes: usize) -> Result<Range<usize>, TensorError> {
-    head.format.validate()?;
+    head.format.validate_for(head.model_size)?;
     // Numbers of a message may be anything.
     let bytes = head.format.bytes();
     let end = (head.row as usize)
@@ -49,7 +49,7 @@ pub fn place(head: &Head, slot_bytes: usize) -> Result<Range<usize>, TensorError
 /// The values of a row's head in its slot.
 ///
 /// # Errors
-/// The format contradicts itself, they leave the slot, or it does not begin where floats can.
+/// The format contradicts itself or the network's input, they leave the slot, or it does not begin where floats can.
 pub fn values<'a>(head: &Head, slot: &'a [u8]) -> Result<&'a [f32], TensorError> {
     let found = &slot[place(head, slot.len())?];
     bytemuck::try_cast_slice(found).map_err(|_| TensorError::Misaligned)

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, StructArray};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{Field, Schema};
 use camweave_vision::HeadFormat;
 
-use crate::tests::{detections, head, id, picture, trace, unit};
+use crate::tests::{detections, head, id, picture, replaced, trace, unit};
 use crate::*;
 
 /// A good row, the hostile one, a good row: the good ones come, and the error names the field.
@@ -245,6 +245,53 @@ fn heads_that_cannot_be() {
         ("model", bad(&|it| it.model = Arc::from("m".repeat(5000)))),
     ] {
         costs_itself(&good, bad, field, field);
+    }
+}
+
+#[test]
+fn texts_that_are_no_format() {
+    let yolov8 = r#"{"order":"planes","anchors":10,"scores":{"per_class":{"values":2}},"boxes":"centre","overlaps":true}"#;
+    let changed = |from: &str, to: &str| yolov8.replace(from, to);
+    let texts = [
+        String::new(),
+        "{".to_owned(),
+        "null".to_owned(),
+        "[".repeat(100_000),
+        format!("{{{}", " ".repeat(1_000_000)),
+        changed("10", "-1"),
+        changed("10", "NaN"),
+        changed("10", "1e9"),
+        changed("10", "4294967296"),
+        changed("10", "0"),
+        changed("true", "1"),
+        changed(r#","overlaps":true"#, ""),
+        changed("planes", r"\u001b[31m"),
+        changed("planes", r"\u202e"),
+        changed("\"anchors", "\"other\":1,\"anchors"),
+        changed(
+            r#"{"per_class":{"values":2}}"#,
+            "\"labelled\",\"activation\":\"softmax\"",
+        ),
+        format!("{yolov8}{yolov8}"),
+    ];
+    let good = Head::to_arrow(&[head(0), head(0), head(0)]);
+    for text in &texts {
+        let column: ArrayRef = Arc::new(StringArray::from(vec![yolov8, text, yolov8]));
+        let received = Head::read(&replaced(&good, "format", Some(&column))).expect("a message");
+        assert_eq!(received.rows.len(), 2, "{text:.100}");
+        let line = received.refused[0].error.to_string();
+        assert!(line.contains("'format' in row 1"), "{line}");
+        assert!(line.len() < 1000, "{} bytes", line.len());
+        assert!(
+            !line.chars().any(|it| it.is_control() || it == '\u{202e}'),
+            "{line:?}"
+        );
+    }
+    let column: ArrayRef = Arc::new(StringArray::from(vec!["letterbox", "diagonal", "stretch"]));
+    let received = Head::read(&replaced(&good, "fit", Some(&column))).expect("a message");
+    let line = received.refused[0].error.to_string();
+    for part in ["'fit' in row 1", "diagonal", "top_left"] {
+        assert!(line.contains(part), "{line}");
     }
 }
 

@@ -188,7 +188,7 @@ fn any_message_tells_whose_frame_has_passed() {
     assert!(Passage::from_arrow(&Unit::to_arrow(&[unit(4, vec![])])).is_ok());
 }
 
-fn replaced(array: &StructArray, name: &str, column: Option<&ArrayRef>) -> StructArray {
+pub(crate) fn replaced(array: &StructArray, name: &str, column: Option<&ArrayRef>) -> StructArray {
     let mut fields = Vec::new();
     let mut columns = Vec::new();
     for (field, old) in array.fields().iter().zip(array.columns()) {
@@ -302,6 +302,34 @@ fn a_sender_that_knows_of_no_selection_wants_all_pictures() {
             error.contains("'detect_every_nanos'") && error.contains(&wrong.to_string()),
             "{error}"
         );
+    }
+}
+
+/// As `docs/messages.md` writes them, without what is usual.
+#[test]
+fn heads_of_every_format_survive() {
+    let read = |text: &str| -> HeadFormat { serde_json::from_str(text).expect("a format") };
+    let yolov8 = read(
+        r#"{"order":"planes","anchors":8400,"scores":{"per_class":{"values":80}},"boxes":"centre","overlaps":true}"#,
+    );
+    assert_eq!(yolov8, HeadFormat::yolov8(80, 8400));
+    let end_to_end = read(
+        r#"{"order":"rows","anchors":300,"scores":"labelled","boxes":"corners","overlaps":false}"#,
+    );
+    assert_eq!(end_to_end, HeadFormat::end_to_end(300));
+    let yolox = read(
+        r#"{"order":"rows","anchors":8400,"scores":{"objectness":{"classes":80}},"boxes":"grid","extra":2,"overlaps":true}"#,
+    );
+    let ssd = read(
+        r#"{"order":"parts_by_class","anchors":1917,"scores":{"per_class":{"values":91,"background":"first"}},"boxes":"corners_yx","space":"normalised","activation":"softmax","overlaps":true}"#,
+    );
+    let rows = [yolov8, end_to_end, yolox, yolox, ssd].map(|format| Head { format, ..head(0) });
+    round_trip(&rows);
+    for fit in Fit::ALL {
+        round_trip(&[Head {
+            fit: *fit,
+            ..head(0)
+        }]);
     }
 }
 

@@ -40,7 +40,7 @@ pub fn detect<T: HeadValue>(
     scratch: &mut Scratch,
 ) -> Result<Vec<Detection>, HeadError> {
     let candidates = &mut scratch.candidates;
-    decode(head, format, config.confidence, candidates)?;
+    decode(head, format, letterbox.model, config.confidence, candidates)?;
     keep_best(candidates, format, config);
     Ok(in_image(candidates, letterbox).collect())
 }

@@ -7,16 +7,17 @@ use camweave_vision::{
     Candidate, Detection, HeadError, HeadFormat, Letterbox, NmsConfig, decode, in_image, keep_best,
 };
 
-/// Step one: the candidates of the classes that are kept. Others take no part: they neither
+/// Step one: the candidates of the classes that are kept; `size` is that of the network's input. Others take no part: they neither
 /// suppress nor count towards the limits.
 pub fn candidates(
     values: &[f32],
     format: &HeadFormat,
+    size: (u32, u32),
     config: &NmsConfig,
     classes: &Classes,
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), HeadError> {
-    decode(values, format, config.confidence, candidates)?;
+    decode(values, format, size, config.confidence, candidates)?;
     if !classes.keeps_all() {
         candidates.retain(|candidate| classes.keeps(candidate.class_id));
     }
@@ -99,7 +100,8 @@ mod tests {
             ..unlimited
         };
         let memory = &mut Vec::new();
-        candidates(values, &format, &config, &classes, memory).expect("values of this format");
+        candidates(values, &format, letterbox.model, &config, &classes, memory)
+            .expect("values of this format");
         let found: Vec<_> = detections(&format, &letterbox, &config, memory).collect();
         assert_eq!(found, expected);
     }

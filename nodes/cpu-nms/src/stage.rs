@@ -79,7 +79,8 @@ impl CpuNms {
         let (classes, nms) = (&self.half.models.get(model).classes, &self.half.nms);
         let memory = &mut self.candidates;
         let span = self.context.span(&span_names::DECODE_HEAD, &head.id);
-        candidates(values, &head.format, nms, classes, memory).map_err(malformed)?;
+        candidates(values, &head.format, letterbox.model, nms, classes, memory)
+            .map_err(malformed)?;
         drop(span);
         let _span = self.context.span(&span_names::NMS, &head.id);
         let found = detections(&head.format, &letterbox, nms, memory);

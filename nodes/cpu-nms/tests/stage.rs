@@ -8,7 +8,10 @@ use camweave_message::{Detections, Head, PictureRef, Row};
 use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_stage::{Context, Declared, Exit, Output, Settings, Stage};
 use camweave_testing::head;
-use camweave_vision::{ColorMatrix, ColorRange, HeadFormat, PictureLayout, PixelFormat};
+use camweave_vision::{
+    Activation, BoxCoding, BoxSpace, ColorMatrix, ColorRange, HeadFormat, Order, PictureLayout,
+    PixelFormat,
+};
 
 const ANCHORS: usize = 64;
 /// Pictures of twice the network's width: boxes come back doubled, less a padding of 80 rows.
@@ -300,6 +303,35 @@ fn an_end_to_end_head_is_not_suppressed() {
     );
 }
 
+/// As DETRs have it: boxes, then logits, in parts of the input, without overlaps.
+#[test]
+fn a_head_of_boxes_and_logits() {
+    let mut bench = Bench::new(&[]);
+    let format = HeadFormat {
+        order: Order::Parts,
+        space: BoxSpace::Normalised,
+        activation: Activation::Sigmoid,
+        overlaps: false,
+        ..HeadFormat::yolov8(2, 3)
+    };
+    let place = [100.0, 180.0, 40.0, 20.0].map(|pixels: f32| pixels / 320.0);
+    let boxes = [place; 3].concat();
+    let values = [boxes, vec![-3.0, 2.0, 1.0, 0.5, -4.0, -5.0]].concat();
+    let tensor = bench.publish(&[values]);
+    let head = Head {
+        format,
+        ..bench.head(&tensor, 0)
+    };
+    let found = bench.run(vec![head]).pop().expect("one row");
+    let bbox = [160.0, 180.0, 240.0, 220.0];
+    let sigmoid = |logit: f32| 1.0 / (1.0 + (-logit).exp());
+    assert_eq!(found.boxes.len(), 2);
+    for (found, (label, logit)) in found.boxes.iter().zip([("car", 2.0), ("person", 1.0)]) {
+        assert_eq!((&*found.label, found.bbox), (label, bbox));
+        assert!((found.score - sigmoid(logit)).abs() < 1e-6);
+    }
+}
+
 #[test]
 fn an_expired_head_costs_only_itself() {
     let mut bench = Bench::new(&[]);
@@ -325,13 +357,20 @@ fn heads_that_are_not_what_they_say() {
         format(HeadFormat::yolov8(2, 0), 0),
         format(
             HeadFormat {
-                extra: 1,
+                activation: Activation::Softmax,
                 ..HeadFormat::end_to_end(64)
             },
-            1,
+            0,
         ),
         format(HeadFormat::end_to_end(0), 0),
         format(HeadFormat::yolov8(2, 64), 1000),
+        format(
+            HeadFormat {
+                boxes: BoxCoding::Grid,
+                ..HeadFormat::yolov8(2, 64)
+            },
+            0,
+        ),
         format(HeadFormat::yolov8(u32::MAX, u32::MAX), u32::MAX),
         format(HeadFormat::end_to_end(u32::MAX), u32::MAX),
     ];

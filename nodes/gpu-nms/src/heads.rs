@@ -34,7 +34,6 @@ pub fn hold(
     attachments: &Attachments<CudaMemory>,
     stream: &Stream,
 ) -> Result<Held, Refusal> {
-    head.format.validate().map_err(malformed)?;
     let letterbox = head.letterbox();
     let letterbox = letterbox.map_err(malformed)?;
     if let Some(refusal) = elsewhere(&head.tensor) {

@@ -17,7 +17,7 @@ use camweave_stage::telemetry::span_names;
 use camweave_stage::{
     Context, DropReason, Fact, Output, QueuePolicy, Stage, StageError, frame_key,
 };
-use camweave_vision::{Candidate, HeadFormat, in_image};
+use camweave_vision::{Candidate, in_image};
 use tracing::warn;
 
 use crate::batch::parts;
@@ -114,8 +114,9 @@ impl Stage for GpuNms {
     fn rows(&mut self, rows: Vec<Head>, out: &mut Output<Detections>) -> Result<(), StageError> {
         let ready = self.prepare(rows).map_err(|error| ending(&error))?;
         let kinds = ready.held.iter();
-        let kinds: Vec<(usize, HeadFormat)> =
-            kinds.map(|(held, model)| (*model, held.format)).collect();
+        let kinds: Vec<_> = kinds
+            .map(|(held, model)| (*model, held.format, held.letterbox.model))
+            .collect();
         let mut candidates = Vec::with_capacity(kinds.len());
         for part in parts(&kinds) {
             candidates.extend(self.detect(&ready, part).map_err(|error| ending(&error))?);
@@ -195,6 +196,7 @@ impl GpuNms {
         let memory: Vec<_> = memory.collect::<Result<_, _>>()?;
         let config = HeadConfig {
             format: first.format,
+            size: first.letterbox.model,
             // As the message says.
             precision: Precision::F32,
             nms: self.half.nms,

@@ -11,7 +11,9 @@ use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_stage::{Context, Declared, Exit, Output, Stage};
 use camweave_testing::head;
-use camweave_vision::{ColorMatrix, ColorRange, HeadFormat, PictureLayout, PixelFormat};
+use camweave_vision::{
+    Activation, ColorMatrix, ColorRange, HeadFormat, Order, PictureLayout, PixelFormat,
+};
 use proptest::prelude::*;
 
 const ANCHORS: usize = 96;
@@ -214,16 +216,22 @@ fn the_detections_are_those_of_the_stage_on_the_cpu() {
         };
         // Up to more than one launch takes.
         let heads = proptest::collection::vec(yolov8(), 1..45);
-        proptest!(config, |(heads in heads, end_to_end in any::<bool>())| {
+        proptest!(config, |(heads in heads, is_mixed in any::<bool>())| {
             let rows = |tensor: &Reference| -> Vec<Head> {
                 let rows = (0..heads.len() as u32).rev();
                 rows.map(|row| {
                     let head = pools.head(tensor, row);
-                    if !end_to_end || row % 3 > 0 {
-                        return head;
-                    }
-                    // The same values, read as rows of six: another kind in the same list.
-                    Head { format: HeadFormat::end_to_end(ANCHORS as u32), ..head }
+                    // The same values, read as rows: other kinds in the same list.
+                    let format = match row % 3 {
+                        0 if is_mixed => HeadFormat::end_to_end(ANCHORS as u32),
+                        1 if is_mixed => HeadFormat {
+                            order: Order::Rows,
+                            activation: Activation::Sigmoid,
+                            ..head.format
+                        },
+                        _ => head.format,
+                    };
+                    Head { format, ..head }
                 })
                 .collect()
             };

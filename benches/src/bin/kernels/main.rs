@@ -169,6 +169,7 @@ fn postprocess(context: &Context, stream: &Stream, batch: usize) -> Result<Row> 
     let mut decoder = HeadDecoder::new(context)?;
     let config = HeadConfig {
         format,
+        size: MODEL,
         precision: Precision::F32,
         nms: NmsConfig::default(),
         classes: None,

@@ -16,6 +16,8 @@ pub const MAX_FRAMES: usize = 32;
 pub struct HeadConfig<'a> {
     /// Which number is what.
     pub format: HeadFormat,
+    /// Width and height of the network's input, in pixels.
+    pub size: (u32, u32),
     /// The numbers' type.
     pub precision: Precision,
     /// Thresholds and limits; must be valid.

@@ -7,6 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use camweave_vision::HeadFormat;
 
 use super::config::{HeadConfig, MAX_FRAMES};
+use super::format::FormatDescriptor;
 use crate::context::Context;
 use crate::error::CudaError;
 use crate::module::{Function, LaunchShape, Module};
@@ -100,8 +101,9 @@ pub(super) struct Batch<'a> {
     heads: &'a [DeviceSlice<'a>],
     frames: u32,
     anchors: u32,
-    /// Of the formats that have scores of classes.
-    classes: Option<u32>,
+    format: FormatDescriptor,
+    /// Of heads of YOLOv8, which have a kernel of their own.
+    yolov8_classes: Option<u32>,
 }
 
 impl<'a> Batch<'a> {
@@ -110,7 +112,7 @@ impl<'a> Batch<'a> {
         heads: &'a [DeviceSlice<'a>],
         config: &HeadConfig<'_>,
     ) -> Result<Option<Self>, CudaError> {
-        let wrong = |what, found: String, expected: String| CudaError::Argument {
+        let wrong = |what, found, expected| CudaError::Argument {
             what,
             found,
             expected,
@@ -123,28 +125,20 @@ impl<'a> Batch<'a> {
                 expected,
             ));
         }
-        let head_bytes = config.format.len().saturating_mul(config.precision.bytes());
+        let format = config.format;
+        let descriptor = FormatDescriptor::new(&format, config.size)
+            .map_err(|error| wrong("the format of heads", format.to_string(), error.to_string()))?;
+        let head_bytes = format.len().saturating_mul(config.precision.bytes());
         for head in heads {
             head.part(0, head_bytes)?;
         }
-        let (format, anchors) = (config.format, config.format.anchors);
-        let classes = format.classes();
-        let known = classes.map_or(HeadFormat::end_to_end(anchors), |classes| {
-            HeadFormat::yolov8(classes, anchors)
-        });
-        if format != known {
-            let expected = known.to_string();
-            return Err(wrong(
-                "the format of the heads",
-                format.to_string(),
-                expected,
-            ));
-        }
-        Ok((!heads.is_empty() && anchors > 0).then_some(Self {
+        let is_yolov8 = |classes: &u32| format == HeadFormat::yolov8(*classes, format.anchors);
+        Ok((!heads.is_empty()).then_some(Self {
             heads,
             frames: heads.len() as u32,
-            anchors,
-            classes,
+            anchors: format.anchors,
+            format: descriptor,
+            yolov8_classes: format.classes().filter(is_yolov8),
         }))
     }
 
@@ -165,7 +159,7 @@ impl<'a> Batch<'a> {
 #[derive(Debug)]
 pub(super) struct Kernels {
     decode_yolov8: [Function; 2],
-    decode_end_to_end: [Function; 2],
+    decode: [Function; 2],
     rank: Function,
     select: Function,
 }
@@ -179,10 +173,7 @@ impl Kernels {
                 function("decode_yolov8_f16")?,
                 function("decode_yolov8_f32")?,
             ],
-            decode_end_to_end: [
-                function("decode_end_to_end_f16")?,
-                function("decode_end_to_end_f32")?,
-            ],
+            decode: [function("decode_f16")?, function("decode_f32")?],
             rank: function("rank")?,
             select: function("select")?,
         })
@@ -200,7 +191,8 @@ impl Kernels {
         let Batch {
             frames,
             anchors,
-            classes,
+            mut format,
+            yolov8_classes,
             ..
         } = batch;
         let (mut heads, mut scratch) = (batch.addresses(), scratch.addresses(anchors));
@@ -213,12 +205,13 @@ impl Kernels {
         // Limits beyond 2^32 are none.
         let [mut max_detections, max_candidates] = [nms.max_detections, nms.max_candidates]
             .map(|most| u32::try_from(most).unwrap_or(u32::MAX));
-        let mut limit = if classes.is_some() {
+        let overlaps = config.format.overlaps;
+        let mut limit = if overlaps {
             max_candidates
         } else {
             max_detections
         };
-        let mut suppress = u32::from(classes.is_some());
+        let mut suppress = u32::from(overlaps);
         let (mut confidence, mut iou) = (nms.confidence, nms.iou);
         let mut results = results.address();
         let precision = match config.precision {
@@ -235,7 +228,7 @@ impl Kernels {
             argument(&mut kept),
             argument(&mut confidence),
         );
-        if let Some(mut classes) = classes {
+        if let Some(mut classes) = yolov8_classes {
             let mut arguments = [heads, scratch, kept, argument(&mut classes), confidence];
             // SAFETY: the kernel's arguments. The heads are as long as their format (`Batch`), the
             // scratch memory is for all anchors of all frames and used by nothing else, and all of it
@@ -244,10 +237,10 @@ impl Kernels {
                 self.decode_yolov8[precision].launch(stream, per_anchor, &mut arguments)?;
             }
         } else {
-            let mut arguments = [heads, scratch, kept, confidence];
+            let mut arguments = [heads, scratch, kept, argument(&mut format), confidence];
             // SAFETY: as above.
             unsafe {
-                self.decode_end_to_end[precision].launch(stream, per_anchor, &mut arguments)?;
+                self.decode[precision].launch(stream, per_anchor, &mut arguments)?;
             }
         }
         let limit = argument(&mut limit);

@@ -107,6 +107,7 @@ fn batches_of_two_streams_do_not_mix() {
     let mut decoder = HeadDecoder::new(&context).expect("kernels that load");
     let config = HeadConfig {
         format: HeadFormat::yolov8(1, ANCHORS as u32),
+        size: (640, 640),
         precision: Precision::F32,
         nms: NmsConfig::default(),
         classes: None,

@@ -2,14 +2,15 @@
 #include "emulation.h"
 #include "../../kernels/heads.cu"
 
-extern "C" void run_decode(const Heads* heads, const Scratch* scratch, const Kept* kept, u32 classes, float confidence, u32 is_half, u32 is_end_to_end, const u32* blocks, const u32* threads) {
+// Heads of every format; with `yolov8_classes` above 0, by the kernel of YOLOv8.
+extern "C" void run_decode(const Heads* heads, const Scratch* scratch, const Kept* kept, const Format* format, u32 yolov8_classes, float confidence, u32 is_half, const u32* blocks, const u32* threads) {
   emulation::launch(blocks, threads, false, [&] {
-    if (is_end_to_end) {
-      if (is_half) decode_end_to_end_f16(*heads, *scratch, *kept, confidence);
-      else decode_end_to_end_f32(*heads, *scratch, *kept, confidence);
+    if (yolov8_classes > 0) {
+      if (is_half) decode_yolov8_f16(*heads, *scratch, *kept, yolov8_classes, confidence);
+      else decode_yolov8_f32(*heads, *scratch, *kept, yolov8_classes, confidence);
     } else {
-      if (is_half) decode_yolov8_f16(*heads, *scratch, *kept, classes, confidence);
-      else decode_yolov8_f32(*heads, *scratch, *kept, classes, confidence);
+      if (is_half) decode_f16(*heads, *scratch, *kept, *format, confidence);
+      else decode_f32(*heads, *scratch, *kept, *format, confidence);
     }
   });
 }

@@ -1,16 +1,21 @@
 //! Decoding and suppression against `decode` and `suppress`, bit by bit.
 
+use std::cell::Cell;
+
 use camweave_vision::{Candidate, HeadFormat, NmsConfig, decode, keep_best};
+use formats::{PLACES, any_format};
 use half::f16;
 use proptest::prelude::*;
-use run::{Number, run};
+use run::{Number, SIZE, run};
 
 use crate::{Backend, on_both_backends};
 
+mod formats;
 mod run;
 
 on_both_backends! {
     any_heads_give_what_the_reference_gives
+    any_format_gives_what_the_reference_gives
     nothing_above_the_threshold_is_nothing
     of_thousands_that_overlap_the_best_is_left
     more_candidates_and_detections_than_the_limits
@@ -26,7 +31,7 @@ fn reference<T: Number>(
     kept: Option<&[bool]>,
 ) -> Vec<Candidate> {
     let mut candidates = Vec::new();
-    decode(head, &format, config.confidence, &mut candidates).expect("a head of this format");
+    decode(head, &format, SIZE, config.confidence, &mut candidates).expect("a head of this format");
     if let Some(kept) = kept {
         candidates.retain(|candidate| kept.get(candidate.class_id as usize) == Some(&true));
     }
@@ -129,6 +134,35 @@ fn any_heads_give_what_the_reference_gives(backend: &Backend) {
         check_both(backend, &heads, format, &config, kept.as_deref());
         check_both(backend, &[rows], HeadFormat::end_to_end(ANCHORS as u32), &config, kept.as_deref());
     });
+}
+
+/// Each format that the decoder knows, with values that are scores before and after activation,
+/// edges, parts of the input, and none of these.
+fn any_format_gives_what_the_reference_gives(backend: &Backend) {
+    let settings = ProptestConfig {
+        cases: 2000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let value = || {
+        odd(prop_oneof![
+            (0..12_u32).prop_map(|value| value as f32 / 12.0),
+            -6.0..6.0_f32,
+            (0..40_u32).prop_map(|value| value as f32),
+        ])
+    };
+    let head = any_format().prop_flat_map(move |format| {
+        let values = proptest::collection::vec(value(), format.len());
+        (Just(format), proptest::collection::vec(values, 1..3))
+    });
+    let kept = proptest::option::of(proptest::collection::vec(any::<bool>(), 0..5));
+    let detections = Cell::new(0);
+    proptest!(settings, |((format, heads) in head, config in config(), kept in kept)| {
+        assert_eq!(format.anchors, PLACES);
+        let found = check_both(backend, &heads, format, &config, kept.as_deref());
+        detections.set(detections.get() + found);
+    });
+    assert!(detections.get() > 1000, "{detections:?}");
 }
 
 /// A head of one class in which each anchor has a box (centre, size) and a score.

@@ -1,17 +1,15 @@
 //! From a head's values to candidates.
 
-use half::f16;
-use half::slice::HalfFloatSliceExt;
-
-use super::{HeadError, HeadFormat};
+use super::boxes::Boxes;
+use super::scores::Scoring;
+use super::strides::Strides;
+use super::{Activation, HeadError, HeadFormat, HeadValue, Scores};
 
 /// Anchors scanned at a time: their running best scores and classes stay in the first-level cache
 /// while the class rows pass by.
 const BLOCK: usize = 1024;
 /// No class of the block's anchor has passed.
 const NO_CLASS: u32 = u32::MAX;
-/// Classes at and above this are not exact in `f32`.
-const CLASS_LIMIT: f32 = 16_777_216.0;
 
 /// A box that a network proposes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,68 +20,33 @@ pub struct Candidate {
     pub score: f32,
     /// The class with the best score.
     pub class_id: u32,
-    /// Anchor, or row of an end-to-end head: breaks ties of scores.
+    /// The place in the head: breaks ties of scores.
     pub anchor: u32,
 }
 
-/// A number that heads are made of: `f32` or `f16`.
-pub trait HeadValue: Copy + sealed::Sealed {
-    /// The value as `f32`.
-    fn value(self) -> f32;
-
-    /// Values as `f32`, in place where they are already, else converted into `scratch`, which is
-    /// at least as long.
-    fn values<'a>(values: &'a [Self], scratch: &'a mut [f32]) -> &'a [f32];
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for half::f16 {}
-}
-
-impl HeadValue for f32 {
-    #[inline]
-    fn value(self) -> f32 {
-        self
-    }
-
-    #[inline]
-    fn values<'a>(values: &'a [Self], _scratch: &'a mut [f32]) -> &'a [f32] {
-        values
-    }
-}
-
-impl HeadValue for f16 {
-    #[inline]
-    fn value(self) -> f32 {
-        self.to_f32()
-    }
-
-    #[inline]
-    fn values<'a>(values: &'a [Self], scratch: &'a mut [f32]) -> &'a [f32] {
-        let scratch = &mut scratch[..values.len()];
-        values.convert_to_f32_slice(scratch);
-        scratch
-    }
-}
-
-/// Replaces `candidates` by those of one frame's head, in the order of their anchors.
+/// Replaces `candidates` by those of one frame's head, in the order of their places. `size` is the
+/// width and height of the network's input, in pixels.
 ///
-/// An anchor passes with its best class if that score is strictly above `confidence`; of equal
-/// scores the lowest class wins. A score that is not finite counts as absent. A box with an edge
-/// that is not finite, or whose edges are in reverse order, never passes; an end-to-end row does
-/// not if its class is not in `0..2^24`. Edges of a YOLOv8 head are `centre -/+ size / 2` in `f32`.
+/// A place passes with its best class if that score is strictly above `confidence`; of equal
+/// values the lowest class wins. A value that is not finite counts as absent. A box with an edge
+/// that is not finite, or whose edges are in reverse order, never passes; a labelled place does
+/// not if its class is not in `0..2^24`, and one with an objectness only if that is strictly above
+/// `confidence` as well, as YOLOv5 has it. Edges of centre boxes are `centre -/+ size / 2` in `f32`.
+///
+/// A place is one candidate at most. RT-DETR, D-FINE, RF-DETR, YOLO-NAS, PP-YOLOE and SSD as their
+/// makers run them give one for each class of a place that is above the threshold.
 ///
 /// # Errors
-/// The number of values is not the format's, or the format is another.
+/// The number of values is not the format's, or the format contradicts itself or the size.
 pub fn decode<T: HeadValue>(
     values: &[T],
     format: &HeadFormat,
+    size: (u32, u32),
     confidence: f32,
     candidates: &mut Vec<Candidate>,
 ) -> Result<(), HeadError> {
     candidates.clear();
+    format.validate_for(size)?;
     if values.len() != format.len() {
         return Err(HeadError::Length {
             format: Box::new(*format),
@@ -91,52 +54,86 @@ pub fn decode<T: HeadValue>(
             expected: format.len(),
         });
     }
-    let classes = format.classes().unwrap_or_default();
-    if *format == HeadFormat::yolov8(classes, format.anchors) {
-        decode_yolov8(values, format.anchors as usize, confidence, candidates);
-    } else if *format == HeadFormat::end_to_end(format.anchors) {
-        decode_end_to_end(values, confidence, candidates);
+    let head = Head {
+        values,
+        places: format.anchors as usize,
+        strides: format.strides(),
+        boxes: Boxes::new(format, size),
+        scoring: Scoring::new(format, confidence),
+    };
+    let is_by_plane = head.strides.score_place == 1
+        && format.scores != Scores::Labelled
+        && format.activation != Activation::Softmax;
+    if is_by_plane {
+        head.decode_planes(format, candidates);
     } else {
-        return Err(HeadError::Format {
-            format: Box::new(*format),
-            expected: "that of YOLOv8, or rows of x1, y1, x2, y2, score and class in pixels",
-        });
+        head.decode_places(candidates);
     }
     Ok(())
 }
 
-fn decode_yolov8<T: HeadValue>(
-    values: &[T],
-    anchors: usize,
-    confidence: f32,
-    candidates: &mut Vec<Candidate>,
-) {
-    if anchors == 0 {
-        return;
-    }
-    let (boxes, scores) = values.split_at(4 * anchors);
-    let mut best = [0.0f32; BLOCK];
-    let mut class = [NO_CLASS; BLOCK];
-    let mut converted = [0.0f32; BLOCK];
-    for start in (0..anchors).step_by(BLOCK) {
-        let len = BLOCK.min(anchors - start);
-        // The threshold is the score to beat.
-        best[..len].fill(confidence);
-        class[..len].fill(NO_CLASS);
-        for (class_id, row) in (0u32..).zip(scores.chunks_exact(anchors)) {
-            let row = T::values(&row[start..start + len], &mut converted);
-            raise(row, class_id, &mut best[..len], &mut class[..len]);
-        }
-        for (offset, (&score, &class_id)) in best[..len].iter().zip(&class[..len]).enumerate() {
-            if class_id == NO_CLASS {
-                continue;
+/// One frame's values, as many as its format has.
+struct Head<'a, T> {
+    values: &'a [T],
+    places: usize,
+    strides: Strides,
+    boxes: Boxes,
+    scoring: Scoring,
+}
+
+impl<T: HeadValue> Head<'_, T> {
+    /// Class by class, of heads in which the values of a class are side by side.
+    fn decode_planes(&self, format: &HeadFormat, candidates: &mut Vec<Candidate>) {
+        let places = self.places;
+        let classes = format.class_scores();
+        let scores = &self.values[self.strides.scores..];
+        let scores = &scores[classes.start * places..classes.end * places];
+        let floor = self.scoring.floor();
+        let mut best = [0.0f32; BLOCK];
+        let mut class = [NO_CLASS; BLOCK];
+        let mut converted = [0.0f32; BLOCK];
+        for start in (0..places).step_by(BLOCK) {
+            let len = BLOCK.min(places - start);
+            // The threshold is the score to beat.
+            best[..len].fill(floor);
+            class[..len].fill(NO_CLASS);
+            for (class_id, row) in (0u32..).zip(scores.chunks_exact(places)) {
+                let row = T::values(&row[start..start + len], &mut converted);
+                raise(row, class_id, &mut best[..len], &mut class[..len]);
             }
-            let anchor = start + offset;
-            let [cx, cy, w, h] = [0, 1, 2, 3].map(|row| boxes[row * anchors + anchor].value());
-            let (half_w, half_h) = (w / 2.0, h / 2.0);
-            let bbox = [cx - half_w, cy - half_h, cx + half_w, cy + half_h];
-            push(candidates, bbox, score, class_id, anchor);
+            for (offset, (&value, &class_id)) in best[..len].iter().zip(&class[..len]).enumerate() {
+                let place = start + offset;
+                if class_id == NO_CLASS {
+                    continue;
+                }
+                if let Some(score) = self.scoring.score(value, self.scores(place)) {
+                    push(candidates, self.corners(place), score, class_id, place);
+                }
+            }
         }
+    }
+
+    fn decode_places(&self, candidates: &mut Vec<Candidate>) {
+        for place in 0..self.places {
+            if let Some((score, class_id)) = self.scoring.best(self.scores(place)) {
+                push(candidates, self.corners(place), score, class_id, place);
+            }
+        }
+    }
+
+    /// The scores of a place, by their number.
+    #[inline]
+    fn scores(&self, place: usize) -> impl Fn(usize) -> f32 {
+        let first = self.strides.scores + place * self.strides.score_place;
+        move |index| self.values[first + index * self.strides.score_value].value()
+    }
+
+    /// The edges of a place's box.
+    fn corners(&self, place: usize) -> [f32; 4] {
+        let first = place * self.strides.box_place;
+        let values =
+            [0, 1, 2, 3].map(|it| self.values[first + it * self.strides.box_value].value());
+        self.boxes.corners(values, place)
     }
 }
 
@@ -147,16 +144,6 @@ fn raise(row: &[f32], class_id: u32, best: &mut [f32], class: &mut [u32]) {
         let better = (score > *best) & (score <= f32::MAX);
         *best = if better { score } else { *best };
         *class = if better { class_id } else { *class };
-    }
-}
-
-fn decode_end_to_end<T: HeadValue>(values: &[T], confidence: f32, candidates: &mut Vec<Candidate>) {
-    let (rows, _) = values.as_chunks::<6>();
-    for (anchor, row) in rows.iter().enumerate() {
-        let [x1, y1, x2, y2, score, class] = row.map(T::value);
-        if score > confidence && score <= f32::MAX && (0.0..CLASS_LIMIT).contains(&class) {
-            push(candidates, [x1, y1, x2, y2], score, class as u32, anchor);
-        }
     }
 }
 

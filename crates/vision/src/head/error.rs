@@ -23,7 +23,7 @@ pub enum HeadError {
         /// The format.
         format: Box<HeadFormat>,
         /// What it must have.
-        expected: &'static str,
+        expected: String,
     },
     /// The values of one frame are not as many as the format has.
     #[error("{found} values of one frame's head: {format} has {expected}")]

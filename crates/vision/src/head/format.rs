@@ -1,10 +1,9 @@
 //! How the values of a detector's output are read.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-
-use super::HeadError;
 
 /// How one frame's values of a detector's output become boxes.
 ///
@@ -176,6 +175,20 @@ impl HeadFormat {
         }
     }
 
+    /// Which scores of a place are those of classes.
+    #[must_use]
+    pub fn class_scores(&self) -> Range<usize> {
+        let first = match self.scores {
+            Scores::PerClass {
+                background: Background::First,
+                ..
+            }
+            | Scores::Objectness { .. } => 1,
+            Scores::PerClass { .. } | Scores::Labelled => 0,
+        };
+        first..first + self.classes().unwrap_or_default() as usize
+    }
+
     /// Values of a place.
     #[must_use]
     pub const fn values(&self) -> usize {
@@ -203,46 +216,6 @@ impl HeadFormat {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.anchors == 0
-    }
-
-    /// Checks what the types leave open. A number of values may still be larger than any memory.
-    ///
-    /// # Errors
-    /// The format contradicts itself, or describes nothing.
-    pub fn validate(&self) -> Result<(), HeadError> {
-        let is_apart = matches!(self.order, Order::Parts | Order::PartsByClass);
-        let is_one_score = !matches!(self.scores, Scores::PerClass { .. });
-        let rules = [
-            (self.anchors == 0, "at least one place"),
-            (self.classes() == Some(0), "at least one class"),
-            (
-                is_apart && self.extra > 0,
-                "no extra values where boxes and scores are apart",
-            ),
-            (
-                is_apart && matches!(self.scores, Scores::Objectness { .. }),
-                "no objectness where boxes and scores are apart",
-            ),
-            (
-                self.order == Order::PartsByClass && is_one_score,
-                "scores per class where they are in the order of classes",
-            ),
-            (
-                self.activation == Activation::Softmax && is_one_score,
-                "scores per class where a softmax is taken",
-            ),
-            (
-                self.boxes == BoxCoding::Grid && self.space == BoxSpace::Normalised,
-                "pixels where boxes lie on a grid",
-            ),
-        ];
-        match rules.into_iter().find(|(is_broken, _)| *is_broken) {
-            None => Ok(()),
-            Some((_, expected)) => Err(HeadError::Format {
-                format: Box::new(*self),
-                expected,
-            }),
-        }
     }
 }
 

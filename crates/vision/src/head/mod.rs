@@ -1,10 +1,18 @@
 //! The output of a detector network, and the candidates in it.
 
+mod boxes;
 mod decode;
 mod error;
+mod exp;
 mod format;
+mod scores;
 mod shape;
+mod strides;
+mod validate;
+mod value;
 
-pub use decode::{Candidate, HeadValue, decode};
+pub use decode::{Candidate, decode};
 pub use error::HeadError;
 pub use format::{Activation, Background, BoxCoding, BoxSpace, HeadFormat, Order, Scores};
+pub use strides::Strides;
+pub use value::HeadValue;

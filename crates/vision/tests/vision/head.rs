@@ -2,6 +2,9 @@ use camweave_vision::{Candidate, HeadError, HeadFormat, decode};
 use half::f16;
 use proptest::prelude::*;
 
+/// Of the network's input.
+const SIZE: (u32, u32) = (640, 640);
+
 fn fixed(shape: &[usize]) -> Vec<Option<usize>> {
     shape.iter().copied().map(Some).collect()
 }
@@ -64,7 +67,7 @@ fn other_shapes_are_refused_by_name() {
 #[test]
 fn a_wrong_length_is_refused() {
     let format = HeadFormat::yolov8(4, 2100);
-    let error = decode(&[0.0f32; 16_799], &format, 0.25, &mut Vec::new()).unwrap_err();
+    let error = decode(&[0.0f32; 16_799], &format, SIZE, 0.25, &mut Vec::new()).unwrap_err();
     assert_eq!(
         error,
         HeadError::Length {
@@ -110,7 +113,7 @@ fn naive_yolov8(values: &[f32], classes: usize, anchors: usize, confidence: f32)
 }
 
 /// Numbers with many ties, and those that are not numbers.
-fn values() -> impl Strategy<Value = f32> {
+pub fn values() -> impl Strategy<Value = f32> {
     prop_oneof![
         20 => (0u8..=16).prop_map(|n| f32::from(n) / 16.0),
         4 => 0.0f32..640.0,
@@ -133,7 +136,7 @@ proptest! {
         let confidence = f32::from(confidence) / 8.0;
         let format = HeadFormat::yolov8(classes as u32, anchors as u32);
         let mut found = vec![Candidate { bbox: [0.0; 4], score: 9.0, class_id: 0, anchor: 0 }];
-        decode(&values, &format, confidence, &mut found).unwrap();
+        decode(&values, &format, SIZE, confidence, &mut found).unwrap();
         prop_assert_eq!(found, naive_yolov8(&values, classes, anchors, confidence));
     }
 
@@ -143,14 +146,14 @@ proptest! {
         let singles: Vec<f32> = halves.iter().map(|half| half.to_f32()).collect();
         let format = HeadFormat::yolov8(classes as u32, anchors as u32);
         let mut found = Vec::new();
-        decode(&halves, &format, 0.25, &mut found).unwrap();
+        decode(&halves, &format, SIZE, 0.25, &mut found).unwrap();
         prop_assert_eq!(found, naive_yolov8(&singles, classes, anchors, 0.25));
     }
 
     #[test]
     fn end_to_end_rows_pass_or_not(values in prop::collection::vec(values(), 6 * 20)) {
         let mut found = Vec::new();
-        decode(&values, &HeadFormat::end_to_end(20), 0.25, &mut found).unwrap();
+        decode(&values, &HeadFormat::end_to_end(20), SIZE, 0.25, &mut found).unwrap();
         let mut expected = Vec::new();
         for (anchor, row) in values.chunks(6).enumerate() {
             let finite = row.iter().all(|value| value.is_finite());
@@ -182,12 +185,12 @@ fn many_anchors_are_decoded_as_the_naive_one() {
     let format = HeadFormat::yolov8(classes as u32, anchors as u32);
     let mut found = Vec::new();
     for confidence in [0.25, 0.99, 1.0] {
-        decode(&values, &format, confidence, &mut found).unwrap();
+        decode(&values, &format, SIZE, confidence, &mut found).unwrap();
         assert_eq!(found, naive_yolov8(&values, classes, anchors, confidence));
     }
     assert!(found.is_empty());
     let halves: Vec<f16> = values.iter().copied().map(f16::from_f32).collect();
     let singles: Vec<f32> = halves.iter().map(|half| half.to_f32()).collect();
-    decode(&halves, &format, 0.99, &mut found).unwrap();
+    decode(&halves, &format, SIZE, 0.99, &mut found).unwrap();
     assert_eq!(found, naive_yolov8(&singles, classes, anchors, 0.99));
 }

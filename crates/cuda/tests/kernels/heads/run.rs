@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use camweave_cuda::heads::{ClassMask, HeadConfig, HeadDecoder};
+use camweave_cuda::heads::{ClassMask, FormatDescriptor, HeadConfig, HeadDecoder};
 use camweave_cuda::{DeviceBuffer, PinnedBuffer, Precision, Stream};
 use camweave_vision::{Candidate, HeadFormat, HeadValue, NmsConfig};
 use half::f16;
@@ -33,9 +33,9 @@ type Decode = unsafe extern "C" fn(
     *const Heads,
     *const Scratch,
     *const Kept,
+    *const FormatDescriptor,
     u32,
     f32,
-    u32,
     u32,
     *const u32,
     *const u32,
@@ -43,6 +43,9 @@ type Decode = unsafe extern "C" fn(
 type Rank = unsafe extern "C" fn(*const Scratch, u32, *const u32, *const u32);
 type Select =
     unsafe extern "C" fn(*const Scratch, u32, u32, f32, u32, *mut u32, *const u32, *const u32);
+
+/// Width and height of the network's input: its grid has 32, 8 and 2 cells.
+pub(super) const SIZE: (u32, u32) = (64, 32);
 
 /// Words of a row, and before a frame's rows.
 const ROW: usize = 7;
@@ -81,7 +84,11 @@ fn emulate<T: Number>(
     config: &NmsConfig,
     kept: Option<&[bool]>,
 ) -> Vec<Vec<Candidate>> {
-    let (anchors, classes) = (format.anchors as usize, format.classes());
+    let anchors = format.anchors as usize;
+    let descriptor = FormatDescriptor::new(&format, SIZE).expect("a sound format");
+    let yolov8_classes = format
+        .classes()
+        .filter(|&classes| format == HeadFormat::yolov8(classes, format.anchors));
     let frames = heads.len();
     let mut addresses = Heads([std::ptr::null(); 32]);
     for (address, head) in addresses.0.iter_mut().zip(heads) {
@@ -114,7 +121,7 @@ fn emulate<T: Number>(
         classes: kept.map_or(0, |kept| kept.len() as u32),
     };
     let max_detections = config.max_detections as u32;
-    let limit = if classes.is_some() {
+    let limit = if format.overlaps {
         config.max_candidates as u32
     } else {
         max_detections
@@ -124,7 +131,6 @@ fn emulate<T: Number>(
     let per_anchor = [(anchors as u32).div_ceil(256), frames as u32, 1];
     let threads = [256, 1, 1];
     let per_frame = [frames as u32, 1, 1];
-    let is_end_to_end = u32::from(classes.is_none());
     // SAFETY: the types of the functions in heads.cpp.
     let decode = unsafe { function::<Decode>("heads", "run_decode") };
     // SAFETY: as above.
@@ -137,10 +143,10 @@ fn emulate<T: Number>(
             &raw const addresses,
             &raw const scratch,
             &raw const mask,
-            classes.unwrap_or(0),
+            &raw const descriptor,
+            yolov8_classes.unwrap_or(0),
             config.confidence,
             u32::from(T::PRECISION == Precision::F16),
-            is_end_to_end,
             per_anchor.as_ptr(),
             threads.as_ptr(),
         );
@@ -165,7 +171,7 @@ fn emulate<T: Number>(
                 limit,
                 max_detections,
                 config.iou,
-                1 - is_end_to_end,
+                u32::from(format.overlaps),
                 results.as_mut_ptr(),
                 per_frame.as_ptr(),
                 threads.as_ptr(),
@@ -231,6 +237,7 @@ pub(super) fn run<T: Number>(
         let mask = kept.map(|kept| ClassMask::new(stream, kept).expect("a mask"));
         let config = HeadConfig {
             format,
+            size: SIZE,
             precision: T::PRECISION,
             nms: *config,
             classes: mask.as_ref(),

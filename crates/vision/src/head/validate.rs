@@ -1,0 +1,65 @@
+//! What a format must be beyond what its types say.
+
+use super::boxes::cells;
+use super::{Activation, BoxCoding, BoxSpace, HeadError, HeadFormat, Order, Scores};
+
+impl HeadFormat {
+    /// Checks what the types leave open. A number of values may still be larger than any memory.
+    ///
+    /// # Errors
+    /// The format contradicts itself, or describes nothing.
+    pub fn validate(&self) -> Result<(), HeadError> {
+        let is_apart = matches!(self.order, Order::Parts | Order::PartsByClass);
+        let is_one_score = !matches!(self.scores, Scores::PerClass { .. });
+        let rules = [
+            (self.anchors == 0, "at least one place"),
+            (self.classes() == Some(0), "at least one class"),
+            (
+                is_apart && self.extra > 0,
+                "no extra values where boxes and scores are apart",
+            ),
+            (
+                is_apart && matches!(self.scores, Scores::Objectness { .. }),
+                "no objectness where boxes and scores are apart",
+            ),
+            (
+                self.order == Order::PartsByClass && is_one_score,
+                "scores per class where they are in the order of classes",
+            ),
+            (
+                self.activation == Activation::Softmax && is_one_score,
+                "scores per class where a softmax is taken",
+            ),
+            (
+                self.boxes == BoxCoding::Grid && self.space == BoxSpace::Normalised,
+                "pixels where boxes lie on a grid",
+            ),
+        ];
+        match rules.into_iter().find(|(is_broken, _)| *is_broken) {
+            None => Ok(()),
+            Some((_, expected)) => Err(HeadError::Format {
+                format: Box::new(*self),
+                expected: expected.to_owned(),
+            }),
+        }
+    }
+
+    /// As [`Self::validate`], for a network whose input has this width and height in pixels.
+    ///
+    /// # Errors
+    /// As there, and if a grid does not have as many cells as there are places.
+    pub fn validate_for(&self, size: (u32, u32)) -> Result<(), HeadError> {
+        self.validate()?;
+        let cells = cells(size);
+        if self.boxes == BoxCoding::Grid && cells != u64::from(self.anchors) {
+            let (width, height) = size;
+            return Err(HeadError::Format {
+                format: Box::new(*self),
+                expected: format!(
+                    "a place for each of the {cells} cells of {width}x{height} pixels"
+                ),
+            });
+        }
+        Ok(())
+    }
+}
