@@ -2,8 +2,9 @@
 
 use camweave_decode::{LumaGrid, LumaPlane};
 use camweave_vision::{
-    Candidate, ColorMatrix, ColorRange, HeadFormat, Letterbox, LetterboxPlan, NmsConfig, Picture,
-    PictureLayout, PixelFormat, decode, suppress,
+    Candidate, Channels, ColorMatrix, ColorRange, Fit, HeadFormat, InputFormat, InputLayout,
+    Letterbox, LetterboxPlan, NmsConfig, Picture, PictureLayout, PixelFormat, Range, decode,
+    suppress,
 };
 use divan::Bencher;
 
@@ -26,14 +27,55 @@ impl Numbers {
 
 #[divan::bench(args = [(640, 360, 320), (640, 360, 640), (1920, 1080, 640)])]
 fn letterbox_i420(bencher: Bencher<'_, '_>, (width, height, side): (u32, u32, u32)) {
+    fill_input(
+        bencher,
+        (width, height),
+        (side, side),
+        InputFormat::default(),
+    );
+}
+
+/// Inputs that are not red, green and blue planes from 0 to 1, and not letterboxed.
+#[divan::bench(args = ["yolox", "rf-detr", "nhwc"])]
+fn input_format(bencher: Bencher<'_, '_>, name: &str) {
+    let default = InputFormat::default();
+    let format = match name {
+        "yolox" => InputFormat {
+            fit: Fit::TopLeft,
+            channels: Channels::Bgr,
+            range: Range::Byte,
+            ..default
+        },
+        "rf-detr" => InputFormat {
+            fit: Fit::Stretch,
+            mean: [0.485, 0.456, 0.406],
+            deviation: [0.229, 0.224, 0.225],
+            ..default
+        },
+        _ => InputFormat {
+            layout: InputLayout::Nhwc,
+            range: Range::Byte,
+            ..default
+        },
+    };
+    fill_input(bencher, (640, 360), (640, 640), format);
+}
+
+fn fill_input(
+    bencher: Bencher<'_, '_>,
+    (width, height): (u32, u32),
+    model: (u32, u32),
+    format: InputFormat,
+) {
     let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
     let layout = PictureLayout::packed(width, height, PixelFormat::I420, matrix, range);
     let mut numbers = Numbers(1);
     let bytes = layout.required_bytes().expect("a usual size");
     let data: Vec<u8> = (0..bytes).map(|_| (numbers.next() * 255.0) as u8).collect();
     let picture = Picture::new(&layout, &data).expect("the data is as long as it must be");
-    let letterbox = Letterbox::new((width, height), (side, side)).expect("usual sizes");
-    let mut plan = LetterboxPlan::new(&layout, &letterbox).expect("made for this layout");
+    let letterbox = Letterbox::fit((width, height), model, format.fit).expect("usual sizes");
+    let plan = LetterboxPlan::with_format(&layout, &letterbox, &format);
+    let mut plan = plan.expect("made for this layout");
     let mut out = vec![0.0; letterbox.output_len()];
     bencher.bench_local(|| plan.run(&picture, &mut out));
 }

@@ -50,7 +50,7 @@ impl Head {
     /// If one of the sizes is zero.
     pub fn letterbox(&self) -> Result<Letterbox, LetterboxError> {
         let source = (self.picture.layout.width, self.picture.layout.height);
-        Letterbox::new(source, self.model_size)
+        Letterbox::fit(source, self.model_size, self.fit)
     }
 }
 

@@ -14,6 +14,7 @@ mod iou;
 mod letterbox;
 mod luma;
 pub mod metrics;
+mod named;
 mod nms;
 mod picture;
 
@@ -24,12 +25,13 @@ pub use head::{
 };
 pub use iou::iou;
 pub use letterbox::{
-    Channels, Element, Fit, InputFormat, InputLayout, Letterbox, LetterboxError, LetterboxPlan,
-    LetterboxPlans, PAD_VALUE, Range, letterbox_into,
+    Affine, Channels, Element, Fit, InputFormat, InputFormatError, InputLayout, Letterbox,
+    LetterboxError, LetterboxPlan, LetterboxPlans, PAD_VALUE, Range, byte_of, letterbox_into,
 };
 pub use luma::{LumaGrid, LumaPlane};
+pub use named::ParseNameError;
 pub use nms::{NmsConfig, NmsConfigError, suppress};
 pub use picture::{
-    ColorMatrix, ColorRange, MAX_DIMENSION, Orientation, ParseNameError, Picture, PictureError,
-    PictureLayout, PixelFormat, Plane, Planes, PlanesError, StoredPlane, YuvToRgb,
+    ColorMatrix, ColorRange, MAX_DIMENSION, Orientation, Picture, PictureError, PictureLayout,
+    PixelFormat, Plane, Planes, PlanesError, StoredPlane, YuvToRgb,
 };

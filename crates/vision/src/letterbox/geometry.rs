@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Fit;
 use crate::picture::MAX_DIMENSION;
 
 /// A letterbox that cannot be made or filled.
@@ -45,15 +46,22 @@ pub enum LetterboxError {
     },
 }
 
-/// The geometry of Ultralytics' `LetterBox` (centred, no stride rounding) and `scale_boxes`:
-/// one scale for both axes, the picture centred, the odd padding pixel at the right and bottom.
+/// Where a frame lies in a network's input, and the scale of each axis between them.
 ///
-/// With `scale = min(model_w / source_w, model_h / source_h)`, the resized sides are
-/// `round(side * scale)` (ties to even, as Python rounds; at least 1) and the padding is
-/// `round((model - resized) / 2 - 0.1)`. Boxes map by `scale` alone, although the resized sides
-/// are rounded: that is what detectors are evaluated with.
+/// With `r = min(model_w / source_w, model_h / source_h)`, in double precision:
 ///
-/// Serialised as its two sizes, from which the rest follows.
+/// | fit | scales | resized sides | padding |
+/// |---|---|---|---|
+/// | [`Fit::Letterbox`] | `r` | `round(side * r)`, ties to even, at least 1 | left and above, `round((model - resized) / 2 - 0.1)`; the odd pixel is at the right and bottom |
+/// | [`Fit::TopLeft`] | `r` | `trunc(side * r)`, at least 1 | right and below only |
+/// | [`Fit::Stretch`] | `model_w / source_w`, `model_h / source_h` | the model's | none |
+///
+/// They are Ultralytics' `LetterBox` (centred, no stride rounding) with `scale_boxes`, YOLOX'
+/// `preproc` with `boxes / r`, and the plain resize of the DETR family. Boxes map by the scales alone,
+/// although the resized sides are rounded: that is what detectors are evaluated with.
+///
+/// Serialised as its two sizes and its fit, from which the rest follows; without a fit it is
+/// [`Fit::Letterbox`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Sizes", into = "Sizes")]
 pub struct Letterbox {
@@ -61,8 +69,12 @@ pub struct Letterbox {
     pub source: (u32, u32),
     /// Width and height of the model's input, in pixels.
     pub model: (u32, u32),
-    /// Model pixels per source pixel.
-    pub scale: f32,
+    /// How the picture fits into the input.
+    pub fit: Fit,
+    /// Model pixels per source pixel of a row.
+    pub scale_x: f32,
+    /// Model pixels per source pixel of a column.
+    pub scale_y: f32,
     /// Width of the resized picture, in model pixels.
     pub resized_width: u32,
     /// Height of the resized picture, in model pixels.
@@ -77,6 +89,12 @@ pub struct Letterbox {
 struct Sizes {
     source: (u32, u32),
     model: (u32, u32),
+    #[serde(default, skip_serializing_if = "is_letterbox")]
+    fit: Fit,
+}
+
+fn is_letterbox(fit: &Fit) -> bool {
+    *fit == Fit::Letterbox
 }
 
 impl From<Letterbox> for Sizes {
@@ -84,6 +102,7 @@ impl From<Letterbox> for Sizes {
         Self {
             source: letterbox.source,
             model: letterbox.model,
+            fit: letterbox.fit,
         }
     }
 }
@@ -92,16 +111,25 @@ impl TryFrom<Sizes> for Letterbox {
     type Error = LetterboxError;
 
     fn try_from(sizes: Sizes) -> Result<Self, Self::Error> {
-        Self::new(sizes.source, sizes.model)
+        Self::fit(sizes.source, sizes.model, sizes.fit)
     }
 }
 
 impl Letterbox {
-    /// The geometry for a source and a model input, each (width, height) in pixels.
+    /// The geometry of [`Fit::Letterbox`] for a source and a model input, each (width, height) in
+    /// pixels.
     ///
     /// # Errors
     /// A side is zero or larger than [`MAX_DIMENSION`].
     pub fn new(source: (u32, u32), model: (u32, u32)) -> Result<Self, LetterboxError> {
+        Self::fit(source, model, Fit::Letterbox)
+    }
+
+    /// The geometry for a source and a model input, each (width, height) in pixels.
+    ///
+    /// # Errors
+    /// A side is zero or larger than [`MAX_DIMENSION`].
+    pub fn fit(source: (u32, u32), model: (u32, u32), fit: Fit) -> Result<Self, LetterboxError> {
         for (what, (width, height)) in [("source", source), ("model", model)] {
             let valid = 1..=MAX_DIMENSION;
             if !valid.contains(&width) || !valid.contains(&height) {
@@ -113,20 +141,33 @@ impl Letterbox {
             }
         }
         let ratio = |model: u32, source: u32| f64::from(model) / f64::from(source);
-        let scale = ratio(model.0, source.0).min(ratio(model.1, source.1));
+        let ratios = (ratio(model.0, source.0), ratio(model.1, source.1));
+        let least = ratios.0.min(ratios.1);
         let resized = |source: u32, model: u32| {
-            ((f64::from(source) * scale).round_ties_even() as u32).clamp(1, model)
+            let side = f64::from(source) * least;
+            match fit {
+                Fit::Letterbox => (side.round_ties_even() as u32).clamp(1, model),
+                Fit::TopLeft => (side as u32).clamp(1, model),
+                Fit::Stretch => model,
+            }
         };
-        let pad = |model: u32, resized: u32| {
+        let pad = |model: u32, resized: u32| match fit {
             // `as` takes -0.1 rounded to -0.0 to zero.
-            (f64::from(model - resized) / 2.0 - 0.1).round_ties_even() as u32
+            Fit::Letterbox => (f64::from(model - resized) / 2.0 - 0.1).round_ties_even() as u32,
+            Fit::TopLeft | Fit::Stretch => 0,
+        };
+        let (scale_x, scale_y) = match fit {
+            Fit::Letterbox | Fit::TopLeft => (least, least),
+            Fit::Stretch => ratios,
         };
         let (resized_width, resized_height) =
             (resized(source.0, model.0), resized(source.1, model.1));
         Ok(Self {
             source,
             model,
-            scale: scale as f32,
+            fit,
+            scale_x: scale_x as f32,
+            scale_y: scale_y as f32,
             resized_width,
             resized_height,
             pad_left: pad(model.0, resized_width),
@@ -139,8 +180,8 @@ impl Letterbox {
     #[inline]
     pub fn image_from_model(&self, x: f32, y: f32) -> (f32, f32) {
         (
-            (x - self.pad_left as f32) / self.scale,
-            (y - self.pad_top as f32) / self.scale,
+            (x - self.pad_left as f32) / self.scale_x,
+            (y - self.pad_top as f32) / self.scale_y,
         )
     }
 
@@ -149,8 +190,8 @@ impl Letterbox {
     #[inline]
     pub fn model_from_image(&self, x: f32, y: f32) -> (f32, f32) {
         (
-            x * self.scale + self.pad_left as f32,
-            y * self.scale + self.pad_top as f32,
+            x * self.scale_x + self.pad_left as f32,
+            y * self.scale_y + self.pad_top as f32,
         )
     }
 

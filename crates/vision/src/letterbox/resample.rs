@@ -1,11 +1,9 @@
 //! Filling the model's input from a picture.
 
-use super::{Letterbox, LetterboxError};
+use super::fill::Fill;
+use super::{InputFormat, Letterbox, LetterboxError};
 use crate::picture::sample::RowSampler;
 use crate::picture::{Picture, PictureLayout};
-
-/// The grey around the picture: 114 of 255, as Ultralytics trains with.
-pub const PAD_VALUE: f32 = 114.0 / 255.0;
 
 /// Tables and row buffers for pictures of one size, format and colour space and one letterbox.
 ///
@@ -16,11 +14,13 @@ pub const PAD_VALUE: f32 = 114.0 / 255.0;
 /// aligned, as OpenCV's `INTER_LINEAR` does and detectors are trained with. Luma and chroma are
 /// interpolated as they are and converted afterwards, in `f32`; the source position is clamped to
 /// the picture, then divided for chroma with left siting (chroma at `x / 2`, `y / 2 - 0.25`, in
-/// samples from the first one's centre). RGB is clamped to 0..1.
+/// samples from the first one's centre). RGB is clamped to 0..1, and then made what an
+/// [`InputFormat`] says, in `f32` whatever its type is.
 #[derive(Debug, Clone)]
 pub struct LetterboxPlan {
     key: PlanKey,
     sampler: RowSampler,
+    fill: Fill,
 }
 
 /// What a plan depends on.
@@ -57,20 +57,25 @@ impl PlanKey {
 }
 
 impl LetterboxPlan {
-    /// Makes the tables.
+    /// Makes the tables, for planes of red, green and blue from 0 to 1.
+    ///
+    /// # Errors
+    /// Those of [`LetterboxPlan::with_format`].
+    pub fn new(layout: &PictureLayout, letterbox: &Letterbox) -> Result<Self, LetterboxError> {
+        Self::with_format(layout, letterbox, &InputFormat::default())
+    }
+
+    /// Makes the tables. How the picture fits is the letterbox' matter.
     ///
     /// # Errors
     /// The letterbox is for another source size, or its fields were changed so that the picture
     /// leaves the model's input.
-    pub fn new(layout: &PictureLayout, letterbox: &Letterbox) -> Result<Self, LetterboxError> {
-        let PictureLayout {
-            width,
-            height,
-            format,
-            matrix,
-            range,
-            ..
-        } = *layout;
+    pub fn with_format(
+        layout: &PictureLayout,
+        letterbox: &Letterbox,
+        format: &InputFormat,
+    ) -> Result<Self, LetterboxError> {
+        let PictureLayout { width, height, .. } = *layout;
         if letterbox.source != (width, height) {
             return Err(LetterboxError::Source {
                 found: format!("{width}x{height}"),
@@ -98,10 +103,10 @@ impl LetterboxPlan {
             });
         }
         let resized = (resized_width, resized_height);
-        let sampler = RowSampler::new(format, matrix, range, source, resized);
         Ok(Self {
             key: PlanKey::new(layout, letterbox),
-            sampler,
+            sampler: RowSampler::new(layout.format, layout.matrix, layout.range, source, resized),
+            fill: Fill::new(letterbox, format),
         })
     }
 
@@ -111,7 +116,8 @@ impl LetterboxPlan {
         &self.key.letterbox
     }
 
-    /// Writes one model input: red, green and blue planes of model height x model width, in 0..1.
+    /// Writes one model input: planes of model height x model width for each channel, or pixels of
+    /// three channels.
     ///
     /// # Errors
     /// The picture is not of the planned size, format and colour space, or `out` is not as long
@@ -135,28 +141,7 @@ impl LetterboxPlan {
                 height,
             });
         }
-        let width = width as usize;
-        let (r, gb) = out.split_at_mut(expected / 3);
-        let (g, b) = gb.split_at_mut(expected / 3);
-        let mut planes = [r, g, b];
-        let columns =
-            letterbox.pad_left as usize..(letterbox.pad_left + letterbox.resized_width) as usize;
-        let rows =
-            letterbox.pad_top as usize..(letterbox.pad_top + letterbox.resized_height) as usize;
-        for plane in &mut planes {
-            plane[..rows.start * width].fill(PAD_VALUE);
-            plane[rows.end * width..].fill(PAD_VALUE);
-        }
-        let mut sampling = self.sampler.begin(picture);
-        for row in rows.clone() {
-            let rgb = planes.each_mut().map(|plane| {
-                let line = &mut plane[row * width..][..width];
-                line[..columns.start].fill(PAD_VALUE);
-                line[columns.end..].fill(PAD_VALUE);
-                &mut line[columns.clone()]
-            });
-            sampling.rgb_row(row - rows.start, rgb);
-        }
+        self.fill.run(self.sampler.begin(picture), out);
         Ok(())
     }
 }
@@ -164,6 +149,7 @@ impl LetterboxPlan {
 /// The plans of the last few layouts seen: what a stage that serves many cameras keeps.
 #[derive(Debug, Clone, Default)]
 pub struct LetterboxPlans {
+    format: InputFormat,
     /// The least recently used first.
     plans: Vec<LetterboxPlan>,
 }
@@ -172,16 +158,25 @@ impl LetterboxPlans {
     /// Plans kept. Cameras of one size and format share one.
     pub const CAPACITY: usize = 32;
 
-    /// No plan yet.
+    /// No plan yet, for planes of red, green and blue from 0 to 1.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { plans: Vec::new() }
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// No plan yet, for inputs of this format.
+    #[must_use]
+    pub const fn with_format(format: InputFormat) -> Self {
+        Self {
+            format,
+            plans: Vec::new(),
+        }
     }
 
     /// As [`LetterboxPlan::run`], with a kept plan or a new one.
     ///
     /// # Errors
-    /// Those of [`LetterboxPlan::new`] and [`LetterboxPlan::run`].
+    /// Those of [`LetterboxPlan::with_format`] and [`LetterboxPlan::run`].
     pub fn letterbox_into(
         &mut self,
         picture: &Picture<'_>,
@@ -195,7 +190,7 @@ impl LetterboxPlans {
         let mut plan = match known {
             Some(index) => self.plans.remove(index),
             None => {
-                let plan = LetterboxPlan::new(picture.layout(), letterbox)?;
+                let plan = LetterboxPlan::with_format(picture.layout(), letterbox, &self.format)?;
                 if self.plans.len() == Self::CAPACITY {
                     self.plans.remove(0);
                 }

@@ -10,8 +10,7 @@ pub(crate) mod sample;
 mod view;
 
 pub use color::YuvToRgb;
-pub(crate) use format::named;
-pub use format::{ColorMatrix, ColorRange, ParseNameError, PixelFormat};
+pub use format::{ColorMatrix, ColorRange, PixelFormat};
 pub use layout::{MAX_DIMENSION, PictureError, PictureLayout, Plane, Planes, PlanesError};
 pub use orientation::{Orientation, StoredPlane};
 pub use view::Picture;

@@ -1,10 +1,10 @@
 use camweave_vision::{
-    ColorMatrix, ColorRange, Letterbox, LetterboxError, LetterboxPlan, LetterboxPlans, PAD_VALUE,
-    Picture, PictureLayout, PixelFormat, letterbox_into,
+    ColorMatrix, ColorRange, Fit, InputFormat, Letterbox, LetterboxError, LetterboxPlan,
+    LetterboxPlans, Picture, PictureLayout, PixelFormat, letterbox_into,
 };
 use proptest::prelude::*;
 
-use crate::reference::{pictures, rgb_at};
+use crate::reference::{check_pixels, pictures};
 
 /// Source, model, and then resized width and height, left and top padding as Ultralytics' Python
 /// computes them.
@@ -64,10 +64,64 @@ fn geometry_is_that_of_ultralytics() {
     ];
     for (source, model, scale, resized, pad) in table {
         let letterbox = Letterbox::new(source, model).unwrap();
-        assert_eq!(letterbox.scale, scale as f32, "{source:?} in {model:?}");
+        let scales = (letterbox.scale_x, letterbox.scale_y);
+        assert_eq!(
+            scales,
+            (scale as f32, scale as f32),
+            "{source:?} in {model:?}"
+        );
         assert_eq!((letterbox.resized_width, letterbox.resized_height), resized);
         assert_eq!((letterbox.pad_left, letterbox.pad_top), pad);
     }
+}
+
+/// Source, model, and then YOLOX' ratio and resized width and height, as its Python computes them.
+#[test]
+fn geometry_of_the_upper_left_is_that_of_yolox() {
+    let table = [
+        ((640, 360), (640, 640), 1.0_f64, (640, 360)),
+        ((1920, 1080), (640, 640), 1.0 / 3.0, (640, 360)),
+        // 640.0 and 359.2.
+        ((1281, 719), (640, 384), 0.499_609_679_937_548_8, (640, 359)),
+        // 178.3.
+        ((333, 777), (416, 416), 0.535_392_535_392_535_4, (178, 416)),
+        // 391.8 is not rounded.
+        ((49, 30), (640, 640), 13.061_224_489_795_919, (640, 391)),
+        (
+            (1919, 1079),
+            (640, 640),
+            0.333_507_034_914_017_73,
+            (640, 359),
+        ),
+        // Where Python would fail, one column remains.
+        ((3, 1000), (320, 320), 0.32, (1, 320)),
+    ];
+    for (source, model, ratio, resized) in table {
+        let letterbox = Letterbox::fit(source, model, Fit::TopLeft).unwrap();
+        let scales = (letterbox.scale_x, letterbox.scale_y);
+        assert_eq!(
+            scales,
+            (ratio as f32, ratio as f32),
+            "{source:?} in {model:?}"
+        );
+        assert_eq!((letterbox.resized_width, letterbox.resized_height), resized);
+        assert_eq!((letterbox.pad_left, letterbox.pad_top), (0, 0));
+    }
+}
+
+#[test]
+fn a_stretched_picture_fills_the_input() {
+    let letterbox = Letterbox::fit((1920, 1080), (640, 384), Fit::Stretch).unwrap();
+    let scales = (letterbox.scale_x, letterbox.scale_y);
+    assert_eq!(
+        scales,
+        ((1.0_f64 / 3.0) as f32, (384.0_f64 / 1080.0) as f32)
+    );
+    assert_eq!(
+        (letterbox.resized_width, letterbox.resized_height),
+        (640, 384)
+    );
+    assert_eq!((letterbox.pad_left, letterbox.pad_top), (0, 0));
 }
 
 #[test]
@@ -86,6 +140,23 @@ fn boxes_by_hand() {
         letterbox.image_box_from_model([-5.0, 0.0, 900.0, 640.0]),
         [0.0, 0.0, 1280.0, 720.0]
     );
+    let upper_left = Letterbox::fit((1280, 720), (640, 640), Fit::TopLeft).unwrap();
+    let stretched = Letterbox::fit((1280, 720), (640, 180), Fit::Stretch).unwrap();
+    for (letterbox, in_model, in_image) in [
+        (
+            upper_left,
+            [10.0, 10.0, 20.0, 30.0],
+            [20.0, 20.0, 40.0, 60.0],
+        ),
+        (stretched, [10.0, 5.0, 20.0, 15.0], [20.0, 20.0, 40.0, 60.0]),
+    ] {
+        assert_eq!(letterbox.image_box_from_model(in_model), in_image);
+        assert_eq!(letterbox.model_box_from_image(in_image), in_model);
+    }
+    assert_eq!(
+        upper_left.image_box_from_model([0.0, 350.0, 640.0, 640.0]),
+        [0.0, 700.0, 1280.0, 720.0]
+    );
 }
 
 #[test]
@@ -96,10 +167,12 @@ fn impossible_sizes_are_refused() {
         ((1, 1), (0, 1)),
         ((1, 1), (1, 40_000)),
     ] {
-        assert!(matches!(
-            Letterbox::new(source, model),
-            Err(LetterboxError::Size { .. })
-        ));
+        for fit in Fit::ALL {
+            assert!(matches!(
+                Letterbox::fit(source, model, *fit),
+                Err(LetterboxError::Size { .. })
+            ));
+        }
     }
     let error = Letterbox::new((640, 360), (320, 0)).unwrap_err();
     assert_eq!(
@@ -115,6 +188,13 @@ fn serialised_as_sizes() {
     assert_eq!(text, r#"{"source":[1281,719],"model":[640,384]}"#);
     assert_eq!(serde_json::from_str::<Letterbox>(&text).unwrap(), letterbox);
     assert!(serde_json::from_str::<Letterbox>(r#"{"source":[0,719],"model":[640,384]}"#).is_err());
+    let letterbox = Letterbox::fit((1281, 719), (640, 384), Fit::TopLeft).unwrap();
+    let text = serde_json::to_string(&letterbox).unwrap();
+    assert_eq!(
+        text,
+        r#"{"source":[1281,719],"model":[640,384],"fit":"top_left"}"#
+    );
+    assert_eq!(serde_json::from_str::<Letterbox>(&text).unwrap(), letterbox);
 }
 
 fn rgb_layout(width: u32, height: u32) -> PictureLayout {
@@ -127,17 +207,22 @@ fn rgb_layout(width: u32, height: u32) -> PictureLayout {
     )
 }
 
-/// `cv2.resize(picture.astype(numpy.float32), size, interpolation=cv2.INTER_LINEAR)`, OpenCV 5.0:
-/// the first values of the first channel, and the sum of all channels.
-#[test]
-fn pixels_are_those_of_opencv() {
+/// A picture of which OpenCV's results are known.
+pub fn seven_by_five() -> (PictureLayout, Vec<u8>) {
     let mut data = Vec::new();
     for y in 0..5u32 {
         for x in 0..7u32 {
             data.extend((0..3u32).map(|c| ((x * 37 + y * 59 + c * 101) % 256) as u8));
         }
     }
-    let layout = rgb_layout(7, 5);
+    (rgb_layout(7, 5), data)
+}
+
+/// `cv2.resize(picture.astype(numpy.float32), size, interpolation=cv2.INTER_LINEAR)`, OpenCV 5.0:
+/// the first values of the first channel, and the sum of all channels.
+#[test]
+fn pixels_are_those_of_opencv() {
+    let (layout, data) = seven_by_five();
     let picture = Picture::new(&layout, &data).unwrap();
     let table: [((u32, u32), &[f32], f32); 3] = [
         (
@@ -167,13 +252,7 @@ fn pixels_are_those_of_opencv() {
     ];
     for (size, first, sum) in table {
         // Stretched to fill the input, as `cv2.resize` does.
-        let letterbox = Letterbox {
-            resized_width: size.0,
-            resized_height: size.1,
-            pad_left: 0,
-            pad_top: 0,
-            ..Letterbox::new((7, 5), size).unwrap()
-        };
+        let letterbox = Letterbox::fit((7, 5), size, Fit::Stretch).unwrap();
         let mut out = vec![f32::NAN; letterbox.output_len()];
         letterbox_into(&picture, &letterbox, &mut out).unwrap();
         for (found, expected) in out.iter().zip(first) {
@@ -264,48 +343,6 @@ fn many_layouts_share_one_set_of_plans() {
     }
 }
 
-fn check_pixels(
-    layout: &PictureLayout,
-    data: &[u8],
-    letterbox: &Letterbox,
-    out: &[f32],
-) -> Result<(), TestCaseError> {
-    let (mw, mh) = letterbox.model;
-    let (rw, rh) = (letterbox.resized_width, letterbox.resized_height);
-    for y in 0..mh {
-        for x in 0..mw {
-            let inside = (letterbox.pad_left..letterbox.pad_left + rw).contains(&x)
-                && (letterbox.pad_top..letterbox.pad_top + rh).contains(&y);
-            let expected = if inside {
-                let centre = |at: u32, pad: u32, len: u32, resized: u32| {
-                    (f64::from(at - pad) + 0.5) * f64::from(len) / f64::from(resized) - 0.5
-                };
-                rgb_at(
-                    layout,
-                    data,
-                    centre(x, letterbox.pad_left, layout.width, rw),
-                    centre(y, letterbox.pad_top, layout.height, rh),
-                )
-            } else {
-                [f64::from(PAD_VALUE); 3]
-            };
-            for (channel, expected) in expected.into_iter().enumerate() {
-                let found = out[channel * (mw * mh) as usize + (y * mw + x) as usize];
-                prop_assert!(
-                    (f64::from(found) - expected).abs() < 2e-6,
-                    "channel {} at {}, {}: {} is not {}",
-                    channel,
-                    x,
-                    y,
-                    found,
-                    expected
-                );
-            }
-        }
-    }
-    Ok(())
-}
-
 proptest! {
     #[test]
     fn pixels_are_the_reference((layout, data) in pictures(24), mw in 1u32..30, mh in 1u32..30) {
@@ -316,7 +353,7 @@ proptest! {
         for stale in [f32::NAN, 7.0] {
             let mut out = vec![stale; letterbox.output_len()];
             plan.run(&picture, &mut out).unwrap();
-            check_pixels(&layout, &data, &letterbox, &out)?;
+            check_pixels(&layout, &data, &letterbox, &InputFormat::default(), &out)?;
         }
     }
 
@@ -328,15 +365,15 @@ proptest! {
         let mut plan = LetterboxPlan::new(&packed, &letterbox).unwrap();
         let mut out = vec![f32::NAN; letterbox.output_len()];
         plan.run(&Picture::new(&layout, &data).unwrap(), &mut out).unwrap();
-        check_pixels(&layout, &data, &letterbox, &out)?;
+        check_pixels(&layout, &data, &letterbox, &InputFormat::default(), &out)?;
     }
 
     #[test]
     fn points_return(
         source in (1u32..8000, 1u32..8000), model in (8u32..2000, 8u32..2000),
-        x in 0.0f32..1.0, y in 0.0f32..1.0,
+        fit in prop::sample::select(Fit::ALL), x in 0.0f32..1.0, y in 0.0f32..1.0,
     ) {
-        let letterbox = Letterbox::new(source, model).unwrap();
+        let letterbox = Letterbox::fit(source, model, fit).unwrap();
         let (x, y) = (x * source.0 as f32, y * source.1 as f32);
         let (mx, my) = letterbox.model_from_image(x, y);
         let (bx, by) = letterbox.image_from_model(mx, my);
@@ -353,7 +390,23 @@ proptest! {
         let bottom = model.1 - l.resized_height - l.pad_top;
         prop_assert!(right - l.pad_left <= 1 && bottom - l.pad_top <= 1);
         // The boxes' scale and the pixels' differ by the rounding of the resized side.
-        prop_assert!((l.scale * source.0 as f32 - l.resized_width as f32).abs() <= 1.0);
-        prop_assert!((l.scale * source.1 as f32 - l.resized_height as f32).abs() <= 1.0);
+        prop_assert!((l.scale_x * source.0 as f32 - l.resized_width as f32).abs() <= 1.0);
+        prop_assert!((l.scale_y * source.1 as f32 - l.resized_height as f32).abs() <= 1.0);
+        prop_assert_eq!(l.scale_x, l.scale_y);
+    }
+
+    #[test]
+    fn the_picture_is_inside_the_input_and_as_large_as_its_scales_say(
+        source in (1u32..8000, 1u32..8000), model in (1u32..2000, 1u32..2000),
+        fit in prop::sample::select(Fit::ALL),
+    ) {
+        let l = Letterbox::fit(source, model, fit).unwrap();
+        prop_assert!(l.resized_width >= 1 && l.pad_left + l.resized_width <= model.0);
+        prop_assert!(l.resized_height >= 1 && l.pad_top + l.resized_height <= model.1);
+        prop_assert!((l.scale_x * source.0 as f32 - l.resized_width as f32).abs() <= 1.0);
+        prop_assert!((l.scale_y * source.1 as f32 - l.resized_height as f32).abs() <= 1.0);
+        if fit == Fit::Stretch {
+            prop_assert_eq!((l.resized_width, l.resized_height), model);
+        }
     }
 }

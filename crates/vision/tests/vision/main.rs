@@ -4,6 +4,7 @@
 
 mod formats;
 mod head;
+mod input;
 mod letterbox;
 mod metrics;
 mod nms;

@@ -1,6 +1,9 @@
 //! Per-pixel `f64` sampling of pictures, as plain as can be.
 
-use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat, Plane, Planes};
+use camweave_vision::{
+    Channels, ColorMatrix, ColorRange, InputFormat, InputLayout, Letterbox, PictureLayout,
+    PixelFormat, Plane, Planes, Range,
+};
 use proptest::prelude::*;
 
 /// One sample of a plane: `step` bytes apart in a row, `lead` bytes into the group.
@@ -95,6 +98,64 @@ pub fn rgb_at(layout: &PictureLayout, data: &[u8], x: f64, y: f64) -> [f64; 3] {
     let b = luma + pb * (2.0 - 2.0 * kb);
     let g = (luma - kr * r - kb * b) / (1.0 - kr - kb);
     [r, g, b].map(|c| c.clamp(0.0, 1.0))
+}
+
+/// Each value of an input against [`rgb_at`] and the definition of its format.
+pub fn check_pixels(
+    layout: &PictureLayout,
+    data: &[u8],
+    letterbox: &Letterbox,
+    format: &InputFormat,
+    out: &[f32],
+) -> Result<(), TestCaseError> {
+    let (mw, mh) = letterbox.model;
+    let (rw, rh) = (letterbox.resized_width, letterbox.resized_height);
+    for y in 0..mh {
+        for x in 0..mw {
+            let inside = (letterbox.pad_left..letterbox.pad_left + rw).contains(&x)
+                && (letterbox.pad_top..letterbox.pad_top + rh).contains(&y);
+            let mut samples = if inside {
+                let centre = |at: u32, pad: u32, len: u32, resized: u32| {
+                    (f64::from(at - pad) + 0.5) * f64::from(len) / f64::from(resized) - 0.5
+                };
+                rgb_at(
+                    layout,
+                    data,
+                    centre(x, letterbox.pad_left, layout.width, rw),
+                    centre(y, letterbox.pad_top, layout.height, rh),
+                )
+            } else {
+                [114.0 / 255.0; 3]
+            };
+            if format.channels == Channels::Bgr {
+                samples.reverse();
+            }
+            for (channel, sample) in samples.into_iter().enumerate() {
+                let pixel = (y * mw + x) as usize;
+                let found = out[match format.layout {
+                    InputLayout::Nchw => channel * (mw * mh) as usize + pixel,
+                    InputLayout::Nhwc => 3 * pixel + channel,
+                }];
+                let white = match format.range {
+                    Range::One => 1.0,
+                    Range::Byte => 255.0,
+                };
+                let mean = f64::from(format.mean[channel]);
+                let gain = white / f64::from(format.deviation[channel]);
+                let expected = (sample - mean) * gain;
+                prop_assert!(
+                    (f64::from(found) - expected).abs() < 2e-6 * gain,
+                    "channel {} at {}, {}: {} is not {}",
+                    channel,
+                    x,
+                    y,
+                    found,
+                    expected
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A layout of any format with gaps between rows and planes, and data that just holds it.
