@@ -1,10 +1,10 @@
 //! From frames in pools to the network's input.
 
-use camweave_detect::infer::malformed;
+use camweave_detect::infer::{ModelInfo, malformed};
 use camweave_message::Frame;
 use camweave_pool::{Attachments, ReadSlot};
 use camweave_stage::Refusal;
-use camweave_vision::{Letterbox, LetterboxPlans, Picture};
+use camweave_vision::{InputFormat, Letterbox, LetterboxPlans, Picture};
 
 /// A frame whose pixels are held.
 pub struct HeldFrame {
@@ -17,15 +17,15 @@ pub struct HeldFrame {
 pub fn hold(
     attachments: &Attachments,
     frame: &Frame,
-    model: (u32, u32),
+    model: &ModelInfo,
 ) -> Result<(ReadSlot, Letterbox), Refusal> {
     let picture = &frame.picture;
     let slot = attachments
         .acquire(&picture.slot)
         .map_err(|error| Refusal::from(&error))?;
     Picture::new(&picture.layout, &slot).map_err(malformed)?;
-    let letterbox =
-        Letterbox::new((picture.layout.width, picture.layout.height), model).map_err(malformed)?;
+    let source = (picture.layout.width, picture.layout.height);
+    let letterbox = Letterbox::fit(source, model.size, model.input.fit).map_err(malformed)?;
     Ok((slot, letterbox))
 }
 
@@ -58,9 +58,10 @@ pub struct Letterboxer {
 }
 
 impl Letterboxer {
-    pub fn new(threads: usize) -> Self {
+    /// For inputs of this format.
+    pub fn new(threads: usize, format: InputFormat) -> Self {
         Self {
-            plans: vec![LetterboxPlans::new(); threads.max(1)],
+            plans: vec![LetterboxPlans::with_format(format); threads.max(1)],
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use camweave_detect::infer::{ModelInfo, class_names, model_error};
 use camweave_model::{ModelFile, head_layout, input_size};
 use camweave_stage::StageError;
-use camweave_vision::{HeadFormat, PAD_VALUE};
+use camweave_vision::{HeadFormat, InputFormat, PAD_VALUE};
 use tracing::warn;
 
 use crate::engine::{self, Engine, EngineChoice, EngineError, OpenEngine, Opening, Threads};
@@ -72,6 +72,7 @@ impl Network {
             model: ModelInfo {
                 id: Arc::clone(&file.id),
                 size,
+                input: InputFormat::default(),
                 // Known after the first run.
                 class_names: Vec::new(),
                 format: HeadFormat::end_to_end(0),

@@ -41,7 +41,8 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(lane: usize, common: Arc<Common>) -> Self {
-        let letterboxer = Letterboxer::new(common.network.threads());
+        let network = &common.network;
+        let letterboxer = Letterboxer::new(network.threads(), network.model().input);
         Self {
             common,
             lane,
@@ -108,7 +109,7 @@ impl Common {
         let mut held = Vec::with_capacity(frames.len());
         for frame in frames {
             let span = self.context.span(&span_names::ACQUIRE, &frame.id);
-            let result = batch::hold(&self.context.attachments, &frame, self.network.model().size);
+            let result = batch::hold(&self.context.attachments, &frame, self.network.model());
             drop(span);
             match result {
                 Ok((slot, letterbox)) => held.push(HeldFrame {

@@ -9,7 +9,7 @@ use camweave_engine::{Source, engine, gpu, larger_than_profile, of_tensorrt};
 use camweave_model::head_layout;
 use camweave_stage::StageError;
 use camweave_tensorrt::{ElementType, Engine, Found, ModelFacts, Shape, TensorInfo, TensorRt};
-use camweave_vision::HeadFormat;
+use camweave_vision::{Element, HeadFormat, InputFormat};
 use tracing::info;
 
 /// An engine and its model.
@@ -129,6 +129,13 @@ impl Model {
             class_names: class_names(names, format, &nameless),
             format,
             size,
+            input: InputFormat {
+                element: match precision {
+                    Precision::F16 => Element::Float16,
+                    Precision::F32 => Element::Float32,
+                },
+                ..InputFormat::default()
+            },
         };
         Ok(Self {
             engine,

@@ -24,6 +24,7 @@ pub struct Heads<M: Memory = HostMemory> {
     model: Arc<str>,
     class_names: Arc<str>,
     model_size: (u32, u32),
+    fit: Fit,
     format: HeadFormat,
     refusals: Refusals,
 }
@@ -86,6 +87,7 @@ impl<M: Memory> Heads<M> {
             model: Arc::clone(&model.id),
             class_names: Arc::from(model.class_names.join("\n")),
             model_size: model.size,
+            fit: model.input.fit,
             format: model.format,
             refusals: Refusals::new("frame", context),
         })
@@ -149,7 +151,7 @@ impl<M: Memory> Heads<M> {
             trace: frame.trace,
             picture: frame.picture,
             model_size: self.model_size,
-            fit: Fit::Letterbox,
+            fit: self.fit,
             model: Arc::clone(&self.model),
             class_names: Arc::clone(&self.class_names),
             format: self.format,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camweave_model::{ModelError, ModelErrorKind, numbered};
 use camweave_stage::StageError;
-use camweave_vision::HeadFormat;
+use camweave_vision::{HeadFormat, InputFormat};
 use tracing::warn;
 
 /// A network as its heads describe it.
@@ -18,6 +18,8 @@ pub struct ModelInfo {
     pub format: HeadFormat,
     /// Width and height of the network's input, in pixels.
     pub size: (u32, u32),
+    /// How a frame becomes the values of its input.
+    pub input: InputFormat,
 }
 
 impl ModelInfo {
