@@ -8,12 +8,13 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 
 use bytemuck::{Pod, Zeroable};
-use camweave_vision::{Letterbox, PictureLayout, PixelFormat, YuvToRgb};
+use camweave_vision::{
+    Channels, Element, InputFormat, InputLayout, Letterbox, PictureLayout, PixelFormat, YuvToRgb,
+};
 
 use crate::context::Context;
 use crate::error::CudaError;
 use crate::module::{Function, LaunchShape, Module};
-use crate::precision::Precision;
 use crate::slice::DeviceSlice;
 use crate::stream::Stream;
 
@@ -26,7 +27,7 @@ const WARPS: u32 = 8;
 /// As in the kernel: rows of a block.
 const ROWS: u32 = 32;
 
-/// `Frame` in `kernels/letterbox.cu`.
+/// `Frame` in `kernels/letterbox.cuh`.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Frame {
@@ -41,13 +42,52 @@ struct Frame {
 
 const _: () = assert!(size_of::<Frame>() == 96);
 
+/// What is made of a picture's red, green and blue: `Values` in `kernels/letterbox_any.cu`.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct ValuesDescriptor {
+    element: u32,
+    is_bgr: u32,
+    is_nhwc: u32,
+    gain: [f32; 3],
+    bias: [f32; 3],
+}
+
+const _: () = assert!(size_of::<ValuesDescriptor>() == 36);
+
+impl ValuesDescriptor {
+    /// Those of a format.
+    ///
+    /// # Errors
+    /// There are no inputs of this format.
+    pub fn new(format: &InputFormat) -> Result<Self, CudaError> {
+        format.check().map_err(|error| CudaError::Argument {
+            what: "the input's format",
+            found: error.to_string(),
+            expected: "a possible one".to_owned(),
+        })?;
+        let affine = format.affine();
+        Ok(Self {
+            element: match format.element {
+                Element::Float32 => 0,
+                Element::Float16 => 1,
+                Element::Uint8 => 2,
+            },
+            is_bgr: u32::from(format.channels == Channels::Bgr),
+            is_nhwc: u32::from(format.layout == InputLayout::Nhwc),
+            gain: affine.map(|affine| affine.gain),
+            bias: affine.map(|affine| affine.bias),
+        })
+    }
+}
+
 /// One picture on the device, borrowed from its owner, and its place in the network's input.
 ///
 /// It does not outlive the picture:
 ///
 /// ```compile_fail,E0505
-/// use camweave_cuda::letterbox::{FrameDescriptor, Kernels, launch};
-/// use camweave_cuda::{CudaError, CudaMemory, DeviceSlice, Precision, Stream};
+/// use camweave_cuda::letterbox::{FrameDescriptor, Kernel, launch};
+/// use camweave_cuda::{CudaError, CudaMemory, DeviceSlice, Stream};
 /// use camweave_pool::ReadSlot;
 /// use camweave_vision::{Letterbox, PictureLayout};
 ///
@@ -55,13 +95,13 @@ const _: () = assert!(size_of::<Frame>() == 96);
 ///     picture: ReadSlot<CudaMemory>,
 ///     layout: &PictureLayout,
 ///     geometry: &Letterbox,
-///     kernels: &Kernels,
+///     kernel: &Kernel,
 ///     stream: &Stream,
 ///     output: DeviceSlice<'_>,
 /// ) -> Result<(), CudaError> {
 ///     let frame = FrameDescriptor::new(layout, picture.address(), geometry)?;
 ///     drop(picture);
-///     launch(kernels, stream, &[frame], output, (640, 640), Precision::F16)
+///     launch(kernel, stream, &[frame], output, (640, 640))
 /// }
 /// ```
 ///
@@ -144,51 +184,53 @@ impl<'a> FrameDescriptor<'a> {
     }
 }
 
-/// The kernels, loaded.
+/// The kernel for inputs of one format, loaded.
 #[derive(Debug, Clone)]
-pub struct Kernels {
-    f16: Function,
-    f32: Function,
+pub struct Kernel {
+    function: Function,
+    values: ValuesDescriptor,
+    element: Element,
 }
 
-impl Kernels {
-    /// Loads them.
+impl Kernel {
+    /// Loads it. Planes of red, green and blue from 0 to 1 have kernels of their own, for float and
+    /// half.
     ///
     /// # Errors
-    /// The driver's.
-    pub fn load(context: &Context) -> Result<Self, CudaError> {
-        let ptx = include_str!("../kernels/letterbox.ptx");
-        let module = Module::load(context, "letterbox", ptx)?;
+    /// There are no inputs of this format; the driver's.
+    pub fn load(context: &Context, format: &InputFormat) -> Result<Self, CudaError> {
+        let values = ValuesDescriptor::new(format)?;
+        let plain = include_str!("../kernels/letterbox.ptx");
+        let any = include_str!("../kernels/letterbox_any.ptx");
+        let (name, ptx, kernel) = match (format.is_plain(), format.element) {
+            (true, Element::Float16) => ("letterbox", plain, "letterbox_f16"),
+            (true, Element::Float32) => ("letterbox", plain, "letterbox_f32"),
+            _ => ("letterbox_any", any, "letterbox_any"),
+        };
         Ok(Self {
-            f16: module.function("letterbox_f16")?,
-            f32: module.function("letterbox_f32")?,
+            function: Module::load(context, name, ptx)?.function(kernel)?,
+            values,
+            element: format.element,
         })
     }
 }
 
-/// Puts into the stream: frame `i` becomes input `i` of `output`, red, green and blue planes of
-/// model height x model width, in 0..1. `model` is (width, height) in pixels, and must be that of
-/// the frames' letterboxes.
+/// Puts into the stream: frame `i` becomes input `i` of `output`, in the format of `kernel`. `model`
+/// is (width, height) in pixels, and must be that of the frames' letterboxes.
 ///
 /// The pictures and the output must stay as they are until the stream has passed this.
 ///
 /// # Errors
 /// `output` has not the bytes of `frames.len()` inputs; the driver's.
 pub fn launch(
-    kernels: &Kernels,
+    kernel: &Kernel,
     stream: &Stream,
     frames: &[FrameDescriptor<'_>],
     output: DeviceSlice<'_>,
     model: (u32, u32),
-    precision: Precision,
 ) -> Result<(), CudaError> {
     let (mut width, mut height) = model;
-    let values = 3 * width as usize * height as usize;
-    let input_bytes = values.saturating_mul(precision.bytes());
-    let function = match precision {
-        Precision::F16 => &kernels.f16,
-        Precision::F32 => &kernels.f32,
-    };
+    let input_bytes = (3 * width as usize * height as usize).saturating_mul(kernel.element.bytes());
     for (chunk, frames) in frames.chunks(MAX_FRAMES).enumerate() {
         let offset = input_bytes.saturating_mul(chunk * MAX_FRAMES);
         let part = output.part(offset, input_bytes.saturating_mul(frames.len()))?;
@@ -205,16 +247,19 @@ pub fn launch(
             blocks: [width.div_ceil(2 * THREADS[0]), height.div_ceil(ROWS), count],
             threads: THREADS,
         };
-        let mut arguments: [*mut c_void; 4] = [
+        let mut values = kernel.values;
+        // The kernels of planes have the first four.
+        let mut arguments: [*mut c_void; 5] = [
             (&raw mut descriptors).cast(),
             (&raw mut address).cast(),
             (&raw mut width).cast(),
             (&raw mut height).cast(),
+            (&raw mut values).cast(),
         ];
-        // SAFETY: the arguments are those of both kernels, which read inside the planes that
+        // SAFETY: the arguments are those of all kernels, which read inside the planes that
         // `FrameDescriptor::new` has checked, whatever the geometry says, and write the part. The
         // pictures and the output are borrowed.
-        unsafe { function.launch(stream, shape, &mut arguments)? };
+        unsafe { kernel.function.launch(stream, shape, &mut arguments)? };
     }
     Ok(())
 }

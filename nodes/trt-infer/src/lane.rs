@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use camweave_cuda::letterbox::{self, FrameDescriptor, Kernels};
+use camweave_cuda::letterbox::{self, FrameDescriptor, Kernel};
 use camweave_cuda::{
     Context, CudaError, CudaMemory, DeviceBuffer, DeviceSpans, Event, Graph, Rows, Stream,
 };
@@ -210,7 +210,7 @@ impl Lane {
     /// Puts the frames of `rows` into the network's input. The lane must have been waited for.
     pub fn letterbox(
         &mut self,
-        kernels: &Kernels,
+        kernel: &Kernel,
         model: &Model,
         rows: &[Frame],
         pictures: Vec<HeldPicture>,
@@ -255,14 +255,13 @@ impl Lane {
         let frames: Vec<_> = frames.collect::<Result<_, CudaError>>()?;
         let input = self.input.slice();
         letterbox::launch(
-            kernels,
+            kernel,
             &self.stream,
             &frames,
             input
                 .part(0, frames.len() * model.input_bytes())
                 .map_err(CudaError::from)?,
             model.info.size,
-            model.precision,
         )?;
         let keys = rows.iter().map(|row| frame_key(&row.id));
         spans.end(&self.stream, span, &span_names::LETTERBOX, keys);

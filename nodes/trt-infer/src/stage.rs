@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use camweave_cuda::letterbox::Kernels;
+use camweave_cuda::letterbox::Kernel;
 use camweave_cuda::{CudaMemory, DeviceSpans, missing};
 use camweave_detect::infer::facts::{BATCH, ENGINE, ENGINE_REASON};
 use camweave_detect::infer::{Heads, Unpublished, drops};
@@ -26,7 +26,7 @@ pub struct TrtInfer {
     lanes: Vec<Lane>,
     next: usize,
     model: Model,
-    kernels: Kernels,
+    kernel: Kernel,
     heads: Heads<CudaMemory>,
     pools: PicturePools,
     /// When the device was at it.
@@ -70,7 +70,7 @@ impl Stage for TrtInfer {
             camweave_cuda::Context::open(settings.device).map_err(|error| of_cuda(&error))?;
         device.bind().map_err(|error| of_cuda(&error))?;
         let model = Model::open(source, &tensorrt, &device, settings.max_batch)?;
-        let kernels = Kernels::load(&device).map_err(|error| of_cuda(&error))?;
+        let kernel = Kernel::load(&device, &model.info.input).map_err(|error| of_cuda(&error))?;
         let lanes = lanes(&device, &model, settings.ring)?;
         let (_, device_bytes) = device.memory().map_err(|error| of_cuda(&error))?;
         let slots = settings.head_slots_on(device_bytes, model.output_bytes());
@@ -80,7 +80,7 @@ impl Stage for TrtInfer {
         let stage = Self {
             lanes,
             next: 0,
-            kernels,
+            kernel,
             heads,
             pools: PicturePools::new(context.attachments.clone(), &device),
             spans: DeviceSpans::open(&device, context.counters.spans()),
@@ -243,7 +243,7 @@ impl TrtInfer {
         let mut held = Vec::with_capacity(frames.len());
         for frame in frames {
             let span = self.context.span(&span_names::ACQUIRE, &frame.id);
-            let result = self.pools.hold(&frame, self.model.info.size);
+            let result = self.pools.hold(&frame, &self.model.info);
             drop(span);
             match result {
                 Ok(picture) => {
@@ -265,7 +265,7 @@ impl TrtInfer {
             self.spans.poll();
             let spans = &mut self.spans;
             let span = self.context.span_over(&span_names::LETTERBOX, &held);
-            lane.letterbox(&self.kernels, &self.model, &held, pictures, spans)?;
+            lane.letterbox(&self.kernel, &self.model, &held, pictures, spans)?;
             drop(span);
             let _span = self.context.span_over(&span_names::INFER, &held);
             lane.infer(&self.model, &held, spans)

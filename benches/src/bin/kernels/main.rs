@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use camweave_benches::gpu;
 use camweave_cuda::heads::{HeadConfig, HeadDecoder};
-use camweave_cuda::letterbox::{FrameDescriptor, Kernels, launch};
+use camweave_cuda::letterbox::{FrameDescriptor, Kernel, launch};
 use camweave_cuda::{Context, DeviceBuffer, Event, PinnedBuffer, Precision, Stream};
 use camweave_vision::{
-    ColorMatrix, ColorRange, HeadFormat, Letterbox, NmsConfig, PictureLayout, PixelFormat,
+    ColorMatrix, ColorRange, Element, HeadFormat, InputFormat, Letterbox, NmsConfig, PictureLayout,
+    PixelFormat,
 };
 use clap::Parser;
 use serde::Serialize;
@@ -107,7 +108,11 @@ fn measure(
 }
 
 fn letterbox(context: &Context, stream: &Stream, format: PixelFormat, batch: usize) -> Result<Row> {
-    let kernels = Kernels::load(context)?;
+    let input_format = InputFormat {
+        element: Element::Float16,
+        ..InputFormat::default()
+    };
+    let kernel = Kernel::load(context, &input_format)?;
     let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
     let layout = PictureLayout::packed(1920, 1080, format, matrix, range);
     let geometry = Letterbox::new((1920, 1080), MODEL)?;
@@ -122,17 +127,10 @@ fn letterbox(context: &Context, stream: &Stream, format: PixelFormat, batch: usi
         })
         .collect::<Result<_>>()?;
     let values = batch * geometry.output_len();
-    let input = DeviceBuffer::new(context, values * Precision::F16.bytes(), "inputs")?;
+    let input = DeviceBuffer::new(context, values * input_format.element.bytes(), "inputs")?;
     let (least, median) = measure(context, stream, || {
         let input = input.slice();
-        Ok(launch(
-            &kernels,
-            stream,
-            &frames,
-            input,
-            MODEL,
-            Precision::F16,
-        )?)
+        Ok(launch(&kernel, stream, &frames, input, MODEL)?)
     })?;
     Ok(Row {
         kernel: "letterbox",

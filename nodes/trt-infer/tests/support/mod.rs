@@ -10,7 +10,7 @@ use camweave_pool::{Attachments, Reference};
 use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_stage::{Context, Declared, Output, Stage, StageError};
 use camweave_trt_infer::TrtInfer;
-use camweave_vision::{Letterbox, Picture, PictureLayout, letterbox_into};
+use camweave_vision::{Letterbox, LetterboxPlan, Picture, PictureLayout};
 
 pub use camweave_tensorrt::testing::model;
 
@@ -105,9 +105,12 @@ pub fn on_cpu(name: &str) -> Detector {
 /// What the CPU computes of a picture.
 pub fn head_of(detector: &mut Detector, layout: &PictureLayout, pixels: &[u8]) -> Vec<f32> {
     let picture = Picture::new(layout, pixels).expect("pixels of this layout");
-    let letterbox = Letterbox::new((layout.width, layout.height), detector.model().size);
-    let letterbox = letterbox.expect("sizes above 0");
-    letterbox_into(&picture, &letterbox, detector.input(1)).expect("it fits");
+    let source = (layout.width, layout.height);
+    let (size, input) = (detector.model().size, detector.model().input);
+    let letterbox = Letterbox::fit(source, size, input.fit).expect("sizes above 0");
+    let plan = LetterboxPlan::with_format(layout, &letterbox, &input);
+    plan.and_then(|mut plan| plan.run(&picture, detector.input(1)))
+        .expect("it fits");
     let mut head = Vec::new();
     detector
         .run(1, |_, values| head = values.to_vec())
