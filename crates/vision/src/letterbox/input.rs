@@ -27,9 +27,9 @@ pub const PAD_VALUE: f32 = 114.0 / 255.0;
 /// | YOLO-NAS | letterbox | RGB | 1 | none | `super_gradients/training/processing/defaults.py`; its own tool fits into 636 of 640 pixels |
 ///
 /// The means of ImageNet are 0.485, 0.456, 0.406 and its deviations 0.229, 0.224, 0.225. Frames are
-/// resized as [`LetterboxPlan`](crate::LetterboxPlan) says, which is what Ultralytics and YOLOX do.
-/// The tools of RT-DETRv2, D-FINE, DEIM and RF-DETR average more samples where they shrink (Pillow's
-/// and torchvision's bilinear resize), and PP-YOLOE's is cubic.
+/// resized as [`LetterboxPlan`](crate::LetterboxPlan) says, which is what Ultralytics, YOLOX and
+/// RF-DETR (1.11) do. The tools of RT-DETRv2, D-FINE and DEIM average more samples where they shrink
+/// (Pillow's bilinear resize), and PP-YOLOE's is cubic.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields, default)]
 pub struct InputFormat {
