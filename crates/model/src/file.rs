@@ -4,15 +4,19 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use camweave_vision::MAX_DIMENSION;
+use camweave_vision::{Element, InputLayout, MAX_DIMENSION, Range};
 use data_encoding::HEXLOWER;
 use prost::Message;
 use prost::bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::error::ModelError;
+use crate::export::advice;
+use crate::external;
+use crate::graph::Signs;
 use crate::metadata::Metadata;
-use crate::onnx::{GraphProto, ModelProto, TensorTypeProto, data_type};
+use crate::onnx::{GraphProto, ModelProto, TensorTypeProto, ValueInfoProto, data_type};
+use crate::settings::ModelSettings;
 use crate::size::{MAX_INPUT_BYTES, shown};
 
 /// The type of the network's input values.
@@ -22,6 +26,8 @@ pub enum ElementType {
     Float32,
     /// 16-bit float.
     Float16,
+    /// Integers of 0 to 255.
+    Uint8,
 }
 
 impl ElementType {
@@ -31,23 +37,50 @@ impl ElementType {
         match self {
             Self::Float32 => "float32",
             Self::Float16 => "float16",
+            Self::Uint8 => "uint8",
+        }
+    }
+
+    /// As input formats name it.
+    #[must_use]
+    pub fn element(self) -> Element {
+        match self {
+            Self::Float32 => Element::Float32,
+            Self::Float16 => Element::Float16,
+            Self::Uint8 => Element::Uint8,
         }
     }
 }
 
-/// The network's input, `[batch, 3, height, width]`; `None` where a dimension is dynamic.
+/// The network's image input; `None` where a dimension is dynamic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelInput {
     /// Its name.
     pub name: String,
     /// The type of its values.
     pub element_type: ElementType,
+    /// How its values lie.
+    pub layout: InputLayout,
+    /// What white is, as far as the graph shows: 255 where it divides by 255 itself.
+    pub range: Range,
     /// Frames of one inference.
     pub batch: Option<usize>,
     /// In pixels.
     pub width: Option<u32>,
     /// In pixels.
     pub height: Option<u32>,
+    /// The name of a second input, int64 `[batch, 2]`: the width and height that boxes are scaled to
+    /// (D-FINE, RT-DETRv2).
+    pub target_sizes: Option<String>,
+}
+
+/// An output of the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelOutput {
+    /// Its name.
+    pub name: String,
+    /// Its shape as the file declares it, `None` where a dimension is dynamic.
+    pub shape: Vec<Option<usize>>,
 }
 
 /// An ONNX file of a detector.
@@ -57,16 +90,20 @@ pub struct ModelFile {
     pub path: PathBuf,
     /// `<file name>@<first 12 hexadecimal digits of its SHA-256>`.
     pub id: Arc<str>,
-    /// The whole SHA-256, hexadecimal.
+    /// The whole SHA-256, hexadecimal, of the file and of weights in files beside it.
     pub sha256: String,
     /// Bytes of the file and of its weights, each value of them counted as 32 bits.
     pub weight_bytes: u64,
     /// The network's input.
     pub input: ModelInput,
-    /// The name of the network's first output.
-    pub output: String,
+    /// The network's outputs, in the file's order.
+    pub outputs: Vec<ModelOutput>,
+    /// What else its graph shows.
+    pub signs: Signs,
     /// What its exporter said of it.
     pub metadata: Metadata,
+    /// What `MODEL.yml` beside it says.
+    pub settings: ModelSettings,
 }
 
 /// No message of Protocol Buffers, and so no ONNX file, is larger.
@@ -86,6 +123,9 @@ impl ModelFile {
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         let refuse =
             |message: String| ModelError::file(format!("model '{}': {message}", path.display()));
+        if let Some(advice) = advice(path) {
+            return Err(refuse(advice));
+        }
         let bytes = read_bounded(path).map_err(refuse)?;
         if bytes.starts_with(LFS_POINTER) {
             return Err(refuse(
@@ -93,7 +133,6 @@ impl ModelFile {
             ));
         }
         let sha256 = hex_digest(&bytes);
-        let id = identity(path, &sha256);
         let size = bytes.len();
         // Weights are slices of this buffer, not copies.
         let model = ModelProto::decode(Bytes::from(bytes)).ok();
@@ -120,16 +159,22 @@ impl ModelFile {
             return Err(refuse(format!("its task is '{task}', expected 'detect'")));
         }
         let input = input(&graph).map_err(refuse)?;
-        let output = graph.output.first().map(|output| output.name.clone());
-        let output = output.ok_or_else(|| refuse("no output, expected one".to_owned()))?;
+        let outputs: Vec<_> = graph.output.iter().map(output).collect();
+        if outputs.is_empty() {
+            return Err(refuse("no output, expected one".to_owned()));
+        }
+        let sha256 = external::digest(path, &graph, sha256).map_err(refuse)?;
+        let id = identity(path, &sha256);
         Ok(Self {
             path: path.to_owned(),
             id,
             sha256,
             weight_bytes,
             input,
-            output,
+            outputs,
+            signs: Signs::of(&graph),
             metadata,
+            settings: ModelSettings::beside(path).map_err(ModelError::file)?,
         })
     }
 }
@@ -153,7 +198,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(expected)
 }
 
-fn hex_digest(bytes: &[u8]) -> String {
+pub(crate) fn hex_digest(bytes: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
@@ -171,9 +216,9 @@ fn identity(path: &Path, sha256: &str) -> Arc<str> {
     Arc::from(format!("{name}@{}", &sha256[..12]))
 }
 
-/// The network's only input, checked.
+/// The network's inputs, checked: one of images, and none or one of sizes.
 fn input(graph: &GraphProto) -> Result<ModelInput, String> {
-    const EXPECTED: &str = "expected one input of float32 or float16 [batch, 3, height, width]";
+    const EXPECTED: &str = "expected one input of float32, float16 or uint8 [batch, 3, height, width] or [batch, height, width, 3]";
     // Files of IR version 3 list weights among the inputs.
     let weights: HashSet<&str> = (graph.initializer.iter())
         .map(|it| it.name.as_str())
@@ -181,7 +226,9 @@ fn input(graph: &GraphProto) -> Result<ModelInput, String> {
     let inputs: Vec<_> = (graph.input.iter())
         .filter(|value| !weights.contains(value.name.as_str()))
         .collect();
-    let [value] = inputs.as_slice() else {
+    let (sizes, images): (Vec<_>, Vec<_>) =
+        (inputs.iter().copied()).partition(|value| is_sizes(value));
+    let ([value], [] | [_]) = (images.as_slice(), sizes.as_slice()) else {
         let shown = inputs
             .iter()
             .take(MAX_SHOWN)
@@ -197,32 +244,57 @@ fn input(graph: &GraphProto) -> Result<ModelInput, String> {
             }
         ));
     };
-    let tensor = value.r#type.as_ref().and_then(|it| it.tensor_type.as_ref());
+    let tensor = tensor(value);
     let tensor =
         tensor.ok_or_else(|| format!("input '{}' is no tensor, {EXPECTED}", value.name))?;
     let element_type = match tensor.elem_type {
         data_type::FLOAT => Some(ElementType::Float32),
         data_type::FLOAT16 => Some(ElementType::Float16),
+        data_type::UINT8 => Some(ElementType::Uint8),
         _ => None,
     };
     let refuse = || format!("input '{}' is {}, {EXPECTED}", value.name, describe(tensor));
     let element_type = element_type.ok_or_else(refuse)?;
-    match *dimensions(tensor).as_slice() {
-        [batch, None | Some(3), height, width] => {
-            // What does not fit is above the limit below.
-            let side = |side: Option<usize>| side.map(|it| u32::try_from(it).unwrap_or(u32::MAX));
-            let (width, height) = (side(width), side(height));
-            let size = (width.unwrap_or(1), height.unwrap_or(1));
-            check_input(size, batch).map_err(|limit| format!("{}, {limit}", refuse()))?;
-            Ok(ModelInput {
-                name: value.name.clone(),
-                element_type,
-                batch,
-                width,
-                height,
-            })
-        }
-        _ => Err(refuse()),
+    let (batch, height, width, layout) = match *dimensions(tensor).as_slice() {
+        [batch, Some(3), height, width] => (batch, height, width, InputLayout::Nchw),
+        [batch, height, width, Some(3)] => (batch, height, width, InputLayout::Nhwc),
+        [batch, None, height, width] => (batch, height, width, InputLayout::Nchw),
+        _ => return Err(refuse()),
+    };
+    // What does not fit is above the limit below.
+    let side = |side: Option<usize>| side.map(|it| u32::try_from(it).unwrap_or(u32::MAX));
+    let (width, height) = (side(width), side(height));
+    let size = (width.unwrap_or(1), height.unwrap_or(1));
+    check_input(size, batch).map_err(|limit| format!("{}, {limit}", refuse()))?;
+    let is_byte = element_type == ElementType::Uint8 || Signs::divides(graph, &value.name);
+    Ok(ModelInput {
+        name: value.name.clone(),
+        element_type,
+        layout,
+        range: if is_byte { Range::Byte } else { Range::One },
+        batch,
+        width,
+        height,
+        target_sizes: sizes.first().map(|value| value.name.clone()),
+    })
+}
+
+fn tensor(value: &ValueInfoProto) -> Option<&TensorTypeProto> {
+    value.r#type.as_ref()?.tensor_type.as_ref()
+}
+
+/// Whether an input is of the sizes that boxes are scaled to.
+fn is_sizes(value: &ValueInfoProto) -> bool {
+    tensor(value).is_some_and(|tensor| {
+        tensor.elem_type == data_type::INT64
+            && matches!(*dimensions(tensor).as_slice(), [_, Some(2) | None])
+    })
+}
+
+fn output(value: &ValueInfoProto) -> ModelOutput {
+    ModelOutput {
+        name: value.name.clone(),
+        shape: tensor(value).map(dimensions).unwrap_or_default(),
     }
 }
 

@@ -1,21 +1,41 @@
-//! What an ONNX file of a detector says of itself, before any engine has it.
+//! What an ONNX file of a detector is, before and after an engine has it.
 //!
-//! [`ModelFile`] reads a file and its exporter's [`Metadata`]; [`input_size`], [`head_layout`] and
-//! [`numbered`] turn that and an engine's output into what messages carry. The stages that run
-//! models share it, so that a file means the same to each of them.
+//! [`ModelFile`] reads a file, its exporter's [`Metadata`] and `MODEL.yml` beside it ([`ModelSettings`]);
+//! [`describe`] gives the [`Description`]s that fit it and the shapes of its outputs, and [`decide`]
+//! the one that its outputs of some pictures fit. The stages that run models share it, so that a file
+//! means the same to each of them.
 
+mod decide;
+mod describe;
 mod detector;
 mod error;
+mod export;
+mod external;
+mod family;
 mod file;
+mod graph;
+mod init;
 mod known;
 mod literal;
 mod metadata;
 pub mod onnx;
 mod operators;
+mod places;
+mod scene;
+mod settings;
 mod size;
+mod values;
 
+pub use decide::{Misfit, decide, one};
+pub use describe::{Description, describe};
 pub use detector::{head_layout, input_size};
 pub use error::{ModelError, ModelErrorKind};
-pub use file::{ElementType, ModelFile, ModelInput};
+pub use export::advice;
+pub use family::{Family, Preset, ScoreKind};
+pub use file::{ElementType, ModelFile, ModelInput, ModelOutput};
+pub use graph::Signs;
+pub use init::settings_text;
 pub use metadata::{Metadata, numbered};
+pub use scene::scenes;
+pub use settings::{InputSettings, ModelSettings, Names, Outputs, settings_path};
 pub use size::{MAX_CONSTANT_BYTES, MAX_HEAD_BYTES, MAX_INPUT_BYTES, MAX_TENSOR_BYTES};

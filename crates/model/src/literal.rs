@@ -1,4 +1,4 @@
-//! Python literals: Ultralytics writes its metadata with `str()`.
+//! Python literals, with which Ultralytics writes its metadata (`str()`), and JSON.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -112,9 +112,12 @@ impl Parser<'_> {
             'r' => '\r',
             't' => '\t',
             'x' => self.code(2)?,
-            'u' => self.code(4)?,
+            'u' => self.code_unit()?,
+            'b' => '\u{8}',
+            'f' => '\u{c}',
             'U' => self.code(8)?,
-            same @ ('\\' | '\'' | '"') => same,
+            // JSON escapes slashes.
+            same @ ('\\' | '\'' | '"' | '/') => same,
             // As in Python, a backslash before anything else is a backslash.
             other => {
                 text.push('\\');
@@ -126,11 +129,30 @@ impl Parser<'_> {
     }
 
     fn code(&mut self, digits: usize) -> Option<char> {
-        let mut code = 0;
+        char::from_u32(self.number(digits)?)
+    }
+
+    fn number(&mut self, digits: usize) -> Option<u32> {
+        let mut code = 0_u32;
         for _ in 0..digits {
-            code = code * 16 + self.rest.next()?.to_digit(16)?;
+            code = code.checked_mul(16)? + self.rest.next()?.to_digit(16)?;
         }
-        char::from_u32(code)
+        Some(code)
+    }
+
+    /// Four digits; JSON writes a letter beyond the first 65,536 as two surrogates.
+    fn code_unit(&mut self) -> Option<char> {
+        let high = self.number(4)?;
+        if !(0xd800..0xdc00).contains(&high) {
+            return char::from_u32(high);
+        }
+        self.rest.next_if_eq(&'\\')?;
+        self.rest.next_if_eq(&'u')?;
+        let low = self
+            .number(4)?
+            .checked_sub(0xdc00)
+            .filter(|low| *low < 0x400)?;
+        char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + low)
     }
 
     fn word(&mut self) -> Option<Literal> {

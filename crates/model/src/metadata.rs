@@ -2,9 +2,10 @@
 
 use crate::literal::Literal;
 use crate::onnx::StringStringEntryProto;
+use crate::size::shown;
 
 /// Class ids beyond this are a broken file, not a detector.
-const MAX_CLASSES: usize = 65_536;
+pub(crate) const MAX_CLASSES: usize = 65_536;
 /// The name of a class is cut here, in bytes: messages carry no longer ones.
 const MAX_NAME_BYTES: usize = 256;
 /// All names together, in bytes: messages carry no more. Of a file with more, names are unknown.
@@ -23,6 +24,10 @@ pub struct Metadata {
     pub task: Option<String>,
     /// Whether the network suppresses overlaps itself.
     pub end_to_end: Option<bool>,
+    /// What the exporter says in words.
+    pub description: Option<String>,
+    /// Why there are no class names although the file has a line for them.
+    pub unread_names: Option<String>,
 }
 
 impl Metadata {
@@ -36,8 +41,16 @@ impl Metadata {
                 .map(|line| line.value.as_str())
         };
         let literal = |key: &str| text(key).and_then(Literal::parse);
+        let names = text("names")
+            .map(str::trim)
+            .filter(|names| !names.is_empty());
+        let class_names = names.and_then(names_of);
         Self {
-            class_names: literal("names").and_then(class_names),
+            unread_names: names
+                .filter(|names| class_names.is_none() && *names != "None" && *names != "null")
+                .map(|names| shown(names)),
+            class_names,
+            description: text("description").map(str::to_owned),
             size: literal("imgsz").and_then(size),
             stride: literal("stride").and_then(|value| side(&value)),
             task: text("task")
@@ -51,6 +64,21 @@ impl Metadata {
     }
 }
 
+/// Names in any of the ways in which exporters write them.
+fn names_of(text: &str) -> Option<Vec<String>> {
+    if let Some(names) = Literal::parse(text).and_then(class_names) {
+        return Some(names);
+    }
+    // `person,car`, or a name in each line.
+    let is_plain = !text.contains(['{', '[', '(', '\'', '"', ':']) && text.contains([',', '\n']);
+    let names = text.split([',', '\n']).map(|name| name.trim().to_owned());
+    let names: Vec<_> = names.map(clean_name).enumerate().collect();
+    let is_whole = names.iter().all(|(_, name)| !name.is_empty());
+    (is_plain && is_whole && names.len() <= MAX_CLASSES)
+        .then(|| filled(names))
+        .flatten()
+}
+
 /// `{0: 'person', 1: 'car'}` or `['person', 'car']`; ids without a name are named by number.
 fn class_names(value: Literal) -> Option<Vec<String>> {
     let entries: Vec<(usize, String)> = match value {
@@ -61,6 +89,11 @@ fn class_names(value: Literal) -> Option<Vec<String>> {
         }
         _ => return None,
     };
+    filled(entries)
+}
+
+/// All names up to the highest id; `None` of none, and of more than messages carry.
+pub(crate) fn filled(entries: Vec<(usize, String)>) -> Option<Vec<String>> {
     let mut names = numbered(entries.iter().map(|(id, _)| id + 1).max()?);
     for (id, name) in entries {
         names[id] = name;
@@ -84,18 +117,24 @@ fn entry((key, value): (Literal, Literal)) -> Option<(usize, String)> {
     (id < MAX_CLASSES).then_some((id, name(value)?))
 }
 
-/// A name in one line, without what a terminal obeys: messages separate names by line feeds.
 fn name(value: Literal) -> Option<String> {
     match value {
-        Literal::Text(mut name) => {
-            let end = (0..=MAX_NAME_BYTES.min(name.len()))
-                .rev()
-                .find(|&end| name.is_char_boundary(end));
-            name.truncate(end.unwrap_or(0));
-            Some(name.replace(char::is_control, " "))
-        }
+        Literal::Text(name) => Some(clean_name(name)),
+        // YAML makes numbers of names of digits, and truth values of `no` and `yes`.
+        Literal::Integer(name) => Some(name.to_string()),
+        Literal::Bool(true) => Some("True".to_owned()),
+        Literal::Bool(false) => Some("False".to_owned()),
         _ => None,
     }
+}
+
+/// A name in one line, without what a terminal obeys: messages separate names by line feeds.
+pub(crate) fn clean_name(mut name: String) -> String {
+    let end = (0..=MAX_NAME_BYTES.min(name.len()))
+        .rev()
+        .find(|&end| name.is_char_boundary(end));
+    name.truncate(end.unwrap_or(0));
+    name.replace(char::is_control, " ")
 }
 
 /// Ultralytics writes `[height, width]`, or one number for a square.
@@ -156,6 +195,8 @@ mod tests {
                 stride: Some(32),
                 task: Some("detect".to_owned()),
                 end_to_end: Some(false),
+                description: Some("Ultralytics YOLO11n model trained on coco.yaml".to_owned()),
+                unread_names: None,
             }
         );
     }
@@ -180,12 +221,26 @@ mod tests {
             "{}",
             "3",
             "{-1: 'a'}",
-            "{0: 1}",
+            "None",
+            "{0: None}",
             "{99999999999: 'a'}",
             "{0: 'a'",
         ] {
             assert_eq!(names(broken), None, "{broken}");
         }
+        let some = |names: &[&str]| Some(names.iter().map(|it| (*it).to_owned()).collect());
+        assert_eq!(names("{0: 0, 1: 1}"), some(&["0", "1"]));
+        assert_eq!(names("{0: False, 1: 'b'}"), some(&["False", "b"]));
+        assert_eq!(names("person,car"), some(&["person", "car"]));
+        assert_eq!(names("person\ncar"), some(&["person", "car"]));
+        assert_eq!(
+            names(r#"["person \"x\"", "v\u00e9hicule, lent \ud83d\ude97", "a\/b"]"#),
+            some(&["person \"x\"", "v\u{e9}hicule, lent \u{1f697}", "a/b"])
+        );
+        // What cannot be read is not lost in silence.
+        let unread = |text| read(&[("names", text)]).unread_names;
+        assert_eq!(unread("{0: 'a'"), Some("{0: \\'a\\'".to_owned()));
+        assert_eq!((unread("None"), unread("")), (None, None));
         assert_eq!(names("{9223372036854775807: 'a'}"), None);
         assert_eq!(names("{'18446744073709551615': 'a'}"), None);
     }

@@ -156,6 +156,9 @@ pub struct TensorProto {
     /// Its values, little-endian.
     #[prost(bytes = "bytes", tag = "9")]
     pub raw_data: Bytes,
+    /// Where in another file its values are: `location` names the file.
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<StringStringEntryProto>,
     /// Where its values are: [`TensorProto::EXTERNAL`], or here.
     #[prost(int32, tag = "14")]
     pub data_location: i32,
@@ -219,6 +222,8 @@ pub struct DimensionProto {
 pub mod data_type {
     /// 32-bit float.
     pub const FLOAT: i32 = 1;
+    /// An integer of 0 to 255.
+    pub const UINT8: i32 = 2;
     /// 32-bit integer.
     pub const INT32: i32 = 6;
     /// 64-bit integer.

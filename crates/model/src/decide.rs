@@ -1,0 +1,360 @@
+//! Which description a model's outputs of some pictures fit.
+
+use camweave_vision::{Activation, BoxCoding, BoxSpace, Scores, iou};
+
+use crate::describe::{Description, refusal, write};
+use crate::error::ModelError;
+use crate::family::Family;
+use crate::file::ModelFile;
+use crate::values::{Found, Values};
+
+/// A score below this says nothing about its box.
+const LEAST_SCORE: f32 = 0.01;
+/// Boxes of a frame that are looked at.
+const MOST_BOXES: usize = 300;
+/// Of these boxes so many may be odd, in parts: networks draw some boxes beyond a frame's edge.
+const ODD_PART: f32 = 0.1;
+/// A box may end so far beyond a frame, in parts of it.
+const BEYOND: f32 = 0.5;
+/// Boxes that are shown, as far as overlaps matter.
+const SHOWN_SCORE: f32 = 0.25;
+/// Boxes of one class that overlap more than this are one object's.
+const SAME_IOU: f32 = 0.7;
+/// Of fewer boxes nothing is said about overlaps.
+const MANY_BOXES: usize = 10;
+
+/// The description that the outputs of some frames fit, of those that the file and its shapes leave.
+/// `frames` has the values of each frame under a description: all of its outputs, one after the
+/// other.
+///
+/// # Errors
+/// Several fit or none; the line says what to write into `MODEL.yml`.
+pub fn decide(
+    file: &ModelFile,
+    descriptions: Vec<Description>,
+    size: (u32, u32),
+    mut frames: impl FnMut(&Description) -> Vec<Vec<f32>>,
+) -> Result<Description, ModelError> {
+    let is_tried = file.settings.trial != Some(false);
+    let mut fits: Vec<Description> = Vec::new();
+    let mut reasons = Vec::new();
+    for mut description in descriptions {
+        let tried = if is_tried {
+            check(&description, size, &frames(&description))
+        } else {
+            Ok("not run: trial: false in MODEL.yml".to_owned())
+        };
+        match tried {
+            Ok(seen) => {
+                description.reasons.push(format!("trial: {seen}"));
+                fits.push(description);
+            }
+            Err(why) => reasons.push((description.family, why)),
+        }
+    }
+    one(file, fits, &reasons)
+}
+
+/// The one description that is left.
+///
+/// # Errors
+/// There is none or several; `reasons` say why others do not fit.
+pub fn one(
+    file: &ModelFile,
+    mut fits: Vec<Description>,
+    reasons: &[(Family, Misfit)],
+) -> Result<Description, ModelError> {
+    fits.dedup_by(|a, b| a.head == b.head && a.input == b.input && a.outputs == b.outputs);
+    match (fits.len(), reasons) {
+        (1, _) => Ok(fits.remove(0)),
+        (0, [(family, misfit)]) => Err(refusal(
+            file,
+            &format!(
+                "as {family}, {}; if that is what it gives, {}",
+                misfit.why,
+                write(file, misfit.line)
+            ),
+        )),
+        (0, _) => {
+            let all = reasons
+                .iter()
+                .map(|(family, it)| format!("as {family}, {}", it.why));
+            Err(refusal(
+                file,
+                &format!(
+                    "{}; {}",
+                    all.collect::<Vec<_>>().join("; "),
+                    write(file, "family: NAME")
+                ),
+            ))
+        }
+        _ => {
+            let names: Vec<&str> = fits.iter().map(|it| it.family.as_str()).collect();
+            Err(refusal(
+                file,
+                &format!(
+                    "its outputs are those of {}: {}, or whichever it is",
+                    names.join(" and "),
+                    write(file, &format!("family: {}", names[0]))
+                ),
+            ))
+        }
+    }
+}
+
+/// Why outputs do not fit a description, and the line that would make them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    why: String,
+    line: &'static str,
+}
+
+fn misfit<T>(why: String, line: &'static str) -> Result<T, Misfit> {
+    Err(Misfit { why, line })
+}
+
+/// What was seen of a description's frames.
+fn check(
+    description: &Description,
+    size: (u32, u32),
+    frames: &[Vec<f32>],
+) -> Result<String, Misfit> {
+    let head = &description.head;
+    if let Some(odd) = frames.iter().find(|values| values.len() != head.len()) {
+        let why = format!("a frame has {} values, expected {}", odd.len(), head.len());
+        return misfit(why, "family: NAME");
+    }
+    let frames: Vec<Values<'_>> = frames
+        .iter()
+        .map(|values| Values { head, values, size })
+        .collect();
+    scores(&frames)?;
+    columns(description.family, &frames)?;
+    let best: Vec<Vec<Found>> = frames
+        .iter()
+        .map(|it| it.best(LEAST_SCORE, MOST_BOXES))
+        .collect();
+    labels(&frames, &best)?;
+    boxes(&frames, &best)?;
+    overlaps(&frames, &best)?;
+    let seen: usize = best.iter().map(Vec::len).sum();
+    Ok(match seen {
+        0 => "nothing scored on the pictures made for it, so its boxes could not be checked"
+            .to_owned(),
+        seen => format!(
+            "{seen} boxes of {} pictures are within them, with scores of 0 to 1",
+            frames.len()
+        ),
+    })
+}
+
+/// Whether scores are of 0 to 1 once they are activated.
+fn scores(frames: &[Values<'_>]) -> Result<(), Misfit> {
+    let Some(head) = frames.first().map(|it| it.head) else {
+        return Ok(());
+    };
+    let ranges = frames.iter().map(Values::score_range);
+    let (least, most) = ranges.fold((f32::INFINITY, f32::NEG_INFINITY), |a, b| {
+        (a.0.min(b.0), a.1.max(b.1))
+    });
+    if !least.is_finite() || !most.is_finite() {
+        return misfit(
+            "scores are no numbers, expected 0 to 1".to_owned(),
+            "trial: false",
+        );
+    }
+    let said = format!("scores are {least:.3} to {most:.3}");
+    match head.activation {
+        Activation::None if least < -1e-3 => {
+            misfit(format!("{said}, expected 0 to 1"), "activation: sigmoid")
+        }
+        Activation::None if most > 101.0 => {
+            misfit(format!("{said}, expected 0 to 1"), "extra: NUMBER")
+        }
+        Activation::None if most > 1.001 => {
+            misfit(format!("{said}, expected 0 to 1"), "activation: percent")
+        }
+        Activation::Percent if least < -0.1 || most > 100.1 => {
+            misfit(format!("{said}, expected 0 to 100"), "activation: none")
+        }
+        Activation::Sigmoid | Activation::Softmax if least >= 0.0 && most <= 1.0 && most > 0.0 => {
+            misfit(
+                format!("{said}, expected values before their activation"),
+                "activation: none",
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the columns of scores are what they are called, where there are two of them: class ids
+/// are whole numbers, scores are not.
+fn columns(family: Family, frames: &[Values<'_>]) -> Result<(), Misfit> {
+    let Some(head) = frames.first().map(|it| it.head) else {
+        return Ok(());
+    };
+    let column = |index: usize| {
+        let all = frames.iter().flat_map(move |frame| {
+            (0..head.anchors as usize).map(move |place| frame.of_scores(place, index))
+        });
+        all.collect::<Vec<f32>>()
+    };
+    let is_whole = |values: &[f32]| values.iter().all(|it| it.fract() == 0.0);
+    let is_constant = |values: &[f32], value: f32| values.iter().all(|it| *it == value);
+    match head.scores {
+        Scores::PerClass { values: 2, .. } if head.activation == Activation::None => {
+            let (first, second) = (column(0), column(1));
+            if !is_whole(&first) && is_whole(&second) && !is_constant(&second, 0.0) {
+                return misfit(
+                    "the second class scores whole numbers, as class ids are".to_owned(),
+                    "family: deepstream_yolo",
+                );
+            }
+        }
+        Scores::Objectness { classes } if head.activation == Activation::None => {
+            let objectness = column(0);
+            let is_one = is_constant(&objectness, 1.0);
+            if is_one != (family == Family::Yolov6) && !is_constant(&objectness, 0.0) {
+                return misfit(
+                    format!(
+                        "objectness is {}1 everywhere",
+                        if is_one { "" } else { "not " }
+                    ),
+                    if is_one {
+                        "family: yolov6"
+                    } else {
+                        "family: NAME"
+                    },
+                );
+            }
+            if classes == 1 && !is_whole(&objectness) {
+                let class = column(1);
+                if is_whole(&class) && !is_constant(&class, 1.0) {
+                    return misfit(
+                        "classes score whole numbers, as class ids are".to_owned(),
+                        "family: deepstream_yolo",
+                    );
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether class ids are some.
+fn labels(frames: &[Values<'_>], best: &[Vec<Found>]) -> Result<(), Misfit> {
+    if frames
+        .first()
+        .is_none_or(|it| it.head.scores != Scores::Labelled)
+    {
+        return Ok(());
+    }
+    let mut all = best.iter().flatten();
+    let odd = all.find(|it| (it.class - it.class.round()).abs() > 1e-3 || it.class < -1e-3);
+    match odd {
+        Some(odd) => misfit(
+            format!("a class id is {}, expected a whole number", odd.class),
+            "family: NAME",
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Whether boxes are within frames.
+fn boxes(frames: &[Values<'_>], best: &[Vec<Found>]) -> Result<(), Misfit> {
+    let Some(Values { head, size, .. }) = frames.first().copied() else {
+        return Ok(());
+    };
+    let places = || {
+        let all = frames.iter().zip(best);
+        all.flat_map(|(frame, best)| best.iter().map(move |it| (frame, it.place)))
+    };
+    let all = places().count();
+    if all == 0 {
+        return Ok(());
+    }
+    let values =
+        |(frame, place): (&Values<'_>, usize)| [0, 1, 2, 3].map(|it| frame.of_box(place, it));
+    let largest = places()
+        .flat_map(values)
+        .fold(0.0_f32, |most, it| most.max(it.abs()));
+    let is_small = size.0.min(size.1) >= 64 && largest <= 2.0;
+    if is_small && largest > 0.0 && head.space == BoxSpace::Pixels && head.boxes != BoxCoding::Grid
+    {
+        return misfit(
+            format!("boxes are of values up to {largest:.3}, expected pixels"),
+            "space: normalised",
+        );
+    }
+    let reversed = |edges: &[f32; 4]| edges[2] < edges[0] - 1e-4 || edges[3] < edges[1] - 1e-4;
+    let beyond = |edges: &[f32; 4]| !edges.iter().all(|it| (-BEYOND..=1.0 + BEYOND).contains(it));
+    let edges: Vec<[f32; 4]> = places().map(|(frame, place)| frame.edges(place)).collect();
+    let is_often = |count: usize| count as f32 > ODD_PART * all as f32;
+    let count = edges.iter().filter(|it| reversed(it)).count();
+    if is_often(count) {
+        let line = if head.boxes == BoxCoding::Corners {
+            "boxes: centre"
+        } else {
+            "boxes: corners"
+        };
+        return misfit(
+            format!("{count} of {all} boxes end before they begin"),
+            line,
+        );
+    }
+    let count = edges.iter().filter(|it| beyond(it)).count();
+    if is_often(count) {
+        let line = if head.space == BoxSpace::Normalised && largest > 4.0 {
+            "space: pixels"
+        } else {
+            "boxes: corners"
+        };
+        return misfit(format!("{count} of {all} boxes leave the frame"), line);
+    }
+    // The centres of a grid's boxes are everywhere, and a box at the right is narrower than it is far
+    // from the left.
+    if head.boxes == BoxCoding::Centre && head.overlaps {
+        let drawn: Vec<[f32; 4]> = places().map(values).filter(|it| it[2] > 0.0).collect();
+        if drawn.len() >= 5 && drawn.iter().all(|[x, y, w, h]| w > x && h > y) {
+            return misfit(
+                "each box is wider than it is far from the left, and higher than far from the top"
+                    .to_owned(),
+                "boxes: corners",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether boxes are one for each object, where they are said to be.
+fn overlaps(frames: &[Values<'_>], best: &[Vec<Found>]) -> Result<(), Misfit> {
+    for (frame, best) in frames.iter().zip(best) {
+        if frame.head.overlaps {
+            continue;
+        }
+        let shown = best.iter().filter(|it| it.score > SHOWN_SCORE);
+        let mut kept: Vec<(f32, [f32; 4])> = Vec::new();
+        let mut count = 0;
+        for found in shown {
+            count += 1;
+            let edges = frame.edges(found.place);
+            let is_same = |(class, other): &(f32, [f32; 4])| {
+                *class == found.class && iou(*other, edges) > SAME_IOU
+            };
+            if !kept.iter().any(is_same) {
+                kept.push((found.class, edges));
+            }
+        }
+        if count >= MANY_BOXES && 2 * kept.len() < count {
+            return misfit(
+                format!(
+                    "{count} boxes are of {} objects, expected one for each",
+                    kept.len()
+                ),
+                "overlaps: true",
+            );
+        }
+    }
+    Ok(())
+}

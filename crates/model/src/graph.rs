@@ -1,0 +1,73 @@
+//! What a network's graph shows of its kind.
+
+use std::collections::HashSet;
+
+use crate::onnx::{GraphProto, NodeProto};
+use crate::operators::values;
+
+/// What a network's graph shows of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Signs {
+    /// It suppresses overlaps by ONNX's operator `NonMaxSuppression`.
+    pub suppresses: bool,
+    /// It has the decoder of a transformer: its places are queries.
+    pub has_decoder: bool,
+}
+
+impl Signs {
+    pub(crate) fn of(graph: &GraphProto) -> Self {
+        let is_decoder = |node: &NodeProto| {
+            node.name.contains("/decoder/")
+                && (node.name.contains("attn") || node.name.contains("attention"))
+        };
+        Self {
+            suppresses: has_operator(graph, "NonMaxSuppression"),
+            has_decoder: graph.node.iter().any(is_decoder),
+        }
+    }
+
+    /// Whether the first thing that the network does with an input is to divide it by 255.
+    pub(crate) fn divides(graph: &GraphProto, input: &str) -> bool {
+        let mut same = HashSet::from([input]);
+        let constant = |name: &str| -> Option<f64> {
+            let stored = graph.initializer.iter().find(|it| it.name == name);
+            let made = || {
+                let node = graph.node.iter().find(|node| {
+                    node.op_type == "Constant" && node.output.iter().any(|it| it == name)
+                })?;
+                node.attribute.iter().find_map(|it| it.t.as_ref())
+            };
+            let values = values(stored.or_else(made)?)?;
+            values.first().copied().filter(|_| values.len() == 1)
+        };
+        for node in &graph.node {
+            if !node
+                .input
+                .first()
+                .is_some_and(|it| same.contains(it.as_str()))
+            {
+                continue;
+            };
+            match node.op_type.as_str() {
+                "Cast" | "Transpose" | "Identity" => {
+                    same.extend(node.output.iter().map(String::as_str));
+                }
+                kind @ ("Div" | "Mul") => {
+                    let by = node.input.get(1).and_then(|name| constant(name));
+                    let wanted = if kind == "Div" { 255.0 } else { 1.0 / 255.0 };
+                    return by.is_some_and(|by| (by / wanted - 1.0).abs() < 0.01);
+                }
+                _ => return false,
+            }
+        }
+        false
+    }
+}
+
+/// Whether an operator is in a graph, or in one within it.
+fn has_operator(graph: &GraphProto, kind: &str) -> bool {
+    graph.node.iter().any(|node| {
+        let mut inner = node.attribute.iter().filter_map(|it| it.g.as_deref());
+        node.op_type == kind || inner.any(|graph| has_operator(graph, kind))
+    })
+}

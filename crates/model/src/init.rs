@@ -1,0 +1,146 @@
+//! The text of a `MODEL.yml`.
+
+use std::fmt::Write as _;
+
+use camweave_vision::{HeadFormat, InputFormat, Range, Scores};
+use serde::Serialize;
+
+use crate::describe::Description;
+use crate::family::{Family, ScoreKind};
+use crate::file::ModelFile;
+
+/// What `MODEL.yml` says of a description, with what each line may be.
+#[must_use]
+pub fn settings_text(file: &ModelFile, description: &Description) -> String {
+    let Description {
+        family,
+        head,
+        input,
+        ..
+    } = description;
+    let HeadFormat {
+        order,
+        scores,
+        boxes,
+        space,
+        activation,
+        extra,
+        overlaps,
+        ..
+    } = *head;
+    let InputFormat {
+        fit,
+        channels,
+        range,
+        mean,
+        deviation,
+        ..
+    } = *input;
+    let families: Vec<&str> = Family::ALL.iter().map(|it| it.as_str()).collect();
+    let mut text = format!(
+        "# How camweave reads {}. Each line may be changed or left out; what is left out is found\n# from the file. 'camweave model show' prints what was decided.\n\n",
+        file.path.file_name().unwrap_or_default().to_string_lossy()
+    );
+    let mut line = |key: &str, value: String, about: &str| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "# {about}\n{key}: {value}");
+    };
+    line("family", family.to_string(), &families.join(", "));
+    line(
+        "outputs",
+        outputs(file, description),
+        "names of the outputs: {all: NAME}, or {boxes: NAME, scores: NAME, classes: NAME}",
+    );
+    line(
+        "order",
+        word(&order),
+        "planes ([values, places]), rows ([places, values]), parts (outputs of their own), parts_by_class (scores [classes, places])",
+    );
+    let kind = match scores {
+        Scores::PerClass { .. } => ScoreKind::PerClass,
+        Scores::Objectness { .. } => ScoreKind::Objectness,
+        Scores::Labelled => ScoreKind::Labelled,
+    };
+    line(
+        "scores",
+        word(&kind),
+        "per_class, objectness (one for an object, then one for each class), labelled (one, then a class id)",
+    );
+    if let Scores::PerClass { background, .. } = scores {
+        line(
+            "background",
+            word(&background),
+            "the score of no object: none, first, last",
+        );
+    }
+    line(
+        "boxes",
+        word(&boxes),
+        "centre (cx, cy, w, h), corners (x1, y1, x2, y2), corners_yx, grid (YOLOX before its grid)",
+    );
+    line(
+        "space",
+        word(&space),
+        "pixels (of the network's input), normalised (0 to 1)",
+    );
+    line(
+        "activation",
+        word(&activation),
+        "what makes a score of 0 to 1: none, sigmoid, softmax, percent",
+    );
+    line(
+        "extra",
+        extra.to_string(),
+        "values of a place after its scores that are not read",
+    );
+    line(
+        "overlaps",
+        overlaps.to_string(),
+        "whether overlapping boxes have to be suppressed",
+    );
+    let white = match range {
+        Range::One => 1,
+        Range::Byte => 255,
+    };
+    line(
+        "input",
+        format!(
+            "{{fit: {}, channels: {}, range: {white}, mean: {mean:?}, deviation: {deviation:?}}}",
+            word(&fit),
+            word(&channels)
+        ),
+        "fit: letterbox, top_left, stretch; channels: rgb, bgr; range: what white is, 1 or 255; mean and\n# deviation in parts of white",
+    );
+    line(
+        "names",
+        format!("{:?}", description.class_names),
+        "names of classes: a list, a map ({0: person}), or the path of a text file with a name in each line",
+    );
+    line(
+        "confidence",
+        description.confidence.to_string(),
+        "suggested; the graph's CONFIDENCE decides",
+    );
+    if let Some(iou) = description.iou {
+        line("iou", iou.to_string(), "suggested; the graph's IOU decides");
+    }
+    text
+}
+
+fn outputs(file: &ModelFile, description: &Description) -> String {
+    let name = |index: usize| format!("{:?}", file.outputs[index].name);
+    let keys: &[&str] = match description.outputs.len() {
+        1 => &["all"],
+        _ => &["boxes", "scores", "classes"],
+    };
+    let all = keys.iter().zip(&description.outputs);
+    let all: Vec<String> = all
+        .map(|(key, index)| format!("{key}: {}", name(*index)))
+        .collect();
+    format!("{{{}}}", all.join(", "))
+}
+
+/// The word that stands for a value in `MODEL.yml`.
+fn word<T: Serialize>(value: &T) -> String {
+    serde_saphyr::to_string(value).map_or_else(|_| String::new(), |text| text.trim().to_owned())
+}
