@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod evaluate;
 mod graph;
+mod model;
 mod profile;
 mod report;
 mod run;
@@ -61,6 +62,9 @@ enum Command {
     /// Build TensorRT engines, and describe a plan or a model.
     #[command(subcommand)]
     Engine(engine::Command),
+    /// Show what a detector's ONNX file is taken for, or write that into a file for editing.
+    #[command(subcommand)]
+    Model(model::Command),
     /// Check a cameras.yml, and list its cameras.
     Cameras {
         /// The file.
@@ -92,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Trace(options) => trace::run(&options),
         Command::Doctor(options) => doctor::run(options),
         Command::Engine(command) => engine::run(&command),
+        Command::Model(command) => model::run(&command),
         Command::Cameras { file } => cameras::check(&file),
         Command::Evaluate { detections, record } => evaluate::show(&detections, &record),
     };

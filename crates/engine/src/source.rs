@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use camweave_detect::infer::model_error;
-use camweave_model::{ModelFile, input_size};
+use camweave_model::{ModelFile, advice, input_size};
 use camweave_stage::StageError;
 use camweave_tensorrt::{EngineSpec, PlanHeader, Sidecar, Wishes, sidecar_path};
 
@@ -52,6 +52,13 @@ impl Source {
                 version_compatible: false,
             };
             return Ok(Self::Onnx { file, wishes });
+        }
+        let is_engine = path.extension().is_some_and(|end| end == "engine" || end == "trt");
+        if let Some(advice) = advice(path).filter(|_| !is_engine) {
+            return Err(StageError::input(format!(
+                "model '{}': {advice}",
+                path.display()
+            )));
         }
         let plan = std::fs::read(path).map_err(|error| {
             StageError::input(format!(

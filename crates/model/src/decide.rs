@@ -2,7 +2,7 @@
 
 use camweave_vision::{Activation, BoxCoding, BoxSpace, Scores, iou};
 
-use crate::describe::{Description, refusal, write};
+use crate::describe::{Description, write};
 use crate::error::ModelError;
 use crate::family::Family;
 use crate::file::ModelFile;
@@ -55,11 +55,19 @@ pub fn decide(
     one(file, fits, &reasons)
 }
 
-/// The one description that is left.
+/// The only description that fits, where outputs cannot be looked at.
 ///
 /// # Errors
-/// There is none or several; `reasons` say why others do not fit.
-pub fn one(
+/// There are several; the line says what to write into `MODEL.yml`.
+pub fn only(
+    file: &ModelFile,
+    descriptions: Vec<Description>,
+) -> Result<Description, ModelError> {
+    one(file, descriptions, &[])
+}
+
+/// The one description that is left; `reasons` say why others do not fit.
+fn one(
     file: &ModelFile,
     mut fits: Vec<Description>,
     reasons: &[(Family, Misfit)],
@@ -67,9 +75,7 @@ pub fn one(
     fits.dedup_by(|a, b| a.head == b.head && a.input == b.input && a.outputs == b.outputs);
     match (fits.len(), reasons) {
         (1, _) => Ok(fits.remove(0)),
-        (0, [(family, misfit)]) => Err(refusal(
-            file,
-            &format!(
+        (0, [(family, misfit)]) => Err(file.refusal(&format!(
                 "as {family}, {}; if that is what it gives, {}",
                 misfit.why,
                 write(file, misfit.line)
@@ -79,9 +85,7 @@ pub fn one(
             let all = reasons
                 .iter()
                 .map(|(family, it)| format!("as {family}, {}", it.why));
-            Err(refusal(
-                file,
-                &format!(
+            Err(file.refusal(&format!(
                     "{}; {}",
                     all.collect::<Vec<_>>().join("; "),
                     write(file, "family: NAME")
@@ -90,9 +94,7 @@ pub fn one(
         }
         _ => {
             let names: Vec<&str> = fits.iter().map(|it| it.family.as_str()).collect();
-            Err(refusal(
-                file,
-                &format!(
+            Err(file.refusal(&format!(
                     "its outputs are those of {}: {}, or whichever it is",
                     names.join(" and "),
                     write(file, &format!("family: {}", names[0]))
@@ -102,9 +104,32 @@ pub fn one(
     }
 }
 
+/// Whether two frames' outputs under a description are those of one picture, as far as their best
+/// places show. `None` where nothing scores.
+#[must_use]
+pub fn resembles(
+    description: &Description,
+    size: (u32, u32),
+    first: &[f32],
+    second: &[f32],
+) -> Option<bool> {
+    const MOST: usize = 50;
+    /// Kernels of other batch sizes sum in another order.
+    const NEAR: f32 = 0.02;
+    let head = &description.head;
+    let best = |values| Values { head, values, size }.best(LEAST_SCORE, MOST);
+    let (first, second) = (best(first), best(second));
+    if first.is_empty() && second.is_empty() {
+        return None;
+    }
+    let near = first.iter().zip(&second);
+    let near = near.filter(|(a, b)| (a.score - b.score).abs() <= NEAR).count();
+    Some(near * 10 >= first.len().max(second.len()) * 9)
+}
+
 /// Why outputs do not fit a description, and the line that would make them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfit {
+struct Misfit {
     why: String,
     line: &'static str,
 }

@@ -50,11 +50,7 @@ pub fn describe(
     shapes: &[Vec<usize>],
 ) -> Result<Vec<Description>, ModelError> {
     let all = Facts::new(file, size, batch, shapes).and_then(|facts| facts.descriptions());
-    all.map_err(|why| refusal(file, &why))
-}
-
-pub(crate) fn refusal(file: &ModelFile, why: &str) -> ModelError {
-    ModelError::file(format!("model '{}': {why}", file.path.display()))
+    all.map_err(|why| file.refusal(&why))
 }
 
 /// A line that says what to write, and where.
@@ -70,6 +66,8 @@ struct Facts<'a> {
     settings: &'a ModelSettings,
     /// Of one frame, without the batch and without sides of 1.
     shapes: Vec<Vec<usize>>,
+    /// As they are.
+    found: &'a [Vec<usize>],
     names: Option<Vec<String>>,
     places: Places,
 }
@@ -91,7 +89,7 @@ impl<'a> Facts<'a> {
         file: &'a ModelFile,
         size: (u32, u32),
         batch: usize,
-        found: &[Vec<usize>],
+        found: &'a [Vec<usize>],
     ) -> Result<Self, String> {
         let settings = &file.settings;
         let names = settings
@@ -117,6 +115,7 @@ impl<'a> Facts<'a> {
             file,
             settings,
             shapes,
+            found,
             names,
             places: Places::of(size),
         })
@@ -318,8 +317,12 @@ impl<'a> Facts<'a> {
             } else {
                 ""
             };
+            let values = self.names.as_ref().map_or_else(
+                || "4 + classes".to_owned(),
+                |names| (4 + names.len()).to_string(),
+            );
             return Err(format!(
-                "its outputs are {}, expected one of [batch, 4 + classes, anchors] or [batch, places, values], or boxes [batch, places, 4] with scores{more}; if one of several has everything, {}",
+                "its outputs are {}, expected one of [batch, {values}, anchors] (YOLOv8) or [batch, detections, 6] (end to end), or boxes [batch, places, 4] and scores{more}; if one of several has everything, {}",
                 self.shown(),
                 write(self.file, "outputs: {all: NAME}")
             ));
@@ -531,7 +534,7 @@ impl<'a> Facts<'a> {
     }
 
     fn shown(&self) -> String {
-        let all = self.file.outputs.iter().zip(&self.shapes).take(MAX_SHOWN);
+        let all = self.file.outputs.iter().zip(self.found).take(MAX_SHOWN);
         let all: Vec<String> = all
             .map(|(output, shape)| format!("'{}' {shape:?}", shown(&output.name)))
             .collect();
@@ -577,6 +580,7 @@ impl<'a> Facts<'a> {
             extra: count(extra)?,
             overlaps: settings.overlaps.unwrap_or(preset.overlaps),
         };
+        head.validate().map_err(|error| format!("{family}: {error}"))?;
         if head.classes() == Some(0) {
             return Err(format!(
                 "{family}: no class, its outputs are {}",
@@ -638,6 +642,7 @@ impl<'a> Facts<'a> {
                 ));
             }
         }
+        input.check().map_err(|error| error.to_string())?;
         Ok(input)
     }
 

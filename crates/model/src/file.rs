@@ -74,6 +74,17 @@ pub struct ModelInput {
     pub target_sizes: Option<String>,
 }
 
+impl ModelInput {
+    /// The shape of an input of so many frames of this width and height.
+    #[must_use]
+    pub fn shape(&self, batch: usize, (width, height): (usize, usize)) -> [usize; 4] {
+        match self.layout {
+            InputLayout::Nchw => [batch, 3, height, width],
+            InputLayout::Nhwc => [batch, height, width, 3],
+        }
+    }
+}
+
 /// An output of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelOutput {
@@ -116,6 +127,39 @@ const MAX_SHOWN: usize = 4;
 const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
 impl ModelFile {
+    /// This file cannot be used, and why.
+    #[must_use]
+    pub fn refusal(&self, why: &str) -> ModelError {
+        ModelError::file(format!("model '{}': {why}", self.path.display()))
+    }
+
+    /// What is known of a TensorRT plan, as if it were a file: `MODEL.yml` beside it is read, and
+    /// its outputs are left out.
+    ///
+    /// # Errors
+    /// `MODEL.yml` cannot be read.
+    pub fn of_plan(
+        path: &Path,
+        id: Arc<str>,
+        input: ModelInput,
+        class_names: Option<Vec<String>>,
+    ) -> Result<Self, ModelError> {
+        Ok(Self {
+            path: path.to_owned(),
+            id,
+            sha256: String::new(),
+            weight_bytes: 0,
+            input,
+            outputs: Vec::new(),
+            signs: Signs::default(),
+            metadata: Metadata {
+                class_names,
+                ..Metadata::default()
+            },
+            settings: ModelSettings::beside(path).map_err(ModelError::file)?,
+        })
+    }
+
     /// Reads and checks a file.
     ///
     /// # Errors

@@ -7,7 +7,7 @@
 
 mod decide;
 mod describe;
-mod detector;
+
 mod error;
 mod export;
 mod external;
@@ -15,6 +15,7 @@ mod family;
 mod file;
 mod graph;
 mod init;
+mod input;
 mod known;
 mod literal;
 mod metadata;
@@ -26,9 +27,9 @@ mod settings;
 mod size;
 mod values;
 
-pub use decide::{Misfit, decide, one};
+pub use decide::{decide, only, resembles};
 pub use describe::{Description, describe};
-pub use detector::{head_layout, input_size};
+pub use input::input_size;
 pub use error::{ModelError, ModelErrorKind};
 pub use export::advice;
 pub use family::{Family, Preset, ScoreKind};

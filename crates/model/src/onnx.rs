@@ -124,6 +124,9 @@ pub struct AttributeProto {
     /// Whole numbers.
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
+    /// Which of the values is meant (`AttributeProto.AttributeType`).
+    #[prost(int32, tag = "20")]
+    pub r#type: i32,
     /// Several graphs, undecoded: no such model is opened.
     #[prost(bytes = "bytes", repeated, tag = "11")]
     pub graphs: Vec<Bytes>,

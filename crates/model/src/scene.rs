@@ -1,8 +1,40 @@
 //! Pictures that a model is tried on.
 
-/// A street, roughly, and noise: rows of red, green and blue, three bytes for each pixel.
+use camweave_vision::{Channels, InputFormat, InputLayout, Range};
+
+/// A street, roughly, and noise, as inputs of a network of this width and height.
 #[must_use]
-pub fn scenes((width, height): (u32, u32)) -> [Vec<u8>; 2] {
+pub fn scenes(size: (u32, u32), format: &InputFormat) -> [Vec<f32>; 2] {
+    pictures(size).map(|picture| input(&picture, format))
+}
+
+/// A picture as a network expects it.
+fn input(picture: &[u8], format: &InputFormat) -> Vec<f32> {
+    let white = match format.range {
+        Range::One => 1.0,
+        Range::Byte => 255.0,
+    };
+    let value = |pixel: &[u8], channel: usize| {
+        let sample = pixel[match format.channels {
+            Channels::Rgb => channel,
+            Channels::Bgr => 2 - channel,
+        }];
+        let unit = f32::from(sample) / 255.0;
+        white * (unit - format.mean[channel]) / format.deviation[channel]
+    };
+    let pixels = || picture.as_chunks::<3>().0.iter();
+    match format.layout {
+        InputLayout::Nchw => (0..3)
+            .flat_map(|channel| pixels().map(move |pixel| value(pixel, channel)))
+            .collect(),
+        InputLayout::Nhwc => pixels()
+            .flat_map(|pixel| (0..3).map(move |channel| value(pixel, channel)))
+            .collect(),
+    }
+}
+
+/// Rows of red, green and blue, three bytes for each pixel.
+fn pictures((width, height): (u32, u32)) -> [Vec<u8>; 2] {
     let (width, height) = (width as usize, height as usize);
     let mut street = Vec::with_capacity(3 * width * height);
     for y in 0..height {

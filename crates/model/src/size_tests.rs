@@ -382,8 +382,6 @@ fn inputs_and_heads_are_bounded() {
     let mut graph = detector(&[], &[]);
     graph.output = vec![value("output0", &[1, 6, 1 << 25])];
     refused("head", graph);
-    let error = crate::head_layout(&[1, 6, 1 << 25], 1, None).expect_err("a head that was made");
-    assert!(error.contains("expected at most"), "{error}");
 }
 
 #[test]

@@ -495,6 +495,15 @@ fn inputs_of_other_layouts_and_types() {
 }
 
 #[test]
+fn a_head_that_was_made_is_bounded() {
+    let (_folder, file) = net(&[("output0", &[1, 6, 8400])]).read();
+    let shapes = [vec![1, 6, 1 << 25]];
+    let found = describe(&file.expect("a file"), (640, 640), 1, &shapes);
+    let error = found.expect_err("a head that was made").to_string();
+    assert!(error.contains("expected at most"), "{error}");
+}
+
+#[test]
 fn files_that_are_no_onnx_are_refused_with_what_helps() {
     for (name, part) in [
         ("best.pt", "yolo export model=best.pt format=onnx"),

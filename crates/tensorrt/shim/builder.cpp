@@ -2,6 +2,7 @@
 #include "NvOnnxParser.h"
 #include "common.h"
 #include <string>
+#include <vector>
 
 using namespace camweave;
 
@@ -64,7 +65,10 @@ bool add_profile(nvinfer1::IBuilder& builder, nvinfer1::IBuilderConfig& config, 
     }
     auto shape = [&](int32_t batch) {
         auto dims = input.getDimensions();
-        int32_t const sizes[4] = {batch, 3, options.height, options.width};
+        bool const is_nhwc = dims.d[3] == 3 && dims.d[1] != 3;
+        int32_t const nchw[4] = {batch, 3, options.height, options.width};
+        int32_t const nhwc[4] = {batch, options.height, options.width, 3};
+        int32_t const* const sizes = is_nhwc ? nhwc : nchw;
         for (int32_t i = 0; i < 4; ++i) {
             if (i == 0 || dims.d[i] < 0) {
                 dims.d[i] = sizes[i];
@@ -79,27 +83,51 @@ bool add_profile(nvinfer1::IBuilder& builder, nvinfer1::IBuilderConfig& config, 
         && config.addOptimizationProfile(profile) >= 0;
 }
 
+#if CAMWEAVE_STRONGLY_TYPED
+bool cast_to_float(nvinfer1::INetworkDefinition& network, nvinfer1::ITensor& output)
+{
+    std::string const name = output.getName();
+    auto* cast = network.addCast(output, nvinfer1::DataType::kFLOAT);
+    if (cast == nullptr) {
+        return false;
+    }
+    network.unmarkOutput(output);
+    output.setName((name + "_before_cast").c_str());
+    cast->getOutput(0)->setName(name.c_str());
+    network.markOutput(*cast->getOutput(0));
+    return true;
+}
+#else
+bool is_float(nvinfer1::DataType type)
+{
+    return type == nvinfer1::DataType::kFLOAT || type == nvinfer1::DataType::kHALF;
+}
+#endif
+
 // The stages behind read float32; the letterbox kernel writes what the input asks for.
 bool set_types(nvinfer1::INetworkDefinition& network, camweave_build const& options)
 {
 #if !CAMWEAVE_STRONGLY_TYPED
-    if (options.fp16) {
+    if (options.fp16 && is_float(network.getInput(0)->getType())) {
         network.getInput(0)->setType(nvinfer1::DataType::kHALF);
     }
-    network.getOutput(0)->setType(nvinfer1::DataType::kFLOAT);
+    for (int32_t i = 0; i < network.getNbOutputs(); ++i) {
+        if (is_float(network.getOutput(i)->getType())) {
+            network.getOutput(i)->setType(nvinfer1::DataType::kFLOAT);
+        }
+    }
 #else
     static_cast<void>(options);
-    auto* output = network.getOutput(0);
-    if (output->getType() != nvinfer1::DataType::kFLOAT) {
-        std::string const name = output->getName();
-        auto* cast = network.addCast(*output, nvinfer1::DataType::kFLOAT);
-        if (cast == nullptr) {
+    std::vector<nvinfer1::ITensor*> outputs;
+    for (int32_t i = 0; i < network.getNbOutputs(); ++i) {
+        if (network.getOutput(i)->getType() != nvinfer1::DataType::kFLOAT) {
+            outputs.push_back(network.getOutput(i));
+        }
+    }
+    for (auto* output : outputs) {
+        if (!cast_to_float(network, *output)) {
             return false;
         }
-        network.unmarkOutput(*output);
-        output->setName((name + "_before_cast").c_str());
-        cast->getOutput(0)->setName(name.c_str());
-        network.markOutput(*cast->getOutput(0));
     }
 #endif
     return true;
@@ -180,13 +208,9 @@ int32_t build(void* create_builder, void* create_parser, camweave_build const& o
     if (network->getNbInputs() != 1 || network->getNbOutputs() < 1) {
         return fail("the network has not one input and an output");
     }
-    // Only the first output is read.
-    while (network->getNbOutputs() > 1) {
-        network->unmarkOutput(*network->getOutput(network->getNbOutputs() - 1));
-    }
     set_flags(*config, options);
     if (!set_types(*network, options)) {
-        return fail("the network's output cannot be cast to float32");
+        return fail("the network's outputs cannot be cast to float32");
     }
     auto& input = *network->getInput(0);
     if (input.getDimensions().nbDims != 4) {

@@ -38,6 +38,12 @@ impl EngineSpec {
         tensorrt: &TensorRt,
         gpu: &Gpu,
     ) -> Result<Self, Error> {
+        if let Some(name) = &file.input.target_sizes {
+            return Err(Error::input(format!(
+                "model '{}': a second input, '{name}', which TensorRT is not given here, expected one; export without the postprocessor, or run it on the CPU",
+                file.path.display()
+            )));
+        }
         if tensorrt.is_strongly_typed() {
             check_precision(file, wishes.precision, &tensorrt.version().to_string())?;
         }
@@ -98,6 +104,8 @@ fn check_precision(file: &ModelFile, wished: Precision, version: &str) -> Result
     let found = match file.input.element_type {
         ElementType::Float16 => Precision::Fp16,
         ElementType::Float32 => Precision::Fp32,
+        // What the file computes in is not known from its input.
+        ElementType::Uint8 => return Ok(()),
     };
     if found == wished {
         return Ok(());

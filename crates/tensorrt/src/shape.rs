@@ -11,6 +11,8 @@ pub enum ElementType {
     Float32,
     /// 16-bit float.
     Float16,
+    /// An integer of 0 to 255.
+    Uint8,
     /// Another, by `nvinfer1::DataType`'s number.
     Other(i32),
 }
@@ -20,6 +22,7 @@ impl ElementType {
         match number {
             0 => Self::Float32,
             1 => Self::Float16,
+            5 => Self::Uint8,
             other => Self::Other(other),
         }
     }
@@ -30,6 +33,7 @@ impl fmt::Display for ElementType {
         match self {
             Self::Float32 => f.write_str("float32"),
             Self::Float16 => f.write_str("float16"),
+            Self::Uint8 => f.write_str("uint8"),
             Self::Other(number) => write!(f, "of TensorRT's type {number}"),
         }
     }

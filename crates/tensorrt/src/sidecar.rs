@@ -13,8 +13,8 @@ use crate::version::Version;
 /// The schema's name and version.
 const SCHEMA: &str = "camweave.engine/1";
 /// Counts what this crate asks of TensorRT beyond an [`EngineSpec`]: engines of another number are
-/// rebuilt. 2: no TF32 where FP32 is wanted.
-const RECIPE: u32 = 2;
+/// rebuilt. 2: no TF32 where FP32 is wanted. 3: all outputs are kept.
+const RECIPE: u32 = 3;
 
 /// The GPU that a plan is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,16 +5,24 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use camweave_detect::infer::model_error;
+use camweave_model::{ModelFile, settings_text};
 use camweave_stage::{Declared, Settings, StageError};
 use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 
-use crate::network::Network;
+use crate::network::{Batching, Network};
 use crate::settings::CpuInferSettings;
 use crate::trial::{ARGUMENT, MAX_LINE, parsed, use_program};
 
 /// What a program is started with that opens the model of the settings behind it (`NAME=VALUE`) and
 /// ends: then the engine is chosen, and a node that starts later need not measure.
 const CHOOSE: &str = "--choose-engine";
+
+/// What a program is started with that opens the model of the settings behind it, prints what it is,
+/// line by line, and ends.
+const SHOW: &str = "--show-model";
+/// The same, of the text for `MODEL.yml`.
+const DESCRIBE: &str = "--describe-model";
 
 /// To be called first by the `main` of a program that opens models. `Some`: the program was started
 /// to try one, which is done.
@@ -31,6 +39,10 @@ pub fn answer() -> Option<ExitCode> {
         attempt(arguments)
     } else if is(CHOOSE) {
         choose(arguments)
+    } else if is(SHOW) {
+        show(arguments)
+    } else if is(DESCRIBE) {
+        describe(arguments)
     } else {
         return None;
     };
@@ -43,9 +55,45 @@ pub fn answer() -> Option<ExitCode> {
 }
 
 fn choose(variables: impl Iterator<Item = OsString>) -> Result<(), StageError> {
+    open(variables).map(drop)
+}
+
+fn open(variables: impl Iterator<Item = OsString>) -> Result<Network, StageError> {
     let declared = Declared::of_arguments(variables)?;
-    let settings = CpuInferSettings::read(&declared)?;
-    Network::open(&settings.detector()).map(drop)
+    Network::open(&CpuInferSettings::read(&declared)?.detector())
+}
+
+fn show(variables: impl Iterator<Item = OsString>) -> Result<(), StageError> {
+    let network = open(variables)?;
+    let (engine, reason) = network.engine_choice();
+    let ((width, height), description) = (network.model().size, network.description());
+    let batch = match network.batching() {
+        Batching::Dynamic => "any".to_owned(),
+        Batching::Fixed(batch) => batch.to_string(),
+    };
+    let mut lines = vec![
+        format!("model: {}", network.model().id),
+        format!("size: {width}x{height}, batch: {batch}"),
+        format!("engine: {engine} ({reason})"),
+    ];
+    lines.extend(description.lines());
+    let warnings = description.warnings.iter();
+    lines.extend(warnings.map(|warning| format!("warning: {warning}")));
+    print(&(lines.join("\n") + "\n"))
+}
+
+fn describe(variables: impl Iterator<Item = OsString>) -> Result<(), StageError> {
+    let declared = Declared::of_arguments(variables)?;
+    let options = CpuInferSettings::read(&declared)?.detector();
+    let network = Network::open(&options)?;
+    let file = ModelFile::read(&options.model).map_err(|error| model_error(&error))?;
+    print(&settings_text(&file, network.description()))
+}
+
+fn print(text: &str) -> Result<(), StageError> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| StageError::resource(format!("cannot write: {error}")))
 }
 
 fn attempt(arguments: impl Iterator<Item = OsString>) -> Result<(), StageError> {

@@ -35,8 +35,8 @@ impl Detector {
         })
     }
 
-    /// The memory that the next [`Detector::run`] reads: `frames` inputs, one after the other, each
-    /// three planes (red, green, blue) of height x width values from 0 to 1. It holds older values.
+    /// The memory that the next [`Detector::run`] reads: `frames` inputs, one after the other, as
+    /// [`ModelInfo::input`](camweave_detect::infer::ModelInfo::input) says. It holds older values.
     pub fn input(&mut self, frames: usize) -> &mut [f32] {
         let needed = self.network.input_len(frames);
         if self.input.len() < needed {

@@ -10,6 +10,7 @@ mod batch;
 mod detector;
 mod engine;
 mod facts;
+mod first_runs;
 mod lanes;
 mod network;
 mod options;

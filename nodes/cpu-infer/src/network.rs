@@ -1,14 +1,13 @@
 //! A detector network, which several threads may run at once.
 
-use std::sync::Arc;
-
-use camweave_detect::infer::{ModelInfo, class_names, model_error};
-use camweave_model::{ModelFile, head_layout, input_size};
+use camweave_detect::infer::{ModelInfo, model_error};
+use camweave_model::{Description, ModelFile, input_size, resembles};
 use camweave_stage::StageError;
-use camweave_vision::{HeadFormat, InputFormat, PAD_VALUE};
+use camweave_vision::InputLayout;
 use tracing::warn;
 
-use crate::engine::{self, Engine, EngineChoice, EngineError, OpenEngine, Opening, Threads};
+use crate::engine::{self, Engine, EngineChoice, EngineError, OpenEngine, Opening, OutputView, Threads};
+use crate::first_runs::FirstRuns;
 use crate::options::DetectorOptions;
 use crate::trial;
 
@@ -26,12 +25,13 @@ pub struct Network {
     engine: Box<dyn Engine>,
     reason: String,
     model: ModelInfo,
+    description: Description,
     threads: usize,
     batching: Batching,
 }
 
 impl Network {
-    /// Opens a model, and runs it once to see what comes out.
+    /// Opens a model, and runs it on pictures made for it to see what comes out.
     ///
     /// # Errors
     /// The file or its output is not a detector's, the engine is missing or refuses it, or the
@@ -66,35 +66,20 @@ impl Network {
         };
         let OpenEngine { engine, reason } = engine::open(options.engine, opening, attempt)?;
         let batching = file.input.batch.map_or(Batching::Dynamic, Batching::Fixed);
-        let mut network = Self {
-            engine,
-            reason,
-            model: ModelInfo {
-                id: Arc::clone(&file.id),
-                size,
-                input: InputFormat::default(),
-                // Known after the first run.
-                class_names: Vec::new(),
-                format: HeadFormat::end_to_end(0),
-            },
-            threads,
-            batching,
-        };
         let first = match batching {
             Batching::Dynamic => 1,
             Batching::Fixed(batch) => batch,
         };
-        let refuse = |message: String| {
-            StageError::input(format!("model '{}': {message}", file.path.display()))
+        let runs = FirstRuns::new(&*engine, &file, size, first);
+        let description = runs.description().map_err(|error| model_error(&error))?;
+        let mut network = Self {
+            model: ModelInfo::of(&file, size, &description),
+            engine,
+            reason,
+            description,
+            threads,
+            batching,
         };
-        let shape = network
-            .trial(first)
-            .map_err(|error| refuse(error.to_string()))?;
-        let names = file.metadata.class_names.clone();
-        let format = head_layout(&shape, first, names.as_deref()).map_err(refuse)?;
-        let nameless = format!("model '{}' has no metadata 'names'", file.path.display());
-        network.model.format = format;
-        network.model.class_names = class_names(names, format, &nameless);
         network.check_flag(&file);
         if batching == Batching::Dynamic && options.max_batch > 1 {
             network.check_batching(&file);
@@ -102,23 +87,19 @@ impl Network {
         Ok(network)
     }
 
-    /// Runs a grey batch; returns the output's shape.
-    fn trial(&self, batch: usize) -> Result<Vec<usize>, EngineError> {
-        let input = vec![PAD_VALUE; batch * self.frame_len()];
-        let mut found = Vec::new();
-        self.engine
-            .run(Threads::All, &input, self.shape(batch), &mut |shape, _| {
-                found = shape.to_vec();
-            })?;
-        Ok(found)
-    }
-
-    /// Some exporters declare a dynamic batch around a network that takes one frame.
+    /// Some exporters declare a dynamic batch around a network that takes one frame, or that leaves
+    /// all frames but the first empty.
     fn check_batching(&mut self, file: &ModelFile) {
-        let trial = match self.trial(2) {
-            Ok(shape) => head_layout(&shape, 2, None).map(drop),
-            Err(error) => Err(error.to_string()),
-        };
+        let (size, description) = (self.model.size, &self.description);
+        let runs = FirstRuns::new(&*self.engine, file, size, 2);
+        let trial = runs.twice(description).and_then(|[first, second]| {
+            match resembles(description, size, &first, &second) {
+                Some(true) => Ok(()),
+                None if !file.signs.suppresses => Ok(()),
+                Some(false) => Err("two equal frames give two different outputs".to_owned()),
+                None => Err("it suppresses overlaps itself, and nothing shows that it does so in each frame".to_owned()),
+            }
+        });
         if let Err(error) = trial {
             warn!(
                 "model '{}' declares a dynamic batch but cannot run two frames, so they run unbatched: {error}",
@@ -140,8 +121,11 @@ impl Network {
     }
 
     fn shape(&self, batch: usize) -> [usize; 4] {
-        let (width, height) = self.model.size;
-        [batch, 3, height as usize, width as usize]
+        let (width, height) = (self.model.size.0 as usize, self.model.size.1 as usize);
+        match self.model.input.layout {
+            InputLayout::Nchw => [batch, 3, height, width],
+            InputLayout::Nhwc => [batch, height, width, 3],
+        }
     }
 
     /// Values of one frame's input: 3 x height x width.
@@ -190,9 +174,8 @@ impl Network {
         self.engine.in_lane(lane, work);
     }
 
-    /// Runs `frames` frames. `input` has [`Network::input_len`] values: frame after frame, each
-    /// three planes (red, green, blue) of height x width values from 0 to 1. `read` gets each
-    /// frame's position and head in ascending order: [`HeadFormat::len`] values.
+    /// Runs `frames` frames. `input` has [`Network::input_len`] values: frame after frame, as
+    /// [`ModelInfo::input`] says. `read` gets each frame's position and head in ascending order: [`HeadFormat::len`] values.
     ///
     /// # Errors
     /// The engine failed, or gave another shape than at first, or the input is too short; `read` has
@@ -224,16 +207,30 @@ impl Network {
                 })?;
             let wanted = step.min(frames - start);
             let mut mismatch = None;
+            let outputs = &self.description.outputs;
             self.engine
-                .run(threads, input, shape, &mut |found, values| {
-                    if found.first() != Some(&step) || values.len() != step * head_len {
+                .run(threads, input, shape, outputs, &mut |found| {
+                    let values: usize = found.iter().map(|it| it.values.len()).sum();
+                    let is_batch = |it: &OutputView<'_>| it.shape.first() == Some(&step);
+                    if !found.iter().all(is_batch) || values != step * head_len {
+                        let shapes: Vec<_> = found.iter().map(|it| it.shape).collect();
                         mismatch = Some(format!(
-                            "an output of {found:?}, expected {step} x {head_len} values"
+                            "outputs of {shapes:?}, expected {step} x {head_len} values"
                         ));
                         return;
                     }
-                    for (index, head) in values.chunks_exact(head_len).take(wanted).enumerate() {
-                        read(start + index, head);
+                    if let [output] = found {
+                        let heads = output.values.chunks_exact(head_len);
+                        for (index, head) in heads.take(wanted).enumerate() {
+                            read(start + index, head);
+                        }
+                        return;
+                    }
+                    let mut head = Vec::with_capacity(head_len);
+                    for index in 0..wanted {
+                        head.clear();
+                        head_of(found, step, index, &mut head);
+                        read(start + index, &head);
                     }
                 })?;
             if let Some(message) = mismatch {
@@ -255,6 +252,12 @@ impl Network {
         &self.model
     }
 
+    /// What it is, and how that is known.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
     /// Threads of all lanes together.
     #[must_use]
     pub fn threads(&self) -> usize {
@@ -265,5 +268,13 @@ impl Network {
     #[must_use]
     pub fn batching(&self) -> Batching {
         self.batching
+    }
+}
+
+/// Adds the values of a frame of a batch to `head`, output after output.
+pub(crate) fn head_of(outputs: &[OutputView<'_>], batch: usize, frame: usize, head: &mut Vec<f32>) {
+    for output in outputs {
+        let each = output.values.len() / batch.max(1);
+        head.extend_from_slice(&output.values[frame * each..(frame + 1) * each]);
     }
 }

@@ -38,10 +38,16 @@ pub struct CpuInferSettings {
     #[serde(flatten)]
     pub waiting: QueueSettings,
     /// slots for network outputs, read by the downstream stages, one per frame, at least
-    /// `MAX_BATCH`
-    #[schemars(range(min = 1, max = 4096), extend("unit" = "slots"))]
+    /// `MAX_BATCH`; 0: as many as 512 MiB hold, at least 4 and at most 64
+    #[schemars(range(max = 4096), extend("unit" = "slots"))]
     pub head_slots: u32,
 }
+
+/// Slots that are chosen at least and at most.
+const SLOTS: std::ops::RangeInclusive<usize> = 4..=64;
+/// What the slots that are chosen fill, where that is more than the least: outputs of a thousand
+/// classes are of 40 MB.
+const SLOTS_BYTES: usize = 512 << 20;
 
 impl Default for CpuInferSettings {
     fn default() -> Self {
@@ -54,7 +60,7 @@ impl Default for CpuInferSettings {
             size: 0,
             max_batch: 8,
             waiting: QueueSettings::default(),
-            head_slots: 64,
+            head_slots: 0,
         }
     }
 }
@@ -71,6 +77,15 @@ impl Settings for CpuInferSettings {
 }
 
 impl CpuInferSettings {
+    /// Slots for heads of so many bytes.
+    pub(crate) fn head_slots_of(&self, head_bytes: usize) -> u32 {
+        if self.head_slots != 0 {
+            return self.head_slots;
+        }
+        let fit = SLOTS_BYTES / head_bytes.max(1);
+        fit.clamp(*SLOTS.start(), *SLOTS.end()) as u32
+    }
+
     /// What network, and how.
     pub(crate) fn detector(&self) -> DetectorOptions {
         DetectorOptions {

@@ -45,7 +45,8 @@ impl Stage for CpuInfer {
 
     fn open(settings: CpuInferSettings, context: &Context) -> Result<Self, StageError> {
         let network = Network::open(&settings.detector())?;
-        let heads = Heads::create(&(), settings.head_slots, network.model(), context)?;
+        let slots = settings.head_slots_of(network.model().format.bytes());
+        let heads = Heads::create(&(), slots, network.model(), context)?;
         let common = Arc::new(Common {
             context: context.clone(),
             network,
@@ -131,11 +132,11 @@ impl CpuInfer {
             (1, _) => 1,
             (most, Batching::Fixed(batch)) => {
                 let units = (most / batch).max(network.lanes()).max(1);
-                (units * batch).min(self.settings.head_slots as usize)
+                (units * batch).min(self.common.heads.slots() as usize)
             }
             (most, Batching::Dynamic) => most
                 .max(network.lanes())
-                .min(self.settings.head_slots as usize),
+                .min(self.common.heads.slots() as usize),
         }
     }
 
@@ -164,7 +165,7 @@ impl CpuInfer {
     /// Takes the next list only when it begins at once, so that what waits can still be dropped.
     fn note_ready(&self) {
         let frames = self.lanes.frames_under_way();
-        let has_slots = POOL_PART * frames <= self.settings.head_slots as usize;
+        let has_slots = POOL_PART * frames <= self.common.heads.slots() as usize;
         let is_ready = self.lanes.has_idle_lane() && (has_slots || frames == 0);
         self.common.context.set_ready(is_ready);
     }

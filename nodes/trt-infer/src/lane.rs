@@ -57,8 +57,8 @@ pub struct Execution(Mutex<Turn>);
 
 struct Turn {
     context: ExecutionContext,
-    /// What the context is set to: batch size, and the addresses of input and output.
-    set: (u32, [u64; 2]),
+    /// What the context is set to: batch size, and the addresses of input and outputs.
+    set: (u32, Vec<u64>),
     /// Behind the inference that was put into a stream last.
     inferred: Event,
 }
@@ -68,7 +68,7 @@ impl Execution {
     pub fn new(context: &Context, model: &Model) -> Result<Arc<Self>, LaneError> {
         let turn = Turn {
             context: model.engine.context()?,
-            set: (0, [0; 2]),
+            set: (0, Vec::new()),
             inferred: Event::new(context)?,
         };
         Ok(Arc::new(Self(Mutex::new(turn))))
@@ -87,7 +87,8 @@ pub struct Lane {
     graphs: Vec<Option<Graph>>,
     execution: Arc<Execution>,
     input: DeviceBuffer,
-    output: DeviceBuffer,
+    /// In the engine's order.
+    outputs: Vec<DeviceBuffer>,
     staging: Staging,
     /// Frames of the device that the letterbox kernel may still read.
     held: Vec<ReadSlot<CudaMemory>>,
@@ -116,13 +117,15 @@ impl Lane {
     ) -> Result<Self, LaneError> {
         let most = model.max_batch as usize;
         let input = DeviceBuffer::new(context, most * model.input_bytes(), "the network's input")?;
-        let output =
-            DeviceBuffer::new(context, most * model.output_bytes(), "the network's output")?;
+        let outputs = model.outputs.iter().map(|output| {
+            DeviceBuffer::new(context, most * output.bytes, "the network's output")
+        });
+        let outputs = outputs.collect::<Result<_, _>>()?;
         let mut lane = Self {
             graphs: Vec::new(),
             execution: Arc::clone(execution),
             input,
-            output,
+            outputs,
             staging: Staging::default(),
             held: Vec::new(),
             pictures_read: Event::new(context)?,
@@ -151,8 +154,8 @@ impl Lane {
         self.stream.synchronize()?;
         let execution = &mut turn.context;
         let work = |stream: &Stream| enqueue(execution, stream);
-        // SAFETY: the inference uses the execution context, and the lane's input and output. The lane
-        // has all three for as long as it lives, and its graphs go before them, once its stream has
+        // SAFETY: the inference uses the execution context, and the lane's input and outputs. The lane
+        // has all of them for as long as it lives, and its graphs go before them, once its stream has
         // been waited for. Nobody else has the stream now.
         let graph = unsafe { Graph::capture::<LaneError>(&self.stream, work) };
         match graph {
@@ -170,9 +173,12 @@ impl Lane {
 
     /// Sets the execution context to a batch of this lane.
     fn set(&self, turn: &mut Turn, model: &Model, batch: u32) -> Result<(), LaneError> {
-        let addresses = [&self.input, &self.output].map(|it| it.slice().address());
+        let buffers = std::iter::once(&self.input).chain(&self.outputs);
+        let addresses: Vec<u64> = buffers.map(|it| it.slice().address()).collect();
         if turn.set.1 != addresses {
-            for (tensor, address) in [&model.input, &model.output].into_iter().zip(addresses) {
+            let outputs = model.outputs.iter().map(|output| &output.name);
+            let tensors = std::iter::once(&model.input).chain(outputs);
+            for (tensor, &address) in tensors.zip(&addresses) {
                 // SAFETY: the buffer has room for the largest batch, CUDA aligns allocations to
                 // 256 bytes, and the lane keeps both until its stream's work is through. Another lane
                 // of the context comes here before it uses it.
@@ -305,7 +311,7 @@ impl Lane {
     }
 
     /// Puts the copies of the heads of the batch's first frames into the stream, one into each of
-    /// `slots`, which are in this order. Neighbours go at once: a copy of few megabytes takes longer
+    /// `slots`, which are in this order, output after output. Neighbours go at once: a copy of few megabytes takes longer
     /// to begin than to do.
     pub fn copy_heads(
         &self,
@@ -313,16 +319,28 @@ impl Lane {
         pool: &CudaMemory,
         slots: &[u32],
     ) -> Result<(), LaneError> {
-        let bytes = model.output_bytes();
         let mut first = 0;
         for run in slots.chunk_by(|slot, next| slot.checked_add(1) == Some(*next)) {
-            let heads = self.output.slice().part(first * bytes, run.len() * bytes);
-            let from = Rows {
-                memory: heads.map_err(CudaError::from)?,
-                pitch: bytes,
-            };
             let to = pool.rows(run[0], run.len()).map_err(CudaError::from)?;
-            self.stream.copy_rows(from, to, bytes, run.len())?;
+            let mut start = 0;
+            for &part in &model.parts {
+                let bytes = model.outputs[part].bytes;
+                let values = self.outputs[part].slice();
+                let from = Rows {
+                    memory: values
+                        .part(first * bytes, run.len() * bytes)
+                        .map_err(CudaError::from)?,
+                    pitch: bytes,
+                };
+                let to = Rows {
+                    memory: (to.memory)
+                        .part(start, to.memory.len() - start)
+                        .map_err(CudaError::from)?,
+                    pitch: to.pitch,
+                };
+                self.stream.copy_rows(from, to, bytes, run.len())?;
+                start += bytes;
+            }
             first += run.len();
         }
         Ok(())

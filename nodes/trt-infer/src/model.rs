@@ -3,14 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use camweave_cuda::{Context, Precision};
-use camweave_detect::infer::{ModelInfo, class_names};
+use camweave_cuda::Context;
+use camweave_detect::infer::{ModelInfo, model_error};
 use camweave_engine::{Source, engine, gpu, larger_than_profile, of_tensorrt};
-use camweave_model::head_layout;
+use camweave_model::{ModelError, ModelFile, ModelInput, ModelOutput, describe, only};
 use camweave_stage::StageError;
 use camweave_tensorrt::{ElementType, Engine, Found, ModelFacts, Shape, TensorInfo, TensorRt};
-use camweave_vision::{Element, HeadFormat, InputFormat};
+use camweave_vision::{InputLayout, Range};
 use tracing::info;
+
+/// An output of an engine.
+pub struct EngineOutput {
+    pub name: String,
+    /// Of one frame.
+    pub bytes: usize,
+}
 
 /// An engine and its model.
 pub struct Model {
@@ -20,9 +27,10 @@ pub struct Model {
     /// Where the engine comes from, in words.
     pub origin: String,
     pub input: String,
-    pub output: String,
-    /// The type of the input's values; the output's are float32.
-    pub precision: Precision,
+    /// All of the engine's outputs.
+    pub outputs: Vec<EngineOutput>,
+    /// Which of them a head is made of, one after the other.
+    pub parts: Vec<usize>,
     /// Frames of one inference: any number up to this, or exactly this.
     pub max_batch: u32,
     pub is_batch_fixed: bool,
@@ -46,8 +54,8 @@ impl Model {
                 let Found {
                     path,
                     plan,
-                    sidecar,
                     built_because,
+                    ..
                 } = engine(&file, &wishes, tensorrt, &gpu, |build| {
                     info!(model = %file.id, "building an engine, which takes minutes");
                     build(&|_| true)
@@ -60,7 +68,7 @@ impl Model {
                     tensorrt,
                     path,
                     &plan,
-                    Some(&sidecar.model),
+                    Known::File(&file),
                     origin,
                     max_batch,
                 )
@@ -80,11 +88,12 @@ impl Model {
                     })?;
                 }
                 let facts = sidecar.map(|sidecar| sidecar.model);
+                let known = facts.as_ref().map_or(Known::Nothing, Known::Facts);
                 Self::of_plan(
                     tensorrt,
                     path,
                     &plan,
-                    facts.as_ref(),
+                    known,
                     "a plan".to_owned(),
                     max_batch,
                 )
@@ -96,15 +105,15 @@ impl Model {
         tensorrt: &TensorRt,
         path: PathBuf,
         plan: &[u8],
-        facts: Option<&ModelFacts>,
+        known: Known<'_>,
         origin: String,
         max_batch: u32,
     ) -> Result<Self, StageError> {
         let name = path.display().to_string();
         let engine = Engine::load(tensorrt, &name, plan).map_err(|error| of_tensorrt(&error))?;
         let refuse = |what: String| StageError::input(format!("plan '{name}': {what}"));
-        let (input, output) = ends(engine.tensors()).map_err(refuse)?;
-        let (precision, size) = picture(input).map_err(refuse)?;
+        let (input, found) = ends(engine.tensors()).map_err(refuse)?;
+        let (element, layout, size) = picture(input).map_err(refuse)?;
         let [min, _, max] = engine
             .profile(&input.name)
             .map_err(|error| of_tensorrt(&error))?;
@@ -114,36 +123,47 @@ impl Model {
             larger_than_profile(&path, max_batch, allowed)?;
         }
         let max_batch = if is_batch_fixed { allowed } else { max_batch };
-        let names = facts.and_then(|facts| facts.class_names.clone());
-        let shape = output_shape(&engine, &input.name, &max, &output.name)
-            .map_err(|error| of_tensorrt(&error))?;
-        let format = head_format(&shape, allowed, names.as_deref()).map_err(refuse)?;
-        let id = facts.map_or_else(
-            || plan_id(&path, plan),
-            |facts| Arc::from(facts.id.as_str()),
-        );
-        let (input, output) = (input.name.clone(), output.name.clone());
-        let nameless = format!("plan '{name}' has no sidecar with class names");
-        let info = ModelInfo {
-            id,
-            class_names: class_names(names, format, &nameless),
-            format,
-            size,
-            input: InputFormat {
-                element: match precision {
-                    Precision::F16 => Element::Float16,
-                    Precision::F32 => Element::Float32,
-                },
-                ..InputFormat::default()
-            },
+        let shapes = shapes(&engine, &input.name, &max, &found)
+            .map_err(|error| of_tensorrt(&error))?
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(refuse)?;
+        let file = known.file(&path, plan, input, element, layout);
+        let file = ModelFile {
+            outputs: found
+                .iter()
+                .map(|output| ModelOutput {
+                    name: output.name.clone(),
+                    shape: Vec::new(),
+                })
+                .collect(),
+            ..file.map_err(|error| model_error(&error))?
         };
+        let description = describe(&file, size, allowed as usize, &shapes)
+            .and_then(|all| only(&file, all))
+            .map_err(|error| model_error(&error))?;
+        let odd = description.outputs.iter().map(|&index| found[index]);
+        let odd = odd.filter(|output| output.element_type != ElementType::Float32);
+        if let Some(output) = odd.take(1).next() {
+            return Err(refuse(format!(
+                "output '{}' is {}, expected float32 ('camweave engine build' makes it so)",
+                output.name, output.element_type
+            )));
+        }
+        let mut info = ModelInfo::of(&file, size, &description);
+        // An engine of float16 has another input than its file.
+        info.input.element = element.element();
+        let outputs = found.iter().zip(&shapes).map(|(output, shape)| EngineOutput {
+            name: output.name.clone(),
+            bytes: shape.get(1..).unwrap_or_default().iter().product::<usize>() * size_of::<f32>(),
+        });
         Ok(Self {
+            input: input.name.clone(),
+            outputs: outputs.collect(),
+            parts: description.outputs.clone(),
             engine,
             path,
             origin,
-            input,
-            output,
-            precision,
             max_batch,
             is_batch_fixed,
             info,
@@ -153,19 +173,65 @@ impl Model {
     /// The shape of the input for a batch.
     pub fn input_shape(&self, batch: u32) -> Shape {
         let (width, height) = self.info.size;
-        let sizes = [batch, 3, height, width].map(i64::from);
-        Shape::new(&sizes).unwrap_or_default()
+        let sizes = match self.info.input.layout {
+            InputLayout::Nchw => [batch, 3, height, width],
+            InputLayout::Nhwc => [batch, height, width, 3],
+        };
+        Shape::new(&sizes.map(i64::from)).unwrap_or_default()
     }
 
     /// Bytes of one frame's input.
     pub fn input_bytes(&self) -> usize {
         let (width, height) = self.info.size;
-        3 * width as usize * height as usize * self.precision.bytes()
+        3 * width as usize * height as usize * self.info.input.element.bytes()
     }
 
-    /// Bytes of one frame's output.
+    /// Bytes of one frame's head.
     pub fn output_bytes(&self) -> usize {
         self.info.format.bytes()
+    }
+}
+
+/// What is known of a plan beside it.
+enum Known<'a> {
+    /// The ONNX file that it was built of.
+    File(&'a ModelFile),
+    /// Its sidecar.
+    Facts(&'a ModelFacts),
+    Nothing,
+}
+
+impl Known<'_> {
+    /// What its file says, or what a file would.
+    fn file(
+        self,
+        path: &Path,
+        plan: &[u8],
+        input: &TensorInfo,
+        element_type: camweave_model::ElementType,
+        layout: InputLayout,
+    ) -> Result<ModelFile, ModelError> {
+        let facts = match self {
+            Self::File(file) => return Ok(file.clone()),
+            Self::Facts(facts) => Some(facts),
+            Self::Nothing => None,
+        };
+        let input = ModelInput {
+            name: input.name.clone(),
+            element_type,
+            layout,
+            range: match element_type {
+                camweave_model::ElementType::Uint8 => Range::Byte,
+                _ => Range::One,
+            },
+            batch: None,
+            width: None,
+            height: None,
+            target_sizes: None,
+        };
+        let id = facts.map_or_else(|| plan_id(path, plan), |facts| Arc::from(facts.id.as_str()));
+        let names = facts.and_then(|facts| facts.class_names.clone());
+        ModelFile::of_plan(path, id, input, names)
     }
 }
 
@@ -174,67 +240,69 @@ fn first(shape: &Shape) -> u32 {
     u32::try_from(batch).unwrap_or(0)
 }
 
-/// The engine's only input and its first output.
-fn ends(tensors: &[TensorInfo]) -> Result<(&TensorInfo, &TensorInfo), String> {
+/// The engine's only input and its outputs.
+fn ends(tensors: &[TensorInfo]) -> Result<(&TensorInfo, Vec<&TensorInfo>), String> {
     let inputs: Vec<_> = tensors.iter().filter(|tensor| tensor.is_input).collect();
     let outputs: Vec<_> = tensors.iter().filter(|tensor| !tensor.is_input).collect();
-    let ([input], [output]) = (inputs.as_slice(), outputs.as_slice()) else {
-        return Err(format!(
-            "{} inputs and {} outputs, expected one of each",
+    match (inputs.as_slice(), outputs.as_slice()) {
+        ([input], [_, ..]) => Ok((input, outputs)),
+        _ => Err(format!(
+            "{} inputs and {} outputs, expected one input and at least one output",
             inputs.len(),
             outputs.len()
-        ));
-    };
-    if output.element_type != ElementType::Float32 {
-        return Err(format!(
-            "output '{}' is {}, expected float32 ('camweave engine build' makes it so)",
-            output.name, output.element_type
-        ));
+        )),
     }
-    Ok((input, output))
 }
 
-/// Type and size, in pixels, of an image input.
-fn picture(input: &TensorInfo) -> Result<(Precision, (u32, u32)), String> {
+/// Type, layout and size, in pixels, of an image input.
+fn picture(
+    input: &TensorInfo,
+) -> Result<(camweave_model::ElementType, InputLayout, (u32, u32)), String> {
     let refuse = || {
         format!(
-            "input '{}' is {} {}, expected float16 or float32 [batch, 3, height, width]",
+            "input '{}' is {} {}, expected float16, float32 or uint8 [batch, 3, height, width] or [batch, height, width, 3]",
             input.name, input.element_type, input.shape
         )
     };
-    let precision = match input.element_type {
-        ElementType::Float16 => Precision::F16,
-        ElementType::Float32 => Precision::F32,
+    let element = match input.element_type {
+        ElementType::Float16 => camweave_model::ElementType::Float16,
+        ElementType::Float32 => camweave_model::ElementType::Float32,
+        ElementType::Uint8 => camweave_model::ElementType::Uint8,
         ElementType::Other(_) => return Err(refuse()),
     };
-    let &[_, 3, height, width] = input.shape.sizes() else {
-        return Err(refuse());
+    let (layout, height, width) = match *input.shape.sizes() {
+        [_, 3, height, width] => (InputLayout::Nchw, height, width),
+        [_, height, width, 3] => (InputLayout::Nhwc, height, width),
+        _ => return Err(refuse()),
     };
     let side = |side: i64| u32::try_from(side).ok().filter(|side| *side > 0);
     match (side(width), side(height)) {
-        (Some(width), Some(height)) => Ok((precision, (width, height))),
+        (Some(width), Some(height)) => Ok((element, layout, (width, height))),
         _ => Err(refuse()),
     }
 }
 
-/// The output's shape at the largest batch.
-fn output_shape(
+/// The outputs' shapes at the largest batch; in words, where one is not known.
+fn shapes(
     engine: &Engine,
     input: &str,
     largest: &Shape,
-    output: &str,
-) -> Result<Shape, camweave_tensorrt::Error> {
+    outputs: &[&TensorInfo],
+) -> Result<Vec<Result<Vec<usize>, String>>, camweave_tensorrt::Error> {
     let mut context = engine.context()?;
     context.set_input_shape(input, largest)?;
-    context.shape(output)
-}
-
-/// What the output's shape shows.
-fn head_format(shape: &Shape, batch: u32, names: Option<&[String]>) -> Result<HeadFormat, String> {
-    let sizes = shape.sizes().iter().map(|size| usize::try_from(*size).ok());
-    let sizes: Option<Vec<usize>> = sizes.collect();
-    let sizes = sizes.ok_or_else(|| format!("output of shape {shape}, expected known sizes"))?;
-    head_layout(&sizes, batch as usize, names)
+    let known = outputs.iter().map(|output| {
+        let shape = context.shape(&output.name)?;
+        let sizes = shape.sizes().iter().map(|size| usize::try_from(*size).ok());
+        let sizes: Option<Vec<usize>> = sizes.collect();
+        Ok(sizes.ok_or_else(|| {
+            format!(
+                "output '{}' of shape {shape}, expected known sizes",
+                output.name
+            )
+        }))
+    });
+    known.collect()
 }
 
 fn plan_id(path: &Path, plan: &[u8]) -> Arc<str> {

@@ -222,7 +222,7 @@ impl TrtInfer {
             (ENGINE_REASON, self.model.origin.clone()),
             (PLAN, self.model.path.display().to_string()),
             (GPU, self.device.name().to_owned()),
-            (INPUT_TYPE, format!("{:?}", self.model.precision)),
+            (INPUT_TYPE, self.model.info.input.element.to_string()),
             (BATCH, batch),
             (RING, self.lanes.len().to_string()),
             (CUDA_GRAPHS, graphs.to_string()),

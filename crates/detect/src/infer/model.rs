@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use camweave_model::{ModelError, ModelErrorKind, numbered};
+use camweave_model::{Description, ModelError, ModelErrorKind, ModelFile};
 use camweave_stage::StageError;
 use camweave_vision::{HeadFormat, InputFormat};
-use tracing::warn;
+use tracing::{info, warn};
 
 /// A network as its heads describe it.
 #[derive(Debug, Clone)]
@@ -23,21 +23,28 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
+    /// A network of this file, once it is known what it is; says so in the log.
+    #[must_use]
+    pub fn of(file: &ModelFile, size: (u32, u32), description: &Description) -> Self {
+        let path = file.path.display();
+        for warning in &description.warnings {
+            warn!("model '{path}': {warning}");
+        }
+        info!("model '{path}': {}", description.lines().join("; "));
+        Self {
+            id: Arc::clone(&file.id),
+            class_names: description.class_names.clone(),
+            format: description.head,
+            input: description.input,
+            size,
+        }
+    }
+
     /// Whether the network suppresses overlaps itself.
     #[must_use]
     pub fn is_end_to_end(&self) -> bool {
         !self.format.overlaps
     }
-}
-
-/// The names that a model has, or numbers: most heads show at least how many there are.
-/// `nameless` says in the log what lacks them.
-#[must_use]
-pub fn class_names(names: Option<Vec<String>>, format: HeadFormat, nameless: &str) -> Vec<String> {
-    names.unwrap_or_else(|| {
-        warn!("{nameless}: classes are called class0, class1, ...");
-        numbered(format.classes().unwrap_or_default() as usize)
-    })
 }
 
 /// A model that cannot be used, as the end of the stage.

@@ -1,5 +1,7 @@
 //! What an engine does.
 
+use camweave_vision::InputLayout;
+
 use super::kind::EngineKind;
 
 /// The network failed on one batch.
@@ -14,8 +16,17 @@ pub struct EngineError {
     pub message: String,
 }
 
-/// Takes an output: its shape and its values.
-pub type ReadOutput<'a> = &'a mut dyn FnMut(&[usize], &[f32]);
+/// An output of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct OutputView<'a> {
+    /// Its shape.
+    pub shape: &'a [usize],
+    /// Its values, row-major, converted to `f32` where they are not.
+    pub values: &'a [f32],
+}
+
+/// Takes the outputs that were asked for, in that order.
+pub type ReadOutputs<'a> = &'a mut dyn FnMut(&[OutputView<'_>]);
 
 /// Which of an engine's threads run a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +51,9 @@ pub trait Engine: Send + Sync {
     /// Waits until runs are as fast as they will be.
     fn wait_until_ready(&self) {}
 
-    /// Runs the network. `input` is `[batch, 3, height, width]`, row-major, 0 to 1, of the given
-    /// shape; `read` gets the first output, row-major, converted to `f32` where it is not. Memory
-    /// of the output is the engine's own, and is used again.
+    /// Runs the network. `input` is row-major and of the given shape, in the order and range that
+    /// the model's input format says; an input of float16 or of bytes is made of it. `outputs` are
+    /// places among the file's outputs; memory of outputs is the engine's own, and is used again.
     ///
     /// # Errors
     /// What the engine says.
@@ -51,8 +62,23 @@ pub trait Engine: Send + Sync {
         threads: Threads,
         input: &[f32],
         shape: [usize; 4],
-        read: ReadOutput<'_>,
+        outputs: &[usize],
+        read: ReadOutputs<'_>,
     ) -> Result<(), EngineError>;
+}
+
+/// An engine that was asked for an output that the model does not have.
+pub fn no_output(index: usize) -> String {
+    format!("no output of number {index}")
+}
+
+/// The width and height of an input of `frames` frames, for each of them.
+pub fn target_sizes(shape: [usize; 4], layout: InputLayout) -> Vec<[usize; 2]> {
+    let (height, width) = match layout {
+        InputLayout::Nchw => (shape[2], shape[3]),
+        InputLayout::Nhwc => (shape[1], shape[2]),
+    };
+    vec![[width, height]; shape[0]]
 }
 
 /// An engine's message in one line of bearable length.

@@ -1,6 +1,7 @@
 //! What runs a network.
 
 mod api;
+mod bytes;
 mod choice;
 mod kind;
 mod library;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 
 use camweave_stage::{Exit, StageError};
 
-pub use api::{Engine, EngineError, Threads};
+pub use api::{Engine, EngineError, OutputView, Threads};
 pub use choice::EngineChoice;
 pub use kind::EngineKind;
 pub use opening::{Libraries, Opening};

@@ -10,13 +10,16 @@ use half::slice::HalfFloatSliceExt;
 use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
-use ort::session::Session;
-use ort::value::TensorRef;
+use ort::session::{Session, SessionInputValue};
+use ort::value::{DynValue, Tensor, TensorRef};
 
-use super::api::{Engine, EngineError, ReadOutput, Threads, one_line};
+use super::api::{
+    Engine, EngineError, OutputView, ReadOutputs, Threads, no_output, one_line, target_sizes,
+};
+use super::bytes::{add_halves, bytes_of};
 use super::kind::EngineKind;
 use super::library;
-use camweave_model::{ElementType, ModelFile};
+use camweave_model::{ElementType, ModelFile, ModelInput};
 
 /// ONNX Runtime has one environment per process; it stays until the process ends.
 static LOADED: Mutex<Option<(Environment, PathBuf)>> = Mutex::new(None);
@@ -71,11 +74,9 @@ pub struct OnnxRuntime(Mutex<Running>);
 
 struct Running {
     session: Session,
-    element_type: ElementType,
+    input: ModelInput,
     /// The input of a float16 model.
     half_input: Vec<f16>,
-    /// The output of a float16 model.
-    float_output: Vec<f32>,
 }
 
 impl OnnxRuntime {
@@ -104,9 +105,8 @@ impl OnnxRuntime {
             .map_err(|error| refuse(error.to_string()))?;
         Ok(Self(Mutex::new(Running {
             session,
-            element_type: file.input.element_type,
+            input: file.input.clone(),
             half_input: Vec::new(),
-            float_output: Vec::new(),
         })))
     }
 }
@@ -129,10 +129,11 @@ impl Engine for OnnxRuntime {
         _: Threads,
         input: &[f32],
         shape: [usize; 4],
-        read: ReadOutput<'_>,
+        outputs: &[usize],
+        read: ReadOutputs<'_>,
     ) -> Result<(), EngineError> {
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        running.run(input, shape, read)
+        running.run(input, shape, outputs, read)
     }
 }
 
@@ -141,7 +142,8 @@ impl Running {
         &mut self,
         input: &[f32],
         shape: [usize; 4],
-        read: ReadOutput<'_>,
+        outputs: &[usize],
+        read: ReadOutputs<'_>,
     ) -> Result<(), EngineError> {
         let fail = |message: String| EngineError {
             engine: EngineKind::OnnxRuntime,
@@ -149,38 +151,79 @@ impl Running {
             message: one_line(&message),
         };
         let ort = |error: ort::Error| fail(error.to_string());
-        let outputs = match self.element_type {
-            ElementType::Float32 => {
-                let tensor = TensorRef::from_array_view((shape, input)).map_err(ort)?;
-                self.session.run(ort::inputs![tensor])
-            }
+        let bytes;
+        let tensor: SessionInputValue<'_> = match self.input.element_type {
+            ElementType::Float32 => TensorRef::from_array_view((shape, input)).map_err(ort)?.into(),
             ElementType::Float16 => {
                 self.half_input.resize(input.len(), f16::ZERO);
                 self.half_input.convert_from_f32_slice(input);
                 let values = self.half_input.as_slice();
-                let tensor = TensorRef::from_array_view((shape, values)).map_err(ort)?;
-                self.session.run(ort::inputs![tensor])
+                TensorRef::from_array_view((shape, values)).map_err(ort)?.into()
             }
-        }
-        .map_err(ort)?;
-        if outputs.len() == 0 {
-            return Err(fail("no output".to_owned()));
-        }
-        let output = &outputs[0];
-        let sizes = |shape: &ort::value::Shape| -> Vec<usize> {
-            shape
-                .iter()
-                .map(|size| usize::try_from(*size).unwrap_or(0))
-                .collect()
+            ElementType::Uint8 => {
+                bytes = bytes_of(input);
+                let values = bytes.as_slice();
+                TensorRef::from_array_view((shape, values)).map_err(ort)?.into()
+            }
         };
-        if let Ok((shape, values)) = output.try_extract_tensor::<f32>() {
-            read(&sizes(shape), values);
-            return Ok(());
+        let mut inputs = vec![(self.input.name.clone(), tensor)];
+        if let Some(name) = &self.input.target_sizes {
+            let sizes = target_sizes(shape, self.input.layout);
+            let flat: Vec<i64> = sizes.iter().flatten().map(|&it| it as i64).collect();
+            let sizes = Tensor::from_array(([sizes.len(), 2], flat)).map_err(ort)?;
+            inputs.push((name.clone(), sizes.into()));
         }
-        let (shape, values) = output.try_extract_tensor::<f16>().map_err(ort)?;
-        self.float_output.resize(values.len(), 0.0);
-        values.convert_to_f32_slice(&mut self.float_output);
-        read(&sizes(shape), &self.float_output);
+        let found = self.session.run(inputs).map_err(ort)?;
+        let mut shapes = Vec::with_capacity(outputs.len());
+        // Values that are no float32, one output after the other.
+        let mut converted = Vec::new();
+        for &index in outputs {
+            if index >= found.len() {
+                return Err(fail(no_output(index)));
+            }
+            let (shape, values) = floats(&found[index], &mut converted).map_err(ort)?;
+            shapes.push((shape, values));
+        }
+        let mut start = 0;
+        let views = shapes.iter().map(|(shape, values)| OutputView {
+            shape,
+            values: match values {
+                Ok(values) => values,
+                Err(count) => {
+                    start += count;
+                    &converted[start - count..start]
+                }
+            },
+        });
+        read(&views.collect::<Vec<_>>());
         Ok(())
     }
+}
+
+/// Values as they are, or how many of them have been converted.
+type Floats<'a> = Result<&'a [f32], usize>;
+
+/// An output: its shape and its values, which are added to `converted` where they are no float32.
+fn floats<'a>(
+    output: &'a DynValue,
+    converted: &mut Vec<f32>,
+) -> Result<(Vec<usize>, Floats<'a>), ort::Error> {
+    let sizes = |shape: &ort::value::Shape| -> Vec<usize> {
+        let sizes = shape.iter().map(|size| usize::try_from(*size).unwrap_or(0));
+        sizes.collect()
+    };
+    if let Ok((shape, values)) = output.try_extract_tensor::<f32>() {
+        return Ok((sizes(shape), Ok(values)));
+    }
+    if let Ok((shape, values)) = output.try_extract_tensor::<i64>() {
+        converted.extend(values.iter().map(|&it| it as f32));
+        return Ok((sizes(shape), Err(values.len())));
+    }
+    if let Ok((shape, values)) = output.try_extract_tensor::<i32>() {
+        converted.extend(values.iter().map(|&it| it as f32));
+        return Ok((sizes(shape), Err(values.len())));
+    }
+    let (shape, values) = output.try_extract_tensor::<f16>()?;
+    add_halves(values, converted);
+    Ok((sizes(shape), Err(values.len())))
 }

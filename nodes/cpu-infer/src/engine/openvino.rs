@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
-use camweave_model::{ElementType, ModelFile};
+use camweave_model::{ElementType, ModelFile, ModelInput};
 use camweave_stage::StageError;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -13,7 +13,10 @@ use openvino::{
     RwPropertyKey, Shape, Tensor,
 };
 
-use super::api::{Engine, EngineError, ReadOutput, Threads, one_line};
+use super::api::{
+    Engine, EngineError, OutputView, ReadOutputs, Threads, no_output, one_line, target_sizes,
+};
+use super::bytes::{add_halves, write_bytes};
 use super::kind::EngineKind;
 use super::library;
 
@@ -62,8 +65,16 @@ struct Request {
     request: InferRequest,
     input: Tensor,
     element_type: ElementType,
-    /// Outputs of several inferences, and those of a float16 model.
-    outputs: Vec<f32>,
+    /// Outputs of several inferences, and those that are no float32.
+    outputs: Vec<Output>,
+}
+
+/// An output of as many inferences as a run has.
+#[derive(Default)]
+struct Output {
+    /// Of one inference.
+    shape: Vec<usize>,
+    values: Vec<f32>,
 }
 
 impl OpenVino {
@@ -88,19 +99,26 @@ impl OpenVino {
         let mut core = Core::new().map_err(|error| refuse(error.to_string()))?;
         let mut model = core.read_model_from_file(path, "").map_err(said)?;
         let batch = file.input.batch.unwrap_or(1);
-        let sizes = [batch, 3, height as usize, width as usize].map(|it| it as i64);
-        let shape = PartialShape::new_static(4, &sizes).map_err(said)?;
+        let shape = file.input.shape(batch, (width as usize, height as usize));
+        let known = PartialShape::new_static(4, &shape.map(|it| it as i64)).map_err(said)?;
         // What is known beforehand is computed once.
-        model.reshape_single_input(&shape).map_err(said)?;
-        let element_type = file.input.element_type;
-        let all = requests(&mut core, &model, (threads, 1), &sizes, element_type);
+        match &file.input.target_sizes {
+            None => model.reshape_single_input(&known),
+            Some(name) => {
+                let sizes = PartialShape::new_static(2, &[batch as i64, 2]).map_err(said)?;
+                model.reshape(&[(&file.input.name, &known), (name, &sizes)])
+            }
+        }
+        .map_err(said)?;
+        let input = file.input.clone();
+        let all = requests(&mut core, &model, (threads, 1), shape, &input);
         let all = all.map_err(said)?.pop();
         let all = all.ok_or_else(|| refuse("no request".to_owned()))?;
         let making = (threads > 1).then(|| {
             std::thread::Builder::new()
                 .name("openvino".to_owned())
                 .spawn(move || {
-                    requests(&mut core, &model, (threads, threads), &sizes, element_type)
+                    requests(&mut core, &model, (threads, threads), shape, &input)
                         .map_err(|error| text(&error))
                 })
         });
@@ -123,8 +141,8 @@ fn requests(
     core: &mut Core,
     model: &Model,
     (threads, streams): (usize, usize),
-    sizes: &[i64],
-    element_type: ElementType,
+    shape: [usize; 4],
+    input: &ModelInput,
 ) -> Result<Vec<Request>, InferenceError> {
     let (threads, streams_text) = (threads.to_string(), streams.to_string());
     let settings = [
@@ -138,7 +156,7 @@ fn requests(
     core.set_properties(&DeviceType::CPU, settings)?;
     // Its requests keep what they need of it.
     let mut network = core.compile_model(model, DeviceType::CPU)?;
-    let requests = (0..streams).map(|_| Request::new(&mut network, sizes, element_type));
+    let requests = (0..streams).map(|_| Request::new(&mut network, shape, input));
     requests.collect()
 }
 
@@ -210,7 +228,8 @@ impl Engine for OpenVino {
         threads: Threads,
         input: &[f32],
         shape: [usize; 4],
-        read: ReadOutput<'_>,
+        outputs: &[usize],
+        read: ReadOutputs<'_>,
     ) -> Result<(), EngineError> {
         let fail = |message: String| EngineError {
             engine: EngineKind::OpenVino,
@@ -225,33 +244,54 @@ impl Engine for OpenVino {
             _ => &self.all,
         };
         let mut request = request.lock().unwrap_or_else(PoisonError::into_inner);
-        request.run(input, read).map_err(fail)
+        request.run(input, outputs, read).map_err(fail)
     }
 }
 
 impl Request {
     fn new(
         network: &mut CompiledModel,
-        sizes: &[i64],
-        element_type: ElementType,
+        shape: [usize; 4],
+        input: &ModelInput,
     ) -> Result<Self, InferenceError> {
         let mut request = network.create_infer_request()?;
+        let element_type = input.element_type;
         let kind = match element_type {
             ElementType::Float32 => openvino::ElementType::F32,
             ElementType::Float16 => openvino::ElementType::F16,
+            ElementType::Uint8 => openvino::ElementType::U8,
         };
-        let input = Tensor::new(kind, &Shape::new(sizes)?)?;
-        request.set_input_tensor(&input)?;
+        let tensor = Tensor::new(kind, &Shape::new(&shape.map(|it| it as i64))?)?;
+        match &input.target_sizes {
+            None => request.set_input_tensor(&tensor)?,
+            Some(name) => {
+                let sizes = target_sizes(shape, input.layout);
+                let of_sizes = Shape::new(&[sizes.len() as i64, 2])?;
+                let mut of_sizes = Tensor::new(openvino::ElementType::I64, &of_sizes)?;
+                let places = of_sizes.get_data_mut::<i64>()?.iter_mut();
+                for (place, size) in places.zip(sizes.iter().flatten()) {
+                    *place = *size as i64;
+                }
+                request.set_tensor(&input.name, &tensor)?;
+                request.set_tensor(name, &of_sizes)?;
+            }
+        }
         Ok(Self {
             request,
-            input,
+            input: tensor,
             element_type,
             outputs: Vec::new(),
         })
     }
 
-    /// Runs as many inferences as `input` has frames for; one is read where it lies.
-    fn run(&mut self, input: &[f32], read: ReadOutput<'_>) -> Result<(), String> {
+    /// Runs as many inferences as `input` has frames for; an only output of one is read where it
+    /// lies.
+    fn run(
+        &mut self,
+        input: &[f32],
+        outputs: &[usize],
+        read: ReadOutputs<'_>,
+    ) -> Result<(), String> {
         let each = self.input.get_size().map_err(|error| text(&error))?;
         let count = input.len() / each.max(1);
         if count == 0 || !input.len().is_multiple_of(each) {
@@ -260,46 +300,46 @@ impl Request {
                 input.len()
             ));
         }
-        self.outputs.clear();
-        let mut shape: Vec<usize> = Vec::new();
+        self.outputs.resize_with(outputs.len(), Output::default);
+        self.outputs.iter_mut().for_each(|it| it.values.clear());
         for values in input.chunks_exact(each) {
-            let output = self.infer(values).map_err(|error| text(&error))?;
-            let sizes = output.get_shape().map_err(|error| text(&error))?;
-            let sizes = sizes.get_dimensions().iter();
-            shape = sizes
-                .map(|size| usize::try_from(*size).unwrap_or(0))
-                .collect();
-            let kind = output.get_element_type().map_err(|error| text(&error))?;
-            match kind {
-                openvino::ElementType::F32 => {
+            self.infer(values).map_err(|error| text(&error))?;
+            for (place, &index) in outputs.iter().enumerate() {
+                let output = self.request.get_output_tensor_by_index(index);
+                let output = output.map_err(|error| format!("{}: {}", no_output(index), text(&error)))?;
+                let shape = shape_of(&output).map_err(|error| text(&error))?;
+                let kind = output.get_element_type().map_err(|error| text(&error))?;
+                if kind == openvino::ElementType::F32 && count == 1 && outputs.len() == 1 {
                     let values = output.get_data::<f32>().map_err(|error| text(&error))?;
-                    if count == 1 {
-                        read(&shape, values);
-                        return Ok(());
-                    }
-                    self.outputs.extend_from_slice(values);
+                    read(&[OutputView {
+                        shape: &shape,
+                        values,
+                    }]);
+                    return Ok(());
                 }
-                openvino::ElementType::F16 => {
-                    let values = output.get_data::<f16>().map_err(|error| text(&error))?;
-                    let start = self.outputs.len();
-                    self.outputs.resize(start + values.len(), 0.0);
-                    values.convert_to_f32_slice(&mut self.outputs[start..]);
-                }
-                other => {
-                    return Err(format!(
-                        "an output of {other:?}, expected float32 or float16"
-                    ));
-                }
+                let kept = &mut self.outputs[place];
+                kept.shape = shape;
+                add(&output, kind, &mut kept.values)?;
             }
         }
-        if let Some(batch) = shape.first_mut() {
-            *batch *= count;
-        }
-        read(&shape, &self.outputs);
+        let shapes = self.outputs.iter().map(|output| {
+            let mut shape = output.shape.clone();
+            if let Some(batch) = shape.first_mut() {
+                *batch *= count;
+            }
+            shape
+        });
+        let shapes: Vec<_> = shapes.collect();
+        let views = shapes.iter().zip(&self.outputs);
+        let views = views.map(|(shape, output)| OutputView {
+            shape,
+            values: &output.values,
+        });
+        read(&views.collect::<Vec<_>>());
         Ok(())
     }
 
-    fn infer(&mut self, values: &[f32]) -> Result<Tensor, InferenceError> {
+    fn infer(&mut self, values: &[f32]) -> Result<(), InferenceError> {
         match self.element_type {
             ElementType::Float32 => {
                 self.input.get_data_mut::<f32>()?.copy_from_slice(values);
@@ -309,10 +349,45 @@ impl Request {
                     .get_data_mut::<f16>()?
                     .convert_from_f32_slice(values);
             }
+            ElementType::Uint8 => write_bytes(values, self.input.get_data_mut::<u8>()?),
         }
-        self.request.infer()?;
-        self.request.get_output_tensor_by_index(0)
+        self.request.infer()
     }
+}
+
+fn shape_of(output: &Tensor) -> Result<Vec<usize>, InferenceError> {
+    let shape = output.get_shape()?;
+    let sizes = shape.get_dimensions().iter();
+    Ok(sizes
+        .map(|size| usize::try_from(*size).unwrap_or(0))
+        .collect())
+}
+
+/// Adds an output's values to `out` as float32.
+fn add(output: &Tensor, kind: openvino::ElementType, out: &mut Vec<f32>) -> Result<(), String> {
+    match kind {
+        openvino::ElementType::F32 => {
+            out.extend_from_slice(output.get_data::<f32>().map_err(|error| text(&error))?);
+        }
+        openvino::ElementType::F16 => {
+            let values = output.get_data::<f16>().map_err(|error| text(&error))?;
+            add_halves(values, out);
+        }
+        openvino::ElementType::I64 => {
+            let values = output.get_data::<i64>().map_err(|error| text(&error))?;
+            out.extend(values.iter().map(|&it| it as f32));
+        }
+        openvino::ElementType::I32 => {
+            let values = output.get_data::<i32>().map_err(|error| text(&error))?;
+            out.extend(values.iter().map(|&it| it as f32));
+        }
+        other => {
+            return Err(format!(
+                "an output of {other:?}, expected float32, float16 or integers"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// OpenVINO's own words.

@@ -1,21 +1,31 @@
 //! rten: an ONNX runtime in Rust, part of this program.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use camweave_model::{ElementType, ModelFile};
 use camweave_stage::StageError;
-use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
+use camweave_vision::InputLayout;
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use rten_tensor::prelude::*;
-use rten_tensor::{NdTensorView, TensorView};
+use rten_tensor::{NdTensor, NdTensorView, TensorView};
 
-use super::api::{Engine, EngineError, ReadOutput, Threads, one_line};
+use super::api::{
+    Engine, EngineError, OutputView, ReadOutputs, Threads, no_output, one_line, target_sizes,
+};
+use super::bytes::bytes_of;
 use super::kind::EngineKind;
-use camweave_model::ModelFile;
 
 /// A model in rten. It computes in 32 bits, also where the file has 16.
 pub struct Rten {
     model: Model,
     input: NodeId,
-    output: NodeId,
+    element_type: ElementType,
+    layout: InputLayout,
+    /// The input of the sizes that boxes are scaled to.
+    target_sizes: Option<NodeId>,
+    /// In the file's order.
+    outputs: Vec<NodeId>,
     /// One pool of all threads.
     all: Arc<ThreadPool>,
     /// A pool of one thread for each of them: threads that share the work of each operator wait
@@ -32,6 +42,11 @@ impl Rten {
                 one_line(&message)
             ))
         };
+        if file.signs.suppresses {
+            return Err(refuse(
+                "it has the operator NonMaxSuppression, with which rten gives other boxes than ONNX says (export with nms=False, or ENGINE=openvino)".to_owned(),
+            ));
+        }
         let model = ModelOptions::with_all_ops()
             .prepack_weights(true)
             .load_file(&file.path)
@@ -41,7 +56,10 @@ impl Rten {
                 .node_id(name)
                 .map_err(|error| refuse(error.to_string()))
         };
-        let (input, output) = (node(&file.input.name)?, node(&file.output)?);
+        let input = node(&file.input.name)?;
+        let target_sizes = file.input.target_sizes.as_deref().map(node).transpose()?;
+        let outputs = file.outputs.iter().map(|output| node(&output.name));
+        let outputs = outputs.collect::<Result<_, _>>()?;
         let pool = |threads| Arc::new(ThreadPool::with_num_threads(threads));
         let all = pool(threads);
         let lanes = match threads {
@@ -51,7 +69,10 @@ impl Rten {
         Ok(Self {
             model,
             input,
-            output,
+            element_type: file.input.element_type,
+            layout: file.input.layout,
+            target_sizes,
+            outputs,
             all,
             lanes,
         })
@@ -83,28 +104,64 @@ impl Engine for Rten {
         threads: Threads,
         input: &[f32],
         shape: [usize; 4],
-        read: ReadOutput<'_>,
+        outputs: &[usize],
+        read: ReadOutputs<'_>,
     ) -> Result<(), EngineError> {
         let fail = |message: String| EngineError {
             engine: EngineKind::Rten,
             shape,
             message: one_line(&message),
         };
-        let view =
-            NdTensorView::try_from_data(shape, input).map_err(|error| fail(error.to_string()))?;
+        let bytes;
+        let view = match self.element_type {
+            ElementType::Float32 | ElementType::Float16 => {
+                NdTensorView::try_from_data(shape, input).map(ValueOrView::from)
+            }
+            ElementType::Uint8 => {
+                bytes = bytes_of(input);
+                NdTensorView::try_from_data(shape, bytes.as_slice()).map(ValueOrView::from)
+            }
+        };
+        let view = view.map_err(|error| fail(error.to_string()))?;
         let pool = Arc::clone(self.pool(threads));
         let options = RunOptions::default().with_thread_pool(Some(pool));
-        let inputs = vec![(self.input, ValueOrView::from(view))];
-        let [output] = self
+        let mut inputs = vec![(self.input, view)];
+        if let Some(node) = self.target_sizes {
+            let sizes = target_sizes(shape, self.layout);
+            // rten keeps integers in 32 bits. No side has more.
+            let flat: Vec<i32> = sizes.iter().flatten().map(|&it| it as i32).collect();
+            let sizes = NdTensor::from_data([sizes.len(), 2], flat);
+            inputs.push((node, Value::from(sizes).into()));
+        }
+        let nodes = outputs.iter().map(|&index| {
+            let node = self.outputs.get(index).copied();
+            node.ok_or_else(|| fail(no_output(index)))
+        });
+        let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
+        let found = self
             .model
-            .run_n(inputs, [self.output], Some(options))
+            .run(inputs, &nodes, Some(options))
             .map_err(|error| fail(error.to_string()))?;
-        let output: TensorView<f32> = output
-            .as_tensor_view()
-            .ok_or_else(|| fail(format!("an output of {}, expected float32", output.dtype())))?;
-        // Copies only what is not in order.
-        let output = output.to_contiguous();
-        read(output.shape(), output.data());
+        let found = found.iter().map(floats).collect::<Result<Vec<_>, _>>();
+        let found = found.map_err(fail)?;
+        let views = found.iter().map(|(shape, values)| OutputView { shape, values });
+        read(&views.collect::<Vec<_>>());
         Ok(())
     }
+}
+
+/// Shape and values of an output. Copies only what is not in order, or no float.
+fn floats(value: &Value) -> Result<(Vec<usize>, Cow<'_, [f32]>), String> {
+    if let Some(view) = value.as_tensor_view::<f32>() {
+        let shape = view.shape().to_vec();
+        let values = view
+            .data()
+            .map_or_else(|| Cow::Owned(view.to_vec()), Cow::Borrowed);
+        return Ok((shape, values));
+    }
+    let integers: TensorView<'_, i32> = value
+        .as_tensor_view()
+        .ok_or_else(|| format!("an output of {}, expected float32 or integers", value.dtype()))?;
+    let values = integers.iter().map(|&it| it as f32).collect();
+    Ok((integers.shape().to_vec(), Cow::Owned(values)))
 }

@@ -110,7 +110,7 @@ fn processor() -> String {
 pub fn measure(engine: &dyn Engine, opening: Opening<'_>) -> Result<f64, EngineError> {
     let (width, height) = (opening.size.0 as usize, opening.size.1 as usize);
     let unit = opening.model.input.batch.unwrap_or(1);
-    let shape = |batch| [batch, 3, height, width];
+    let shape = |batch| opening.model.input.shape(batch, (width, height));
     engine.wait_until_ready();
     let lanes = if opening.is_sequential {
         1
@@ -130,7 +130,7 @@ pub fn measure(engine: &dyn Engine, opening: Opening<'_>) -> Result<f64, EngineE
 fn measure_with(engine: &dyn Engine, lanes: usize, shape: [usize; 4]) -> Result<f64, EngineError> {
     let batch = shape[0];
     let input = vec![PAD_VALUE; shape.iter().product()];
-    let run = |threads| engine.run(threads, &input, shape, &mut |_, _| {});
+    let run = |threads| engine.run(threads, &input, shape, &[0], &mut |_| {});
     let threads = |lane| {
         if lanes > 1 {
             Threads::Lane(lane)

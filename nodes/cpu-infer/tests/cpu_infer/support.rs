@@ -1,6 +1,6 @@
 //! Small networks whose output is known: twice the input, in another shape.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use camweave_cpu_infer::onnx::{
     DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
@@ -148,12 +148,19 @@ impl Net {
         model.encode_to_vec()
     }
 
-    /// Writes its ONNX file.
+    /// Writes its ONNX file, and that it is what its shape says: its boxes are none of any picture.
     pub fn write(&self, folder: &tempfile::TempDir) -> PathBuf {
         let path = folder.path().join("net.onnx");
         std::fs::write(&path, self.bytes()).expect("the folder can be written to");
+        untried(&path);
         path
     }
+}
+
+/// Says beside a model that it is not to be tried on pictures.
+pub fn untried(model: &Path) {
+    std::fs::write(model.with_extension("yml"), "trial: false\n")
+        .expect("the folder can be written to");
 }
 
 fn dimension((index, size): (usize, &Option<i64>)) -> DimensionProto {

@@ -1,10 +1,7 @@
-//! What kind of detector a model is.
-
-use camweave_vision::HeadFormat;
+//! The size of a network's input.
 
 use crate::error::ModelError;
 use crate::file::{ModelFile, check_input};
-use crate::size::MAX_HEAD_BYTES;
 
 /// Width and height of the network's input in pixels: what the file fixes, else the square of
 /// `side` (0: none asked for), else what the exporter says. `option` is how people set `side`.
@@ -45,38 +42,4 @@ pub fn input_size(file: &ModelFile, side: u32, option: &str) -> Result<(u32, u32
         )),
     })?;
     Ok(size)
-}
-
-/// The format that an output's shape, `[batch, ...]`, shows; `names` are the file's class names.
-///
-/// # Errors
-/// In words that complete 'model ...: '.
-pub fn head_layout(
-    shape: &[usize],
-    batch: usize,
-    names: Option<&[String]>,
-) -> Result<HeadFormat, String> {
-    let frame = shape.get(1..).unwrap_or_default().iter();
-    let bytes = frame.fold(4_u64, |bytes, &size| bytes.saturating_mul(size as u64));
-    if bytes > MAX_HEAD_BYTES {
-        return Err(format!(
-            "output of shape {shape:?}, expected at most {MAX_HEAD_BYTES} bytes for a frame"
-        ));
-    }
-    let sizes: Vec<_> = shape.iter().map(|size| Some(*size)).collect();
-    let count = names.map(<[String]>::len);
-    let format = HeadFormat::from_shape(&sizes, count).map_err(|error| {
-        match (count, HeadFormat::from_shape(&sizes, None)) {
-            (Some(count), Ok(format)) if let Some(classes) = format.classes() => format!(
-                "metadata 'names' has {count} classes, its output {shape:?} has {classes}, expected the same number"
-            ),
-            _ => error.to_string(),
-        }
-    })?;
-    if shape.len() != 3 || shape.first() != Some(&batch) {
-        return Err(format!(
-            "output of shape {shape:?} for {batch} frames, expected [{batch}, 4 + classes, anchors] (YOLOv8) or [{batch}, detections, 6] (end to end)"
-        ));
-    }
-    Ok(format)
 }

@@ -1,0 +1,100 @@
+//! `camweave model`: what a detector's file is taken for.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command as Process, Stdio};
+
+use camweave_model::settings_path;
+use camweave_runner::places::sibling;
+use camweave_stage::Exit;
+use clap::{Args, Subcommand};
+
+use crate::error::CliError;
+use crate::say::say;
+
+/// The parts of `camweave model`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a model on pictures made for it, and print what it is taken for and why.
+    Show(Options),
+    /// Write what a model is taken for into MODEL.yml beside it, where it can be changed.
+    Init {
+        /// What to describe.
+        #[command(flatten)]
+        options: Options,
+        /// Replace a MODEL.yml that is there.
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// What to describe.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// A detector's ONNX file.
+    model: PathBuf,
+    /// What runs it: auto, openvino, onnxruntime or rten.
+    #[arg(long, default_value = "auto")]
+    engine: String,
+    /// Side of the square input in pixels, for a model with a dynamic one; 0: from the file.
+    #[arg(long, default_value_t = 0)]
+    size: u32,
+}
+
+/// Runs a part of `camweave model`.
+pub fn run(command: &Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Show(options) => {
+            let text = ask(options, "--show-model")?;
+            say!("{}", text.trim_end());
+        }
+        Command::Init { options, force } => {
+            let path = settings_path(&options.model);
+            if path.exists() && !force {
+                return Err(CliError::new(
+                    Exit::Configuration,
+                    format!(
+                        "'{}' is there already: change it, or replace it with --force",
+                        path.display()
+                    ),
+                ));
+            }
+            let text = ask(options, "--describe-model")?;
+            std::fs::write(&path, text).map_err(|error| CliError::file("write", &path, &error))?;
+            say!("{}", path.display());
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// What the program that runs models says of one.
+fn ask(options: &Options, question: &str) -> Result<String, CliError> {
+    let program = sibling("cpu-infer")?;
+    let cannot = |error| CliError::file("run", &program, &error);
+    let output = Process::new(&program)
+        .arg(question)
+        .arg(variable("MODEL", &options.model))
+        .arg(format!("ENGINE={}", options.engine))
+        .arg(format!("SIZE={}", options.size))
+        .stdin(Stdio::null())
+        .output()
+        .map_err(cannot)?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(text);
+    }
+    let exits = [
+        Exit::Configuration,
+        Exit::Input,
+        Exit::Missing,
+        Exit::Resource,
+    ];
+    let code = output.status.code();
+    let exit = exits.into_iter().find(|exit| code == Some(*exit as i32));
+    Err(CliError::new(exit.unwrap_or(Exit::Internal), text))
+}
+
+fn variable(name: &str, path: &Path) -> std::ffi::OsString {
+    let mut variable = std::ffi::OsString::from(format!("{name}="));
+    variable.push(path);
+    variable
+}
