@@ -59,10 +59,7 @@ pub fn decide(
 ///
 /// # Errors
 /// There are several; the line says what to write into `MODEL.yml`.
-pub fn only(
-    file: &ModelFile,
-    descriptions: Vec<Description>,
-) -> Result<Description, ModelError> {
+pub fn only(file: &ModelFile, descriptions: Vec<Description>) -> Result<Description, ModelError> {
     one(file, descriptions, &[])
 }
 
@@ -76,30 +73,27 @@ fn one(
     match (fits.len(), reasons) {
         (1, _) => Ok(fits.remove(0)),
         (0, [(family, misfit)]) => Err(file.refusal(&format!(
-                "as {family}, {}; if that is what it gives, {}",
-                misfit.why,
-                write(file, misfit.line)
-            ),
-        )),
+            "as {family}, {}; if that is what it gives, {}",
+            misfit.why,
+            write(file, misfit.line)
+        ))),
         (0, _) => {
             let all = reasons
                 .iter()
                 .map(|(family, it)| format!("as {family}, {}", it.why));
             Err(file.refusal(&format!(
-                    "{}; {}",
-                    all.collect::<Vec<_>>().join("; "),
-                    write(file, "family: NAME")
-                ),
-            ))
+                "{}; {}",
+                all.collect::<Vec<_>>().join("; "),
+                write(file, "family: NAME")
+            )))
         }
         _ => {
             let names: Vec<&str> = fits.iter().map(|it| it.family.as_str()).collect();
             Err(file.refusal(&format!(
-                    "its outputs are those of {}: {}, or whichever it is",
-                    names.join(" and "),
-                    write(file, &format!("family: {}", names[0]))
-                ),
-            ))
+                "its outputs are those of {}: {}, or whichever it is",
+                names.join(" and "),
+                write(file, &format!("family: {}", names[0]))
+            )))
         }
     }
 }
@@ -123,7 +117,9 @@ pub fn resembles(
         return None;
     }
     let near = first.iter().zip(&second);
-    let near = near.filter(|(a, b)| (a.score - b.score).abs() <= NEAR).count();
+    let near = near
+        .filter(|(a, b)| (a.score - b.score).abs() <= NEAR)
+        .count();
     Some(near * 10 >= first.len().max(second.len()) * 9)
 }
 
@@ -304,12 +300,18 @@ fn boxes(frames: &[Values<'_>], best: &[Vec<Found>]) -> Result<(), Misfit> {
     let largest = places()
         .flat_map(values)
         .fold(0.0_f32, |most, it| most.max(it.abs()));
-    let is_small = size.0.min(size.1) >= 64 && largest <= 2.0;
+    // Many boxes are not all in one corner.
+    let corner = 0.05 * size.0.max(size.1) as f32;
+    let is_small = size.0.min(size.1) >= 64 && (largest <= 2.0 || (all >= 50 && largest < corner));
     if is_small && largest > 0.0 && head.space == BoxSpace::Pixels && head.boxes != BoxCoding::Grid
     {
         return misfit(
             format!("boxes are of values up to {largest:.3}, expected pixels"),
-            "space: normalised",
+            if largest <= 2.0 {
+                "space: normalised"
+            } else {
+                "boxes: grid"
+            },
         );
     }
     let reversed = |edges: &[f32; 4]| edges[2] < edges[0] - 1e-4 || edges[3] < edges[1] - 1e-4;

@@ -53,6 +53,26 @@ pub fn describe(
     all.map_err(|why| file.refusal(&why))
 }
 
+/// As [`describe`], by the shapes that the file declares; `None` where it leaves some open.
+///
+/// # Errors
+/// Those of [`describe`].
+pub fn declared(
+    file: &ModelFile,
+    size: (u32, u32),
+) -> Result<Option<Vec<Description>>, ModelError> {
+    let batch = file.input.batch.unwrap_or(1);
+    let shapes = file.outputs.iter().map(|output| {
+        let (_, frame) = output.shape.split_first()?;
+        let frame: Option<Vec<usize>> = frame.iter().copied().collect();
+        Some([vec![batch], frame?].concat())
+    });
+    let Some(shapes) = shapes.collect::<Option<Vec<_>>>() else {
+        return Ok(None);
+    };
+    describe(file, size, batch, &shapes).map(Some)
+}
+
 /// A line that says what to write, and where.
 pub(crate) fn write(file: &ModelFile, line: &str) -> String {
     let path = settings_path(&file.path);
@@ -280,7 +300,7 @@ impl<'a> Facts<'a> {
             vec![Family::YoloNas]
         } else if of_scores.contains("logits") && places == 100 {
             vec![Family::Detr]
-        } else if of_scores == "pred_logits" {
+        } else if of_scores == "pred_logits" || self.file.signs.selects_queries {
             vec![Family::RtDetrLogits]
         } else if places > 1000 {
             vec![Family::Ssd]
@@ -406,7 +426,8 @@ impl<'a> Facts<'a> {
     /// The families that have an output of this shape, and what shows it.
     fn likely(&self, a: usize, b: usize, extra: usize) -> (Vec<(Family, Order)>, &'static str) {
         use Family::{
-            DeepstreamYolo, EndToEnd, RtDetr, Yolov5, Yolov6, Yolov8, Yolox, YoloxDecoded,
+            DeepstreamYolo, EndToEnd, RtDetr, RtDetrLabelled, Yolov5, Yolov6, Yolov8, Yolox,
+            YoloxDecoded,
         };
         let names = self.names.as_ref().map(Vec::len);
         let metadata = &self.file.metadata;
@@ -424,8 +445,21 @@ impl<'a> Facts<'a> {
         };
         let values = values.saturating_sub(extra);
         let classes = values.saturating_sub(4);
+        // With two classes both have six values.
+        let mut queries = vec![(RtDetr, order)];
+        if values == 6 {
+            queries.push((RtDetrLabelled, order));
+            queries.retain(|(family, _)| *family != RtDetr || of(2));
+        }
+        let is_list = values == 6 && order == Order::Rows;
         if is_rt_detr && order == Order::Rows {
-            return (vec![(RtDetr, order)], "RT-DETR by its metadata");
+            return (queries, "RT-DETR by its metadata");
+        }
+        if is_list && (metadata.end_to_end == Some(true) || self.file.signs.suppresses) {
+            return (
+                vec![(EndToEnd, order)],
+                "end to end by its metadata or its operators",
+            );
         }
         if self.places.is_three_grids(places) {
             let mut all = vec![(Yolov5, order)];
@@ -460,24 +494,15 @@ impl<'a> Facts<'a> {
             }
             return (all, WHY);
         }
-        if values == 6 && order == Order::Rows {
-            let is_end_to_end = metadata.end_to_end == Some(true)
-                || self.file.signs.suppresses
-                || a != 300
-                || names.is_some_and(|names| names != 2);
-            if is_end_to_end {
-                return (vec![(EndToEnd, order)], "six values of each detection");
-            }
-            if self.file.signs.has_decoder {
-                return (
-                    vec![(RtDetr, order)],
-                    "the decoder of a transformer in the graph",
-                );
-            }
-            return (
-                vec![(EndToEnd, order), (RtDetr, order)],
-                "300 places of six values",
-            );
+        if is_list && self.file.signs.has_decoder {
+            return (queries, "the decoder of a transformer in the graph");
+        }
+        if is_list && places != 300 {
+            return (vec![(EndToEnd, order)], "six values of each detection");
+        }
+        if is_list {
+            queries.insert(0, (EndToEnd, order));
+            return (queries, "300 places of six values");
         }
         if order == Order::Rows
             && (self.file.signs.has_decoder || [100, 300, 500, 900].contains(&a))
@@ -580,7 +605,8 @@ impl<'a> Facts<'a> {
             extra: count(extra)?,
             overlaps: settings.overlaps.unwrap_or(preset.overlaps),
         };
-        head.validate().map_err(|error| format!("{family}: {error}"))?;
+        head.validate()
+            .map_err(|error| format!("{family}: {error}"))?;
         if head.classes() == Some(0) {
             return Err(format!(
                 "{family}: no class, its outputs are {}",

@@ -36,8 +36,10 @@ pub enum Family {
     /// YOLOv10, YOLO26, and exports with `nms=True`.
     #[serde(alias = "yolov10", alias = "yolo26")]
     EndToEnd,
-    /// Ultralytics' RT-DETR.
+    /// Ultralytics' RT-DETR up to 8.3: a score for each class.
     RtDetr,
+    /// Ultralytics' RT-DETR from 8.4 on: a score and a class.
+    RtDetrLabelled,
     /// RT-DETR, v2, D-FINE, DEIM without their postprocessor.
     RtDetrLogits,
     /// RF-DETR.
@@ -106,7 +108,7 @@ pub struct Preset {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Yolov8,
         Self::Yolov5,
         Self::Yolov6,
@@ -115,6 +117,7 @@ impl Family {
         Self::Yolov4,
         Self::EndToEnd,
         Self::RtDetr,
+        Self::RtDetrLabelled,
         Self::RtDetrLogits,
         Self::RfDetr,
         Self::Detr,
@@ -141,6 +144,7 @@ impl Family {
             Self::Yolov4 => "yolov4",
             Self::EndToEnd => "end_to_end",
             Self::RtDetr => "rt_detr",
+            Self::RtDetrLabelled => "rt_detr_labelled",
             Self::RtDetrLogits => "rt_detr_logits",
             Self::RfDetr => "rf_detr",
             Self::Detr => "detr",
@@ -200,6 +204,14 @@ impl Family {
             tool: "Transformers' post_process_object_detection",
             ..yolo
         };
+        let rt_detr = Preset {
+            has_parts: false,
+            activation: Activation::None,
+            input: stretched(),
+            confidence: 0.25,
+            tool: "Ultralytics predict",
+            ..detr
+        };
         let labelled = Preset {
             has_parts: true,
             scores: ScoreKind::Labelled,
@@ -238,13 +250,10 @@ impl Family {
                 has_parts: false,
                 ..labelled
             },
-            Self::RtDetr => Preset {
-                has_parts: false,
-                activation: Activation::None,
-                input: stretched(),
-                confidence: 0.25,
-                tool: "Ultralytics predict",
-                ..detr
+            Self::RtDetr => rt_detr,
+            Self::RtDetrLabelled => Preset {
+                scores: ScoreKind::Labelled,
+                ..rt_detr
             },
             Self::RtDetrLogits => Preset {
                 input: stretched(),

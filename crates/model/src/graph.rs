@@ -12,7 +12,17 @@ pub struct Signs {
     pub suppresses: bool,
     /// It has the decoder of a transformer: its places are queries.
     pub has_decoder: bool,
+    /// It selects its queries as RT-DETR and D-FINE do.
+    pub selects_queries: bool,
 }
+
+/// Parts of names that only RT-DETR and what came of it have.
+const SELECTION: [&str; 4] = [
+    "enc_score_head",
+    "enc_bbox_head",
+    "encoder_input_proj",
+    "decoder_input_proj",
+];
 
 impl Signs {
     pub(crate) fn of(graph: &GraphProto) -> Self {
@@ -23,6 +33,8 @@ impl Signs {
         Self {
             suppresses: has_operator(graph, "NonMaxSuppression"),
             has_decoder: graph.node.iter().any(is_decoder),
+            selects_queries: (graph.node.iter())
+                .any(|node| SELECTION.iter().any(|part| node.name.contains(part))),
         }
     }
 

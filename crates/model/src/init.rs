@@ -41,6 +41,11 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
         "# How camweave reads {}. Each line may be changed or left out; what is left out is found\n# from the file. 'camweave model show' prints what was decided.\n\n",
         file.path.file_name().unwrap_or_default().to_string_lossy()
     );
+    let names: Vec<String> = description
+        .class_names
+        .iter()
+        .map(|it| quoted(it))
+        .collect();
     let mut line = |key: &str, value: String, about: &str| {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "# {about}\n{key}: {value}");
@@ -113,7 +118,7 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
     );
     line(
         "names",
-        format!("{:?}", description.class_names),
+        format!("[{}]", names.join(", ")),
         "names of classes: a list, a map ({0: person}), or the path of a text file with a name in each line",
     );
     line(
@@ -128,7 +133,7 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
 }
 
 fn outputs(file: &ModelFile, description: &Description) -> String {
-    let name = |index: usize| format!("{:?}", file.outputs[index].name);
+    let name = |index: usize| quoted(&file.outputs[index].name);
     let keys: &[&str] = match description.outputs.len() {
         1 => &["all"],
         _ => &["boxes", "scores", "classes"],
@@ -138,6 +143,11 @@ fn outputs(file: &ModelFile, description: &Description) -> String {
         .map(|(key, index)| format!("{key}: {}", name(*index)))
         .collect();
     format!("{{{}}}", all.join(", "))
+}
+
+/// A text in double quotes, which has no control characters.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The word that stands for a value in `MODEL.yml`.

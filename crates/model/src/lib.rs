@@ -28,14 +28,14 @@ mod size;
 mod values;
 
 pub use decide::{decide, only, resembles};
-pub use describe::{Description, describe};
-pub use input::input_size;
+pub use describe::{Description, declared, describe};
 pub use error::{ModelError, ModelErrorKind};
 pub use export::advice;
 pub use family::{Family, Preset, ScoreKind};
 pub use file::{ElementType, ModelFile, ModelInput, ModelOutput};
 pub use graph::Signs;
 pub use init::settings_text;
+pub use input::input_size;
 pub use metadata::{Metadata, numbered};
 pub use scene::scenes;
 pub use settings::{InputSettings, ModelSettings, Names, Outputs, settings_path};

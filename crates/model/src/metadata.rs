@@ -24,7 +24,7 @@ pub struct Metadata {
     pub task: Option<String>,
     /// Whether the network suppresses overlaps itself.
     pub end_to_end: Option<bool>,
-    /// What the exporter says in words.
+    /// What the exporter says in words, and the name of the head's class.
     pub description: Option<String>,
     /// Why there are no class names although the file has a line for them.
     pub unread_names: Option<String>,
@@ -50,7 +50,10 @@ impl Metadata {
                 .filter(|names| class_names.is_none() && *names != "None" && *names != "null")
                 .map(|names| shown(names)),
             class_names,
-            description: text("description").map(str::to_owned),
+            description: match (text("description"), text("head")) {
+                (Some(about), Some(head)) => Some(format!("{about} {head}")),
+                (about, head) => about.or(head).map(str::to_owned),
+            },
             size: literal("imgsz").and_then(size),
             stride: literal("stride").and_then(|value| side(&value)),
             task: text("task")

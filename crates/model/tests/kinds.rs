@@ -187,12 +187,12 @@ fn yolo_heads_by_their_places_and_classes() {
         (
             vec![1, 300, 6],
             Some("['a', 'b', 'c']"),
-            vec![Family::EndToEnd],
+            vec![Family::EndToEnd, Family::RtDetrLabelled],
         ),
         (
             vec![1, 300, 6],
             Some(names),
-            vec![Family::EndToEnd, Family::RtDetr],
+            vec![Family::EndToEnd, Family::RtDetr, Family::RtDetrLabelled],
         ),
     ] {
         let mut net = net(&[("output0", &shape)]);
@@ -274,6 +274,19 @@ fn values_decide_where_shapes_do_not() {
     );
     let found = raw(&[1, 300, 6]).decided(&[&labelled]).expect("end to end");
     assert_eq!(found.family, Family::EndToEnd);
+    let of_queries = |place: usize, index: usize| match index {
+        0..4 => centre(place, index) / 640.0,
+        _ => labelled(place, index),
+    };
+    let found = raw(&[1, 300, 6]).decided(&[&of_queries]).expect("RT-DETR");
+    assert_eq!(found.family, Family::RtDetrLabelled);
+    assert_eq!(found.head.scores, Scores::Labelled);
+    let mut named = raw(&[1, 300, 6]);
+    named
+        .metadata
+        .push(("description", "Ultralytics rtdetr-l model".to_owned()));
+    let named = named.named("['a', 'b', 'c']");
+    assert_eq!(named.families(), [Family::RtDetrLabelled]);
 }
 
 #[test]

@@ -59,13 +59,13 @@ impl<'a> FirstRuns<'a> {
         let shapes = self.run(plain).map_err(failed)?.shapes;
         let descriptions = describe(self.file, self.size, self.batch, &shapes)?;
         let mut failure = None;
-        let decided = decide(self.file, descriptions, self.size, |description| {
-            match self.run(description.input) {
-                Ok(run) => run.heads(&description.outputs),
-                Err(error) => {
-                    failure = Some(error);
-                    Vec::new()
-                }
+        let decided = decide(self.file, descriptions, self.size, |description| match self
+            .run(description.input)
+        {
+            Ok(run) => run.heads(&description.outputs),
+            Err(error) => {
+                failure = Some(error);
+                Vec::new()
             }
         });
         match failure {
@@ -90,7 +90,9 @@ impl<'a> FirstRuns<'a> {
                 shape,
                 &description.outputs,
                 &mut |outputs| {
-                    let bad = outputs.iter().find(|it| it.shape.first() != Some(&self.batch));
+                    let bad = outputs
+                        .iter()
+                        .find(|it| it.shape.first() != Some(&self.batch));
                     if let Some(bad) = bad {
                         odd = Some(format!(
                             "output of shape {:?} for {} frames",
@@ -115,7 +117,8 @@ impl<'a> FirstRuns<'a> {
     fn run(&self, format: InputFormat) -> Result<Run, EngineError> {
         let known = |done: &[(InputFormat, Run)]| {
             let mut done = done.iter();
-            done.find(|(other, _)| *other == format).map(|(_, run)| run.clone())
+            done.find(|(other, _)| *other == format)
+                .map(|(_, run)| run.clone())
         };
         if let Some(run) = known(&self.done.borrow()) {
             return Ok(run);
@@ -162,7 +165,13 @@ impl<'a> FirstRuns<'a> {
 impl Run {
     /// Each frame's head.
     fn heads(&self, outputs: &[usize]) -> Vec<Vec<f32>> {
-        let head = |parts: &Vec<Vec<f32>>| outputs.iter().map(|&it| parts[it].as_slice()).collect::<Vec<_>>().concat();
+        let head = |parts: &Vec<Vec<f32>>| {
+            outputs
+                .iter()
+                .map(|&it| parts[it].as_slice())
+                .collect::<Vec<_>>()
+                .concat()
+        };
         self.frames.iter().map(head).collect()
     }
 }

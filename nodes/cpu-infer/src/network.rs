@@ -6,7 +6,9 @@ use camweave_stage::StageError;
 use camweave_vision::InputLayout;
 use tracing::warn;
 
-use crate::engine::{self, Engine, EngineChoice, EngineError, OpenEngine, Opening, OutputView, Threads};
+use crate::engine::{
+    self, Engine, EngineChoice, EngineError, OpenEngine, Opening, OutputView, Threads,
+};
 use crate::first_runs::FirstRuns;
 use crate::options::DetectorOptions;
 use crate::trial;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use camweave_detect::infer::{QueueSettings, check_head_slots, model_error};
-use camweave_model::ModelFile;
+use camweave_model::{ModelFile, declared, input_size};
 use camweave_stage::{Required, Settings, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,8 +71,11 @@ impl Settings for CpuInferSettings {
     }
 
     fn check_files(&self) -> Result<(), StageError> {
-        let file = ModelFile::read(&self.model);
-        file.map(drop).map_err(|error| model_error(&error))
+        let known = ModelFile::read(&self.model).and_then(|file| {
+            let size = input_size(&file, self.size, "env SIZE")?;
+            declared(&file, size)
+        });
+        known.map(drop).map_err(|error| model_error(&error))
     }
 }
 

@@ -117,9 +117,10 @@ impl Lane {
     ) -> Result<Self, LaneError> {
         let most = model.max_batch as usize;
         let input = DeviceBuffer::new(context, most * model.input_bytes(), "the network's input")?;
-        let outputs = model.outputs.iter().map(|output| {
-            DeviceBuffer::new(context, most * output.bytes, "the network's output")
-        });
+        let outputs = model
+            .outputs
+            .iter()
+            .map(|output| DeviceBuffer::new(context, most * output.bytes, "the network's output"));
         let outputs = outputs.collect::<Result<_, _>>()?;
         let mut lane = Self {
             graphs: Vec::new(),

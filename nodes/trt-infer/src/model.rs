@@ -64,14 +64,7 @@ impl Model {
                     None => "from the cache".to_owned(),
                     Some(why) => format!("built: {why}"),
                 };
-                Self::of_plan(
-                    tensorrt,
-                    path,
-                    &plan,
-                    Known::File(&file),
-                    origin,
-                    max_batch,
-                )
+                Self::of_plan(tensorrt, path, &plan, Known::File(&file), origin, max_batch)
             }
             Source::Plan {
                 path,
@@ -89,14 +82,7 @@ impl Model {
                 }
                 let facts = sidecar.map(|sidecar| sidecar.model);
                 let known = facts.as_ref().map_or(Known::Nothing, Known::Facts);
-                Self::of_plan(
-                    tensorrt,
-                    path,
-                    &plan,
-                    known,
-                    "a plan".to_owned(),
-                    max_batch,
-                )
+                Self::of_plan(tensorrt, path, &plan, known, "a plan".to_owned(), max_batch)
             }
         }
     }
@@ -153,10 +139,14 @@ impl Model {
         let mut info = ModelInfo::of(&file, size, &description);
         // An engine of float16 has another input than its file.
         info.input.element = element.element();
-        let outputs = found.iter().zip(&shapes).map(|(output, shape)| EngineOutput {
-            name: output.name.clone(),
-            bytes: shape.get(1..).unwrap_or_default().iter().product::<usize>() * size_of::<f32>(),
-        });
+        let outputs = found
+            .iter()
+            .zip(&shapes)
+            .map(|(output, shape)| EngineOutput {
+                name: output.name.clone(),
+                bytes: shape.get(1..).unwrap_or_default().iter().product::<usize>()
+                    * size_of::<f32>(),
+            });
         Ok(Self {
             input: input.name.clone(),
             outputs: outputs.collect(),

@@ -153,17 +153,23 @@ impl Running {
         let ort = |error: ort::Error| fail(error.to_string());
         let bytes;
         let tensor: SessionInputValue<'_> = match self.input.element_type {
-            ElementType::Float32 => TensorRef::from_array_view((shape, input)).map_err(ort)?.into(),
+            ElementType::Float32 => TensorRef::from_array_view((shape, input))
+                .map_err(ort)?
+                .into(),
             ElementType::Float16 => {
                 self.half_input.resize(input.len(), f16::ZERO);
                 self.half_input.convert_from_f32_slice(input);
                 let values = self.half_input.as_slice();
-                TensorRef::from_array_view((shape, values)).map_err(ort)?.into()
+                TensorRef::from_array_view((shape, values))
+                    .map_err(ort)?
+                    .into()
             }
             ElementType::Uint8 => {
                 bytes = bytes_of(input);
                 let values = bytes.as_slice();
-                TensorRef::from_array_view((shape, values)).map_err(ort)?.into()
+                TensorRef::from_array_view((shape, values))
+                    .map_err(ort)?
+                    .into()
             }
         };
         let mut inputs = vec![(self.input.name.clone(), tensor)];

@@ -306,7 +306,8 @@ impl Request {
             self.infer(values).map_err(|error| text(&error))?;
             for (place, &index) in outputs.iter().enumerate() {
                 let output = self.request.get_output_tensor_by_index(index);
-                let output = output.map_err(|error| format!("{}: {}", no_output(index), text(&error)))?;
+                let output =
+                    output.map_err(|error| format!("{}: {}", no_output(index), text(&error)))?;
                 let shape = shape_of(&output).map_err(|error| text(&error))?;
                 let kind = output.get_element_type().map_err(|error| text(&error))?;
                 if kind == openvino::ElementType::F32 && count == 1 && outputs.len() == 1 {

@@ -43,9 +43,10 @@ impl Rten {
             ))
         };
         if file.signs.suppresses {
-            return Err(refuse(
-                "it has the operator NonMaxSuppression, with which rten gives other boxes than ONNX says (export with nms=False, or ENGINE=openvino)".to_owned(),
-            ));
+            return Err(StageError::input(format!(
+                "model '{}': rten cannot run it: its operator NonMaxSuppression gives other boxes there than ONNX says; ENGINE=openvino and ENGINE=onnxruntime run it right, or export it with nms=False",
+                file.path.display()
+            )));
         }
         let model = ModelOptions::with_all_ops()
             .prepack_weights(true)
@@ -144,7 +145,9 @@ impl Engine for Rten {
             .map_err(|error| fail(error.to_string()))?;
         let found = found.iter().map(floats).collect::<Result<Vec<_>, _>>();
         let found = found.map_err(fail)?;
-        let views = found.iter().map(|(shape, values)| OutputView { shape, values });
+        let views = found
+            .iter()
+            .map(|(shape, values)| OutputView { shape, values });
         read(&views.collect::<Vec<_>>());
         Ok(())
     }
@@ -159,9 +162,12 @@ fn floats(value: &Value) -> Result<(Vec<usize>, Cow<'_, [f32]>), String> {
             .map_or_else(|| Cow::Owned(view.to_vec()), Cow::Borrowed);
         return Ok((shape, values));
     }
-    let integers: TensorView<'_, i32> = value
-        .as_tensor_view()
-        .ok_or_else(|| format!("an output of {}, expected float32 or integers", value.dtype()))?;
+    let integers: TensorView<'_, i32> = value.as_tensor_view().ok_or_else(|| {
+        format!(
+            "an output of {}, expected float32 or integers",
+            value.dtype()
+        )
+    })?;
     let values = integers.iter().map(|&it| it as f32).collect();
     Ok((integers.shape().to_vec(), Cow::Owned(values)))
 }

@@ -251,11 +251,7 @@ fn files_that_are_no_detector() {
                 ..yolov8()
             }
             .bytes(),
-            &[
-                "[6, 512]",
-                "[batch, 6, anchors]",
-                "[batch, detections, 6]",
-            ],
+            &["[6, 512]", "[batch, 6, anchors]", "[batch, detections, 6]"],
         ),
         (
             "inputs",

@@ -101,7 +101,9 @@ impl Net {
     fn write(&self, folder: &Path) -> PathBuf {
         let mut graph = GraphProto::default();
         graph.name = "kinds".to_owned();
-        graph.input.push(value("images", self.input.0, &self.input.1));
+        graph
+            .input
+            .push(value("images", self.input.0, &self.input.1));
         graph.initializer.push(floats("zero", &[1], &[0.0]));
         graph.initializer.push(integers("one", &[1], &[1]));
         graph.node.extend([
@@ -136,7 +138,9 @@ impl Net {
         if let Some((name, values)) = &self.labels {
             let shape = [1, values.len() as i64];
             graph.initializer.push(integers("c_labels", &shape, values));
-            graph.output.insert(0, value(name, data_type::INT64, &shape));
+            graph
+                .output
+                .insert(0, value(name, data_type::INT64, &shape));
             graph.node.push(node("Identity", &["c_labels"], name));
         }
         graph.node.extend(self.more.clone());
@@ -203,7 +207,10 @@ fn in_each(net: &Net, mut check: impl FnMut(&Description, &[f32])) {
 
 /// Edges in pixels of 64.
 fn edges(place: usize) -> [f32; 4] {
-    let (x, y) = ((place % 8) as f32 * 6.0 + 2.0, (place / 8 % 5) as f32 * 9.0 + 2.0);
+    let (x, y) = (
+        (place % 8) as f32 * 6.0 + 2.0,
+        (place / 8 % 5) as f32 * 9.0 + 2.0,
+    );
     [x, y, x + 5.0, y + 8.0]
 }
 
@@ -227,7 +234,9 @@ fn score(place: usize) -> f32 {
 
 #[test]
 fn boxes_come_before_scores_whatever_the_order_in_the_file() {
-    let boxes: Vec<f32> = (0..PLACES).flat_map(|it| centre(it).map(|it| it / 64.0)).collect();
+    let boxes: Vec<f32> = (0..PLACES)
+        .flat_map(|it| centre(it).map(|it| it / 64.0))
+        .collect();
     let logits: Vec<f32> = (0..PLACES)
         .flat_map(|place| [-4.0 - 0.01 * place as f32, 2.0 - 0.1 * place as f32, -5.0])
         .collect();
@@ -244,7 +253,9 @@ fn boxes_come_before_scores_whatever_the_order_in_the_file() {
 
 #[test]
 fn sizes_are_given_and_integers_are_read() {
-    let parts: Vec<f32> = (0..PLACES).flat_map(|it| edges(it).map(|it| it / 64.0)).collect();
+    let parts: Vec<f32> = (0..PLACES)
+        .flat_map(|it| edges(it).map(|it| it / 64.0))
+        .collect();
     let scores: Vec<f32> = (0..PLACES).map(score).collect();
     let labels: Vec<i64> = (0..PLACES as i64).map(|it| it % 7).collect();
     let mut net = net(vec![
@@ -301,13 +312,21 @@ fn what_is_ambiguous_or_wrong_is_refused_with_the_line_to_write() {
     };
     let folder = folder();
     let path = rows(two).write(folder.path());
-    let error = Detector::open(&options(path.clone())).err().expect("ambiguous");
+    let error = Detector::open(&options(path.clone()))
+        .err()
+        .expect("ambiguous");
     assert_eq!(error.exit, Exit::Input);
-    for part in ["yolov8 and yolox_decoded", "write 'family: yolov8' into kind.yml"] {
+    for part in [
+        "yolov8 and yolox_decoded",
+        "write 'family: yolov8' into kind.yml",
+    ] {
         assert!(error.message.contains(part), "{error}");
     }
-    std::fs::write(folder.path().join("kind.yml"), "family: yolov8\nnames: [a, b]\n")
-        .expect("written");
+    std::fs::write(
+        folder.path().join("kind.yml"),
+        "family: yolov8\nnames: [a, b]\n",
+    )
+    .expect("written");
     let detector = Detector::open(&options(path)).expect("it is said");
     assert_eq!(detector.model().class_names, ["a", "b"]);
     assert_eq!(detector.model().format.order, Order::Rows);
@@ -316,7 +335,7 @@ fn what_is_ambiguous_or_wrong_is_refused_with_the_line_to_write() {
 /// Exporters declare a dynamic batch around a network that gives one frame's boxes, and zeros.
 #[test]
 fn a_batch_whose_second_frame_is_empty_is_run_unbatched() {
-    let rows: Vec<f32> = (0..20)
+    let rows: Vec<f32> = (0..30)
         .flat_map(|place| {
             let [left, top, right, bottom] = edges(place);
             [left, top, right, bottom, score(place), (place % 3) as f32]
@@ -325,7 +344,7 @@ fn a_batch_whose_second_frame_is_empty_is_run_unbatched() {
     let empty = vec![0.0; rows.len()];
     // Two frames' outputs, of which as many are given as there are frames.
     let both = [rows.clone(), empty].concat();
-    let mut net = net(vec![("both", vec![2, 20, 6], both)]);
+    let mut net = net(vec![("both", vec![2, 30, 6], both)]);
     net.input.1[0] = 0;
     net.metadata.push(("names", "['a', 'b', 'c']"));
     let folder = folder();
@@ -339,7 +358,7 @@ fn a_batch_whose_second_frame_is_empty_is_run_unbatched() {
         node("Slice", &["shape", "first", "one", "axis"], "frames"),
         node("Slice", &["both", "first", "frames", "axis"], "output0"),
     ]);
-    graph.output = vec![value("output0", data_type::FLOAT, &[0, 20, 6])];
+    graph.output = vec![value("output0", data_type::FLOAT, &[0, 30, 6])];
     std::fs::write(&path, model.encode_to_vec()).expect("written");
     let mut detector = Detector::open(&options(path)).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(detector.batching(), Batching::Fixed(1));
@@ -352,9 +371,10 @@ fn a_batch_whose_second_frame_is_empty_is_run_unbatched() {
 
 #[test]
 fn suppression_in_the_graph_is_refused_by_the_engine_that_does_it_wrong() {
-    let rows = vec![0.0; 20 * 6];
-    let mut net = net(vec![("output0", vec![1, 20, 6], rows)]);
-    net.more.push(node("NonMaxSuppression", &["a", "b"], "unused"));
+    let rows = vec![0.0; 30 * 6];
+    let mut net = net(vec![("output0", vec![1, 30, 6], rows)]);
+    net.more
+        .push(node("NonMaxSuppression", &["a", "b"], "unused"));
     let folder = folder();
     let error = Detector::open(&options(net.write(folder.path())))
         .err()
@@ -362,4 +382,57 @@ fn suppression_in_the_graph_is_refused_by_the_engine_that_does_it_wrong() {
     for part in ["NonMaxSuppression", "ENGINE=openvino", "ENGINE=onnxruntime"] {
         assert!(error.message.contains(part), "{error}");
     }
+}
+
+/// What is written into MODEL.yml is what was decided.
+#[test]
+fn the_text_for_the_settings_says_what_was_decided() {
+    let boxes: Vec<f32> = (0..PLACES)
+        .flat_map(|it| centre(it).map(|it| it / 64.0))
+        .collect();
+    let logits: Vec<f32> = (0..PLACES)
+        .flat_map(|place| [-4.0, 2.0 - 0.1 * place as f32, -5.0])
+        .collect();
+    let mut net = net(vec![
+        ("labels", vec![1, PLACES as i64, 3], logits),
+        ("dets", vec![1, PLACES as i64, 4], boxes),
+    ]);
+    net.metadata
+        .push(("names", r#"["a \\ \"b\"", "caf\u00e9", "\u200d"]"#));
+    let folder = folder();
+    let path = net.write(folder.path());
+    let before = Detector::open(&options(path.clone())).unwrap_or_else(|error| panic!("{error}"));
+    let ask = |question: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_cpu-infer"))
+            .args([question, "ENGINE=rten"])
+            .arg(format!("MODEL={}", path.display()))
+            .output()
+            .expect("the program");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let shown = ask("--show-model");
+    for part in [
+        "family: rf_detr (outputs 'labels' [1, 84, 3], 'dets' [1, 84, 4])",
+        "names: 3",
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    let text = ask("--describe-model");
+    std::fs::write(folder.path().join("kind.yml"), &text).expect("written");
+    let after = Detector::open(&options(path.clone())).unwrap_or_else(|error| panic!("{error}"));
+    let (before, after) = (before.description(), after.description());
+    assert_eq!(
+        (before.head, before.input),
+        (after.head, after.input),
+        "{text}"
+    );
+    assert_eq!(
+        (&before.outputs, &before.class_names),
+        (&after.outputs, &after.class_names)
+    );
+    assert_eq!(
+        (before.confidence, before.iou),
+        (after.confidence, after.iou)
+    );
 }
