@@ -1,7 +1,13 @@
 //! The best assignment of rows to columns.
 
+use std::collections::BTreeSet;
+
 use pathfinding::kuhn_munkres::kuhn_munkres;
 use pathfinding::matrix::Matrix;
+
+/// Groups with more rows and more columns than this are assigned greedily: the time of an exact
+/// assignment grows with the cube.
+const MOST_EXACT: usize = 64;
 
 /// Pairs rows with columns, each at most once, so that the sum of weights is the greatest.
 ///
@@ -38,4 +44,109 @@ pub(super) fn assign(
         .collect();
     pairs.sort_unstable();
     pairs
+}
+
+/// A row and a column that may be paired, and the weight of the pair, which is above zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// Index of the row.
+    pub row: usize,
+    /// Index of the column.
+    pub column: usize,
+    /// What the pair adds to the sum.
+    pub weight: i64,
+}
+
+/// Pairs rows with columns, each at most once, so that the sum of weights is the greatest, where few
+/// of the pairs are possible: those given. Of a row and a column only one pair may be given.
+///
+/// Rows and columns that share no pair with others are assigned by themselves, which makes this quick.
+/// A group that is connected by more than 64 rows and 64 columns is assigned greedily. The result is
+/// in the order of rows.
+#[must_use]
+pub fn assign_pairs(pairs: &[Pair]) -> Vec<(usize, usize)> {
+    let rows = pairs.iter().map(|pair| pair.row + 1).max().unwrap_or(0);
+    let columns = pairs.iter().map(|pair| pair.column + 1).max().unwrap_or(0);
+    let mut groups = Groups::new(rows + columns);
+    for pair in pairs {
+        groups.join(pair.row, rows + pair.column);
+    }
+    let mut members: Vec<(usize, &Pair)> = pairs
+        .iter()
+        .map(|pair| (groups.root(pair.row), pair))
+        .collect();
+    members.sort_by_key(|&(root, _)| root);
+    let mut assigned = Vec::with_capacity(rows.min(columns));
+    for group in members.chunk_by(|a, b| a.0 == b.0) {
+        if let [(_, only)] = group {
+            assigned.push((only.row, only.column));
+        } else {
+            assign_group(group, &mut assigned);
+        }
+    }
+    assigned.sort_unstable();
+    assigned
+}
+
+fn assign_group(group: &[(usize, &Pair)], assigned: &mut Vec<(usize, usize)>) {
+    let numbered = |of: fn(&Pair) -> usize| -> Vec<usize> {
+        let mut all: Vec<usize> = group.iter().map(|(_, pair)| of(pair)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    let (rows, columns) = (numbered(|pair| pair.row), numbered(|pair| pair.column));
+    if rows.len().min(columns.len()) > MOST_EXACT {
+        assign_greedily(group, assigned);
+        return;
+    }
+    let mut weights = vec![0; rows.len() * columns.len()];
+    for (_, pair) in group {
+        let (Ok(i), Ok(j)) = (
+            rows.binary_search(&pair.row),
+            columns.binary_search(&pair.column),
+        ) else {
+            continue;
+        };
+        weights[i * columns.len() + j] = pair.weight;
+    }
+    let pairs = assign(rows.len(), columns.len(), |i, j| {
+        weights[i * columns.len() + j]
+    });
+    assigned.extend(pairs.into_iter().map(|(i, j)| (rows[i], columns[j])));
+}
+
+fn assign_greedily(group: &[(usize, &Pair)], assigned: &mut Vec<(usize, usize)>) {
+    let mut best_first: Vec<&Pair> = group.iter().map(|&(_, pair)| pair).collect();
+    best_first.sort_by_key(|pair| (-pair.weight, pair.row, pair.column));
+    let (mut rows, mut columns) = (BTreeSet::new(), BTreeSet::new());
+    for pair in best_first {
+        if !rows.contains(&pair.row) && !columns.contains(&pair.column) {
+            rows.insert(pair.row);
+            columns.insert(pair.column);
+            assigned.push((pair.row, pair.column));
+        }
+    }
+}
+
+/// Disjoint sets (Galler and Fischer 1964).
+struct Groups(Vec<usize>);
+
+impl Groups {
+    fn new(count: usize) -> Self {
+        Self((0..count).collect())
+    }
+
+    fn root(&mut self, mut item: usize) -> usize {
+        while self.0[item] != item {
+            self.0[item] = self.0[self.0[item]];
+            item = self.0[item];
+        }
+        item
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.0[a.max(b)] = a.min(b);
+    }
 }

@@ -3,7 +3,7 @@
 //! Source: Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, and the evaluation
 //! code published with it (`cocoeval.py`).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::{FrameTruth, MetricsError, TruthObject, check_box};
 use crate::Detection;
@@ -22,6 +22,14 @@ pub struct FrameDetections {
     pub detections: Vec<Detection>,
 }
 
+/// Areas of objects, in square pixels, that COCO calls small, medium and large: both ends belong to each.
+const SIZES: [[f64; 2]; 3] = [
+    [0.0, 32.0 * 32.0],
+    [32.0 * 32.0, 96.0 * 96.0],
+    [96.0 * 96.0, f64::INFINITY],
+];
+const ANY_SIZE: [f64; 2] = [0.0, f64::INFINITY];
+
 /// Average precision of all classes and of each. 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DetectionScores {
@@ -29,6 +37,8 @@ pub struct DetectionScores {
     pub ap50: Option<f64>,
     /// Mean over classes and over IoU 0.50 to 0.95 in steps of 0.05.
     pub ap50_95: Option<f64>,
+    /// Means over classes, by the size of objects.
+    pub by_size: SizeScores,
     /// Classes that have true objects, in ascending order.
     pub per_class: Vec<ClassScores>,
 }
@@ -44,6 +54,19 @@ pub struct ClassScores {
     pub ap50: f64,
     /// Mean over IoU 0.50 to 0.95 in steps of 0.05.
     pub ap50_95: f64,
+    /// The same by the size of objects.
+    pub by_size: SizeScores,
+}
+
+/// Average precision over IoU 0.50 to 0.95 for objects of one size; `None` without any.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct SizeScores {
+    /// Objects of at most 32 x 32 pixels.
+    pub small: Option<f64>,
+    /// Objects between.
+    pub medium: Option<f64>,
+    /// Objects of at least 96 x 96 pixels.
+    pub large: Option<f64>,
 }
 
 /// What became of one detection at one IoU threshold.
@@ -65,7 +88,8 @@ struct Scored {
 /// highest IoU at or above the threshold, an ignored one only if there is no other. What takes an
 /// ignored object counts neither way, and so does each ignored object that nothing takes. Ignored
 /// objects are single objects, not COCO's crowds: each is taken at most once. Precision is
-/// interpolated at 101 recalls; classes without true objects do not count.
+/// interpolated at 101 recalls; classes without true objects do not count. For a size, objects of
+/// other sizes are ignored, and so are detections of other sizes that take nothing.
 ///
 /// # Errors
 /// The numbers of frames differ, or a number is not finite.
@@ -74,44 +98,83 @@ pub fn evaluate(
     results: &[FrameDetections],
 ) -> Result<DetectionScores, MetricsError> {
     check(truth, results)?;
-    let mut positives = BTreeMap::<u32, usize>::new();
-    for object in truth
+    let classes: BTreeSet<u32> = truth
         .iter()
         .flat_map(|frame| &frame.objects)
         .filter(|object| !object.ignore)
-    {
-        *positives.entry(object.class_id).or_default() += 1;
-    }
-    let per_class: Vec<ClassScores> = positives
+        .map(|object| object.class_id)
+        .collect();
+    let per_class: Vec<ClassScores> = classes
         .into_iter()
-        .map(|(class_id, truths)| {
-            let mut scored: Vec<Scored> = truth
-                .iter()
-                .zip(results)
-                .flat_map(|(truth, results)| match_frame(truth, results, class_id))
-                .collect();
-            // Stable: equal scores stay in the order of frames.
-            scored.sort_by(|a, b| b.score.total_cmp(&a.score));
-            let aps: [f64; IOU_THRESHOLDS] =
-                std::array::from_fn(|threshold| average_precision(&scored, threshold, truths));
-            let ap50_95 = aps.iter().sum::<f64>() / IOU_THRESHOLDS as f64;
-            ClassScores {
+        .filter_map(|class_id| {
+            let (truths, aps) = class_precisions(truth, results, class_id, ANY_SIZE)?;
+            let of_size = |size| {
+                let (_, aps) = class_precisions(truth, results, class_id, size)?;
+                Some(mean_of(&aps))
+            };
+            let [small, medium, large] = SIZES.map(of_size);
+            Some(ClassScores {
                 class_id,
                 truths,
                 ap50: aps[0],
-                ap50_95,
-            }
+                ap50_95: mean_of(&aps),
+                by_size: SizeScores {
+                    small,
+                    medium,
+                    large,
+                },
+            })
         })
         .collect();
-    let mean = |ap: fn(&ClassScores) -> f64| {
-        let count = per_class.len();
-        (count > 0).then(|| per_class.iter().map(ap).sum::<f64>() / count as f64)
+    let mean = |ap: fn(&ClassScores) -> Option<f64>| {
+        let aps: Vec<f64> = per_class.iter().filter_map(ap).collect();
+        (!aps.is_empty()).then(|| mean_of(&aps))
     };
     Ok(DetectionScores {
-        ap50: mean(|c| c.ap50),
-        ap50_95: mean(|c| c.ap50_95),
+        ap50: mean(|class| Some(class.ap50)),
+        ap50_95: mean(|class| Some(class.ap50_95)),
+        by_size: SizeScores {
+            small: mean(|class| class.by_size.small),
+            medium: mean(|class| class.by_size.medium),
+            large: mean(|class| class.by_size.large),
+        },
         per_class,
     })
+}
+
+fn mean_of(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The true objects of a class and size that are not ignored, and the average precision at each IoU;
+/// `None` without such objects.
+fn class_precisions(
+    truth: &[FrameTruth],
+    results: &[FrameDetections],
+    class_id: u32,
+    size: [f64; 2],
+) -> Option<(usize, [f64; IOU_THRESHOLDS])> {
+    let counts = |object: &&TruthObject| {
+        object.class_id == class_id && !object.ignore && is_of_size(&object.bbox, size)
+    };
+    let objects = truth.iter().flat_map(|frame| &frame.objects);
+    let truths = objects.filter(counts).count();
+    if truths == 0 {
+        return None;
+    }
+    let mut scored: Vec<Scored> = truth
+        .iter()
+        .zip(results)
+        .flat_map(|(truth, results)| match_frame(truth, results, class_id, size))
+        .collect();
+    // Stable: equal scores stay in the order of frames.
+    scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let precision = |threshold| average_precision(&scored, threshold, truths);
+    Some((truths, std::array::from_fn(precision)))
+}
+
+fn is_of_size([x1, y1, x2, y2]: &[f64; 4], [least, most]: [f64; 2]) -> bool {
+    (least..=most).contains(&((x2 - x1) * (y2 - y1)))
 }
 
 fn check(truth: &[FrameTruth], results: &[FrameDetections]) -> Result<(), MetricsError> {
@@ -154,11 +217,20 @@ fn iou_threshold(index: usize) -> f64 {
     }
 }
 
-fn match_frame(truth: &FrameTruth, results: &FrameDetections, class_id: u32) -> Vec<Scored> {
-    let mut truths: Vec<&TruthObject> = truth
+fn match_frame(
+    truth: &FrameTruth,
+    results: &FrameDetections,
+    class_id: u32,
+    size: [f64; 2],
+) -> Vec<Scored> {
+    let mut truths: Vec<TruthObject> = truth
         .objects
         .iter()
         .filter(|object| object.class_id == class_id)
+        .map(|object| TruthObject {
+            ignore: object.ignore || !is_of_size(&object.bbox, size),
+            ..*object
+        })
         .collect();
     truths.sort_by_key(|object| object.ignore);
     let mut detections: Vec<&Detection> = results
@@ -182,7 +254,11 @@ fn match_frame(truth: &FrameTruth, results: &FrameDetections, class_id: u32) -> 
         .iter()
         .map(|found| Scored {
             score: found.score,
-            outcomes: [Outcome::False; IOU_THRESHOLDS],
+            outcomes: if is_of_size(&found.bbox.map(f64::from), size) {
+                [Outcome::False; IOU_THRESHOLDS]
+            } else {
+                [Outcome::Ignored; IOU_THRESHOLDS]
+            },
         })
         .collect();
     for threshold in 0..IOU_THRESHOLDS {
@@ -207,7 +283,7 @@ fn match_frame(truth: &FrameTruth, results: &FrameDetections, class_id: u32) -> 
 fn best_free(
     ious: &[f64],
     taken: &[bool],
-    truths: &[&TruthObject],
+    truths: &[TruthObject],
     threshold: f64,
 ) -> Option<usize> {
     let mut least = threshold.min(1.0 - 1e-10);

@@ -1,8 +1,9 @@
-//! Accuracy against ground truth: of detections (COCO's average precision) and of tracks (IDF1 and
-//! CLEAR MOT).
+//! Accuracy against ground truth: of detections (COCO's average precision) and of tracks (HOTA, IDF1
+//! and CLEAR MOT).
 
-mod assignment;
+pub mod assignment;
 pub mod detection;
+mod hota;
 pub mod tracking;
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Scores of tracks: IDF1 and CLEAR MOT.
+//! Scores of tracks: HOTA, IDF1 and CLEAR MOT.
 //!
 //! Sources: Ristani et al., "Performance Measures and a Data Set for Multi-Target, Multi-Camera
 //! Tracking", ECCV workshops 2016 (IDF1); Bernardin and Stiefelhagen, "Evaluating Multiple Object
@@ -8,6 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::assignment::assign;
+pub use super::hota::HotaScores;
+use super::hota::{FrameOverlaps, HotaSums};
 use super::{FrameTruth, MetricsError, check_box};
 use crate::iou::iou_f64;
 
@@ -44,6 +46,8 @@ pub struct Sequence {
 /// Counts over all sequences, and the scores that follow from them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct TrackingScores {
+    /// Higher order tracking accuracy and its parts; `None` without boxes.
+    pub hota: Option<HotaScores>,
     /// `2 IDTP / (2 IDTP + IDFP + IDFN)`, 0 to 1; `None` without boxes.
     pub idf1: Option<f64>,
     /// `1 - (FN + FP + IDSW) / truths`, at most 1 and possibly negative; `None` without truths.
@@ -76,17 +80,22 @@ pub struct TrackingScores {
 /// A box can match a true one of its class at an IoU of at least 0.5. For CLEAR MOT, each frame's
 /// matching has the greatest sum of IoU among those that keep the most pairs of the frame before;
 /// a box that matches nothing but lies on an ignored object (IoU of at least 0.5, any class) is
-/// removed, for IDF1 as well. For IDF1, objects and tracks are paired over the whole sequence.
+/// removed, for IDF1 and HOTA as well. For IDF1, objects and tracks are paired over the whole sequence.
+/// HOTA has thresholds of its own, 0.05 to 0.95.
 ///
 /// # Errors
 /// The numbers of frames differ, a number is not finite, or an id occurs twice in a frame.
 pub fn evaluate(sequences: &[Sequence]) -> Result<TrackingScores, MetricsError> {
     let mut scores = TrackingScores::default();
     let mut overlap = 0.0;
+    let mut hota = HotaSums::default();
     for (index, sequence) in sequences.iter().enumerate() {
         check(index, sequence)?;
-        overlap += add_sequence(sequence, &mut scores);
+        let mut frames = Vec::with_capacity(sequence.truth.len());
+        overlap += add_sequence(sequence, &mut scores, &mut frames);
+        hota.add(&frames);
     }
+    scores.hota = hota.scores();
     let ratio = |part: f64, whole: usize| (whole > 0).then(|| part / whole as f64);
     let TrackingScores {
         id_true_positives: idtp,
@@ -145,8 +154,13 @@ fn check(sequence: usize, frames: &Sequence) -> Result<(), MetricsError> {
     Ok(())
 }
 
-/// Adds one sequence's counts; returns the sum of IoU of its matches.
-fn add_sequence(sequence: &Sequence, scores: &mut TrackingScores) -> f64 {
+/// Adds one sequence's counts, and the overlaps of each frame without removed boxes; returns the sum
+/// of IoU of its matches.
+fn add_sequence(
+    sequence: &Sequence,
+    scores: &mut TrackingScores,
+    frames: &mut Vec<FrameOverlaps>,
+) -> f64 {
     let mut overlap = 0.0;
     // Object to the track that it was last matched with: ever, and in the frame before.
     let mut last = BTreeMap::<u64, u64>::new();
@@ -160,19 +174,24 @@ fn add_sequence(sequence: &Sequence, scores: &mut TrackingScores) -> f64 {
             .filter(|object| !object.ignore)
             .collect();
         let boxes = &tracks.objects;
-        let ious: Vec<Vec<f64>> = objects
+        let overlaps: Vec<Vec<f64>> = objects
             .iter()
             .map(|object| {
                 let iou = |found: &TrackedBox| {
-                    let same_class = found.class_id == object.class_id;
-                    let iou = if same_class {
+                    if found.class_id == object.class_id {
                         iou_f64(object.bbox, found.bbox)
                     } else {
                         0.0
-                    };
-                    if reaches(iou) { iou } else { 0.0 }
+                    }
                 };
                 boxes.iter().map(iou).collect()
+            })
+            .collect();
+        let ious: Vec<Vec<f64>> = overlaps
+            .iter()
+            .map(|row| {
+                let reaching = |iou: &f64| if reaches(*iou) { *iou } else { 0.0 };
+                row.iter().map(reaching).collect()
             })
             .collect();
 
@@ -214,6 +233,14 @@ fn add_sequence(sequence: &Sequence, scores: &mut TrackingScores) -> f64 {
                     .or_default() += 1;
             }
         }
+        frames.push(FrameOverlaps {
+            objects: objects.iter().map(|object| object.track_id).collect(),
+            tracks: remaining.iter().map(|&j| boxes[j].track_id).collect(),
+            ious: overlaps
+                .iter()
+                .map(|row| remaining.iter().map(|&j| row[j]).collect())
+                .collect(),
+        });
         scores.truths += objects.len();
         scores.predictions += remaining.len();
         scores.matches += matches.len();

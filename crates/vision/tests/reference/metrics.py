@@ -10,7 +10,7 @@ import io
 import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from trackeval.metrics import CLEAR, Identity
+from trackeval.metrics import CLEAR, HOTA, Identity
 
 
 class Random:
@@ -49,16 +49,18 @@ def detection_data():
     return frames
 
 
-def detection():
+def detection(scale):
     frames = detection_data()
     annotations, results = [], []
     for image, (truths, found) in enumerate(frames):
-        for cls, x, y, w, h, ignore in truths:
+        for cls, *box, ignore in truths:
+            x, y, w, h = (scale * edge for edge in box)
             # Outside every area range is how cocoeval ignores an object that is not a crowd.
             annotations.append(dict(
                 id=len(annotations) + 1, image_id=image, category_id=cls, bbox=[x, y, w, h],
                 area=1e11 if ignore else w * h, iscrowd=0))
-        for cls, x, y, w, h, score in found:
+        for cls, *box, score in found:
+            x, y, w, h = (scale * edge for edge in box)
             results.append(dict(image_id=image, category_id=cls, bbox=[x, y, w, h], score=score / 64))
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO()
@@ -67,14 +69,20 @@ def detection():
             categories=[dict(id=i) for i in range(3)], annotations=annotations)
         coco.createIndex()
         evaluation = COCOeval(coco, coco.loadRes(results), "bbox")
-        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
+        evaluation.params.areaRng = [[0, 1e10], [0, 32**2], [32**2, 96**2], [96**2, 1e10]]
+        evaluation.params.areaRngLbl = ["all", "small", "medium", "large"]
         evaluation.params.maxDets = [100]
         evaluation.evaluate()
         evaluation.accumulate()
-    precision = evaluation.eval["precision"]  # threshold, recall, class, area, limit
-    print("AP50", repr(precision[0].mean()), "AP", repr(precision.mean()))
-    for cls in range(3):
-        print(cls, repr(precision[0, :, cls].mean()), repr(precision[:, :, cls].mean()))
+    precision = evaluation.eval["precision"][..., 0]  # threshold, recall, class, area
+    print("scale", scale)
+    for cls in (slice(None), 0, 1, 2):
+        means = []
+        for area in range(4):
+            found = precision[:, :, cls, area]
+            found = found[found > -1]  # -1: no true object
+            means.append(found.mean())
+        print("all" if cls == slice(None) else cls, "AP50", repr(precision[0, :, cls, 0].mean()), "AP all, small, medium, large", means)
 
 
 def tracking_data(seed):
@@ -110,7 +118,7 @@ def box_iou(a, b):
 
 
 def tracking():
-    clear, identity = {}, {}
+    clear, identity, hota = {}, {}, {}
     for seed in (2, 3):
         frames = tracking_data(seed)
         truth_ids, track_ids = (sorted({box[0] for frame in frames for box in frame[which]}) for which in (0, 1))
@@ -125,10 +133,15 @@ def tracking():
         config = dict(PRINT_CONFIG=False)
         clear[seed] = CLEAR(config).eval_sequence(data)
         identity[seed] = Identity(config).eval_sequence(data)
+        hota[seed] = HOTA(config).eval_sequence(data)
     total = {**CLEAR(config).combine_sequences(clear), **Identity(config).combine_sequences(identity)}
     for key in ("CLR_TP", "CLR_FN", "CLR_FP", "IDSW", "MOTA", "MOTP", "IDTP", "IDFN", "IDFP", "IDF1"):
         print(key, repr(total[key]))
+    total = HOTA(config).combine_sequences(hota)
+    for key in ("HOTA", "DetA", "AssA", "LocA"):
+        print(key, repr(total[key].mean()))
 
 
-detection()
+detection(1)
+detection(2)
 tracking()

@@ -15,13 +15,17 @@ fn found(class_id: u32, bbox: [f32; 4], score: f32) -> Detection {
 }
 
 fn detection_data() -> (Vec<FrameTruth>, Vec<FrameDetections>) {
+    scaled_data(1.0)
+}
+
+fn scaled_data(scale: f64) -> (Vec<FrameTruth>, Vec<FrameDetections>) {
     let mut random = Random(1);
     let place = |random: &mut Random| {
         let (x, y) = (random.below(200), random.below(200));
         [x, y, 8 + random.below(60), 8 + random.below(60)].map(|n| n as f64)
     };
     let detection = |class: u64, [x, y, w, h]: [f64; 4], score: u64| {
-        let bbox = [x, y, x + w, y + h].map(|edge| edge as f32);
+        let bbox = [x, y, x + w, y + h].map(|edge| (scale * edge) as f32);
         found(class as u32, bbox, score as f32 / 64.0)
     };
     (0..40)
@@ -33,7 +37,11 @@ fn detection_data() -> (Vec<FrameTruth>, Vec<FrameDetections>) {
                 let ignore = random.below(6) == 0;
                 truths.objects.push(TruthObject {
                     ignore,
-                    ..truth(id, class as u32, [x, y, x + w, y + h])
+                    ..truth(
+                        id,
+                        class as u32,
+                        [x, y, x + w, y + h].map(|edge| scale * edge),
+                    )
                 });
                 for chance in [9, 3] {
                     if random.below(10) < chance {
@@ -85,6 +93,42 @@ fn average_precision_is_that_of_pycocotools() {
             .collect::<Vec<_>>(),
         [0, 1, 2]
     );
+}
+
+/// Values of `tests/reference/metrics.py`, for the same boxes and for boxes twice as large.
+#[test]
+fn average_precision_by_size_is_that_of_pycocotools() {
+    let of_scale = |scale| {
+        let (truths, detections) = scaled_data(scale);
+        detection::evaluate(&truths, &detections).unwrap()
+    };
+    let scores = of_scale(1.0);
+    close(scores.by_size.small, 0.151_113_273_020_677_84);
+    close(scores.by_size.medium, 0.233_482_657_855_952);
+    assert_eq!(scores.by_size.large, None);
+    let scores = of_scale(2.0);
+    close(scores.ap50_95, 0.187_463_975_613_316_85);
+    close(scores.by_size.small, 0.074_019_068_573_524_01);
+    close(scores.by_size.medium, 0.181_889_420_107_240_4);
+    close(scores.by_size.large, 0.397_831_271_375_985_5);
+    let expected = [
+        [0.0, 0.191_919_817_366_301_54, 0.332_416_773_820_239_15],
+        [
+            0.108_195_819_581_958_17,
+            0.198_012_895_887_259_43,
+            0.509_431_871_758_604_4,
+        ],
+        [
+            0.113_861_386_138_613_85,
+            0.155_735_547_068_160_26,
+            0.351_645_168_549_112_93,
+        ],
+    ];
+    for (class, [small, medium, large]) in scores.per_class.iter().zip(expected) {
+        close(class.by_size.small, small);
+        close(class.by_size.medium, medium);
+        close(class.by_size.large, large);
+    }
 }
 
 #[test]

@@ -66,6 +66,11 @@ fn tracking_scores_are_those_of_trackeval() {
     close(scores.mota, 0.78875);
     close(scores.motp, 0.805_863_514_390_124_2);
     close(scores.idf1, 0.604_833_442_194_644_1);
+    let hota = scores.hota.unwrap();
+    close(Some(hota.hota), 0.514_513_483_314_462_6);
+    close(Some(hota.det_a), 0.688_003_349_050_885_2);
+    close(Some(hota.ass_a), 0.385_121_637_406_667_1);
+    close(Some(hota.loc_a), 0.827_233_692_463_701_9);
 }
 
 /// Two objects that stand apart for `frames` frames, tracked as `ids` says frame by frame.
