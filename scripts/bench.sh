@@ -65,7 +65,7 @@ micro() {
     local file bench
     file=$(target micro)
     begin "Single operations" "$file"
-    for bench in pool message batcher vision spans counters; do
+    for bench in pool message batcher vision tracker spans counters; do
         {
             # shellcheck disable=SC2016 # the backticks are Markdown's
             printf '## `cargo bench -p camweave-benches --bench %s`\n\n```text\n' "$bench"

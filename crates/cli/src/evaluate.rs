@@ -11,7 +11,9 @@ use camweave_sink::DetectionLine;
 use camweave_stage::Exit;
 use camweave_vision::Detection;
 use camweave_vision::metrics::FrameTruth;
-use camweave_vision::metrics::detection::{self, FrameDetections};
+use camweave_vision::metrics::detection::{
+    self, ClassScores, DetectionScores, FrameDetections, SizeScores,
+};
 use camweave_vision::metrics::tracking::{self, FrameTracks, Sequence, TrackedBox};
 use serde::{Deserialize, Serialize};
 
@@ -19,18 +21,45 @@ use crate::error::CliError;
 use crate::say::say;
 
 /// The scores in `summary.json`, each 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Average precision at IoU 0.50, mean over classes.
     pub ap50: Option<f64>,
     /// Mean over IoU 0.50 to 0.95.
     pub ap50_95: Option<f64>,
+    /// Higher order tracking accuracy.
+    pub hota: Option<f64>,
+    /// Its part for detection.
+    pub det_a: Option<f64>,
+    /// Its part for association.
+    pub ass_a: Option<f64>,
     /// Identity F1 of the tracks.
     pub idf1: Option<f64>,
     /// CLEAR MOT accuracy of the tracks.
     pub mota: Option<f64>,
     /// Frames that were compared: those that were detected.
     pub frames: usize,
+    /// Of each class that the frames have.
+    pub classes: Vec<ClassAccuracy>,
+}
+
+/// Average precision of one class; of a size, over IoU 0.50 to 0.95, and none without such objects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassAccuracy {
+    /// The class, or 'all'.
+    pub class: String,
+    /// Objects to be found, counted in each frame.
+    pub objects: usize,
+    /// At IoU 0.50.
+    pub ap50: f64,
+    /// Mean over IoU 0.50 to 0.95.
+    pub ap50_95: f64,
+    /// Of objects of at most 32 x 32 pixels.
+    pub small: Option<f64>,
+    /// Of objects between.
+    pub medium: Option<f64>,
+    /// Of objects of at least 96 x 96 pixels.
+    pub large: Option<f64>,
 }
 
 fn read_lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, CliError> {
@@ -96,13 +125,47 @@ pub fn score(detections: &Path, record: &Path) -> Result<Option<Accuracy>, CliEr
     };
     let detected = detection::evaluate(&truths, &found).map_err(scores)?;
     let tracked = tracking::evaluate(&sequences).map_err(scores)?;
+    let hota = tracked.hota;
     Ok(Some(Accuracy {
         ap50: detected.ap50,
         ap50_95: detected.ap50_95,
+        hota: hota.map(|it| it.hota),
+        det_a: hota.map(|it| it.det_a),
+        ass_a: hota.map(|it| it.ass_a),
         idf1: tracked.idf1,
         mota: tracked.mota,
         frames: truths.len(),
+        classes: classes(&detected),
     }))
+}
+
+/// Each class, and all together where there are several.
+fn classes(scores: &DetectionScores) -> Vec<ClassAccuracy> {
+    let row = |class: &str, objects, (ap50, ap50_95), by_size: SizeScores| ClassAccuracy {
+        class: class.to_owned(),
+        objects,
+        ap50,
+        ap50_95,
+        small: by_size.small,
+        medium: by_size.medium,
+        large: by_size.large,
+    };
+    let of_class = |class: &ClassScores| {
+        let name = CLASS_NAMES.get(class.class_id as usize);
+        let name = name.copied().unwrap_or("unknown");
+        row(
+            name,
+            class.truths,
+            (class.ap50, class.ap50_95),
+            class.by_size,
+        )
+    };
+    let mut rows: Vec<ClassAccuracy> = scores.per_class.iter().map(of_class).collect();
+    if let (Some(ap50), Some(ap50_95), 2..) = (scores.ap50, scores.ap50_95, rows.len()) {
+        let objects = rows.iter().map(|row| row.objects).sum();
+        rows.push(row("all", objects, (ap50, ap50_95), scores.by_size));
+    }
+    rows
 }
 
 struct Boxes {
@@ -167,16 +230,44 @@ pub fn show(detections: &Path, record: &Path) -> Result<Exit, CliError> {
         )
     })?;
     say!("{}", describe(&accuracy));
+    say!("{}", by_class(&accuracy.classes));
     Ok(Exit::Success)
+}
+
+fn text(score: Option<f64>) -> String {
+    score.map_or("none".to_owned(), |score| format!("{score:.3}"))
+}
+
+/// A table of the classes.
+fn by_class(classes: &[ClassAccuracy]) -> String {
+    let line = |name: &str, cells: [&str; 6]| {
+        let cells: String = cells.iter().map(|cell| format!("{cell:>9}")).collect();
+        format!("{name:<10}{cells}")
+    };
+    let head = line(
+        "class",
+        ["objects", "AP50", "AP50-95", "small", "medium", "large"],
+    );
+    let rows = classes.iter().map(|row| {
+        let [ap50, ap50_95] = [row.ap50, row.ap50_95].map(|ap| text(Some(ap)));
+        let [small, medium, large] = [row.small, row.medium, row.large].map(text);
+        let objects = row.objects.to_string();
+        line(
+            &row.class,
+            [&objects, &ap50, &ap50_95, &small, &medium, &large],
+        )
+    });
+    let lines: Vec<String> = std::iter::once(head).chain(rows).collect();
+    lines.join("\n")
 }
 
 /// The scores in one line.
 pub fn describe(accuracy: &Accuracy) -> String {
-    let text = |value: Option<f64>| value.map_or("none".to_owned(), |value| format!("{value:.3}"));
     format!(
-        "AP50 {}  AP50-95 {}  IDF1 {}  MOTA {}  ({} frames)",
+        "AP50 {}  AP50-95 {}  HOTA {}  IDF1 {}  MOTA {}  ({} frames)",
         text(accuracy.ap50),
         text(accuracy.ap50_95),
+        text(accuracy.hota),
         text(accuracy.idf1),
         text(accuracy.mota),
         accuracy.frames

@@ -54,7 +54,24 @@ fn right_boxes_score_one_and_wrong_ones_zero() {
         .expect("truth");
     assert_eq!((accuracy.ap50, accuracy.ap50_95), (Some(1.0), Some(1.0)));
     assert_eq!((accuracy.idf1, accuracy.mota), (Some(1.0), Some(1.0)));
+    assert_eq!((accuracy.hota, accuracy.ass_a), (Some(1.0), Some(1.0)));
     assert_eq!(accuracy.frames, 10);
+    // 50 x 30 pixels: above 32 x 32.
+    let car = ClassAccuracy {
+        class: "car".to_owned(),
+        objects: 10,
+        ap50: 1.0,
+        ap50_95: 1.0,
+        small: None,
+        medium: Some(1.0),
+        large: None,
+    };
+    assert_eq!(accuracy.classes, [car]);
+    assert_eq!(
+        by_class(&accuracy.classes),
+        "class       objects     AP50  AP50-95    small   medium    large\n\
+         car              10    1.000    1.000     none    1.000     none"
+    );
     write(folder.path(), 0, 300.0);
     let accuracy = score(&detections, folder.path())
         .expect("readable")

@@ -86,14 +86,14 @@ impl HotaSums {
                 // As fine as a sum over all pairs of a frame allows.
                 (iou * of_ids.copied().unwrap_or(0.0) * 1e12).round() as i64
             });
-            for threshold in 0..ALPHAS {
+            for (threshold, together) in together.iter_mut().enumerate() {
                 let alpha = 0.05 + threshold as f64 * 0.05 - f64::EPSILON;
                 let mut matched = 0.0;
                 for &(i, j) in pairs.iter().filter(|&&(i, j)| frame.ious[i][j] >= alpha) {
                     matched += 1.0;
                     self.overlap[threshold] += frame.ious[i][j];
                     let ids = (frame.objects[i], frame.tracks[j]);
-                    *together[threshold].entry(ids).or_default() += 1.0;
+                    *together.entry(ids).or_default() += 1.0;
                 }
                 self.matched[threshold] += matched;
                 self.missed[threshold] += frame.objects.len() as f64 - matched;

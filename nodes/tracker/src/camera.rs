@@ -1,0 +1,119 @@
+//! The tracks of one camera: how much time is between its frames, and which ids its tracks have.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use camweave_message::FrameId;
+use camweave_vision::Detection;
+
+use crate::follow::Follow;
+
+/// Frames between two looks for ids that are over, unless there are many.
+const FORGET_IDS_EVERY: u64 = 256;
+/// A camera that was silent for so long, or for its tracker's memory if that is longer, is forgotten.
+pub(crate) const SILENT: Duration = Duration::from_secs(10);
+
+/// The tracks of one camera.
+pub(crate) struct Camera {
+    follower: Box<dyn Follow>,
+    /// The tracker's own number to the id that went out.
+    ids: HashMap<u64, Id>,
+    frames: u64,
+    /// Capture time since the first frame.
+    seconds: f64,
+    last: FrameId,
+    last_arrived: Instant,
+}
+
+struct Id {
+    id: u64,
+    last_seconds: f64,
+}
+
+impl Camera {
+    /// A camera of which `first` will be the first frame.
+    pub fn new(follower: Box<dyn Follow>, first: &FrameId, arrived: Instant) -> Self {
+        Self {
+            follower,
+            ids: HashMap::new(),
+            frames: 0,
+            seconds: 0.0,
+            last: first.clone(),
+            last_arrived: arrived,
+        }
+    }
+
+    /// Whether the clock went back by more than the tracker remembers: the tracks are of another time.
+    pub fn is_of_the_future(&self, id: &FrameId, arrived: Instant) -> bool {
+        self.since_last(id, arrived) < -self.follower.memory_seconds()
+    }
+
+    /// Takes the next frame's boxes; the id of each one's track. `new_id` makes one for a new track.
+    ///
+    /// A frame that is not newer than the one before is matched as if it were of the same time.
+    pub fn update(
+        &mut self,
+        id: &FrameId,
+        arrived: Instant,
+        boxes: &[Detection],
+        mut new_id: impl FnMut() -> u64,
+    ) -> Vec<Option<u64>> {
+        let elapsed = self.since_last(id, arrived).max(0.0);
+        self.last = id.clone();
+        self.last_arrived = arrived;
+        self.frames += 1;
+        self.seconds += elapsed;
+        let seconds = self.seconds;
+        let numbers = self.follower.update(elapsed, boxes);
+        let ids = numbers.into_iter().map(|number| {
+            let new = || Id {
+                id: new_id(),
+                last_seconds: seconds,
+            };
+            let known = self.ids.entry(number?).or_insert_with(new);
+            known.last_seconds = seconds;
+            Some(known.id)
+        });
+        let ids = ids.collect();
+        self.forget(boxes.len());
+        ids
+    }
+
+    /// Seconds from the last frame to this one, negative if the clock went back.
+    fn since_last(&self, id: &FrameId, arrived: Instant) -> f64 {
+        let last = &self.last;
+        let nanos = |from: i64, to: i64| (i128::from(to) - i128::from(from)) as f64 / 1e9;
+        if id.captured_clock == last.captured_clock {
+            nanos(last.captured_unix_nanos, id.captured_unix_nanos)
+        } else if id.session_unix_nanos == last.session_unix_nanos {
+            // Two clocks differ by anything. The time in the session goes on.
+            nanos(last.pts_nanos, id.pts_nanos)
+        } else {
+            arrived
+                .saturating_duration_since(self.last_arrived)
+                .as_secs_f64()
+        }
+    }
+
+    /// Forgets the ids of tracks that the tracker has given up: a camera runs for months.
+    fn forget(&mut self, boxes: usize) {
+        let are_many = self.ids.len() > 64 + 4 * boxes && self.frames.is_multiple_of(8);
+        if are_many || self.frames.is_multiple_of(FORGET_IDS_EVERY) {
+            let kept = self.follower.memory_seconds();
+            let seconds = self.seconds;
+            self.ids
+                .retain(|_, id| seconds - id.last_seconds <= kept + 1.0);
+        }
+    }
+
+    /// Ids that are kept.
+    pub fn ids(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether nothing of it can be continued.
+    pub fn is_over(&self, now: Instant) -> bool {
+        let memory = Duration::from_secs_f64(self.follower.memory_seconds().clamp(0.0, 1e6));
+        now.saturating_duration_since(self.last_arrived) >= SILENT.max(memory)
+    }
+}

@@ -1,0 +1,71 @@
+//! Which class a track is: its boxes vote.
+
+/// Classes that a track remembers; the weakest makes room for another.
+const MOST_CLASSES: usize = 4;
+/// Votes weigh half after so many seconds.
+const HALF_LIFE_SECONDS: f32 = 2.0;
+
+/// The votes of a track's boxes, by class. Old ones fade.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Votes {
+    classes: Vec<(u32, f32)>,
+}
+
+impl Votes {
+    pub fn of(class_id: u32, score: f32) -> Self {
+        Self {
+            classes: vec![(class_id, score)],
+        }
+    }
+
+    /// A vote of a box, `seconds` after the one before.
+    pub fn add(&mut self, class_id: u32, score: f32, seconds: f32) {
+        let kept = (-seconds / HALF_LIFE_SECONDS).exp2();
+        for (_, weight) in &mut self.classes {
+            *weight *= kept;
+        }
+        if let Some((_, weight)) = self.classes.iter_mut().find(|(id, _)| *id == class_id) {
+            *weight += score;
+            return;
+        }
+        if self.classes.len() == MOST_CLASSES {
+            self.classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+            self.classes.pop();
+        }
+        self.classes.push((class_id, score));
+    }
+
+    /// The share of the votes for a class, 0 to 1.
+    pub fn share(&self, class_id: u32) -> f32 {
+        if let [(only, _)] = self.classes[..] {
+            return if only == class_id { 1.0 } else { 0.0 };
+        }
+        let sum: f32 = self.classes.iter().map(|(_, weight)| weight).sum();
+        let own = self.classes.iter().find(|(id, _)| *id == class_id);
+        own.map_or(0.0, |(_, weight)| weight / sum.max(f32::MIN_POSITIVE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flicker_changes_little_and_a_lasting_change_all() {
+        let mut votes = Votes::of(2, 0.9);
+        assert_eq!((votes.share(2), votes.share(3)), (1.0, 0.0));
+        for _ in 0..20 {
+            votes.add(2, 0.9, 0.1);
+        }
+        votes.add(3, 0.9, 0.1);
+        assert!(votes.share(2) > 0.9, "{votes:?}");
+        for _ in 0..100 {
+            votes.add(3, 0.9, 0.1);
+        }
+        assert!(votes.share(3) > 0.9, "{votes:?}");
+        for class_id in 10..20 {
+            votes.add(class_id, 0.1, 0.1);
+        }
+        assert!(votes.classes.len() == MOST_CLASSES && votes.share(3) > 0.8);
+    }
+}
