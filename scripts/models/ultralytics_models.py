@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Detectors of Ultralytics with random weights: its own export, and what its own predict finds.
+
+The weights are drawn from a fixed seed. Normalisations are calibrated on the frames, and the last layers scaled, so
+that some tens of places of a frame pass the threshold, in many classes and sizes.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import ultralytics
+from PIL import Image
+from ultralytics import RTDETR, YOLO
+from ultralytics.nn.modules import RTDETRDecoder
+from ultralytics.nn.tasks import DetectionModel, RTDETRDetectionModel
+
+from common import CONFIDENCE, IOU, MOST, SEED, frames, options, write
+from random_weights import calibrate, frequencies, scale, shift_scores
+
+
+@dataclass
+class Case:
+    family: str
+    config: str
+    classes: int = 80
+    size: object = 640
+    export: dict = field(default_factory=dict)
+
+
+CASES = {
+    "yolov8n": Case("YOLOv8", "yolov8n"),
+    "yolov8n-dynamic": Case("YOLOv8", "yolov8n", export={"dynamic": True}),
+    "yolov8n-half": Case("YOLOv8", "yolov8n", export={"half": True}),
+    "yolov8n-nms": Case("YOLOv8", "yolov8n", export={"nms": True}),
+    "yolov8n-nms-dynamic": Case("YOLOv8", "yolov8n", export={"nms": True, "dynamic": True}),
+    "yolov8n-batch4": Case("YOLOv8", "yolov8n", export={"batch": 4}),
+    "yolov8n-1-class": Case("YOLOv8", "yolov8n", classes=1),
+    "yolov8n-2-classes": Case("YOLOv8", "yolov8n", classes=2),
+    "yolov8n-320x192": Case("YOLOv8", "yolov8n", size=[192, 320]),
+    "yolov5nu": Case("YOLOv5u", "yolov5n"),
+    "yolov9t": Case("YOLOv9", "yolov9t"),
+    "yolov10n": Case("YOLOv10", "yolov10n"),
+    "yolo11n": Case("YOLO11", "yolo11n"),
+    "yolo12n": Case("YOLO12", "yolo12n"),
+    "yolo26n": Case("YOLO26", "yolo26n"),
+    "yolo26n-1-class": Case("YOLO26", "yolo26n", classes=1),
+    "yolo26n-half-dynamic": Case("YOLO26", "yolo26n", export={"half": True, "dynamic": True}),
+    "rtdetr-l": Case("RT-DETR", "rtdetr-l"),
+    "rtdetr-l-1-class": Case("RT-DETR", "rtdetr-l", classes=1),
+    "rtdetr-l-2-classes": Case("RT-DETR", "rtdetr-l", classes=2),
+}
+
+
+def batch_of(files, size):
+    """The frames as the network gets them, gray around."""
+    height, width = (size, size) if isinstance(size, int) else size
+    batch = torch.full((len(files), 3, height, width), 114 / 255)
+    for place, file in zip(batch, files, strict=True):
+        image = Image.open(file).convert("RGB")
+        scale = min(width / image.width, height / image.height)
+        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255
+        top, left = (height - image.height) // 2, (width - image.width) // 2
+        place[:, top : top + image.height, left : left + image.width] = pixels
+    return batch
+
+
+def enliven(model, batch):
+    """Makes features of random weights vary, and the last layers give scores and boxes to look at."""
+    def run():
+        model(batch)
+
+    model.eval()
+    calibrate(model, run)
+    head = model.model[-1]
+    if isinstance(head, RTDETRDecoder):
+        boxes = [layer.layers[-1] for layer in [head.enc_bbox_head, *head.dec_bbox_head]]
+        for layer in boxes:
+            torch.nn.init.normal_(layer.weight, std=0.1)
+        scale(run, [head.enc_score_head], 2.0, 0.0)
+        for layer in boxes:
+            scale(run, [layer], 0.4, 0.0)
+        scores = [head.dec_score_head[-1]]
+        scale(run, scores, 1.0, frequencies(head.nc))
+        shift_scores(run, scores, len(batch))
+        return
+    deviation, mean = (1.0, 0.0) if head.reg_max > 1 else (1.0, 4.0)
+    for prefix in ("one2one_",) if getattr(head, "end2end", False) else ("",):
+        boxes, scores = ([layer[-1] for layer in getattr(head, prefix + kind)] for kind in ("cv2", "cv3"))
+        scale(run, boxes, deviation, mean)
+        scale(run, scores, 1.0, frequencies(head.nc))
+        shift_scores(run, scores, len(batch))
+
+
+def make(case, name, arguments, files):
+    torch.manual_seed(SEED)
+    kind = RTDETRDetectionModel if case.config.startswith("rtdetr") else DetectionModel
+    front = RTDETR if case.config.startswith("rtdetr") else YOLO
+    model = kind(f"{case.config}.yaml", nc=case.classes, verbose=False)
+    model.names = {number: f"class {number}" for number in range(case.classes)}
+    enliven(model, batch_of(files, case.size))
+    model.args = {"task": "detect", "imgsz": case.size}
+    weights = arguments.out / f"{name}.pt"
+    torch.save({"model": model, "train_args": {"task": "detect"}}, weights)
+    wanted = {"format": "onnx", "imgsz": case.size, "device": "cpu", **case.export}
+    if case.export.get("nms"):
+        wanted |= {"conf": CONFIDENCE, "iou": IOU, "max_det": MOST}
+    exported = front(weights).export(**wanted)
+    file = arguments.out / f"{name}.onnx"
+    if Path(exported).resolve() != file.resolve():
+        shutil.move(exported, file)
+    weights.unlink()
+    found = front(file, task="detect")
+    boxes = {}
+    step = case.export.get("batch", 1)
+    for start in range(0, len(files), step):
+        chosen = files[start : start + step]
+        padded = [str(path) for path in chosen + [chosen[-1]] * (step - len(chosen))]
+        results = found.predict(padded, imgsz=case.size, conf=CONFIDENCE, iou=IOU, max_det=MOST, batch=step,
+                                device="cpu", rect=False, verbose=False, save=False)
+        for path, result in zip(chosen, results, strict=False):
+            boxes[path.name] = result.boxes.data.tolist()
+    changed = ", ".join(f"{key}={value}" for key, value in case.export.items())
+    write(arguments, name, boxes, family=case.family, maker=f"ultralytics {ultralytics.__version__}, predict",
+          variant=", ".join(filter(None, [changed, "" if case.classes == 80 else f"{case.classes} classes",
+                                          "" if case.size == 640 else f"{case.size[1]}x{case.size[0]}"])))
+
+
+def main():
+    arguments = options(__doc__, CASES)
+    if arguments.list:
+        print("\n".join(CASES))
+        return
+    torch.set_num_threads(1)
+    files = frames(arguments.frames)
+    for name in arguments.cases:
+        try:
+            make(CASES[name], name, arguments, files)
+        except Exception as error:
+            print(f"{name}: failed: {type(error).__name__}: {error}", flush=True)
+            if os.environ.get("RAISE"):
+                raise
+
+
+if __name__ == "__main__":
+    main()
