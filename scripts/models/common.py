@@ -6,7 +6,7 @@ from pathlib import Path
 
 CONFIDENCE, IOU, MOST = 0.25, 0.7, 300
 SEED = 20_261_130
-# About as many places of a frame score above CONFIDENCE.
+# About how many places of a frame score above CONFIDENCE.
 PLACES = 40
 
 
@@ -30,6 +30,11 @@ def frames(folder):
     if not found:
         raise SystemExit(f"error: '{folder}' has no PNG file")
     return found
+
+
+def some(found):
+    """A few of the frames, of every colour, to calibrate networks on."""
+    return found[:: max(1, len(found) // 3)][:3]
 
 
 def write(arguments, case, boxes, **told):

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from common import CONFIDENCE, SEED, frames, options, write
-from random_weights import calibrate, frequencies, scale, shift_scores
+from common import CONFIDENCE, SEED, frames, options, some, write
+from random_weights import calibrate, frequencies, level, scale, shift_scores
 
 
 @dataclass
@@ -59,7 +59,7 @@ def rfdetr(case, name, arguments, images):
     network, side = detector.model.model, detector.model.resolution
     mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in (detector.means, detector.stds))
     batch = torch.stack([(tensor(image.resize((side, side), Image.Resampling.BILINEAR)) - mean) / deviation
-                         for image in images.values()])
+                         for image in some(list(images.values()))])
 
     def run():
         network(batch)
@@ -70,8 +70,9 @@ def rfdetr(case, name, arguments, images):
     for layer in [network.transformer.enc_out_bbox_embed[0], network.bbox_embed]:
         torch.nn.init.normal_(layer.layers[-1].weight, std=0.1)
         scale(run, [layer.layers[-1]], 0.3, 0.0)
+    level(run, network.class_embed)
     scale(run, [network.class_embed], 1.0, frequencies(network.class_embed.out_features))
-    shift_scores(run, [network.class_embed], len(images))
+    shift_scores(run, [network.class_embed], len(batch))
     boxes = {}
     for file, image in images.items():
         found = detector.predict(image, threshold=CONFIDENCE)
@@ -93,7 +94,7 @@ def transformers(case, name, arguments, images):
     config = getattr(package, f"{case.model}Config")(**case.settings)
     network = getattr(package, f"{case.model}ForObjectDetection")(config).eval()
     processor = package.RTDetrImageProcessor()
-    batch = processor(list(images.values()), return_tensors="pt")["pixel_values"]
+    batch = processor(some(list(images.values())), return_tensors="pt")["pixel_values"]
 
     def run():
         network(pixel_values=batch)
@@ -108,14 +109,17 @@ def transformers(case, name, arguments, images):
         torch.nn.init.normal_(layer.weight, std=0.1)
         scale(run, [layer], 0.4, 0.0)
     scores = [decoder.class_embed[-1]]
+    level(run, scores[0])
     scale(run, scores, 1.0, frequencies(scores[0].out_features))
-    shift_scores(run, scores, len(images))
-    size = torch.tensor([[image.height, image.width] for image in images.values()])
-    with torch.no_grad():
-        found = processor.post_process_object_detection(network(pixel_values=batch), CONFIDENCE, size)
-    boxes = {file: [[*box, score, int(number)] for box, score, number in
-                    zip(result["boxes"].tolist(), result["scores"].tolist(), result["labels"], strict=True)]
-             for file, result in zip(images, found, strict=True)}
+    shift_scores(run, scores, len(batch))
+    boxes = {}
+    for file, image in images.items():
+        with torch.no_grad():
+            outputs = network(**processor(image, return_tensors="pt"))
+        size = torch.tensor([[image.height, image.width]])
+        found = processor.post_process_object_detection(outputs, CONFIDENCE, size)[0]
+        boxes[file] = [[*box, score, int(number)] for box, score, number in
+                       zip(found["boxes"].tolist(), found["scores"].tolist(), found["labels"], strict=True)]
     torch.onnx.export(BoxesAndLogits(network), (batch[:1],), str(arguments.out / f"{name}.onnx"), opset_version=17,
                       input_names=["pixel_values"], output_names=["logits", "pred_boxes"], dynamo=False,
                       dynamic_axes={"pixel_values": {0: "batch_size"}, "logits": {0: "batch_size"},

@@ -38,6 +38,15 @@ def scale(run, layers, deviation, mean):
             layer.bias.copy_(shift)
 
 
+def level(run, layer):
+    """Makes a linear layer blind for what all queries of a frame have in common: else they score alike."""
+    means = inputs_of(run, layer)[0].detach().mean(-2)
+    apart = (means - means.mean(-2, keepdim=True)).flatten(0, -2)
+    basis = torch.linalg.qr(apart.T).Q
+    with torch.no_grad():
+        layer.weight.sub_(layer.weight @ basis @ basis.T)
+
+
 def shift_scores(run, layers, frames):
     """Shifts the logits of all layers alike, so that PLACES places of a frame pass the threshold."""
     outputs = outputs_of(run, layers)
@@ -48,6 +57,16 @@ def shift_scores(run, layers, frames):
         shift = torch.logit(torch.tensor(CONFIDENCE)) - best[passing]
         for layer in layers:
             layer.bias.add_(shift)
+
+
+def inputs_of(run, layer):
+    """What a layer is given in one run."""
+    found = []
+    hook = layer.register_forward_pre_hook(lambda _, given: found.append(given))
+    with torch.no_grad():
+        run()
+    hook.remove()
+    return found[0]
 
 
 def calibrate(model, run):

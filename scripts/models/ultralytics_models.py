@@ -18,8 +18,8 @@ from ultralytics import RTDETR, YOLO
 from ultralytics.nn.modules import RTDETRDecoder
 from ultralytics.nn.tasks import DetectionModel, RTDETRDetectionModel
 
-from common import CONFIDENCE, IOU, MOST, SEED, frames, options, write
-from random_weights import calibrate, frequencies, scale, shift_scores
+from common import CONFIDENCE, IOU, MOST, SEED, frames, options, some, write
+from random_weights import calibrate, frequencies, inputs_of, level, scale, shift_scores
 
 
 @dataclass
@@ -40,7 +40,7 @@ CASES = {
     "yolov8n-batch4": Case("YOLOv8", "yolov8n", export={"batch": 4}),
     "yolov8n-1-class": Case("YOLOv8", "yolov8n", classes=1),
     "yolov8n-2-classes": Case("YOLOv8", "yolov8n", classes=2),
-    "yolov8n-320x192": Case("YOLOv8", "yolov8n", size=[192, 320]),
+    "yolov8n-640x384": Case("YOLOv8", "yolov8n", size=[384, 640]),
     "yolov5nu": Case("YOLOv5u", "yolov5n"),
     "yolov9t": Case("YOLOv9", "yolov9t"),
     "yolov10n": Case("YOLOv10", "yolov10n"),
@@ -71,12 +71,15 @@ def batch_of(files, size):
 
 def enliven(model, batch):
     """Makes features of random weights vary, and the last layers give scores and boxes to look at."""
-    def run():
-        model(batch)
-
-    model.eval()
-    calibrate(model, run)
     head = model.model[-1]
+    model.eval()
+    calibrate(model, lambda: model(batch))
+    given = inputs_of(lambda: model(batch), head)
+
+    def run():
+        # It puts what it makes into the list that it is given.
+        head(*(list(values) if isinstance(values, list) else values for values in given))
+
     if isinstance(head, RTDETRDecoder):
         boxes = [layer.layers[-1] for layer in [head.enc_bbox_head, *head.dec_bbox_head]]
         for layer in boxes:
@@ -85,6 +88,7 @@ def enliven(model, batch):
         for layer in boxes:
             scale(run, [layer], 0.4, 0.0)
         scores = [head.dec_score_head[-1]]
+        level(run, scores[0])
         scale(run, scores, 1.0, frequencies(head.nc))
         shift_scores(run, scores, len(batch))
         return
@@ -102,7 +106,7 @@ def make(case, name, arguments, files):
     front = RTDETR if case.config.startswith("rtdetr") else YOLO
     model = kind(f"{case.config}.yaml", nc=case.classes, verbose=False)
     model.names = {number: f"class {number}" for number in range(case.classes)}
-    enliven(model, batch_of(files, case.size))
+    enliven(model, batch_of(some(files), case.size))
     model.args = {"task": "detect", "imgsz": case.size}
     weights = arguments.out / f"{name}.pt"
     torch.save({"model": model, "train_args": {"task": "detect"}}, weights)
@@ -114,7 +118,7 @@ def make(case, name, arguments, files):
     if Path(exported).resolve() != file.resolve():
         shutil.move(exported, file)
     weights.unlink()
-    found = front(file, task="detect")
+    found = front(file)
     boxes = {}
     step = case.export.get("batch", 1)
     for start in range(0, len(files), step):
