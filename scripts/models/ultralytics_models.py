@@ -55,14 +55,15 @@ CASES = {
 }
 
 
-def batch_of(files, size):
-    """The frames as the network gets them, gray around."""
+def batch_of(files, size, stretch):
+    """The frames as the network gets them: stretched, or with gray around."""
     height, width = (size, size) if isinstance(size, int) else size
     batch = torch.full((len(files), 3, height, width), 114 / 255)
     for place, file in zip(batch, files, strict=True):
         image = Image.open(file).convert("RGB")
         scale = min(width / image.width, height / image.height)
-        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
+        inside = (width, height) if stretch else (round(image.width * scale), round(image.height * scale))
+        image = image.resize(inside, Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255
         top, left = (height - image.height) // 2, (width - image.width) // 2
         place[:, top : top + image.height, left : left + image.width] = pixels
@@ -106,7 +107,7 @@ def make(case, name, arguments, files):
     front = RTDETR if case.config.startswith("rtdetr") else YOLO
     model = kind(f"{case.config}.yaml", nc=case.classes, verbose=False)
     model.names = {number: f"class {number}" for number in range(case.classes)}
-    enliven(model, batch_of(some(files), case.size))
+    enliven(model, batch_of(some(files), case.size, kind is RTDETRDetectionModel))
     model.args = {"task": "detect", "imgsz": case.size}
     weights = arguments.out / f"{name}.pt"
     torch.save({"model": model, "train_args": {"task": "detect"}}, weights)

@@ -62,7 +62,7 @@ enum Command {
     /// Build TensorRT engines, and describe a plan or a model.
     #[command(subcommand)]
     Engine(engine::Command),
-    /// Show what a detector's ONNX file is taken for, or write that into a file for editing.
+    /// Get a detector by name, show what an ONNX file is taken for, or write that for editing.
     #[command(subcommand)]
     Model(model::Command),
     /// Check a cameras.yml, and list its cameras.

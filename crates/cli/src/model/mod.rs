@@ -1,4 +1,6 @@
-//! `camweave model`: what a detector's file is taken for.
+//! `camweave model`: what a detector's file is taken for, and where to get one.
+
+mod get;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
@@ -14,6 +16,8 @@ use crate::say::say;
 /// The parts of `camweave model`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Get a detector by name, made on this machine with its maker's own tool.
+    Get(get::Options),
     /// Run a model on pictures made for it, and print what it is taken for and why.
     Show(Options),
     /// Write what a model is taken for into MODEL.yml beside it, where it can be changed.
@@ -43,6 +47,7 @@ pub struct Options {
 /// Runs a part of `camweave model`.
 pub fn run(command: &Command) -> Result<Exit, CliError> {
     match command {
+        Command::Get(options) => return get::run(options),
         Command::Show(options) => {
             let text = ask(options, "--show-model")?;
             say!("{}", text.trim_end());

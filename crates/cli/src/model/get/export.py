@@ -1,0 +1,103 @@
+"""Makes an ONNX file of a detector with its maker's own tool.
+
+    python export.py KIND NAME FOLDER [FILE URL]...     writes FOLDER/NAME.onnx and FOLDER/NAME.json, the classes' names
+
+Each FILE of the maker's is fetched into FOLDER unless it is there.
+"""
+
+import json
+import shutil
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+COCO = """person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,
+parking meter,bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,backpack,umbrella,handbag,tie,suitcase,
+frisbee,skis,snowboard,sports ball,kite,baseball bat,baseball glove,skateboard,surfboard,tennis racket,bottle,
+wine glass,cup,fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,carrot,hot dog,pizza,donut,cake,chair,
+couch,potted plant,bed,dining table,toilet,tv,laptop,mouse,remote,keyboard,cell phone,microwave,oven,toaster,sink,
+refrigerator,book,clock,vase,scissors,teddy bear,hair drier,toothbrush"""
+
+
+def fetch(url, file):
+    """What an earlier call has fetched stays."""
+    if file.exists():
+        return
+    part = file.with_name(file.name + ".part")
+    said = time.monotonic()
+    with urllib.request.urlopen(url, timeout=60) as source, part.open("wb") as target:
+        size, done = int(source.headers.get("Content-Length") or 0), 0
+        while block := source.read(1 << 20):
+            done += target.write(block)
+            if time.monotonic() - said > 2:
+                said = time.monotonic()
+                of = f" of {size >> 20}" if size else ""
+                print(f"{file.name}: {done >> 20}{of} MiB", file=sys.stderr, flush=True)
+    if size and done != size:
+        raise OSError(f"{done} of {size} bytes")
+    part.rename(file)
+
+
+def ultralytics(name, folder, weights):
+    from ultralytics import YOLO
+
+    # The file has its names.
+    return YOLO(weights).export(format="onnx", dynamic=True), {}
+
+
+def rfdetr(name, folder, weights):
+    import rfdetr as package
+    from rfdetr.assets.coco_classes import COCO_CLASSES
+
+    kind = {"rf-detr-nano": package.RFDETRNano, "rf-detr-small": package.RFDETRSmall}[name]
+    model = kind(pretrain_weights=str(weights), device="cpu")
+    return model.export(output_dir=str(folder / "export"), dynamic_batch=True, verbose=False), dict(COCO_CLASSES)
+
+
+def transformers(name, folder, _config, _weights):
+    import torch
+    from transformers import AutoModelForObjectDetection
+
+    network = AutoModelForObjectDetection.from_pretrained(folder, local_files_only=True).eval()
+
+    class BoxesAndLogits(torch.nn.Module):
+        """The outputs that Optimum's export has, and no others."""
+
+        def __init__(self):
+            super().__init__()
+            self.network = network
+
+        def forward(self, pixel_values):
+            found = self.network(pixel_values=pixel_values)
+            return found.logits, found.pred_boxes
+
+    made = folder / "export.onnx"
+    axes = {tensor: {0: "batch_size"} for tensor in ("pixel_values", "logits", "pred_boxes")}
+    torch.onnx.export(BoxesAndLogits(), (torch.zeros(2, 3, 640, 640),), str(made), opset_version=17, dynamo=False,
+                      input_names=["pixel_values"], output_names=["logits", "pred_boxes"], dynamic_axes=axes)
+    return made, {int(number): label for number, label in network.config.id2label.items()}
+
+
+def onnx(name, folder, file):
+    """The maker's own ONNX file, of 80 classes."""
+    return shutil.copyfile(file, folder / "export.onnx"), dict(enumerate(COCO.replace("\n", "").split(",")))
+
+
+def main():
+    kind, name, folder, *files = sys.argv[1:]
+    folder = Path(folder)
+    pairs = list(zip(files[::2], files[1::2], strict=True))
+    for file, url in pairs:
+        try:
+            fetch(url, folder / file)
+        except (OSError, ValueError) as error:
+            sys.exit(f"'{url}' cannot be fetched: {error}")
+    make = {"ultralytics": ultralytics, "rfdetr": rfdetr, "transformers": transformers, "onnx": onnx}[kind]
+    made, names = make(name, folder, *(folder / file for file, _ in pairs))
+    (folder / f"{name}.json").write_text(json.dumps(names))
+    Path(made).replace(folder / f"{name}.onnx")
+
+
+if __name__ == "__main__":
+    main()

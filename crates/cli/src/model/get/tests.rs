@@ -1,0 +1,108 @@
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
+use super::makers::{MAKERS, Tool};
+use super::*;
+
+/// A server on this machine that has one file, and the requests that it got.
+fn server(path: &'static str, body: Vec<u8>) -> (String, thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let thread = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let mut request = vec![0; 4096];
+        let length = stream.read(&mut request).expect("a request");
+        let request = String::from_utf8_lossy(&request[..length]).into_owned();
+        let found = request.starts_with(&format!("GET {path} "));
+        let (status, body) = if found {
+            ("200 OK", body)
+        } else {
+            ("404 Not Found", Vec::new())
+        };
+        let head = format!(
+            "HTTP/1.0 {status}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        stream.write_all(&body).expect("sent");
+        request.lines().next().unwrap_or_default().to_owned()
+    });
+    (format!("http://{address}/models/"), thread)
+}
+
+#[test]
+fn names_are_unique_and_licences_with_terms_come_last() {
+    let names: BTreeSet<&str> = MAKERS.iter().map(|maker| maker.name).collect();
+    assert_eq!(names.len(), MAKERS.len());
+    assert!(MAKERS.is_sorted_by_key(|maker| maker.terms.is_some()));
+    for maker in MAKERS {
+        assert_eq!(
+            maker.terms.is_some(),
+            maker.licence != "Apache-2.0",
+            "{}",
+            maker.name
+        );
+        assert!(EXPORT.contains(&format!("\"{}\": ", maker.tool.word())));
+    }
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_known_ones() {
+    let error = maker("yolo99").expect_err("unknown");
+    assert_eq!(error.exit, Exit::Configuration);
+    assert!(error.message.contains("'yolo99'") && error.message.contains("rf-detr-nano"));
+}
+
+#[test]
+fn a_licence_with_terms_has_to_be_accepted() {
+    let asks = maker("yolo11n").expect("known");
+    let error = accepted(asks, false).expect_err("not accepted");
+    assert!(error.message.contains("AGPL-3.0") && error.message.contains("--accept-license"));
+    accepted(asks, true).expect("accepted");
+    accepted(maker("yolox-s").expect("known"), false).expect("no terms");
+}
+
+#[test]
+fn a_released_file_is_fetched_once_and_described() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maker = maker("yolox-s").expect("known");
+    assert_eq!(maker.tool, Tool::Onnx);
+    let (mirror, server) = server("/models/yolox_s.onnx", b"a model".to_vec());
+    let python = Path::new("python3");
+    make(maker, python, Some(&mirror), folder.path()).expect("made");
+    assert_eq!(
+        server.join().expect("served"),
+        "GET /models/yolox_s.onnx HTTP/1.1"
+    );
+    // The server has ended: what was fetched is used.
+    make(maker, python, Some(&mirror), folder.path()).expect("made again");
+    let (out, description) = (
+        folder.path().join("out.onnx"),
+        folder.path().join("out.yml"),
+    );
+    deliver(maker, folder.path(), &out, &description).expect("delivered");
+    assert_eq!(fs::read(&out).expect("a model"), b"a model");
+    let text = fs::read_to_string(&description).expect("a description");
+    assert!(text.contains("family: yolox\nnames:\n  0: \"person\"\n  1: \"bicycle\"\n"));
+    assert!(text.contains("  11: \"stop sign\"\n  12: \"parking meter\"\n"));
+    assert!(text.ends_with("  79: \"toothbrush\"\n"));
+}
+
+#[test]
+fn what_cannot_be_fetched_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maker = maker("yolox-s").expect("known");
+    let (mirror, server) = server("/elsewhere", Vec::new());
+    let error = make(maker, Path::new("python3"), Some(&mirror), folder.path());
+    assert!(
+        error
+            .expect_err("not found")
+            .message
+            .contains("yolox-s could not be made")
+    );
+    server.join().expect("served");
+    assert!(!folder.path().join("yolox_s.onnx").exists());
+    assert!(!folder.path().join("yolox-s.onnx").exists());
+}
