@@ -246,11 +246,16 @@ def apart(one, other):
     return max(abs(a - b) for a, b in zip(one[:4], other[:4], strict=True))
 
 
+def clipped(boxes, width, height):
+    """Boxes within the frame, as camweave's are; some makers clip none, and some keep those that are empty then."""
+    found = [[max(0.0, box[0]), max(0.0, box[1]), min(width, box[2]), min(height, box[3]), *box[4:]] for box in boxes]
+    return [box for box in found if box[2] > box[0] and box[3] > box[1]]
+
+
 def compare(model, lines):
     result, least = Comparison(), model.record["confidence"] + BESIDE
     for name, line in zip(sorted(model.record["frames"]), lines, strict=True):
-        # What is left of a box beside the frame after clipping is none here.
-        theirs = [box for box in model.record["frames"][name] if box[2] > box[0] and box[3] > box[1]]
+        theirs = clipped(model.record["frames"][name], line["width"], line["height"])
         ours = [[*box, score, number] for box, score, number in
                 zip(line["boxes"], line["scores"], line["class_ids"], strict=True)]
         pairs = sorted((apart(one, other), i, j) for (i, one), (j, other) in
@@ -290,7 +295,8 @@ def table(rows, missing, engines):
         f"Made by `scripts/check_models.py` on {time.strftime('%Y-%m-%d')}: each model's own tool and camweave's nodes "
         "on the same rendered frames. Weights are random, from a fixed seed: no weights of trained models are needed. "
         f"'unmatched' are boxes above the confidence plus {BESIDE} that only one side has; pixels and scores are the "
-        "largest differences of the others.",
+        "largest differences of the others. Boxes are clipped to the frame, and those beside it left out. A second "
+        "class is a box that its tool draws again for another class of the same place; camweave draws the best one.",
         "",
         "| family | variant | model | its own tool | MODEL.yml | engine | boxes | unmatched | pixels | score | second "
         "classes, or why not |",
