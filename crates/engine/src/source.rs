@@ -16,7 +16,7 @@ pub enum Source {
     /// An ONNX file: its engine comes from the cache.
     Onnx {
         /// The file.
-        file: ModelFile,
+        file: Box<ModelFile>,
         /// What the engine shall be like.
         wishes: Wishes,
     },
@@ -27,7 +27,7 @@ pub enum Source {
         /// The serialized engine.
         plan: Vec<u8>,
         /// What is known of it, where it has a sidecar.
-        sidecar: Option<Sidecar>,
+        sidecar: Option<Box<Sidecar>>,
     },
 }
 
@@ -55,7 +55,10 @@ impl Source {
                 level: (settings.level != 3).then_some(settings.level),
                 version_compatible: false,
             };
-            return Ok(Self::Onnx { file, wishes });
+            return Ok(Self::Onnx {
+                file: Box::new(file),
+                wishes,
+            });
         }
         let is_engine = path
             .extension()
@@ -87,7 +90,7 @@ impl Source {
         Ok(Self::Plan {
             path: path.to_owned(),
             plan,
-            sidecar,
+            sidecar: sidecar.map(Box::new),
         })
     }
 }

@@ -480,7 +480,7 @@ impl<'a> Facts<'a> {
             let objectness = [Yolox, YoloxDecoded, Yolov6].map(|it| (it, order));
             // COCO's 80 classes, where nobody named any.
             let fits = |count: usize| {
-                of(count) && (names.is_some() || values > 86 || values < 84 || count == 80)
+                of(count) && (names.is_some() || !(84..=86).contains(&values) || count == 80)
             };
             if fits(classes) {
                 all.push((Yolov8, order));

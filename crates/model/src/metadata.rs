@@ -48,7 +48,7 @@ impl Metadata {
         Self {
             unread_names: names
                 .filter(|names| class_names.is_none() && *names != "None" && *names != "null")
-                .map(|names| shown(names)),
+                .map(shown),
             class_names,
             description: match (text("description"), text("head")) {
                 (Some(about), Some(head)) => Some(format!("{about} {head}")),

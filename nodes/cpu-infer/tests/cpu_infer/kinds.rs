@@ -99,8 +99,10 @@ fn integers(name: &str, dims: &[i64], values: &[i64]) -> TensorProto {
 
 impl Net {
     fn write(&self, folder: &Path) -> PathBuf {
-        let mut graph = GraphProto::default();
-        graph.name = "kinds".to_owned();
+        let mut graph = GraphProto {
+            name: "kinds".to_owned(),
+            ..GraphProto::default()
+        };
         graph
             .input
             .push(value("images", self.input.0, &self.input.1));
@@ -174,7 +176,7 @@ fn engines() -> Vec<DetectorOptions> {
     ] {
         let named = std::env::var_os(variable).filter(|path| !path.is_empty());
         let Some(library) = named.map(PathBuf::from) else {
-            println!("{kind} skipped: {variable} names no library");
+            // The built-in engine is always here.
             continue;
         };
         let mut options = options(PathBuf::new());
