@@ -28,7 +28,7 @@ const OTHER_CLASS: f32 = 0.2;
 /// The same after a gap, where the place says less.
 const OTHER_CLASS_AFTER_GAP: f32 = 0.04;
 /// New objects that come unseen, per second, area of a box and unit of logarithmic width and height.
-const NEW_PER_SECOND: f32 = 0.002;
+const NEW_PER_SECOND: f32 = 0.005;
 /// The time in which an object comes unseen between two frames however near, such as from behind
 /// another, seconds.
 const UNSEEN_SECONDS: f32 = 0.05;

@@ -13,7 +13,7 @@ const SIZE_NOISE: f32 = 0.1;
 /// Standard deviation of a new object's velocity, sizes per second.
 const FIRST_VELOCITY: f32 = 1.5;
 /// How much a velocity changes: standard deviation after one second, sizes per second.
-const VELOCITY_NOISE: f32 = 0.2;
+const VELOCITY_NOISE: f32 = 0.15;
 /// The same for the growth of logarithmic sizes, per second.
 const FIRST_GROWTH: f32 = 0.2;
 const GROWTH_NOISE: f32 = 0.15;
