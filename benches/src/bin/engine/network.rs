@@ -126,6 +126,7 @@ fn bytes(element_type: ElementType, shape: &Shape) -> Result<usize> {
     let each = match element_type {
         ElementType::Float32 => 4,
         ElementType::Float16 => 2,
+        ElementType::Uint8 => 1,
         // The largest that there is: only the size of an output that nobody reads.
         ElementType::Other(_) => 8,
     };
