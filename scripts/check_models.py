@@ -326,7 +326,8 @@ def main():
         try:
             result = compare(model, camweave(arguments, model, engine, clip, python))
             unmatched = result.missing + result.extra
-            bad += unmatched > 0 or result.pixels > 0.5
+            # Without a box on either side nothing is compared.
+            bad += unmatched > 0 or result.pixels > 0.5 or result.makers == 0
             say(f"{number}/{count} {model.name}, {engine}: {result.makers} boxes, {unmatched} unmatched "
                 f"({result.missing} missing, {result.extra} extra), {result.second} second classes, "
                 f"{result.pixels:.3f} px, score {result.score:.4f}")
@@ -345,6 +346,8 @@ def main():
     else:
         print(text)
     say(f"{len(rows) - bad} of {len(rows)} as their makers' within 0.5 px")
+    if not rows:
+        die("no model could be made: nothing was compared")
     sys.exit(bad > 0)
 
 

@@ -5,7 +5,7 @@ use camweave_vision::{Activation, HeadFormat, InputFormat, Order, Range, Scores}
 use crate::error::ModelError;
 use crate::family::{Family, Preset, ScoreKind};
 use crate::file::{ElementType, ModelFile};
-use crate::metadata::numbered;
+use crate::metadata::{MAX_CLASSES, numbered};
 use crate::places::Places;
 use crate::settings::{ModelSettings, settings_path};
 use crate::size::{MAX_HEAD_BYTES, shown};
@@ -89,6 +89,7 @@ struct Facts<'a> {
     /// As they are.
     found: &'a [Vec<usize>],
     names: Option<Vec<String>>,
+    size: (u32, u32),
     places: Places,
 }
 
@@ -137,6 +138,7 @@ impl<'a> Facts<'a> {
             shapes,
             found,
             names,
+            size,
             places: Places::of(size),
         })
     }
@@ -163,11 +165,18 @@ impl<'a> Facts<'a> {
                 ));
             }
         }
-        let all: Vec<_> = candidates
-            .into_iter()
-            .map(|it| self.description(it))
-            .collect();
-        all.into_iter().collect()
+        let mut refused = None;
+        let mut all = Vec::new();
+        for candidate in candidates {
+            match self.description(candidate) {
+                Ok(description) => all.push(description),
+                Err(why) => refused = refused.or(Some(why)),
+            }
+        }
+        match refused {
+            Some(why) if all.is_empty() => Err(why),
+            _ => Ok(all),
+        }
     }
 
     /// Boxes, scores and classes in outputs of their own.
@@ -287,6 +296,13 @@ impl<'a> Facts<'a> {
                 ));
             }
         };
+        let is_other = self.settings.order.is_some_and(|said| said != order);
+        if is_other || self.settings.extra.is_some_and(|extra| extra > 0) {
+            return Err(format!(
+                "MODEL.yml says order or extra of a head in one output, and its outputs are {}",
+                self.shown()
+            ));
+        }
         let (of_boxes, of_scores) = (name(of_boxes), name(scores));
         let families: Vec<Family> = if let Some(family) = self.settings.family {
             vec![family]
@@ -384,6 +400,16 @@ impl<'a> Facts<'a> {
                 why,
             })
         };
+        if let Some(order @ (Order::Parts | Order::PartsByClass)) = self.settings.order {
+            return Err(format!(
+                "MODEL.yml says order: {}, and all values are in one output, expected planes or rows",
+                if order == Order::Parts {
+                    "parts"
+                } else {
+                    "parts_by_class"
+                }
+            ));
+        }
         let found: Vec<Candidate> = match (self.settings.family, self.settings.order) {
             (Some(family), Some(order)) => vec![candidate(family, order, why("MODEL.yml"))],
             (Some(family), None) => {
@@ -605,8 +631,10 @@ impl<'a> Facts<'a> {
             extra: count(extra)?,
             overlaps: settings.overlaps.unwrap_or(preset.overlaps),
         };
-        head.validate()
+        head.validate_for(self.size)
             .map_err(|error| format!("{family}: {error}"))?;
+        self.check_head(&head, &outputs)
+            .map_err(|why| format!("{family}: {why}"))?;
         if head.classes() == Some(0) {
             return Err(format!(
                 "{family}: no class, its outputs are {}",
@@ -627,6 +655,27 @@ impl<'a> Facts<'a> {
         };
         self.name(&mut description);
         Ok(description)
+    }
+
+    /// Whether the outputs are as long as the head, and no longer than messages carry.
+    fn check_head(&self, head: &HeadFormat, outputs: &[usize]) -> Result<(), String> {
+        let values = |index: &usize| self.shapes[*index].iter().product::<usize>();
+        let found: usize = outputs.iter().map(values).sum();
+        if found != head.len() {
+            return Err(format!(
+                "{} values of a frame, its outputs {} have {found}",
+                head.len(),
+                self.shown()
+            ));
+        }
+        let classes = head.classes().unwrap_or(0) as usize;
+        if head.bytes() as u64 > MAX_HEAD_BYTES || classes > MAX_CLASSES {
+            return Err(format!(
+                "{} bytes of a frame and {classes} classes, expected at most {MAX_HEAD_BYTES} and {MAX_CLASSES}",
+                head.bytes()
+            ));
+        }
+        Ok(())
     }
 
     fn input(&self, preset: &Preset) -> Result<InputFormat, String> {

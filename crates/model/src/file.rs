@@ -8,6 +8,7 @@ use camweave_vision::{Element, InputLayout, MAX_DIMENSION, Range};
 use data_encoding::HEXLOWER;
 use prost::Message;
 use prost::bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::ModelError;
@@ -92,6 +93,22 @@ pub struct ModelOutput {
     pub name: String,
     /// Its shape as the file declares it, `None` where a dimension is dynamic.
     pub shape: Vec<Option<usize>>,
+    /// Whether its values are floats or integers of 32 or 64 bits: others say nothing of boxes.
+    pub is_read: bool,
+}
+
+/// What of an ONNX file shows what an engine of it is; an engine does not carry it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileFacts {
+    /// Whether its metadata says that it suppresses overlaps itself.
+    pub end_to_end: Option<bool>,
+    /// What the exporter says in words.
+    pub description: Option<String>,
+    /// What its graph shows.
+    pub signs: Signs,
+    /// What white is in its input.
+    pub range: Range,
 }
 
 /// An ONNX file of a detector.
@@ -143,7 +160,15 @@ impl ModelFile {
         id: Arc<str>,
         input: ModelInput,
         class_names: Option<Vec<String>>,
+        facts: FileFacts,
     ) -> Result<Self, ModelError> {
+        let input = ModelInput {
+            range: match input.element_type {
+                ElementType::Uint8 => Range::Byte,
+                _ => facts.range,
+            },
+            ..input
+        };
         Ok(Self {
             path: path.to_owned(),
             id,
@@ -151,13 +176,26 @@ impl ModelFile {
             weight_bytes: 0,
             input,
             outputs: Vec::new(),
-            signs: Signs::default(),
+            signs: facts.signs,
             metadata: Metadata {
                 class_names,
+                end_to_end: facts.end_to_end,
+                description: facts.description,
                 ..Metadata::default()
             },
             settings: ModelSettings::beside(path).map_err(ModelError::file)?,
         })
+    }
+
+    /// What an engine of this file is described by.
+    #[must_use]
+    pub fn facts(&self) -> FileFacts {
+        FileFacts {
+            end_to_end: self.metadata.end_to_end,
+            description: self.metadata.description.clone(),
+            signs: self.signs,
+            range: self.input.range,
+        }
     }
 
     /// Reads and checks a file.
@@ -339,6 +377,13 @@ fn output(value: &ValueInfoProto) -> ModelOutput {
     ModelOutput {
         name: value.name.clone(),
         shape: tensor(value).map(dimensions).unwrap_or_default(),
+        // One whose type is not declared is tried.
+        is_read: tensor(value).is_none_or(|tensor| {
+            matches!(
+                tensor.elem_type,
+                0 | data_type::FLOAT | data_type::FLOAT16 | data_type::INT64 | data_type::INT32
+            )
+        }),
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::onnx::{GraphProto, NodeProto};
 use crate::operators::values;
 
 /// What a network's graph shows of its kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Signs {
     /// It suppresses overlaps by ONNX's operator `NonMaxSuppression`.
     pub suppresses: bool,
@@ -69,6 +72,8 @@ impl Signs {
                     let wanted = if kind == "Div" { 255.0 } else { 1.0 / 255.0 };
                     return by.is_some_and(|by| (by / wanted - 1.0).abs() < 0.01);
                 }
+                // A dynamic export asks for the batch first.
+                "Shape" | "Size" => {}
                 _ => return false,
             }
         }
@@ -82,4 +87,45 @@ fn has_operator(graph: &GraphProto, kind: &str) -> bool {
         let mut inner = node.attribute.iter().filter_map(|it| it.g.as_deref());
         node.op_type == kind || inner.any(|graph| has_operator(graph, kind))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::TensorProto;
+
+    fn node(kind: &str, input: &[&str], output: &str) -> NodeProto {
+        NodeProto {
+            op_type: kind.to_owned(),
+            input: input.iter().map(|it| (*it).to_owned()).collect(),
+            output: vec![output.to_owned()],
+            ..NodeProto::default()
+        }
+    }
+
+    #[test]
+    fn a_division_is_seen_behind_the_question_for_the_batch() {
+        let by = |value: f32| TensorProto {
+            name: "white".to_owned(),
+            data_type: crate::onnx::data_type::FLOAT,
+            float_data: vec![value],
+            ..TensorProto::default()
+        };
+        let graph = |nodes: Vec<NodeProto>, value| GraphProto {
+            node: nodes,
+            initializer: vec![by(value)],
+            ..GraphProto::default()
+        };
+        let nodes = || {
+            vec![
+                node("Shape", &["images"], "sizes"),
+                node("Cast", &["images"], "floats"),
+                node("Div", &["floats", "white"], "parts"),
+            ]
+        };
+        assert!(Signs::divides(&graph(nodes(), 255.0), "images"));
+        assert!(!Signs::divides(&graph(nodes(), 2.0), "images"));
+        let convolved = vec![node("Conv", &["images"], "maps")];
+        assert!(!Signs::divides(&graph(convolved, 255.0), "images"));
+    }
 }

@@ -116,11 +116,13 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
         ),
         "fit: letterbox, top_left, stretch; channels: rgb, bgr; range: what white is, 1 or 255; mean and\n# deviation in parts of white",
     );
-    line(
-        "names",
-        format!("[{}]", names.join(", ")),
-        "names of classes: a list, a map ({0: person}), or the path of a text file with a name in each line",
-    );
+    if !names.is_empty() {
+        line(
+            "names",
+            format!("[{}]", names.join(", ")),
+            "names of classes: a list, a map ({0: person}), or the path of a text file with a name in each line",
+        );
+    }
     line(
         "confidence",
         description.confidence.to_string(),

@@ -32,7 +32,7 @@ pub use describe::{Description, declared, describe};
 pub use error::{ModelError, ModelErrorKind};
 pub use export::advice;
 pub use family::{Family, Preset, ScoreKind};
-pub use file::{ElementType, ModelFile, ModelInput, ModelOutput};
+pub use file::{ElementType, FileFacts, ModelFile, ModelInput, ModelOutput};
 pub use graph::Signs;
 pub use init::settings_text;
 pub use input::input_size;

@@ -191,15 +191,18 @@ impl ModelSettings {
             Some(Names::Map(names)) => names.iter().map(|(id, name)| (*id, name.clone())).collect(),
             Some(Names::File(_)) | None => return Ok(None),
         };
+        if entries.is_empty() {
+            return Ok(None);
+        }
         if let Some((id, _)) = entries.iter().find(|(id, _)| *id >= MAX_CLASSES) {
             return Err(format!(
                 "names: class {id}, expected less than {MAX_CLASSES}"
             ));
         }
         let entries = entries.into_iter().map(|(id, name)| (id, clean_name(name)));
-        filled(entries.collect()).map(Some).ok_or_else(|| {
-            "names: none, or more than 1 MiB, expected a name for each class".to_owned()
-        })
+        filled(entries.collect())
+            .map(Some)
+            .ok_or_else(|| "names: more than 1 MiB, expected a name for each class".to_owned())
     }
 }
 
@@ -302,6 +305,9 @@ mod tests {
         let settings = ModelSettings::beside(&model).expect("valid");
         let names = settings.class_names().expect("names").expect("some");
         assert_eq!(names, ["person", "car"]);
+        std::fs::write(folder.path().join("m.yml"), "names: []\n").expect("written");
+        let settings = ModelSettings::beside(&model).expect("valid");
+        assert_eq!(settings.class_names(), Ok(None), "none are said");
         std::fs::write(folder.path().join("m.yml"), "names: none.txt\n").expect("written");
         let error = ModelSettings::beside(&model).expect_err("no such file");
         assert!(

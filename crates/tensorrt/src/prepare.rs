@@ -133,6 +133,7 @@ impl ModelFacts {
         Self {
             id: file.id.to_string(),
             class_names: file.metadata.class_names.clone(),
+            file: file.facts(),
         }
     }
 }

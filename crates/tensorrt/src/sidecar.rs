@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use camweave_model::FileFacts;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -65,6 +66,9 @@ pub struct ModelFacts {
     pub id: String,
     /// Class names in the order of class ids, where the file has them.
     pub class_names: Option<Vec<String>>,
+    /// What else shows what the network is. Sidecars of older engines have none of it.
+    #[serde(default)]
+    pub file: FileFacts,
 }
 
 /// The content of a plan's sidecar.

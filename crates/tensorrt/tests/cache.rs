@@ -30,6 +30,7 @@ fn facts() -> ModelFacts {
     ModelFacts {
         id: "m.onnx@abababababab".to_owned(),
         class_names: Some(vec!["person".to_owned()]),
+        file: Default::default(),
     }
 }
 

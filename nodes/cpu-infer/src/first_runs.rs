@@ -21,7 +21,7 @@ pub struct FirstRuns<'a> {
 /// The outputs of a street and of noise.
 #[derive(Clone)]
 struct Run {
-    /// All of the file's outputs, with the batch.
+    /// All of the file's outputs, with the batch; nothing of those that are not read.
     shapes: Vec<Vec<usize>>,
     /// Of each frame, all outputs.
     frames: Vec<Vec<Vec<f32>>>,
@@ -74,13 +74,13 @@ impl<'a> FirstRuns<'a> {
         }
     }
 
-    /// The heads of a batch of two equal frames.
+    /// The heads of a batch of equal frames.
     ///
     /// # Errors
     /// In words: the engine failed, or gives no output for each.
-    pub fn twice(&self, description: &Description) -> Result<[Vec<f32>; 2], String> {
+    pub fn repeated(&self, description: &Description) -> Result<Vec<Vec<f32>>, String> {
         let [street, _] = scenes(self.size, &description.input);
-        let mut heads = [Vec::new(), Vec::new()];
+        let mut heads = vec![Vec::new(); self.batch];
         let mut odd = None;
         let shape = self.shape();
         self.engine
@@ -141,13 +141,20 @@ impl<'a> FirstRuns<'a> {
     }
 
     fn add(&self, input: &[f32], run: &mut Run) -> Result<(), EngineError> {
-        let all: Vec<usize> = (0..self.file.outputs.len()).collect();
+        let files = &self.file.outputs;
+        let read: Vec<usize> = (0..files.len()).filter(|&it| files[it].is_read).collect();
         self.engine
-            .run(Threads::All, input, self.shape(), &all, &mut |outputs| {
-                run.shapes = outputs.iter().map(|it| it.shape.to_vec()).collect();
+            .run(Threads::All, input, self.shape(), &read, &mut |outputs| {
+                run.shapes = vec![Vec::new(); files.len()];
+                for (&index, output) in read.iter().zip(outputs) {
+                    run.shapes[index] = output.shape.to_vec();
+                }
                 for frame in 0..self.batch.min(2) {
-                    let parts = outputs.iter().map(|output| self.part(output, frame));
-                    run.frames.push(parts.collect());
+                    let mut parts = vec![Vec::new(); files.len()];
+                    for (&index, output) in read.iter().zip(outputs) {
+                        parts[index] = self.part(output, frame);
+                    }
+                    run.frames.push(parts);
                 }
             })
     }

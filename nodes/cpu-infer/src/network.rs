@@ -84,27 +84,31 @@ impl Network {
         };
         network.check_flag(&file);
         if batching == Batching::Dynamic && options.max_batch > 1 {
-            network.check_batching(&file);
+            network.check_batching(&file, options.max_batch);
         }
         Ok(network)
     }
 
     /// Some exporters declare a dynamic batch around a network that takes one frame, or that leaves
-    /// all frames but the first empty.
-    fn check_batching(&mut self, file: &ModelFile) {
+    /// all frames beyond the batch of the export empty.
+    fn check_batching(&mut self, file: &ModelFile, batch: usize) {
         let (size, description) = (self.model.size, &self.description);
-        let runs = FirstRuns::new(&*self.engine, file, size, 2);
-        let trial = runs.twice(description).and_then(|[first, second]| {
-            match resembles(description, size, &first, &second) {
-                Some(true) => Ok(()),
-                None if !file.signs.suppresses => Ok(()),
-                Some(false) => Err("two equal frames give two different outputs".to_owned()),
-                None => Err("it suppresses overlaps itself, and nothing shows that it does so in each frame".to_owned()),
+        let runs = FirstRuns::new(&*self.engine, file, size, batch);
+        let trial = runs.repeated(description).and_then(|heads| {
+            let (first, others) = heads.split_first().ok_or("no frame")?;
+            for other in others {
+                match resembles(description, size, first, other) {
+                    Some(true) => {}
+                    None if !file.signs.suppresses => {}
+                    Some(false) => return Err("equal frames give different outputs".to_owned()),
+                    None => return Err("it suppresses overlaps itself, and nothing shows that it does so in each frame".to_owned()),
+                }
             }
+            Ok(())
         });
         if let Err(error) = trial {
             warn!(
-                "model '{}' declares a dynamic batch but cannot run two frames, so they run unbatched: {error}",
+                "model '{}' declares a dynamic batch but cannot run {batch} frames, so they run unbatched: {error}",
                 file.path.display()
             );
             self.batching = Batching::Fixed(1);

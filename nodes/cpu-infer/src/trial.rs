@@ -54,8 +54,8 @@ pub(crate) fn check(
     let Some(program) = PROGRAM.get() else {
         return Ok(());
     };
-    // A dynamic batch is tried with two frames.
-    let frames = file.input.batch.unwrap_or(2) as u64;
+    // A dynamic batch is tried with as many frames as it may have.
+    let frames = file.input.batch.unwrap_or(options.max_batch.max(1)) as u64;
     let input = (u64::from(width) * u64::from(height) * 3 * 4).saturating_mul(frames);
     let threads = match options.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),

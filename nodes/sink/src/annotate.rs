@@ -26,6 +26,8 @@ const COLORS: [[u8; 3]; 7] = [
     [204, 121, 167],
 ];
 const GLYPH: i64 = 8;
+/// Ids of tracks are shown modulo this: the whole number is long, and in the messages.
+const SHOWN_IDS: u64 = 10_000;
 /// Bytes of a class name that are drawn.
 const LABEL_BYTES: usize = 64;
 
@@ -82,7 +84,7 @@ pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
         canvas.fill([x2 - thickness, y1, x2, y2], color);
         let track = item
             .track_id
-            .map(|id| format!(" #{id}"))
+            .map(|id| format!(" #{}", id % SHOWN_IDS))
             .unwrap_or_default();
         let name = printable_up_to(&item.label, LABEL_BYTES);
         let label = format!("{name} {:.2}{track}", item.score);

@@ -24,7 +24,9 @@ const WRONG_STEP: f64 = 1.5;
 /// The step until a second frame has come.
 const FIRST_STEP_SECONDS: f64 = 0.1;
 /// Shorter intervals are no step: they are between frames of one time.
-const LEAST_STEP_SECONDS: f64 = 0.002;
+const LEAST_STEP_SECONDS: f64 = 0.008;
+/// Frames that are missing and made up for at most, in one go.
+const MOST_SKIPPED: usize = 512;
 
 /// A tracker that takes one frame after another.
 pub(crate) trait FrameTracker: Send {
@@ -159,7 +161,7 @@ impl<T: FrameTracker> ByFrame<T> {
     /// Steps for which no frame came. Beyond the age limit nothing is left to be predicted.
     fn skip(&mut self, elapsed_seconds: f64) {
         let steps = (elapsed_seconds / self.step_seconds).round().max(1.0) as usize;
-        for _ in 0..(steps - 1).min(self.max_age() + 1) {
+        for _ in 0..(steps - 1).min(self.max_age() + 1).min(MOST_SKIPPED) {
             for tracker in self.classes.values_mut() {
                 tracker.frame(Vec::new());
             }

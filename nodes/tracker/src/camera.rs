@@ -23,6 +23,8 @@ pub(crate) struct Camera {
     seconds: f64,
     last: FrameId,
     last_arrived: Instant,
+    /// Whether the frame before was older than `last`.
+    is_behind: bool,
 }
 
 struct Id {
@@ -40,6 +42,7 @@ impl Camera {
             seconds: 0.0,
             last: first.clone(),
             last_arrived: arrived,
+            is_behind: false,
         }
     }
 
@@ -58,9 +61,14 @@ impl Camera {
         boxes: &[Detection],
         mut new_id: impl FnMut() -> u64,
     ) -> Vec<Option<u64>> {
-        let elapsed = self.since_last(id, arrived).max(0.0);
-        self.last = id.clone();
-        self.last_arrived = arrived;
+        let since = self.since_last(id, arrived);
+        let elapsed = since.max(0.0);
+        // One late frame leaves the time as it is; two in a row are a clock that was set back.
+        self.is_behind = since < 0.0 && !self.is_behind;
+        if !self.is_behind {
+            self.last = id.clone();
+            self.last_arrived = arrived;
+        }
         self.frames += 1;
         self.seconds += elapsed;
         let seconds = self.seconds;

@@ -383,3 +383,25 @@ fn what_is_kept_of_all_cameras_is_bounded() {
     stage.tidy(Instant::now() + SILENT, 100);
     assert!(stage.cameras.is_empty());
 }
+
+#[test]
+fn a_late_frame_does_not_move_the_time() {
+    let ids = |late: bool| {
+        let mut stage = of(TrackerKind::Default);
+        let mut found = Vec::new();
+        for frame in 0..30 {
+            found.extend(feed(
+                &mut stage,
+                row("cam", frame, &[(walker(frame, 0.0, 15.0), 0.9)]),
+            ));
+            if late && frame == 15 {
+                // Half a second older: of that time nothing is left to be found.
+                feed(&mut stage, row("cam", frame - 5, &[]));
+            }
+        }
+        found
+    };
+    let (with, without) = (ids(true), ids(false));
+    assert_eq!(with.iter().flatten().collect::<HashSet<_>>().len(), 1);
+    assert_eq!(with, without);
+}

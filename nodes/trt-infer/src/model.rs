@@ -10,7 +10,7 @@ use camweave_model::{ModelError, ModelFile, ModelInput, ModelOutput, describe, o
 use camweave_stage::StageError;
 use camweave_tensorrt::{ElementType, Engine, Found, ModelFacts, Shape, TensorInfo, TensorRt};
 use camweave_vision::{InputLayout, Range};
-use tracing::info;
+use tracing::{info, warn};
 
 /// An output of an engine.
 pub struct EngineOutput {
@@ -121,6 +121,7 @@ impl Model {
                 .map(|output| ModelOutput {
                     name: output.name.clone(),
                     shape: Vec::new(),
+                    is_read: true,
                 })
                 .collect(),
             ..file.map_err(|error| model_error(&error))?
@@ -128,6 +129,17 @@ impl Model {
         let description = describe(&file, size, allowed as usize, &shapes)
             .and_then(|all| only(&file, all))
             .map_err(|error| model_error(&error))?;
+        info!(
+            "plan '{name}' is read as {} by names and shapes alone: 'camweave model show' tries the ONNX file on pictures",
+            description.family
+        );
+        // Some exporters leave all frames beyond the batch of the export empty, and no run shows it.
+        let max_batch = if file.signs.suppresses && !is_batch_fixed && max_batch > 1 {
+            warn!("plan '{name}' suppresses overlaps itself, so its frames run one by one");
+            1
+        } else {
+            max_batch
+        };
         let odd = description.outputs.iter().map(|&index| found[index]);
         let odd = odd.filter(|output| output.element_type != ElementType::Float32);
         if let Some(output) = odd.take(1).next() {
@@ -210,10 +222,7 @@ impl Known<'_> {
             name: input.name.clone(),
             element_type,
             layout,
-            range: match element_type {
-                camweave_model::ElementType::Uint8 => Range::Byte,
-                _ => Range::One,
-            },
+            range: Range::One,
             batch: None,
             width: None,
             height: None,
@@ -221,7 +230,8 @@ impl Known<'_> {
         };
         let id = facts.map_or_else(|| plan_id(path, plan), |facts| Arc::from(facts.id.as_str()));
         let names = facts.and_then(|facts| facts.class_names.clone());
-        ModelFile::of_plan(path, id, input, names)
+        let about = facts.map(|facts| facts.file.clone()).unwrap_or_default();
+        ModelFile::of_plan(path, id, input, names, about)
     }
 }
 

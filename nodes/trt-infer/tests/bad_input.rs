@@ -86,6 +86,7 @@ fn foreign_plan(folder: &Path, tensorrt: String, gpu: Gpu) -> PathBuf {
     let facts = ModelFacts {
         id: "m.onnx@abababababab".to_owned(),
         class_names: None,
+        file: Default::default(),
     };
     let path = folder.join("foreign.plan");
     write_engine(&path, &plan, &Sidecar::new(spec, facts, &plan)).expect("writable");

@@ -103,6 +103,7 @@ fn plan_with_sidecar(folder: &tempfile::TempDir) -> PathBuf {
     let facts = ModelFacts {
         id: "m.onnx@abababababab".to_owned(),
         class_names: None,
+        file: Default::default(),
     };
     let sidecar = Sidecar::new(spec(), facts, &plan(64));
     write_engine(&path, &plan(64), &sidecar).expect("writable");

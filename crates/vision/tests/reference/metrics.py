@@ -82,7 +82,8 @@ def detection(scale):
             found = precision[:, :, cls, area]
             found = found[found > -1]  # -1: no true object
             means.append(found.mean())
-        print("all" if cls == slice(None) else cls, "AP50", repr(precision[0, :, cls, 0].mean()), "AP all, small, medium, large", means)
+        name = "all" if cls == slice(None) else cls
+        print(name, "AP50", repr(precision[0, :, cls, 0].mean()), "AP all, small, medium, large", means)
 
 
 def tracking_data(seed):

@@ -5,12 +5,18 @@
 Each FILE of the maker's is fetched into FOLDER unless it is there.
 """
 
+import hashlib
 import json
+import os
 import shutil
 import sys
 import time
 import urllib.request
 from pathlib import Path
+
+# No detector that is got by name is near either.
+MOST_BYTES = 2 << 30
+MOST_SECONDS = 3600
 
 COCO = """person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,
 parking meter,bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,backpack,umbrella,handbag,tie,suitcase,
@@ -24,18 +30,26 @@ def fetch(url, file):
     """What an earlier call has fetched stays."""
     if file.exists():
         return
-    part = file.with_name(file.name + ".part")
-    said = time.monotonic()
+    # Two calls at once do not share one.
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    started = said = time.monotonic()
+    digest = hashlib.sha256()
     with urllib.request.urlopen(url, timeout=60) as source, part.open("wb") as target:
         size, done = int(source.headers.get("Content-Length") or 0), 0
         while block := source.read(1 << 20):
             done += target.write(block)
+            digest.update(block)
+            if done > MOST_BYTES or time.monotonic() - started > MOST_SECONDS:
+                part.unlink()
+                raise OSError(f"more than {MOST_BYTES >> 20} MiB or {MOST_SECONDS} s")
             if time.monotonic() - said > 2:
                 said = time.monotonic()
                 of = f" of {size >> 20}" if size else ""
                 print(f"{file.name}: {done >> 20}{of} MiB", file=sys.stderr, flush=True)
-    if size and done != size:
-        raise OSError(f"{done} of {size} bytes")
+    if not size or done != size:
+        part.unlink()
+        raise OSError(f"{done} bytes of {size or 'a file without Content-Length'}")
+    print(f"{file.name}: SHA-256 {digest.hexdigest()}", file=sys.stderr, flush=True)
     part.rename(file)
 
 

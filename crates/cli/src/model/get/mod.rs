@@ -52,6 +52,23 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         .out
         .clone()
         .unwrap_or_else(|| format!("{name}.onnx").into());
+    if out.extension().is_none_or(|end| end != "onnx") {
+        return Err(CliError::new(
+            Exit::Configuration,
+            format!(
+                "--out '{}', expected the name of an .onnx file",
+                out.display()
+            ),
+        ));
+    }
+    if let Some(mirror) = options.mirror.as_deref().filter(|it| !is_trusted(it)) {
+        return Err(CliError::new(
+            Exit::Configuration,
+            format!(
+                "--mirror '{mirror}', expected https://..., or http:// of this machine: what is fetched may be executed"
+            ),
+        ));
+    }
     let description = out.with_extension("yml");
     for path in [&out, &description] {
         if path.symlink_metadata().is_ok() {
@@ -70,6 +87,18 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     check(&out)?;
     next(&out)?;
     Ok(Exit::Success)
+}
+
+/// Whether nobody on the way can change what a mirror gives.
+fn is_trusted(mirror: &str) -> bool {
+    let Some(rest) = mirror.strip_prefix("http://") else {
+        return mirror.starts_with("https://");
+    };
+    let host = rest.split(['/', ':']).next().unwrap_or_default();
+    host == "localhost"
+        || host
+            .parse::<std::net::Ipv4Addr>()
+            .is_ok_and(|it| it.is_loopback())
 }
 
 fn list() -> Result<Exit, CliError> {

@@ -106,3 +106,22 @@ fn what_cannot_be_fetched_leaves_nothing() {
     assert!(!folder.path().join("yolox_s.onnx").exists());
     assert!(!folder.path().join("yolox-s.onnx").exists());
 }
+
+#[test]
+fn a_mirror_is_of_this_machine_or_encrypted() {
+    for mirror in [
+        "https://models.example/a",
+        "http://127.0.0.1:8000",
+        "http://localhost/x",
+    ] {
+        assert!(is_trusted(mirror), "{mirror}");
+    }
+    for mirror in [
+        "http://models.example",
+        "http://127.0.0.1.example/",
+        "ftp://127.0.0.1",
+        "models",
+    ] {
+        assert!(!is_trusted(mirror), "{mirror}");
+    }
+}
