@@ -22,6 +22,7 @@ fi
 record=docs/benchmarks/$(date -u +%F)-tracking.md
 {
   printf '# Trackers, %s\n\n' "$(date -u +%F)"
+  # shellcheck disable=SC2016 # the document's own quotes
   printf 'By `scripts/bench-tracking.sh` at %s. Scores are percentages, mean and standard deviation over ten seeds; counts are sums. [What was measured](../tracking.md#measured).\n' "$(git rev-parse --short HEAD)"
   printf '\n## Rendered streets, seeds 1 to 10, 40 s each\n\n'
   "$tracking" scenes

@@ -8,9 +8,12 @@ use std::path::{Component, Path};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::file::hex_digest;
 use crate::onnx::{GraphProto, TensorProto};
 use crate::size::shown;
+
+pub(crate) fn hex_digest(bytes: &[u8]) -> String {
+    HEXLOWER.encode(&Sha256::digest(bytes))
+}
 
 /// The SHA-256 of a model whose own file has `sha256`: that one, unless weights are in other files.
 ///

@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use camweave_vision::{Element, InputLayout, MAX_DIMENSION, Range};
-use data_encoding::HEXLOWER;
 use prost::Message;
 use prost::bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::error::ModelError;
 use crate::export::advice;
-use crate::external;
+use crate::external::{self, hex_digest};
 use crate::graph::Signs;
 use crate::metadata::Metadata;
 use crate::onnx::{GraphProto, ModelProto, TensorTypeProto, ValueInfoProto, data_type};
@@ -278,10 +276,6 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
         ));
     }
     std::fs::read(path).map_err(expected)
-}
-
-pub(crate) fn hex_digest(bytes: &[u8]) -> String {
-    HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 fn identity(path: &Path, sha256: &str) -> Arc<str> {

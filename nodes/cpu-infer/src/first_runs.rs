@@ -5,8 +5,7 @@ use std::cell::RefCell;
 use camweave_model::{Description, ModelError, ModelFile, decide, describe, scenes};
 use camweave_vision::InputFormat;
 
-use crate::engine::{Engine, EngineError, OutputView, Threads};
-use crate::network::head_of;
+use crate::engine::{Engine, EngineError, OutputView, Threads, head_of};
 
 /// Runs of one batch size.
 pub struct FirstRuns<'a> {

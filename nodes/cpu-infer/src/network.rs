@@ -7,7 +7,7 @@ use camweave_vision::InputLayout;
 use tracing::warn;
 
 use crate::engine::{
-    self, Engine, EngineChoice, EngineError, OpenEngine, Opening, OutputView, Threads,
+    self, Engine, EngineChoice, EngineError, OpenEngine, Opening, OutputView, Threads, head_of,
 };
 use crate::first_runs::FirstRuns;
 use crate::options::DetectorOptions;
@@ -274,13 +274,5 @@ impl Network {
     #[must_use]
     pub fn batching(&self) -> Batching {
         self.batching
-    }
-}
-
-/// Adds the values of a frame of a batch to `head`, output after output.
-pub(crate) fn head_of(outputs: &[OutputView<'_>], batch: usize, frame: usize, head: &mut Vec<f32>) {
-    for output in outputs {
-        let each = output.values.len() / batch.max(1);
-        head.extend_from_slice(&output.values[frame * each..(frame + 1) * each]);
     }
 }

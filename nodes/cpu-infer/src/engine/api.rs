@@ -89,3 +89,11 @@ pub fn one_line(message: &str) -> String {
         None => line,
     }
 }
+
+/// Adds the values of a frame of a batch to `head`, output after output.
+pub(crate) fn head_of(outputs: &[OutputView<'_>], batch: usize, frame: usize, head: &mut Vec<f32>) {
+    for output in outputs {
+        let each = output.values.len() / batch.max(1);
+        head.extend_from_slice(&output.values[frame * each..(frame + 1) * each]);
+    }
+}

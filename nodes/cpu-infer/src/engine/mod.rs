@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use camweave_stage::{Exit, StageError};
 
+pub(crate) use api::head_of;
 pub use api::{Engine, EngineError, OutputView, Threads};
 pub use choice::EngineChoice;
 pub use kind::EngineKind;
