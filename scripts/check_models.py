@@ -332,7 +332,8 @@ def main():
                 f"({result.missing} missing, {result.extra} extra), {result.second} second classes, "
                 f"{result.pixels:.3f} px, score {result.score:.4f}")
         except Refused as reason:
-            result = f"refused: {reason}"
+            # The folder is this machine's.
+            result = f"refused: {reason}".replace(f"{arguments.out}/", "")
             bad += 1
             say(f"{number}/{count} {model.name}, {engine}: {result}")
         rows.append(row(model, engine, result))
