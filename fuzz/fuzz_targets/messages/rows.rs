@@ -8,9 +8,7 @@ use camweave_message::{
     Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::Reference;
-use camweave_vision::{
-    ColorMatrix, ColorRange, Fit, HeadFormat, PictureLayout, PixelFormat,
-};
+use camweave_vision::{ColorMatrix, ColorRange, Fit, HeadFormat, PictureLayout, PixelFormat};
 
 fn id() -> FrameId {
     FrameId {

@@ -181,7 +181,8 @@ impl Network {
     }
 
     /// Runs `frames` frames. `input` has [`Network::input_len`] values: frame after frame, as
-    /// [`ModelInfo::input`] says. `read` gets each frame's position and head in ascending order: [`HeadFormat::len`] values.
+    /// [`ModelInfo::input`] says. `read` gets each frame's position and head in ascending order: [`HeadFormat::len`](camweave_vision::HeadFormat::len)
+    /// values.
     ///
     /// # Errors
     /// The engine failed, or gave another shape than at first, or the input is too short; `read` has
