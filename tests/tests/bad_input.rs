@@ -297,12 +297,15 @@ fn a_missing_cameras_file_is_answered_in_a_few_lines_and_ends_the_graph() {
     let (code, log) = run.wait_for_exit();
     assert_eq!(code, Some(1), "{log}");
     no_panic(&log);
-    // dora's own lines about its work are below a warning.
+    // dora's own lines about its work are below a warning, but for those of connections: a port that
+    // another program took in the meantime, and nodes that end at the same time.
+    let of_connections = ["did not bind", "dora_daemon::node_communication"];
     let answer: Vec<&str> = log
         .lines()
         .filter(|line| {
             line.contains("cameras.yml") || line.contains("WARN") || line.contains("ERROR")
         })
+        .filter(|line| !of_connections.iter().any(|it| line.contains(it)))
         .collect();
     assert!((1..=5).contains(&answer.len()), "{answer:#?}");
     assert!(
