@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agreement::Agreement;
 use crate::estimate::{Estimate, Observation, holm};
+use crate::facts::differences;
 use crate::metric::{self, Better, Family, Metric};
 use crate::run::{DISTURBING_CORES, Run};
 use crate::verdict::{Outcome, PRIMARY, Verdict};
@@ -177,9 +178,11 @@ fn versus(graph: usize, runs: &[Run], agreement: Option<Agreement>) -> Versus {
     }
     let named = named(&verdicts);
     let mut headline = headline(&letter, &verdicts, named.as_ref(), agreement.as_ref());
-    if let Some(disturbance) = disturbance(&of_both) {
-        headline.push_str("; ");
-        headline.push_str(&disturbance);
+    for caution in [differences(&of_both, &letter), disturbance(&of_both)] {
+        if let Some(caution) = caution {
+            headline.push_str("; ");
+            headline.push_str(&caution);
+        }
     }
     Versus {
         graph,

@@ -222,3 +222,38 @@ fn disturbed_runs_are_marked_and_those_that_were_repeated_are_not_compared() {
     );
     assert!(made.notes.is_empty(), "nothing is missing");
 }
+
+#[test]
+fn a_headline_says_what_else_the_graphs_ran_with() {
+    let mut runs = of_rates(&[50.0, 50.5, 49.8], &[75.1, 75.9, 75.2]);
+    for run in &mut runs {
+        let engine = if run.graph == 0 { "rten" } else { "openvino" };
+        let facts = [
+            ("infer.engine", engine.to_owned()),
+            ("infer.model", "street.onnx".to_owned()),
+            ("infer.batch_at_most", run.graph.to_string()),
+        ];
+        run.facts = facts.map(|(name, value)| (name.to_owned(), value)).into();
+    }
+    let graphs = vec!["a.yml".to_owned(), "b.yml".to_owned()];
+    let said = |runs: &[Run]| {
+        let made = Comparison::new(
+            graphs.clone(),
+            BTreeMap::new(),
+            runs.to_vec(),
+            BTreeMap::new(),
+        );
+        made.versus[0].headline.clone()
+    };
+    let headline = said(&runs);
+    assert!(
+        headline.ends_with("; infer.engine is 'rten' in A and 'openvino' in B"),
+        "{headline}"
+    );
+    // An engine that changes between the runs of one graph is no difference between the graphs.
+    runs[0]
+        .facts
+        .insert("infer.engine".to_owned(), "openvino".to_owned());
+    let headline = said(&runs);
+    assert!(!headline.contains("engine"), "{headline}");
+}

@@ -12,6 +12,7 @@ pub mod agreement;
 pub mod commits;
 pub mod comparison;
 pub mod estimate;
+mod facts;
 pub mod lines;
 pub mod metric;
 pub mod optimization;

@@ -160,6 +160,9 @@ pub struct Run {
     /// Where a GPU is in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<Gpu>,
+    /// What the stages said of themselves, such as the engine in use, by `stage.fact`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, String>,
     /// Cores that other processes of the machine kept busy meanwhile: all that neither the graph
     /// nor the measurement has started.
     pub other_cores: f64,

@@ -377,5 +377,11 @@ pub fn summed_up(
         camera.dropped = by_camera.get(&camera.id).copied().unwrap_or(0);
     }
     run.spans = spans_between(begin, end);
+    let facts = end.reports.iter().flat_map(|report| {
+        let of_stage =
+            |(name, value): (&String, &String)| (format!("{}.{name}", report.stage), value.clone());
+        report.facts.iter().map(of_stage)
+    });
+    run.facts = facts.collect();
     run
 }
