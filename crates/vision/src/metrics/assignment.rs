@@ -75,17 +75,31 @@ pub fn assign_pairs(pairs: &[Pair]) -> Vec<(usize, usize)> {
         .iter()
         .map(|pair| (groups.root(pair.row), pair))
         .collect();
-    members.sort_by_key(|&(root, _)| root);
+    members.sort_by_key(|&(root, pair)| (root, pair.row));
     let mut assigned = Vec::with_capacity(rows.min(columns));
     for group in members.chunk_by(|a, b| a.0 == b.0) {
-        if let [(_, only)] = group {
-            assigned.push((only.row, only.column));
-        } else {
+        if !assign_best(group, &mut assigned) {
             assign_group(group, &mut assigned);
         }
     }
     assigned.sort_unstable();
     assigned
+}
+
+/// Gives each row its best column, if these all differ: no sum can be greater. Otherwise assigns
+/// nothing. The group is in the order of rows.
+fn assign_best(group: &[(usize, &Pair)], assigned: &mut Vec<(usize, usize)>) -> bool {
+    let first = assigned.len();
+    for row in group.chunk_by(|a, b| a.1.row == b.1.row) {
+        let best = row.iter().max_by_key(|(_, pair)| pair.weight);
+        let column = best.map_or(0, |(_, pair)| pair.column);
+        if assigned[first..].iter().any(|&(_, other)| other == column) {
+            assigned.truncate(first);
+            return false;
+        }
+        assigned.push((row[0].1.row, column));
+    }
+    true
 }
 
 fn assign_group(group: &[(usize, &Pair)], assigned: &mut Vec<(usize, usize)>) {
@@ -148,5 +162,54 @@ impl Groups {
     fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.root(a), self.root(b));
         self.0[a.max(b)] = a.min(b);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(pairs: &[Pair], assigned: &[(usize, usize)]) -> i64 {
+        let weight = |&(row, column): &(usize, usize)| {
+            let mut given = pairs
+                .iter()
+                .filter(|it| (it.row, it.column) == (row, column));
+            given.next().expect("only given pairs are assigned").weight
+        };
+        assigned.iter().map(weight).sum()
+    }
+
+    #[test]
+    fn sparse_pairs_are_assigned_as_a_whole_matrix_is() {
+        let mut state = 1_u64;
+        let mut below = |limit: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) % limit
+        };
+        for _ in 0..500 {
+            let (rows, columns) = (1 + below(6) as usize, 1 + below(6) as usize);
+            let mut weights = vec![0; rows * columns];
+            for weight in &mut weights {
+                *weight = below(8).saturating_sub(4) as i64;
+            }
+            let mut pairs: Vec<Pair> = (0..rows * columns)
+                .filter(|&at| weights[at] > 0)
+                .map(|at| Pair {
+                    row: at / columns,
+                    column: at % columns,
+                    weight: weights[at],
+                })
+                .collect();
+            // Their order has no meaning.
+            pairs.sort_by_key(|it| (it.column, it.weight));
+            let found = assign_pairs(&pairs);
+            let expected = assign(rows, columns, |row, column| weights[row * columns + column]);
+            assert_eq!(sum(&pairs, &found), sum(&pairs, &expected), "{pairs:?}");
+            for (index, a) in found.iter().enumerate() {
+                assert!(found[..index].iter().all(|b| a.0 != b.0 && a.1 != b.1));
+            }
+        }
     }
 }
