@@ -1,10 +1,10 @@
 //! Any node may die at any moment: the others go on, it comes back, nothing leaks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use camweave_tests::{CameraSummary, Cameras, Pipeline, is_alive, orphaned_shared_memory};
+use camweave_tests::{CameraSummary, Cameras, Line, Pipeline, is_alive, orphaned_shared_memory};
 use rustix::process::Signal;
 
 const NODES: [&str; 7] = [
@@ -90,6 +90,20 @@ fn killed_nodes_come_back_and_leave_nothing() {
         recoveries.iter().all(|(_, millis)| *millis < i64::MAX),
         "a frame that was captured after each kill is detected: {recoveries:?}"
     );
+
+    // The tracker's tracks start over, and no id is given a second time.
+    for (_, killed) in kills.iter().filter(|(node, _)| *node == "track") {
+        let ids = |is_one: &dyn Fn(&Line) -> bool| -> BTreeSet<u64> {
+            let lines = results.lines.iter().filter(|line| is_one(line));
+            lines
+                .flat_map(|line| line.track_ids.iter().flatten().copied())
+                .collect()
+        };
+        let before = ids(&|line| line.detected_unix_nanos < *killed);
+        let after = ids(&|line| line.captured_unix_nanos > *killed);
+        assert!(!before.is_empty() && !after.is_empty());
+        assert!(before.is_disjoint(&after), "{before:?} and {after:?}");
+    }
 
     let mut starts: BTreeMap<&str, u64> = BTreeMap::new();
     for (node, _) in &kills {

@@ -10,25 +10,49 @@ use crate::camera::Camera;
 use crate::drops::DROPS;
 use crate::settings::TrackerSettings;
 
-/// Ids begin at the milliseconds since then: 2026-01-01, in Unix time. They stay short, and no later
-/// start gives one again while fewer than a thousand tracks begin per second.
+/// Ids count from the milliseconds since then: 2026-01-01, in Unix time. No later start gives one
+/// again while fewer than a thousand tracks begin per second.
 const IDS_SINCE: Duration = Duration::from_secs(1_767_225_600);
 /// Added for each restart in a run, in case the machine's clock was set back.
 const IDS_PER_START: u64 = 1000;
+/// Bits of an id that count, for 34 years; ...
+const COUNT_BITS: u32 = 40;
+/// ... those above them are of the node's name. Both together are a number that JavaScript holds
+/// exactly.
+const NAME_BITS: u32 = 13;
 /// How often silent cameras are looked for, and tracks counted.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Tracks of all cameras. Beyond them the camera that has the most starts over.
 const MOST_TRACKS: usize = 65_536;
 
-/// The first id of a start, which `starts` counts from 1.
-fn first_id(now: SystemTime, starts: u64) -> u64 {
-    let since = now.duration_since(SystemTime::UNIX_EPOCH + IDS_SINCE);
-    // A clock that is not set has no time to offer.
-    let millis = since.map_or(0, |since| since.as_millis() as u64);
-    (starts.saturating_sub(1))
-        .saturating_mul(IDS_PER_START)
-        .saturating_add(millis)
-        .saturating_add(1)
+/// The ids of one start of a node, one after the other.
+#[derive(Debug, Clone, Copy)]
+struct Ids {
+    name: u64,
+    count: u64,
+}
+
+impl Ids {
+    /// Those of the node `stage`, of which `starts` counts the starts in the run, from 1.
+    fn new(stage: &str, now: SystemTime, starts: u64) -> Self {
+        // FNV-1a; the upper bits are mixed better than the lower ones.
+        let hash = stage.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let since = now.duration_since(SystemTime::UNIX_EPOCH + IDS_SINCE);
+        // A clock that is not set has no time to offer.
+        let millis = since.map_or(0, |since| since.as_millis() as u64);
+        let earlier = starts.saturating_sub(1).saturating_mul(IDS_PER_START);
+        Self {
+            name: hash >> (u64::BITS - NAME_BITS),
+            count: millis.saturating_add(earlier),
+        }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.count = self.count.wrapping_add(1);
+        self.name << COUNT_BITS | self.count & ((1 << COUNT_BITS) - 1)
+    }
 }
 
 /// The indices of the `most` boxes of the highest score, in their order.
@@ -43,24 +67,24 @@ fn strongest(boxes: &[DetectedBox], most: usize) -> Vec<usize> {
     indices
 }
 
-/// One tracker per camera, ids unique over all cameras of the run.
+/// One tracker per camera, ids unique over all cameras and trackers of the run.
 pub struct Tracker {
     settings: TrackerSettings,
     cameras: HashMap<String, Camera>,
     looked: Instant,
-    next_id: u64,
+    ids: Ids,
     counters: Option<Counters>,
     spans: Spans,
 }
 
 impl Tracker {
     /// A stage that has seen nothing; `starts` counts this node's starts in the run, from 1.
-    fn new(settings: TrackerSettings, starts: u64) -> Self {
+    fn new(settings: TrackerSettings, stage: &str, starts: u64) -> Self {
         Self {
             settings,
             cameras: HashMap::new(),
             looked: Instant::now(),
-            next_id: first_id(SystemTime::now(), starts),
+            ids: Ids::new(stage, SystemTime::now(), starts),
             counters: None,
             spans: Spans::default(),
         }
@@ -100,11 +124,7 @@ impl Tracker {
             }
         };
         let boxes: Vec<Detection> = followed.iter().map(detection).collect();
-        let ids = camera.update(&row.id, arrived, &boxes, || {
-            let id = self.next_id;
-            self.next_id = self.next_id.wrapping_add(1);
-            id
-        });
+        let ids = camera.update(&row.id, arrived, &boxes, || self.ids.next());
         for (index, id) in followed.into_iter().zip(ids) {
             row.boxes[index].track_id = id;
         }
@@ -137,7 +157,8 @@ impl Stage for Tracker {
     type Out = Detections;
 
     fn open(settings: TrackerSettings, context: &Context) -> Result<Self, StageError> {
-        let stage = Self::new(settings, context.counters.report().starts);
+        let starts = context.counters.report().starts;
+        let stage = Self::new(settings, &context.stage, starts);
         Ok(Self {
             spans: context.counters.spans().clone(),
             counters: Some(context.counters.clone()),

@@ -24,7 +24,7 @@ const KINDS: [TrackerKind; 4] = [
 ];
 
 fn of(tracker: TrackerKind) -> Tracker {
-    Tracker::new(TrackerSettings { tracker, ..CONFIG }, 1)
+    Tracker::new(TrackerSettings { tracker, ..CONFIG }, "track", 1)
 }
 
 fn row(camera: &str, frame: i64, boxes: &[([f32; 4], f32)]) -> Detections {
@@ -85,7 +85,7 @@ fn two_crossing_walkers(mut stage: Tracker) {
 fn no_id_is_shared_between_cameras_or_starts() {
     let mut ids = HashSet::new();
     for starts in 1..=2 {
-        let mut stage = Tracker::new(CONFIG, starts);
+        let mut stage = Tracker::new(CONFIG, "track", starts);
         for camera in ["a", "b", "c"] {
             let id = feed(&mut stage, row(camera, 0, &[(walker(0, 50.0, 0.0), 0.9)]))[0];
             assert!(ids.insert(id.expect("a strong box begins a track at once")));
@@ -118,7 +118,7 @@ fn walk(stage: &mut Tracker, frames: std::ops::Range<i64>) -> Option<u64> {
 
 #[test]
 fn a_gap_counts_as_long_as_it_was() {
-    let mut stage = Tracker::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, "track", 1);
     let before = walk(&mut stage, 0..20);
     // 2 s later, 80 pixels on: two widths away from where it was seen last.
     assert_eq!(walk(&mut stage, 40..41), before);
@@ -130,7 +130,7 @@ fn a_gap_counts_as_long_as_it_was() {
 
 #[test]
 fn an_id_is_given_up_rather_than_stolen() {
-    let mut stage = Tracker::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, "track", 1);
     let before = walk(&mut stage, 0..20);
     // After 1 s two people are equally near to where it should be.
     let [x1, y1, x2, y2] = walker(30, 50.0, 4.0);
@@ -149,7 +149,7 @@ fn an_id_is_given_up_rather_than_stolen() {
 
 #[test]
 fn ids_survive_a_reconnect_and_a_change_of_clocks() {
-    let mut stage = Tracker::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, "track", 1);
     let before = walk(&mut stage, 0..20);
     let at = |frame, change: &dyn Fn(&mut FrameId)| {
         let mut row = row("a", frame, &[(walker(frame, 50.0, 4.0), 0.9)]);
@@ -186,7 +186,7 @@ fn frames_that_are_not_newer_are_of_the_same_time() {
 
 #[test]
 fn a_flickering_class_does_not_split_a_track() {
-    let mut stage = Tracker::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, "track", 1);
     let mut ids = HashSet::new();
     for frame in 0..60 {
         let mut row = row("a", frame, &[(walker(frame, 50.0, 4.0), 0.9)]);
@@ -200,7 +200,7 @@ fn a_flickering_class_does_not_split_a_track() {
 #[test]
 fn a_covered_object_is_kept_for_longer() {
     let hidden_by = |van: Option<[f32; 4]>| {
-        let mut stage = Tracker::new(CONFIG, 1);
+        let mut stage = Tracker::new(CONFIG, "track", 1);
         let mut ids = HashSet::new();
         for frame in 0..80 {
             let mut boxes: Vec<_> = van.iter().map(|van| (*van, 0.95)).collect();
@@ -220,7 +220,7 @@ fn a_covered_object_is_kept_for_longer() {
 #[test]
 fn the_frame_rate_does_not_decide_who_is_who() {
     for every in [1, 2, 3] {
-        let mut stage = Tracker::new(CONFIG, 1);
+        let mut stage = Tracker::new(CONFIG, "track", 1);
         let mut ids = [HashSet::new(), HashSet::new()];
         for frame in (0..100).step_by(every) {
             // They pass each other in lanes that overlap; the one behind is hidden meanwhile.
@@ -241,14 +241,27 @@ fn the_frame_rate_does_not_decide_who_is_who() {
 #[test]
 fn ids_are_never_those_of_an_earlier_start() {
     let at = |seconds| SystemTime::UNIX_EPOCH + IDS_SINCE + Duration::from_secs(seconds);
-    assert_eq!(first_id(at(1), 1), 1001);
-    assert_eq!(first_id(at(3600), 1), 3_600_001);
+    let first = |now, starts| Ids::new("track", now, starts).next();
+    let node = first(SystemTime::UNIX_EPOCH, 1) - 1;
+    assert_eq!(first(at(1), 1), node + 1001);
+    assert_eq!(first(at(3600), 1), node + 3_600_001);
     // The clock was set back, but not the run's count of starts.
-    assert!(first_id(at(3600), 2) > first_id(at(3600), 1) + 999);
-    // A machine without a clock.
-    assert_eq!(first_id(SystemTime::UNIX_EPOCH, 1), 1);
-    // Ids are numbers that JavaScript holds exactly, for 250,000 years.
-    assert!(first_id(at(1_000_000_000), 1) < 1 << 53);
+    assert!(first(at(3600), 2) > first(at(3600), 1) + 999);
+    // Ids are numbers that JavaScript holds exactly, also in 30,000 years.
+    assert!(first(at(1_000_000_000_000), 1) < 1 << 53);
+}
+
+#[test]
+fn two_trackers_of_a_graph_share_no_id() {
+    let ids = |stage: &str| {
+        let mut ids = Ids::new(stage, SystemTime::now(), 1);
+        (0..100_000).map(|_| ids.next()).collect::<HashSet<_>>()
+    };
+    let all = ["track", "track2", "track-2", "people.track", "cars.track"].map(ids);
+    for (index, ids) in all.iter().enumerate() {
+        assert_eq!(ids.len(), 100_000);
+        assert!(all[..index].iter().all(|other| other.is_disjoint(ids)));
+    }
 }
 
 #[test]
@@ -297,7 +310,7 @@ fn two_classes(mut stage: Tracker) {
 
 #[test]
 fn ids_that_are_over_are_forgotten_and_never_given_again() {
-    let mut stage = Tracker::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, "track", 1);
     let mut seen = HashSet::new();
     for frame in 0..1024 {
         // Someone else every fourth frame, far from the last.
@@ -315,7 +328,7 @@ fn ids_that_are_over_are_forgotten_and_never_given_again() {
 
 #[test]
 fn a_weak_box_continues_a_track_but_begins_none() {
-    let mut stage = Tracker::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, "track", 1);
     assert_eq!(
         feed(&mut stage, row("a", 0, &[(walker(0, 50.0, 0.0), 0.3)])),
         [None]
@@ -341,7 +354,7 @@ fn capture_times_that_jump_anywhere_harm_nobody() {
         }
     }
     // And numbers of starts that a damaged report may hold.
-    let mut stage = Tracker::new(CONFIG, u64::MAX);
+    let mut stage = Tracker::new(CONFIG, "track", u64::MAX);
     assert!(feed(&mut stage, row("a", 0, &good))[0].is_some());
 }
 
@@ -351,7 +364,7 @@ fn the_strongest_boxes_are_followed_and_the_rest_passed_on() {
         max_boxes: 10,
         ..CONFIG
     };
-    let mut stage = Tracker::new(config, 1);
+    let mut stage = Tracker::new(config, "track", 1);
     // The scores rise, so the last ten are the strongest.
     let boxes: Vec<_> = (0..100)
         .map(|index| {
@@ -367,7 +380,7 @@ fn the_strongest_boxes_are_followed_and_the_rest_passed_on() {
 
 #[test]
 fn what_is_kept_of_all_cameras_is_bounded() {
-    let mut stage = Tracker::new(CONFIG, 1);
+    let mut stage = Tracker::new(CONFIG, "track", 1);
     for number in 0..100 {
         feed(
             &mut stage,
