@@ -1,19 +1,24 @@
-//! The default tracker: buffered IoU in two rounds, a rule for covered objects, and gaps that end in
-//! certainty or in a new id.
+//! The default tracker: buffered IoU in two rounds, a rule for covered objects, and deferred
+//! decisions on who is who after a gap.
 //!
 //! Sources: Yang et al., "Hard to Track Objects with Irregular Motions and Similar Appearances? Make
 //! It Easier by Buffering the Matching Space", WACV 2023 (C-BIoU); Hashempoor et al., "FastTracker",
 //! arXiv 2508.14370 (covered objects); Zhang et al., "ByteTrack", ECCV 2022 (weak boxes).
 
+use std::collections::HashMap;
+
 use camweave_vision::Detection;
 use camweave_vision::metrics::assignment::{Pair, assign_pairs};
 
-use crate::follow::{Follow, FollowConfig, is_sound};
-use crate::motion::{Measured, Motion};
+use crate::follow::{Follow, FollowConfig, Followed, is_sound};
+use crate::hypotheses::{Edge, Hypothesis, probabilities};
+use crate::motion::{Measured, Motion, Step};
 use crate::votes::Votes;
 
 /// Tracks of a camera for each box that a frame may have; beyond them the longest unseen are given up.
 const TRACKS_PER_BOX: usize = 4;
+/// Lost tracks that a tentative one may continue: those that fit best.
+const MOST_HYPOTHESES: usize = 8;
 
 /// How much larger boxes are on each side, of their size, in the two rounds of certain tracks.
 const BUFFERS: [f32; 2] = [0.1, 0.3];
@@ -27,30 +32,53 @@ const CERTAIN_DOUBT: f32 = 0.35;
 const OTHER_CLASS: f32 = 0.2;
 /// The same after a gap, where the place says less.
 const OTHER_CLASS_AFTER_GAP: f32 = 0.04;
-/// New objects that come unseen, per second, area of a box and unit of logarithmic width and height.
-const NEW_PER_SECOND: f32 = 0.005;
-/// The time in which an object comes unseen between two frames however near, such as from behind
-/// another, seconds.
-const UNSEEN_SECONDS: f32 = 0.05;
-/// After a gap a track continues if it explains the box by at least this share.
-const LEAST_SHARE: f32 = 0.6;
-/// Squared Mahalanobis distance, in four coordinates, beyond which a box is none of the track's.
-const MOST_DISTANCE: f32 = 40.0;
+/// A tentative track is decided on as soon as one explanation has this probability, ...
+const SURE: f32 = 0.95;
+/// ... and at the latest when it is so old, seconds, ...
+const DECIDE_SECONDS: f32 = 0.45;
+/// ... when it continues a lost track of this probability, and otherwise is new.
+const PROBABLE: f32 = 0.6;
+/// Lost tracks whose object is less probably still there are given up.
+const LEAST_EXISTENCE: f32 = 0.1;
+/// The weight of a frame in the usual interval between frames.
+const INTERVAL_WEIGHT: f32 = 0.2;
 /// A track is covered if at least this share of its box is inside another.
 const COVERED: f32 = 0.7;
 
 struct Track {
-    number: u64,
+    /// None while it is tentative: it may be one that was lost.
+    number: Option<u64>,
     motion: Motion,
+    /// The predicted box of this frame.
+    place: [f32; 4],
     votes: Votes,
     /// Seconds since its last box.
     unseen: f32,
     /// Of these, the seconds in which another object covered it.
     covered: f32,
     is_covered: bool,
+    /// The probability that no other track has taken over its object.
+    exists: f32,
     /// The box of this frame.
     found: Option<usize>,
-    is_given_up: bool,
+    is_over: bool,
+    /// Of a tentative track: seconds since its first box, its highest score, and the lost tracks
+    /// that it may continue.
+    age: f32,
+    highest_score: f32,
+    hypotheses: Vec<Hypothesis>,
+}
+
+impl Track {
+    /// Seconds that count against its memory. Covered time counts half, so that a track ends
+    /// whatever stands in front of it.
+    fn forgotten_seconds(&self) -> f32 {
+        self.unseen - 0.5 * self.covered
+    }
+
+    fn is_tentative(&self) -> bool {
+        self.number.is_none()
+    }
 }
 
 /// A box of the frame.
@@ -66,6 +94,8 @@ pub(crate) struct BufferedTracker {
     config: FollowConfig,
     tracks: Vec<Track>,
     last_number: u64,
+    /// The usual time between frames, seconds.
+    interval: Option<f32>,
 }
 
 impl BufferedTracker {
@@ -75,23 +105,41 @@ impl BufferedTracker {
             config,
             tracks: Vec::new(),
             last_number: 0,
+            interval: None,
         }
     }
 
-    fn predict(&mut self, seconds: f32) {
+    fn predict(&mut self, step: &Step) {
         for track in &mut self.tracks {
-            track.motion.predict(seconds, track.is_covered);
-            track.unseen += seconds;
+            track.motion.predict(step);
+            track.place = track.motion.bbox();
+            for hypothesis in &mut track.hypotheses {
+                hypothesis.predict(step);
+            }
+            track.unseen += step.seconds;
+            track.age += step.seconds;
             track.found = None;
             if track.is_covered {
-                track.covered += seconds;
+                track.covered += step.seconds;
             }
         }
         let memory = self.config.memory_seconds;
-        // Covered time counts half, so that a track ends whatever stands in front of it.
         self.tracks.retain(|track| {
-            track.unseen - 0.5 * track.covered <= memory && track.motion.is_finite()
+            let kept = if track.is_tentative() {
+                CERTAIN_SECONDS
+            } else {
+                memory
+            };
+            track.forgotten_seconds() <= kept && track.motion.is_finite()
         });
+    }
+
+    /// Learns how far apart frames usually are; a gap counts as two intervals.
+    fn pace(&mut self, seconds: f32) {
+        if seconds > 0.0 {
+            let usual = self.interval.get_or_insert(seconds);
+            *usual += INTERVAL_WEIGHT * (seconds.min(2.0 * *usual) - *usual);
+        }
     }
 
     /// Pairs of tracks that are sure of their place with free boxes, by buffered IoU.
@@ -120,7 +168,7 @@ impl BufferedTracker {
                 continue;
             }
             let buffer = buffer.map_or(0.0, |buffer| buffer + BUFFER_PER_DOUBT * doubt);
-            let place = track.motion.bbox();
+            let place = track.place;
             let reach = (0.5 + buffer) * (place[2] - place[0] + widest);
             let middle = (place[0] + place[2]) * 0.5;
             let from = candidates.partition_point(|it| it.centre_x < middle - reach);
@@ -152,74 +200,147 @@ impl BufferedTracker {
         }
     }
 
-    /// After a gap: a track continues with a free box only where neither another track nor a new
-    /// object explains it; where one might, the track is given up.
-    ///
-    /// `seconds` is the time in which an object may have come unseen: that between two frames.
-    fn match_after_gap(&mut self, boxes: &[Detection], candidates: &mut [Candidate], seconds: f32) {
-        let new = NEW_PER_SECOND * (seconds + UNSEEN_SECONDS);
-        let mut likely: Vec<(usize, usize, f32)> = Vec::new();
-        let mut by_row = vec![0.0; self.tracks.len()];
-        let mut by_column = vec![0.0; candidates.len()];
-        for (row, track) in self.tracks.iter().enumerate() {
-            if track.found.is_some() {
-                continue;
-            }
-            let [left, right] = track.motion.within(MOST_DISTANCE);
-            let from = candidates.partition_point(|it| it.centre_x < left);
-            for (column, it) in candidates.iter().enumerate().skip(from) {
-                if it.centre_x > right {
-                    break;
-                }
-                let item = &boxes[it.index];
-                if it.is_taken || item.score < self.config.high_score {
-                    continue;
-                }
-                let fit = track.motion.fit(&it.measured);
-                if fit.distance > MOST_DISTANCE {
-                    continue;
-                }
-                let fits = fits(track.votes.share(item.class_id), OTHER_CLASS_AFTER_GAP);
-                let odds = fits * fit.log_density.exp() / new;
-                by_row[row] += odds;
-                by_column[column] += odds;
-                likely.push((row, column, odds));
-            }
-        }
-        let pairs: Vec<Pair> = likely
-            .iter()
-            .filter(|(_, _, odds)| *odds > 1.0)
-            .map(|&(row, column, odds)| Pair {
-                row,
-                column,
-                weight: weight(odds.ln()),
-            })
-            .collect();
-        for (row, column) in assign_pairs(&pairs) {
-            // By rows, and in a row by columns, as they were found.
-            let at = likely.binary_search_by_key(&(row, column), |it| (it.0, it.1));
-            let odds = at.map_or(0.0, |at| likely[at].2);
-            let all = 1.0 + by_row[row] + by_column[column] - odds;
-            if odds >= LEAST_SHARE * all {
-                self.found(row, &mut candidates[column], boxes);
-            }
-        }
-        for pair in pairs {
-            let track = &mut self.tracks[pair.row];
-            if track.found.is_none() && !candidates[pair.column].is_taken {
-                track.is_given_up = true;
-            }
-        }
-    }
-
     fn found(&mut self, row: usize, candidate: &mut Candidate, boxes: &[Detection]) {
         let track = &mut self.tracks[row];
         let item = &boxes[candidate.index];
         candidate.is_taken = true;
         track.found = Some(candidate.index);
+        if !track.hypotheses.is_empty() {
+            let density = track.motion.fit(&candidate.measured).log_density();
+            for hypothesis in &mut track.hypotheses {
+                hypothesis.correct(&candidate.measured, density);
+            }
+        }
         track.motion.correct(&candidate.measured);
         track.votes.add(item.class_id, item.score, track.unseen);
+        track.highest_score = track.highest_score.max(item.score);
         (track.unseen, track.covered, track.is_covered) = (0.0, 0.0, false);
+    }
+
+    /// Boxes that continue no track that is certain: each begins a tentative one.
+    fn begin(&mut self, boxes: &[Detection], candidates: &[Candidate], step: &Step) {
+        let known = self.tracks.len();
+        for it in candidates.iter().filter(|it| !it.is_taken) {
+            let item = &boxes[it.index];
+            if item.score < self.config.high_score {
+                continue;
+            }
+            let lost = self.tracks[..known].iter();
+            let mut hypotheses: Vec<Hypothesis> = lost
+                .filter(|track| track.found.is_none())
+                .filter_map(|track| self.hypothesis(track, it, item.class_id, step))
+                .collect();
+            if hypotheses.is_empty() && item.score < self.config.new_track_score {
+                continue;
+            }
+            if hypotheses.len() > MOST_HYPOTHESES {
+                hypotheses.sort_by(|a, b| b.odds().total_cmp(&a.odds()));
+                hypotheses.truncate(MOST_HYPOTHESES);
+            }
+            self.tracks.push(Track {
+                number: None,
+                motion: Motion::new(&it.measured),
+                place: item.bbox,
+                votes: Votes::of(item.class_id, item.score),
+                unseen: 0.0,
+                covered: 0.0,
+                is_covered: false,
+                exists: 1.0,
+                found: Some(it.index),
+                is_over: false,
+                age: 0.0,
+                highest_score: item.score,
+                hypotheses,
+            });
+        }
+    }
+
+    fn hypothesis(
+        &self,
+        lost: &Track,
+        first: &Candidate,
+        class_id: u32,
+        step: &Step,
+    ) -> Option<Hypothesis> {
+        let memory = self.config.memory_seconds.max(f32::MIN_POSITIVE);
+        let exists = lost.exists * (1.0 - lost.forgotten_seconds() / memory).max(0.0);
+        let fits = fits(lost.votes.share(class_id), OTHER_CLASS_AFTER_GAP);
+        Hypothesis::new(
+            (lost.number?, &lost.motion),
+            (exists, lost.unseen),
+            &first.measured,
+            fits,
+            step,
+        )
+    }
+
+    /// Decides which tentative tracks continue lost ones and which are new, as far as it is certain
+    /// or must not wait any longer.
+    fn decide(&mut self) {
+        if !self.tracks.iter().any(Track::is_tentative) {
+            return;
+        }
+        let numbered = self.tracks.iter().enumerate();
+        let lost: HashMap<u64, usize> = numbered
+            .filter(|(_, track)| track.found.is_none())
+            .filter_map(|(index, track)| Some((track.number?, index)))
+            .collect();
+        let mut edges = Vec::new();
+        for (tentative, track) in self.tracks.iter_mut().enumerate() {
+            // One that was found meanwhile is not lost.
+            track.hypotheses.retain(|it| lost.contains_key(&it.number));
+            edges.extend(track.hypotheses.iter().map(|it| Edge {
+                lost: lost[&it.number],
+                tentative,
+                odds: it.odds(),
+            }));
+        }
+        let probabilities = probabilities(&edges);
+        let interval = self.interval.unwrap_or(0.0);
+        let mut edge = 0;
+        for index in 0..self.tracks.len() {
+            let track = &self.tracks[index];
+            let first = edge;
+            edge += track.hypotheses.len();
+            if track.number.is_some() || track.found.is_none() {
+                continue;
+            }
+            let own = &probabilities[first..edge];
+            let best = (0..own.len()).max_by(|&a, &b| own[a].total_cmp(&own[b]));
+            let is_last = track.age + interval > DECIDE_SECONDS;
+            let enough = if is_last { PROBABLE } else { SURE };
+            if let Some(best) = best.filter(|&best| own[best] >= enough) {
+                self.continue_lost(edges[first + best].lost, index, best);
+            } else if is_last || own.iter().sum::<f32>() <= 1.0 - SURE {
+                for (edge, probability) in edges[first..edge].iter().zip(own) {
+                    self.tracks[edge.lost].exists *= 1.0 - probability;
+                }
+                self.number(index);
+            }
+        }
+    }
+
+    /// A tentative track turns out to be a lost one.
+    fn continue_lost(&mut self, lost: usize, tentative: usize, hypothesis: usize) {
+        let newer = &mut self.tracks[tentative];
+        newer.is_over = true;
+        let found = newer.found.take();
+        let motion = newer.hypotheses[hypothesis].motion(&newer.motion);
+        let votes = std::mem::take(&mut newer.votes);
+        let track = &mut self.tracks[lost];
+        track.votes.merge(&votes, track.unseen);
+        (track.found, track.motion, track.exists) = (found, motion, 1.0);
+        (track.unseen, track.covered, track.is_covered) = (0.0, 0.0, false);
+    }
+
+    /// A tentative track turns out to be a new object, if it is strong enough for one.
+    fn number(&mut self, tentative: usize) {
+        let track = &mut self.tracks[tentative];
+        track.hypotheses = Vec::new();
+        if track.highest_score >= self.config.new_track_score {
+            self.last_number += 1;
+            track.number = Some(self.last_number);
+        }
     }
 
     /// Finds the tracks that another object of this frame covers.
@@ -230,7 +351,7 @@ impl BufferedTracker {
             .filter_map(|track| Some(boxes[track.found?].bbox))
             .collect();
         for track in self.tracks.iter_mut().filter(|track| track.found.is_none()) {
-            let place = track.motion.bbox();
+            let place = track.place;
             track.is_covered = seen.iter().any(|other| covers(*other, place) > COVERED);
             if track.is_covered {
                 track.motion.hold_size();
@@ -238,24 +359,9 @@ impl BufferedTracker {
         }
     }
 
-    fn begin(&mut self, boxes: &[Detection], candidates: &[Candidate]) {
-        for it in candidates.iter().filter(|it| !it.is_taken) {
-            let item = &boxes[it.index];
-            if item.score < self.config.new_track_score {
-                continue;
-            }
-            self.last_number += 1;
-            self.tracks.push(Track {
-                number: self.last_number,
-                motion: Motion::new(&it.measured),
-                votes: Votes::of(item.class_id, item.score),
-                unseen: 0.0,
-                covered: 0.0,
-                is_covered: false,
-                found: Some(it.index),
-                is_given_up: false,
-            });
-        }
+    fn give_up(&mut self) {
+        self.tracks
+            .retain(|track| !track.is_over && track.exists >= LEAST_EXISTENCE);
         let most = TRACKS_PER_BOX * self.config.max_boxes;
         if self.tracks.len() > most {
             self.tracks.sort_by(|a, b| a.unseen.total_cmp(&b.unseen));
@@ -265,9 +371,10 @@ impl BufferedTracker {
 }
 
 impl Follow for BufferedTracker {
-    fn update(&mut self, elapsed_seconds: f64, boxes: &[Detection]) -> Vec<Option<u64>> {
-        let seconds = elapsed_seconds.clamp(0.0, 1e6) as f32;
-        self.predict(seconds);
+    fn update(&mut self, elapsed_seconds: f64, boxes: &[Detection]) -> Vec<Option<Followed>> {
+        let step = Step::new(elapsed_seconds.clamp(0.0, 1e6) as f32);
+        self.predict(&step);
+        self.pace(step.seconds);
         let mut candidates: Vec<Candidate> = boxes
             .iter()
             .enumerate()
@@ -284,17 +391,20 @@ impl Follow for BufferedTracker {
             self.match_near(boxes, &mut candidates, true, Some(buffer));
         }
         self.match_near(boxes, &mut candidates, false, None);
-        self.match_after_gap(boxes, &mut candidates, seconds);
-        self.tracks.retain(|track| !track.is_given_up);
+        self.begin(boxes, &candidates, &step);
+        self.decide();
         self.find_covered(boxes);
-        self.begin(boxes, &candidates);
-        let mut numbers = vec![None; boxes.len()];
+        self.give_up();
+        let mut followed = vec![None; boxes.len()];
         for track in &self.tracks {
-            if let Some(index) = track.found {
-                numbers[index] = Some(track.number);
+            if let (Some(index), Some(number)) = (track.found, track.number) {
+                followed[index] = Some(Followed {
+                    number,
+                    class_id: track.votes.elected(),
+                });
             }
         }
-        numbers
+        followed
     }
 
     fn memory_seconds(&self) -> f64 {

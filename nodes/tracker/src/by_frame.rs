@@ -9,7 +9,7 @@ use trackforge::trackers::ocsort::{OcSort, OcSortParams};
 use trackforge::trackers::sort::{Sort, SortParams};
 use trackforge::traits::Detection as FrameBox;
 
-use crate::follow::{Follow, FollowConfig, is_sound};
+use crate::follow::{Follow, FollowConfig, Followed, is_sound};
 
 /// Classes of one camera that are followed; each has a tracker of its own.
 const MAX_CLASSES: usize = 1024;
@@ -168,7 +168,7 @@ impl<T: FrameTracker> ByFrame<T> {
         }
     }
 
-    fn frame(&mut self, boxes: &[Detection]) -> Vec<Option<u64>> {
+    fn frame(&mut self, boxes: &[Detection]) -> Vec<Option<Followed>> {
         let max_age = self.max_age();
         let is_used = |item: &Detection| {
             is_sound(item) && (T::TAKES_WEAK || item.score >= self.config.high_score)
@@ -197,8 +197,10 @@ impl<T: FrameTracker> ByFrame<T> {
                 .unzip();
             for (found, track) in tracker.frame(boxes) {
                 if let Some(index) = indices.get(found) {
-                    let number = base + u64::from(*class_id) * NUMBERS_PER_CLASS + track;
-                    numbers[*index] = Some(number);
+                    numbers[*index] = Some(Followed {
+                        number: base + u64::from(*class_id) * NUMBERS_PER_CLASS + track,
+                        class_id: *class_id,
+                    });
                 }
             }
         }
@@ -207,7 +209,7 @@ impl<T: FrameTracker> ByFrame<T> {
 }
 
 impl<T: FrameTracker> Follow for ByFrame<T> {
-    fn update(&mut self, elapsed_seconds: f64, boxes: &[Detection]) -> Vec<Option<u64>> {
+    fn update(&mut self, elapsed_seconds: f64, boxes: &[Detection]) -> Vec<Option<Followed>> {
         self.learn(elapsed_seconds);
         self.skip(elapsed_seconds);
         if self.intervals.is_empty() {

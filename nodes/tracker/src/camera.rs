@@ -1,23 +1,28 @@
 //! The tracks of one camera: how much time is between its frames, and which ids its tracks have.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camweave_message::FrameId;
+use camweave_message::{DetectedBox, FrameId};
 use camweave_vision::Detection;
 
-use crate::follow::Follow;
+use crate::follow::{Follow, Followed};
 
 /// Frames between two looks for ids that are over, unless there are many.
 const FORGET_IDS_EVERY: u64 = 256;
 /// A camera that was silent for so long, or for its tracker's memory if that is longer, is forgotten.
 pub(crate) const SILENT: Duration = Duration::from_secs(10);
+/// Classes of a camera whose names are kept.
+const MOST_LABELS: usize = 1024;
 
 /// The tracks of one camera.
 pub(crate) struct Camera {
     follower: Box<dyn Follow>,
     /// The tracker's own number to the id that went out.
     ids: HashMap<u64, Id>,
+    /// The names of the classes that were seen.
+    labels: HashMap<u32, Arc<str>>,
     frames: u64,
     /// Capture time since the first frame.
     seconds: f64,
@@ -38,6 +43,7 @@ impl Camera {
         Self {
             follower,
             ids: HashMap::new(),
+            labels: HashMap::new(),
             frames: 0,
             seconds: 0.0,
             last: first.clone(),
@@ -51,7 +57,8 @@ impl Camera {
         self.since_last(id, arrived) < -self.follower.memory_seconds()
     }
 
-    /// Takes the next frame's boxes; the id of each one's track. `new_id` makes one for a new track.
+    /// Takes the next frame's boxes; the id and the class of each one's track. `new_id` makes an id
+    /// for a new track.
     ///
     /// A frame that is not newer than the one before is matched as if it were of the same time.
     pub fn update(
@@ -60,7 +67,7 @@ impl Camera {
         arrived: Instant,
         boxes: &[Detection],
         mut new_id: impl FnMut() -> u64,
-    ) -> Vec<Option<u64>> {
+    ) -> Vec<Option<(u64, u32)>> {
         let since = self.since_last(id, arrived);
         let elapsed = since.max(0.0);
         // One late frame leaves the time as it is; two in a row are a clock that was set back.
@@ -72,19 +79,38 @@ impl Camera {
         self.frames += 1;
         self.seconds += elapsed;
         let seconds = self.seconds;
-        let numbers = self.follower.update(elapsed, boxes);
-        let ids = numbers.into_iter().map(|number| {
+        let followed = self.follower.update(elapsed, boxes);
+        let ids = followed.into_iter().map(|track| {
+            let Followed { number, class_id } = track?;
             let new = || Id {
                 id: new_id(),
                 last_seconds: seconds,
             };
-            let known = self.ids.entry(number?).or_insert_with(new);
+            let known = self.ids.entry(number).or_insert_with(new);
             known.last_seconds = seconds;
-            Some(known.id)
+            Some((known.id, class_id))
         });
         let ids = ids.collect();
         self.forget(boxes.len());
         ids
+    }
+
+    /// Remembers the names of the boxes' classes.
+    pub fn learn_labels(&mut self, boxes: &[DetectedBox]) {
+        for item in boxes {
+            if let Some(known) = self.labels.get_mut(&item.class_id) {
+                if !Arc::ptr_eq(known, &item.label) {
+                    *known = Arc::clone(&item.label);
+                }
+            } else if self.labels.len() < MOST_LABELS {
+                self.labels.insert(item.class_id, Arc::clone(&item.label));
+            }
+        }
+    }
+
+    /// The name of a class, if a box had it.
+    pub fn label(&self, class_id: u32) -> Option<&Arc<str>> {
+        self.labels.get(&class_id)
     }
 
     /// Seconds from the last frame to this one, negative if the clock went back.

@@ -5,13 +5,22 @@ use camweave_vision::Detection;
 /// Follows the objects of one camera.
 pub trait Follow: Send {
     /// Takes the boxes of the camera's next frame, in source-image pixels, captured
-    /// `elapsed_seconds` after the one before (0 for the first). Gives each box the number of its
-    /// track, which no other track of this tracker has had, or none if it has no track.
-    fn update(&mut self, elapsed_seconds: f64, boxes: &[Detection]) -> Vec<Option<u64>>;
+    /// `elapsed_seconds` after the one before (0 for the first). Gives each box its track, or none
+    /// if it has no track, or none yet.
+    fn update(&mut self, elapsed_seconds: f64, boxes: &[Detection]) -> Vec<Option<Followed>>;
 
     /// Seconds for which a track without a box can be continued, at most: a number that was not
     /// given for so long is not given again.
     fn memory_seconds(&self) -> f64;
+}
+
+/// The track of a box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Followed {
+    /// Its number, which no other track of this tracker has had.
+    pub number: u64,
+    /// Its class, which may be another than that of the box.
+    pub class_id: u32,
 }
 
 /// How objects are followed.

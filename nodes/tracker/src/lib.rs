@@ -5,11 +5,12 @@ mod by_frame;
 mod camera;
 mod drops;
 mod follow;
+mod hypotheses;
 mod motion;
 mod settings;
 mod stage;
 mod votes;
 
-pub use follow::Follow;
-pub use settings::{TrackerKind, TrackerSettings};
+pub use follow::{Follow, Followed};
+pub use settings::{BoxClass, TrackerKind, TrackerSettings};
 pub use stage::Tracker;

@@ -19,15 +19,51 @@ const FIRST_GROWTH: f32 = 0.2;
 const GROWTH_NOISE: f32 = 0.15;
 /// A size that is not seen grows on for about so many seconds, not without end.
 const GROWTH_SECONDS: f32 = 0.3;
-/// A covered object goes on for about so many seconds: it may be standing behind the other.
-const COVERED_SECONDS: f32 = 2.0;
+/// How much an object that changes its velocity accelerates: standard deviation, sizes per second squared.
+const ACCELERATION: f32 = 0.5;
+
+/// What a step in time does to a rate that fades.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Fading {
+    /// The share of the rate that is left after it.
+    left: f32,
+    /// For how many seconds the rate has worked.
+    reach: f32,
+}
+
+impl Fading {
+    /// With a time constant.
+    fn over(seconds: f32, constant: f32) -> Self {
+        let left = (-seconds / constant).exp();
+        Self {
+            left,
+            reach: constant * (1.0 - left),
+        }
+    }
+}
+
+/// A step in time, the same for all objects.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Step {
+    pub seconds: f32,
+    growth: Fading,
+}
+
+impl Step {
+    pub fn new(seconds: f32) -> Self {
+        Self {
+            seconds,
+            growth: Fading::over(seconds, GROWTH_SECONDS),
+        }
+    }
+}
 
 /// One coordinate and its rate, with their covariance.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Axis {
-    pub value: f32,
+struct Axis {
+    value: f32,
     rate: f32,
-    pub variance: f32,
+    variance: f32,
     covariance: f32,
     rate_variance: f32,
 }
@@ -43,15 +79,8 @@ impl Axis {
         }
     }
 
-    /// Moves on by `seconds`; the rate fades with the time constant `fading`, if there is one.
-    fn predict(&mut self, seconds: f32, noise: f32, fading: Option<f32>) {
-        let (left, reach) = match fading {
-            Some(fading) => {
-                let left = (-seconds / fading).exp();
-                (left, fading * (1.0 - left))
-            }
-            None => (1.0, seconds),
-        };
+    /// Moves on by `seconds`.
+    fn predict(&mut self, seconds: f32, noise: f32, Fading { left, reach }: Fading) {
         let density = noise * noise;
         self.value += self.rate * reach;
         self.rate *= left;
@@ -80,6 +109,26 @@ impl Axis {
         let difference = measured - self.value;
         (difference * difference / variance, variance)
     }
+
+    /// The same for an object whose rate has changed at some time of the last `seconds`: it came to
+    /// a stop (evenly distributed between where it was and where it would be), or accelerated by
+    /// anything that is usual.
+    fn distance_if_changed(
+        &self,
+        measured: f32,
+        deviation: f32,
+        seconds: f32,
+        acceleration: f32,
+    ) -> (f32, f32) {
+        let way = self.rate * seconds;
+        let accelerated = acceleration * seconds * seconds * 0.5;
+        Self {
+            value: self.value - way * 0.5,
+            variance: self.variance + way * way / 12.0 + accelerated * accelerated,
+            ..*self
+        }
+        .distance(measured, deviation)
+    }
 }
 
 /// A detector's box, as the filter measures it.
@@ -87,20 +136,18 @@ impl Axis {
 pub(crate) struct Measured {
     centre: [f32; 2],
     log_size: [f32; 2],
+    area: f32,
 }
 
 impl Measured {
     /// Of a box with area.
     pub fn of([x1, y1, x2, y2]: [f32; 4]) -> Self {
+        let [width, height] = [x2 - x1, y2 - y1];
         Self {
             centre: [(x1 + x2) * 0.5, (y1 + y2) * 0.5],
-            log_size: [(x2 - x1).ln(), (y2 - y1).ln()],
+            log_size: [width.ln(), height.ln()],
+            area: width * height,
         }
-    }
-
-    /// The side of a square as large as the box.
-    fn size(&self) -> f32 {
-        ((self.log_size[0] + self.log_size[1]) * 0.5).exp()
     }
 }
 
@@ -109,6 +156,8 @@ impl Measured {
 pub(crate) struct Motion {
     centre: [Axis; 2],
     log_size: [Axis; 2],
+    /// Width and height, pixels.
+    sides: [f32; 2],
     /// The side of a square as large as the box, pixels.
     size: f32,
 }
@@ -118,31 +167,50 @@ pub(crate) struct Motion {
 pub(crate) struct Fit {
     /// Squared Mahalanobis distance over the four coordinates.
     pub distance: f32,
+    /// The product of their variances, for a box of area 1.
+    volume: f32,
+}
+
+impl Fit {
+    /// Of squared distances and their variances, the first two in pixels.
+    fn of(axes: [(f32, f32); 4], area: f32) -> Self {
+        Self {
+            distance: axes.iter().map(|axis| axis.0).sum(),
+            volume: axes.iter().map(|axis| axis.1).product::<f32>() / (area * area),
+        }
+    }
+
     /// Logarithm of the prediction's density at the box, relative to one object per area of the
-    /// box and per unit of logarithmic width and height.
-    pub log_density: f32,
+    /// box and per unit of logarithmic width and height: a normal distribution of four dimensions.
+    pub fn log_density(&self) -> f32 {
+        -0.5 * (self.distance + self.volume.ln()) - 2.0 * std::f32::consts::TAU.ln()
+    }
 }
 
 impl Motion {
     pub fn new(measured: &Measured) -> Self {
-        let size = measured.size();
+        let size = measured.area.sqrt();
         let centre = |value| Axis::new(value, CENTRE_NOISE * size, FIRST_VELOCITY * size);
         let log_size = |value| Axis::new(value, SIZE_NOISE, FIRST_GROWTH);
         Self {
             centre: measured.centre.map(centre),
             log_size: measured.log_size.map(log_size),
+            sides: measured.log_size.map(f32::exp),
             size,
         }
     }
 
-    /// Moves on by `seconds`.
-    pub fn predict(&mut self, seconds: f32, is_covered: bool) {
-        let fading = is_covered.then_some(COVERED_SECONDS);
+    /// Moves on.
+    pub fn predict(&mut self, step: &Step) {
+        let steady = Fading {
+            left: 1.0,
+            reach: step.seconds,
+        };
         for axis in &mut self.centre {
-            axis.predict(seconds, VELOCITY_NOISE * self.size, fading);
+            axis.predict(step.seconds, VELOCITY_NOISE * self.size, steady);
         }
         for axis in &mut self.log_size {
-            axis.predict(seconds, GROWTH_NOISE, Some(GROWTH_SECONDS));
+            axis.predict(step.seconds, GROWTH_NOISE, step.growth);
         }
         self.resize();
     }
@@ -158,8 +226,8 @@ impl Motion {
     }
 
     fn resize(&mut self) {
-        let mean = (self.log_size[0].value + self.log_size[1].value) * 0.5;
-        self.size = mean.exp();
+        self.sides = self.log_size.map(|axis| axis.value.exp());
+        self.size = (self.sides[0] * self.sides[1]).sqrt();
     }
 
     /// An object that is covered keeps its size: what is still seen of it shrinks, it does not.
@@ -172,7 +240,7 @@ impl Motion {
     /// Edges x1, y1, x2, y2.
     pub fn bbox(&self) -> [f32; 4] {
         let [x, y] = self.centre.map(|axis| axis.value);
-        let [width, height] = self.log_size.map(|axis| axis.value.exp());
+        let [width, height] = self.sides;
         [
             x - width * 0.5,
             y - height * 0.5,
@@ -186,32 +254,27 @@ impl Motion {
         self.centre[0].variance.max(self.centre[1].variance).sqrt() / self.size
     }
 
-    /// The least and the greatest x of box centres that are no farther than this squared distance.
-    pub fn within(&self, distance: f32) -> [f32; 2] {
+    /// How well a box fits an object that went on as it was.
+    pub fn fit(&self, measured: &Measured) -> Fit {
         let noise = CENTRE_NOISE * self.size;
-        let reach = (distance * (self.centre[0].variance + noise * noise)).sqrt();
-        [self.centre[0].value - reach, self.centre[0].value + reach]
+        let [x, y] = [0, 1].map(|at| self.centre[at].distance(measured.centre[at], noise));
+        let [width, height] = self.fit_size(measured);
+        Fit::of([x, y, width, height], measured.area)
     }
 
-    pub fn fit(&self, measured: &Measured) -> Fit {
-        let mut fit = Fit {
-            distance: 0.0,
-            log_density: 0.0,
-        };
-        let area = self.size * self.size;
-        for (axis, value) in self.centre.iter().zip(measured.centre) {
-            let (distance, variance) = axis.distance(value, CENTRE_NOISE * self.size);
-            fit.distance += distance;
-            fit.log_density -= (variance / area).ln() * 0.5;
-        }
-        for (axis, value) in self.log_size.iter().zip(measured.log_size) {
-            let (distance, variance) = axis.distance(value, SIZE_NOISE);
-            fit.distance += distance;
-            fit.log_density -= variance.ln() * 0.5;
-        }
-        // Four dimensions of a normal distribution.
-        fit.log_density -= 0.5 * fit.distance + 2.0 * std::f32::consts::TAU.ln();
-        fit
+    /// How well a box fits an object that changed its velocity at some time of the last `seconds`.
+    pub fn fit_if_changed(&self, measured: &Measured, seconds: f32) -> Fit {
+        let noise = CENTRE_NOISE * self.size;
+        let acceleration = ACCELERATION * self.size;
+        let [x, y] = [0, 1].map(|at| {
+            self.centre[at].distance_if_changed(measured.centre[at], noise, seconds, acceleration)
+        });
+        let [width, height] = self.fit_size(measured);
+        Fit::of([x, y, width, height], measured.area)
+    }
+
+    fn fit_size(&self, measured: &Measured) -> [(f32, f32); 2] {
+        [0, 1].map(|at| self.log_size[at].distance(measured.log_size[at], SIZE_NOISE))
     }
 
     /// Whether all of it is still a number: only then can a box ever be matched.

@@ -33,6 +33,9 @@ pub struct TrackerSettings {
     /// capture time for which a track without a box is kept
     #[schemars(range(max = 600_000), extend("unit" = "ms"))]
     pub track_buffer_ms: u32,
+    /// class that the boxes of a track get: the one that most of its boxes have had lately, or the
+    /// detector's; the trackers in frames leave the detector's
+    pub box_class: BoxClass,
     /// maximum boxes of a frame that are tracked, those with the highest scores
     #[schemars(range(min = 1, max = 2000), extend("unit" = "boxes"))]
     pub max_boxes: usize,
@@ -52,6 +55,16 @@ pub enum TrackerKind {
     Sort,
 }
 
+/// Which class a box gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BoxClass {
+    /// Its track's.
+    Voted,
+    /// That which the detector gave it.
+    Detected,
+}
+
 impl Default for TrackerSettings {
     fn default() -> Self {
         Self {
@@ -61,6 +74,7 @@ impl Default for TrackerSettings {
             min_iou: 0.1,
             min_iou_low: 0.3,
             track_buffer_ms: 4000,
+            box_class: BoxClass::Voted,
             max_boxes: 300,
         }
     }

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use camweave_message::{DetectedBox, Detections};
@@ -8,7 +9,7 @@ use camweave_vision::Detection;
 
 use crate::camera::Camera;
 use crate::drops::DROPS;
-use crate::settings::TrackerSettings;
+use crate::settings::{BoxClass, TrackerSettings};
 
 /// Ids count from the milliseconds since then: 2026-01-01, in Unix time. No later start gives one
 /// again while fewer than a thousand tracks begin per second.
@@ -124,9 +125,21 @@ impl Tracker {
             }
         };
         let boxes: Vec<Detection> = followed.iter().map(detection).collect();
-        let ids = camera.update(&row.id, arrived, &boxes, || self.ids.next());
-        for (index, id) in followed.into_iter().zip(ids) {
-            row.boxes[index].track_id = id;
+        camera.learn_labels(&row.boxes);
+        let tracks = camera.update(&row.id, arrived, &boxes, || self.ids.next());
+        for (index, track) in followed.into_iter().zip(tracks) {
+            let Some((id, class_id)) = track else {
+                continue;
+            };
+            let item = &mut row.boxes[index];
+            item.track_id = Some(id);
+            if item.class_id != class_id
+                && settings.box_class == BoxClass::Voted
+                && let Some(label) = camera.label(class_id)
+            {
+                item.class_id = class_id;
+                item.label = Arc::clone(label);
+            }
         }
     }
 
@@ -157,8 +170,7 @@ impl Stage for Tracker {
     type Out = Detections;
 
     fn open(settings: TrackerSettings, context: &Context) -> Result<Self, StageError> {
-        let starts = context.counters.report().starts;
-        let stage = Self::new(settings, &context.stage, starts);
+        let stage = Self::new(settings, &context.stage, context.counters.report().starts);
         Ok(Self {
             spans: context.counters.spans().clone(),
             counters: Some(context.counters.clone()),

@@ -14,6 +14,7 @@ const CONFIG: TrackerSettings = TrackerSettings {
     min_iou: 0.2,
     min_iou_low: 0.5,
     track_buffer_ms: 3000,
+    box_class: BoxClass::Voted,
     max_boxes: 300,
 };
 const KINDS: [TrackerKind; 4] = [
@@ -132,19 +133,63 @@ fn a_gap_counts_as_long_as_it_was() {
 fn an_id_is_given_up_rather_than_stolen() {
     let mut stage = Tracker::new(CONFIG, "track", 1);
     let before = walk(&mut stage, 0..20);
-    // After 1 s two people are equally near to where it should be.
-    let [x1, y1, x2, y2] = walker(30, 50.0, 4.0);
-    let two = [
-        ([x1 - 18.0, y1, x2 - 18.0, y2], 0.9),
-        ([x1 + 18.0, y1, x2 + 18.0, y2], 0.9),
-    ];
-    let ids = feed(&mut stage, row("a", 30, &two));
-    assert!(ids.iter().all(|id| id.is_some() && *id != before));
+    // After 1 s two people go on equally near to where it should be.
+    let mut ids = [HashSet::new(), HashSet::new()];
+    for frame in 30..40 {
+        let [x1, y1, x2, y2] = walker(frame, 50.0, 4.0);
+        let two = [
+            ([x1 - 18.0, y1, x2 - 18.0, y2], 0.9),
+            ([x1 + 18.0, y1, x2 + 18.0, y2], 0.9),
+        ];
+        let found = feed(&mut stage, row("a", frame, &two));
+        assert!(!found.contains(&before));
+        if frame >= 35 {
+            for (ids, id) in ids.iter_mut().zip(found) {
+                ids.insert(id.expect("it is decided after half a second"));
+            }
+        }
+    }
+    assert_eq!(ids.each_ref().map(HashSet::len), [1, 1]);
+    assert!(ids[0].is_disjoint(&ids[1]));
     // And it does not come back on a third one.
     assert_ne!(
-        feed(&mut stage, row("a", 31, &[(walker(31, 50.0, 4.0), 0.9)]))[0],
+        feed(&mut stage, row("a", 41, &[(walker(41, 50.0, 4.0), 0.9)]))[0],
         before
     );
+}
+
+/// Two people walk towards each other, in the same lane, and nobody sees them meet.
+#[test]
+fn people_are_told_apart_by_how_they_go_on() {
+    let mut stage = Tracker::new(CONFIG, "track", 1);
+    let [mut before, mut after] = [(); 2].map(|()| [HashSet::new(), HashSet::new()]);
+    for frame in (0..20).chain(32..50) {
+        let two = [walker(frame, 50.0, 4.0), walker(frame, 260.0, -4.0)];
+        let found = feed(&mut stage, row("a", frame, &two.map(|bbox| (bbox, 0.9))));
+        let ids = if frame < 20 { &mut before } else { &mut after };
+        for (ids, id) in ids.iter_mut().zip(found) {
+            ids.extend(id);
+        }
+    }
+    assert_eq!(before, after);
+    assert_eq!(before.map(|ids| ids.len()), [1, 1]);
+}
+
+#[test]
+fn a_single_false_box_neither_takes_a_lost_id_nor_ends_it() {
+    let mut stage = Tracker::new(CONFIG, "track", 1);
+    let before = walk(&mut stage, 0..20);
+    for frame in 20..30 {
+        // Somewhere near, and not quite where the one that is hidden should be.
+        let [x1, y1, x2, y2] = walker(frame, 20.0, 4.0);
+        let boxes = [([x1, y1 + 25.0, x2 + 10.0, y2], 0.9)];
+        let found = feed(
+            &mut stage,
+            row("a", frame, if frame == 26 { &boxes } else { &[] }),
+        );
+        assert!(!found.contains(&before));
+    }
+    assert_eq!(walk(&mut stage, 30..36), before);
 }
 
 #[test]
@@ -194,6 +239,41 @@ fn a_flickering_class_does_not_split_a_track() {
         ids.extend(feed(&mut stage, row));
     }
     assert_eq!(ids.len(), 1);
+}
+
+#[test]
+fn the_boxes_of_a_track_get_the_class_that_most_of_them_had() {
+    let classes = |box_class| {
+        let settings = TrackerSettings {
+            box_class,
+            ..CONFIG
+        };
+        let mut stage = Tracker::new(settings, "track", 1);
+        (0..40).map(move |frame| {
+            // A cyclist for one frame in six, and from frame 20 on for good.
+            let class_id = u32::from(frame % 6 == 3 || frame >= 20);
+            let mut row = row("a", frame, &[(walker(frame, 50.0, 4.0), 0.9)]);
+            row.boxes[0].class_id = class_id;
+            row.boxes[0].label = ["person", "bicycle"][class_id as usize].into();
+            let mut out = Output::default();
+            stage
+                .rows(vec![row], &mut out)
+                .expect("tracking does not fail");
+            let item = out.take().concat().remove(0).boxes.remove(0);
+            assert_eq!(&*item.label, ["person", "bicycle"][item.class_id as usize]);
+            item.class_id
+        })
+    };
+    let voted: Vec<u32> = classes(BoxClass::Voted).collect();
+    assert_eq!(voted[..20], [0; 20]);
+    let change = voted.partition_point(|class_id| *class_id == 0);
+    assert!(
+        (25..36).contains(&change),
+        "a new class wins within 1.5 s: {change}"
+    );
+    assert_eq!(voted[change..], vec![1; 40 - change]);
+    let detected: Vec<u32> = classes(BoxClass::Detected).collect();
+    assert_eq!(detected[..6], [0, 0, 0, 1, 0, 0]);
 }
 
 /// Someone walks behind a van that stands there, and is hidden for longer than tracks are kept.

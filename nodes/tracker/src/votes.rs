@@ -35,6 +35,19 @@ impl Votes {
         self.classes.push((class_id, score));
     }
 
+    /// Adds the votes of a track that turned out to be the same, `seconds` after the last one.
+    pub fn merge(&mut self, newer: &Self, seconds: f32) {
+        for (index, (class_id, weight)) in newer.classes.iter().enumerate() {
+            self.add(*class_id, *weight, if index == 0 { seconds } else { 0.0 });
+        }
+    }
+
+    /// The class that has the most votes.
+    pub fn elected(&self) -> u32 {
+        let most = self.classes.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        most.map_or(0, |(class_id, _)| *class_id)
+    }
+
     /// The share of the votes for a class, 0 to 1.
     pub fn share(&self, class_id: u32) -> f32 {
         if let [(only, _)] = self.classes[..] {
@@ -54,15 +67,16 @@ mod tests {
     fn a_flicker_changes_little_and_a_lasting_change_all() {
         let mut votes = Votes::of(2, 0.9);
         assert_eq!((votes.share(2), votes.share(3)), (1.0, 0.0));
+        assert_eq!(votes.elected(), 2);
         for _ in 0..20 {
             votes.add(2, 0.9, 0.1);
         }
         votes.add(3, 0.9, 0.1);
-        assert!(votes.share(2) > 0.9, "{votes:?}");
+        assert!(votes.share(2) > 0.9 && votes.elected() == 2, "{votes:?}");
         for _ in 0..100 {
             votes.add(3, 0.9, 0.1);
         }
-        assert!(votes.share(3) > 0.9, "{votes:?}");
+        assert!(votes.share(3) > 0.9 && votes.elected() == 3, "{votes:?}");
         for class_id in 10..20 {
             votes.add(class_id, 0.1, 0.1);
         }

@@ -88,7 +88,7 @@ impl Kept {
 }
 
 /// Objects and the ids of the tracks on them: the best overlaps first, from an IoU of 0.5 on.
-fn pairs(truth: &FrameTruth, tracks: &[TrackedBox]) -> Vec<(u64, u64)> {
+pub fn pairs(truth: &FrameTruth, tracks: &[TrackedBox]) -> Vec<(u64, u64)> {
     let mut all = Vec::new();
     for object in truth.objects.iter().filter(|object| !object.ignore) {
         for track in tracks {

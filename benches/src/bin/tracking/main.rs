@@ -5,6 +5,8 @@
 mod clip;
 mod detector;
 mod gaps;
+mod recorded;
+mod switches;
 mod table;
 mod trial;
 
@@ -13,11 +15,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result, anyhow};
-use camweave_tracker::{TrackerKind, TrackerSettings};
+use camweave_tracker::{BoxClass, TrackerKind, TrackerSettings};
 use clap::{Parser, Subcommand};
 
 use clip::Clip;
 use table::Row;
+use trial::Method;
 
 /// Compare trackers on boxes whose truth is known.
 #[derive(Debug, Parser)]
@@ -52,22 +55,38 @@ enum What {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
         seeds: u64,
     },
+    /// What a run of simulated cameras has detected, such as the demo
+    Run {
+        /// The sink's detections.jsonl
+        detections: PathBuf,
+        /// The folder that `camera-sim serve --record` has written
+        record: PathBuf,
+    },
 }
 
 /// The trackers, with the name of each in the table.
-fn trackers() -> Vec<(&'static str, TrackerSettings)> {
-    let of = |tracker, track_buffer_ms| TrackerSettings {
-        tracker,
-        track_buffer_ms,
-        ..TrackerSettings::default()
+fn methods() -> Vec<(&'static str, Method)> {
+    let usual = TrackerSettings::default();
+    let of = |tracker, track_buffer_ms| {
+        Method::Tracker(TrackerSettings {
+            tracker,
+            track_buffer_ms,
+            ..usual.clone()
+        })
     };
-    let usual = TrackerSettings::default().track_buffer_ms;
+    let detected = TrackerSettings {
+        box_class: BoxClass::Detected,
+        ..usual.clone()
+    };
+    let memory = usual.track_buffer_ms;
     vec![
-        ("default", of(TrackerKind::Default, usual)),
-        ("byte_track", of(TrackerKind::ByteTrack, usual)),
+        ("default", of(TrackerKind::Default, memory)),
+        ("default, detector's classes", Method::Tracker(detected)),
+        ("byte_track", of(TrackerKind::ByteTrack, memory)),
         ("byte_track, 1 s", of(TrackerKind::ByteTrack, 1000)),
-        ("oc_sort", of(TrackerKind::OcSort, usual)),
-        ("sort", of(TrackerKind::Sort, usual)),
+        ("oc_sort", of(TrackerKind::OcSort, memory)),
+        ("sort", of(TrackerKind::Sort, memory)),
+        ("ids of the truth", Method::Truth),
     ]
 }
 
@@ -86,11 +105,16 @@ fn main() -> Result<()> {
             let clips: Result<Vec<_>> = clips.collect();
             (clips.with_context(read)?, &[1, 2, 5])
         }
+        What::Run { detections, record } => {
+            let clips = (0..).zip(recorded::clips(&detections, &record)?);
+            (clips.collect(), &[1])
+        }
     };
     println!("{}", table::HEAD);
+    let mut rows = Vec::new();
     for with_gaps in [false, true] {
         for every in rates {
-            for (name, settings) in trackers() {
+            for (name, method) in methods() {
                 let mut outcomes = Vec::new();
                 for (seed, clip) in &clips {
                     let seconds = clip.frames.len() as f64 / clip.fps;
@@ -99,7 +123,7 @@ fn main() -> Result<()> {
                     } else {
                         Vec::new()
                     };
-                    outcomes.push(trial::run(&settings, clip, *every, &gaps)?);
+                    outcomes.push(trial::run(&method, clip, *every, &gaps)?);
                 }
                 let row = Row {
                     name,
@@ -108,8 +132,13 @@ fn main() -> Result<()> {
                     outcomes,
                 };
                 println!("{}", row.text());
+                rows.push(row);
             }
         }
+    }
+    println!("\n{}", table::SWITCHES_HEAD);
+    for row in rows.iter().filter(|row| !row.with_gaps) {
+        println!("{}", row.switches());
     }
     Ok(())
 }

@@ -1,11 +1,17 @@
 //! The table, in Markdown.
 
 use crate::gaps::Kept;
+use crate::switches::Switches;
 use crate::trial::Outcome;
 
 pub const HEAD: &str = "\
 | frames/s | gaps | tracker | HOTA | DetA | AssA | IDF1 | MOTA | id switches | seen on both sides | id kept | id stolen |
 |---:|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|";
+
+/// Of runs without gaps.
+pub const SWITCHES_HEAD: &str = "\
+| frames/s | tracker | split, untracked for under 0.25 s | under 1 s | longer | another's id, untracked for under 0.25 s | under 1 s | longer | own earlier id |
+|---:|---|---:|---:|---:|---:|---:|---:|---:|";
 
 /// A tracker over all seeds, at one rate.
 pub struct Row {
@@ -43,6 +49,28 @@ impl Row {
             score(|it| it.ass_a),
             score(|it| it.idf1),
             score(|it| it.mota),
+        )
+    }
+
+    /// Counts of changed ids, in sums.
+    pub fn switches(&self) -> String {
+        let all = self.outcomes.iter().map(|it| it.switches);
+        let Switches {
+            split,
+            taken,
+            returned,
+        } = all.fold(Switches::default(), Switches::sum);
+        format!(
+            "| {:.0} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            self.fps,
+            self.name,
+            split[0],
+            split[1],
+            split[2],
+            taken[0],
+            taken[1],
+            taken[2],
+            returned.iter().sum::<usize>(),
         )
     }
 }
