@@ -8,7 +8,8 @@ fn main() {
     divan::main();
 }
 
-/// Frames of `count` boxes that move over a 1080p frame, each at its own speed, with some noise.
+/// Frames of `count` boxes that move to and fro over a 1080p frame, each at its own speed, with some
+/// noise.
 fn frames(count: u16) -> Vec<Vec<Detection>> {
     let mut state = 1_u64;
     let mut unit = || {
@@ -32,7 +33,8 @@ fn frames(count: u16) -> Vec<Vec<Detection>> {
     (0..64_u16)
         .map(|frame| {
             let boxes = objects.iter().map(|[x, y, side, speed, class]| {
-                let x = (x + speed * f32::from(frame)).rem_euclid(1920.0) + unit();
+                // The last frame is near the first one: they are shown again and again.
+                let x = x + speed * f32::from(frame.min(64 - frame)) + unit();
                 Detection {
                     bbox: [x, *y, x + side, y + 2.0 * side],
                     score: 0.5 + 0.4 * unit(),
