@@ -10,9 +10,11 @@ use std::collections::HashMap;
 use camweave_vision::Detection;
 use camweave_vision::metrics::assignment::{Pair, assign_pairs};
 
-use crate::follow::{Follow, FollowConfig, Followed, is_sound};
+use crate::candidates::{Candidate, Candidates, buffered, covers};
+use crate::follow::{Follow, FollowConfig, Followed};
 use crate::hypotheses::{Edge, Hypothesis, probabilities};
-use crate::motion::{Measured, Motion, Step};
+use crate::motion::{Motion, Step};
+use crate::track::Track;
 use crate::votes::Votes;
 
 /// Tracks of a camera for each box that a frame may have; beyond them the longest unseen are given up.
@@ -44,50 +46,6 @@ const LEAST_EXISTENCE: f32 = 0.1;
 const INTERVAL_WEIGHT: f32 = 0.2;
 /// A track is covered if at least this share of its box is inside another.
 const COVERED: f32 = 0.7;
-
-struct Track {
-    /// None while it is tentative: it may be one that was lost.
-    number: Option<u64>,
-    motion: Motion,
-    /// The predicted box of this frame.
-    place: [f32; 4],
-    votes: Votes,
-    /// Seconds since its last box.
-    unseen: f32,
-    /// Of these, the seconds in which another object covered it.
-    covered: f32,
-    is_covered: bool,
-    /// The probability that no other track has taken over its object.
-    exists: f32,
-    /// The box of this frame.
-    found: Option<usize>,
-    is_over: bool,
-    /// Of a tentative track: seconds since its first box, its highest score, and the lost tracks
-    /// that it may continue.
-    age: f32,
-    highest_score: f32,
-    hypotheses: Vec<Hypothesis>,
-}
-
-impl Track {
-    /// Seconds that count against its memory. Covered time counts half, so that a track ends
-    /// whatever stands in front of it.
-    fn forgotten_seconds(&self) -> f32 {
-        self.unseen - 0.5 * self.covered
-    }
-
-    fn is_tentative(&self) -> bool {
-        self.number.is_none()
-    }
-}
-
-/// A box of the frame.
-struct Candidate {
-    index: usize,
-    measured: Measured,
-    centre_x: f32,
-    is_taken: bool,
-}
 
 /// The default tracker, for one camera.
 pub(crate) struct BufferedTracker {
@@ -146,7 +104,7 @@ impl BufferedTracker {
     fn match_near(
         &mut self,
         boxes: &[Detection],
-        candidates: &mut [Candidate],
+        candidates: &mut Candidates,
         is_strong: bool,
         buffer: Option<f32>,
     ) {
@@ -156,27 +114,18 @@ impl BufferedTracker {
         } else {
             config.min_iou_low
         };
-        let widest = candidates
-            .iter()
-            .map(|it| boxes[it.index].bbox[2] - boxes[it.index].bbox[0])
-            .fold(0.0, f32::max);
-        let mut pairs = Vec::new();
+        let mut pairs = Vec::with_capacity(2 * self.tracks.len());
         for (row, track) in self.tracks.iter().enumerate() {
+            if track.found.is_some() || track.unseen > CERTAIN_SECONDS {
+                continue;
+            }
             let doubt = track.motion.doubt();
-            let is_sure = track.unseen <= CERTAIN_SECONDS && doubt <= CERTAIN_DOUBT;
-            if track.found.is_some() || !is_sure {
+            if doubt > CERTAIN_DOUBT {
                 continue;
             }
             let buffer = buffer.map_or(0.0, |buffer| buffer + BUFFER_PER_DOUBT * doubt);
-            let place = track.place;
-            let reach = (0.5 + buffer) * (place[2] - place[0] + widest);
-            let middle = (place[0] + place[2]) * 0.5;
-            let from = candidates.partition_point(|it| it.centre_x < middle - reach);
-            let place = buffered(place, buffer);
-            for (column, it) in candidates.iter().enumerate().skip(from) {
-                if it.centre_x > middle + reach {
-                    break;
-                }
+            let place = buffered(track.place, buffer);
+            for (column, it) in candidates.near(track.place, buffer) {
                 let item = &boxes[it.index];
                 if it.is_taken || (item.score >= config.high_score) != is_strong {
                     continue;
@@ -196,7 +145,7 @@ impl BufferedTracker {
             }
         }
         for (row, column) in assign_pairs(&pairs) {
-            self.found(row, &mut candidates[column], boxes);
+            self.found(row, &mut candidates.all[column], boxes);
         }
     }
 
@@ -218,9 +167,9 @@ impl BufferedTracker {
     }
 
     /// Boxes that continue no track that is certain: each begins a tentative one.
-    fn begin(&mut self, boxes: &[Detection], candidates: &[Candidate], step: &Step) {
+    fn begin(&mut self, boxes: &[Detection], candidates: &Candidates, step: &Step) {
         let known = self.tracks.len();
-        for it in candidates.iter().filter(|it| !it.is_taken) {
+        for it in candidates.all.iter().filter(|it| !it.is_taken) {
             let item = &boxes[it.index];
             if item.score < self.config.high_score {
                 continue;
@@ -345,6 +294,9 @@ impl BufferedTracker {
 
     /// Finds the tracks that another object of this frame covers.
     fn find_covered(&mut self, boxes: &[Detection]) {
+        if self.tracks.iter().all(|track| track.found.is_some()) {
+            return;
+        }
         let seen: Vec<[f32; 4]> = self
             .tracks
             .iter()
@@ -375,18 +327,7 @@ impl Follow for BufferedTracker {
         let step = Step::new(elapsed_seconds.clamp(0.0, 1e6) as f32);
         self.predict(&step);
         self.pace(step.seconds);
-        let mut candidates: Vec<Candidate> = boxes
-            .iter()
-            .enumerate()
-            .filter(|(_, item)| is_sound(item))
-            .map(|(index, item)| Candidate {
-                index,
-                measured: Measured::of(item.bbox),
-                centre_x: (item.bbox[0] + item.bbox[2]) * 0.5,
-                is_taken: false,
-            })
-            .collect();
-        candidates.sort_by(|a, b| a.centre_x.total_cmp(&b.centre_x));
+        let mut candidates = Candidates::of(boxes);
         for buffer in BUFFERS {
             self.match_near(boxes, &mut candidates, true, Some(buffer));
         }
@@ -420,23 +361,4 @@ fn fits(share: f32, other_class: f32) -> f32 {
 /// A weight for the assignment: weights are integers above zero.
 fn weight(of: f32) -> i64 {
     ((f64::from(of) * 1e6).round() as i64).max(1)
-}
-
-/// A box that is larger by `buffer` times its size on each side.
-fn buffered([x1, y1, x2, y2]: [f32; 4], buffer: f32) -> [f32; 4] {
-    let (wide, high) = ((x2 - x1) * buffer, (y2 - y1) * buffer);
-    [x1 - wide, y1 - high, x2 + wide, y2 + high]
-}
-
-/// The share of `covered` that lies inside `cover`.
-fn covers(cover: [f32; 4], covered: [f32; 4]) -> f32 {
-    let side = |axis: usize| {
-        (cover[axis + 2].min(covered[axis + 2]) - cover[axis].max(covered[axis])).max(0.0)
-    };
-    let area = (covered[2] - covered[0]) * (covered[3] - covered[1]);
-    if area > 0.0 {
-        side(0) * side(1) / area
-    } else {
-        0.0
-    }
 }

@@ -3,12 +3,14 @@
 mod buffered;
 mod by_frame;
 mod camera;
+mod candidates;
 mod drops;
 mod follow;
 mod hypotheses;
 mod motion;
 mod settings;
 mod stage;
+mod track;
 mod votes;
 
 pub use follow::{Follow, Followed};

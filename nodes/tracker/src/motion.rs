@@ -93,14 +93,14 @@ impl Axis {
 
     fn correct(&mut self, measured: f32, deviation: f32) {
         let noise = deviation * deviation;
-        let total = self.variance + noise;
+        let per_total = (self.variance + noise).recip();
         let difference = measured - self.value;
-        let (gain, rate_gain) = (self.variance / total, self.covariance / total);
+        let (gain, rate_gain) = (self.variance * per_total, self.covariance * per_total);
         self.value += gain * difference;
         self.rate += rate_gain * difference;
         self.rate_variance -= rate_gain * self.covariance;
-        self.covariance *= noise / total;
-        self.variance *= noise / total;
+        self.covariance *= noise * per_total;
+        self.variance *= noise * per_total;
     }
 
     /// Squared difference over its variance, and that variance.
@@ -134,7 +134,7 @@ impl Axis {
 /// A detector's box, as the filter measures it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Measured {
-    centre: [f32; 2],
+    pub centre: [f32; 2],
     log_size: [f32; 2],
     area: f32,
 }
