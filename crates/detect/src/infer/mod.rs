@@ -8,5 +8,5 @@ mod settings;
 
 pub use drops::drops;
 pub use heads::{Heads, Unpublished, malformed};
-pub use model::{ModelInfo, model_error};
+pub use model::{ModelInfo, RENDERED_STREETS, model_error};
 pub use settings::{QueueSettings, check_head_slots};
