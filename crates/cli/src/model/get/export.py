@@ -81,7 +81,10 @@ def ultralytics(name, folder, weights):
 def rfdetr(name, folder, weights):
     import rfdetr as package
     from rfdetr.assets.coco_classes import COCO_CLASSES
+    from rfdetr.models import weights as loading
 
+    # It fetches a file anew that it cannot load; only what has been checked is read.
+    loading.download_pretrain_weights = lambda *_, **__: None
     kind = {"rf-detr-nano": package.RFDETRNano, "rf-detr-small": package.RFDETRSmall}[name]
     model = kind(pretrain_weights=str(weights), device="cpu")
     return model.export(output_dir=str(folder / "export"), dynamic_batch=True, verbose=False), dict(COCO_CLASSES)
@@ -118,7 +121,8 @@ def onnx(name, folder, file):
 
 def main():
     kind, name, folder, *files = sys.argv[1:]
-    folder = Path(folder)
+    # rfdetr takes a bare name for one in its own cache.
+    folder = Path(folder).resolve()
     files = list(zip(files[::3], files[1::3], files[2::3], strict=True))
     for file, url, expected in files:
         try:

@@ -250,7 +250,9 @@ fn make(
     command
         .args(["-c", EXPORT, maker.tool.word(), maker.name])
         .arg(folder)
-        .current_dir(folder);
+        .current_dir(folder)
+        // What tracing a network warns of is its maker's matter.
+        .env("PYTHONWARNINGS", "ignore");
     for MakerFile { name, url, sha256 } in maker.files {
         let url = from.mirror.map_or_else(
             || (*url).to_owned(),
