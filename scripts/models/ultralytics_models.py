@@ -130,9 +130,11 @@ def make(case, name, arguments, files):
         for path, result in zip(chosen, results, strict=False):
             boxes[path.name] = result.boxes.data.tolist()
     changed = ", ".join(f"{key}={value}" for key, value in case.export.items())
+    # Ultralytics runs ONNX files in ONNX Runtime, which keeps values between operators in half precision.
+    told = {"engine": "onnxruntime"} if case.export.get("half") else {}
     write(arguments, name, boxes, family=case.family, maker=f"ultralytics {ultralytics.__version__}, predict",
           variant=", ".join(filter(None, [changed, "" if case.classes == 80 else f"{case.classes} classes",
-                                          "" if case.size == 640 else f"{case.size[1]}x{case.size[0]}"])))
+                                          "" if case.size == 640 else f"{case.size[1]}x{case.size[0]}"])), **told)
 
 
 def main():

@@ -25,6 +25,7 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
         space,
         activation,
         extra,
+        multi_label,
         overlaps,
         ..
     } = *head;
@@ -98,6 +99,13 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
         extra.to_string(),
         "values of a place after its scores that are not read",
     );
+    if scores != Scores::Labelled {
+        line(
+            "multi_label",
+            multi_label.to_string(),
+            "whether a place gives a box for each class above the confidence, or for its best one only",
+        );
+    }
     line(
         "overlaps",
         overlaps.to_string(),

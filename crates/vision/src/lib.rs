@@ -21,7 +21,7 @@ mod picture;
 pub use detect::{Detection, Scratch, detect, in_image, keep_best};
 pub use head::{
     Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, HeadValue,
-    Order, Scores, Strides, decode,
+    MAX_MULTI_LABEL, Order, Scores, Strides, decode,
 };
 pub use iou::iou;
 pub use letterbox::{

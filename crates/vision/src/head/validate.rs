@@ -3,6 +3,9 @@
 use super::boxes::cells;
 use super::{Activation, BoxCoding, BoxSpace, HeadError, HeadFormat, Order, Scores};
 
+/// Candidates of a frame of [`HeadFormat::multi_label`] at most, so that memory for them is bounded.
+pub const MAX_MULTI_LABEL: usize = 1 << 22;
+
 impl HeadFormat {
     /// Checks what the types leave open. A number of values may still be larger than any memory.
     ///
@@ -33,6 +36,14 @@ impl HeadFormat {
             (
                 self.boxes == BoxCoding::Grid && self.space == BoxSpace::Normalised,
                 "pixels where boxes lie on a grid",
+            ),
+            (
+                self.multi_label && self.scores == Scores::Labelled,
+                "one label where each place has one class",
+            ),
+            (
+                self.multi_label && self.most_candidates() > MAX_MULTI_LABEL,
+                "at most 2^22 pairs of a place and a class where places have several labels",
             ),
         ];
         match rules.into_iter().find(|(is_broken, _)| *is_broken) {
