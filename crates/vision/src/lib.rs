@@ -8,6 +8,7 @@
 //! positions of its edges: a picture of width `w` spans `0.0..=w`, and the centre of its first
 //! pixel lies at 0.5.
 
+mod candidates;
 mod detect;
 mod head;
 mod iou;
@@ -17,11 +18,13 @@ pub mod metrics;
 mod named;
 mod nms;
 mod picture;
+mod task;
 
-pub use detect::{Detection, Scratch, detect, in_image, keep_best};
+pub use candidates::{Detection, in_image, keep_best};
+pub use detect::{Scratch, detect};
 pub use head::{
     Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, HeadValue,
-    Order, Scores, Strides, decode,
+    Order, Scores, Strides, Task, decode,
 };
 pub use iou::iou;
 pub use letterbox::{
@@ -34,4 +37,7 @@ pub use nms::{NmsConfig, NmsConfigError, suppress};
 pub use picture::{
     ColorMatrix, ColorRange, MAX_DIMENSION, Orientation, Picture, PictureError, PictureLayout,
     PixelFormat, Plane, Planes, PlanesError, StoredPlane, YuvToRgb,
+};
+pub use task::{
+    Shape, ShapeScratch, keep_best_of, oriented_box, oriented_corners, probiou, shapes,
 };

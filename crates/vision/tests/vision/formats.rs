@@ -2,7 +2,7 @@
 
 use camweave_vision::{
     Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, Order, Scores,
-    decode,
+    Task, decode,
 };
 use proptest::prelude::*;
 
@@ -53,6 +53,7 @@ fn formats() -> Vec<HeadFormat> {
                                 activation,
                                 extra,
                                 overlaps: extra > 0,
+                                task: Task::Detect,
                             });
                         }
                     }

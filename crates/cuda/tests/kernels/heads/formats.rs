@@ -1,6 +1,8 @@
 //! Every format that may be.
 
-use camweave_vision::{Activation, Background, BoxCoding, BoxSpace, HeadFormat, Order, Scores};
+use camweave_vision::{
+    Activation, Background, BoxCoding, BoxSpace, HeadFormat, Order, Scores, Task,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -50,6 +52,7 @@ pub(super) fn any_format() -> impl Strategy<Value = HeadFormat> {
                 activation,
                 extra,
                 overlaps,
+                task: Task::Detect,
             },
         )
         .prop_filter("sound", |format| format.validate().is_ok())
