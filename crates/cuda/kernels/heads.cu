@@ -14,14 +14,15 @@ struct Heads {
 struct Scratch {
   // Per frame: candidates found.
   u32* counts;
-  // Per frame and candidate: sorting keys, as found and sorted.
+  // Per frame and candidate: sorting keys, as found and sorted. The low half of a key is the candidate's
+  // number: its anchor, or, where anchors have several labels, anchor * labels + class.
   u64* keys;
   u64* sorted;
-  // Per frame and anchor: x1, y1, x2, y2 in model pixels, and the class.
+  // Per frame and anchor: x1, y1, x2, y2 in model pixels, and the class, if it has only one.
   float* boxes;
   u32* classes;
-  // Anchors of a frame.
-  u32 anchors;
+  // Anchors of a frame, and labels that each may have.
+  u32 anchors, labels;
 };
 
 // Classes that take part, a bit each; all, if there are no words.
@@ -72,20 +73,30 @@ DEVICE float value(u16 number) { return float_from_half(number); }
 // False for NaN as well.
 DEVICE bool finite(float number) { return fabsf(number) <= LARGEST; }
 
-DEVICE void push(const Scratch& scratch, const Kept& kept, u32 frame, u32 anchor, Box box, float score, u32 class_id) {
-  if (!(finite(box.x1) && finite(box.y1) && finite(box.x2) && finite(box.y2))) return;
-  if (!(box.x1 <= box.x2 && box.y1 <= box.y2)) return;
-  if (kept.words && !(class_id < kept.classes && (kept.words[class_id / 32] >> (class_id % 32) & 1))) return;
-  u64 base = (u64)frame * scratch.anchors;
-  float* place = scratch.boxes + 4 * (base + anchor);
+DEVICE bool sound(Box box) {
+  return finite(box.x1) && finite(box.y1) && finite(box.x2) && finite(box.y2) && box.x1 <= box.x2 && box.y1 <= box.y2;
+}
+
+DEVICE bool takes_part(const Kept& kept, u32 class_id) {
+  return !kept.words || (class_id < kept.classes && (kept.words[class_id / 32] >> (class_id % 32) & 1));
+}
+
+DEVICE void write(float* place, Box box) {
   place[0] = box.x1;
   place[1] = box.y1;
   place[2] = box.x2;
   place[3] = box.y2;
+}
+
+// Scores are above a threshold of at least 0, and positive floats are ordered as their bits are.
+DEVICE u64 key_of(float score, u32 number) { return (u64)(~float_bits(score)) << 32 | number; }
+
+DEVICE void push(const Scratch& scratch, const Kept& kept, u32 frame, u32 anchor, Box box, float score, u32 class_id) {
+  if (!sound(box) || !takes_part(kept, class_id)) return;
+  u64 base = (u64)frame * scratch.anchors;
+  write(scratch.boxes + 4 * (base + anchor), box);
   scratch.classes[base + anchor] = class_id;
-  // Scores are above a threshold of at least 0, and positive floats are ordered as their bits are.
-  u64 key = (u64)(~float_bits(score)) << 32 | anchor;
-  scratch.keys[base + atomicAdd(scratch.counts + frame, 1u)] = key;
+  scratch.keys[base + atomicAdd(scratch.counts + frame, 1u)] = key_of(score, anchor);
 }
 
 // Heads of YOLOv8. A thread is an anchor, blockIdx.y the frame.
@@ -185,8 +196,26 @@ DEVICE Box corners(const Format& format, u32 place, float a, float b, float c, f
   return box;
 }
 
-// Heads of every format. A thread is a place, blockIdx.y the frame.
+// Each class that passes, of a place whose best one does.
 template <typename T>
+DEVICE void push_labels(const Scratch& scratch, const Kept& kept, const Format& format, u32 frame, u32 place, const T* scores, Box box, float objectness, float confidence) {
+  if (!sound(box)) return;
+  u64 base = (u64)frame * scratch.anchors;
+  write(scratch.boxes + 4 * (base + place), box);
+  const T* of_classes = scores + format.first_class * format.score_value;
+  for (u32 class_id = 0; class_id < format.classes; class_id++) {
+    float number = value(load(of_classes + class_id * format.score_value));
+    float score = format.activation == SOFTMAX ? softmax(format, scores, number) : activated(format.activation, number);
+    score = score * objectness;
+    if (!(score > confidence && score <= LARGEST) || !takes_part(kept, class_id)) continue;
+    u64 found = atomicAdd(scratch.counts + frame, 1u);
+    scratch.keys[base * scratch.labels + found] = key_of(score, place * scratch.labels + class_id);
+  }
+}
+
+// Heads of every format. A thread is a place, blockIdx.y the frame. With `MULTI_LABEL`, places have as many
+// labels as pass, `scratch.labels` at most.
+template <typename T, bool MULTI_LABEL>
 DEVICE void decode(const Heads& heads, const Scratch& scratch, const Kept& kept, const Format& format, float confidence) {
   u32 place = blockIdx.x * blockDim.x + threadIdx.x;
   if (place >= scratch.anchors) return;
@@ -222,15 +251,24 @@ DEVICE void decode(const Heads& heads, const Scratch& scratch, const Kept& kept,
   const T* box = values + place * format.box_place;
   u64 step = format.box_value;
   Box edges = corners(format, place, value(load(box)), value(load(box + step)), value(load(box + 2 * step)), value(load(box + 3 * step)));
-  push(scratch, kept, blockIdx.y, place, edges, score, best_class);
+  if (MULTI_LABEL) push_labels(scratch, kept, format, blockIdx.y, place, scores, edges, objectness, confidence);
+  else push(scratch, kept, blockIdx.y, place, edges, score, best_class);
 }
 
 KERNEL decode_f32(PARAMETER Heads heads, Scratch scratch, Kept kept, PARAMETER Format format, float confidence) {
-  decode<float>(heads, scratch, kept, format, confidence);
+  decode<float, false>(heads, scratch, kept, format, confidence);
 }
 
 KERNEL decode_f16(PARAMETER Heads heads, Scratch scratch, Kept kept, PARAMETER Format format, float confidence) {
-  decode<u16>(heads, scratch, kept, format, confidence);
+  decode<u16, false>(heads, scratch, kept, format, confidence);
+}
+
+KERNEL decode_labels_f32(PARAMETER Heads heads, Scratch scratch, Kept kept, PARAMETER Format format, float confidence) {
+  decode<float, true>(heads, scratch, kept, format, confidence);
+}
+
+KERNEL decode_labels_f16(PARAMETER Heads heads, Scratch scratch, Kept kept, PARAMETER Format format, float confidence) {
+  decode<u16, true>(heads, scratch, kept, format, confidence);
 }
 
 // Puts each candidate where its key belongs; those behind the best `limit` nowhere. A thread is a
@@ -242,7 +280,7 @@ KERNEL rank(Scratch scratch, u32 limit) {
   // The same for all threads of the block, so that none is waited for in vain.
   if (blockIdx.x * blockDim.x >= count) return;
   u32 index = blockIdx.x * blockDim.x + threadIdx.x;
-  u64 base = (u64)blockIdx.y * scratch.anchors;
+  u64 base = (u64)blockIdx.y * scratch.anchors * scratch.labels;
   const u64* keys = scratch.keys + base;
   u64 key = index < count ? load(keys + index) : 0;
   u32 before = 0;
@@ -288,6 +326,7 @@ KERNEL __launch_bounds__(1024) select(Scratch scratch, u32 limit, u32 max_detect
 
   u32 thread = threadIdx.x, frame = blockIdx.x;
   u64 base = (u64)frame * scratch.anchors;
+  const u64* sorted = scratch.sorted + base * scratch.labels;
   u32 found = scratch.counts[frame];
   u32 count = found < limit ? found : limit;
   u32* result = results + (u64)frame * (HEAD + (u64)ROW * max_detections);
@@ -297,11 +336,11 @@ KERNEL __launch_bounds__(1024) select(Scratch scratch, u32 limit, u32 max_detect
   for (u32 begin = 0; begin < count; begin += SEGMENT) {
     u32 held = count - begin < SEGMENT ? count - begin : SEGMENT;
     for (u32 place = thread; place < held; place += blockDim.x) {
-      u64 key = scratch.sorted[base + begin + place];
-      u32 anchor = (u32)key;
+      u64 key = sorted[begin + place];
+      u32 number = (u32)key, anchor = scratch.labels > 1 ? number / scratch.labels : number;
       const float* corner = scratch.boxes + 4 * (base + anchor);
       box[place] = {corner[0], corner[1], corner[2], corner[3]};
-      class_of[place] = scratch.classes[base + anchor];
+      class_of[place] = scratch.labels > 1 ? number % scratch.labels : scratch.classes[base + anchor];
       score_of[place] = ~(u32)(key >> 32);
       anchor_of[place] = anchor;
     }

@@ -13,7 +13,7 @@ pub use self::format::FormatDescriptor;
 
 use camweave_vision::{Candidate, HeadFormat, NmsConfig};
 
-use self::kernels::{Batch, Kernels, Scratch};
+use self::kernels::{Batch, Kernels, Room, Scratch};
 use crate::buffer::DeviceBuffer;
 use crate::context::Context;
 use crate::error::CudaError;
@@ -134,7 +134,7 @@ impl HeadDecoder {
         config: &HeadConfig<'_>,
     ) -> Result<(), CudaError> {
         let context = &self.context;
-        let scratch = scratch(&mut self.scratch, context, batch.anchors())?;
+        let scratch = scratch(&mut self.scratch, context, batch.room())?;
         let (results, pinned) = results(&mut self.results, context, expected)?;
         // The scratch memory is the last batch's until its results are on the host.
         pinned.before_next_copy(stream)?;
@@ -163,23 +163,20 @@ impl HeadDecoder {
     }
 }
 
-/// Scratch memory for heads of so many anchors.
+/// Scratch memory for a batch.
 fn scratch<'a>(
     memory: &'a mut Option<DeviceBuffer>,
     context: &Context,
-    anchors: usize,
+    room: Room,
 ) -> Result<Scratch<'a>, CudaError> {
-    let bytes = Scratch::bytes(anchors);
+    let bytes = Scratch::bytes(room);
     // What is too small goes first.
     let fitting = memory.take().filter(|it| it.slice().len() >= bytes);
     let buffer = match fitting {
         Some(buffer) => buffer,
-        None => {
-            let what = format!("candidates of {MAX_FRAMES} heads of {anchors} anchors");
-            DeviceBuffer::new(context, bytes, &what)?
-        }
+        None => DeviceBuffer::new(context, bytes, &room.to_string())?,
     };
-    Scratch::new(memory.insert(buffer).slice(), anchors)
+    Scratch::new(memory.insert(buffer).slice(), room)
 }
 
 /// Where the results of a batch go on the device, and from there on the host.

@@ -1,6 +1,8 @@
 //! What a model is, as far as its file and the shapes of its outputs show.
 
-use camweave_vision::{Activation, BoxCoding, HeadFormat, InputFormat, Order, Range, Scores, Task};
+use camweave_vision::{
+    Activation, BoxCoding, HeadFormat, InputFormat, MAX_MULTI_LABEL, Order, Range, Scores, Task,
+};
 
 use crate::beside::Beside;
 use crate::error::ModelError;
@@ -631,9 +633,11 @@ impl<'a> Facts<'a> {
             space: settings.space.unwrap_or(preset.space),
             activation: settings.activation.unwrap_or(preset.activation),
             extra: count(beside.extra)?,
+            multi_label: settings.multi_label.unwrap_or(false),
             overlaps: settings.overlaps.unwrap_or(preset.overlaps),
             task: beside.task,
         };
+        let head = self.labels(head, &preset);
         let outputs: Vec<usize> = outputs.into_iter().chain(beside.prototypes).collect();
         head.validate_for(self.size)
             .map_err(|error| format!("{family}: {error}"))?;
@@ -661,6 +665,21 @@ impl<'a> Facts<'a> {
         };
         self.name(&mut description);
         Ok(description)
+    }
+
+    /// A head with as many labels of a place as its family's tool gives, unless `MODEL.yml` says how
+    /// many, or there would be too many.
+    fn labels(&self, head: HeadFormat, preset: &Preset) -> HeadFormat {
+        let several = HeadFormat {
+            multi_label: preset.multi_label && head.scores != Scores::Labelled,
+            ..head
+        };
+        let is_said = self.settings.multi_label.is_some();
+        if is_said || several.most_candidates() > MAX_MULTI_LABEL {
+            head
+        } else {
+            several
+        }
     }
 
     /// Whether the outputs are as long as the head, and no longer than messages carry.
@@ -794,6 +813,7 @@ impl Description {
             space,
             activation,
             extra,
+            multi_label,
             overlaps,
             task,
             ..
@@ -821,6 +841,9 @@ impl Description {
                 (Task::Obb, _) => ", rotated".to_owned(),
             }
         ));
+        if multi_label {
+            lines.push("labels: a box for each class of a place above the confidence".to_owned());
+        }
         lines.push(if overlaps {
             "overlaps: to be suppressed".to_owned()
         } else {

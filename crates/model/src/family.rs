@@ -136,6 +136,8 @@ pub struct Preset {
     pub space: BoxSpace,
     /// What makes a score.
     pub activation: Activation,
+    /// Whether that tool gives a place a box for each class above the confidence.
+    pub multi_label: bool,
     /// Whether boxes have to be suppressed.
     pub overlaps: bool,
     /// What the network expects of a frame.
@@ -212,6 +214,7 @@ impl Family {
             boxes: BoxCoding::Centre,
             space: BoxSpace::Pixels,
             activation: Activation::None,
+            multi_label: false,
             overlaps: true,
             input: InputFormat::default(),
             confidence: 0.25,
@@ -239,6 +242,7 @@ impl Family {
             has_parts: true,
             space: BoxSpace::Normalised,
             activation: Activation::Sigmoid,
+            multi_label: true,
             overlaps: false,
             input: imagenet(Fit::Stretch),
             confidence: 0.5,
@@ -249,6 +253,7 @@ impl Family {
         let rt_detr = Preset {
             has_parts: false,
             activation: Activation::None,
+            multi_label: false,
             input: stretched(),
             confidence: 0.25,
             tool: "Ultralytics predict",
@@ -308,6 +313,7 @@ impl Family {
             Self::Detr => Preset {
                 activation: Activation::Softmax,
                 background: Background::Last,
+                multi_label: false,
                 confidence: 0.9,
                 ..detr
             },
@@ -326,22 +332,26 @@ impl Family {
                 ..yolo
             },
             Self::YoloNas => Preset {
+                multi_label: true,
                 tool: "SuperGradients predict",
                 ..apart
             },
             Self::PpYoloe => Preset {
+                multi_label: true,
                 input: imagenet(Fit::Stretch),
                 confidence: 0.5,
                 tool: "PaddleDetection infer.py",
                 ..apart
             },
             Self::PpYoloePlus => Preset {
+                multi_label: true,
                 input: stretched(),
                 confidence: 0.5,
                 tool: "PaddleDetection infer.py",
                 ..apart
             },
             Self::Ssd => Preset {
+                multi_label: true,
                 background: Background::First,
                 space: BoxSpace::Normalised,
                 input: InputFormat {

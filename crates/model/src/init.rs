@@ -25,6 +25,7 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
         space,
         activation,
         extra,
+        multi_label,
         overlaps,
         task,
         ..
@@ -114,6 +115,13 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
             "extra",
             extra.to_string(),
             "values of a place after its scores that are not read",
+        );
+    }
+    if scores != Scores::Labelled {
+        line(
+            "multi_label",
+            multi_label.to_string(),
+            "whether a place gives a box for each class above the confidence, or for its best one only",
         );
     }
     line(

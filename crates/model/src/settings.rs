@@ -42,6 +42,8 @@ pub struct ModelSettings {
     pub activation: Option<Activation>,
     /// Values of a place after its scores.
     pub extra: Option<u32>,
+    /// Whether a place gives a box for each class above the confidence.
+    pub multi_label: Option<bool>,
     /// Whether overlapping boxes have to be suppressed.
     pub overlaps: Option<bool>,
     /// What the network expects of a frame.

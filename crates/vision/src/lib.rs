@@ -24,7 +24,7 @@ pub use candidates::{Detection, in_image, keep_best};
 pub use detect::{Scratch, detect};
 pub use head::{
     Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, HeadValue,
-    Order, Scores, Strides, Task, decode,
+    MAX_MULTI_LABEL, Order, Scores, Strides, Task, decode,
 };
 pub use iou::iou;
 pub use letterbox::{

@@ -77,9 +77,13 @@ impl NmsConfig {
     }
 }
 
-/// Best score first; of equal scores the lower anchor. Total, as scores are not NaN.
+/// Best score first; of equal scores the lower anchor, then the lower class. Total, as scores are
+/// not NaN.
 pub(crate) fn best_first(a: &Candidate, b: &Candidate) -> Ordering {
-    b.score.total_cmp(&a.score).then(a.anchor.cmp(&b.anchor))
+    b.score
+        .total_cmp(&a.score)
+        .then(a.anchor.cmp(&b.anchor))
+        .then(a.class_id.cmp(&b.class_id))
 }
 
 /// Suppresses, in place: what remains is in the order of score, best first, ties by lower anchor.

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "launches kernels")]
 
 use std::ffi::c_void;
+use std::fmt;
 
 use bytemuck::{Pod, Zeroable};
 use camweave_vision::HeadFormat;
@@ -35,7 +36,7 @@ struct ScratchAddresses {
     boxes: u64,
     classes: u64,
     anchors: u32,
-    padding: u32,
+    labels: u32,
 }
 
 /// `Kept` in `kernels/heads.cu`.
@@ -47,28 +48,62 @@ struct Kept {
     padding: u32,
 }
 
-/// Room for the candidates of [`MAX_FRAMES`] heads of so many anchors.
+/// How many candidates a batch may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    frames: usize,
+    anchors: usize,
+    /// Labels of an anchor at most.
+    labels: usize,
+}
+
+impl Room {
+    /// Bytes of each anchor: a box and a class.
+    const PER_ANCHOR: [usize; 2] = [16, 4];
+    /// Bytes of each candidate: a key as found and as sorted.
+    const PER_CANDIDATE: [usize; 2] = [8, 8];
+
+    /// Bytes of keys, sorted keys, boxes and classes.
+    fn parts(self) -> [usize; 4] {
+        let anchors = self.frames.saturating_mul(self.anchors);
+        let candidates = anchors.saturating_mul(self.labels);
+        let [keys, sorted] = Self::PER_CANDIDATE.map(|bytes| candidates.saturating_mul(bytes));
+        let [boxes, classes] = Self::PER_ANCHOR.map(|bytes| anchors.saturating_mul(bytes));
+        [keys, sorted, boxes, classes]
+    }
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (frames, anchors) = (self.frames, self.anchors);
+        write!(f, "candidates of {frames} heads of {anchors} anchors")?;
+        match self.labels {
+            1 => Ok(()),
+            labels => write!(f, " of up to {labels} labels"),
+        }
+    }
+}
+
+/// Memory for the candidates of a batch.
 #[derive(Clone, Copy)]
 pub(super) struct Scratch<'a> {
     memory: DeviceSlice<'a>,
-    anchors: usize,
+    room: Room,
 }
 
 impl<'a> Scratch<'a> {
     /// Before all else: a count per frame.
     const COUNTS: usize = MAX_FRAMES * size_of::<u32>();
-    /// Keys, sorted keys, boxes, classes of each anchor.
-    const PER_ANCHOR: [usize; 4] = [8, 8, 16, 4];
 
-    pub fn bytes(anchors: usize) -> usize {
-        let all = Self::PER_ANCHOR.iter().sum::<usize>() * MAX_FRAMES;
-        all.saturating_mul(anchors).saturating_add(Self::COUNTS)
+    pub fn bytes(room: Room) -> usize {
+        let parts = room.parts().into_iter();
+        parts.fold(Self::COUNTS, usize::saturating_add)
     }
 
     /// In memory that may have more room than is needed. Nothing else may use it.
-    pub fn new(memory: DeviceSlice<'a>, anchors: usize) -> Result<Self, CudaError> {
-        let memory = memory.part(0, Self::bytes(anchors))?;
-        Ok(Self { memory, anchors })
+    pub fn new(memory: DeviceSlice<'a>, room: Room) -> Result<Self, CudaError> {
+        let memory = memory.part(0, Self::bytes(room))?;
+        Ok(Self { memory, room })
     }
 
     /// How many candidates each frame has, which must be zero before decoding.
@@ -76,21 +111,25 @@ impl<'a> Scratch<'a> {
         Ok(self.memory.part(0, Self::COUNTS)?)
     }
 
-    fn addresses(self, anchors: u32) -> ScratchAddresses {
+    fn addresses(self) -> ScratchAddresses {
         let mut next = self.memory.address() + Self::COUNTS as u64;
-        let [keys, sorted, boxes, classes] = Self::PER_ANCHOR.map(|bytes| {
+        let [keys, sorted, boxes, classes] = self.room.parts().map(|bytes| {
             let address = next;
-            next += (bytes * MAX_FRAMES * self.anchors) as u64;
+            next += bytes as u64;
             address
         });
+        let Room {
+            anchors, labels, ..
+        } = self.room;
         ScratchAddresses {
             counts: self.memory.address(),
             keys,
             sorted,
             boxes,
             classes,
-            anchors,
-            padding: 0,
+            // Both come from a format's numbers of 32 bits.
+            anchors: anchors as u32,
+            labels: labels as u32,
         }
     }
 }
@@ -99,8 +138,7 @@ impl<'a> Scratch<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Batch<'a> {
     heads: &'a [DeviceSlice<'a>],
-    frames: u32,
-    anchors: u32,
+    room: Room,
     format: FormatDescriptor,
     /// Of heads of YOLOv8, which have a kernel of their own.
     yolov8_classes: Option<u32>,
@@ -132,18 +170,30 @@ impl<'a> Batch<'a> {
         for head in heads {
             head.part(0, head_bytes)?;
         }
+        let labels = match format.multi_label {
+            true => format.class_scores().len(),
+            false => 1,
+        };
         let is_yolov8 = |classes: &u32| format == HeadFormat::yolov8(*classes, format.anchors);
         Ok((!heads.is_empty()).then_some(Self {
             heads,
-            frames: heads.len() as u32,
-            anchors: format.anchors,
+            room: Room {
+                // Memory for any batch comes at once, unless anchors have several labels and so need
+                // much of it.
+                frames: match labels {
+                    1 => MAX_FRAMES,
+                    _ => heads.len(),
+                },
+                anchors: format.anchors as usize,
+                labels,
+            },
             format: descriptor,
             yolov8_classes: format.classes().filter(is_yolov8),
         }))
     }
 
-    pub fn anchors(self) -> usize {
-        self.anchors as usize
+    pub fn room(self) -> Room {
+        self.room
     }
 
     fn addresses(self) -> Heads {
@@ -160,6 +210,7 @@ impl<'a> Batch<'a> {
 pub(super) struct Kernels {
     decode_yolov8: [Function; 2],
     decode: [Function; 2],
+    decode_labels: [Function; 2],
     rank: Function,
     select: Function,
 }
@@ -174,6 +225,10 @@ impl Kernels {
                 function("decode_yolov8_f32")?,
             ],
             decode: [function("decode_f16")?, function("decode_f32")?],
+            decode_labels: [
+                function("decode_labels_f16")?,
+                function("decode_labels_f32")?,
+            ],
             rank: function("rank")?,
             select: function("select")?,
         })
@@ -189,13 +244,14 @@ impl Kernels {
         config: &HeadConfig<'_>,
     ) -> Result<(), CudaError> {
         let Batch {
-            frames,
-            anchors,
+            room,
             mut format,
             yolov8_classes,
             ..
         } = batch;
-        let (mut heads, mut scratch) = (batch.addresses(), scratch.addresses(anchors));
+        let (mut heads, mut scratch) = (batch.addresses(), scratch.addresses());
+        let frames = batch.heads.len() as u32;
+        let blocks = |threads: usize| threads.div_ceil(THREADS as usize) as u32;
         let mut kept = config.classes.map_or_else(Kept::zeroed, |mask| Kept {
             words: mask.words.slice().address(),
             classes: mask.classes,
@@ -219,8 +275,12 @@ impl Kernels {
             Precision::F32 => 1,
         };
         let per_anchor = LaunchShape {
-            blocks: [anchors.div_ceil(THREADS), frames, 1],
+            blocks: [blocks(room.anchors), frames, 1],
             threads: [THREADS, 1, 1],
+        };
+        let per_candidate = LaunchShape {
+            blocks: [blocks(room.anchors * room.labels), frames, 1],
+            ..per_anchor
         };
         let (heads, scratch, kept, confidence) = (
             argument(&mut heads),
@@ -231,23 +291,27 @@ impl Kernels {
         if let Some(mut classes) = yolov8_classes {
             let mut arguments = [heads, scratch, kept, argument(&mut classes), confidence];
             // SAFETY: the kernel's arguments. The heads are as long as their format (`Batch`), the
-            // scratch memory is for all anchors of all frames and used by nothing else, and all of it
+            // scratch memory is for all candidates of all frames and used by nothing else, and all of it
             // is borrowed.
             unsafe {
                 self.decode_yolov8[precision].launch(stream, per_anchor, &mut arguments)?;
             }
         } else {
             let mut arguments = [heads, scratch, kept, argument(&mut format), confidence];
+            let decode = match room.labels {
+                1 => &self.decode,
+                _ => &self.decode_labels,
+            };
             // SAFETY: as above.
             unsafe {
-                self.decode[precision].launch(stream, per_anchor, &mut arguments)?;
+                decode[precision].launch(stream, per_anchor, &mut arguments)?;
             }
         }
         let limit = argument(&mut limit);
         // SAFETY: the kernel's arguments; it stays within what decoding has written.
         unsafe {
             let arguments = &mut [scratch, limit];
-            self.rank.launch(stream, per_anchor, arguments)?;
+            self.rank.launch(stream, per_candidate, arguments)?;
         };
         let per_frame = LaunchShape {
             blocks: [frames, 1, 1],

@@ -1,5 +1,7 @@
 //! From a head's values to candidates.
 
+use std::ops::Range;
+
 use super::boxes::Boxes;
 use super::scores::Scoring;
 use super::strides::Strides;
@@ -16,16 +18,16 @@ const NO_CLASS: u32 = u32::MAX;
 pub struct Candidate {
     /// Edges x1, y1, x2, y2 in model pixels; finite, `x1 <= x2` and `y1 <= y2`.
     pub bbox: [f32; 4],
-    /// Score of the best class; finite and above the threshold.
+    /// Score of the class; finite and above the threshold.
     pub score: f32,
-    /// The class with the best score.
+    /// The class: the place's best one, unless its head has several labels.
     pub class_id: u32,
     /// The place in the head: breaks ties of scores.
     pub anchor: u32,
 }
 
-/// Replaces `candidates` by those of one frame's head, in the order of their places. `size` is the
-/// width and height of the network's input, in pixels.
+/// Replaces `candidates` by those of one frame's head, in the order of their places, then of their
+/// classes. `size` is the width and height of the network's input, in pixels.
 ///
 /// A place passes with its best class if that score is strictly above `confidence`; of equal
 /// values the lowest class wins. A value that is not finite counts as absent. A box with an edge
@@ -33,8 +35,8 @@ pub struct Candidate {
 /// not if its class is not in `0..2^24`, and one with an objectness only if that is strictly above
 /// `confidence` as well, as YOLOv5 has it. Edges of centre boxes are `centre -/+ size / 2` in `f32`.
 ///
-/// A place is one candidate at most. RT-DETR, D-FINE, RF-DETR, YOLO-NAS, PP-YOLOE and SSD as their
-/// makers run them give one for each class of a place that is above the threshold.
+/// A place is one candidate at most; with [`HeadFormat::multi_label`], one for each class whose score
+/// is above `confidence`.
 ///
 /// # Errors
 /// The number of values is not the format's, or the format contradicts itself or the size.
@@ -60,6 +62,7 @@ pub fn decode<T: HeadValue>(
         strides: format.strides(),
         boxes: Boxes::new(format, size),
         scoring: Scoring::new(format, confidence),
+        classes: format.multi_label.then(|| format.class_scores()),
     };
     let is_by_plane = head.strides.score_place == 1
         && format.scores != Scores::Labelled
@@ -79,6 +82,8 @@ struct Head<'a, T> {
     strides: Strides,
     boxes: Boxes,
     scoring: Scoring,
+    /// Where places have several labels, which of their scores are those of classes.
+    classes: Option<Range<usize>>,
 }
 
 impl<T: HeadValue> Head<'_, T> {
@@ -107,7 +112,7 @@ impl<T: HeadValue> Head<'_, T> {
                     continue;
                 }
                 if let Some(score) = self.scoring.score(value, self.scores(place)) {
-                    push(candidates, self.corners(place), score, class_id, place);
+                    self.push(candidates, place, score, class_id);
                 }
             }
         }
@@ -116,7 +121,23 @@ impl<T: HeadValue> Head<'_, T> {
     fn decode_places(&self, candidates: &mut Vec<Candidate>) {
         for place in 0..self.places {
             if let Some((score, class_id)) = self.scoring.best(self.scores(place)) {
-                push(candidates, self.corners(place), score, class_id, place);
+                self.push(candidates, place, score, class_id);
+            }
+        }
+    }
+
+    /// Of a place whose best class passes with this score: that class, or all that pass.
+    fn push(&self, candidates: &mut Vec<Candidate>, place: usize, score: f32, class_id: u32) {
+        let bbox = self.corners(place);
+        match &self.classes {
+            None => push(candidates, bbox, score, class_id, place),
+            Some(classes) => {
+                for (class_id, index) in (0..).zip(classes.clone()) {
+                    let scores = self.scores(place);
+                    if let Some(score) = self.scoring.score(scores(index), scores) {
+                        push(candidates, bbox, score, class_id, place);
+                    }
+                }
             }
         }
     }

@@ -30,6 +30,10 @@ pub struct HeadFormat {
     /// Values of each place after its scores; [`HeadFormat::task`] says what they are.
     #[serde(default)]
     pub extra: u32,
+    /// Whether a place gives a box for each class that is above the threshold, not for its best one
+    /// only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub multi_label: bool,
     /// Whether overlapping boxes are left in, so that they have to be suppressed.
     pub overlaps: bool,
     /// What the extra values give beside the box.
@@ -56,7 +60,7 @@ pub enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scores {
-    /// A score for each class; the best one counts.
+    /// A score for each class.
     PerClass {
         /// Number of values, with that of the background where there is one.
         values: u32,
@@ -175,6 +179,7 @@ impl HeadFormat {
             space: BoxSpace::Pixels,
             activation: Activation::None,
             extra: 0,
+            multi_label: false,
             overlaps: true,
             task: Task::Detect,
         }
@@ -192,6 +197,7 @@ impl HeadFormat {
             space: BoxSpace::Pixels,
             activation: Activation::None,
             extra: 0,
+            multi_label: false,
             overlaps: false,
             task: Task::Detect,
         }
@@ -263,6 +269,16 @@ impl HeadFormat {
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.len().saturating_mul(size_of::<f32>())
+    }
+
+    /// Candidates that a frame may have.
+    #[must_use]
+    pub fn most_candidates(&self) -> usize {
+        let of_place = match self.multi_label {
+            true => self.class_scores().len(),
+            false => 1,
+        };
+        of_place.saturating_mul(self.anchors as usize)
     }
 
     /// Whether a frame has no value at all.

@@ -16,4 +16,5 @@ pub use decode::{Candidate, decode};
 pub use error::HeadError;
 pub use format::{Activation, Background, BoxCoding, BoxSpace, HeadFormat, Order, Scores, Task};
 pub use strides::Strides;
+pub use validate::MAX_MULTI_LABEL;
 pub use value::HeadValue;

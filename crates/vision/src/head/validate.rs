@@ -8,6 +8,9 @@ const MAX_KEYPOINTS: u32 = 2730;
 /// Pixels of a network's input that masks are made for: each box may need a byte for each.
 const MAX_MASK_PIXELS: u32 = 1 << 24;
 
+/// Candidates of a frame of [`HeadFormat::multi_label`] at most, so that memory for them is bounded.
+pub const MAX_MULTI_LABEL: usize = 1 << 22;
+
 impl HeadFormat {
     /// Checks what the types leave open. A number of values may still be larger than any memory.
     ///
@@ -44,6 +47,14 @@ impl HeadFormat {
                 "pixels where there is more than boxes",
             ),
             self.task_rule(),
+            (
+                self.multi_label && self.scores == Scores::Labelled,
+                "one label where each place has one class",
+            ),
+            (
+                self.multi_label && self.most_candidates() > MAX_MULTI_LABEL,
+                "at most 2^22 pairs of a place and a class where places have several labels",
+            ),
         ];
         match rules.into_iter().find(|(is_broken, _)| *is_broken) {
             None => Ok(()),

@@ -1,8 +1,8 @@
 //! Heads of every format, made of objects that are known.
 
 use camweave_vision::{
-    Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, Order, Scores,
-    Task, decode,
+    Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, MAX_MULTI_LABEL,
+    NmsConfig, Order, Scores, Task, decode, keep_best,
 };
 use proptest::prelude::*;
 
@@ -52,6 +52,7 @@ fn formats() -> Vec<HeadFormat> {
                                 space,
                                 activation,
                                 extra,
+                                multi_label: false,
                                 overlaps: extra > 0,
                                 task: Task::Detect,
                             });
@@ -255,6 +256,36 @@ proptest! {
         }
     }
 
+    /// A head of several labels gives what one with each class by itself gives.
+    #[test]
+    fn labels_are_found_as_if_there_were_no_others(
+        values in prop::collection::vec(super::head::values(), 42 * 8),
+    ) {
+        for format in formats() {
+            let Scores::PerClass { values: scores, background: Background::None } = format.scores else {
+                continue;
+            };
+            if format.activation == Activation::Softmax {
+                continue;
+            }
+            let format = HeadFormat { multi_label: true, ..format };
+            let head: Vec<f32> = values.iter().cycle().copied().take(format.len()).collect();
+            let mut expected = Vec::new();
+            for class in 0..scores as usize {
+                let mut alone = head.clone();
+                for place in 0..PLACES as usize {
+                    for other in (0..scores as usize).filter(|other| *other != class) {
+                        alone[position(&format, place, 4 + other)] = f32::NAN;
+                    }
+                }
+                let best_only = HeadFormat { multi_label: false, ..format };
+                expected.extend(decoded(&best_only, &alone));
+            }
+            expected.sort_by_key(|it| (it.anchor, it.class_id));
+            prop_assert_eq!(decoded(&format, &head), expected, "{:?}", format);
+        }
+    }
+
     /// One after the other or all first values first: the bits are the same.
     #[test]
     fn the_order_of_values_does_not_matter(
@@ -357,6 +388,20 @@ fn formats_that_contradict_themselves_are_refused_by_name() {
             },
             "pixels",
         ),
+        (
+            HeadFormat {
+                multi_label: true,
+                ..labelled
+            },
+            "one label",
+        ),
+        (
+            HeadFormat {
+                multi_label: true,
+                ..HeadFormat::yolov8(MAX_MULTI_LABEL as u32 / 8 + 1, 8)
+            },
+            "2^22 pairs",
+        ),
     ] {
         let error = format.validate().unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
@@ -400,6 +445,39 @@ fn a_place_of_two_classes_is_its_better_one() {
     let found = decoded(&format, &[5.0, 5.0, 2.0, 2.0, 1.0, 3.0]);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].class_id, 1);
+}
+
+#[test]
+fn a_place_of_two_labels_is_two_boxes() {
+    let one = HeadFormat {
+        order: Order::Parts,
+        overlaps: false,
+        activation: Activation::Sigmoid,
+        ..HeadFormat::yolov8(3, 2)
+    };
+    let format = HeadFormat {
+        multi_label: true,
+        ..one
+    };
+    let boxes = [5.0, 5.0, 2.0, 2.0, 9.0, 9.0, 4.0, 4.0];
+    let values = [&boxes[..], &[1.0, -3.0, 3.0, -1.0, -2.0, -3.0]].concat();
+    let labels = |found: &[Candidate]| -> Vec<(u32, u32)> {
+        found.iter().map(|it| (it.anchor, it.class_id)).collect()
+    };
+    assert_eq!(labels(&decoded(&one, &values)), [(0, 2)]);
+    let found = decoded(&format, &values);
+    assert_eq!(labels(&found), [(0, 0), (0, 2)]);
+    assert_eq!(found[0].bbox, found[1].bbox);
+    let sigmoid = |value: f32| 1.0 / (1.0 + (-value).exp());
+    for (found, value) in found.iter().zip([1.0, 3.0]) {
+        assert!((found.score - sigmoid(value)).abs() < 1e-6, "{found:?}");
+    }
+    // Of equal scores the lower class is first.
+    let mut equal = decoded(&format, &[&boxes[..], &[2.0; 6]].concat());
+    equal.reverse();
+    keep_best(&mut equal, &format, &NmsConfig::default());
+    let pairs = (0..2).flat_map(|anchor| (0..3).map(move |class| (anchor, class)));
+    assert_eq!(labels(&equal), pairs.collect::<Vec<_>>());
 }
 
 #[test]

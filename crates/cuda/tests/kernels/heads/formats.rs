@@ -40,19 +40,22 @@ pub(super) fn any_format() -> impl Strategy<Value = HeadFormat> {
         Activation::Softmax,
         Activation::Percent,
     ]);
-    let rest = (0..3_u32, any::<bool>());
+    let rest = (0..3_u32, any::<bool>(), any::<bool>());
     (order, scores(), boxes, space, activation, rest)
         .prop_map(
-            |(order, scores, boxes, space, activation, (extra, overlaps))| HeadFormat {
-                order,
-                anchors: PLACES,
-                scores,
-                boxes,
-                space,
-                activation,
-                extra,
-                overlaps,
-                task: Task::Detect,
+            |(order, scores, boxes, space, activation, (extra, multi_label, overlaps))| {
+                HeadFormat {
+                    order,
+                    anchors: PLACES,
+                    scores,
+                    boxes,
+                    space,
+                    activation,
+                    extra,
+                    multi_label,
+                    overlaps,
+                    task: Task::Detect,
+                }
             },
         )
         .prop_filter("sound", |format| format.validate().is_ok())

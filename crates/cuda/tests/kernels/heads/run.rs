@@ -21,6 +21,7 @@ struct Scratch {
     boxes: *mut f32,
     classes: *mut u32,
     anchors: u32,
+    labels: u32,
 }
 
 #[repr(C)]
@@ -94,10 +95,14 @@ fn emulate<T: Number>(
     for (address, head) in addresses.0.iter_mut().zip(heads) {
         *address = head.as_ptr().cast();
     }
-    let all = frames * anchors;
+    let labels = match format.multi_label {
+        true => format.class_scores().len(),
+        false => 1,
+    };
+    let (all, candidates) = (frames * anchors, frames * anchors * labels);
     let mut counts = vec![0_u32; frames];
     // Older content must not matter.
-    let (mut keys, mut sorted) = (vec![7_u64; all], vec![7_u64; all]);
+    let (mut keys, mut sorted) = (vec![7_u64; candidates], vec![7_u64; candidates]);
     let (mut boxes, mut class_ids) = (vec![7.0_f32; 4 * all], vec![7_u32; all]);
     let scratch = Scratch {
         counts: counts.as_mut_ptr(),
@@ -106,6 +111,7 @@ fn emulate<T: Number>(
         boxes: boxes.as_mut_ptr(),
         classes: class_ids.as_mut_ptr(),
         anchors: anchors as u32,
+        labels: labels as u32,
     };
     let words: Option<Vec<u32>> = kept.map(|kept| {
         let word = |chunk: &[bool]| {
@@ -128,7 +134,8 @@ fn emulate<T: Number>(
     };
     let frame_words = HEAD + ROW * config.max_detections;
     let mut results = vec![0xdead_beef_u32; frames * frame_words + 8];
-    let per_anchor = [(anchors as u32).div_ceil(256), frames as u32, 1];
+    let blocks = |threads: usize| [threads.div_ceil(256) as u32, frames as u32, 1];
+    let (per_anchor, per_candidate) = (blocks(anchors), blocks(anchors * labels));
     let threads = [256, 1, 1];
     let per_frame = [frames as u32, 1, 1];
     // SAFETY: the types of the functions in heads.cpp.
@@ -156,7 +163,7 @@ fn emulate<T: Number>(
         rank(
             &raw const scratch,
             limit,
-            per_anchor.as_ptr(),
+            per_candidate.as_ptr(),
             threads.as_ptr(),
         );
     };
