@@ -41,6 +41,8 @@ BESIDE = 0.01
 PIXELS = 8.0
 # Boxes of the same place are equal but for rounding.
 SAME = 0.05
+# Masks whose largest part is smaller, in square pixels, are crumbs of which any may be the largest.
+OUTLINE = 64
 
 
 def options():
@@ -250,8 +252,8 @@ class Comparison:
     def shapes(self):
         """How far outlines, keypoints or corners are apart, in words."""
         if self.overlaps:
-            mean = sum(self.overlaps) / len(self.overlaps)
-            return f"mask IoU {mean:.4f}, at least {min(self.overlaps):.3f}"
+            mean, close = sum(self.overlaps) / len(self.overlaps), sum(it > 0.95 for it in self.overlaps)
+            return f"mask IoU {mean:.4f}, {close} of {len(self.overlaps)} above 0.95"
         return f"points {self.points:.3f} px" if self.points else ""
 
 
@@ -276,6 +278,10 @@ def spans(outline, rows):
         for row in range(max(0, math.ceil(y1 - 0.51)), min(rows, math.ceil(y2 - 0.51))):
             crossings[row].append(x1 + (row + 0.51 - y1) / (y2 - y1) * (x2 - x1))
     return [list(zip(row[::2], row[1::2], strict=True)) for row in map(sorted, crossings)]
+
+
+def area(outline, height):
+    return sum(end - begin for row in spans(outline, height) for begin, end in row)
 
 
 def overlap(one, other, height):
@@ -321,9 +327,9 @@ def compare(model, lines):
                 right.remove(j)
                 result.pixels = max(result.pixels, distance)
                 result.score = max(result.score, abs(theirs[i][4] - ours[j][4]))
-                if task == "segment":
+                if task == "segment" and area(theirs[i][6], line["height"]) >= OUTLINE:
                     result.overlaps.append(overlap(theirs[i][6], ours[j][6], line["height"]))
-                elif task != "detect":
+                elif task in ("pose", "obb"):
                     result.points = max(result.points, max(
                         abs(a - b) for a, b in zip(theirs[i][6], ours[j][6], strict=True)))
         result.makers += sum(box[4] > least for box in theirs)
@@ -358,8 +364,8 @@ def table(rows, missing, engines):
         f"'unmatched' are boxes above the confidence plus {BESIDE} that only one side has; pixels and scores are the "
         "largest differences of the others. Boxes are clipped to the frame, and those beside it left out. A second "
         "class is a box that its tool draws again for another class of the same place; camweave draws the best one. Of "
-        "masks the outlines of their largest parts are compared (intersection over union), of keypoints and of the "
-        "corners of oriented boxes the largest difference.",
+        f"masks the outlines of their largest parts are compared (intersection over union), where those are of at least {OUTLINE} "
+        "square pixels; of keypoints and of the corners of oriented boxes the largest difference.",
         "",
         "| family | variant | model | its own tool | MODEL.yml | engine | boxes | unmatched | pixels | score | second "
         "classes, shapes, or why not |",

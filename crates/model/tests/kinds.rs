@@ -579,21 +579,20 @@ fn a_trial_looks_at_keypoints_and_angles() {
         "{error}"
     );
     let net = || of_task("obb", "{0: 'ship'}", &[("output0", &[1, 300, 7])]);
-    // Crosses: each pair of boxes has one centre, and the enclosing boxes are the same.
+    // Stars: each three boxes have one centre.
     let head = |angle: f32| {
         move |place: usize, index: usize| match index {
-            0 | 1 => centre(place / 2, index),
+            0 | 1 => centre(place / 3, index),
             2 => 90.0,
             3 => 6.0,
             4 => score(place),
             5 => 0.0,
-            _ if place.is_multiple_of(2) => angle,
-            _ => -angle,
+            _ => angle * (place % 3) as f32,
         }
     };
     net()
         .decided(&[&head(0.785)])
-        .expect("crosses are two objects");
+        .expect("rotated otherwise, other objects");
     let error = net().decided(&[&head(0.0)]).expect_err("duplicates");
     assert!(error.contains("expected one for each"), "{error}");
     let error = net().decided(&[&head(90.0)]).expect_err("degrees");

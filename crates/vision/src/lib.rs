@@ -1,4 +1,5 @@
-//! Image and box arithmetic on the CPU: letterbox, grids of luma, head decoding, NMS and metrics.
+//! Image and box arithmetic on the CPU: letterbox, grids of luma, head decoding, NMS, masks and
+//! rotated boxes, and metrics.
 //!
 //! Everything here is safe, deterministic Rust without a device. The stages of the CPU path run
 //! it, and it is the reference that kernels on other devices are tested against, so each module
