@@ -14,13 +14,14 @@ import argparse
 import fnmatch
 import itertools
 import json
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,8 @@ BEGIN, END = "<!-- makers, from scripts/check_models.py -->", "<!-- end -->"
 BESIDE = 0.01
 # Boxes that are farther apart are not the same.
 PIXELS = 8.0
+# Masks whose largest part is smaller, in square pixels, are crumbs of which any may be the largest.
+OUTLINE = 64
 
 
 def options():
@@ -258,6 +261,18 @@ class Comparison:
     extra: int = 0
     pixels: float = 0.0
     score: float = 0.0
+    # Overlaps of outlines.
+    overlaps: list = field(default_factory=list)
+    # The largest difference of a keypoint or a corner.
+    points: float = 0.0
+
+
+    def shapes(self):
+        """How far outlines, keypoints or corners are apart, in words."""
+        if self.overlaps:
+            mean, close = sum(self.overlaps) / len(self.overlaps), sum(it > 0.95 for it in self.overlaps)
+            return f"mask IoU {mean:.4f}, {close} of {len(self.overlaps)} above 0.95"
+        return f"points {self.points:.3f} px" if self.points else ""
 
 
 def apart(one, other):
@@ -270,12 +285,57 @@ def clipped(boxes, width, height):
     return [box for box in found if box[2] > box[0] and box[3] > box[1]]
 
 
+def spans(outline, rows):
+    """The parts of each row of pixels that are inside a polygon."""
+    points = list(zip(outline[::2], outline[1::2], strict=True))
+    crossings = [[] for _ in range(rows)]
+    for (x1, y1), (x2, y2) in zip(points, points[1:] + points[:1], strict=True):
+        if y1 > y2:
+            x1, y1, x2, y2 = x2, y2, x1, y1
+        # The row's middle: corners of outlines are on neither.
+        for row in range(max(0, math.ceil(y1 - 0.51)), min(rows, math.ceil(y2 - 0.51))):
+            crossings[row].append(x1 + (row + 0.51 - y1) / (y2 - y1) * (x2 - x1))
+    return [list(zip(row[::2], row[1::2], strict=True)) for row in map(sorted, crossings)]
+
+
+def area(outline, height):
+    return sum(end - begin for row in spans(outline, height) for begin, end in row)
+
+
+def overlap(one, other, height):
+    """Intersection over union of two polygons; 1 of two that enclose nothing."""
+    both = either = 0.0
+    for mine, theirs in zip(spans(one, height), spans(other, height), strict=True):
+        both += sum(max(0.0, min(b, d) - max(a, c)) for a, b in mine for c, d in theirs)
+        either += sum(b - a for a, b in mine + theirs)
+    return both / (either - both) if either else 1.0
+
+
+def corners(x, y, width, height, angle):
+    along = (width / 2 * math.cos(angle), width / 2 * math.sin(angle))
+    across = (-height / 2 * math.sin(angle), height / 2 * math.cos(angle))
+    return [value for a, b in ((1, 1), (1, -1), (-1, -1), (-1, 1))
+            for value in (x + a * along[0] + b * across[0], y + a * along[1] + b * across[1])]
+
+
+def beside(line, task):
+    """What a line has of each box beside it."""
+    if task == "segment":
+        return line["masks"] if line["boxes"] else []
+    if task == "pose":
+        return line["keypoints"] if line["boxes"] else []
+    if task == "obb":
+        return [corners(*rectangle) for rectangle in line["oriented"]] if line["boxes"] else []
+    return [None] * len(line["boxes"])
+
+
 def compare(model, lines):
     result, least = Comparison(), model.record["confidence"] + BESIDE
     for name, line in zip(sorted(model.record["frames"]), lines, strict=True):
         theirs = clipped(model.record["frames"][name], line["width"], line["height"])
-        ours = [[*box, score, number] for box, score, number in
-                zip(line["boxes"], line["scores"], line["class_ids"], strict=True)]
+        task = model.record.get("task", "detect")
+        ours = [[*box, score, number, more] for box, score, number, more in
+                zip(line["boxes"], line["scores"], line["class_ids"], beside(line, task), strict=True)]
         pairs = sorted((apart(one, other), i, j) for (i, one), (j, other) in
                        itertools.product(enumerate(theirs), enumerate(ours)) if int(one[5]) == int(other[5]))
         left, right = set(range(len(theirs))), set(range(len(ours)))
@@ -285,6 +345,11 @@ def compare(model, lines):
                 right.remove(j)
                 result.pixels = max(result.pixels, distance)
                 result.score = max(result.score, abs(theirs[i][4] - ours[j][4]))
+                if task == "segment" and area(theirs[i][6], line["height"]) >= OUTLINE:
+                    result.overlaps.append(overlap(theirs[i][6], ours[j][6], line["height"]))
+                elif task in ("pose", "obb"):
+                    result.points = max(result.points, max(
+                        abs(a - b) for a, b in zip(theirs[i][6], ours[j][6], strict=True)))
         result.makers += sum(box[4] > least for box in theirs)
         result.ours += sum(box[4] > least for box in ours)
         result.missing += sum(theirs[i][4] > least for i in left)
@@ -299,7 +364,7 @@ def row(model, engine, result):
     if isinstance(result, str):
         return f"| {' | '.join(told)} | | | | | {result.replace('|', '/')} |"
     return (f"| {' | '.join(told)} | {result.makers} | {result.missing + result.extra} | {result.pixels:.3f} | "
-            f"{result.score:.4f} | |")
+            f"{result.score:.4f} | {result.shapes()} |")
 
 
 def table(rows, missing, engines):
@@ -307,10 +372,12 @@ def table(rows, missing, engines):
         f"Made by `scripts/check_models.py` on {time.strftime('%Y-%m-%d')}: each model's own tool and camweave's nodes "
         "on the same rendered frames. Weights are random, from a fixed seed: no weights of trained models are needed. "
         f"'unmatched' are boxes above the confidence plus {BESIDE} that only one side has; pixels and scores are the "
-        "largest differences of the others. Boxes are clipped to the frame, and those beside it left out.",
+        "largest differences of the others. Boxes are clipped to the frame, and those beside it left out. Of masks the "
+        "outlines of their largest parts are compared (intersection over union), where those are of at least "
+        f"{OUTLINE} square pixels; of keypoints and of the corners of oriented boxes the largest difference.",
         "",
-        "| family | variant | model | its own tool | MODEL.yml | engine | boxes | unmatched | pixels | score | why "
-        "not |",
+        "| family | variant | model | its own tool | MODEL.yml | engine | boxes | unmatched | pixels | score | shapes, "
+        "or why not |",
         "|---|---|---|---|---|---|---:|---:|---:|---:|---|",
         *rows,
     ]
@@ -343,7 +410,8 @@ def main():
             # Without a box on either side nothing is compared.
             bad += unmatched > 0 or result.pixels > 0.5 or result.makers == 0
             say(f"{number}/{count} {model.name}, {engine}: {result.makers} boxes, {unmatched} unmatched "
-                f"({result.missing} missing, {result.extra} extra), {result.pixels:.3f} px, score {result.score:.4f}")
+                f"({result.missing} missing, {result.extra} extra), {result.pixels:.3f} px, score {result.score:.4f} "
+                f"{result.shapes()}".rstrip())
         except Refused as reason:
             # The folder is this machine's.
             result = f"refused: {reason}".replace(f"{arguments.out}/", "")

@@ -40,6 +40,9 @@ def some(found):
 def write(arguments, case, boxes, **told):
     """The maker's boxes beside the model: x1, y1, x2, y2 in pixels of the frame, score and class, by frame.
 
+    With another `task` than detect each has a list more: x and y of the points of its outline (segment), x, y and
+    confidence of its keypoints (pose), or x and y of its corners (obb).
+
     `told` is what else the comparison wants to know: `family`, `maker`, `weights`, `confidence`, `iou`, `description`
     (lines of a MODEL.yml, where the file alone does not suffice).
     """

@@ -35,6 +35,9 @@ fn write(folder: &Path, late_nanos: i64, shift: f32) {
             labels: vec!["car".to_owned()],
             class_ids: vec![0],
             track_ids: vec![Some(3)],
+            masks: None,
+            keypoints: None,
+            oriented: None,
             passes: None,
         };
         lines += &serde_json::to_string(&line).expect("json");

@@ -8,7 +8,7 @@ use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{Field, Schema};
-use camweave_vision::HeadFormat;
+use camweave_vision::{HeadFormat, Task};
 
 use crate::tests::{detections, head, id, picture, replaced, trace, unit};
 use crate::*;
@@ -226,6 +226,14 @@ fn heads_that_cannot_be() {
             bad(&|it| it.format = HeadFormat::yolov8(70_000, 1)),
         ),
         ("format", bad(&|it| it.format.extra = u32::MAX)),
+        ("format", bad(&|it| it.format.task = Task::Obb)),
+        (
+            "format",
+            bad(&|it| {
+                let (height, width) = (u32::MAX, u32::MAX);
+                (it.format.extra, it.format.task) = (32, Task::Segment { height, width });
+            }),
+        ),
         ("format", bad(&|it| it.format = HeadFormat::end_to_end(0))),
         ("row", bad(&|it| it.row = u32::MAX)),
         ("model_width", bad(&|it| it.model_size = (0, 64))),

@@ -79,6 +79,7 @@ pub(crate) fn detections(boxes: usize, with_picture: bool) -> Detections {
         class_id: index as u32,
         label: Arc::from(format!("class{index}")),
         track_id: index.is_multiple_of(2).then_some(index as u64),
+        extras: Extras::default(),
     };
     Detections {
         id: id("cam2", boxes as u64),
@@ -323,7 +324,12 @@ fn heads_of_every_format_survive() {
     let ssd = read(
         r#"{"order":"parts_by_class","anchors":1917,"scores":{"per_class":{"values":91,"background":"first"}},"boxes":"corners_yx","space":"normalised","activation":"softmax","overlaps":true}"#,
     );
-    let rows = [yolov8, end_to_end, yolox, yolox, ssd].map(|format| Head { format, ..head(0) });
+    let masks = read(
+        r#"{"order":"rows","anchors":300,"scores":"labelled","boxes":"corners","extra":32,"overlaps":false,"task":{"segment":{"height":160,"width":160}}}"#,
+    );
+    assert_eq!(masks.len(), 300 * 38 + 32 * 160 * 160);
+    let rows =
+        [yolov8, end_to_end, yolox, yolox, ssd, masks].map(|format| Head { format, ..head(0) });
     round_trip(&rows);
     for fit in Fit::ALL {
         round_trip(&[Head {

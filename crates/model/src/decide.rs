@@ -1,6 +1,6 @@
 //! Which description a model's outputs of some pictures fit.
 
-use camweave_vision::{Activation, BoxCoding, BoxSpace, Scores, iou};
+use camweave_vision::{Activation, BoxCoding, BoxSpace, Scores, Task};
 
 use crate::describe::{Description, write};
 use crate::error::ModelError;
@@ -22,6 +22,8 @@ const SHOWN_SCORE: f32 = 0.25;
 const SAME_IOU: f32 = 0.7;
 /// Of fewer boxes nothing is said about overlaps.
 const MANY_BOXES: usize = 10;
+/// Oriented boxes are rotated by at most a turn, in radians.
+const MOST_ANGLE: f32 = std::f32::consts::TAU;
 
 /// The description that the outputs of some frames fit, of those that the file and its shapes leave.
 /// `frames` has the values of each frame under a description: all of its outputs, one after the
@@ -168,6 +170,7 @@ fn check(
         .collect();
     labels(&frames, &best)?;
     boxes(&frames, &best)?;
+    extras(&frames, &best)?;
     let warning = match overlaps(&frames, &best) {
         Err(misfit) if is_known_without_overlaps(file, description.family) => Some(format!(
             "{}; if they have to be suppressed, {}",
@@ -393,6 +396,37 @@ fn is_known_without_overlaps(file: &ModelFile, family: Family) -> bool {
     }
 }
 
+/// Whether what a head has beside its boxes is what it is called.
+fn extras(frames: &[Values<'_>], best: &[Vec<Found>]) -> Result<(), Misfit> {
+    let all = frames.iter().zip(best);
+    let all = all.flat_map(|(frame, best)| best.iter().map(move |it| (frame, it.place)));
+    for (frame, place) in all {
+        let extra = frame.head.extra_of(frame.values, place);
+        match frame.head.task {
+            Task::Pose { values: 3 } => {
+                let mut confidences = extra.skip(2).step_by(3);
+                if let Some(odd) = confidences.find(|it| !(-1e-3..=1.001).contains(it)) {
+                    return misfit(
+                        format!("the confidence of a keypoint is {odd}, expected 0 to 1"),
+                        "kpt_shape: [POINTS, 2]",
+                    );
+                }
+            }
+            Task::Obb => {
+                let mut angles = extra;
+                if let Some(odd) = angles.find(|it| !(-MOST_ANGLE..=MOST_ANGLE).contains(it)) {
+                    return misfit(
+                        format!("a box is rotated by {odd}, expected radians of at most a turn"),
+                        "task: detect",
+                    );
+                }
+            }
+            Task::Detect | Task::Segment { .. } | Task::Pose { .. } => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
 /// Whether boxes are one for each object, where they are said to be.
 fn overlaps(frames: &[Values<'_>], best: &[Vec<Found>]) -> Result<(), Misfit> {
     for (frame, best) in frames.iter().zip(best) {
@@ -400,16 +434,15 @@ fn overlaps(frames: &[Values<'_>], best: &[Vec<Found>]) -> Result<(), Misfit> {
             continue;
         }
         let shown = best.iter().filter(|it| it.score > SHOWN_SCORE);
-        let mut kept: Vec<(f32, [f32; 4])> = Vec::new();
+        let mut kept: Vec<(f32, usize)> = Vec::new();
         let mut count = 0;
         for found in shown {
             count += 1;
-            let edges = frame.edges(found.place);
-            let is_same = |(class, other): &(f32, [f32; 4])| {
-                *class == found.class && iou(*other, edges) > SAME_IOU
+            let is_same = |(class, other): &(f32, usize)| {
+                *class == found.class && frame.overlap(*other, found.place) > SAME_IOU
             };
             if !kept.iter().any(is_same) {
-                kept.push((found.class, edges));
+                kept.push((found.class, found.place));
             }
         }
         if count >= MANY_BOXES && 2 * kept.len() < count {

@@ -1,9 +1,12 @@
 //! What a model is, as far as its file and the shapes of its outputs show.
 
-use camweave_vision::{Activation, HeadFormat, InputFormat, MAX_MULTI_LABEL, Order, Range, Scores};
+use camweave_vision::{
+    Activation, BoxCoding, HeadFormat, InputFormat, MAX_MULTI_LABEL, Order, Range, Scores, Task,
+};
 
+use crate::beside::Beside;
 use crate::error::ModelError;
-use crate::family::{Family, Preset, ScoreKind};
+use crate::family::{Family, Preset, ScoreKind, TaskKind};
 use crate::file::{ElementType, ModelFile};
 use crate::metadata::{MAX_CLASSES, numbered};
 use crate::places::Places;
@@ -19,7 +22,8 @@ pub struct Description {
     pub head: HeadFormat,
     /// What it expects of a frame.
     pub input: InputFormat,
-    /// Which of the file's outputs are read, in the order of [`Order::Parts`].
+    /// Which of the file's outputs are read, in the order of [`Order::Parts`]; prototypes of masks
+    /// come after the head.
     pub outputs: Vec<usize>,
     /// Names of classes in the order of their ids; empty where nobody named any and the head does
     /// not show how many there are.
@@ -81,15 +85,15 @@ pub(crate) fn write(file: &ModelFile, line: &str) -> String {
 }
 
 /// What decides.
-struct Facts<'a> {
-    file: &'a ModelFile,
-    settings: &'a ModelSettings,
+pub(crate) struct Facts<'a> {
+    pub file: &'a ModelFile,
+    pub settings: &'a ModelSettings,
     /// Of one frame, without the batch and without sides of 1.
-    shapes: Vec<Vec<usize>>,
+    pub shapes: Vec<Vec<usize>>,
     /// As they are.
     found: &'a [Vec<usize>],
     names: Option<Vec<String>>,
-    size: (u32, u32),
+    pub size: (u32, u32),
     places: Places,
 }
 
@@ -101,7 +105,7 @@ struct Candidate {
     places: usize,
     /// Values of a place after its box, if they are in one output with it; else of its scores.
     values: usize,
-    extra: usize,
+    beside: Beside,
     why: String,
 }
 
@@ -145,8 +149,18 @@ impl<'a> Facts<'a> {
 
     fn descriptions(&self) -> Result<Vec<Description>, String> {
         let has_parts = self.settings.family.map(|family| family.preset().has_parts);
+        if let (Some(family), Some(task)) = (self.settings.family, self.settings.task)
+            && has_parts == Some(true)
+            && task != TaskKind::Detect
+        {
+            return Err(format!(
+                "MODEL.yml says family: {family} and task: {task}, expected task: detect of a family whose boxes and scores are outputs of their own"
+            ));
+        }
         let parts = match has_parts {
             Some(false) => None,
+            // What is more than boxes comes with them in one output.
+            None if (self.task()).is_some_and(|(task, _)| task != TaskKind::Detect) => None,
             _ => self.parts()?,
         };
         let mut candidates = match parts {
@@ -265,7 +279,7 @@ impl<'a> Facts<'a> {
                 order,
                 places,
                 values,
-                extra: 0,
+                beside: Beside::nothing(0),
                 why: why.clone(),
             };
         if let Some(classes) = classes.filter(|_| flat(&scores)) {
@@ -366,10 +380,8 @@ impl<'a> Facts<'a> {
         let [a, b] = *self.shapes[index] else {
             return Err("an output of unknown shape".to_owned());
         };
-        let extra = match self.settings.extra {
-            Some(extra) => extra as usize,
-            None => self.coefficients(index),
-        };
+        let beside = self.beside(index)?;
+        let extra = beside.extra;
         let shape = &self.shapes[index];
         let why = |what: &str| {
             format!(
@@ -390,13 +402,14 @@ impl<'a> Facts<'a> {
                     ScoreKind::Objectness | ScoreKind::Labelled => 2,
                 };
             let is_labelled = family.preset().scores == ScoreKind::Labelled;
-            (values >= least && (!is_labelled || values == least)).then(|| Candidate {
+            let fits = values >= least && (!is_labelled || values == least);
+            (fits && beside.is_of(family)).then(|| Candidate {
                 family,
                 outputs: vec![index],
                 order,
                 places,
                 values: values - 4 - extra,
-                extra,
+                beside: beside.clone(),
                 why,
             })
         };
@@ -416,7 +429,7 @@ impl<'a> Facts<'a> {
                 vec![candidate(family, self.likely_order(a, b), why("MODEL.yml"))]
             }
             (None, order) => {
-                let likely = self.likely(a, b, extra);
+                let likely = self.likely(a, b, &beside);
                 (likely.0.into_iter())
                     .filter(|(_, it)| order.is_none_or(|order| order == *it))
                     .map(|(family, order)| candidate(family, order, why(likely.1)))
@@ -450,7 +463,7 @@ impl<'a> Facts<'a> {
     }
 
     /// The families that have an output of this shape, and what shows it.
-    fn likely(&self, a: usize, b: usize, extra: usize) -> (Vec<(Family, Order)>, &'static str) {
+    fn likely(&self, a: usize, b: usize, beside: &Beside) -> (Vec<(Family, Order)>, &'static str) {
         use Family::{
             DeepstreamYolo, EndToEnd, RtDetr, RtDetrLabelled, Yolov5, Yolov6, Yolov8, Yolox,
             YoloxDecoded,
@@ -469,7 +482,7 @@ impl<'a> Facts<'a> {
             Order::Planes => (a, b),
             _ => (b, a),
         };
-        let values = values.saturating_sub(extra);
+        let values = values.saturating_sub(beside.extra);
         let classes = values.saturating_sub(4);
         // With two classes both have six values.
         let mut queries = vec![(RtDetr, order)];
@@ -523,7 +536,8 @@ impl<'a> Facts<'a> {
         if is_list && self.file.signs.has_decoder {
             return (queries, "the decoder of a transformer in the graph");
         }
-        if is_list && places != 300 {
+        // No transformer has more than boxes.
+        if is_list && (places != 300 || !beside.task.is_detect()) {
             return (vec![(EndToEnd, order)], "six values of each detection");
         }
         if is_list {
@@ -551,21 +565,7 @@ impl<'a> Facts<'a> {
         (all, "more rows than columns")
     }
 
-    /// Coefficients of masks after each place's scores: as many as another output has maps.
-    fn coefficients(&self, index: usize) -> usize {
-        let others = (0..self.shapes.len()).filter(|it| *it != index);
-        let maps = others.filter_map(|it| match *self.shapes[it] {
-            [maps, height, width] if maps <= 64 && height > 1 && width > 1 => Some(maps),
-            _ => None,
-        });
-        let maps: Vec<usize> = maps.collect();
-        match *maps {
-            [maps] => maps,
-            _ => 0,
-        }
-    }
-
-    fn output(&self, name: &str) -> Result<usize, String> {
+    pub fn output(&self, name: &str) -> Result<usize, String> {
         let found = self.file.outputs.iter().position(|it| it.name == name);
         found.ok_or_else(|| {
             format!(
@@ -584,7 +584,7 @@ impl<'a> Facts<'a> {
         words.iter().find_map(of)
     }
 
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let all = self.file.outputs.iter().zip(self.found).take(MAX_SHOWN);
         let all: Vec<String> = all
             .map(|(output, shape)| format!("'{}' {shape:?}", shown(&output.name)))
@@ -599,7 +599,7 @@ impl<'a> Facts<'a> {
             order,
             places,
             values,
-            extra,
+            beside,
             why,
         } = candidate;
         let settings = self.settings;
@@ -625,14 +625,20 @@ impl<'a> Facts<'a> {
             order,
             anchors: count(places)?,
             scores,
-            boxes: settings.boxes.unwrap_or(preset.boxes),
+            boxes: settings.boxes.unwrap_or(match beside.task {
+                // As without rotation, about the same centre.
+                Task::Obb => BoxCoding::Centre,
+                _ => preset.boxes,
+            }),
             space: settings.space.unwrap_or(preset.space),
             activation: settings.activation.unwrap_or(preset.activation),
-            extra: count(extra)?,
+            extra: count(beside.extra)?,
             multi_label: settings.multi_label.unwrap_or(false),
             overlaps: settings.overlaps.unwrap_or(preset.overlaps),
+            task: beside.task,
         };
         let head = self.labels(head, &preset);
+        let outputs: Vec<usize> = outputs.into_iter().chain(beside.prototypes).collect();
         head.validate_for(self.size)
             .map_err(|error| format!("{family}: {error}"))?;
         self.check_head(&head, &outputs)
@@ -652,7 +658,9 @@ impl<'a> Facts<'a> {
             class_names: Vec::new(),
             confidence: settings.confidence.unwrap_or(confidence),
             iou: settings.iou.or(iou),
-            reasons: vec![format!("family: {family} ({why})")],
+            reasons: std::iter::once(format!("family: {family} ({why})"))
+                .chain(beside.why)
+                .collect(),
             warnings: Vec::new(),
         };
         self.name(&mut description);
@@ -807,6 +815,7 @@ impl Description {
             extra,
             multi_label,
             overlaps,
+            task,
             ..
         } = self.head;
         let word = |word: &dyn std::fmt::Debug| format!("{word:?}").to_lowercase();
@@ -823,9 +832,13 @@ impl Description {
                 Activation::None => "scores of 0 to 1".to_owned(),
                 other => format!("scores by {}", word(&other)),
             },
-            match extra {
-                0 => String::new(),
-                extra => format!(", {extra} more values that are not read"),
+            match (task, extra) {
+                (Task::Detect, 0) => String::new(),
+                (Task::Detect, extra) => format!(", {extra} more values that are not read"),
+                (Task::Segment { height, width }, extra) =>
+                    format!(", masks of {extra} prototypes of {width}x{height}"),
+                (Task::Pose { values }, extra) => format!(", {} keypoints", extra / values.max(1)),
+                (Task::Obb, _) => ", rotated".to_owned(),
             }
         ));
         if multi_label {

@@ -79,6 +79,48 @@ pub enum ScoreKind {
     Labelled,
 }
 
+/// What a detector gives of an object, as `task` in `MODEL.yml` and in metadata names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// Its box.
+    Detect,
+    /// Its box and its mask.
+    Segment,
+    /// Its box and its keypoints.
+    Pose,
+    /// Its rotated box.
+    Obb,
+}
+
+impl TaskKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Detect, Self::Segment, Self::Pose, Self::Obb];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Detect => "detect",
+            Self::Segment => "segment",
+            Self::Pose => "pose",
+            Self::Obb => "obb",
+        }
+    }
+
+    /// What a word stands for.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == word)
+    }
+}
+
+impl fmt::Display for TaskKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// What a family fixes, but for the numbers of places and classes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Preset {
@@ -370,6 +412,11 @@ mod tests {
         for family in Family::ALL {
             let word = serde_json::to_string(&family).expect("a word");
             assert_eq!(word, format!("\"{family}\""));
+        }
+        for task in TaskKind::ALL {
+            let word = serde_json::to_string(&task).expect("a word");
+            assert_eq!(word, format!("\"{task}\""));
+            assert_eq!(TaskKind::of(task.as_str()), Some(task));
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ModelError;
 use crate::export::advice;
 use crate::external::{self, hex_digest};
+use crate::family::TaskKind;
 use crate::graph::Signs;
 use crate::metadata::Metadata;
 use crate::onnx::{GraphProto, ModelProto, TensorTypeProto, ValueInfoProto, data_type};
@@ -103,6 +104,10 @@ pub struct FileFacts {
     pub end_to_end: Option<bool>,
     /// What the exporter says in words.
     pub description: Option<String>,
+    /// What its metadata says that it gives of an object.
+    pub task: Option<String>,
+    /// Of a pose: how many keypoints, and values of each.
+    pub keypoints: Option<[u32; 2]>,
     /// What its graph shows.
     pub signs: Signs,
     /// What white is in its input.
@@ -179,6 +184,8 @@ impl ModelFile {
                 class_names,
                 end_to_end: facts.end_to_end,
                 description: facts.description,
+                task: facts.task,
+                keypoints: facts.keypoints,
                 ..Metadata::default()
             },
             settings: ModelSettings::beside(path).map_err(ModelError::file)?,
@@ -191,6 +198,8 @@ impl ModelFile {
         FileFacts {
             end_to_end: self.metadata.end_to_end,
             description: self.metadata.description.clone(),
+            task: self.metadata.task.clone(),
+            keypoints: self.metadata.keypoints,
             signs: self.signs,
             range: self.input.range,
         }
@@ -235,8 +244,13 @@ impl ModelFile {
         }
         let weight_bytes = crate::size::check(&graph, size).map_err(refuse)?;
         let metadata = Metadata::read(&metadata_props);
-        if let Some(task) = metadata.task.as_deref().filter(|task| *task != "detect") {
-            return Err(refuse(format!("its task is '{task}', expected 'detect'")));
+        let task = metadata.task.as_deref();
+        if let Some(task) = task.filter(|task| TaskKind::of(task).is_none()) {
+            let known = TaskKind::ALL.map(TaskKind::as_str).join("', '");
+            return Err(refuse(format!(
+                "its task is '{}', expected one of '{known}'",
+                shown(task)
+            )));
         }
         let input = input(&graph).map_err(refuse)?;
         let outputs: Vec<_> = graph.output.iter().map(output).collect();

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use camweave_vision::{HeadFormat, InputFormat, Range, Scores};
+use camweave_vision::{HeadFormat, InputFormat, Range, Scores, Task};
 use serde::Serialize;
 
 use crate::describe::Description;
-use crate::family::{Family, ScoreKind};
+use crate::family::{Family, ScoreKind, TaskKind};
 use crate::file::ModelFile;
 
 /// What `MODEL.yml` says of a description, with what each line may be.
@@ -27,6 +27,7 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
         extra,
         multi_label,
         overlaps,
+        task,
         ..
     } = *head;
     let InputFormat {
@@ -52,10 +53,25 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
         let _ = writeln!(text, "# {about}\n{key}: {value}");
     };
     line("family", family.to_string(), &families.join(", "));
+    let kind = match task {
+        Task::Detect => TaskKind::Detect,
+        Task::Segment { .. } => TaskKind::Segment,
+        Task::Pose { .. } => TaskKind::Pose,
+        Task::Obb => TaskKind::Obb,
+    };
+    let tasks = TaskKind::ALL.map(TaskKind::as_str).join(", ");
+    line("task", kind.to_string(), &tasks);
+    if let Task::Pose { values } = task {
+        line(
+            "kpt_shape",
+            format!("[{}, {values}]", extra / values.max(1)),
+            "keypoints, and values of each: x and y (2), or x, y and confidence (3)",
+        );
+    }
     line(
         "outputs",
         outputs(file, description),
-        "names of the outputs: {all: NAME}, or {boxes: NAME, scores: NAME, classes: NAME}",
+        "names of the outputs: {all: NAME}, {all: NAME, prototypes: NAME} with masks, or {boxes: NAME,\n# scores: NAME, classes: NAME}",
     );
     line(
         "order",
@@ -94,11 +110,13 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
         word(&activation),
         "what makes a score of 0 to 1: none, sigmoid, softmax, percent",
     );
-    line(
-        "extra",
-        extra.to_string(),
-        "values of a place after its scores that are not read",
-    );
+    if task.is_detect() {
+        line(
+            "extra",
+            extra.to_string(),
+            "values of a place after its scores that are not read",
+        );
+    }
     if scores != Scores::Labelled {
         line(
             "multi_label",
@@ -144,8 +162,9 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
 
 fn outputs(file: &ModelFile, description: &Description) -> String {
     let name = |index: usize| quoted(&file.outputs[index].name);
-    let keys: &[&str] = match description.outputs.len() {
-        1 => &["all"],
+    let keys: &[&str] = match (description.head.task, description.outputs.len()) {
+        (Task::Segment { .. }, _) => &["all", "prototypes"],
+        (_, 1) => &["all"],
         _ => &["boxes", "scores", "classes"],
     };
     let all = keys.iter().zip(&description.outputs);

@@ -5,6 +5,7 @@
 //! the one that its outputs of some pictures fit. The stages that run models share it, so that a file
 //! means the same to each of them.
 
+mod beside;
 mod decide;
 mod describe;
 
@@ -31,7 +32,7 @@ pub use decide::{decide, resembles};
 pub use describe::{Description, declared, describe};
 pub use error::{ModelError, ModelErrorKind};
 pub use export::advice;
-pub use family::{Family, Preset, ScoreKind};
+pub use family::{Family, Preset, ScoreKind, TaskKind};
 pub use file::{ElementType, FileFacts, ModelFile, ModelInput, ModelOutput};
 pub use graph::Signs;
 pub use init::settings_text;

@@ -24,6 +24,8 @@ pub struct Metadata {
     pub stride: Option<u32>,
     /// `detect`, `segment`, ...
     pub task: Option<String>,
+    /// Of a pose: how many keypoints, and values of each.
+    pub keypoints: Option<[u32; 2]>,
     /// Whether the network suppresses overlaps itself.
     pub end_to_end: Option<bool>,
     /// What the exporter says in words, and the name of the head's class.
@@ -61,6 +63,7 @@ impl Metadata {
             task: text("task")
                 .map(|task| task.trim().to_owned())
                 .filter(|task| !task.is_empty()),
+            keypoints: literal("kpt_shape").and_then(keypoints),
             end_to_end: match literal("end2end") {
                 Some(Literal::Bool(end_to_end)) => Some(end_to_end),
                 _ => None,
@@ -161,6 +164,17 @@ fn size(value: Literal) -> Option<(u32, u32)> {
     }
 }
 
+/// `[17, 3]`.
+fn keypoints(value: Literal) -> Option<[u32; 2]> {
+    match value {
+        Literal::List(sides) => match sides.as_slice() {
+            [points, values] => Some([side(points)?, side(values)?]),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn side(value: &Literal) -> Option<u32> {
     match value {
         Literal::Integer(side) => u32::try_from(*side).ok().filter(|side| *side > 0),
@@ -206,6 +220,7 @@ mod tests {
                 size: Some((640, 384)),
                 stride: Some(32),
                 task: Some("detect".to_owned()),
+                keypoints: None,
                 end_to_end: Some(false),
                 description: Some("Ultralytics YOLO11n model trained on coco.yaml".to_owned()),
                 unread_names: None,
@@ -265,6 +280,10 @@ mod tests {
         assert_eq!(size("[0, 320]"), None);
         assert_eq!(size("[-1, 320]"), None);
         assert_eq!(size("[1, 2, 3]"), None);
+        let keypoints = |text| read(&[("kpt_shape", text)]).keypoints;
+        assert_eq!(keypoints("[17, 3]"), Some([17, 3]));
+        assert_eq!(keypoints("(4, 2)"), Some([4, 2]));
+        assert_eq!(keypoints("[17]"), None);
         assert_eq!(read(&[]), Metadata::default());
     }
 }

@@ -9,7 +9,7 @@ use camweave_vision::{
 };
 use serde::Deserialize;
 
-use crate::family::{Family, ScoreKind};
+use crate::family::{Family, ScoreKind, TaskKind};
 use crate::metadata::{MAX_CLASSES, clean_name, filled};
 use crate::size::shown;
 
@@ -22,6 +22,10 @@ const MAX_BYTES: u64 = 4 << 20;
 pub struct ModelSettings {
     /// The kind of detector.
     pub family: Option<Family>,
+    /// What it gives of an object.
+    pub task: Option<TaskKind>,
+    /// Of a pose: how many keypoints, and values of each.
+    pub kpt_shape: Option<[u32; 2]>,
     /// Names of the outputs to read.
     pub outputs: Outputs,
     /// Where a value of a place is.
@@ -36,7 +40,7 @@ pub struct ModelSettings {
     pub space: Option<BoxSpace>,
     /// What makes a score of 0 to 1.
     pub activation: Option<Activation>,
-    /// Values of a place after its scores that are not read.
+    /// Values of a place after its scores.
     pub extra: Option<u32>,
     /// Whether a place gives a box for each class above the confidence.
     pub multi_label: Option<bool>,
@@ -66,6 +70,8 @@ pub struct Outputs {
     pub scores: Option<String>,
     /// Classes.
     pub classes: Option<String>,
+    /// Prototypes of masks.
+    pub prototypes: Option<String>,
 }
 
 /// What the network expects of a frame, as far as it is said.

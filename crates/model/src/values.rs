@@ -1,6 +1,9 @@
 //! The values of a frame's output, place by place.
 
-use camweave_vision::{Activation, Background, BoxCoding, BoxSpace, HeadFormat, Order, Scores};
+use camweave_vision::{
+    Activation, Background, BoxCoding, BoxSpace, HeadFormat, Order, Scores, Task, iou,
+    oriented_box, probiou,
+};
 
 /// The values of one frame under a format that they have the length of.
 #[derive(Clone, Copy)]
@@ -155,6 +158,15 @@ impl<'a> Values<'a> {
                 edges[3] / height,
             ],
         }
+    }
+
+    /// The overlap of two places' boxes.
+    pub fn overlap(&self, one: usize, other: usize) -> f32 {
+        if self.head.task == Task::Obb {
+            let of = |place| oriented_box(self.values, self.head, place);
+            return probiou(of(one), of(other));
+        }
+        iou(self.edges(one), self.edges(other))
     }
 
     /// Column, row and stride of a place in YOLOX's grids.

@@ -6,9 +6,9 @@ use camweave_model::onnx::{
     DimensionProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorShapeProto,
     TensorTypeProto, TypeProto, ValueInfoProto, data_type,
 };
-use camweave_model::{Description, Family, ModelError, ModelFile, decide, describe};
+use camweave_model::{Description, Family, ModelError, ModelFile, decide, describe, settings_text};
 use camweave_vision::{
-    Activation, BoxCoding, BoxSpace, Element, Fit, InputLayout, Order, Range, Scores,
+    Activation, BoxCoding, BoxSpace, Element, Fit, InputLayout, Order, Range, Scores, Task,
 };
 use prost::Message;
 use tempfile::TempDir;
@@ -385,11 +385,221 @@ fn coefficients_of_masks_are_no_classes() {
     };
     assert_eq!((found.family, found.head.extra), (Family::Yolov8, 32));
     assert_eq!(found.head.classes(), Some(2));
+    let (height, width) = (160, 160);
+    assert_eq!(found.head.task, Task::Segment { height, width });
+    assert_eq!(found.outputs, [0, 1]);
+    // Maps of another size may be anything: the coefficients are left out.
+    let other = net(&[("output0", &[1, 38, 8400]), ("output1", &[1, 32, 80, 80])]);
+    let [found] = &other.kinds().expect("known")[..] else {
+        panic!("one");
+    };
+    assert_eq!((found.head.task, found.head.extra), (Task::Detect, 32));
+    assert_eq!(
+        (&*found.outputs, found.head.classes()),
+        ([0].as_slice(), Some(2))
+    );
     let before = net(&[("raw", &[1, 144, 80, 80]), ("output0", &[1, 6, 8400])]);
     let [found] = &before.kinds().expect("known")[..] else {
         panic!("one");
     };
     assert_eq!((&*found.outputs, found.head.extra), ([1].as_slice(), 0));
+}
+
+/// As exports of Ultralytics say what they are.
+fn of_task(task: &str, names: &str, outputs: &[(&'static str, &[usize])]) -> Net {
+    let mut net = net(outputs).named(names);
+    net.metadata.push(("task", task.to_owned()));
+    if task == "pose" {
+        net.metadata.push(("kpt_shape", "[17, 3]".to_owned()));
+    }
+    net
+}
+
+fn only_kind(net: &Net) -> Description {
+    let mut kinds = net.kinds().unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(kinds.len(), 1, "{kinds:?}");
+    kinds.remove(0)
+}
+
+#[test]
+fn tasks_of_ultralytics_by_their_metadata() {
+    let (height, width) = (160, 160);
+    let masks = Task::Segment { height, width };
+    let maps: (&str, &[usize]) = ("output1", &[1, 32, 160, 160]);
+    let person = "{0: 'person'}";
+    let two = "{0: 'plane', 1: 'ship'}";
+    for (task, names, outputs, family, boxes, head, extra) in [
+        (
+            "segment",
+            two,
+            vec![("output0", &[1, 38, 8400][..]), maps],
+            Family::Yolov8,
+            BoxCoding::Centre,
+            masks,
+            32,
+        ),
+        (
+            "segment",
+            two,
+            vec![("output0", &[1, 300, 38][..]), maps],
+            Family::EndToEnd,
+            BoxCoding::Corners,
+            masks,
+            32,
+        ),
+        (
+            "pose",
+            person,
+            vec![("output0", &[1, 56, 8400][..])],
+            Family::Yolov8,
+            BoxCoding::Centre,
+            Task::Pose { values: 3 },
+            51,
+        ),
+        (
+            "pose",
+            person,
+            vec![("output0", &[1, 300, 57][..])],
+            Family::EndToEnd,
+            BoxCoding::Corners,
+            Task::Pose { values: 3 },
+            51,
+        ),
+        (
+            "obb",
+            two,
+            vec![("output0", &[1, 7, 8400][..])],
+            Family::Yolov8,
+            BoxCoding::Centre,
+            Task::Obb,
+            1,
+        ),
+        // Its boxes are centres also end to end.
+        (
+            "obb",
+            two,
+            vec![("output0", &[1, 300, 7][..])],
+            Family::EndToEnd,
+            BoxCoding::Centre,
+            Task::Obb,
+            1,
+        ),
+    ] {
+        let net = of_task(task, names, &outputs);
+        let found = only_kind(&net);
+        assert_eq!(found.family, family, "{task}");
+        assert_eq!(
+            (found.head.boxes, found.head.task, found.head.extra),
+            (boxes, head, extra),
+            "{task}"
+        );
+        assert_eq!(found.head.overlaps, family == Family::Yolov8, "{task}");
+        assert_eq!(
+            found.outputs,
+            (0..outputs.len()).collect::<Vec<_>>(),
+            "{task}"
+        );
+        let classes = if task == "pose" { 1 } else { 2 };
+        assert_eq!(found.class_names.len(), classes, "{task}");
+        // What is written into MODEL.yml says the same of a file that says nothing.
+        let (_folder, file) = net.read();
+        let text = settings_text(&file.expect("read"), &found);
+        let again = only_kind(&self::net(&outputs).with(text.leak()));
+        assert_eq!(
+            (again.head, &again.outputs, again.family),
+            (found.head, &found.outputs, family),
+            "{task}"
+        );
+    }
+}
+
+#[test]
+fn tasks_that_lack_something_are_refused_with_the_line_to_write() {
+    let named = "{0: 'a'}";
+    let refused = |net: &Net| net.kinds().expect_err("refused");
+    let without = refused(&of_task("segment", named, &[("output0", &[1, 37, 8400])]));
+    for part in [
+        "segment (metadata)",
+        "prototypes",
+        "'output0' [1, 37, 8400]",
+        "task: detect",
+    ] {
+        assert!(without.contains(part), "{without}");
+    }
+    let mut pose = of_task("pose", named, &[("output0", &[1, 56, 8400])]);
+    pose.metadata.retain(|(key, _)| *key != "kpt_shape");
+    let unknown = refused(&pose);
+    assert!(
+        unknown.contains("pose (metadata)") && unknown.contains("kpt_shape: [17, 3]"),
+        "{unknown}"
+    );
+    let said = only_kind(&pose.with("kpt_shape: [17, 3]"));
+    assert_eq!(
+        (said.head.task, said.head.extra),
+        (Task::Pose { values: 3 }, 51)
+    );
+    let classify = refused(&of_task("classify", named, &[("output0", &[1, 1000])]));
+    for part in ["'classify'", "'detect', 'segment', 'pose', 'obb'"] {
+        assert!(classify.contains(part), "{classify}");
+    }
+    let contradiction = of_task("obb", named, &[("output0", &[1, 6, 8400])]).with("extra: 2");
+    let contradiction = refused(&contradiction);
+    assert!(
+        contradiction.contains("extra: 2") && contradiction.contains("obb"),
+        "{contradiction}"
+    );
+    let apart = net(&[("dets", &[1, 300, 4]), ("labels", &[1, 300, 91])]);
+    let apart = refused(&apart.with("family: rf_detr\ntask: segment"));
+    assert!(
+        apart.contains("rf_detr") && apart.contains("task: segment"),
+        "{apart}"
+    );
+    // Boxes alone, where they are enough.
+    let boxes = of_task("segment", named, &[("output0", &[1, 37, 8400])]);
+    let boxes = only_kind(&boxes.with("task: detect\nextra: 32"));
+    assert_eq!((boxes.head.task, boxes.head.extra), (Task::Detect, 32));
+    assert_eq!(boxes.head.classes(), Some(1));
+}
+
+#[test]
+fn a_trial_looks_at_keypoints_and_angles() {
+    let net = || of_task("pose", "{0: 'person'}", &[("output0", &[1, 56, 8400])]);
+    let head = |confidence: f32| {
+        move |index: usize, place: usize| match index {
+            0..4 => centre(place, index),
+            4 => score(place),
+            _ if index % 3 == 1 => confidence,
+            _ => 100.0,
+        }
+    };
+    net().decided(&[&head(0.5)]).expect("good");
+    let error = net().decided(&[&head(5.0)]).expect_err("no confidence");
+    assert!(
+        error.contains("confidence of a keypoint is 5") && error.contains("kpt_shape"),
+        "{error}"
+    );
+    let net = || of_task("obb", "{0: 'ship'}", &[("output0", &[1, 300, 7])]);
+    // Stars: each three boxes have one centre.
+    let head = |angle: f32| {
+        move |place: usize, index: usize| match index {
+            0 | 1 => centre(place / 3, index),
+            2 => 90.0,
+            3 => 6.0,
+            4 => score(place),
+            5 => 0.0,
+            _ => angle * (place % 3) as f32,
+        }
+    };
+    net()
+        .decided(&[&head(0.785)])
+        .expect("rotated otherwise, other objects");
+    let error = net().decided(&[&head(0.0)]).expect_err("duplicates");
+    assert!(error.contains("expected one for each"), "{error}");
+    let error = net().decided(&[&head(90.0)]).expect_err("degrees");
+    assert!(
+        error.contains("rotated by") && error.contains("radians"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -1,26 +1,16 @@
 //! From a head's values to detections in the picture.
 
-use serde::{Deserialize, Serialize};
-
+use crate::candidates::{Detection, in_image};
 use crate::head::{Candidate, HeadError, HeadFormat, HeadValue, decode};
 use crate::letterbox::Letterbox;
-use crate::nms::{NmsConfig, best_first, suppress};
-
-/// An object found in a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Detection {
-    /// Edges x1, y1, x2, y2 in pixels of the source picture, inside it.
-    pub bbox: [f32; 4],
-    /// Score in 0..1.
-    pub score: f32,
-    /// Index of the class in the model's list.
-    pub class_id: u32,
-}
+use crate::nms::NmsConfig;
+use crate::task::{ShapeScratch, keep_best_of, shapes};
 
 /// Memory that [`detect`] uses again from frame to frame.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch {
     candidates: Vec<Candidate>,
+    shapes: ShapeScratch,
 }
 
 /// Decodes one frame's head, suppresses duplicates (where the head has any),
@@ -39,42 +29,15 @@ pub fn detect<T: HeadValue>(
     config: &NmsConfig,
     scratch: &mut Scratch,
 ) -> Result<Vec<Detection>, HeadError> {
-    let candidates = &mut scratch.candidates;
+    let Scratch {
+        candidates,
+        shapes: memory,
+    } = scratch;
     decode(head, format, letterbox.model, config.confidence, candidates)?;
-    keep_best(candidates, format, config);
-    Ok(in_image(candidates, letterbox).collect())
-}
-
-/// The second step of [`detect`]: drops duplicates and what is beyond the limits, best score first.
-pub fn keep_best(candidates: &mut Vec<Candidate>, format: &HeadFormat, config: &NmsConfig) {
-    if format.overlaps {
-        suppress(candidates, config);
-    } else {
-        candidates.sort_unstable_by(best_first);
-        candidates.truncate(config.max_detections);
+    keep_best_of(head, candidates, format, config);
+    if format.task.is_detect() {
+        return Ok(in_image(candidates, letterbox).collect());
     }
-}
-
-/// The last step of [`detect`]: from model pixels to those of the source picture. Boxes that are
-/// empty after clipping are dropped.
-pub fn in_image(
-    candidates: &[Candidate],
-    letterbox: &Letterbox,
-) -> impl Iterator<Item = Detection> {
-    candidates.iter().filter_map(
-        |&Candidate {
-             bbox,
-             score,
-             class_id,
-             ..
-         }| {
-            let bbox = letterbox.image_box_from_model(bbox);
-            let [x1, y1, x2, y2] = bbox;
-            (x1 < x2 && y1 < y2).then_some(Detection {
-                bbox,
-                score,
-                class_id,
-            })
-        },
-    )
+    let found = shapes(head, format, letterbox, candidates, usize::MAX, memory);
+    Ok(found.into_iter().map(|(detection, _)| detection).collect())
 }

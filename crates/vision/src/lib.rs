@@ -1,4 +1,5 @@
-//! Image and box arithmetic on the CPU: letterbox, grids of luma, head decoding, NMS and metrics.
+//! Image and box arithmetic on the CPU: letterbox, grids of luma, head decoding, NMS, masks and
+//! rotated boxes, and metrics.
 //!
 //! Everything here is safe, deterministic Rust without a device. The stages of the CPU path run
 //! it, and it is the reference that kernels on other devices are tested against, so each module
@@ -8,6 +9,7 @@
 //! positions of its edges: a picture of width `w` spans `0.0..=w`, and the centre of its first
 //! pixel lies at 0.5.
 
+mod candidates;
 mod detect;
 mod head;
 mod iou;
@@ -17,11 +19,13 @@ pub mod metrics;
 mod named;
 mod nms;
 mod picture;
+mod task;
 
-pub use detect::{Detection, Scratch, detect, in_image, keep_best};
+pub use candidates::{Detection, in_image, keep_best};
+pub use detect::{Scratch, detect};
 pub use head::{
     Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, HeadValue,
-    MAX_MULTI_LABEL, Order, Scores, Strides, decode,
+    MAX_MULTI_LABEL, Order, Scores, Strides, Task, decode,
 };
 pub use iou::iou;
 pub use letterbox::{
@@ -34,4 +38,7 @@ pub use nms::{NmsConfig, NmsConfigError, suppress};
 pub use picture::{
     ColorMatrix, ColorRange, MAX_DIMENSION, Orientation, Picture, PictureError, PictureLayout,
     PixelFormat, Plane, Planes, PlanesError, StoredPlane, YuvToRgb,
+};
+pub use task::{
+    Shape, ShapeScratch, keep_best_of, oriented_box, oriented_corners, probiou, shapes,
 };

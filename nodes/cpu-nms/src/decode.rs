@@ -2,9 +2,10 @@
 //!
 //! Together they give what `camweave_vision::detect` gives.
 
-use camweave_detect::postprocess::Classes;
+use camweave_detect::postprocess::{Classes, most_points};
 use camweave_vision::{
-    Candidate, Detection, HeadError, HeadFormat, Letterbox, NmsConfig, decode, in_image, keep_best,
+    Candidate, Detection, HeadError, HeadFormat, Letterbox, NmsConfig, Shape, ShapeScratch, decode,
+    in_image, keep_best, keep_best_of, shapes,
 };
 
 /// Step one: the candidates of the classes that are kept; `size` is that of the network's input. Others take no part: they neither
@@ -33,6 +34,20 @@ pub fn detections(
 ) -> impl Iterator<Item = Detection> {
     keep_best(candidates, format, config);
     in_image(candidates, letterbox)
+}
+
+/// Step two for heads that have more than boxes: `values` are those of step one.
+pub fn shaped(
+    values: &[f32],
+    format: &HeadFormat,
+    letterbox: &Letterbox,
+    config: &NmsConfig,
+    candidates: &mut Vec<Candidate>,
+    scratch: &mut ShapeScratch,
+) -> Vec<(Detection, Shape)> {
+    keep_best_of(values, candidates, format, config);
+    let most = most_points(candidates.len());
+    shapes(values, format, letterbox, candidates, most, scratch)
 }
 
 #[cfg(test)]

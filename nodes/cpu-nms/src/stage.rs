@@ -9,9 +9,9 @@ use camweave_detect::postprocess::{
 use camweave_message::{DetectedBox, Detections, Head};
 use camweave_stage::telemetry::span_names;
 use camweave_stage::{Context, DropReason, Fact, Output, QueuePolicy, Refusal, Stage, StageError};
-use camweave_vision::Candidate;
+use camweave_vision::{Candidate, ShapeScratch};
 
-use crate::decode::{candidates, detections};
+use crate::decode::{candidates, detections, shaped};
 
 /// Decodes and suppresses.
 pub struct CpuNms {
@@ -19,6 +19,7 @@ pub struct CpuNms {
     half: Postprocess<()>,
     /// Memory that is used again from frame to frame.
     candidates: Vec<Candidate>,
+    shapes: ShapeScratch,
 }
 
 impl Stage for CpuNms {
@@ -36,6 +37,7 @@ impl Stage for CpuNms {
             context: context.clone(),
             half: Postprocess::new(&settings, context),
             candidates: Vec::new(),
+            shapes: ShapeScratch::default(),
         })
     }
 
@@ -83,7 +85,13 @@ impl CpuNms {
             .map_err(malformed)?;
         drop(span);
         let _span = self.context.span(&span_names::NMS, &head.id);
-        let found = detections(&head.format, &letterbox, nms, memory);
-        Ok((classes.named(found), letterbox.source))
+        let boxes = if head.format.task.is_detect() {
+            classes.named(detections(&head.format, &letterbox, nms, memory))
+        } else {
+            let shapes = &mut self.shapes;
+            let found = shaped(values, &head.format, &letterbox, nms, memory, shapes);
+            classes.named_shaped(found, letterbox.source)
+        };
+        Ok((boxes, letterbox.source))
     }
 }

@@ -10,7 +10,7 @@ use camweave_stage::{Context, Declared, Exit, Output, Settings, Stage};
 use camweave_testing::head;
 use camweave_vision::{
     Activation, BoxCoding, BoxSpace, ColorMatrix, ColorRange, HeadFormat, Order, PictureLayout,
-    PixelFormat,
+    PixelFormat, Task,
 };
 
 const ANCHORS: usize = 64;
@@ -330,6 +330,73 @@ fn a_head_of_boxes_and_logits() {
         assert_eq!((&*found.label, found.bbox), (label, bbox));
         assert!((found.score - sigmoid(logit)).abs() < 1e-6);
     }
+}
+
+/// As YOLO26 has it: a pose, a mask and an oriented box, each in a head of its own.
+#[test]
+fn heads_of_more_than_boxes() {
+    let mut bench = Bench::new(&[]);
+    let mut run = |task: Task, extra: u32, values: Vec<f32>| {
+        let tensor = bench.publish(&[values]);
+        let head = Head {
+            format: HeadFormat {
+                task,
+                extra,
+                boxes: match task {
+                    Task::Obb => BoxCoding::Centre,
+                    _ => BoxCoding::Corners,
+                },
+                ..HeadFormat::end_to_end(1)
+            },
+            ..bench.head(&tensor, 0)
+        };
+        let mut found = bench.run(vec![head]).pop().expect("one row").boxes;
+        assert_eq!(found.len(), 1);
+        found.remove(0)
+    };
+    let place = [80.0, 170.0, 120.0, 190.0, 0.9, 1.0];
+    let keypoints = [[90.0, 175.0], [0.0, 0.0]].concat();
+    let pose = run(
+        Task::Pose { values: 2 },
+        4,
+        [&place[..], &keypoints].concat(),
+    );
+    assert_eq!(
+        pose.extras.keypoints.as_deref(),
+        Some(&[180.0, 190.0, 1.0, 0.0, 0.0, 1.0][..])
+    );
+    assert_eq!(pose.bbox, [160.0, 180.0, 240.0, 220.0]);
+    // Everything is an object's: its outline is its box, whose last pixels are 119 and 189.
+    let (height, width) = (4, 4);
+    let masks = [&place[..], &[2.0], &[1.0; 16]].concat();
+    let masked = run(Task::Segment { height, width }, 1, masks);
+    let outline = [160.0, 180.0, 160.0, 218.0, 238.0, 218.0, 238.0, 180.0];
+    assert_eq!(masked.extras.mask.as_deref(), Some(&outline[..]));
+    let rotated = run(
+        Task::Obb,
+        1,
+        vec![
+            100.0,
+            180.0,
+            40.0,
+            20.0,
+            0.9,
+            0.0,
+            std::f32::consts::FRAC_PI_2,
+        ],
+    );
+    let [x, y, w, h, angle] = rotated.extras.oriented.expect("rotated");
+    assert_eq!(
+        [x, y, w, h, angle],
+        [200.0, 200.0, 80.0, 40.0, std::f32::consts::FRAC_PI_2]
+    );
+    let near = rotated.bbox.iter().zip([180.0, 160.0, 220.0, 240.0]);
+    assert!(
+        near.into_iter()
+            .all(|(found, edge)| (found - edge).abs() < 1e-3),
+        "{:?}",
+        rotated.bbox
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! Boxes and labels on a frame.
+//! Boxes, shapes and labels on a frame.
 
 use camweave_message::DetectedBox;
 use camweave_redact::printable_up_to;
+use camweave_vision::oriented_corners;
 use font8x8::UnicodeFonts;
 
 /// An RGB frame, 8 bit, packed.
@@ -30,6 +31,34 @@ const GLYPH: i64 = 8;
 const SHOWN_IDS: u64 = 10_000;
 /// Bytes of a class name that are drawn.
 const LABEL_BYTES: usize = 64;
+/// Keypoints of less confidence are not drawn: Ultralytics' own threshold.
+const LEAST_CONFIDENCE: f32 = 0.25;
+/// Keypoints of COCO's persons, and the pairs of them that its skeleton joins.
+const COCO_KEYPOINTS: usize = 17;
+const COCO_SKELETON: [(usize, usize); 19] = [
+    (15, 13),
+    (13, 11),
+    (16, 14),
+    (14, 12),
+    (11, 12),
+    (5, 11),
+    (6, 12),
+    (5, 6),
+    (5, 7),
+    (6, 8),
+    (7, 9),
+    (8, 10),
+    (1, 2),
+    (0, 1),
+    (0, 2),
+    (1, 3),
+    (2, 4),
+    (3, 5),
+    (4, 6),
+];
+
+/// A point in pixels of the frame.
+type Point = [f32; 2];
 
 impl Canvas {
     fn set(&mut self, x: i64, y: i64, color: [u8; 3]) {
@@ -52,6 +81,73 @@ impl Canvas {
         }
     }
 
+    /// A square of so many pixels about a point.
+    fn dot(&mut self, point: Point, side: i64, color: [u8; 3]) {
+        let [x, y] = point.map(|it| it.round() as i64 - side / 2);
+        self.fill([x, y, x + side, y + side], color);
+    }
+
+    /// A line, as far as it may touch the frame.
+    fn line(&mut self, [from, to]: [Point; 2], thickness: i64, color: [u8; 3]) {
+        let sides = [self.width as f32, self.height as f32];
+        // Half of a line may stand beyond the edge.
+        let beyond = thickness as f32;
+        let [mut from, mut to] = [from, to];
+        // Liang and Barsky: the part of the line between each pair of edges.
+        let (mut first, mut last) = (0.0_f32, 1.0_f32);
+        for axis in 0..2 {
+            let length = to[axis] - from[axis];
+            let low = (-beyond - from[axis]) / length;
+            let high = (sides[axis] + beyond - from[axis]) / length;
+            if length == 0.0 {
+                if !(-beyond..=sides[axis] + beyond).contains(&from[axis]) {
+                    return;
+                }
+                continue;
+            }
+            first = first.max(low.min(high));
+            last = last.min(low.max(high));
+        }
+        if first > last {
+            return;
+        }
+        let at = |part: f32| [0, 1].map(|axis| from[axis] + part * (to[axis] - from[axis]));
+        [from, to] = [at(first), at(last)];
+        let steps = [0, 1].map(|axis| (to[axis] - from[axis]).abs());
+        let steps = steps[0].max(steps[1]).ceil().max(1.0);
+        for step in 0..=steps as u32 {
+            let part = step as f32 / steps;
+            let point = [0, 1].map(|axis| from[axis] + part * (to[axis] - from[axis]));
+            self.dot(point, thickness, color);
+        }
+    }
+
+    /// A closed polygon.
+    fn polygon(&mut self, points: &[Point], thickness: i64, color: [u8; 3]) {
+        let next = points.iter().cycle().skip(1);
+        for (from, to) in points.iter().zip(next) {
+            self.line([*from, *to], thickness, color);
+        }
+    }
+
+    /// Keypoints, and of as many as COCO's persons have the skeleton.
+    fn keypoints(&mut self, keypoints: &[[f32; 3]], thickness: i64, color: [u8; 3]) {
+        let seen = |point: [f32; 3]| {
+            let [x, y, confidence] = point;
+            (confidence >= LEAST_CONFIDENCE).then_some([x, y])
+        };
+        if keypoints.len() == COCO_KEYPOINTS {
+            for (one, other) in COCO_SKELETON {
+                if let (Some(from), Some(to)) = (seen(keypoints[one]), seen(keypoints[other])) {
+                    self.line([from, to], thickness, color);
+                }
+            }
+        }
+        for point in keypoints.iter().filter_map(|point| seen(*point)) {
+            self.dot(point, 2 * thickness, color);
+        }
+    }
+
     fn text(&mut self, x: i64, y: i64, text: &str, color: [u8; 3]) {
         for (index, letter) in text.chars().enumerate() {
             let Some(rows) = font8x8::BASIC_FONTS.get(letter) else {
@@ -66,7 +162,8 @@ impl Canvas {
     }
 }
 
-/// Draws each box with its label, score and track id; a track keeps its colour.
+/// Draws each box with its label, score and track id, its outline and its keypoints; an oriented box
+/// in place of the one that encloses it. A track keeps its colour.
 pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
     let thickness = (i64::from(canvas.height) / 240).max(1) + 1;
     // Weak boxes first, so that strong ones lie on top.
@@ -78,10 +175,21 @@ pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
         let key = item.track_id.unwrap_or(u64::from(item.class_id));
         let color = COLORS[(key % COLORS.len() as u64) as usize];
         let [x1, y1, x2, y2] = item.bbox.map(|edge| edge.round() as i64);
-        canvas.fill([x1, y1, x2, y1 + thickness], color);
-        canvas.fill([x1, y2 - thickness, x2, y2], color);
-        canvas.fill([x1, y1, x1 + thickness, y2], color);
-        canvas.fill([x2 - thickness, y1, x2, y2], color);
+        let extras = &item.extras;
+        if let Some(oriented) = extras.oriented {
+            canvas.polygon(&oriented_corners(oriented), thickness, color);
+        } else {
+            canvas.fill([x1, y1, x2, y1 + thickness], color);
+            canvas.fill([x1, y2 - thickness, x2, y2], color);
+            canvas.fill([x1, y1, x1 + thickness, y2], color);
+            canvas.fill([x2 - thickness, y1, x2, y2], color);
+        }
+        if let Some(mask) = &extras.mask {
+            canvas.polygon(mask.as_chunks().0, thickness, color);
+        }
+        if let Some(keypoints) = &extras.keypoints {
+            canvas.keypoints(keypoints.as_chunks().0, thickness, color);
+        }
         let track = item
             .track_id
             .map(|id| format!(" #{}", id % SHOWN_IDS))
@@ -100,6 +208,8 @@ pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
 mod tests {
     use std::sync::Arc;
 
+    use camweave_message::Extras;
+
     use super::*;
 
     fn item(bbox: [f32; 4]) -> DetectedBox {
@@ -109,6 +219,7 @@ mod tests {
             class_id: 0,
             label: Arc::from("car"),
             track_id: Some(2),
+            extras: Extras::default(),
         }
     }
 
@@ -128,6 +239,100 @@ mod tests {
         assert_eq!(pixel(10, 50), [9, 9, 9]);
         // The label's letters stand above the box.
         assert!((20..28).any(|y| (20..60).any(|x| pixel(x, y) == [0, 0, 0])));
+    }
+
+    fn drawn(extras: Extras) -> Canvas {
+        let mut canvas = Canvas {
+            width: 100,
+            height: 100,
+            pixels: vec![9; 30_000],
+        };
+        let bbox = [10.0, 30.0, 90.0, 90.0];
+        annotate(
+            &mut canvas,
+            &[DetectedBox {
+                extras,
+                ..item(bbox)
+            }],
+        );
+        canvas
+    }
+
+    fn is_drawn(canvas: &Canvas, x: usize, y: usize) -> bool {
+        canvas.pixels[(y * 100 + x) * 3..][..3] == COLORS[2]
+    }
+
+    #[test]
+    fn an_outline_is_closed_and_its_inside_left_alone() {
+        let triangle = drawn(Extras {
+            mask: Some(Arc::from([20.0, 80.0, 80.0, 80.0, 50.0, 40.0])),
+            ..Extras::default()
+        });
+        // Each side's middle, and the box.
+        for (x, y) in [(50, 80), (65, 60), (35, 60), (10, 60)] {
+            assert!(is_drawn(&triangle, x, y), "{x}, {y}");
+        }
+        for (x, y) in [(50, 60), (20, 50), (80, 50)] {
+            assert!(!is_drawn(&triangle, x, y), "{x}, {y}");
+        }
+    }
+
+    #[test]
+    fn an_oriented_box_is_drawn_as_it_lies() {
+        let oriented = drawn(Extras {
+            oriented: Some([50.0, 60.0, 40.0, 20.0, std::f32::consts::FRAC_PI_2]),
+            ..Extras::default()
+        });
+        // Rotated by a quarter it is 20 wide and 40 high.
+        for (x, y) in [(40, 60), (60, 60), (50, 40), (50, 80)] {
+            assert!(is_drawn(&oriented, x, y), "{x}, {y}");
+        }
+        // Neither as without rotation nor as the box that encloses it.
+        for (x, y) in [(30, 60), (70, 60), (10, 60), (50, 89), (50, 60)] {
+            assert!(!is_drawn(&oriented, x, y), "{x}, {y}");
+        }
+    }
+
+    #[test]
+    fn seventeen_keypoints_are_a_skeleton_as_far_as_they_are_seen() {
+        let points = |unseen: usize, count: usize| {
+            // Shoulders (5, 6) and hips (11, 12) are the corners of a square; the others are one point.
+            let point = |index: usize| {
+                let [x, y] = match index {
+                    5 => [30.0, 40.0],
+                    6 => [70.0, 40.0],
+                    11 => [30.0, 80.0],
+                    12 => [70.0, 80.0],
+                    _ => [50.0, 36.0],
+                };
+                [x, y, if index == unseen { 0.2 } else { 0.9 }]
+            };
+            let points: Vec<f32> = (0..count).flat_map(point).collect();
+            drawn(Extras {
+                keypoints: Some(Arc::from(points)),
+                ..Extras::default()
+            })
+        };
+        let all = points(99, 17);
+        for (x, y) in [(50, 40), (30, 60), (70, 60), (50, 80)] {
+            assert!(is_drawn(&all, x, y), "{x}, {y}");
+        }
+        let unseen = points(5, 17);
+        assert!(is_drawn(&unseen, 70, 60) && is_drawn(&unseen, 50, 80));
+        assert!(!is_drawn(&unseen, 30, 60) && !is_drawn(&unseen, 30, 40));
+        // Of another number only the points are known.
+        let others = points(99, 16);
+        assert!(is_drawn(&others, 30, 40) && !is_drawn(&others, 30, 60));
+    }
+
+    #[test]
+    fn shapes_far_beyond_the_frame_take_no_time() {
+        let canvas = drawn(Extras {
+            mask: Some(Arc::from([-1e5, 50.0, 1e5, 50.0, 1e5, -1e5])),
+            oriented: Some([0.0, 0.0, 1e5, 1e5, 0.5]),
+            keypoints: Some(Arc::from([1e9, 1e9, 1.0])),
+        });
+        assert!(is_drawn(&canvas, 50, 50), "a line through the frame");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `detections.jsonl`: one line per frame.
 
-use camweave_message::Detections;
+use camweave_message::{DetectedBox, Detections, Extras};
 use serde::{Deserialize, Serialize};
 
 /// One line of `detections.jsonl`.
@@ -34,6 +34,16 @@ pub struct DetectionLine {
     pub class_ids: Vec<u32>,
     /// Track ids; null where a box belongs to no track.
     pub track_ids: Vec<Option<u64>>,
+    /// Outlines: x and y of each point in source-image pixels; empty where a box has none. Only of a
+    /// frame that has some, as the next two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masks: Option<Vec<Vec<f32>>>,
+    /// x, y and confidence of each keypoint, in source-image pixels; empty where a box has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keypoints: Option<Vec<Vec<f32>>>,
+    /// `[x, y, width, height, angle]`: centre and sides in source-image pixels, radians clockwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oriented: Option<Vec<[f32; 5]>>,
     /// The stages that the frame has passed: id, enter and leave in monotonic nanoseconds. The
     /// sink is the last; it leaves when its line is written. Only where the sink is asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +70,10 @@ impl DetectionLine {
             labels: boxes.iter().map(|item| item.label.to_string()).collect(),
             class_ids: boxes.iter().map(|item| item.class_id).collect(),
             track_ids: boxes.iter().map(|item| item.track_id).collect(),
+            masks: lists(boxes, |extras| extras.mask.as_deref()),
+            keypoints: lists(boxes, |extras| extras.keypoints.as_deref()),
+            oriented: (boxes.iter().any(|item| item.extras.oriented.is_some()))
+                .then(|| boxes.iter().map(DetectedBox::oriented).collect()),
             passes: None,
         }
     }
@@ -83,10 +97,23 @@ impl DetectionLine {
     }
 }
 
+/// A list of numbers for each box, if any has one.
+fn lists(boxes: &[DetectedBox], get: impl Fn(&Extras) -> Option<&[f32]>) -> Option<Vec<Vec<f32>>> {
+    let all = || boxes.iter().map(|item| get(&item.extras));
+    let is_some = all().any(|list| list.is_some());
+    is_some.then(|| {
+        all()
+            .map(|list| list.unwrap_or_default().to_vec())
+            .collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use camweave_message::Trace;
-    use camweave_testing::{detections, stage_pass};
+    use std::sync::Arc;
+
+    use camweave_testing::{detections, person, stage_pass};
 
     use super::*;
 
@@ -95,6 +122,35 @@ mod tests {
             trace: Trace(vec![stage_pass("nms", 10, 20), stage_pass("sink", 25, 0)]),
             ..detections("cam1", 2)
         }
+    }
+
+    #[test]
+    fn a_frame_of_masks_keypoints_or_oriented_boxes_has_them() {
+        let mut row = row();
+        row.boxes = vec![person([1.0, 2.0, 5.0, 6.0], 0.5); 2];
+        let plain = serde_json::to_value(DetectionLine::new(&row, 5)).expect("plain data");
+        for key in ["masks", "keypoints", "oriented"] {
+            assert!(plain.get(key).is_none(), "{key}");
+        }
+        row.boxes[1].extras = Extras {
+            mask: Some(Arc::from([1.0, 2.0, 5.0, 2.0, 3.5, 6.0])),
+            keypoints: Some(Arc::from([3.0, 4.0, 0.5])),
+            oriented: Some([3.0, 4.0, 4.0, 2.0, 1.5]),
+        };
+        let line = DetectionLine::new(&row, 5);
+        let text = serde_json::to_value(&line).expect("plain data");
+        let expected = serde_json::json!([
+            [[], [1.0, 2.0, 5.0, 2.0, 3.5, 6.0]],
+            [[], [3.0, 4.0, 0.5]],
+            [[3.0, 4.0, 4.0, 4.0, 0.0], [3.0, 4.0, 4.0, 2.0, 1.5]],
+        ]);
+        for (index, key) in ["masks", "keypoints", "oriented"].iter().enumerate() {
+            assert_eq!(text[key], expected[index], "{key}");
+        }
+        assert_eq!(
+            serde_json::from_value::<DetectionLine>(text).expect("as written"),
+            line
+        );
     }
 
     #[test]

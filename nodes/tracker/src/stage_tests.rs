@@ -459,6 +459,37 @@ fn the_strongest_boxes_are_followed_and_the_rest_passed_on() {
 }
 
 #[test]
+fn what_a_model_gives_beside_boxes_stays_with_them() {
+    for tracker in KINDS {
+        let mut sent = row("a", 0, &[]);
+        sent.boxes = (0..5)
+            .map(|index| {
+                let mut item = person(
+                    walker(0, 100.0 * index as f32, 0.0),
+                    0.5 + 0.1 * index as f32,
+                );
+                item.extras.mask = Some([index as f32; 6].into());
+                item.extras.oriented = Some([index as f32; 5]);
+                item
+            })
+            .collect();
+        let settings = TrackerSettings {
+            max_boxes: 3,
+            tracker,
+            ..CONFIG
+        };
+        let mut out = Output::default();
+        let mut stage = Tracker::new(settings, 1);
+        stage
+            .rows(vec![sent.clone()], &mut out)
+            .expect("tracking does not fail");
+        for (found, sent) in out.take().concat()[0].boxes.iter().zip(&sent.boxes) {
+            assert_eq!((found.bbox, &found.extras), (sent.bbox, &sent.extras));
+        }
+    }
+}
+
+#[test]
 fn what_is_kept_of_all_cameras_is_bounded() {
     let mut stage = Tracker::new(CONFIG, "track", 1);
     for number in 0..100 {

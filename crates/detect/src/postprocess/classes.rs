@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use camweave_message::DetectedBox;
 use camweave_message::limits::MAX_CLASSES;
+use camweave_message::{DetectedBox, Extras};
 use camweave_vision::Detection;
 
 /// So many class names are shown in a line.
@@ -93,15 +93,19 @@ impl Classes {
     /// Detections with the names of their classes. No message says a class beyond the limit.
     pub fn named(&self, found: impl Iterator<Item = Detection>) -> Vec<DetectedBox> {
         let found = found.filter(|it| it.class_id < MAX_CLASSES);
-        let boxes = found.map(|detection| DetectedBox {
+        found.map(|it| self.boxed(it, Extras::default())).collect()
+    }
+
+    pub(super) fn boxed(&self, detection: Detection, extras: Extras) -> DetectedBox {
+        DetectedBox {
             bbox: detection.bbox,
             // Rounding in half precision, or a network without a last sigmoid.
             score: detection.score.min(1.0),
             class_id: detection.class_id,
             label: self.label(detection.class_id),
             track_id: None,
-        });
-        boxes.collect()
+            extras,
+        }
     }
 
     /// Words of the configuration that are no class of this model, in a line; none if all are.

@@ -4,6 +4,7 @@ mod classes;
 pub mod facts;
 mod models;
 mod settings;
+mod shapes;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::refusals::{self, Refusals};
 pub use classes::Classes;
 pub use models::{Model, Models};
 pub use settings::NmsSettings;
+pub use shapes::most_points;
 
 use facts::{CLASSES_KEPT, CONFIDENCE, IOU, MAX_DETECTIONS};
 

@@ -27,8 +27,7 @@ pub struct HeadFormat {
     /// What makes a score of 0 to 1 of a value.
     #[serde(default)]
     pub activation: Activation,
-    /// Values of each place after its scores that are no part of a detection: coefficients of
-    /// masks, key points, an angle.
+    /// Values of each place after its scores; [`HeadFormat::task`] says what they are.
     #[serde(default)]
     pub extra: u32,
     /// Whether a place gives a box for each class that is above the threshold, not for its best one
@@ -37,6 +36,9 @@ pub struct HeadFormat {
     pub multi_label: bool,
     /// Whether overlapping boxes are left in, so that they have to be suppressed.
     pub overlaps: bool,
+    /// What the extra values give beside the box.
+    #[serde(default, skip_serializing_if = "Task::is_detect")]
+    pub task: Task,
 }
 
 /// Where in the values of a frame a value of a place is.
@@ -129,6 +131,38 @@ pub enum Activation {
     Percent,
 }
 
+/// What a network gives of an object beside its box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Task {
+    /// Nothing: extra values are not read.
+    #[default]
+    Detect,
+    /// A mask: the extra values are its coefficients of as many prototypes, `[extra, height, width]`,
+    /// which follow the places.
+    Segment {
+        /// Height of a prototype, in its own pixels.
+        height: u32,
+        /// Width of a prototype, in its own pixels.
+        width: u32,
+    },
+    /// Keypoints, in pixels of the network's input.
+    Pose {
+        /// Values of a point: x and y, or x, y and confidence.
+        values: u32,
+    },
+    /// The angle of an oriented box, in radians: the only extra value.
+    Obb,
+}
+
+impl Task {
+    /// Whether there is nothing but the box.
+    #[must_use]
+    pub const fn is_detect(&self) -> bool {
+        matches!(self, Self::Detect)
+    }
+}
+
 impl HeadFormat {
     /// `[4 + classes, anchors]` of YOLOv8, 9, 11 and 12: centre boxes in pixels, then a score of
     /// each class.
@@ -147,6 +181,7 @@ impl HeadFormat {
             extra: 0,
             multi_label: false,
             overlaps: true,
+            task: Task::Detect,
         }
     }
 
@@ -164,6 +199,7 @@ impl HeadFormat {
             extra: 0,
             multi_label: false,
             overlaps: false,
+            task: Task::Detect,
         }
     }
 
@@ -206,10 +242,27 @@ impl HeadFormat {
         4 + scores + self.extra as usize
     }
 
-    /// Values of a frame.
+    /// Values of a frame: those of all places, then the prototypes of masks where there are some.
     #[must_use]
     pub const fn len(&self) -> usize {
+        self.values_of_places().saturating_add(self.prototypes())
+    }
+
+    /// Values of all places of a frame.
+    #[must_use]
+    pub const fn values_of_places(&self) -> usize {
         self.values().saturating_mul(self.anchors as usize)
+    }
+
+    /// Values of all prototypes of masks of a frame.
+    const fn prototypes(&self) -> usize {
+        match self.task {
+            Task::Segment { height, width } => {
+                let each = (height as usize).saturating_mul(width as usize);
+                each.saturating_mul(self.extra as usize)
+            }
+            Task::Detect | Task::Pose { .. } | Task::Obb => 0,
+        }
     }
 
     /// Bytes of a frame whose values are float32.
@@ -245,6 +298,9 @@ impl fmt::Display for HeadFormat {
             (_, Scores::Labelled) => write!(f, "[{anchors}, 4] + 2 x [{anchors}]")?,
             (Order::Parts, _) => write!(f, "[{anchors}, 4] + [{anchors}, {}]", values - 4)?,
             (Order::PartsByClass, _) => write!(f, "[{anchors}, 4] + [{}, {anchors}]", values - 4)?,
+        }
+        if let Task::Segment { height, width } = self.task {
+            write!(f, " + [{}, {height}, {width}]", self.extra)?;
         }
         f.write_str(if self.overlaps { "" } else { " end to end" })
     }

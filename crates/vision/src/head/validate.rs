@@ -1,7 +1,12 @@
 //! What a format must be beyond what its types say.
 
 use super::boxes::cells;
-use super::{Activation, BoxCoding, BoxSpace, HeadError, HeadFormat, Order, Scores};
+use super::{Activation, BoxCoding, BoxSpace, HeadError, HeadFormat, Order, Scores, Task};
+
+/// Keypoints of a place: messages carry no more.
+const MAX_KEYPOINTS: u32 = 2730;
+/// Pixels of a network's input that masks are made for: each box may need a byte for each.
+const MAX_MASK_PIXELS: u32 = 1 << 24;
 
 /// Candidates of a frame of [`HeadFormat::multi_label`] at most, so that memory for them is bounded.
 pub const MAX_MULTI_LABEL: usize = 1 << 22;
@@ -38,6 +43,11 @@ impl HeadFormat {
                 "pixels where boxes lie on a grid",
             ),
             (
+                !self.task.is_detect() && self.space == BoxSpace::Normalised,
+                "pixels where there is more than boxes",
+            ),
+            self.task_rule(),
+            (
                 self.multi_label && self.scores == Scores::Labelled,
                 "one label where each place has one class",
             ),
@@ -55,6 +65,27 @@ impl HeadFormat {
         }
     }
 
+    /// Whether the extra values are not what the task needs, and what those are.
+    fn task_rule(&self) -> (bool, &'static str) {
+        match self.task {
+            Task::Detect => (false, ""),
+            Task::Segment { height, width } => (
+                self.extra == 0 || height == 0 || width == 0,
+                "a coefficient for each prototype, which has pixels",
+            ),
+            Task::Pose { values } => (
+                !(2..=3).contains(&values)
+                    || !self.extra.is_multiple_of(values)
+                    || !(1..=MAX_KEYPOINTS).contains(&(self.extra / values)),
+                "two or three extra values for each of 1 to 2730 keypoints",
+            ),
+            Task::Obb => (
+                self.extra != 1 || self.boxes != BoxCoding::Centre,
+                "centre boxes and one extra value where boxes are oriented",
+            ),
+        }
+    }
+
     /// As [`Self::validate`], for a network whose input has this width and height in pixels.
     ///
     /// # Errors
@@ -68,6 +99,19 @@ impl HeadFormat {
                 format: Box::new(*self),
                 expected: format!(
                     "a place for each of the {cells} cells of {width}x{height} pixels"
+                ),
+            });
+        }
+        if let Task::Segment { height, width } = self.task
+            && !(width <= size.0
+                && height <= size.1
+                && size.0.saturating_mul(size.1) <= MAX_MASK_PIXELS)
+        {
+            return Err(HeadError::Format {
+                format: Box::new(*self),
+                expected: format!(
+                    "prototypes no larger than the input of {}x{}, and that of at most {MAX_MASK_PIXELS} pixels",
+                    size.0, size.1
                 ),
             });
         }

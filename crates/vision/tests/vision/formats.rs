@@ -2,7 +2,7 @@
 
 use camweave_vision::{
     Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, MAX_MULTI_LABEL,
-    NmsConfig, Order, Scores, decode, keep_best,
+    NmsConfig, Order, Scores, Task, decode, keep_best,
 };
 use proptest::prelude::*;
 
@@ -54,6 +54,7 @@ fn formats() -> Vec<HeadFormat> {
                                 extra,
                                 multi_label: false,
                                 overlaps: extra > 0,
+                                task: Task::Detect,
                             });
                         }
                     }

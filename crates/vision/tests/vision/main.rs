@@ -10,3 +10,4 @@ mod metrics;
 mod nms;
 mod picture;
 mod reference;
+mod tasks;

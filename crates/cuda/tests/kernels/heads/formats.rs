@@ -1,6 +1,8 @@
 //! Every format that may be.
 
-use camweave_vision::{Activation, Background, BoxCoding, BoxSpace, HeadFormat, Order, Scores};
+use camweave_vision::{
+    Activation, Background, BoxCoding, BoxSpace, HeadFormat, Order, Scores, Task,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -52,6 +54,7 @@ pub(super) fn any_format() -> impl Strategy<Value = HeadFormat> {
                     extra,
                     multi_label,
                     overlaps,
+                    task: Task::Detect,
                 }
             },
         )
