@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 
+use camweave_infer::{Engine, EngineError, OutputView, Threads, head_of};
 use camweave_model::{Description, ModelError, ModelFile, decide, describe, scenes};
 use camweave_vision::InputFormat;
-
-use crate::engine::{Engine, EngineError, OutputView, Threads, head_of};
 
 /// Runs of one batch size.
 pub struct FirstRuns<'a> {
