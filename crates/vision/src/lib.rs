@@ -8,6 +8,7 @@
 //! positions of its edges: a picture of width `w` spans `0.0..=w`, and the centre of its first
 //! pixel lies at 0.5.
 
+mod crop;
 mod detect;
 mod head;
 mod iou;
@@ -18,6 +19,7 @@ mod named;
 mod nms;
 mod picture;
 
+pub use crop::{Crop, CropFit};
 pub use detect::{Detection, Scratch, detect, in_image, keep_best};
 pub use head::{
     Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, HeadValue,
