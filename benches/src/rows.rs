@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use camweave_message::{
-    CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, Orientation, PictureRef,
-    Selection, StagePass, Trace, Unit,
+    CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head, Orientation,
+    PictureRef, Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::{PoolError, PoolSpec, Producer, Reference};
 use camweave_vision::{ColorMatrix, ColorRange, Fit, HeadFormat, PictureLayout, PixelFormat};
@@ -133,6 +133,7 @@ impl Rows {
             class_id: 1,
             label: Arc::from("car"),
             track_id: Some(index as u64),
+            extras: Extras::default(),
         };
         Detections {
             id: Self::id(camera, 7),

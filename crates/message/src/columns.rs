@@ -64,6 +64,29 @@ impl Columns {
         self.list(name, &lengths, Arc::new(values), false);
     }
 
+    /// A column of lists of lists of non-null numbers: one for each item of a row.
+    pub fn nested_lists<'v, T: ArrowPrimitiveType>(
+        &mut self,
+        name: &str,
+        rows: impl Iterator<Item = Vec<&'v [T::Native]>>,
+    ) {
+        let mut lengths = Vec::new();
+        let mut inner = Vec::new();
+        let mut values: Vec<T::Native> = Vec::new();
+        for row in rows {
+            lengths.push(row.len());
+            for list in row {
+                inner.push(list.len());
+                values.extend_from_slice(list);
+            }
+        }
+        let values = PrimitiveArray::<T>::from_iter_values(values);
+        let item = Arc::new(Field::new("item", values.data_type().clone(), false));
+        let offsets = OffsetBuffer::from_lengths(inner);
+        let lists = ListArray::new(item, offsets, Arc::new(values), None);
+        self.list(name, &lengths, Arc::new(lists), false);
+    }
+
     /// A list column of non-null strings.
     pub fn string_lists<S: AsRef<str>>(&mut self, name: &str, lists: impl Iterator<Item = Vec<S>>) {
         let mut builder = ListBuilder::new(StringBuilder::new()).with_field(Field::new(

@@ -9,6 +9,7 @@ use arrow_array::{
 use arrow_buffer::NullBuffer;
 
 use crate::columns::{Columns, Reader, items};
+use crate::extras::{ExtraColumns, Extras, write_extras};
 use crate::identity::{write_identity, write_traces};
 use crate::interned::Interned;
 use crate::limits::{
@@ -31,6 +32,8 @@ pub struct DetectedBox {
     pub label: Arc<str>,
     /// Unique within the camera; absent where nothing tracked it.
     pub track_id: Option<u64>,
+    /// What the model gives beside the box, of a model that does.
+    pub extras: Extras,
 }
 
 /// What was seen in one frame; an empty frame is a row with no boxes.
@@ -61,6 +64,7 @@ struct Boxes<'a> {
     labels: (&'a ListArray, &'a StringArray),
     class_ids: (&'a ListArray, &'a UInt32Array),
     track_ids: (&'a ListArray, &'a UInt64Array),
+    extras: ExtraColumns<'a>,
 }
 
 impl<'a> Boxes<'a> {
@@ -75,6 +79,7 @@ impl<'a> Boxes<'a> {
             labels: (labels, names),
             class_ids: reader.number_items::<UInt32Type>("class_ids")?,
             track_ids: reader.number_items::<UInt64Type>("track_ids")?,
+            extras: ExtraColumns::open(reader)?,
         })
     }
 
@@ -86,7 +91,9 @@ impl<'a> Boxes<'a> {
     ) -> Result<Vec<DetectedBox>, MessageError> {
         let reader = &self.reader;
         let first = self.check_lengths(row)?;
-        (0..items(self.conf.0, row).len())
+        let count = items(self.conf.0, row).len();
+        let mut extras = self.extras.get(row, count, image_size)?.into_iter();
+        (0..count)
             .map(|index| {
                 let corner = |k: usize| self.bbox.1.value(first.bbox + 4 * index + k);
                 let bbox = [corner(0), corner(1), corner(2), corner(3)];
@@ -104,6 +111,7 @@ impl<'a> Boxes<'a> {
                     })?,
                     track_id: (self.track_ids.1.is_valid(track))
                         .then(|| self.track_ids.1.value(track)),
+                    extras: extras.next().unwrap_or_default(),
                 })
             })
             .collect()
@@ -204,6 +212,7 @@ impl Row for Detections {
             tracks.append_value(row.boxes.iter().map(|item| item.track_id));
         }
         columns.push("track_ids", false, tracks.finish());
+        write_extras(&mut columns, rows);
         let mut picture = Columns::default();
         write_pictures(&mut picture, rows.iter().map(|row| row.picture.as_ref()));
         let present: Vec<bool> = rows.iter().map(|row| row.picture.is_some()).collect();
@@ -249,7 +258,8 @@ impl Row for Detections {
     }
 
     fn bytes(&self) -> usize {
-        self.boxes.len() * size_of::<DetectedBox>()
+        let extras: usize = self.boxes.iter().map(|item| item.extras.bytes()).sum();
+        self.boxes.len() * size_of::<DetectedBox>() + extras
     }
 
     fn id(&self) -> &FrameId {

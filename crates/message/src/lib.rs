@@ -17,6 +17,7 @@ pub mod camera_id;
 mod columns;
 mod detections;
 mod error;
+mod extras;
 mod frames;
 mod group_turn;
 mod heads;
@@ -34,6 +35,7 @@ mod units;
 
 pub use detections::{DetectedBox, Detections};
 pub use error::MessageError;
+pub use extras::Extras;
 pub use frames::Frame;
 pub use group_turn::GroupTurn;
 pub use heads::Head;
@@ -48,6 +50,8 @@ pub use units::{Codec, Unit};
 
 pub use camweave_vision::Orientation;
 
+#[cfg(test)]
+mod extras_tests;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]

@@ -38,5 +38,11 @@ pub const MAX_HEAD_BYTES: u64 = 256 << 20;
 pub const MAX_HEAD_SIDE: u32 = 1 << 20;
 /// An edge of a box lies within so many widths (or heights) of the image's, on either side.
 pub const MAX_BOX_SIZES: f32 = 4.0;
+/// Values of one box in a column that has a list for each box: its outline, its keypoints.
+pub const MAX_BOX_VALUES: usize = 8192;
+/// Values of all boxes of a frame in one such column.
+pub const MAX_FRAME_VALUES: usize = 1 << 21;
+/// An oriented box is rotated by at most a turn, in radians.
+pub const MAX_ANGLE: f32 = std::f32::consts::TAU;
 /// The text form of a pool's id, in bytes.
 pub const MAX_POOL_ID_BYTES: usize = 256;

@@ -79,6 +79,7 @@ pub(crate) fn detections(boxes: usize, with_picture: bool) -> Detections {
         class_id: index as u32,
         label: Arc::from(format!("class{index}")),
         track_id: index.is_multiple_of(2).then_some(index as u64),
+        extras: Extras::default(),
     };
     Detections {
         id: id("cam2", boxes as u64),

@@ -12,8 +12,8 @@
 use std::sync::Arc;
 
 use camweave_message::{
-    CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, Orientation, Passage,
-    PictureRef, Selection, StagePass, Trace, Unit,
+    CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head, Orientation,
+    Passage, PictureRef, Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::Reference;
 use camweave_vision::{Fit, HeadFormat};
@@ -115,5 +115,6 @@ pub fn person(bbox: [f32; 4], score: f32) -> DetectedBox {
         class_id: 0,
         label: Arc::from("person"),
         track_id: None,
+        extras: Extras::default(),
     }
 }

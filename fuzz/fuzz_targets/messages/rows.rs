@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use camweave_message::{
-    CapturedClock, Codec, DetectedBox, Detections, Frame, FrameId, Head, Orientation, PictureRef,
-    Selection, StagePass, Trace, Unit,
+    CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head, Orientation,
+    PictureRef, Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::Reference;
 use camweave_vision::{ColorMatrix, ColorRange, Fit, HeadFormat, PictureLayout, PixelFormat};
@@ -95,6 +95,11 @@ pub fn detections() -> Detections {
         class_id: 1,
         label: Arc::from(label),
         track_id,
+        extras: Extras {
+            mask: Some(Arc::from([10.0, 10.0, 50.0, 10.0, 30.0, 90.0])),
+            keypoints: Some(Arc::from([30.0, 40.0, 0.5])),
+            oriented: Some([30.0, 50.0, 40.0, 80.0, 0.0]),
+        },
     };
     Detections {
         id: id(),

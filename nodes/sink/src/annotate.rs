@@ -109,6 +109,7 @@ mod tests {
             class_id: 0,
             label: Arc::from("car"),
             track_id: Some(2),
+            extras: camweave_message::Extras::default(),
         }
     }
 

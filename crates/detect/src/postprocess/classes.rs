@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use camweave_message::DetectedBox;
 use camweave_message::limits::MAX_CLASSES;
+use camweave_message::{DetectedBox, Extras};
 use camweave_vision::Detection;
 
 /// So many class names are shown in a line.
@@ -100,6 +100,7 @@ impl Classes {
             class_id: detection.class_id,
             label: self.label(detection.class_id),
             track_id: None,
+            extras: Extras::default(),
         });
         boxes.collect()
     }
