@@ -109,7 +109,7 @@ pub struct FileFacts {
     pub range: Range,
 }
 
-/// An ONNX file of a detector.
+/// An ONNX file of a detector or a classifier.
 #[derive(Debug, Clone)]
 pub struct ModelFile {
     /// Where it is.
@@ -130,6 +130,26 @@ pub struct ModelFile {
     pub metadata: Metadata,
     /// What `MODEL.yml` beside it says.
     pub settings: ModelSettings,
+}
+
+/// What a model is to be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// To find objects in frames.
+    Detect,
+    /// To look at one object at a time.
+    Classify,
+}
+
+impl Task {
+    /// As Ultralytics names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Detect => "detect",
+            Self::Classify => "classify",
+        }
+    }
 }
 
 /// No message of Protocol Buffers, and so no ONNX file, is larger.
@@ -196,11 +216,19 @@ impl ModelFile {
         }
     }
 
-    /// Reads and checks a file.
+    /// Reads and checks a detector's file.
     ///
     /// # Errors
     /// The file cannot be read, is no ONNX model, or no detector of pictures.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
+        Self::read_for(path, Task::Detect)
+    }
+
+    /// Reads and checks a file. Only a detector's `MODEL.yml` is read with it.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no ONNX model, is of another task, or takes no pictures.
+    pub fn read_for(path: &Path, wanted: Task) -> Result<Self, ModelError> {
         let refuse =
             |message: String| ModelError::file(format!("model '{}': {message}", path.display()));
         if let Some(advice) = advice(path) {
@@ -235,8 +263,11 @@ impl ModelFile {
         }
         let weight_bytes = crate::size::check(&graph, size).map_err(refuse)?;
         let metadata = Metadata::read(&metadata_props);
-        if let Some(task) = metadata.task.as_deref().filter(|task| *task != "detect") {
-            return Err(refuse(format!("its task is '{task}', expected 'detect'")));
+        let expected = wanted.as_str();
+        if let Some(task) = metadata.task.as_deref().filter(|task| *task != expected) {
+            return Err(refuse(format!(
+                "its task is '{task}', expected '{expected}'"
+            )));
         }
         let input = input(&graph).map_err(refuse)?;
         let outputs: Vec<_> = graph.output.iter().map(output).collect();
@@ -254,7 +285,10 @@ impl ModelFile {
             outputs,
             signs: Signs::of(&graph),
             metadata,
-            settings: ModelSettings::beside(path).map_err(ModelError::file)?,
+            settings: match wanted {
+                Task::Detect => ModelSettings::beside(path).map_err(ModelError::file)?,
+                Task::Classify => ModelSettings::default(),
+            },
         })
     }
 }
