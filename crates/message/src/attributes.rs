@@ -26,9 +26,9 @@ pub struct Attribute {
 impl Extras {
     /// Sets an attribute, in place of the one of its name.
     pub fn set_attribute(&mut self, attribute: Attribute) {
-        let same = |it: &&mut Attribute| it.name == attribute.name;
-        match self.attributes.iter_mut().find(same) {
-            Some(known) => *known = attribute,
+        let same = |it: &Attribute| it.name == attribute.name;
+        match self.attributes.iter().position(same) {
+            Some(known) => self.attributes[known] = attribute,
             None if self.attributes.len() < MAX_ATTRIBUTES => self.attributes.push(attribute),
             None => {}
         }

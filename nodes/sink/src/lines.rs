@@ -1,6 +1,6 @@
 //! `detections.jsonl`: one line per frame.
 
-use camweave_message::Detections;
+use camweave_message::{DetectedBox, Detections};
 use serde::{Deserialize, Serialize};
 
 /// One line of `detections.jsonl`.
@@ -32,12 +32,49 @@ pub struct DetectionLine {
     pub labels: Vec<String>,
     /// Class ids of the model.
     pub class_ids: Vec<u32>,
+    /// What models of a second stage give of each box; only of a frame of which they give something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Vec<Vec<AttributeLine>>>,
+    /// Vectors of length 1, empty where a box has none; only of a frame that has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embeddings: Option<Vec<Vec<f32>>>,
     /// Track ids; null where a box belongs to no track.
     pub track_ids: Vec<Option<u64>>,
     /// The stages that the frame has passed: id, enter and leave in monotonic nanoseconds. The
     /// sink is the last; it leaves when its line is written. Only where the sink is asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passes: Option<Vec<(String, i64, i64)>>,
+}
+
+/// What a model of a second stage gives of a box.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttributeLine {
+    /// Of which kind it is.
+    pub name: String,
+    /// What the object is of this kind.
+    pub label: String,
+    /// 0 to 1.
+    pub conf: f32,
+}
+
+impl AttributeLine {
+    fn of(item: &DetectedBox) -> Vec<Self> {
+        let all = item.extras.attributes.iter();
+        all.map(|attribute| Self {
+            name: attribute.name.to_string(),
+            label: attribute.label.to_string(),
+            conf: attribute.confidence,
+        })
+        .collect()
+    }
+}
+
+fn embedding(item: &DetectedBox) -> Vec<f32> {
+    item.extras
+        .embedding
+        .as_deref()
+        .unwrap_or_default()
+        .to_vec()
 }
 
 impl DetectionLine {
@@ -59,6 +96,10 @@ impl DetectionLine {
             scores: boxes.iter().map(|item| item.score).collect(),
             labels: boxes.iter().map(|item| item.label.to_string()).collect(),
             class_ids: boxes.iter().map(|item| item.class_id).collect(),
+            attributes: (boxes.iter().any(|item| !item.extras.attributes.is_empty()))
+                .then(|| boxes.iter().map(AttributeLine::of).collect()),
+            embeddings: (boxes.iter().any(|item| item.extras.embedding.is_some()))
+                .then(|| boxes.iter().map(embedding).collect()),
             track_ids: boxes.iter().map(|item| item.track_id).collect(),
             passes: None,
         }
@@ -85,8 +126,8 @@ impl DetectionLine {
 
 #[cfg(test)]
 mod tests {
-    use camweave_message::Trace;
-    use camweave_testing::{detections, stage_pass};
+    use camweave_message::{Attribute, Trace};
+    use camweave_testing::{detections, person, stage_pass};
 
     use super::*;
 
@@ -95,6 +136,27 @@ mod tests {
             trace: Trace(vec![stage_pass("nms", 10, 20), stage_pass("sink", 25, 0)]),
             ..detections("cam1", 2)
         }
+    }
+
+    #[test]
+    fn what_a_second_stage_gives_is_there_where_it_gives_something() {
+        let mut row = row();
+        row.boxes = vec![person([0.0, 0.0, 9.0, 9.0], 0.9); 2];
+        let line = serde_json::to_value(DetectionLine::new(&row, 5)).expect("plain data");
+        assert_eq!(
+            (line.get("attributes"), line.get("embeddings")),
+            (None, None)
+        );
+        row.boxes[1].extras.embedding = Some([0.5, -0.5].into());
+        row.boxes[1].extras.set_attribute(Attribute {
+            name: "color".into(),
+            label: "red".into(),
+            confidence: 0.5,
+        });
+        let line = serde_json::to_value(DetectionLine::new(&row, 5)).expect("plain data");
+        let attribute = serde_json::json!({"name": "color", "label": "red", "conf": 0.5});
+        assert_eq!(line["attributes"], serde_json::json!([[], [attribute]]));
+        assert_eq!(line["embeddings"], serde_json::json!([[], [0.5, -0.5]]));
     }
 
     #[test]
