@@ -25,7 +25,7 @@ pub use camweave_runner::{
 pub use listeners::listeners_beyond_loopback;
 pub use pipeline::{Builder, Pipeline};
 pub use processes::orphaned_shared_memory;
-pub use results::{CameraSummary, Latency, Line, Results, RunFolder, Summary};
+pub use results::{Attribute, CameraSummary, Latency, Line, Results, RunFolder, Summary};
 pub use score::{Score, frame_of, score};
 
 use std::path::{Path, PathBuf};

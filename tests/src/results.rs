@@ -39,8 +39,21 @@ pub struct Line {
     pub class_ids: Vec<u32>,
     /// Track ids.
     pub track_ids: Vec<Option<u64>>,
+    /// Of each box what models of a second stage give.
+    pub attributes: Option<Vec<Vec<Attribute>>>,
     /// Stage, enter and leave in monotonic nanoseconds; only with `CAMWEAVE_PASSES=on`.
     pub passes: Option<Vec<(String, i64, i64)>>,
+}
+
+/// What a model of a second stage gives of a box.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Attribute {
+    /// Of which kind it is.
+    pub name: String,
+    /// What the object is of this kind.
+    pub label: String,
+    /// 0 to 1.
+    pub conf: f32,
 }
 
 /// Percentiles in milliseconds.

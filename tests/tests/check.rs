@@ -52,6 +52,7 @@ fn check(folder: &Path) -> (Option<i32>, Vec<String>) {
 fn the_shipped_graphs_have_no_mistake() {
     for graph in [
         "cpu-batched.yml",
+        "cpu-classify.yml",
         "cpu-sequential.yml",
         "cpu-fused.yml",
         "files-batched.yml",

@@ -26,6 +26,7 @@ macro_rules! files {
 const FILES: &[(&str, &str)] = files![
     "cameras.example.yml"
     "cpu-batched.yml"
+    "cpu-classify.yml"
     "cpu-fused.yml"
     "cpu-sequential.yml"
     "files-batched.yml"

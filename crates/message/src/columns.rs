@@ -81,10 +81,15 @@ impl Columns {
             }
         }
         let values = PrimitiveArray::<T>::from_iter_values(values);
+        self.nested(name, &lengths, &inner, Arc::new(values));
+    }
+
+    /// A column of lists of lists over `values`, the lengths of both given.
+    pub fn nested(&mut self, name: &str, lengths: &[usize], inner: &[usize], values: ArrayRef) {
         let item = Arc::new(Field::new("item", values.data_type().clone(), false));
-        let offsets = OffsetBuffer::from_lengths(inner);
-        let lists = ListArray::new(item, offsets, Arc::new(values), None);
-        self.list(name, &lengths, Arc::new(lists), false);
+        let offsets = OffsetBuffer::from_lengths(inner.iter().copied());
+        let lists = ListArray::new(item, offsets, values, None);
+        self.list(name, lengths, Arc::new(lists), false);
     }
 
     /// A list column of non-null strings.

@@ -6,6 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
 use arrow_array::{Array, Float32Array, ListArray};
 
+use crate::attributes::{Attribute, AttributeColumn, write_attributes};
 use crate::columns::{Columns, Reader, items};
 use crate::detections::DetectedBox;
 use crate::limits::{MAX_ANGLE, MAX_BOX_SIZES, MAX_BOX_VALUES, MAX_FRAME_VALUES};
@@ -24,6 +25,11 @@ pub struct Extras {
     /// `[x, y, width, height, angle]`: the centre and the sides in source-image pixels, and the
     /// radians by which the rectangle is rotated, clockwise as displayed. `bbox` encloses it.
     pub oriented: Option<[f32; 5]>,
+    /// What the object looks like to a model, as a vector of length 1: the scalar product of two of
+    /// one model is their similarity.
+    pub embedding: Option<Arc<[f32]>>,
+    /// What models of a second stage give, one of each name.
+    pub attributes: Vec<Attribute>,
 }
 
 /// A column with a list of numbers for each box.
@@ -36,7 +42,7 @@ struct BoxLists {
 }
 
 /// All such columns.
-static BOX_LISTS: [BoxLists; 2] = [
+static BOX_LISTS: [BoxLists; 3] = [
     BoxLists {
         field: "masks",
         get: |extras| extras.mask.as_ref(),
@@ -48,6 +54,12 @@ static BOX_LISTS: [BoxLists; 2] = [
         get: |extras| extras.keypoints.as_ref(),
         slot: |extras| &mut extras.keypoints,
         check: check_keypoints,
+    },
+    BoxLists {
+        field: "embeddings",
+        get: |extras| extras.embedding.as_ref(),
+        slot: |extras| &mut extras.embedding,
+        check: check_embedding,
     },
 ];
 
@@ -70,6 +82,14 @@ fn check_keypoints(values: &[f32], image_size: (u32, u32)) -> Result<(), &'stati
         return Ok(());
     }
     Err("x, y and a confidence of 0 to 1 of each keypoint, inside the image")
+}
+
+fn check_embedding(values: &[f32], _: (u32, u32)) -> Result<(), &'static str> {
+    // Rounded to 16 bits, a vector of length 1 may have a component a little above.
+    if values.iter().all(|value| value.abs() <= 1.01) {
+        return Ok(());
+    }
+    Err("a vector of length 1")
 }
 
 /// Whether an oriented box is near the image, with an angle of at most a turn.
@@ -98,7 +118,8 @@ impl Extras {
     /// Bytes outside of the box itself.
     pub(crate) fn bytes(&self) -> usize {
         let lists = BOX_LISTS.iter().filter_map(|column| (column.get)(self));
-        lists.map(|values| size_of_val::<[f32]>(values)).sum()
+        let lists: usize = lists.map(|values| size_of_val::<[f32]>(values)).sum();
+        lists + size_of_val::<[Attribute]>(&self.attributes)
     }
 }
 
@@ -139,6 +160,7 @@ pub(crate) fn write_extras(columns: &mut Columns, rows: &[Detections]) {
             }),
         );
     }
+    write_attributes(columns, rows);
 }
 
 /// One column of [`BOX_LISTS`].
@@ -199,7 +221,7 @@ impl<'a> Lists<'a> {
 }
 
 /// A column has an entry for each box of a row, or none in that row.
-fn check_count(
+pub(crate) fn check_count(
     reader: &Reader<'_>,
     field: &str,
     row: usize,
@@ -225,6 +247,7 @@ pub(crate) struct ExtraColumns<'a> {
     reader: Reader<'a>,
     lists: Vec<Lists<'a>>,
     oriented: Option<(&'a ListArray, &'a Float32Array)>,
+    attributes: Option<AttributeColumn<'a>>,
 }
 
 impl<'a> ExtraColumns<'a> {
@@ -237,6 +260,7 @@ impl<'a> ExtraColumns<'a> {
             reader: *reader,
             lists,
             oriented: reader.optional("oriented", Reader::number_items::<Float32Type>)?,
+            attributes: AttributeColumn::open(reader)?,
         })
     }
 
@@ -247,7 +271,7 @@ impl<'a> ExtraColumns<'a> {
         boxes: usize,
         image_size: (u32, u32),
     ) -> Result<Vec<Extras>, MessageError> {
-        if self.lists.is_empty() && self.oriented.is_none() {
+        if self.lists.is_empty() && self.oriented.is_none() && self.attributes.is_none() {
             return Ok(Vec::new());
         }
         let mut extras = vec![Extras::default(); boxes];
@@ -273,6 +297,9 @@ impl<'a> ExtraColumns<'a> {
                 }
                 extras.oriented = Some(rectangle);
             }
+        }
+        if let Some(attributes) = &self.attributes {
+            attributes.read(&self.reader, row, &mut extras)?;
         }
         Ok(extras)
     }

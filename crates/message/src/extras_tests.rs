@@ -6,13 +6,23 @@ use arrow_array::{Array, ArrayRef, Float32Array, StructArray};
 use crate::tests::{detections, replaced};
 use crate::*;
 
-const COLUMNS: [&str; 3] = ["masks", "keypoints", "oriented"];
+const COLUMNS: [&str; 5] = ["masks", "keypoints", "oriented", "embeddings", "attributes"];
+
+fn attribute(name: &str, label: &str, confidence: f32) -> Attribute {
+    Attribute {
+        name: Arc::from(name),
+        label: Arc::from(label),
+        confidence,
+    }
+}
 
 fn full() -> Extras {
     Extras {
         mask: Some(Arc::from([1.0, 2.0, 3.5, 2.0, 3.5, 8.0])),
         keypoints: Some(Arc::from([4.0, 5.0, 0.25, 1920.0, 1080.0, 1.0])),
         oriented: Some([100.0, 50.0, 30.0, 10.0, -0.5]),
+        embedding: Some(Arc::from([0.6, -0.8])),
+        attributes: vec![attribute("colour", "red", 0.75), attribute("kind", "", 0.0)],
     }
 }
 
@@ -39,6 +49,7 @@ fn extras_stay_with_their_boxes() {
     let points = Extras {
         keypoints: Some(Arc::from([1.0, 1.0, 0.0])),
         oriented: Some([0.0; 5]),
+        attributes: vec![attribute("kind", "van", 1.0)],
         ..Extras::default()
     };
     let none = || Extras::default();
@@ -72,6 +83,8 @@ fn a_message_without_extras_has_no_columns_of_them() {
             extras.mask.is_some(),
             extras.keypoints.is_some(),
             extras.oriented.is_some(),
+            extras.embedding.is_some(),
+            !extras.attributes.is_empty(),
         ];
         assert_eq!(is_there, COLUMNS.map(|it| it != column), "{column}");
     }
@@ -103,6 +116,10 @@ fn extras_beyond_their_ranges_cost_their_row() {
         oriented: Some(values),
         ..Extras::default()
     };
+    let embedding = |values: &[f32]| Extras {
+        embedding: Some(Arc::from(values)),
+        ..Extras::default()
+    };
     let good = row([full(), full(), full()]);
     let cases = [
         ("masks", mask(&[1.0])),
@@ -120,6 +137,8 @@ fn extras_beyond_their_ranges_cost_their_row() {
         ("oriented", oriented([0.0, 0.0, -1.0, 1.0, 0.0])),
         ("oriented", oriented([0.0, 0.0, 1.0, 1e9, 0.0])),
         ("oriented", oriented([0.0, 0.0, 1.0, 1.0, 7.0])),
+        ("embeddings", embedding(&[1.0, nan])),
+        ("embeddings", embedding(&[2.0, 0.0])),
     ];
     for (index, (field, bad)) in cases.into_iter().enumerate() {
         let case = format!("{field}, case {index}");
@@ -135,6 +154,53 @@ fn extras_beyond_their_ranges_cost_their_row() {
         );
     }
     assert!(full().is_valid(good.image_size));
+}
+
+#[test]
+fn attributes_beyond_their_ranges_cost_their_row() {
+    let of = |attributes: Vec<Attribute>| Extras {
+        attributes,
+        ..Extras::default()
+    };
+    let good = row([full(), full(), full()]);
+    let cases = [
+        ("attributes.name", of(vec![attribute("", "red", 0.5)])),
+        (
+            "attributes.name",
+            of(vec![attribute(&"n".repeat(65), "red", 0.5)]),
+        ),
+        (
+            "attributes.label",
+            of(vec![attribute("colour", "a\nb", 0.5)]),
+        ),
+        ("attributes.conf", of(vec![attribute("colour", "red", 1.5)])),
+        (
+            "attributes.conf",
+            of(vec![attribute("colour", "red", f32::NAN)]),
+        ),
+        ("attributes", of(vec![attribute("colour", "red", 0.5); 17])),
+    ];
+    for (field, bad) in cases {
+        let bad = row([full(), bad, full()]);
+        let array = Detections::to_arrow(&[good.clone(), bad, good.clone()]);
+        let received = Detections::read(&array).expect("the message as a whole is one");
+        assert_eq!(received.rows, [good.clone(), good.clone()], "{field}");
+        let line = received.refused[0].error.to_string();
+        assert!(line.contains(&format!("'{field}' in row 1")), "{line}");
+    }
+}
+
+#[test]
+fn an_attribute_takes_the_place_of_the_one_of_its_name() {
+    let mut extras = full();
+    extras.set_attribute(attribute("colour", "blue", 0.5));
+    extras.set_attribute(attribute("size", "large", 0.5));
+    let names: Vec<_> = extras
+        .attributes
+        .iter()
+        .map(|it| (&*it.name, &*it.label))
+        .collect();
+    assert_eq!(names, [("colour", "blue"), ("kind", ""), ("size", "large")]);
 }
 
 #[test]

@@ -13,6 +13,7 @@
 //! Pixels and tensors never travel in a message: [`Frame`] and [`Head`] carry
 //! weak references into pools (`camweave-pool`).
 
+mod attributes;
 pub mod camera_id;
 mod columns;
 mod detections;
@@ -33,6 +34,7 @@ mod selection;
 mod text;
 mod units;
 
+pub use attributes::Attribute;
 pub use detections::{DetectedBox, Detections};
 pub use error::MessageError;
 pub use extras::Extras;

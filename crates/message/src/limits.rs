@@ -38,6 +38,10 @@ pub const MAX_HEAD_BYTES: u64 = 256 << 20;
 pub const MAX_HEAD_SIDE: u32 = 1 << 20;
 /// An edge of a box lies within so many widths (or heights) of the image's, on either side.
 pub const MAX_BOX_SIZES: f32 = 4.0;
+/// Attributes of one box.
+pub const MAX_ATTRIBUTES: usize = 16;
+/// The name of an attribute, in bytes.
+pub const MAX_ATTRIBUTE_NAME_BYTES: usize = 64;
 /// Values of one box in a column that has a list for each box: its outline, its keypoints.
 pub const MAX_BOX_VALUES: usize = 8192;
 /// Values of all boxes of a frame in one such column.

@@ -8,7 +8,7 @@ use camweave_vision::{
 use serde::{Deserialize, Serialize};
 
 /// Means and deviations of ImageNet.
-const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+pub(crate) const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 
 /// A kind of detector, as `family` in `MODEL.yml` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

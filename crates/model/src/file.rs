@@ -114,7 +114,7 @@ pub struct FileFacts {
     pub range: Range,
 }
 
-/// An ONNX file of a detector.
+/// An ONNX file of a detector or a classifier.
 #[derive(Debug, Clone)]
 pub struct ModelFile {
     /// Where it is.
@@ -135,6 +135,26 @@ pub struct ModelFile {
     pub metadata: Metadata,
     /// What `MODEL.yml` beside it says.
     pub settings: ModelSettings,
+}
+
+/// What a model is to be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// To find objects in frames.
+    Detect,
+    /// To look at one object at a time.
+    Classify,
+}
+
+impl Task {
+    /// As Ultralytics names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Detect => "detect",
+            Self::Classify => "classify",
+        }
+    }
 }
 
 /// No message of Protocol Buffers, and so no ONNX file, is larger.
@@ -205,11 +225,19 @@ impl ModelFile {
         }
     }
 
-    /// Reads and checks a file.
+    /// Reads and checks a detector's file.
     ///
     /// # Errors
     /// The file cannot be read, is no ONNX model, or no detector of pictures.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
+        Self::read_for(path, Task::Detect)
+    }
+
+    /// Reads and checks a file. Only a detector's `MODEL.yml` is read with it.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no ONNX model, is of another task, or takes no pictures.
+    pub fn read_for(path: &Path, wanted: Task) -> Result<Self, ModelError> {
         let refuse =
             |message: String| ModelError::file(format!("model '{}': {message}", path.display()));
         if let Some(advice) = advice(path) {
@@ -244,12 +272,17 @@ impl ModelFile {
         }
         let weight_bytes = crate::size::check(&graph, size).map_err(refuse)?;
         let metadata = Metadata::read(&metadata_props);
+        let tasks: &[&str] = match wanted {
+            Task::Detect => &TaskKind::ALL.map(TaskKind::as_str),
+            Task::Classify => &[wanted.as_str()],
+        };
         let task = metadata.task.as_deref();
-        if let Some(task) = task.filter(|task| TaskKind::of(task).is_none()) {
-            let known = TaskKind::ALL.map(TaskKind::as_str).join("', '");
+        if let Some(task) = task.filter(|task| !tasks.contains(task)) {
+            let one_of = if tasks.len() > 1 { "one of " } else { "" };
             return Err(refuse(format!(
-                "its task is '{}', expected one of '{known}'",
-                shown(task)
+                "its task is '{}', expected {one_of}'{}'",
+                shown(task),
+                tasks.join("', '")
             )));
         }
         let input = input(&graph).map_err(refuse)?;
@@ -268,7 +301,10 @@ impl ModelFile {
             outputs,
             signs: Signs::of(&graph),
             metadata,
-            settings: ModelSettings::beside(path).map_err(ModelError::file)?,
+            settings: match wanted {
+                Task::Detect => ModelSettings::beside(path).map_err(ModelError::file)?,
+                Task::Classify => ModelSettings::default(),
+            },
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What an ONNX file of a detector is, before and after an engine has it.
+//! What an ONNX file of a detector is, before and after an engine has it, or of a [`Classifier`].
 //!
 //! [`ModelFile`] reads a file, its exporter's [`Metadata`] and `MODEL.yml` beside it ([`ModelSettings`]);
 //! [`describe`] gives the [`Description`]s that fit it and the shapes of its outputs, and [`decide`]
@@ -6,6 +6,8 @@
 //! means the same to each of them.
 
 mod beside;
+mod classifier;
+mod classifier_settings;
 mod decide;
 mod describe;
 
@@ -28,12 +30,14 @@ mod settings;
 mod size;
 mod values;
 
-pub use decide::{decide, resembles};
+pub use classifier::{Answer, Classifier, ClassifierDraft, Meaning};
+pub use classifier_settings::{ClassActivation, ClassifierFamily, ClassifierSettings};
+pub use decide::{decide, only, resembles};
 pub use describe::{Description, declared, describe};
 pub use error::{ModelError, ModelErrorKind};
 pub use export::advice;
 pub use family::{Family, Preset, ScoreKind, TaskKind};
-pub use file::{ElementType, FileFacts, ModelFile, ModelInput, ModelOutput};
+pub use file::{ElementType, FileFacts, ModelFile, ModelInput, ModelOutput, Task};
 pub use graph::Signs;
 pub use init::settings_text;
 pub use input::input_size;

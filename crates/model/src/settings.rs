@@ -77,9 +77,9 @@ pub struct Outputs {
 /// What the network expects of a frame, as far as it is said.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct InputSettings {
+pub struct InputSettings<F = Fit> {
     /// How the frame fits.
-    pub fit: Option<Fit>,
+    pub fit: Option<F>,
     /// The order of the channels.
     pub channels: Option<Channels>,
     /// How values lie.
@@ -119,24 +119,12 @@ impl ModelSettings {
     /// A line that names the file, the place and what was expected.
     pub fn beside(model: &Path) -> Result<Self, String> {
         let path = settings_path(model);
-        let file = path.display().to_string();
-        match std::fs::metadata(&path) {
-            Ok(found) if found.is_file() && found.len() <= MAX_BYTES => {}
-            Ok(_) => {
-                return Err(format!(
-                    "'{file}': expected a file of at most {MAX_BYTES} bytes"
-                ));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::default());
-            }
-            Err(error) => return Err(format!("'{file}': {error}")),
-        }
-        let text = std::fs::read_to_string(&path).map_err(|error| format!("'{file}': {error}"))?;
+        let Some(text) = text_of(&path)? else {
+            return Ok(Self::default());
+        };
+        let file = path.display();
         let mut settings = Self::parse(&text).map_err(|error| format!("'{file}'{error}"))?;
-        settings
-            .read_names(&path)
-            .map_err(|error| format!("'{file}': {error}"))?;
+        read_names(&mut settings.names, &path).map_err(|error| format!("'{file}': {error}"))?;
         Ok(settings)
     }
 
@@ -145,20 +133,11 @@ impl ModelSettings {
     /// # Errors
     /// In words that follow the file's name.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.lines().all(|line| {
-            let line = line.trim();
-            line.is_empty() || line.starts_with('#')
-        }) {
+        if is_blank(text) {
             return Ok(Self::default());
         }
         let settings: Self = serde_saphyr::from_str(text).map_err(|error| syntax(&error))?;
-        if let Some(range) = settings
-            .input
-            .range
-            .filter(|range| ![1, 255].contains(range))
-        {
-            return Err(format!(": input.range is {range}, expected 1 or 255"));
-        }
+        settings.input.check()?;
         for (key, value) in [("confidence", settings.confidence), ("iou", settings.iou)] {
             if let Some(value) = value.filter(|value| !(0.0..=1.0).contains(value)) {
                 return Err(format!(": {key} is {value}, expected 0 to 1"));
@@ -167,59 +146,95 @@ impl ModelSettings {
         Ok(settings)
     }
 
-    /// Reads the text file that `names` points to.
-    fn read_names(&mut self, settings: &Path) -> Result<(), String> {
-        let Some(Names::File(path)) = &self.names else {
-            return Ok(());
-        };
-        let path = settings.parent().unwrap_or(Path::new("")).join(path);
-        let cannot = |why: String| {
-            format!(
-                "names: '{}': {why}, expected a list, a map, or the path of a text file with a name in each line",
-                path.display()
-            )
-        };
-        let found = std::fs::metadata(&path).map_err(|error| cannot(error.to_string()))?;
-        if !found.is_file() || found.len() > MAX_BYTES {
-            return Err(cannot("no file of bearable size".to_owned()));
-        }
-        let text = std::fs::read_to_string(&path).map_err(|error| cannot(error.to_string()))?;
-        let names = text.lines().map(str::to_owned).collect();
-        self.names = Some(Names::List(names));
-        Ok(())
-    }
-
     /// The names in the order of class ids.
     ///
     /// # Errors
     /// There are too many, or none.
     pub fn class_names(&self) -> Result<Option<Vec<String>>, String> {
-        let entries: Vec<(usize, String)> = match &self.names {
-            Some(Names::List(names)) => names.iter().cloned().enumerate().collect(),
-            Some(Names::Map(names)) => names.iter().map(|(id, name)| (*id, name.clone())).collect(),
-            Some(Names::File(_)) | None => return Ok(None),
-        };
-        if entries.is_empty() {
-            return Ok(None);
-        }
-        if let Some((id, _)) = entries.iter().find(|(id, _)| *id >= MAX_CLASSES) {
-            return Err(format!(
-                "names: class {id}, expected less than {MAX_CLASSES}"
-            ));
-        }
-        let entries = entries.into_iter().map(|(id, name)| (id, clean_name(name)));
-        filled(entries.collect())
-            .map(Some)
-            .ok_or_else(|| "names: more than 1 MiB, expected a name for each class".to_owned())
+        ordered_names(self.names.as_ref())
     }
 }
 
-impl InputSettings {
-    /// `format`, where nothing else is said here.
-    #[must_use]
-    pub fn over(self, format: InputFormat) -> InputFormat {
+/// Reads the text file that `names` points to.
+pub(crate) fn read_names(names: &mut Option<Names>, settings: &Path) -> Result<(), String> {
+    let Some(Names::File(path)) = names else {
+        return Ok(());
+    };
+    let path = settings.parent().unwrap_or(Path::new("")).join(path);
+    let cannot = |why: String| {
+        format!(
+            "names: '{}': {why}, expected a list, a map, or the path of a text file with a name in each line",
+            path.display()
+        )
+    };
+    let found = std::fs::metadata(&path).map_err(|error| cannot(error.to_string()))?;
+    if !found.is_file() || found.len() > MAX_BYTES {
+        return Err(cannot("no file of bearable size".to_owned()));
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| cannot(error.to_string()))?;
+    *names = Some(Names::List(text.lines().map(str::to_owned).collect()));
+    Ok(())
+}
+
+/// Names in the order of class ids.
+pub(crate) fn ordered_names(names: Option<&Names>) -> Result<Option<Vec<String>>, String> {
+    let entries: Vec<(usize, String)> = match names {
+        Some(Names::List(names)) => names.iter().cloned().enumerate().collect(),
+        Some(Names::Map(names)) => names.iter().map(|(id, name)| (*id, name.clone())).collect(),
+        Some(Names::File(_)) | None => return Ok(None),
+    };
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    if let Some((id, _)) = entries.iter().find(|(id, _)| *id >= MAX_CLASSES) {
+        return Err(format!(
+            "names: class {id}, expected less than {MAX_CLASSES}"
+        ));
+    }
+    let entries = entries.into_iter().map(|(id, name)| (id, clean_name(name)));
+    filled(entries.collect())
+        .map(Some)
+        .ok_or_else(|| "names: more than 1 MiB, expected a name for each class".to_owned())
+}
+
+/// The text of a file beside a model; nothing where there is none.
+pub(crate) fn text_of(path: &Path) -> Result<Option<String>, String> {
+    let refuse = |error: std::io::Error| format!("'{}': {error}", path.display());
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() && found.len() <= MAX_BYTES => {}
+        Ok(_) => {
+            return Err(format!(
+                "'{}': expected a file of at most {MAX_BYTES} bytes",
+                path.display()
+            ));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refuse(error)),
+    }
+    std::fs::read_to_string(path).map(Some).map_err(refuse)
+}
+
+/// Whether a text has nothing but comments.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.lines().all(|line| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with('#')
+    })
+}
+
+impl<F> InputSettings<F> {
+    /// Checks what no single key shows, in words that follow the file's name.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self.range.filter(|range| ![1, 255].contains(range)) {
+            Some(range) => Err(format!(": input.range is {range}, expected 1 or 255")),
+            None => Ok(()),
+        }
+    }
+
+    /// `format`, where nothing else is said here; its fit stays.
+    pub(crate) fn values_over(&self, format: InputFormat) -> InputFormat {
         InputFormat {
-            fit: self.fit.unwrap_or(format.fit),
+            fit: format.fit,
             channels: self.channels.unwrap_or(format.channels),
             layout: self.layout.unwrap_or(format.layout),
             element: self.element.unwrap_or(format.element),
@@ -234,8 +249,19 @@ impl InputSettings {
     }
 }
 
+impl InputSettings {
+    /// `format`, where nothing else is said here.
+    #[must_use]
+    pub fn over(self, format: InputFormat) -> InputFormat {
+        InputFormat {
+            fit: self.fit.unwrap_or(format.fit),
+            ..self.values_over(format)
+        }
+    }
+}
+
 /// What the parser found wrong, in words that follow the file's name.
-fn syntax(error: &serde_saphyr::Error) -> String {
+pub(crate) fn syntax(error: &serde_saphyr::Error) -> String {
     let place = error.location().map_or_else(String::new, |at| {
         format!(", line {}, column {}", at.line(), at.column())
     });

@@ -10,6 +10,7 @@
 //! pixel lies at 0.5.
 
 mod candidates;
+mod crop;
 mod detect;
 mod head;
 mod iou;
@@ -22,6 +23,7 @@ mod picture;
 mod task;
 
 pub use candidates::{Detection, in_image, keep_best};
+pub use crop::{Crop, CropFit};
 pub use detect::{Scratch, detect};
 pub use head::{
     Activation, Background, BoxCoding, BoxSpace, Candidate, HeadError, HeadFormat, HeadValue,

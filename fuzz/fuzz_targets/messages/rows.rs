@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use camweave_message::{
-    CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head, Orientation,
+    Attribute, CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head, Orientation,
     PictureRef, Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::Reference;
@@ -99,6 +99,12 @@ pub fn detections() -> Detections {
             mask: Some(Arc::from([10.0, 10.0, 50.0, 10.0, 30.0, 90.0])),
             keypoints: Some(Arc::from([30.0, 40.0, 0.5])),
             oriented: Some([30.0, 50.0, 40.0, 80.0, 0.0]),
+            embedding: Some(Arc::from([0.6, 0.8])),
+            attributes: vec![Attribute {
+                name: Arc::from("colour"),
+                label: Arc::from("red"),
+                confidence: 0.9,
+            }],
         },
     };
     Detections {

@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use camweave_detect::infer::{RENDERED_STREETS, model_error};
+use camweave_infer::{MAX_LINE, use_program};
 use camweave_model::{ModelFile, settings_text};
 use camweave_stage::{Declared, Settings, StageError};
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 
-use crate::network::{Batching, Network};
+use crate::network::{Batching, Network, TRIAL};
 use crate::settings::CpuInferSettings;
-use crate::trial::{ARGUMENT, MAX_LINE, parsed, use_program};
 
 /// What a program is started with that opens the model of the settings behind it (`NAME=VALUE`) and
 /// ends: then the engine is chosen, and a node that starts later need not measure.
@@ -31,12 +30,12 @@ pub fn answer() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     let first = arguments.next();
     let is = |argument: &str| first.as_ref().is_some_and(|first| first == argument);
-    if !is(ARGUMENT) {
+    if !is(TRIAL.argument) {
         // The file of this process, even if another has taken its place meanwhile.
         use_program(PathBuf::from("/proc/self/exe"));
     }
-    let result = if is(ARGUMENT) {
-        attempt(arguments)
+    let result = if is(TRIAL.argument) {
+        TRIAL.answer(&arguments.collect::<Vec<_>>())
     } else if is(CHOOSE) {
         choose(arguments)
     } else if is(SHOW) {
@@ -97,23 +96,4 @@ fn print(text: &str) -> Result<(), StageError> {
     std::io::stdout()
         .write_all(text.as_bytes())
         .map_err(|error| StageError::resource(format!("cannot write: {error}")))
-}
-
-fn attempt(arguments: impl Iterator<Item = OsString>) -> Result<(), StageError> {
-    let arguments: Vec<OsString> = arguments.collect();
-    let (parent, bytes, options) = parsed(&arguments)
-        .ok_or_else(|| StageError::internal(format!("{ARGUMENT} is for this program alone")))?;
-    let bounded =
-        |error: rustix::io::Errno| StageError::resource(format!("cannot bound a process: {error}"));
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(bounded)?;
-    if std::os::unix::process::parent_id() != parent {
-        return Err(StageError::internal("its parent is gone"));
-    }
-    let at_most = |value| Rlimit {
-        current: Some(value),
-        maximum: Some(value),
-    };
-    setrlimit(Resource::Core, at_most(0)).map_err(bounded)?;
-    setrlimit(Resource::As, at_most(bytes)).map_err(bounded)?;
-    Network::load(&options).map(drop)
 }

@@ -2,12 +2,11 @@
 
 use std::ops::Deref;
 
+use camweave_infer::{EngineError, NetworkOptions, Threads};
 use camweave_stage::StageError;
 use camweave_vision::PAD_VALUE;
 
-use crate::engine::{EngineError, Threads};
 use crate::network::Network;
-use crate::options::DetectorOptions;
 
 /// A network that runs a batch at a time, of an input of its own. Reads as its network.
 pub struct Detector {
@@ -28,7 +27,7 @@ impl Detector {
     ///
     /// # Errors
     /// Those of [`Network::open`].
-    pub fn open(options: &DetectorOptions) -> Result<Self, StageError> {
+    pub fn open(options: &NetworkOptions) -> Result<Self, StageError> {
         Ok(Self {
             network: Network::open(options)?,
             input: Vec::new(),

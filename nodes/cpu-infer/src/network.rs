@@ -1,16 +1,15 @@
 //! A detector network, which several threads may run at once.
 
-use camweave_detect::infer::{FirstRuns, ModelInfo, Trial, TrialOutput, model_error};
+use camweave_detect::infer::{FirstRuns, ModelInfo, TrialNetwork, TrialOutput, model_error};
+use camweave_infer::{
+    Engine, EngineChoice, EngineError, NetworkOptions, OpenEngine, Opening, OutputView, Threads,
+    Trial, head_of,
+};
 use camweave_model::{Description, ModelFile, input_size, resembles};
 use camweave_stage::StageError;
 use camweave_vision::InputLayout;
 use tracing::warn;
 
-use crate::engine::{
-    self, Engine, EngineChoice, EngineError, OpenEngine, Opening, OutputView, Threads, head_of,
-};
-use crate::options::DetectorOptions;
-use crate::trial;
 
 /// How many frames one inference takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +19,12 @@ pub enum Batching {
     /// This number; a shorter list is filled up, and what comes of the filling is thrown away.
     Fixed(usize),
 }
+
+/// A detector's trial in a process of its own.
+pub(crate) const TRIAL: Trial = Trial {
+    argument: "--try-model",
+    load: |options| Network::load(options).map(drop),
+};
 
 /// A detector network that is ready to run.
 pub struct Network {
@@ -37,26 +42,23 @@ impl Network {
     /// # Errors
     /// The file or its output is not a detector's, the engine is missing or refuses it, or the
     /// options contradict the file.
-    pub fn open(options: &DetectorOptions) -> Result<Self, StageError> {
-        Self::load(options).map_err(|error| engine::advised(options.engine, error))
+    pub fn open(options: &NetworkOptions) -> Result<Self, StageError> {
+        Self::load(options).map_err(|error| camweave_infer::advised(options.engine, error))
     }
 
     /// As [`Network::open`], with errors as the engines report them.
-    pub(crate) fn load(options: &DetectorOptions) -> Result<Self, StageError> {
+    pub(crate) fn load(options: &NetworkOptions) -> Result<Self, StageError> {
         let file = ModelFile::read(&options.model).map_err(|error| model_error(&error))?;
-        let threads = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
+        let threads = options.threads();
         let size =
             input_size(&file, options.side, "env SIZE").map_err(|error| model_error(&error))?;
         let attempt = |kind| {
             let engine = EngineChoice::Only(kind);
-            let options = DetectorOptions {
+            let options = NetworkOptions {
                 engine,
                 ..options.clone()
             };
-            trial::check(&options, &file, size)
+            TRIAL.check(&options, &file, size)
         };
         let opening = Opening {
             model: &file,
@@ -65,7 +67,7 @@ impl Network {
             is_sequential: options.max_batch == 1,
             libraries: &options.libraries,
         };
-        let OpenEngine { engine, reason } = engine::open(options.engine, opening, attempt)?;
+        let OpenEngine { engine, reason } = camweave_infer::open(options.engine, opening, attempt)?;
         let batching = file.input.batch.map_or(Batching::Dynamic, Batching::Fixed);
         let first = match batching {
             Batching::Dynamic => 1,
@@ -282,7 +284,7 @@ impl Network {
 /// An engine whose first runs are on all of its threads.
 struct OnAllThreads<'a>(&'a dyn Engine);
 
-impl Trial for OnAllThreads<'_> {
+impl TrialNetwork for OnAllThreads<'_> {
     fn run(
         &self,
         input: &[f32],

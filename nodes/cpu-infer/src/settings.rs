@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use camweave_detect::infer::{QueueSettings, check_head_slots, model_error};
+use camweave_infer::{EngineChoice, Libraries, NetworkOptions};
 use camweave_model::{ModelFile, declared, input_size};
 use camweave_stage::{Required, Settings, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::engine::{EngineChoice, Libraries};
-use crate::options::DetectorOptions;
 
 /// What the graph may set.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -90,8 +88,8 @@ impl CpuInferSettings {
     }
 
     /// What network, and how.
-    pub(crate) fn detector(&self) -> DetectorOptions {
-        DetectorOptions {
+    pub(crate) fn detector(&self) -> NetworkOptions {
+        NetworkOptions {
             model: self.model.to_path_buf(),
             engine: self.engine,
             libraries: Libraries {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use camweave_detect::infer::{Heads, malformed};
+use camweave_infer::Threads;
 use camweave_message::{Frame, Head};
 use camweave_pool::Retained;
 use camweave_stage::telemetry::span_names;
@@ -12,7 +13,6 @@ use camweave_vision::PAD_VALUE;
 use tracing::{debug, error};
 
 use crate::batch::{self, HeldFrame, Letterboxed, Letterboxer};
-use crate::engine::Threads;
 use crate::lanes::Part;
 use crate::network::Network;
 

@@ -30,6 +30,7 @@ stages! {
     camweave_cpu_nms::CpuNms
     camweave_gpu_nms::GpuNms
     camweave_tracker::Tracker
+    camweave_classify::Classify
     camweave_sink::Sink
 }
 
@@ -37,7 +38,8 @@ stages! {
 /// file with several names serves as all nodes.
 #[must_use]
 pub fn main() -> ExitCode {
-    if let Some(code) = camweave_cpu_infer::answer() {
+    let answered = camweave_cpu_infer::answer().or_else(camweave_classify::answer);
+    if let Some(code) = answered {
         return code;
     }
     let called = std::env::args_os().next().map(std::path::PathBuf::from);

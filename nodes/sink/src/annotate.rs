@@ -31,6 +31,8 @@ const GLYPH: i64 = 8;
 const SHOWN_IDS: u64 = 10_000;
 /// Bytes of a class name that are drawn.
 const LABEL_BYTES: usize = 64;
+/// Bytes of the label of an attribute that are drawn.
+const ATTRIBUTE_BYTES: usize = 24;
 /// Keypoints of less confidence are not drawn: Ultralytics' own threshold.
 const LEAST_CONFIDENCE: f32 = 0.25;
 /// Keypoints of COCO's persons, and the pairs of them that its skeleton joins.
@@ -162,6 +164,13 @@ impl Canvas {
     }
 }
 
+/// What models of a second stage give of an object, as far as there is room.
+fn attributes(item: &DetectedBox) -> String {
+    let all = item.extras.attributes.iter();
+    let labels = all.map(|it| format!(" {}", printable_up_to(&it.label, ATTRIBUTE_BYTES)));
+    labels.collect()
+}
+
 /// Draws each box with its label, score and track id, its outline and its keypoints; an oriented box
 /// in place of the one that encloses it. A track keeps its colour.
 pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
@@ -195,7 +204,8 @@ pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
             .map(|id| format!(" #{}", id % SHOWN_IDS))
             .unwrap_or_default();
         let name = printable_up_to(&item.label, LABEL_BYTES);
-        let label = format!("{name} {:.2}{track}", item.score);
+        let attributes = attributes(item);
+        let label = format!("{name} {:.2}{track}{attributes}", item.score);
         let wide = label.chars().count() as i64 * GLYPH + 2;
         let left = x1.min(i64::from(canvas.width) - wide).max(0);
         let top = if y1 >= GLYPH + 2 { y1 - GLYPH - 2 } else { y1 };

@@ -32,6 +32,12 @@ pub struct DetectionLine {
     pub labels: Vec<String>,
     /// Class ids of the model.
     pub class_ids: Vec<u32>,
+    /// What models of a second stage give of each box; only of a frame of which they give something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Vec<Vec<AttributeLine>>>,
+    /// Vectors of length 1, empty where a box has none; only of a frame that has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embeddings: Option<Vec<Vec<f32>>>,
     /// Track ids; null where a box belongs to no track.
     pub track_ids: Vec<Option<u64>>,
     /// Outlines: x and y of each point in source-image pixels; empty where a box has none. Only of a
@@ -48,6 +54,37 @@ pub struct DetectionLine {
     /// sink is the last; it leaves when its line is written. Only where the sink is asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passes: Option<Vec<(String, i64, i64)>>,
+}
+
+/// What a model of a second stage gives of a box.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttributeLine {
+    /// Of which kind it is.
+    pub name: String,
+    /// What the object is of this kind.
+    pub label: String,
+    /// 0 to 1.
+    pub conf: f32,
+}
+
+impl AttributeLine {
+    fn of(item: &DetectedBox) -> Vec<Self> {
+        let all = item.extras.attributes.iter();
+        all.map(|attribute| Self {
+            name: attribute.name.to_string(),
+            label: attribute.label.to_string(),
+            conf: attribute.confidence,
+        })
+        .collect()
+    }
+}
+
+fn embedding(item: &DetectedBox) -> Vec<f32> {
+    item.extras
+        .embedding
+        .as_deref()
+        .unwrap_or_default()
+        .to_vec()
 }
 
 impl DetectionLine {
@@ -69,6 +106,10 @@ impl DetectionLine {
             scores: boxes.iter().map(|item| item.score).collect(),
             labels: boxes.iter().map(|item| item.label.to_string()).collect(),
             class_ids: boxes.iter().map(|item| item.class_id).collect(),
+            attributes: (boxes.iter().any(|item| !item.extras.attributes.is_empty()))
+                .then(|| boxes.iter().map(AttributeLine::of).collect()),
+            embeddings: (boxes.iter().any(|item| item.extras.embedding.is_some()))
+                .then(|| boxes.iter().map(embedding).collect()),
             track_ids: boxes.iter().map(|item| item.track_id).collect(),
             masks: lists(boxes, |extras| extras.mask.as_deref()),
             keypoints: lists(boxes, |extras| extras.keypoints.as_deref()),
@@ -110,7 +151,7 @@ fn lists(boxes: &[DetectedBox], get: impl Fn(&Extras) -> Option<&[f32]>) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use camweave_message::Trace;
+    use camweave_message::{Attribute, Trace};
     use std::sync::Arc;
 
     use camweave_testing::{detections, person, stage_pass};
@@ -136,6 +177,7 @@ mod tests {
             mask: Some(Arc::from([1.0, 2.0, 5.0, 2.0, 3.5, 6.0])),
             keypoints: Some(Arc::from([3.0, 4.0, 0.5])),
             oriented: Some([3.0, 4.0, 4.0, 2.0, 1.5]),
+            ..Extras::default()
         };
         let line = DetectionLine::new(&row, 5);
         let text = serde_json::to_value(&line).expect("plain data");
@@ -151,6 +193,27 @@ mod tests {
             serde_json::from_value::<DetectionLine>(text).expect("as written"),
             line
         );
+    }
+
+    #[test]
+    fn what_a_second_stage_gives_is_there_where_it_gives_something() {
+        let mut row = row();
+        row.boxes = vec![person([0.0, 0.0, 9.0, 9.0], 0.9); 2];
+        let line = serde_json::to_value(DetectionLine::new(&row, 5)).expect("plain data");
+        assert_eq!(
+            (line.get("attributes"), line.get("embeddings")),
+            (None, None)
+        );
+        row.boxes[1].extras.embedding = Some([0.5, -0.5].into());
+        row.boxes[1].extras.set_attribute(Attribute {
+            name: "color".into(),
+            label: "red".into(),
+            confidence: 0.5,
+        });
+        let line = serde_json::to_value(DetectionLine::new(&row, 5)).expect("plain data");
+        let attribute = serde_json::json!({"name": "color", "label": "red", "conf": 0.5});
+        assert_eq!(line["attributes"], serde_json::json!([[], [attribute]]));
+        assert_eq!(line["embeddings"], serde_json::json!([[], [0.5, -0.5]]));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use camweave_cuda::{Context, DeviceBuffer, PinnedBuffer, Stream};
-use camweave_detect::infer::{Trial, TrialOutput};
+use camweave_detect::infer::{TrialNetwork, TrialOutput};
 use camweave_tensorrt::{ElementType, Engine, ExecutionContext, Shape, TensorInfo};
 use camweave_vision::byte_of;
 use half::f16;
@@ -106,7 +106,7 @@ impl<'a> FirstRun<'a> {
     }
 }
 
-impl Trial for FirstRun<'_> {
+impl TrialNetwork for FirstRun<'_> {
     fn run(
         &self,
         input: &[f32],

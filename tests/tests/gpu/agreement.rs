@@ -141,6 +141,7 @@ fn line(boxes: &[([f32; 4], f32, &str)]) -> Line {
         labels: boxes.iter().map(|it| it.2.to_owned()).collect(),
         class_ids: vec![0; boxes.len()],
         track_ids: vec![None; boxes.len()],
+        attributes: None,
         passes: None,
     }
 }

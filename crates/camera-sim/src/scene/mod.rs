@@ -39,7 +39,7 @@ use order::{Footprint, painters_order};
 use sprite::Sprite;
 use traffic::{Actor, Traffic};
 pub use truth::{
-    BICYCLE, CAR, CLASS_NAMES, FrameTruth, MIN_LONG_SIDE_PX, MIN_SHORT_SIDE_PX, MIN_VISIBLE,
+    BICYCLE, CAR, CLASS_NAMES, Color, FrameTruth, MIN_LONG_SIDE_PX, MIN_SHORT_SIDE_PX, MIN_VISIBLE,
     ObjectTruth, PERSON, TRUCK,
 };
 use view::View;
@@ -207,6 +207,7 @@ impl Scene {
                     bbox,
                     visible: seen,
                     ignore: small || seen < MIN_VISIBLE,
+                    color: placed[index].actor.model.color(),
                 })
             })
             .collect();

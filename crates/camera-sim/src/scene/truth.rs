@@ -16,6 +16,32 @@ pub const CAR: u32 = 2;
 /// `class_id` of a truck.
 pub const TRUCK: u32 = 3;
 
+/// What people would call the paint of a car.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Color {
+    /// Also cream.
+    White,
+    /// Also silver.
+    Gray,
+    /// Nearly black.
+    Black,
+    /// Bright and dark.
+    Red,
+    /// Dark and light.
+    Blue,
+    /// Dark.
+    Green,
+    /// Also of most taxis.
+    Yellow,
+    /// Between yellow and red.
+    Orange,
+    /// Also beige.
+    Brown,
+    /// Dark.
+    Purple,
+}
+
 /// One object in one frame.
 ///
 /// The box is amodal inside the frame, as in MOT and COCO person keypoint boxes: it encloses what would be seen of the
@@ -33,6 +59,9 @@ pub struct ObjectTruth {
     pub visible: f32,
     /// Too small or too hidden to be asked of a detector: count it neither as found nor as missed.
     pub ignore: bool,
+    /// Of a car.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub color: Option<Color>,
 }
 
 /// The truth of one frame: one line of a truth file.

@@ -28,6 +28,7 @@ fn of_cores(kind: &str) -> &'static str {
         "sw-decode" => "smaller streams (a camera's second one), decoding on a GPU, or more cores",
         "cpu-nms" => "a higher CONFIDENCE, fewer CLASSES, or more cores",
         "tracker" => "fewer boxes (CONFIDENCE, MAX_DETECTIONS of the NMS stage), or more cores",
+        "classify" => "fewer CLASSES, a higher INTERVAL_MS, or more cores",
         "sink" => "fewer boxes or fewer snapshots, or more cores",
         _ => "less work for this stage, or more cores",
     }
@@ -40,6 +41,7 @@ fn of_thread(kind: &str, figures: &Figures) -> &'static str {
         "sw-decode" => "a smaller stream: one stream is decoded by one thread",
         "cpu-nms" => "a higher CONFIDENCE or fewer CLASSES: this stage has one thread",
         "tracker" => "fewer boxes (CONFIDENCE, MAX_DETECTIONS): this stage has one thread",
+        "classify" => "fewer CLASSES, a higher INTERVAL_MS, or more CLASSIFIER_THREADS",
         _ => "less work for this stage: more cores are of no use to it",
     }
 }

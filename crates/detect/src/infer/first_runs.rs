@@ -6,7 +6,7 @@ use camweave_model::{Description, ModelError, ModelFile, decide, describe, scene
 use camweave_vision::InputFormat;
 
 /// A network that can be run before anything else is known of it.
-pub trait Trial {
+pub trait TrialNetwork {
     /// Runs it once. `input` is row-major and of the given shape, in the order and range that an input
     /// format says, whatever type the network takes. `outputs` are places among the file's outputs;
     /// those come in this order.
@@ -43,7 +43,7 @@ impl TrialOutput {
 
 /// Runs of one batch size.
 pub struct FirstRuns<'a> {
-    engine: &'a dyn Trial,
+    engine: &'a dyn TrialNetwork,
     file: &'a ModelFile,
     size: (u32, u32),
     batch: usize,
@@ -63,7 +63,7 @@ struct Run {
 impl<'a> FirstRuns<'a> {
     /// Runs of `batch` frames of this width and height; none yet.
     #[must_use]
-    pub fn new(engine: &'a dyn Trial, file: &'a ModelFile, size: (u32, u32), batch: usize) -> Self {
+    pub fn new(engine: &'a dyn TrialNetwork, file: &'a ModelFile, size: (u32, u32), batch: usize) -> Self {
         Self {
             engine,
             file,

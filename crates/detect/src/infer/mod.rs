@@ -8,7 +8,7 @@ mod model;
 mod settings;
 
 pub use drops::drops;
-pub use first_runs::{FirstRuns, Trial, TrialOutput};
+pub use first_runs::{FirstRuns, TrialNetwork, TrialOutput};
 pub use heads::{Heads, Unpublished, malformed};
 pub use model::{ModelInfo, RENDERED_STREETS, model_error};
 pub use settings::{QueueSettings, check_head_slots};

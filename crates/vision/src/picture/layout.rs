@@ -74,6 +74,19 @@ pub enum PictureError {
         /// Bytes needed.
         expected: usize,
     },
+    /// A part of a picture leaves it.
+    #[error(
+        "a part of {}x{} pixels at {}, {}: expected one inside the picture of {width}x{height}",
+        crop.2, crop.3, crop.0, crop.1
+    )]
+    Outside {
+        /// Left and upper edge, width and height of the part, in pixels.
+        crop: (u32, u32, u32, u32),
+        /// The picture's width, in pixels.
+        width: u32,
+        /// The picture's height, in pixels.
+        height: u32,
+    },
     /// The picture cannot be addressed on this machine.
     #[error("the picture ends at byte {end}, beyond this machine's address space")]
     Unaddressable {

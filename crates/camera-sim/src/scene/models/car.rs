@@ -6,23 +6,28 @@ use super::wheel::Wheel;
 use crate::scene::brush::Brush;
 use crate::scene::dice::Dice;
 use crate::scene::light::Rgb;
+use crate::scene::truth::Color;
 use crate::scene::view::{Pose, World};
 
-const PAINTS: [Rgb; 14] = [
-    [0.86, 0.87, 0.88],
-    [0.94, 0.94, 0.93],
-    [0.62, 0.64, 0.66],
-    [0.30, 0.31, 0.33],
-    [0.10, 0.10, 0.12],
-    [0.74, 0.10, 0.10],
-    [0.50, 0.07, 0.10],
-    [0.12, 0.25, 0.58],
-    [0.25, 0.50, 0.78],
-    [0.10, 0.35, 0.24],
-    [0.90, 0.72, 0.10],
-    [0.88, 0.42, 0.10],
-    [0.58, 0.48, 0.38],
-    [0.36, 0.22, 0.42],
+const PAINTS: [(Rgb, Color); 14] = [
+    ([0.86, 0.87, 0.88], Color::White),
+    ([0.94, 0.94, 0.93], Color::White),
+    ([0.62, 0.64, 0.66], Color::Gray),
+    ([0.30, 0.31, 0.33], Color::Gray),
+    ([0.10, 0.10, 0.12], Color::Black),
+    ([0.74, 0.10, 0.10], Color::Red),
+    ([0.50, 0.07, 0.10], Color::Red),
+    ([0.12, 0.25, 0.58], Color::Blue),
+    ([0.25, 0.50, 0.78], Color::Blue),
+    ([0.10, 0.35, 0.24], Color::Green),
+    ([0.90, 0.72, 0.10], Color::Yellow),
+    ([0.88, 0.42, 0.10], Color::Orange),
+    ([0.58, 0.48, 0.38], Color::Brown),
+    ([0.36, 0.22, 0.42], Color::Purple),
+];
+const TAXI_PAINTS: [(Rgb, Color); 2] = [
+    ([0.95, 0.76, 0.08], Color::Yellow),
+    ([0.93, 0.90, 0.78], Color::White),
 ];
 const GLASS: Rgb = [0.13, 0.16, 0.20];
 
@@ -39,6 +44,7 @@ enum Body {
 pub(in crate::scene) struct Car {
     body: Body,
     paint: Rgb,
+    color: Color,
     rim: Rgb,
     length: f32,
     width: f32,
@@ -59,11 +65,11 @@ impl Car {
             Body::OffRoad,
         ]);
         let taxi = dice.chance(0.07);
-        let base = dice.pick(&PAINTS);
-        let paint = if taxi {
-            dice.pick(&[[0.95, 0.76, 0.08], [0.93, 0.90, 0.78]])
+        let (base, color) = dice.pick(&PAINTS);
+        let (paint, color) = if taxi {
+            dice.pick(&TAXI_PAINTS)
         } else {
-            dice.vary(base, 0.05)
+            (dice.vary(base, 0.05), color)
         };
         let (length, height) = match body {
             Body::Saloon => (dice.range(4.4, 4.9), dice.range(1.40, 1.48)),
@@ -74,6 +80,7 @@ impl Car {
         Self {
             body,
             paint,
+            color,
             rim: dice.pick(&[[0.62, 0.63, 0.65], [0.75, 0.76, 0.78], [0.35, 0.35, 0.37]]),
             length,
             width: dice.range(1.74, 1.90),
@@ -81,6 +88,10 @@ impl Car {
             taxi,
             roof_bars: dice.chance(0.25),
         }
+    }
+
+    pub(super) fn color(&self) -> Color {
+        self.color
     }
 
     pub(super) fn size(&self) -> World {

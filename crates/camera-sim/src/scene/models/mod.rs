@@ -54,6 +54,14 @@ impl Model {
         }
     }
 
+    /// What people would call its paint.
+    pub(super) fn color(&self) -> Option<truth::Color> {
+        match self {
+            Self::Car(car) => Some(car.color()),
+            Self::Person(_) | Self::Bicycle(_) | Self::Truck(_) => None,
+        }
+    }
+
     /// Length, width and height in metres of a box around the model, its origin at the centre of the lower face.
     pub(super) fn size(&self) -> World {
         match self {

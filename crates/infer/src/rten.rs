@@ -10,11 +10,11 @@ use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrVi
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, NdTensorView, TensorView};
 
-use super::api::{
+use crate::api::{
     Engine, EngineError, OutputView, ReadOutputs, Threads, no_output, one_line, target_sizes,
 };
-use super::bytes::bytes_of;
-use super::kind::EngineKind;
+use crate::bytes::bytes_of;
+use crate::kind::EngineKind;
 
 /// A model in rten. It computes in 32 bits, also where the file has 16.
 pub struct Rten {

@@ -1,25 +1,14 @@
-//! What runs a network.
-
-mod api;
-mod bytes;
-mod choice;
-mod kind;
-mod library;
-mod onnxruntime;
-mod opening;
-mod openvino;
-mod rten;
-mod speeds;
+//! Which engine runs a network, and opening it.
 
 use std::path::PathBuf;
 
 use camweave_stage::{Exit, StageError};
 
-pub(crate) use api::head_of;
-pub use api::{Engine, EngineError, OutputView, Threads};
-pub use choice::EngineChoice;
-pub use kind::EngineKind;
-pub use opening::{Libraries, Opening};
+use crate::api::Engine;
+use crate::choice::EngineChoice;
+use crate::kind::EngineKind;
+use crate::opening::{Libraries, Opening};
+use crate::{library, onnxruntime, openvino, rten, speeds};
 
 /// An engine with a model in it.
 pub struct OpenEngine {
@@ -33,7 +22,7 @@ pub struct OpenEngine {
 ///
 /// # Errors
 /// The engine is missing, or refuses the model.
-pub(crate) fn open(
+pub fn open(
     choice: EngineChoice,
     opening: Opening<'_>,
     mut attempt: impl FnMut(EngineKind) -> Result<(), StageError>,
@@ -122,8 +111,9 @@ fn refusal(kind: EngineKind, error: &StageError, libraries: &Libraries) -> Strin
     error.message.clone()
 }
 
-/// What to do where an engine is missing that was asked for.
-pub(crate) fn advised(choice: EngineChoice, error: StageError) -> StageError {
+/// An error with what to do where an engine is missing that was asked for.
+#[must_use]
+pub fn advised(choice: EngineChoice, error: StageError) -> StageError {
     match choice {
         EngineChoice::Only(kind) if error.exit == Exit::Missing => StageError::missing(format!(
             "ENGINE={kind}: {error}; set {} to its library, or ENGINE=rten, which needs none",

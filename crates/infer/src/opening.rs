@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use camweave_model::ModelFile;
 
-use super::kind::EngineKind;
+use crate::kind::EngineKind;
 
 /// Where libraries are, if somebody said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +18,7 @@ pub struct Libraries {
 /// What an engine is opened for.
 #[derive(Debug, Clone, Copy)]
 pub struct Opening<'a> {
+    /// The file.
     pub model: &'a ModelFile,
     /// Width and height of the network's input.
     pub size: (u32, u32),
@@ -25,11 +26,12 @@ pub struct Opening<'a> {
     pub threads: usize,
     /// One frame after the other, each on all threads.
     pub is_sequential: bool,
+    /// Engines' libraries, where they are not to be searched for.
     pub libraries: &'a Libraries,
 }
 
 impl Libraries {
-    pub(super) fn of(&self, kind: EngineKind) -> Option<&Path> {
+    pub(crate) fn of(&self, kind: EngineKind) -> Option<&Path> {
         match kind {
             EngineKind::Rten => None,
             EngineKind::OnnxRuntime => self.onnxruntime.as_deref(),

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use camweave_vision::PAD_VALUE;
 use sha2::{Digest, Sha256};
 
-use super::api::{Engine, EngineError, Threads};
-use super::opening::Opening;
+use crate::api::{Engine, EngineError, Threads};
+use crate::opening::Opening;
 
 /// Names the folder where measurements are kept.
 pub const FOLDER_VARIABLE: &str = "CAMWEAVE_SPEEDS";

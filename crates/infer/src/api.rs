@@ -2,7 +2,7 @@
 
 use camweave_vision::InputLayout;
 
-use super::kind::EngineKind;
+use crate::kind::EngineKind;
 
 /// The network failed on one batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +91,7 @@ pub fn one_line(message: &str) -> String {
 }
 
 /// Adds the values of a frame of a batch to `head`, output after output.
-pub(crate) fn head_of(outputs: &[OutputView<'_>], batch: usize, frame: usize, head: &mut Vec<f32>) {
+pub fn head_of(outputs: &[OutputView<'_>], batch: usize, frame: usize, head: &mut Vec<f32>) {
     for output in outputs {
         let each = output.values.len() / batch.max(1);
         head.extend_from_slice(&output.values[frame * each..(frame + 1) * each]);

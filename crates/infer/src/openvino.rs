@@ -13,12 +13,12 @@ use openvino::{
     RwPropertyKey, Shape, Tensor,
 };
 
-use super::api::{
+use crate::api::{
     Engine, EngineError, OutputView, ReadOutputs, Threads, no_output, one_line, target_sizes,
 };
-use super::bytes::{add_halves, write_bytes};
-use super::kind::EngineKind;
-use super::library;
+use crate::bytes::{add_halves, write_bytes};
+use crate::kind::EngineKind;
+use crate::library;
 
 /// A process has one OpenVINO; it stays until the process ends.
 static LOADED: Mutex<Option<PathBuf>> = Mutex::new(None);

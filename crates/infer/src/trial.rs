@@ -2,7 +2,7 @@
 //!
 //! An engine that gets no memory ends its process, and what a network asks for is known for sure
 //! only once it has run: sizes may be computed from a frame's shape. So a node's program starts
-//! itself once more with `ARGUMENT`, with bounds for memory and time, before it loads a model.
+//! itself once more with an argument, with bounds for memory and time, before it loads a model.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -14,12 +14,11 @@ use std::time::{Duration, Instant};
 
 use camweave_model::ModelFile;
 use camweave_stage::{Exit, StageError};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 
-use crate::engine::Libraries;
-use crate::options::DetectorOptions;
+use crate::opening::Libraries;
+use crate::options::NetworkOptions;
 
-/// What a program is started with that tries a model and ends.
-pub const ARGUMENT: &str = "--try-model";
 /// Loading a model and running it once takes at most so long.
 const TIME: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -34,20 +33,66 @@ const OF_INPUT: u64 = 64;
 /// A line of an error, in bytes.
 pub const MAX_LINE: usize = 4096;
 
-/// The program that [answers](crate::answer()) to [`ARGUMENT`].
+/// The program that answers by [`Trial::answer`].
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// Names a program that calls [`answer`](crate::answer()); without one, no model is tried before it is opened.
+/// Names a program that answers by [`Trial::answer`]; without one, no model is tried before it is
+/// opened.
 pub fn use_program(program: PathBuf) {
     let _ = PROGRAM.set(program);
 }
 
-/// Tries a model in a process of its own, if this program can.
-///
-/// # Errors
-/// Those of [`Network::open`](crate::Network::open), and the process has died or took too long.
-pub(crate) fn check(
-    options: &DetectorOptions,
+/// The trial of one kind of models.
+#[derive(Debug, Clone, Copy)]
+pub struct Trial {
+    /// What a program is started with that tries a model and ends.
+    pub argument: &'static str,
+    /// Loads a model and runs it once.
+    pub load: fn(&NetworkOptions) -> Result<(), StageError>,
+}
+
+impl Trial {
+    /// Tries a model in a process of its own, if this program can.
+    ///
+    /// # Errors
+    /// Those of [`Trial::load`], and the process has died or took too long.
+    pub fn check(
+        &self,
+        options: &NetworkOptions,
+        file: &ModelFile,
+        size: (u32, u32),
+    ) -> Result<(), StageError> {
+        check(self.argument, options, file, size)
+    }
+
+    /// What the process does that was started with [`Trial::argument`] and these arguments.
+    ///
+    /// # Errors
+    /// Those of [`Trial::load`]; it was not started by [`Trial::check`].
+    pub fn answer(&self, arguments: &[OsString]) -> Result<(), StageError> {
+        let (parent, bytes, options) = parsed(arguments).ok_or_else(|| {
+            StageError::internal(format!("{} is for this program alone", self.argument))
+        })?;
+        let bounded = |error: rustix::io::Errno| {
+            StageError::resource(format!("cannot bound a process: {error}"))
+        };
+        set_parent_process_death_signal(Some(Signal::KILL)).map_err(bounded)?;
+        if std::os::unix::process::parent_id() != parent {
+            return Err(StageError::internal("its parent is gone"));
+        }
+        let at_most = |value| Rlimit {
+            current: Some(value),
+            maximum: Some(value),
+        };
+        setrlimit(Resource::Core, at_most(0)).map_err(bounded)?;
+        setrlimit(Resource::As, at_most(bytes)).map_err(bounded)?;
+        (self.load)(&options)
+    }
+}
+
+fn check(
+    argument: &str,
+    options: &NetworkOptions,
     file: &ModelFile,
     (width, height): (u32, u32),
 ) -> Result<(), StageError> {
@@ -57,10 +102,7 @@ pub(crate) fn check(
     // A dynamic batch is tried with as many frames as it may have.
     let frames = file.input.batch.unwrap_or(options.max_batch.max(1)) as u64;
     let input = (u64::from(width) * u64::from(height) * 3 * 4).saturating_mul(frames);
-    let threads = match options.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
+    let threads = options.threads();
     let bytes = BASE_BYTES
         .saturating_add(OF_THREAD * threads as u64)
         .saturating_add(file.weight_bytes.saturating_mul(OF_WEIGHTS))
@@ -73,7 +115,7 @@ pub(crate) fn check(
         ))
     };
     let mut child = Command::new(program)
-        .arg(ARGUMENT)
+        .arg(argument)
         .args(written(options, bytes))
         // Each thread's own heap would reserve address space.
         .env("MALLOC_ARENA_MAX", "1")
@@ -141,7 +183,7 @@ fn wait(child: &mut Child, at_most: Duration) -> std::io::Result<Option<ExitStat
 }
 
 /// The process's arguments.
-fn written(options: &DetectorOptions, bytes: u64) -> Vec<OsString> {
+fn written(options: &NetworkOptions, bytes: u64) -> Vec<OsString> {
     let library = |named: &Option<PathBuf>| named.clone().unwrap_or_default().into_os_string();
     let numbers = [
         u64::from(std::process::id()),
@@ -161,14 +203,14 @@ fn written(options: &DetectorOptions, bytes: u64) -> Vec<OsString> {
 }
 
 /// Reads them.
-pub fn parsed(arguments: &[OsString]) -> Option<(u32, u64, DetectorOptions)> {
+fn parsed(arguments: &[OsString]) -> Option<(u32, u64, NetworkOptions)> {
     let number = |index: usize| -> Option<u64> { arguments.get(index)?.to_str()?.parse().ok() };
     let engine = arguments.get(5)?.to_str()?.to_owned().try_into().ok()?;
     let library = |index: usize| -> Option<PathBuf> {
         let named = arguments.get(index)?;
         (!named.is_empty()).then(|| PathBuf::from(named))
     };
-    let options = DetectorOptions {
+    let options = NetworkOptions {
         model: PathBuf::from(arguments.get(6)?),
         engine,
         libraries: Libraries {

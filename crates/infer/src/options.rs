@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::engine::{EngineChoice, Libraries};
+use crate::choice::EngineChoice;
+use crate::opening::Libraries;
 
 /// What to open, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DetectorOptions {
+pub struct NetworkOptions {
     /// The ONNX file.
     pub model: PathBuf,
     /// Which engine.
@@ -19,4 +20,15 @@ pub struct DetectorOptions {
     pub side: u32,
     /// Frames of one inference at most.
     pub max_batch: usize,
+}
+
+impl NetworkOptions {
+    /// Threads, of which there is at least one.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
 }

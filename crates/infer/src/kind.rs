@@ -23,7 +23,7 @@ impl EngineKind {
     }
 
     /// Its library's name.
-    pub(super) fn library(self) -> &'static str {
+    pub(crate) fn library(self) -> &'static str {
         match self {
             Self::Rten => "",
             Self::OnnxRuntime => "libonnxruntime.so",
@@ -32,7 +32,7 @@ impl EngineKind {
     }
 
     /// The variable that names its library.
-    pub(super) fn variable(self) -> &'static str {
+    pub(crate) fn variable(self) -> &'static str {
         match self {
             Self::Rten => "nothing",
             Self::OnnxRuntime => "ORT_DYLIB_PATH",

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use camweave_model::{ElementType, ModelFile, ModelInput};
 use camweave_stage::StageError;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -13,13 +14,12 @@ use ort::logging::LogLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Tensor, TensorRef};
 
-use super::api::{
+use crate::api::{
     Engine, EngineError, OutputView, ReadOutputs, Threads, no_output, one_line, target_sizes,
 };
-use super::bytes::{add_halves, bytes_of};
-use super::kind::EngineKind;
-use super::library;
-use camweave_model::{ElementType, ModelFile, ModelInput};
+use crate::bytes::{add_halves, bytes_of};
+use crate::kind::EngineKind;
+use crate::library;
 
 /// ONNX Runtime has one environment per process; it stays until the process ends.
 static LOADED: Mutex<Option<(Environment, PathBuf)>> = Mutex::new(None);

@@ -1,0 +1,15 @@
+//! What the stage says of itself.
+
+use camweave_detect::infer::facts::{BATCH, ENGINE, ENGINE_REASON, INPUT_SIZE, MODEL};
+use camweave_second_stage::facts::{CROPS, OUTPUT};
+use camweave_stage::Fact;
+
+pub(crate) const FACTS: &[Fact] = &[
+    MODEL,
+    INPUT_SIZE,
+    OUTPUT,
+    ENGINE,
+    ENGINE_REASON,
+    BATCH,
+    CROPS,
+];
