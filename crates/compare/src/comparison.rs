@@ -178,11 +178,10 @@ fn versus(graph: usize, runs: &[Run], agreement: Option<Agreement>) -> Versus {
     }
     let named = named(&verdicts);
     let mut headline = headline(&letter, &verdicts, named.as_ref(), agreement.as_ref());
-    for caution in [differences(&of_both, &letter), disturbance(&of_both)] {
-        if let Some(caution) = caution {
-            headline.push_str("; ");
-            headline.push_str(&caution);
-        }
+    let cautions = [differences(&of_both, &letter), disturbance(&of_both)];
+    for caution in cautions.into_iter().flatten() {
+        headline.push_str("; ");
+        headline.push_str(&caution);
     }
     Versus {
         graph,

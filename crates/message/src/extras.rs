@@ -32,13 +32,15 @@ pub struct Extras {
     pub attributes: Vec<Attribute>,
 }
 
+/// What the values of a box must be, in an image of this width and height, as far as those given are not.
+type Check = fn(&[f32], (u32, u32)) -> Result<(), &'static str>;
+
 /// A column with a list of numbers for each box.
 struct BoxLists {
     field: &'static str,
     get: fn(&Extras) -> Option<&Arc<[f32]>>,
     slot: fn(&mut Extras) -> &mut Option<Arc<[f32]>>,
-    /// What a list must be, as far as the one given is not.
-    check: fn(&[f32], (u32, u32)) -> Result<(), &'static str>,
+    check: Check,
 }
 
 /// All such columns.

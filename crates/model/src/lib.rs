@@ -32,7 +32,7 @@ mod values;
 
 pub use classifier::{Answer, Classifier, ClassifierDraft, Meaning};
 pub use classifier_settings::{ClassActivation, ClassifierFamily, ClassifierSettings};
-pub use decide::{decide, only, resembles};
+pub use decide::{decide, resembles};
 pub use describe::{Description, declared, describe};
 pub use error::{ModelError, ModelErrorKind};
 pub use export::advice;

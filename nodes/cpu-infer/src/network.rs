@@ -10,7 +10,6 @@ use camweave_stage::StageError;
 use camweave_vision::InputLayout;
 use tracing::warn;
 
-
 /// How many frames one inference takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Batching {

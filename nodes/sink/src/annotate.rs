@@ -341,6 +341,7 @@ mod tests {
             mask: Some(Arc::from([-1e5, 50.0, 1e5, 50.0, 1e5, -1e5])),
             oriented: Some([0.0, 0.0, 1e5, 1e5, 0.5]),
             keypoints: Some(Arc::from([1e9, 1e9, 1.0])),
+            ..Extras::default()
         });
         assert!(is_drawn(&canvas, 50, 50), "a line through the frame");
     }

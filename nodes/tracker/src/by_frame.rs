@@ -265,7 +265,7 @@ mod tests {
         let mut tracker = ByFrame::<Counting>::new(config);
         let mut frames = |elapsed_seconds: f64| {
             let numbers = tracker.update(elapsed_seconds, &boxes);
-            numbers[0].expect("each box has a track")
+            numbers[0].expect("each box has a track").number
         };
         frames(0.0);
         let before = (0..20).map(|_| frames(STEP)).last().expect("some");

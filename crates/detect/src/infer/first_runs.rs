@@ -63,7 +63,12 @@ struct Run {
 impl<'a> FirstRuns<'a> {
     /// Runs of `batch` frames of this width and height; none yet.
     #[must_use]
-    pub fn new(engine: &'a dyn TrialNetwork, file: &'a ModelFile, size: (u32, u32), batch: usize) -> Self {
+    pub fn new(
+        engine: &'a dyn TrialNetwork,
+        file: &'a ModelFile,
+        size: (u32, u32),
+        batch: usize,
+    ) -> Self {
         Self {
             engine,
             file,
