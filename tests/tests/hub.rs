@@ -44,7 +44,7 @@ fn the_hub_takes_each_node() {
             nodes.push(node);
         }
     }
-    assert_eq!(nodes.len(), 12);
+    assert_eq!(nodes.len(), 13);
     // What is published is what is committed.
     git(&repository, &["init", "--quiet"]);
     git(&repository, &["add", "--all"]);

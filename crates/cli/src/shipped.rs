@@ -31,6 +31,7 @@ const FILES: &[(&str, &str)] = files![
     "cpu-sequential.yml"
     "files-batched.yml"
     "gpu-batched.yml"
+    "gpu-classify.yml"
     "gpu-fused.yml"
     "gpu-sequential.yml"
     "mixed-batched.yml"

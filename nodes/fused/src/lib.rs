@@ -31,6 +31,7 @@ stages! {
     camweave_gpu_nms::GpuNms
     camweave_tracker::Tracker
     camweave_classify::Classify
+    camweave_trt_classify::TrtClassify
     camweave_sink::Sink
 }
 
