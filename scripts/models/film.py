@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """A lossless clip of frames, and the same frames as PNG files, whose RGB values are camweave's to 0.02 of 255.
 
-    python3 film.py CLIP.mp4 FOLDER PNG...
+    python3 film.py CLIP.mp4 FOLDER [--luma LEAST MOST] PNG...
 
 Networks of random weights make much of little, so both sides have to see the same values. What camweave converts from
 YUV is whole numbers only for some colours. So the frames have the luma of the files, in full range, and each has one
-colour, in turn none, orange and blue.
+colour, in turn none, orange and blue. Where luma is near black or white, a colour is cut off: before a frame is scaled
+on one side, after it on the other. With --luma 40 215 none is, and scaled frames are equal too.
 """
 
 import argparse
@@ -32,9 +33,9 @@ def film(frames, clip):
                     "bframes=0:keyint=1", clip], check=True, input=pixels)
 
 
-def planes(image, colour):
-    """An image's luma, with one colour."""
-    luma = np.asarray(image.convert("L"))
+def planes(image, colour, least, most):
+    """An image's luma, from `least` to `most`, with one colour."""
+    luma = np.rint(least + np.asarray(image.convert("L"), np.float64) * (most - least) / 255).astype(np.uint8)
     height, width = luma.shape
     return luma, *(np.full((height // 2, width // 2), 128 + value, np.uint8) for value in colour)
 
@@ -51,11 +52,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("clip", type=Path)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--luma", type=int, nargs=2, default=[0, 255], metavar=("LEAST", "MOST"), help="[0 255]")
     parser.add_argument("images", type=Path, nargs="+", help="of one size, with even sides")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     images = [Image.open(path) for path in arguments.images]
-    frames = [planes(image, COLOURS[number % len(COLOURS)]) for number, image in enumerate(images)]
+    frames = [planes(image, COLOURS[number % len(COLOURS)], *arguments.luma) for number, image in enumerate(images)]
     film(frames, arguments.clip)
     for number, frame in enumerate(frames):
         Image.fromarray(rgb(*frame)).save(arguments.folder / f"{number:03}.png")

@@ -44,7 +44,7 @@ class Case:
 # --- how a frame becomes the network's input, and a box the frame's again ---
 
 def resized(image, width, height):
-    """Two taps a side with aligned pixel centres, as OpenCV's INTER_LINEAR, in whole numbers."""
+    """Two taps a side with aligned pixel centres, as OpenCV's INTER_LINEAR, but not rounded to whole numbers."""
     pixels = np.asarray(image, np.float64)
     for axis, length in ((0, height), (1, width)):
         step = pixels.shape[axis] / length
@@ -54,7 +54,7 @@ def resized(image, width, height):
             high = np.minimum(low + 1, pixels.shape[axis] - 1)
             part = np.clip(positions - low, 0, 1).reshape([-1 if other == axis else 1 for other in range(3)])
             pixels = np.take(pixels, low, axis) * (1 - part) + np.take(pixels, high, axis) * part
-    return np.rint(pixels)
+    return pixels
 
 
 def geometry(case, image):
@@ -73,8 +73,8 @@ def prepared(case, image):
     pixels[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
     if case.bgr:
         pixels = pixels[..., ::-1]
-    if case.element is np.float32:
-        pixels = (pixels / 255 - case.mean) / case.deviation * case.white
+    is_byte = case.element is np.uint8
+    pixels = np.rint(pixels) if is_byte else (pixels / 255 - case.mean) / case.deviation * case.white
     if not case.nhwc:
         pixels = pixels.transpose(2, 0, 1)
     return np.ascontiguousarray(pixels[None], case.element)

@@ -67,6 +67,10 @@ fn demo_and_check_run_where_nothing_is() {
     assert!(printed.contains("accuracy: "), "{printed}");
     let cached = format!("graph: {}", installed.path("cache/camweave").display());
     assert!(errors(&demo).contains(&cached), "{}", errors(&demo));
+    // The demo's cameras are simulated: its model is the right one.
+    let log = fs::read_to_string(installed.path("empty/out/demo/dora.log")).expect("a log");
+    assert!(log.contains("model is open"), "{log}");
+    assert!(!log.contains("trained on rendered streets"), "{log}");
     let summary = fs::read(installed.path("empty/out/demo/summary.json")).expect("a summary");
     let summary: serde_json::Value = serde_json::from_slice(&summary).expect("JSON");
     let camera = &summary["cameras"][0];

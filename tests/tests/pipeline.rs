@@ -100,6 +100,9 @@ fn four_cameras_in_batches() {
     let results = run("cpu-batched.yml", &cameras);
     check_complete(&cameras, &results);
     check_score(&score(&cameras, &results));
+    // Nobody has said that these cameras are simulated.
+    let warned = results.log.matches("trained on rendered streets alone");
+    assert_eq!(warned.count(), 1, "{}", results.log);
 }
 
 #[test]

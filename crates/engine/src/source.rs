@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use camweave_detect::infer::model_error;
-use camweave_model::{ModelFile, advice, declared, input_size, only};
+use camweave_model::{ModelFile, advice, declared, input_size};
 use camweave_stage::StageError;
 use camweave_tensorrt::{EngineSpec, PlanHeader, Sidecar, Wishes, sidecar_path};
 
@@ -42,10 +42,9 @@ impl Source {
             let file = ModelFile::read(path).map_err(|error| model_error(&error))?;
             let size = input_size(&file, settings.size, "env SIZE")
                 .map_err(|error| model_error(&error))?;
-            // What is refused is so before an engine is built.
-            if let Some(all) = declared(&file, size).map_err(|error| model_error(&error))? {
-                only(&file, all).map_err(|error| model_error(&error))?;
-            }
+            // What fits no kind of detector is refused before an engine is built. Where several are left,
+            // the engine's first runs show which one it is.
+            declared(&file, size).map_err(|error| model_error(&error))?;
             let wishes = Wishes {
                 max_batch: settings.max_batch,
                 opt_batch: settings.tuned_batch(),

@@ -42,27 +42,20 @@ pub fn decide(
     let mut reasons = Vec::new();
     for mut description in descriptions {
         let tried = if is_tried {
-            check(&description, size, &frames(&description))
+            check(file, &description, size, &frames(&description))
         } else {
-            Ok("not run: trial: false in MODEL.yml".to_owned())
+            Ok(Seen::of("not run: trial: false in MODEL.yml".to_owned()))
         };
         match tried {
             Ok(seen) => {
-                description.reasons.push(format!("trial: {seen}"));
+                description.reasons.push(format!("trial: {}", seen.what));
+                description.warnings.extend(seen.warning);
                 fits.push(description);
             }
             Err(why) => reasons.push((description.family, why)),
         }
     }
     one(file, fits, &reasons)
-}
-
-/// The only description that fits, where outputs cannot be looked at.
-///
-/// # Errors
-/// There are several; the line says what to write into `MODEL.yml`.
-pub fn only(file: &ModelFile, descriptions: Vec<Description>) -> Result<Description, ModelError> {
-    one(file, descriptions, &[])
 }
 
 /// The one description that is left; `reasons` say why others do not fit.
@@ -137,11 +130,29 @@ fn misfit<T>(why: String, line: &'static str) -> Result<T, Misfit> {
 }
 
 /// What was seen of a description's frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    what: String,
+    /// What is odd, in words that follow the model's name.
+    warning: Option<String>,
+}
+
+impl Seen {
+    fn of(what: String) -> Self {
+        Self {
+            what,
+            warning: None,
+        }
+    }
+}
+
+/// Whether the frames' outputs fit a description.
 fn check(
+    file: &ModelFile,
     description: &Description,
     size: (u32, u32),
     frames: &[Vec<f32>],
-) -> Result<String, Misfit> {
+) -> Result<Seen, Misfit> {
     let head = &description.head;
     if let Some(odd) = frames.iter().find(|values| values.len() != head.len()) {
         let why = format!("a frame has {} values, expected {}", odd.len(), head.len());
@@ -160,16 +171,24 @@ fn check(
     labels(&frames, &best)?;
     boxes(&frames, &best)?;
     extras(&frames, &best)?;
-    overlaps(&frames, &best)?;
+    let warning = match overlaps(&frames, &best) {
+        Err(misfit) if is_known_without_overlaps(file, description.family) => Some(format!(
+            "{}; if they have to be suppressed, {}",
+            misfit.why,
+            write(file, misfit.line)
+        )),
+        checked => checked.map(|()| None)?,
+    };
     let seen: usize = best.iter().map(Vec::len).sum();
-    Ok(match seen {
+    let what = match seen {
         0 => "nothing scored on the pictures made for it, so its boxes could not be checked"
             .to_owned(),
         seen => format!(
             "{seen} boxes of {} pictures are within them, with scores of 0 to 1",
             frames.len()
         ),
-    })
+    };
+    Ok(Seen { what, warning })
 }
 
 /// Whether scores are of 0 to 1 once they are activated.
@@ -386,6 +405,26 @@ fn extras(frames: &[Values<'_>], best: &[Vec<Found>]) -> Result<(), Misfit> {
         }
     }
     Ok(())
+}
+
+/// Whether more than the shape of the outputs says that a network leaves no overlaps: then one that
+/// repeats objects is badly trained, not misread.
+fn is_known_without_overlaps(file: &ModelFile, family: Family) -> bool {
+    if file.settings.overlaps == Some(false) {
+        return true;
+    }
+    match family {
+        // A transformer has a query for each object.
+        Family::RtDetr
+        | Family::RtDetrLabelled
+        | Family::RtDetrLogits
+        | Family::RfDetr
+        | Family::Detr
+        | Family::ConditionalDetr => true,
+        Family::DFine => file.input.target_sizes.is_some() || file.signs.has_decoder,
+        Family::EndToEnd => file.metadata.end_to_end == Some(true) || file.signs.suppresses,
+        _ => false,
+    }
 }
 
 /// Whether boxes are one for each object, where they are said to be.

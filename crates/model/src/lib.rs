@@ -28,7 +28,7 @@ mod settings;
 mod size;
 mod values;
 
-pub use decide::{decide, only, resembles};
+pub use decide::{decide, resembles};
 pub use describe::{Description, declared, describe};
 pub use error::{ModelError, ModelErrorKind};
 pub use export::advice;

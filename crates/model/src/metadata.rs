@@ -8,6 +8,8 @@ use crate::size::shown;
 pub(crate) const MAX_CLASSES: usize = 65_536;
 /// The name of a class is cut here, in bytes: messages carry no longer ones.
 const MAX_NAME_BYTES: usize = 256;
+/// What `scripts/export_onnx.py` writes into the description of the models that ship.
+const OF_RENDERED_STREETS: &str = "trained on rendered street scenes";
 /// All names together, in bytes: messages carry no more. Of a file with more, names are unknown.
 const MAX_NAMES_BYTES: usize = 1 << 20;
 
@@ -67,6 +69,13 @@ impl Metadata {
                 _ => None,
             },
         }
+    }
+
+    /// Whether the network was trained on rendered streets alone, as those that ship with camweave.
+    #[must_use]
+    pub fn is_of_rendered_streets(&self) -> bool {
+        let about = self.description.as_deref();
+        about.is_some_and(|about| about.contains(OF_RENDERED_STREETS))
     }
 }
 

@@ -5,8 +5,17 @@ use camweave_telemetry::{SPAN_VARIABLES, log};
 /// The variable that overrides the folder of the reports.
 pub(crate) const STATS_VARIABLE: &str = "CAMWEAVE_STATS_DIR";
 
+/// The variable that says that the cameras are simulated.
+pub const SIMULATED_VARIABLE: &str = "CAMWEAVE_SIMULATED";
+
+/// Whether whoever started this process says that all cameras are simulated.
+#[must_use]
+pub fn is_simulated() -> bool {
+    std::env::var_os(SIMULATED_VARIABLE).is_some_and(|value| value == "1")
+}
+
 /// Those beside the variables of spans: name, default, meaning.
-const VARIABLES: [(&str, &str, &str); 3] = [
+const VARIABLES: [(&str, &str, &str); 4] = [
     (
         STATS_VARIABLE,
         "out/<dataflow>/stats",
@@ -21,6 +30,11 @@ const VARIABLES: [(&str, &str, &str); 3] = [
         log::FORMAT_VARIABLE,
         "text",
         "'json' for log lines as JSON objects",
+    ),
+    (
+        SIMULATED_VARIABLE,
+        "0",
+        "'1': all cameras are simulated, so a model of rendered streets is the right one",
     ),
 ];
 

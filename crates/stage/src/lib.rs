@@ -60,6 +60,7 @@ mod trouble;
 
 pub use behind::Behind;
 pub use camweave_telemetry::Fact;
+pub use common_env::{SIMULATED_VARIABLE, is_simulated};
 pub use context::{Context, Waker, frame_key};
 pub use declared::{Declared, is_foreign, similar};
 pub use describe::{CheckDepth, Described, Description};

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use camweave_detect::infer::model_error;
+use camweave_detect::infer::{RENDERED_STREETS, model_error};
 use camweave_model::{ModelFile, settings_text};
 use camweave_stage::{Declared, Settings, StageError};
 use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
@@ -79,6 +79,9 @@ fn show(variables: impl Iterator<Item = OsString>) -> Result<(), StageError> {
     lines.extend(description.lines());
     let warnings = description.warnings.iter();
     lines.extend(warnings.map(|warning| format!("warning: {warning}")));
+    if network.model().is_of_rendered_streets {
+        lines.push(format!("warning: {RENDERED_STREETS}"));
+    }
     print(&(lines.join("\n") + "\n"))
 }
 

@@ -10,7 +10,6 @@ mod batch;
 mod detector;
 mod engine;
 mod facts;
-mod first_runs;
 mod lanes;
 mod network;
 mod options;

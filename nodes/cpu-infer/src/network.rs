@@ -1,6 +1,6 @@
 //! A detector network, which several threads may run at once.
 
-use camweave_detect::infer::{ModelInfo, model_error};
+use camweave_detect::infer::{FirstRuns, ModelInfo, Trial, TrialOutput, model_error};
 use camweave_model::{Description, ModelFile, input_size, resembles};
 use camweave_stage::StageError;
 use camweave_vision::InputLayout;
@@ -9,7 +9,6 @@ use tracing::warn;
 use crate::engine::{
     self, Engine, EngineChoice, EngineError, OpenEngine, Opening, OutputView, Threads, head_of,
 };
-use crate::first_runs::FirstRuns;
 use crate::options::DetectorOptions;
 use crate::trial;
 
@@ -72,7 +71,8 @@ impl Network {
             Batching::Dynamic => 1,
             Batching::Fixed(batch) => batch,
         };
-        let runs = FirstRuns::new(&*engine, &file, size, first);
+        let trial = OnAllThreads(&*engine);
+        let runs = FirstRuns::new(&trial, &file, size, first);
         let description = runs.description().map_err(|error| model_error(&error))?;
         let mut network = Self {
             model: ModelInfo::of(&file, size, &description),
@@ -93,7 +93,8 @@ impl Network {
     /// all frames beyond the batch of the export empty.
     fn check_batching(&mut self, file: &ModelFile, batch: usize) {
         let (size, description) = (self.model.size, &self.description);
-        let runs = FirstRuns::new(&*self.engine, file, size, batch);
+        let engine = OnAllThreads(&*self.engine);
+        let runs = FirstRuns::new(&engine, file, size, batch);
         let trial = runs.repeated(description).and_then(|heads| {
             let (first, others) = heads.split_first().ok_or("no frame")?;
             for other in others {
@@ -275,5 +276,30 @@ impl Network {
     #[must_use]
     pub fn batching(&self) -> Batching {
         self.batching
+    }
+}
+
+/// An engine whose first runs are on all of its threads.
+struct OnAllThreads<'a>(&'a dyn Engine);
+
+impl Trial for OnAllThreads<'_> {
+    fn run(
+        &self,
+        input: &[f32],
+        shape: [usize; 4],
+        outputs: &[usize],
+    ) -> Result<Vec<TrialOutput>, String> {
+        let mut found = Vec::new();
+        let mut read = |views: &[OutputView<'_>]| {
+            let owned = views.iter().map(|view| TrialOutput {
+                shape: view.shape.to_vec(),
+                values: view.values.to_vec(),
+            });
+            found = owned.collect();
+        };
+        (self.0)
+            .run(Threads::All, input, shape, outputs, &mut read)
+            .map_err(|error| error.to_string())?;
+        Ok(found)
     }
 }

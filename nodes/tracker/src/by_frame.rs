@@ -221,3 +221,55 @@ impl<T: FrameTracker> Follow for ByFrame<T> {
         f64::from(self.config.memory_seconds) + 2.0 * self.step_seconds
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives each frame's first box the number of frames so far as the number of its track.
+    struct Counting(u64);
+
+    impl FrameTracker for Counting {
+        const TAKES_WEAK: bool = true;
+
+        fn new(_: &FollowConfig, _: usize) -> Self {
+            Self(0)
+        }
+
+        fn frame(&mut self, boxes: Vec<FrameBox>) -> Vec<(usize, u64)> {
+            self.0 += 1;
+            (0..boxes.len()).map(|index| (index, self.0)).collect()
+        }
+    }
+
+    /// After a gap the tracker is given the frames that are missing, but not without a limit: a day is no
+    /// million of them.
+    #[test]
+    fn missing_frames_are_made_up_for_up_to_a_limit() {
+        let config = FollowConfig {
+            high_score: 0.5,
+            new_track_score: 0.5,
+            min_iou: 0.3,
+            min_iou_low: 0.5,
+            memory_seconds: 60.0,
+            max_boxes: 100,
+        };
+        let boxes = [Detection {
+            bbox: [0.0, 0.0, 10.0, 10.0],
+            score: 0.9,
+            class_id: 0,
+        }];
+        const STEP: f64 = 0.01;
+        let mut tracker = ByFrame::<Counting>::new(config);
+        let mut frames = |elapsed_seconds: f64| {
+            let numbers = tracker.update(elapsed_seconds, &boxes);
+            numbers[0].expect("each box has a track")
+        };
+        frames(0.0);
+        let before = (0..20).map(|_| frames(STEP)).last().expect("some");
+        assert_eq!(frames(STEP), before + 1);
+        assert_eq!(frames(5.0 * STEP), before + 1 + 5);
+        let most = MOST_SKIPPED as u64;
+        assert_eq!(frames(86_400.0), before + 1 + 5 + most + 1);
+    }
+}

@@ -9,47 +9,17 @@ use camweave_cuda::letterbox::{self, FrameDescriptor, Kernel};
 use camweave_cuda::{
     Context, CudaError, CudaMemory, DeviceBuffer, DeviceSpans, Event, Graph, Rows, Stream,
 };
-use camweave_engine::{of_cuda, of_tensorrt};
 use camweave_message::Frame;
-use camweave_pool::{AcquireError, ReadSlot};
+use camweave_pool::ReadSlot;
+use camweave_stage::frame_key;
 use camweave_stage::telemetry::span_names;
-use camweave_stage::{StageError, frame_key};
-use camweave_tensorrt::{Error, ExecutionContext};
+use camweave_tensorrt::ExecutionContext;
 use tracing::{debug, warn};
 
+use crate::error::LaneError;
 use crate::frames::{HeldPicture, Pixels};
 use crate::model::Model;
 use crate::staging::{Staging, Transfer};
-
-/// What a batch failed with.
-#[derive(Debug)]
-pub enum LaneError {
-    Cuda(CudaError),
-    TensorRt(Error),
-    Pool(AcquireError),
-}
-
-impl From<CudaError> for LaneError {
-    fn from(error: CudaError) -> Self {
-        Self::Cuda(error)
-    }
-}
-
-impl From<Error> for LaneError {
-    fn from(error: Error) -> Self {
-        Self::TensorRt(error)
-    }
-}
-
-impl LaneError {
-    pub fn into_stage(self) -> StageError {
-        match self {
-            Self::Cuda(error) => of_cuda(&error),
-            Self::TensorRt(error) => of_tensorrt(&error),
-            Self::Pool(error) => StageError::resource(error.to_string()),
-        }
-    }
-}
 
 /// An execution context, whose memory serves one inference at a time. Lanes that share one are
 /// inferred one after the other, while frames and heads of the others are on their way.

@@ -6,7 +6,9 @@
 //! each on a stream of its own (and an execution context, where the plan allows more than one), and
 //! the CPU waits for none of them.
 
+mod error;
 mod facts;
+mod first_runs;
 mod frames;
 mod lane;
 mod model;

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use camweave_cuda::Context;
-use camweave_detect::infer::{ModelInfo, model_error};
+use camweave_detect::infer::{FirstRuns, ModelInfo, model_error};
 use camweave_engine::{Source, engine, gpu, larger_than_profile, of_tensorrt};
-use camweave_model::{ModelError, ModelFile, ModelInput, ModelOutput, describe, only};
+use camweave_model::{Description, ModelError, ModelFile, ModelInput, ModelOutput, describe};
 use camweave_stage::StageError;
 use camweave_tensorrt::{ElementType, Engine, Found, ModelFacts, Shape, TensorInfo, TensorRt};
 use camweave_vision::{InputLayout, Range};
 use tracing::{info, warn};
+
+use crate::error::LaneError;
+use crate::first_runs::FirstRun;
 
 /// An output of an engine.
 pub struct EngineOutput {
@@ -64,7 +67,15 @@ impl Model {
                     None => "from the cache".to_owned(),
                     Some(why) => format!("built: {why}"),
                 };
-                Self::of_plan(tensorrt, path, &plan, Known::File(&file), origin, max_batch)
+                Self::of_plan(
+                    tensorrt,
+                    context,
+                    path,
+                    &plan,
+                    Known::File(&file),
+                    origin,
+                    max_batch,
+                )
             }
             Source::Plan {
                 path,
@@ -82,13 +93,22 @@ impl Model {
                 }
                 let facts = sidecar.map(|sidecar| sidecar.model);
                 let known = facts.as_ref().map_or(Known::Nothing, Known::Facts);
-                Self::of_plan(tensorrt, path, &plan, known, "a plan".to_owned(), max_batch)
+                Self::of_plan(
+                    tensorrt,
+                    context,
+                    path,
+                    &plan,
+                    known,
+                    "a plan".to_owned(),
+                    max_batch,
+                )
             }
         }
     }
 
     fn of_plan(
         tensorrt: &TensorRt,
+        context: &Context,
         path: PathBuf,
         plan: &[u8],
         known: Known<'_>,
@@ -121,18 +141,24 @@ impl Model {
                 .map(|output| ModelOutput {
                     name: output.name.clone(),
                     shape: Vec::new(),
-                    is_read: true,
+                    is_read: output.element_type == ElementType::Float32,
                 })
                 .collect(),
             ..file.map_err(|error| model_error(&error))?
         };
-        let description = describe(&file, size, allowed as usize, &shapes)
-            .and_then(|all| only(&file, all))
-            .map_err(|error| model_error(&error))?;
-        info!(
-            "plan '{name}' is read as {} by names and shapes alone: 'camweave model show' tries the ONNX file on pictures",
-            description.family
-        );
+        let fitting = describe(&file, size, allowed as usize, &shapes);
+        for description in fitting.map_err(|error| model_error(&error))? {
+            check_types(&description, &found).map_err(refuse)?;
+        }
+        // Any number of frames shows what the network is.
+        let batch = if is_batch_fixed { allowed } else { first(&min) };
+        let description = {
+            let shape = input_shape(&file.input, batch, size);
+            let engine = FirstRun::new(context, &engine, input, &shape, &found)
+                .map_err(LaneError::into_stage)?;
+            let runs = FirstRuns::new(&engine, &file, size, batch as usize);
+            runs.description().map_err(|error| model_error(&error))?
+        };
         // Some exporters leave all frames beyond the batch of the export empty, and no run shows it.
         let max_batch = if file.signs.suppresses && !is_batch_fixed && max_batch > 1 {
             warn!("plan '{name}' suppresses overlaps itself, so its frames run one by one");
@@ -140,14 +166,6 @@ impl Model {
         } else {
             max_batch
         };
-        let odd = description.outputs.iter().map(|&index| found[index]);
-        let odd = odd.filter(|output| output.element_type != ElementType::Float32);
-        if let Some(output) = odd.take(1).next() {
-            return Err(refuse(format!(
-                "output '{}' is {}, expected float32 ('camweave engine build' makes it so)",
-                output.name, output.element_type
-            )));
-        }
         let mut info = ModelInfo::of(&file, size, &description);
         // An engine of float16 has another input than its file.
         info.input.element = element.element();
@@ -233,6 +251,24 @@ impl Known<'_> {
         let about = facts.map(|facts| facts.file.clone()).unwrap_or_default();
         ModelFile::of_plan(path, id, input, names, about)
     }
+}
+
+/// Whether all outputs that a description reads are of float32; else which is not.
+fn check_types(description: &Description, found: &[&TensorInfo]) -> Result<(), String> {
+    let mut read = description.outputs.iter().map(|&index| found[index]);
+    match read.find(|output| output.element_type != ElementType::Float32) {
+        None => Ok(()),
+        Some(output) => Err(format!(
+            "output '{}' is {}, expected float32 ('camweave engine build' makes it so)",
+            output.name, output.element_type
+        )),
+    }
+}
+
+/// The shape of an input for a batch of this width and height.
+fn input_shape(input: &ModelInput, batch: u32, (width, height): (u32, u32)) -> Shape {
+    let sizes = input.shape(batch as usize, (width as usize, height as usize));
+    Shape::new(&sizes.map(|size| size as i64)).unwrap_or_default()
 }
 
 fn first(shape: &Shape) -> u32 {

@@ -15,9 +15,10 @@ use camweave_stage::{Context, DropReason, Fact, Output, QueuePolicy, Stage, Stag
 use camweave_tensorrt::{ErrorKind, TensorRt};
 use tracing::{debug, warn};
 
+use crate::error::LaneError;
 use crate::facts::{CUDA_GRAPHS, FACTS, GPU, HEAD_SLOTS, INPUT_TYPE, MEMORY, PLAN, RING};
 use crate::frames::PicturePools;
-use crate::lane::{Execution, Lane, LaneError};
+use crate::lane::{Execution, Lane};
 use crate::model::Model;
 
 /// Runs a detector over lists of frames with TensorRT.

@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camweave_runner::{Dataflow, Launch, Simulator, claim_log, places};
-use camweave_stage::Exit;
+use camweave_stage::{Exit, SIMULATED_VARIABLE};
 use camweave_telemetry::read_reports;
 
 pub use options::Options;
 
 use crate::error::CliError;
 use crate::graph::{Graph, Variables, describe};
-use crate::run::{OwnCameras, Scenes, interruption};
+use crate::run::{OwnCameras, Scenes, interruption, simulated};
 use crate::say::{note, say};
 use crate::{doctor, engine, shipped};
 use folder::Folder;
@@ -95,6 +95,10 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         log: claim_log(folder.results())?,
         stats: folder.stats(),
         env: vec![
+            (
+                SIMULATED_VARIABLE.to_owned(),
+                simulated(simulator.is_some() && options.media.is_empty()),
+            ),
             ("CAMERAS".to_owned(), cameras.into_os_string()),
             ("MODEL".to_owned(), model.into_os_string()),
             ("OUT".to_owned(), folder.path().into()),

@@ -2,10 +2,12 @@
 
 mod get;
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 
-use camweave_model::settings_path;
+use camweave_model::{Family, settings_path};
 use camweave_runner::places::sibling;
 use camweave_stage::Exit;
 use clap::{Args, Subcommand};
@@ -28,6 +30,9 @@ pub enum Command {
         /// Replace a MODEL.yml that is there.
         #[arg(long)]
         force: bool,
+        /// The kind of detector, where the file alone leaves several.
+        #[arg(long, value_name = "NAME", value_parser = family)]
+        family: Option<Family>,
     },
 }
 
@@ -52,7 +57,11 @@ pub fn run(command: &Command) -> Result<Exit, CliError> {
             let text = ask(options, "--show-model")?;
             say!("{}", text.trim_end());
         }
-        Command::Init { options, force } => {
+        Command::Init {
+            options,
+            force,
+            family,
+        } => {
             let path = settings_path(&options.model);
             if path.exists() && !force {
                 return Err(CliError::new(
@@ -63,12 +72,44 @@ pub fn run(command: &Command) -> Result<Exit, CliError> {
                     ),
                 ));
             }
-            let text = ask(options, "--describe-model")?;
-            std::fs::write(&path, text).map_err(|error| CliError::file("write", &path, &error))?;
+            let text = match family {
+                Some(family) => described_as(options, &path, *family)?,
+                None => ask(options, "--describe-model")?,
+            };
+            fs::write(&path, text).map_err(|error| CliError::file("write", &path, &error))?;
             say!("{}", path.display());
         }
     }
     Ok(Exit::Success)
+}
+
+/// A kind of detector by the word for it.
+fn family(word: &str) -> Result<Family, String> {
+    serde_json::from_value(word.into()).map_err(|_| {
+        let words = Family::ALL.map(Family::as_str);
+        format!("expected one of {}", words.join(", "))
+    })
+}
+
+/// The description of a model of this family. While it is made, MODEL.yml says nothing but that; where
+/// the model is refused, it is as it was.
+fn described_as(options: &Options, path: &Path, family: Family) -> Result<String, CliError> {
+    let before = match fs::read(path) {
+        Ok(before) => Some(before),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(CliError::file("read", path, &error)),
+    };
+    fs::write(path, format!("family: {family}\n"))
+        .map_err(|error| CliError::file("write", path, &error))?;
+    let described = ask(options, "--describe-model");
+    if described.is_err() {
+        let restored = match before {
+            Some(before) => fs::write(path, before),
+            None => fs::remove_file(path),
+        };
+        restored.map_err(|error| CliError::file("restore", path, &error))?;
+    }
+    described
 }
 
 /// What the program that runs models says of one.

@@ -148,6 +148,11 @@ impl Feeder {
         self.footage.cameras
     }
 
+    /// Whether all that the cameras show is rendered.
+    pub fn is_simulated(&self) -> bool {
+        self.footage.files.is_empty() && self.footage.own.is_none()
+    }
+
     /// Starts what a run sees, for at least `seconds`; the record of it goes into `folder`.
     ///
     /// # Errors

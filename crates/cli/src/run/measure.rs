@@ -11,10 +11,11 @@ use camweave_compare::lines::{self, Line};
 use camweave_compare::run::{Node, Run};
 use camweave_outdir::{Aside, Folder, WriterLock};
 use camweave_runner::{Dataflow, Launch, Simulator, Snapshot, claim_log, memory_mib};
+use camweave_stage::SIMULATED_VARIABLE;
 use camweave_telemetry::SpanMode;
 
 use super::gpu::GpuWatch;
-use super::{Feeder, feed, spans_between};
+use super::{Feeder, feed, simulated, spans_between};
 use crate::error::{self, CliError};
 use crate::graph::{Graph, Settings};
 
@@ -92,6 +93,7 @@ impl Plan<'_> {
         let env = [
             ("CAMWEAVE_SPANS", OsString::from(self.spans.as_str())),
             ("CAMWEAVE_PASSES", OsString::from("on")),
+            (SIMULATED_VARIABLE, simulated(self.feeder.is_simulated())),
             ("CAMWEAVE_TRACE_DIR", self.traces().into_os_string()),
         ];
         Ok(Launch {

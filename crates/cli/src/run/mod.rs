@@ -9,6 +9,8 @@ mod scenes;
 mod slices;
 mod spans;
 
+use std::ffi::OsString;
+
 pub use feed::{Feeder, Footage, OwnCameras, Pace};
 pub use gpu::card;
 pub use interruption::interruption;
@@ -16,3 +18,8 @@ pub use measure::{Findings, Plan, measure};
 pub use scenes::Scenes;
 pub use slices::{Sliced, Slices, measure_in_slices};
 pub use spans::spans_between;
+
+/// The value of `SIMULATED_VARIABLE` for a graph.
+pub fn simulated(is_simulated: bool) -> OsString {
+    OsString::from(if is_simulated { "1" } else { "0" })
+}

@@ -2,11 +2,13 @@
 
 mod drops;
 pub mod facts;
+mod first_runs;
 mod heads;
 mod model;
 mod settings;
 
 pub use drops::drops;
+pub use first_runs::{FirstRuns, Trial, TrialOutput};
 pub use heads::{Heads, Unpublished, malformed};
-pub use model::{ModelInfo, model_error};
+pub use model::{ModelInfo, RENDERED_STREETS, model_error};
 pub use settings::{QueueSettings, check_head_slots};

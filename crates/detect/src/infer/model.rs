@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use camweave_model::{Description, ModelError, ModelErrorKind, ModelFile};
-use camweave_stage::StageError;
+use camweave_stage::{StageError, is_simulated};
 use camweave_vision::{HeadFormat, InputFormat};
 use tracing::{info, warn};
+
+/// What a network of rendered streets is good for.
+pub const RENDERED_STREETS: &str = "it was trained on rendered streets alone, for simulated cameras: on others it misses most objects ('camweave model get' lists detectors of real streets)";
 
 /// A network as its heads describe it.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub struct ModelInfo {
     pub size: (u32, u32),
     /// How a frame becomes the values of its input.
     pub input: InputFormat,
+    /// Whether the network has seen nothing but rendered streets.
+    pub is_of_rendered_streets: bool,
 }
 
 impl ModelInfo {
@@ -30,6 +35,10 @@ impl ModelInfo {
         for warning in &description.warnings {
             warn!("model '{path}': {warning}");
         }
+        let is_of_rendered_streets = file.metadata.is_of_rendered_streets();
+        if is_of_rendered_streets && !is_simulated() {
+            warn!("model '{path}': {RENDERED_STREETS}");
+        }
         info!("model '{path}': {}", description.lines().join("; "));
         Self {
             id: Arc::clone(&file.id),
@@ -37,6 +46,7 @@ impl ModelInfo {
             format: description.head,
             input: description.input,
             size,
+            is_of_rendered_streets,
         }
     }
 

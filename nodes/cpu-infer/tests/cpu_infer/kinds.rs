@@ -438,3 +438,123 @@ fn the_text_for_the_settings_says_what_was_decided() {
         (after.confidence, after.iou)
     );
 }
+
+/// All queries on one object: a transformer that was not trained is run, with a warning; a list of
+/// which nothing but its shape says that it has no duplicates is refused.
+#[test]
+fn repeated_objects_are_refused_of_what_only_a_shape_shows() {
+    let same = |place: usize| centre(place % 4).map(|it| it / 64.0);
+    let boxes: Vec<f32> = (0..PLACES).flat_map(same).collect();
+    let logits = (0..PLACES).flat_map(|place| [1.5 - 0.01 * place as f32, -5.0]);
+    let queries = net(vec![
+        ("dets", vec![1, PLACES as i64, 4], boxes),
+        ("labels", vec![1, PLACES as i64, 2], logits.collect()),
+    ]);
+    in_each(&queries, |description, _| {
+        assert_eq!(description.family, Family::RfDetr);
+        let warned = description.warnings.iter();
+        let warned: Vec<_> = warned
+            .filter(|it| it.contains("84 boxes are of 4 objects"))
+            .collect();
+        assert_eq!(warned.len(), 1, "{:?}", description.warnings);
+        assert!(warned[0].contains("write 'overlaps: true' into kind.yml"));
+    });
+    let rows = (0..50_usize).flat_map(|place| {
+        let [left, top, right, bottom] = edges(place % 4);
+        [left, top, right, bottom, 0.9 - 0.01 * place as f32, 1.0]
+    });
+    let list = net(vec![("output0", vec![1, 50, 6], rows.collect())]);
+    let folder = folder();
+    let path = list.write(folder.path());
+    let error = Detector::open(&options(path.clone()))
+        .err()
+        .expect("repeated");
+    for part in [
+        "50 boxes are of 4 objects",
+        "write 'overlaps: true' into kind.yml",
+    ] {
+        assert!(error.message.contains(part), "{error}");
+    }
+    let said = folder.path().join("kind.yml");
+    std::fs::write(&said, "overlaps: true\n").expect("written");
+    let detector = Detector::open(&options(path.clone())).unwrap_or_else(|error| panic!("{error}"));
+    assert!(detector.model().format.overlaps);
+    std::fs::write(&said, "overlaps: false\n").expect("written");
+    let detector = Detector::open(&options(path)).unwrap_or_else(|error| panic!("{error}"));
+    assert!(!detector.model().format.overlaps);
+}
+
+/// A fixed batch is tried as a whole, whatever its size.
+#[test]
+fn a_fixed_batch_of_five_is_tried_as_a_whole() {
+    let rows = |frame: usize| {
+        (0..PLACES).flat_map(move |place| {
+            let [left, top, right, bottom] = edges(place);
+            let class = ((place + frame) % 3) as f32;
+            [left, top, right, bottom, score(place), class]
+        })
+    };
+    let all: Vec<f32> = (0..5).flat_map(rows).collect();
+    let mut net = net(vec![("output", vec![5, PLACES as i64, 6], all)]);
+    net.input.1[0] = 5;
+    let folder = folder();
+    let path = net.write(folder.path());
+    let mut detector = Detector::open(&options(path)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(detector.batching(), Batching::Fixed(5));
+    assert_eq!(detector.description().family, Family::DeepstreamYolo);
+    // Seven frames are two batches, of which the second is filled up.
+    detector.input(7).fill(0.0);
+    let mut heads = Vec::new();
+    let run = detector.run(7, |_, head| heads.push(head.to_vec()));
+    run.unwrap_or_else(|error| panic!("{error}"));
+    let expected = (0..7).map(|frame| rows(frame % 5).collect::<Vec<f32>>());
+    assert_eq!(heads, expected.collect::<Vec<_>>());
+}
+
+/// A dynamic batch is tried with as many frames as it may have: here all of them come out.
+#[test]
+fn a_dynamic_batch_of_five_is_run_as_one() {
+    let mut net = net(Vec::new());
+    let rows: Vec<f32> = (0..30)
+        .flat_map(|place| {
+            let [left, top, right, bottom] = edges(place);
+            [left, top, right, bottom, score(place), (place % 3) as f32]
+        })
+        .collect();
+    net.outputs.push(("each", vec![1, 30, 6], rows.clone()));
+    net.input.1[0] = 0;
+    net.metadata.push(("names", "['a', 'b', 'c']"));
+    let folder = folder();
+    let path = net.write(folder.path());
+    let mut model = ModelProto::decode(&*std::fs::read(&path).expect("read")).expect("a model");
+    let graph = model.graph.as_mut().expect("a graph");
+    graph.initializer.push(integers("first", &[1], &[0]));
+    graph.initializer.push(integers("axis", &[1], &[0]));
+    graph.initializer.push(integers("rest", &[2], &[1, 1]));
+    let mut concat = node("Concat", &["frames", "rest"], "repeats");
+    concat.attribute.push(AttributeProto {
+        name: "axis".to_owned(),
+        i: 0,
+        r#type: 2,
+        ..AttributeProto::default()
+    });
+    graph.node.extend([
+        node("Shape", &["images"], "shape"),
+        node("Slice", &["shape", "first", "one", "axis"], "frames"),
+        concat,
+        node("Tile", &["each", "repeats"], "output0"),
+    ]);
+    graph.output = vec![value("output0", data_type::FLOAT, &[0, 30, 6])];
+    std::fs::write(&path, model.encode_to_vec()).expect("written");
+    let options = DetectorOptions {
+        max_batch: 5,
+        ..options(path)
+    };
+    let mut detector = Detector::open(&options).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(detector.batching(), Batching::Dynamic);
+    detector.input(5).fill(0.0);
+    let mut heads = Vec::new();
+    let run = detector.run(5, |_, head| heads.push(head.to_vec()));
+    run.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(heads, vec![rows; 5]);
+}

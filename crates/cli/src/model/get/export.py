@@ -1,8 +1,9 @@
 """Makes an ONNX file of a detector with its maker's own tool.
 
-    python export.py KIND NAME FOLDER [FILE URL]...     writes FOLDER/NAME.onnx and FOLDER/NAME.json, the classes' names
+    python export.py KIND NAME FOLDER [FILE URL SHA256]...
 
-Each FILE of the maker's is fetched into FOLDER unless it is there.
+writes FOLDER/NAME.onnx and FOLDER/NAME.json, the classes' names. Each FILE of the maker's is fetched into FOLDER unless
+it is there. One of another SHA-256 is refused, and read by nothing; where that is empty, any is taken.
 """
 
 import hashlib
@@ -26,12 +27,32 @@ couch,potted plant,bed,dining table,toilet,tv,laptop,mouse,remote,keyboard,cell 
 refrigerator,book,clock,vase,scissors,teddy bear,hair drier,toothbrush"""
 
 
-def fetch(url, file):
-    """What an earlier call has fetched stays."""
+def digest_of(file):
+    with file.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def fetch(url, file, expected):
+    """What an earlier call has fetched stays, unless it is not what is expected."""
     if file.exists():
-        return
+        found = digest_of(file)
+        if not expected or found == expected:
+            print(f"{file.name}: is there, SHA-256 {found}", file=sys.stderr, flush=True)
+            return
     # Two calls at once do not share one.
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        found = received(url, file.name, part)
+        if expected and found != expected:
+            raise OSError(f"SHA-256 {found}, expected the maker's {expected} (--accept-other-weights takes any)")
+        print(f"{file.name}: SHA-256 {found}", file=sys.stderr, flush=True)
+        part.rename(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def received(url, name, part):
+    """Writes what is at an address into a file; its SHA-256."""
     started = said = time.monotonic()
     digest = hashlib.sha256()
     with urllib.request.urlopen(url, timeout=60) as source, part.open("wb") as target:
@@ -40,17 +61,14 @@ def fetch(url, file):
             done += target.write(block)
             digest.update(block)
             if done > MOST_BYTES or time.monotonic() - started > MOST_SECONDS:
-                part.unlink()
                 raise OSError(f"more than {MOST_BYTES >> 20} MiB or {MOST_SECONDS} s")
             if time.monotonic() - said > 2:
                 said = time.monotonic()
                 of = f" of {size >> 20}" if size else ""
-                print(f"{file.name}: {done >> 20}{of} MiB", file=sys.stderr, flush=True)
+                print(f"{name}: {done >> 20}{of} MiB", file=sys.stderr, flush=True)
     if not size or done != size:
-        part.unlink()
         raise OSError(f"{done} bytes of {size or 'a file without Content-Length'}")
-    print(f"{file.name}: SHA-256 {digest.hexdigest()}", file=sys.stderr, flush=True)
-    part.rename(file)
+    return digest.hexdigest()
 
 
 def ultralytics(name, folder, weights):
@@ -63,7 +81,10 @@ def ultralytics(name, folder, weights):
 def rfdetr(name, folder, weights):
     import rfdetr as package
     from rfdetr.assets.coco_classes import COCO_CLASSES
+    from rfdetr.models import weights as loading
 
+    # It fetches a file anew that it cannot load; only what has been checked is read.
+    loading.download_pretrain_weights = lambda *_, **__: None
     kind = {"rf-detr-nano": package.RFDETRNano, "rf-detr-small": package.RFDETRSmall}[name]
     model = kind(pretrain_weights=str(weights), device="cpu")
     return model.export(output_dir=str(folder / "export"), dynamic_batch=True, verbose=False), dict(COCO_CLASSES)
@@ -100,18 +121,22 @@ def onnx(name, folder, file):
 
 def main():
     kind, name, folder, *files = sys.argv[1:]
-    folder = Path(folder)
-    pairs = list(zip(files[::2], files[1::2], strict=True))
-    for file, url in pairs:
+    # rfdetr takes a bare name for one in its own cache.
+    folder = Path(folder).resolve()
+    files = list(zip(files[::3], files[1::3], files[2::3], strict=True))
+    for file, url, expected in files:
         try:
-            fetch(url, folder / file)
+            fetch(url, folder / file, expected)
         except (OSError, ValueError) as error:
-            sys.exit(f"'{url}' cannot be fetched: {error}")
+            sys.exit(f"'{url}' cannot be taken: {error}")
     make = {"ultralytics": ultralytics, "rfdetr": rfdetr, "transformers": transformers, "onnx": onnx}[kind]
-    made, names = make(name, folder, *(folder / file for file, _ in pairs))
+    made, names = make(name, folder, *(folder / file for file, *_ in files))
     (folder / f"{name}.json").write_text(json.dumps(names))
     Path(made).replace(folder / f"{name}.onnx")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

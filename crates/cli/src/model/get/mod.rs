@@ -5,22 +5,34 @@ mod makers;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::IsTerminal as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use camweave_outdir::{FILE_MODE, replace};
+use camweave_runner::{signal, wait_until};
 use camweave_stage::Exit;
 use clap::Args;
+use rustix::process::Signal;
 
-use self::makers::{MAKERS, Maker};
+use self::makers::{MAKERS, Maker, MakerFile};
 use crate::error::CliError;
+use crate::run::interruption;
 use crate::say::{note, say};
 
 /// Runs in the maker's environment.
 const EXPORT: &str = include_str!("export.py");
+/// The versions that an environment is made of.
+const CONSTRAINTS: &str = include_str!("constraints.txt");
 /// PyTorch without CUDA, which no export needs; where this cannot be reached, pip takes PyPI's.
 const CPU_INDEX: &str = "https://download.pytorch.org/whl/cpu";
+
+/// How often a program of the maker's is looked at, and how long it may take to end once it is told to.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// What to get.
 #[derive(Debug, Args)]
@@ -36,7 +48,10 @@ pub struct Options {
     /// Fetch the maker's files from URL/FILE instead of the maker's servers.
     #[arg(long, value_name = "URL")]
     mirror: Option<String>,
-    /// The Python (3.10 or later) that the maker's environment is made with.
+    /// Take files whose SHA-256 is not that of the maker's: a maker's tool may execute them.
+    #[arg(long)]
+    accept_other_weights: bool,
+    /// The Python (3.11 or later) that the maker's environment is made with.
     #[arg(long, value_name = "FILE", default_value = "python3")]
     python: PathBuf,
 }
@@ -80,13 +95,27 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         }
     }
     let folder = folder(maker)?;
-    let python = environment(maker, &options.python, &folder)?;
-    make(maker, &python, options.mirror.as_deref(), &folder)?;
+    let interrupted = interruption()?;
+    let python = environment(maker, &options.python, &folder, &interrupted)?;
+    let from = Origin {
+        mirror: options.mirror.as_deref(),
+        takes_any: options.accept_other_weights,
+    };
+    make(maker, &python, from, &folder, &interrupted)?;
     deliver(maker, &folder, &out, &description)?;
     say!("{}", out.display());
     check(&out)?;
     next(&out)?;
     Ok(Exit::Success)
+}
+
+/// Where files come from.
+#[derive(Debug, Clone, Copy)]
+struct Origin<'a> {
+    /// Another server than the maker's.
+    mirror: Option<&'a str>,
+    /// Whether files of any SHA-256 are taken.
+    takes_any: bool,
 }
 
 /// Whether nobody on the way can change what a mirror gives.
@@ -158,7 +187,12 @@ fn folder(maker: &Maker) -> Result<PathBuf, CliError> {
 }
 
 /// A Python with what the maker's tool needs. One that pip did not finish is made again.
-fn environment(maker: &Maker, python: &Path, folder: &Path) -> Result<PathBuf, CliError> {
+fn environment(
+    maker: &Maker,
+    python: &Path,
+    folder: &Path,
+    interrupted: &AtomicBool,
+) -> Result<PathBuf, CliError> {
     let packages = maker.tool.packages();
     if packages.is_empty() {
         return Ok(python.to_owned());
@@ -169,59 +203,99 @@ fn environment(maker: &Maker, python: &Path, folder: &Path) -> Result<PathBuf, C
         environment.join("camweave-packages"),
     );
     let wanted = packages.join(" ");
-    if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
+    let made_of = format!("{wanted}\n{CONSTRAINTS}");
+    if fs::read_to_string(&mark).is_ok_and(|installed| installed == made_of) {
         return Ok(own);
     }
+    let constraints = folder.join("constraints.txt");
+    fs::write(&constraints, CONSTRAINTS)
+        .map_err(|error| CliError::file("write", &constraints, &error))?;
     note!("installing {wanted} into {}", environment.display());
+    // Gigabytes, of which a log needs no bars.
+    let bars = if std::io::stderr().is_terminal() {
+        "on"
+    } else {
+        "off"
+    };
     ended(
         Command::new(python)
             .args(["-m", "venv", "--clear"])
             .arg(&environment),
         "python3 -m venv does not work (Debian: apt install python3-venv)",
+        interrupted,
     )?;
     ended(
         Command::new(&own)
             .args(["-m", "pip", "install", "--disable-pip-version-check"])
-            .args(["--progress-bar", "off", "--retries", "1"])
-            .args(["--extra-index-url", CPU_INDEX])
+            .args(["--progress-bar", bars, "--retries", "1", "--timeout", "30"])
+            .args(["--extra-index-url", CPU_INDEX, "--constraint"])
+            .arg(&constraints)
             .args(packages),
         "pip could not install the maker's tool",
+        interrupted,
     )?;
-    fs::write(&mark, wanted).map_err(|error| CliError::file("write", &mark, &error))?;
+    fs::write(&mark, made_of).map_err(|error| CliError::file("write", &mark, &error))?;
     Ok(own)
 }
 
 /// Fetches the maker's files and runs its export: `NAME.onnx` and `NAME.json` in the folder.
-fn make(maker: &Maker, python: &Path, mirror: Option<&str>, folder: &Path) -> Result<(), CliError> {
+fn make(
+    maker: &Maker,
+    python: &Path,
+    from: Origin<'_>,
+    folder: &Path,
+    interrupted: &AtomicBool,
+) -> Result<(), CliError> {
     let mut command = Command::new(python);
     command
         .args(["-c", EXPORT, maker.tool.word(), maker.name])
         .arg(folder)
-        .current_dir(folder);
-    for (file, url) in maker.files {
-        let url = mirror.map_or_else(
+        .current_dir(folder)
+        // What tracing a network warns of is its maker's matter.
+        .env("PYTHONWARNINGS", "ignore");
+    for MakerFile { name, url, sha256 } in maker.files {
+        let url = from.mirror.map_or_else(
             || (*url).to_owned(),
-            |mirror| format!("{}/{file}", mirror.trim_end_matches('/')),
+            |mirror| format!("{}/{name}", mirror.trim_end_matches('/')),
         );
-        command.arg(file).arg(url);
+        let sha256 = sha256.filter(|_| !from.takes_any).unwrap_or_default();
+        command.arg(name).arg(url).arg(sha256);
     }
     ended(
         &mut command,
         &format!("{} could not be made, see above", maker.name),
+        interrupted,
     )
 }
 
-/// Runs a program of the maker's, whose output is the user's to see.
-fn ended(command: &mut Command, otherwise: &str) -> Result<(), CliError> {
+/// Runs a program of the maker's, whose output is the user's to see, until it ends or this one is told
+/// to.
+fn ended(command: &mut Command, otherwise: &str, interrupted: &AtomicBool) -> Result<(), CliError> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let status = command
+    let mut child = command
         .stdin(Stdio::null())
         // What this command prints to standard output is its own.
         .stdout(std::io::stderr())
-        .status()
+        .spawn()
         .map_err(|error| CliError::new(Exit::Missing, format!("'{program}': {error}")))?;
+    let status = loop {
+        if let Some(status) = wait_until(&mut child, Instant::now() + LOOK_EVERY) {
+            break status;
+        }
+        if interrupted.load(Ordering::Acquire) {
+            signal(child.id(), Signal::INT);
+            if wait_until(&mut child, Instant::now() + END_WITHIN).is_none() {
+                drop(child.kill());
+                drop(child.wait());
+            }
+            return Err(CliError::new(Exit::Incomplete, "interrupted"));
+        }
+    };
     if status.success() {
         return Ok(());
+    }
+    if interrupted.load(Ordering::Acquire) {
+        return Err(CliError::new(Exit::Incomplete, "interrupted"));
     }
     Err(CliError::new(
         Exit::Missing,

@@ -32,6 +32,21 @@ fn server(path: &'static str, body: Vec<u8>) -> (String, thread::JoinHandle<Stri
     (format!("http://{address}/models/"), thread)
 }
 
+/// With the maker's own files only.
+fn make_from(maker: &Maker, mirror: &str, folder: &Path) -> Result<(), CliError> {
+    let from = Origin {
+        mirror: Some(mirror),
+        takes_any: false,
+    };
+    make(
+        maker,
+        Path::new("python3"),
+        from,
+        folder,
+        &AtomicBool::new(false),
+    )
+}
+
 #[test]
 fn names_are_unique_and_licences_with_terms_come_last() {
     let names: BTreeSet<&str> = MAKERS.iter().map(|maker| maker.name).collect();
@@ -45,6 +60,14 @@ fn names_are_unique_and_licences_with_terms_come_last() {
             maker.name
         );
         assert!(EXPORT.contains(&format!("\"{}\": ", maker.tool.word())));
+        for file in maker.files {
+            // What Python reads may execute what is in it.
+            let is_pickle = [".pt", ".pth"].iter().any(|end| file.name.ends_with(end));
+            assert!(!is_pickle || file.sha256.is_some(), "{}", file.name);
+            let is_digest =
+                |it: &str| it.len() == 64 && it.bytes().all(|it| it.is_ascii_hexdigit());
+            assert!(file.sha256.is_none_or(is_digest), "{}", file.name);
+        }
     }
 }
 
@@ -71,13 +94,18 @@ fn a_released_file_is_fetched_once_and_described() {
     assert_eq!(maker.tool, Tool::Onnx);
     let (mirror, server) = server("/models/yolox_s.onnx", b"a model".to_vec());
     let python = Path::new("python3");
-    make(maker, python, Some(&mirror), folder.path()).expect("made");
+    let any = Origin {
+        mirror: Some(&mirror),
+        takes_any: true,
+    };
+    let going_on = AtomicBool::new(false);
+    make(maker, python, any, folder.path(), &going_on).expect("made");
     assert_eq!(
         server.join().expect("served"),
         "GET /models/yolox_s.onnx HTTP/1.1"
     );
     // The server has ended: what was fetched is used.
-    make(maker, python, Some(&mirror), folder.path()).expect("made again");
+    make(maker, python, any, folder.path(), &going_on).expect("made again");
     let (out, description) = (
         folder.path().join("out.onnx"),
         folder.path().join("out.yml"),
@@ -95,7 +123,7 @@ fn what_cannot_be_fetched_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let maker = maker("yolox-s").expect("known");
     let (mirror, server) = server("/elsewhere", Vec::new());
-    let error = make(maker, Path::new("python3"), Some(&mirror), folder.path());
+    let error = make_from(maker, &mirror, folder.path());
     assert!(
         error
             .expect_err("not found")
@@ -124,4 +152,41 @@ fn a_mirror_is_of_this_machine_or_encrypted() {
     ] {
         assert!(!is_trusted(mirror), "{mirror}");
     }
+}
+
+/// A tool of the maker's would execute what it reads: no file of another digest gets so far.
+#[test]
+fn a_file_of_another_digest_is_refused_and_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maker = maker("yolox-s").expect("known");
+    let (mirror, server) = server("/models/yolox_s.onnx", b"another model".to_vec());
+    let error = make_from(maker, &mirror, folder.path()).expect_err("refused");
+    assert_eq!(error.exit, Exit::Missing);
+    server.join().expect("served");
+    let left = fs::read_dir(folder.path()).expect("a folder").count();
+    assert_eq!(left, 0, "nothing is left of it");
+}
+
+/// Nor does one that an earlier call took because it was told to.
+#[test]
+fn a_file_that_is_there_has_to_be_the_makers_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maker = maker("yolox-s").expect("known");
+    fs::write(folder.path().join("yolox_s.onnx"), b"another model").expect("written");
+    let (mirror, server) = server("/models/yolox_s.onnx", b"a third model".to_vec());
+    make_from(maker, &mirror, folder.path()).expect_err("refused");
+    let request = server.join().expect("fetched again");
+    assert_eq!(request, "GET /models/yolox_s.onnx HTTP/1.1");
+    assert!(!folder.path().join("yolox-s.onnx").exists());
+}
+
+#[test]
+fn an_interruption_ends_the_makers_tool() {
+    let mut command = Command::new("sleep");
+    let error = ended(command.arg("600"), "no end", &AtomicBool::new(true));
+    let error = error.expect_err("interrupted");
+    assert_eq!(
+        (error.exit, &*error.message),
+        (Exit::Incomplete, "interrupted")
+    );
 }

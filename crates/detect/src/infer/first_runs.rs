@@ -5,11 +5,45 @@ use std::cell::RefCell;
 use camweave_model::{Description, ModelError, ModelFile, decide, describe, scenes};
 use camweave_vision::InputFormat;
 
-use crate::engine::{Engine, EngineError, OutputView, Threads, head_of};
+/// A network that can be run before anything else is known of it.
+pub trait Trial {
+    /// Runs it once. `input` is row-major and of the given shape, in the order and range that an input
+    /// format says, whatever type the network takes. `outputs` are places among the file's outputs;
+    /// those come in this order.
+    ///
+    /// # Errors
+    /// What the engine says, in one line.
+    fn run(
+        &self,
+        input: &[f32],
+        shape: [usize; 4],
+        outputs: &[usize],
+    ) -> Result<Vec<TrialOutput>, String>;
+}
+
+/// An output of a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialOutput {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values, row-major, converted to `f32` where they are not.
+    pub values: Vec<f32>,
+}
+
+impl TrialOutput {
+    /// The values of a frame of a batch; none where the output has none for each.
+    fn frame(&self, batch: usize, frame: usize) -> &[f32] {
+        if self.shape.first() != Some(&batch) {
+            return &[];
+        }
+        let each = self.values.len() / batch.max(1);
+        &self.values[frame * each..(frame + 1) * each]
+    }
+}
 
 /// Runs of one batch size.
 pub struct FirstRuns<'a> {
-    engine: &'a dyn Engine,
+    engine: &'a dyn Trial,
     file: &'a ModelFile,
     size: (u32, u32),
     batch: usize,
@@ -27,12 +61,9 @@ struct Run {
 }
 
 impl<'a> FirstRuns<'a> {
-    pub fn new(
-        engine: &'a dyn Engine,
-        file: &'a ModelFile,
-        size: (u32, u32),
-        batch: usize,
-    ) -> Self {
+    /// Runs of `batch` frames of this width and height; none yet.
+    #[must_use]
+    pub fn new(engine: &'a dyn Trial, file: &'a ModelFile, size: (u32, u32), batch: usize) -> Self {
         Self {
             engine,
             file,
@@ -47,7 +78,7 @@ impl<'a> FirstRuns<'a> {
     /// # Errors
     /// The engine failed, or the outputs are none of one known detector.
     pub fn description(&self) -> Result<Description, ModelError> {
-        let failed = |error: EngineError| self.file.refusal(&error.to_string());
+        let failed = |error: String| self.file.refusal(&error);
         let input = &self.file.input;
         let plain = InputFormat {
             layout: input.layout,
@@ -79,33 +110,20 @@ impl<'a> FirstRuns<'a> {
     /// In words: the engine failed, or gives no output for each.
     pub fn repeated(&self, description: &Description) -> Result<Vec<Vec<f32>>, String> {
         let [street, _] = scenes(self.size, &description.input);
-        let mut heads = vec![Vec::new(); self.batch];
-        let mut odd = None;
-        let shape = self.shape();
-        self.engine
-            .run(
-                Threads::All,
-                &street.repeat(self.batch),
-                shape,
-                &description.outputs,
-                &mut |outputs| {
-                    let bad = outputs
-                        .iter()
-                        .find(|it| it.shape.first() != Some(&self.batch));
-                    if let Some(bad) = bad {
-                        odd = Some(format!(
-                            "output of shape {:?} for {} frames",
-                            bad.shape, self.batch
-                        ));
-                        return;
-                    }
-                    for (frame, head) in heads.iter_mut().enumerate() {
-                        head_of(outputs, self.batch, frame, head);
-                    }
-                },
-            )
-            .map_err(|error| error.to_string())?;
-        odd.map_or(Ok(heads), Err)
+        let input = street.repeat(self.batch);
+        let outputs = (self.engine).run(&input, self.shape(), &description.outputs)?;
+        let is_odd = |it: &&TrialOutput| it.shape.first() != Some(&self.batch);
+        if let Some(odd) = outputs.iter().find(is_odd) {
+            return Err(format!(
+                "output of shape {:?} for {} frames",
+                odd.shape, self.batch
+            ));
+        }
+        let head = |frame| {
+            let parts = outputs.iter().map(|it| it.frame(self.batch, frame));
+            parts.collect::<Vec<_>>().concat()
+        };
+        Ok((0..self.batch).map(head).collect())
     }
 
     fn shape(&self) -> [usize; 4] {
@@ -113,7 +131,7 @@ impl<'a> FirstRuns<'a> {
         self.file.input.shape(self.batch, size)
     }
 
-    fn run(&self, format: InputFormat) -> Result<Run, EngineError> {
+    fn run(&self, format: InputFormat) -> Result<Run, String> {
         let known = |done: &[(InputFormat, Run)]| {
             let mut done = done.iter();
             done.find(|(other, _)| *other == format)
@@ -139,32 +157,22 @@ impl<'a> FirstRuns<'a> {
         Ok(run)
     }
 
-    fn add(&self, input: &[f32], run: &mut Run) -> Result<(), EngineError> {
+    fn add(&self, input: &[f32], run: &mut Run) -> Result<(), String> {
         let files = &self.file.outputs;
         let read: Vec<usize> = (0..files.len()).filter(|&it| files[it].is_read).collect();
-        self.engine
-            .run(Threads::All, input, self.shape(), &read, &mut |outputs| {
-                run.shapes = vec![Vec::new(); files.len()];
-                for (&index, output) in read.iter().zip(outputs) {
-                    run.shapes[index] = output.shape.to_vec();
-                }
-                for frame in 0..self.batch.min(2) {
-                    let mut parts = vec![Vec::new(); files.len()];
-                    for (&index, output) in read.iter().zip(outputs) {
-                        parts[index] = self.part(output, frame);
-                    }
-                    run.frames.push(parts);
-                }
-            })
-    }
-
-    /// A frame's part of an output; nothing of one that has none for each frame.
-    fn part(&self, output: &OutputView<'_>, frame: usize) -> Vec<f32> {
-        let mut part = Vec::new();
-        if output.shape.first() == Some(&self.batch) {
-            head_of(std::slice::from_ref(output), self.batch, frame, &mut part);
+        let outputs = self.engine.run(input, self.shape(), &read)?;
+        run.shapes = vec![Vec::new(); files.len()];
+        for (&index, output) in read.iter().zip(&outputs) {
+            run.shapes[index].clone_from(&output.shape);
         }
-        part
+        for frame in 0..self.batch.min(2) {
+            let mut parts = vec![Vec::new(); files.len()];
+            for (&index, output) in read.iter().zip(&outputs) {
+                parts[index] = output.frame(self.batch, frame).to_vec();
+            }
+            run.frames.push(parts);
+        }
+        Ok(())
     }
 }
 
