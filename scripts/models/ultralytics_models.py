@@ -175,10 +175,10 @@ def make(case, name, arguments, files):
     changed = ", ".join(f"{key}={value}" for key, value in case.export.items())
     # Ultralytics runs ONNX files in ONNX Runtime, which keeps values between operators in half precision.
     told = {"engine": "onnxruntime"} if case.export.get("half") else {}
-    named = case.classes == 80 or case.task in ("pose", "obb")
+    usual = case.classes == 80 or case.task in ("pose", "obb")
     write(arguments, name, boxes, family=case.family, task=case.task,
           maker=f"ultralytics {ultralytics.__version__}, predict",
-          variant=", ".join(filter(None, [changed, "" if named else f"{case.classes} classes",
+          variant=", ".join(filter(None, [changed, "" if usual else f"{case.classes} classes",
                                           "" if case.size == 640 else f"{case.size[1]}x{case.size[0]}"])), **told)
 
 

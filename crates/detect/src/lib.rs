@@ -11,4 +11,4 @@ pub mod postprocess;
 mod refusals;
 mod tensor;
 
-pub use tensor::{TensorError, place, values};
+pub use tensor::{TensorError, floats, place, values};

@@ -51,6 +51,13 @@ pub fn place(head: &Head, slot_bytes: usize) -> Result<Range<usize>, TensorError
 /// # Errors
 /// The format contradicts itself or the network's input, they leave the slot, or it does not begin where floats can.
 pub fn values<'a>(head: &Head, slot: &'a [u8]) -> Result<&'a [f32], TensorError> {
-    let found = &slot[place(head, slot.len())?];
-    bytemuck::try_cast_slice(found).map_err(|_| TensorError::Misaligned)
+    floats(&slot[place(head, slot.len())?])
+}
+
+/// The values of a head that is all of `bytes`.
+///
+/// # Errors
+/// It does not begin where floats can, or ends within one.
+pub fn floats(bytes: &[u8]) -> Result<&[f32], TensorError> {
+    bytemuck::try_cast_slice(bytes).map_err(|_| TensorError::Misaligned)
 }

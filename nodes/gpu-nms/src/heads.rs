@@ -8,7 +8,7 @@ use camweave_detect::postprocess::malformed;
 use camweave_message::Head;
 use camweave_pool::{Attachments, Memory as _, ReadSlot, Reference};
 use camweave_stage::Refusal;
-use camweave_vision::{HeadFormat, Letterbox, Task};
+use camweave_vision::{HeadFormat, Letterbox};
 
 /// A head that can be read by work on the stream.
 pub struct Held {
@@ -36,7 +36,7 @@ pub fn hold(
 ) -> Result<Held, Refusal> {
     let letterbox = head.letterbox();
     let letterbox = letterbox.map_err(malformed)?;
-    if let Some(refusal) = elsewhere(&head.tensor).or_else(|| unread(&head.format)) {
+    if let Some(refusal) = elsewhere(&head.tensor) {
         return Err(refusal);
     }
     let slot = attachments.acquire(&head.tensor);
@@ -66,47 +66,11 @@ fn elsewhere(tensor: &Reference) -> Option<Refusal> {
     })
 }
 
-/// Whether the head has more than boxes, which the kernels do not read.
-fn unread(format: &HeadFormat) -> Option<Refusal> {
-    let what = match format.task {
-        Task::Detect => return None,
-        Task::Segment { .. } => "masks",
-        Task::Pose { .. } => "keypoints",
-        Task::Obb => "oriented boxes",
-    };
-    Some(malformed(format!(
-        "{what} in an output of {format}, gpu-nms reads boxes alone: use cpu-infer and cpu-nms for this model"
-    )))
-}
-
 #[cfg(test)]
 mod tests {
     use camweave_pool::{PoolSpec, Producer};
 
     use super::*;
-
-    #[test]
-    fn heads_of_more_than_boxes_are_refused_with_what_reads_them() {
-        let plain = HeadFormat::yolov8(2, 100);
-        assert!(unread(&plain).is_none());
-        let (height, width) = (16, 16);
-        for (task, extra, word) in [
-            (Task::Segment { height, width }, 32, "masks"),
-            (Task::Pose { values: 3 }, 51, "keypoints"),
-            (Task::Obb, 1, "oriented boxes"),
-        ] {
-            let format = HeadFormat {
-                task,
-                extra,
-                ..plain
-            };
-            let refusal = unread(&format).expect("more than boxes");
-            assert_eq!(refusal.reason, "malformed");
-            for part in [word, "gpu-nms", "cpu-nms"] {
-                assert!(refusal.message.contains(part), "{}", refusal.message);
-            }
-        }
-    }
 
     #[test]
     fn heads_on_the_host_are_refused_with_what_reads_them() {

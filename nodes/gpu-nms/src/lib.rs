@@ -8,6 +8,7 @@ mod batch;
 mod heads;
 mod mask;
 mod settings;
+mod shapes;
 mod stage;
 
 pub use stage::GpuNms;

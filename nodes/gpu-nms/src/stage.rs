@@ -17,13 +17,14 @@ use camweave_stage::telemetry::span_names;
 use camweave_stage::{
     Context, DropReason, Fact, Output, QueuePolicy, Stage, StageError, frame_key,
 };
-use camweave_vision::{Candidate, in_image};
+use camweave_vision::{Candidate, ShapeScratch, Task, in_image};
 use tracing::warn;
 
 use crate::batch::parts;
 use crate::heads::{Held, hold};
 use crate::mask::mask;
 use crate::settings::GpuNmsSettings;
+use crate::shapes::{HostCopy, boxes};
 
 const DEVICE: Fact = Fact {
     name: "device",
@@ -37,6 +38,8 @@ pub struct GpuNms {
     half: Postprocess<Option<ClassMask>>,
     // Dropped in this order: what uses the device before the device.
     decoder: HeadDecoder,
+    host: HostCopy,
+    shapes: ShapeScratch,
     stream: Stream,
     /// When the device was at it.
     spans: DeviceSpans,
@@ -90,6 +93,8 @@ impl Stage for GpuNms {
             context: context.clone(),
             half,
             decoder,
+            host: HostCopy::new(&device),
+            shapes: ShapeScratch::default(),
             stream,
             spans: DeviceSpans::open(&device, context.counters.spans()),
             attachments: Attachments::new_in(device.clone()),
@@ -123,13 +128,24 @@ impl Stage for GpuNms {
         }
         let Ready { heads, held } = ready;
         // The stream has passed the heads: each releases its slot here.
-        let found = heads.into_iter().zip(held).zip(candidates);
-        let found = found.map(|((head, (held, model)), candidates)| {
+        let all = heads.into_iter().zip(held).zip(candidates);
+        let mut found = Vec::with_capacity(all.len());
+        for ((head, (held, model)), candidates) in all {
             let classes = &self.half.models.get(model).classes;
             // In pixels of the source frame.
-            let boxes = classes.named(in_image(&candidates, &held.letterbox));
-            postprocess::row(head, held.letterbox.source, boxes)
-        });
+            let found_in = if held.format.task.is_detect() {
+                Ok(classes.named(in_image(&candidates, &held.letterbox)))
+            } else {
+                let bytes = self.host.of(&held, &self.stream);
+                let bytes = bytes.map_err(|error| ending(&error))?;
+                let (nms, scratch) = (&self.half.nms, &mut self.shapes);
+                boxes(bytes, &held, candidates, nms, classes, scratch)
+            };
+            match found_in {
+                Ok(boxes) => found.push(postprocess::row(head, held.letterbox.source, boxes)),
+                Err(refusal) => self.half.refuse(&head, &refusal),
+            }
+        }
         self.half.send(found, out);
         Ok(())
     }
@@ -192,6 +208,10 @@ impl GpuNms {
         let Some((first, model)) = held.first() else {
             return Ok(Vec::new());
         };
+        if first.format.task == Task::Obb {
+            // The kernels suppress boxes without rotation.
+            return Ok(vec![Vec::new(); held.len()]);
+        }
         let memory = held.iter().map(|(held, _)| held.memory());
         let memory: Vec<_> = memory.collect::<Result<_, _>>()?;
         let config = HeadConfig {

@@ -12,7 +12,7 @@ use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_stage::{Context, Declared, Exit, Output, Stage};
 use camweave_testing::head;
 use camweave_vision::{
-    Activation, ColorMatrix, ColorRange, HeadFormat, Order, PictureLayout, PixelFormat,
+    Activation, ColorMatrix, ColorRange, HeadFormat, Order, PictureLayout, PixelFormat, Task,
 };
 use proptest::prelude::*;
 
@@ -243,6 +243,47 @@ fn the_detections_are_those_of_the_stage_on_the_cpu() {
         });
         assert_eq!(gpu.borrow().counts(), cpu.borrow().counts());
     }
+}
+
+/// The same values as masks, keypoints and oriented boxes, in one list with plain boxes.
+#[test]
+fn what_heads_have_beside_boxes_is_that_of_the_stage_on_the_cpu() {
+    let Some(place) = testing::device() else {
+        return;
+    };
+    let pools = Pools::new(place);
+    let cpu = RefCell::new(Bench::<CpuNms>::new(&[("CLASSES", "person")]));
+    let gpu = RefCell::new(Bench::<GpuNms>::new(&[("CLASSES", "person")]));
+    let config = ProptestConfig {
+        cases: 50,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    // Six or seven values of each place; one prototype of 6 x 6 after 90 places.
+    let (height, width) = (6, 6);
+    let formats = [
+        (Task::Segment { height, width }, 1, 1, 90),
+        (Task::Pose { values: 2 }, 2, 1, 82),
+        (Task::Obb, 1, 1, 96),
+        (Task::Detect, 0, 2, 96),
+    ];
+    proptest!(config, |(head in yolov8(), first in 0..4_usize)| {
+        let rows = |tensor: &Reference| -> Vec<Head> {
+            let formats = formats.iter().cycle().skip(first).take(4);
+            formats.map(|&(task, extra, classes, places)| {
+                let plain = HeadFormat::yolov8(classes, places);
+                let format = HeadFormat { task, extra, ..plain };
+                Head { format, ..pools.head(tensor, 0) }
+            })
+            .collect()
+        };
+        let [host, device] = pools.publish(std::slice::from_ref(&head));
+        let expected = cpu.borrow_mut().run(rows(&host));
+        let found = gpu.borrow_mut().run(rows(&device));
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(pools.device.usage().held, 0, "the tensors are let go of");
+    });
+    assert_eq!(gpu.borrow().counts(), cpu.borrow().counts());
 }
 
 #[test]

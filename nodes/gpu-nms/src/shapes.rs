@@ -1,0 +1,64 @@
+//! What heads have beside boxes, on the host: there are few objects in a frame.
+
+use camweave_cuda::{Context as Device, CudaError, PinnedBuffer, Stream};
+use camweave_detect::floats;
+use camweave_detect::postprocess::{Classes, malformed, most_points};
+use camweave_message::DetectedBox;
+use camweave_stage::Refusal;
+use camweave_vision::{Candidate, NmsConfig, ShapeScratch, Task, decode, keep_best_of, shapes};
+
+use crate::heads::Held;
+
+/// Memory of the host for one head at a time.
+pub struct HostCopy {
+    device: Device,
+    /// Room for the largest head so far.
+    pinned: Option<PinnedBuffer>,
+}
+
+impl HostCopy {
+    /// Memory comes with the first head.
+    pub fn new(device: &Device) -> Self {
+        Self {
+            device: device.clone(),
+            pinned: None,
+        }
+    }
+
+    /// The bytes of a head, once they are copied.
+    pub fn of(&mut self, held: &Held, stream: &Stream) -> Result<&[u8], CudaError> {
+        let memory = held.memory()?;
+        let bytes = memory.len();
+        let fitting = self.pinned.take().filter(|pinned| pinned.len() >= bytes);
+        let pinned = match fitting {
+            Some(pinned) => pinned,
+            None => PinnedBuffer::new(&self.device, bytes, "a head with more than boxes")?,
+        };
+        let pinned = self.pinned.insert(pinned);
+        stream.download(memory, pinned, 0..bytes)?;
+        Ok(&pinned.bytes()?[..bytes])
+    }
+}
+
+/// The boxes of a head whose bytes these are, with what it has beside them. `candidates` are what
+/// the kernels have kept of it: nothing of oriented boxes, which they do not suppress.
+pub fn boxes(
+    bytes: &[u8],
+    held: &Held,
+    mut candidates: Vec<Candidate>,
+    nms: &NmsConfig,
+    classes: &Classes,
+    scratch: &mut ShapeScratch,
+) -> Result<Vec<DetectedBox>, Refusal> {
+    let (format, letterbox) = (&held.format, &held.letterbox);
+    let values = floats(bytes).map_err(malformed)?;
+    if format.task == Task::Obb {
+        let (size, least) = (letterbox.model, nms.confidence);
+        decode(values, format, size, least, &mut candidates).map_err(malformed)?;
+        candidates.retain(|candidate| classes.keeps(candidate.class_id));
+        keep_best_of(values, &mut candidates, format, nms);
+    }
+    let most = most_points(candidates.len());
+    let found = shapes(values, format, letterbox, &candidates, most, scratch);
+    Ok(classes.named_shaped(found, letterbox.source))
+}
