@@ -35,6 +35,8 @@ fn write(folder: &Path, late_nanos: i64, shift: f32) {
             labels: vec!["car".to_owned()],
             class_ids: vec![0],
             track_ids: vec![Some(3)],
+            attributes: None,
+            embeddings: None,
             masks: None,
             keypoints: None,
             oriented: None,

@@ -55,7 +55,7 @@ impl Backend for CpuBackend {
         let Self { network, input, .. } = self;
         let classifier = network.classifier();
         let run = network.run(input, filled, |values| {
-            answers.push(classifier.answer(values))
+            answers.push(classifier.answer(values));
         });
         let failure = run.err().map(|error| error.to_string());
         let mut answers = answers.into_iter();

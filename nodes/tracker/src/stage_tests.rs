@@ -479,7 +479,7 @@ fn what_a_model_gives_beside_boxes_stays_with_them() {
             ..CONFIG
         };
         let mut out = Output::default();
-        let mut stage = Tracker::new(settings, 1);
+        let mut stage = Tracker::new(settings, "track", 1);
         stage
             .rows(vec![sent.clone()], &mut out)
             .expect("tracking does not fail");

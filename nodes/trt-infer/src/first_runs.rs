@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "gives TensorRT addresses and a stream")]
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 
 use camweave_cuda::{Context, DeviceBuffer, PinnedBuffer, Stream};
 use camweave_detect::infer::{TrialNetwork, TrialOutput};
@@ -122,7 +123,7 @@ impl Drop for FirstRun<'_> {
         let execution = self.execution.take();
         if self.stream.synchronize().is_err() {
             // Its work may still be under way: the context stays. The buffers see to that themselves.
-            std::mem::forget(execution);
+            let _ = ManuallyDrop::new(execution);
         }
     }
 }
