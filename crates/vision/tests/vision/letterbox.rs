@@ -390,8 +390,8 @@ proptest! {
         let bottom = model.1 - l.resized_height - l.pad_top;
         prop_assert!(right - l.pad_left <= 1 && bottom - l.pad_top <= 1);
         // The boxes' scale and the pixels' differ by the rounding of the resized side.
-        prop_assert!((l.scale_x * source.0 as f32 - l.resized_width as f32).abs() <= 1.0);
-        prop_assert!((l.scale_y * source.1 as f32 - l.resized_height as f32).abs() <= 1.0);
+        prop_assert!((l.scale_x * source.0 as f32 - l.resized_width as f32).abs() <= most);
+        prop_assert!((l.scale_y * source.1 as f32 - l.resized_height as f32).abs() <= most);
         prop_assert_eq!(l.scale_x, l.scale_y);
     }
 
@@ -401,10 +401,12 @@ proptest! {
         fit in prop::sample::select(Fit::ALL),
     ) {
         let l = Letterbox::fit(source, model, fit).unwrap();
+        // YOLOX truncates, and so loses a pixel where its quotient is a little below a whole number.
+        let most = 1.001;
         prop_assert!(l.resized_width >= 1 && l.pad_left + l.resized_width <= model.0);
         prop_assert!(l.resized_height >= 1 && l.pad_top + l.resized_height <= model.1);
-        prop_assert!((l.scale_x * source.0 as f32 - l.resized_width as f32).abs() <= 1.0);
-        prop_assert!((l.scale_y * source.1 as f32 - l.resized_height as f32).abs() <= 1.0);
+        prop_assert!((l.scale_x * source.0 as f32 - l.resized_width as f32).abs() <= most);
+        prop_assert!((l.scale_y * source.1 as f32 - l.resized_height as f32).abs() <= most);
         if fit == Fit::Stretch {
             prop_assert_eq!((l.resized_width, l.resized_height), model);
         }

@@ -1,4 +1,8 @@
 //! Masks, keypoints and oriented boxes, as Ultralytics' own functions give them.
+#![expect(
+    clippy::excessive_precision,
+    reason = "expected values as the reference prints them"
+)]
 
 use camweave_vision::{
     Candidate, HeadFormat, Letterbox, NmsConfig, Order, Scratch, Shape, ShapeScratch, Task, decode,
