@@ -375,8 +375,8 @@ def table(rows, missing, engines):
         "outlines of their largest parts are compared (intersection over union), where those are of at least "
         f"{OUTLINE} square pixels; of keypoints and of the corners of oriented boxes the largest difference.",
         "",
-        "| family | variant | model | its own tool | MODEL.yml | engine | boxes | unmatched | pixels | score | shapes, or "
-        "why not |",
+        "| family | variant | model | its own tool | MODEL.yml | engine | boxes | unmatched | pixels | score | shapes, "
+        "or why not |",
         "|---|---|---|---|---|---|---:|---:|---:|---:|---|",
         *rows,
     ]
