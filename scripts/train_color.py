@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Trains camweave-car-color, a classifier of the paint of rendered cars, from scratch on a CPU.
 
-    cargo run --release -p camweave-camera-sim --bin render-scenes -- --seeds 2000..2160 --frames 16 --burst 1 --out data/train
-    cargo run --release -p camweave-camera-sim --bin render-scenes -- --seeds 100100..100125 --frames 16 --burst 1 --out data/val
+    target/release/render-scenes --seeds 2000..2160 --frames 16 --burst 1 --out data/train
+    target/release/render-scenes --seeds 100100..100125 --frames 16 --burst 1 --out data/val
     python3 scripts/train_color.py --data data --minutes 4 --out models
 
 DIR holds train/ and val/ with <seed>.mp4 and <seed>.jsonl. OUT gets camweave-car-color.onnx, with the
@@ -39,7 +39,7 @@ class Net(nn.Module):
     def __init__(self, classes, widths=(16, 32, 48)):
         super().__init__()
         layers = []
-        for before, after in zip((3, *widths), widths):
+        for before, after in zip((3, *widths), widths, strict=False):
             layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
         self.features = nn.Sequential(*layers)
         self.attention = nn.Conv2d(widths[-1], 1, 1)
@@ -58,7 +58,7 @@ class Net(nn.Module):
 def crop(picture, box):
     """The centre square of a box on even pixels, resized as camweave does: two taps for each axis."""
     high, wide = picture.shape[:2]
-    x1, y1, x2, y2 = (min(max(v, 0), side) for v, side in zip(box, (wide, high, wide, high)))
+    x1, y1, x2, y2 = (min(max(v, 0), side) for v, side in zip(box, (wide, high, wide, high), strict=True))
     half = min(x2 - x1, y2 - y1) / 2
     if half < 2:
         return None
@@ -102,7 +102,8 @@ def accuracy(net, images, classes):
     with torch.no_grad():
         best = torch.cat([net(tensor(part)).argmax(1) for part in np.array_split(images, max(1, len(images) // 512))])
     right = best.numpy() == classes
-    by_class = {name: round(float(right[classes == i].mean()), 4) for i, name in enumerate(COLORS) if (classes == i).any()}
+    by_class = {name: round(float(right[classes == i].mean()), 4)
+                for i, name in enumerate(COLORS) if (classes == i).any()}
     return float(right.mean()), by_class
 
 

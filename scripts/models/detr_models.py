@@ -53,6 +53,7 @@ def pairs(layers):
 
 
 def rfdetr(case, name, arguments, images):
+    import numpy
     import rfdetr as package
 
     detector = getattr(package, case.model)(pretrain_weights=None, device="cpu", **case.settings)
@@ -74,8 +75,10 @@ def rfdetr(case, name, arguments, images):
     scale(run, [network.class_embed], 1.0, frequencies(network.class_embed.out_features))
     shift_scores(run, [network.class_embed], len(batch))
     boxes = {}
-    for file, image in images.items():
-        found = detector.predict(image, threshold=CONFIDENCE)
+    for file in images:
+        # Not rounded, as camweave has them.
+        pixels = torch.from_numpy(numpy.load((arguments.frames / file).with_suffix(".npy")))
+        found = detector.predict(pixels, threshold=CONFIDENCE)
         boxes[file] = [[*map(float, box), float(score), int(number)] for box, score, number in
                        zip(found.xyxy, found.confidence, found.class_id, strict=True)]
     made = detector.export(output_dir=str(arguments.out / "rfdetr"), verbose=False, dynamic_batch=case.dynamic)

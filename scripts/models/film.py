@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """A lossless clip of frames, and the same frames as PNG files, whose RGB values are camweave's to 0.02 of 255.
 
-    python3 film.py CLIP.mp4 FOLDER [--luma LEAST MOST] PNG...
+    python3 film.py CLIP.mp4 FOLDER [--luma LEAST MOST] [--grey] [--size WIDTHxHEIGHT] PNG...
+
+Beside each PNG file is a .npy with the same values as float32, not rounded: planes of red, green and blue, 0 to 1.
 
 Networks of random weights make much of little, so both sides have to see the same values. What camweave converts from
 YUV is whole numbers only for some colours. So the frames have the luma of the files, in full range, and each has one
 colour, in turn none, orange and blue. Where luma is near black or white, a colour is cut off: before a frame is scaled
-on one side, after it on the other. With --luma 40 215 none is, and scaled frames are equal too.
+on one side, after it on the other. With --luma 40 215 none is, and scaled frames are equal too. What takes bytes and
+scales them rounds twice: with --grey and --size, nothing is left to round.
 """
 
 import argparse
@@ -44,8 +47,7 @@ def rgb(luma, u, v):
     """ITU-T H.273, for chroma that is everywhere the same."""
     red, blue = 2 * (1 - KR) * (int(v[0, 0]) - 128), 2 * (1 - KB) * (int(u[0, 0]) - 128)
     green = -(red * KR + blue * KB) / (1 - KR - KB)
-    pixels = np.stack([luma + red, luma + green, luma + blue], -1)
-    return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
+    return np.clip(np.stack([luma + red, luma + green, luma + blue], -1), 0, 255)
 
 
 def main():
@@ -53,14 +55,22 @@ def main():
     parser.add_argument("clip", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--luma", type=int, nargs=2, default=[0, 255], metavar=("LEAST", "MOST"), help="[0 255]")
+    parser.add_argument("--grey", action="store_true", help="no colour")
+    parser.add_argument("--size", metavar="WIDTHxHEIGHT", help="of the frames [the files']")
     parser.add_argument("images", type=Path, nargs="+", help="of one size, with even sides")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     images = [Image.open(path) for path in arguments.images]
-    frames = [planes(image, COLOURS[number % len(COLOURS)], *arguments.luma) for number, image in enumerate(images)]
+    if arguments.size:
+        size = tuple(int(side) for side in arguments.size.split("x"))
+        images = [image.resize(size, Image.Resampling.BILINEAR) for image in images]
+    colours = COLOURS[:1] if arguments.grey else COLOURS
+    frames = [planes(image, colours[number % len(colours)], *arguments.luma) for number, image in enumerate(images)]
     film(frames, arguments.clip)
     for number, frame in enumerate(frames):
-        Image.fromarray(rgb(*frame)).save(arguments.folder / f"{number:03}.png")
+        pixels = rgb(*frame)
+        Image.fromarray(np.rint(pixels).astype(np.uint8)).save(arguments.folder / f"{number:03}.png")
+        np.save(arguments.folder / f"{number:03}.npy", (pixels.transpose(2, 0, 1) / 255).astype(np.float32))
 
 
 if __name__ == "__main__":
