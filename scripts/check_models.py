@@ -432,7 +432,7 @@ def main():
         arguments.document.write_text(before + BEGIN + "\n" + text + "\n" + END + after.partition(END)[2])
     else:
         print(text)
-    say(f"{len(rows) - bad} of {len(rows)} as their makers' within 0.5 px")
+    say(f"{len(rows) - bad} of {len(rows)} as their makers', within 0.5 px (1 px in half precision)")
     if not rows:
         die("no model could be made: nothing was compared")
     sys.exit(bad > 0)

@@ -15,7 +15,7 @@ use crate::{DetectedBox, Detections, MessageError};
 /// What a model of a second stage gives of an object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attribute {
-    /// Of which kind it is, such as `colour`; of one kind a box has one.
+    /// Of which kind it is, such as `color`; of one kind a box has one.
     pub name: Arc<str>,
     /// What the object is of this kind, such as `red`.
     pub label: Arc<str>,

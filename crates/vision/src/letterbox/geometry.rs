@@ -52,13 +52,14 @@ pub enum LetterboxError {
 ///
 /// | fit | scales | resized sides | padding |
 /// |---|---|---|---|
-/// | [`Fit::Letterbox`] | `r` | `round(side * r)`, ties to even, at least 1 | left and above, `round((model - resized) / 2 - 0.1)`; the odd pixel is at the right and bottom |
+/// | [`Fit::Letterbox`] | `resized_w / source_w`, `resized_h / source_h` | `round(side * r)`, ties to even, at least 1 | left and above, `round((model - resized) / 2 - 0.1)`; the odd pixel is at the right and bottom |
 /// | [`Fit::TopLeft`] | `r` | `trunc(side * r)`, at least 1 | right and below only |
 /// | [`Fit::Stretch`] | `model_w / source_w`, `model_h / source_h` | the model's | none |
 ///
 /// They are Ultralytics' `LetterBox` (centred, no stride rounding) with `scale_boxes`, YOLOX'
-/// `preproc` with `boxes / r`, and the plain resize of the DETR family. Boxes map by the scales alone,
-/// although the resized sides are rounded: that is what detectors are evaluated with.
+/// `preproc` with `boxes / r`, and the plain resize of the DETR family. Ultralytics maps boxes by the sides as they
+/// were rounded from 8.4 on, by `r` before: up to a pixel of difference where a side is rounded. YOLOX
+/// maps them by `r`, although it truncates the sides.
 ///
 /// Serialised as its two sizes and its fit, from which the rest follows; without a fit it is
 /// [`Fit::Letterbox`].
@@ -141,8 +142,7 @@ impl Letterbox {
             }
         }
         let ratio = |model: u32, source: u32| f64::from(model) / f64::from(source);
-        let ratios = (ratio(model.0, source.0), ratio(model.1, source.1));
-        let least = ratios.0.min(ratios.1);
+        let least = ratio(model.0, source.0).min(ratio(model.1, source.1));
         let resized = |source: u32, model: u32| {
             let side = f64::from(source) * least;
             match fit {
@@ -156,12 +156,15 @@ impl Letterbox {
             Fit::Letterbox => (f64::from(model - resized) / 2.0 - 0.1).round_ties_even() as u32,
             Fit::TopLeft | Fit::Stretch => 0,
         };
-        let (scale_x, scale_y) = match fit {
-            Fit::Letterbox | Fit::TopLeft => (least, least),
-            Fit::Stretch => ratios,
-        };
         let (resized_width, resized_height) =
             (resized(source.0, model.0), resized(source.1, model.1));
+        let (scale_x, scale_y) = match fit {
+            Fit::TopLeft => (least, least),
+            Fit::Letterbox | Fit::Stretch => (
+                ratio(resized_width, source.0),
+                ratio(resized_height, source.1),
+            ),
+        };
         Ok(Self {
             source,
             model,

@@ -83,7 +83,7 @@ def rfdetr(name, folder, weights):
     from rfdetr.assets.coco_classes import COCO_CLASSES
     from rfdetr.models import weights as loading
 
-    # It fetches a file anew that it cannot load; only what has been checked is read.
+    # It fetches a file again that it cannot load; only what has been checked is read.
     loading.download_pretrain_weights = lambda *_, **__: None
     kind = {"rf-detr-nano": package.RFDETRNano, "rf-detr-small": package.RFDETRSmall}[name]
     model = kind(pretrain_weights=str(weights), device="cpu")
