@@ -56,7 +56,8 @@ pack_tests() {
   cargo test --release --workspace --no-run --tests --message-format=json |
     python3 -c '
 import json, os, sys
-tested = {"crates/cuda", "crates/nvdec", "crates/tensorrt", "nodes/nvdec", "nodes/trt-infer", "nodes/gpu-nms", "nodes/fused", "nodes/sink"}
+tested = {"crates/cuda", "crates/nvdec", "crates/tensorrt", "nodes/nvdec", "nodes/trt-infer", "nodes/gpu-nms", "nodes/fused", "nodes/sink",
+          "nodes/trt-classify"}
 # These need no GPU, and some of them a C compiler.
 skipped = {"declarations", "library", "kernels", "cpu"}
 for line in sys.stdin:
@@ -89,9 +90,9 @@ pack_programs() {
   local programs program
   say "programs and graphs"
   programs=(camweave camera-sim file-source rtsp-source nvdec batcher trt-infer gpu-nms fused tracker
-    sink decode engine kernels)
+    trt-classify sink decode engine kernels)
   if [ "$only" = all ]; then
-    programs+=(sw-decode cpu-infer cpu-nms render-scenes)
+    programs+=(sw-decode cpu-infer cpu-nms classify render-scenes)
   fi
   for program in "${programs[@]}"; do
     [ -x "$target/release/$program" ] || die "$target/release/$program not found; omit --no-build"
@@ -108,7 +109,7 @@ pack_rest() {
   cp "$target"/gpu-clips/street* "$package/clips/"
   say "models, dora"
   mkdir -p "$package/models"
-  cp models/camweave-street-{448x256,640}.onnx "$package/models/"
+  cp models/camweave-{street-448x256,street-640,car-color}.onnx "$package/models/"
   if [ "$only" = all ]; then
     cp -a models "$package/"
   fi
