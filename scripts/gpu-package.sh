@@ -90,9 +90,9 @@ pack_programs() {
   local programs program
   say "programs and graphs"
   programs=(camweave camera-sim file-source rtsp-source nvdec batcher trt-infer gpu-nms fused tracker
-    trt-classify sink decode engine kernels)
+    trt-classify sink render-scenes decode engine kernels)
   if [ "$only" = all ]; then
-    programs+=(sw-decode cpu-infer cpu-nms classify render-scenes)
+    programs+=(sw-decode cpu-infer cpu-nms classify)
   fi
   for program in "${programs[@]}"; do
     [ -x "$target/release/$program" ] || die "$target/release/$program not found; omit --no-build"

@@ -1,7 +1,9 @@
 // The C interface between camweave and TensorRT's C++ classes.
 //
-// `src/sys.rs` declares the same things in Rust. Whoever changes a signature or a struct raises
-// CAMWEAVE_SHIM_ABI in both, so that an old shim is refused and not called.
+// `src/sys.rs` declares the same things in Rust. Whoever changes a signature, a struct or what an
+// engine is built with raises CAMWEAVE_SHIM_ABI in both, so that an old shim is refused and not called:
+// one that left out a network's outputs gave engines that were cached as if they had all.
+// 2: all outputs are kept.
 //
 // No function throws. A null pointer or a 0 means failure; the reason went to the log callback
 // before. Objects are used by one thread at a time and outlive what was made from them:
@@ -10,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CAMWEAVE_SHIM_ABI 1
+#define CAMWEAVE_SHIM_ABI 2
 #define CAMWEAVE_MAX_DIMS 8
 
 #if defined(__GNUC__)

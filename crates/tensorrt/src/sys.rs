@@ -7,7 +7,7 @@ use std::path::Path;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW, Symbol};
 
 /// `CAMWEAVE_SHIM_ABI`: a shim of another number is refused.
-pub const ABI: i32 = 1;
+pub const ABI: i32 = 2;
 
 /// `CAMWEAVE_MAX_DIMS`.
 pub const MAX_DIMS: usize = 8;
