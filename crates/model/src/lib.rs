@@ -8,6 +8,7 @@
 mod beside;
 mod classifier;
 mod classifier_settings;
+mod classifier_trial;
 mod decide;
 mod describe;
 
@@ -32,6 +33,7 @@ mod values;
 
 pub use classifier::{Answer, Classifier, ClassifierDraft, Meaning};
 pub use classifier_settings::{ClassActivation, ClassifierFamily, ClassifierSettings};
+pub use classifier_trial::ClassifierTrial;
 pub use decide::{decide, resembles};
 pub use describe::{Description, declared, describe};
 pub use error::{ModelError, ModelErrorKind};

@@ -105,7 +105,7 @@ impl Backend for GpuBackend {
             self.pools.sweep();
         }
         let mut outcomes = Vec::with_capacity(asks.len());
-        // Held until the network has been waited for.
+        // Held until the network has been waited for, which it is even where it fails.
         let mut slots = Vec::new();
         for asks in asks.chunks(self.network.max_batch) {
             let mut held = Vec::with_capacity(asks.len());
