@@ -13,7 +13,7 @@ use crate::crops::CropRule;
 use crate::facts::{CROPS, OUTPUT};
 use crate::opinion::{Opinion, Verdict};
 use crate::settings::AskSettings;
-use crate::tracks::{Times, Tracks};
+use crate::tracks::{Times, Track, Tracks};
 use crate::work::{Ask, Backend, Outcome, Ticket, Work};
 
 /// Messages that wait for answers; beyond them the oldest is passed on.
@@ -61,6 +61,27 @@ struct Message {
     /// Questions about its boxes without an answer.
     left: usize,
     until: Instant,
+}
+
+/// In which order the boxes of a frame are asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// Nothing is known of its track.
+    NewTrack,
+    /// Its track is due again.
+    KnownTrack,
+    /// It is wanted in each frame, and its answer serves for that one alone.
+    NoTrack,
+}
+
+impl Turn {
+    fn of(track: &Track) -> Self {
+        if track.is_unknown() {
+            Self::NewTrack
+        } else {
+            Self::KnownTrack
+        }
+    }
 }
 
 impl Asking {
@@ -193,15 +214,14 @@ impl Asking {
         tracks.begin(nanos, &self.times);
         let is_wanted =
             |label: &str| self.classes.is_empty() || self.classes.iter().any(|it| it == label);
-        // Those of whom nothing is known come first; of equal ones the higher scores.
         let mut wanted = Vec::new();
         for (index, item) in row.boxes.iter().enumerate() {
-            let (is_due, is_unknown) = match item.track_id {
+            let (is_due, turn) = match item.track_id {
                 Some(id) => {
                     let track = tracks.see(id, nanos, &self.times);
-                    (track.is_due(nanos), track.is_unknown())
+                    (track.is_due(nanos), Turn::of(track))
                 }
-                None => (true, true),
+                None => (true, Turn::NoTrack),
             };
             let Some(picture) = &row.picture else {
                 continue;
@@ -211,10 +231,11 @@ impl Asking {
                 && is_wanted(&item.label)
                 && let Some((crop, weight)) = self.rule.crop(item, image)
             {
-                wanted.push((!is_unknown, index, crop, weight));
+                wanted.push((turn, index, crop, weight));
             }
         }
-        wanted.sort_by_key(|(is_known, ..)| *is_known);
+        // Boxes come by their scores, and of equal turns they stay so.
+        wanted.sort_by_key(|(turn, ..)| *turn);
         let mut count = 0;
         for (_, index, crop, weight) in wanted {
             let track = row.boxes[index].track_id;

@@ -281,6 +281,26 @@ fn unknown_tracks_come_first_and_the_others_later() {
 }
 
 #[test]
+fn boxes_without_a_track_do_not_take_the_place_of_tracks() {
+    let settings = AskSettings {
+        max_crops: 2,
+        ..patient()
+    };
+    let mut bench = bench_of(&settings, classes(), by_place, None);
+    bench.pass(bench.row(0, 0, vec![item(100.0, Some(1))]));
+    // The best scores first: two without a track, one that is due again, and a new one.
+    let boxes = vec![
+        item(0.0, None),
+        item(10.0, None),
+        item(210.0, Some(1)),
+        item(200.0, Some(2)),
+    ];
+    let row = bench.pass(bench.row(1, 9 * SECOND, boxes));
+    assert_eq!(labels(&row), [None, None, Some("blue"), Some("blue")]);
+    assert_eq!(bench.errors(SKIPPED), 2);
+}
+
+#[test]
 fn only_objects_of_the_classes_and_of_the_size_are_asked_about() {
     let settings = AskSettings {
         classes: "car, person".to_owned(),
