@@ -11,6 +11,7 @@ use camweave_stage::{Context, Output, StageError};
 
 use crate::crops::CropRule;
 use crate::facts::{CROPS, OUTPUT};
+use crate::failures::Failures;
 use crate::opinion::{Opinion, Verdict};
 use crate::settings::AskSettings;
 use crate::tracks::{Times, Track, Tracks};
@@ -52,6 +53,7 @@ pub struct Asking {
     is_behind: bool,
     asked: u64,
     looked: Instant,
+    failures: Failures,
     counters: Counters,
 }
 
@@ -130,6 +132,7 @@ impl Asking {
             is_behind: false,
             asked: 0,
             looked: Instant::now(),
+            failures: Failures::default(),
             counters: context.counters.clone(),
         })
     }
@@ -271,6 +274,7 @@ impl Asking {
     /// Takes what came of a question.
     fn take(&mut self, ask: &Ask, outcome: Outcome) {
         let Ask { id, ticket, .. } = ask;
+        let has_failed = matches!(outcome, Outcome::Failed(_));
         let answer = match outcome {
             Outcome::Answer(answer) => Some(answer),
             Outcome::Expired => {
@@ -279,7 +283,7 @@ impl Asking {
             }
             Outcome::Failed(why) => {
                 self.counters.error(&id.camera, FAILED);
-                tracing::debug!(camera = %id.camera, sequence = id.sequence, "no answer: {why}");
+                self.failures.note(&id.camera, &why);
                 None
             }
         };
@@ -299,6 +303,7 @@ impl Asking {
                     let nanos = id.captured_unix_nanos;
                     track.answer(&answer, ticket.weight, nanos, &self.times);
                 }
+                None if has_failed => track.fail(id.captured_unix_nanos),
                 None => track.give_up(),
             }
             return;

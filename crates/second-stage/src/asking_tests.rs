@@ -343,6 +343,19 @@ fn an_expired_frame_costs_an_answer_and_no_row() {
 }
 
 #[test]
+fn a_track_whose_question_fails_is_not_asked_about_in_each_frame() {
+    let failed = |_: &Ask| Outcome::Failed("memory of another kind".to_owned());
+    let mut bench = bench_of(&patient(), classes(), failed, None);
+    for sequence in 0..50 {
+        // Each 100 ms.
+        let nanos = sequence * SECOND / 10;
+        let row = bench.row(sequence as u64, nanos, vec![item(10.0, Some(1))]);
+        assert_eq!(labels(&bench.pass(row)), [None]);
+    }
+    assert_eq!((bench.asking.asked, bench.errors(FAILED)), (3, 3));
+}
+
+#[test]
 fn embeddings_are_of_the_track() {
     let answer = |ask: &Ask| {
         let is_left = ask.crop.position().0 < 100;

@@ -8,6 +8,7 @@
 mod asking;
 mod crops;
 pub mod facts;
+mod failures;
 mod opinion;
 mod settings;
 mod tracks;

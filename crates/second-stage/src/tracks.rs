@@ -9,6 +9,8 @@ use crate::settings::AskSettings;
 
 /// Rows between two looks for tracks that are over.
 const FORGET_EVERY: u64 = 64;
+/// After a failure a track is not asked about for so much capture time: most failures last.
+const REST_NANOS: i64 = 2_000_000_000;
 
 /// Capture times, in nanoseconds.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +42,8 @@ pub(crate) struct Track {
     is_asked: bool,
     seen_nanos: i64,
     asked_nanos: i64,
+    /// When the last question has failed, if it has.
+    failed_nanos: Option<i64>,
     /// From one look to the next.
     interval: i64,
 }
@@ -49,7 +53,10 @@ impl Track {
     pub fn is_due(&self, nanos: i64) -> bool {
         let since = nanos.saturating_sub(self.asked_nanos);
         // A clock that was set back says nothing of when it was.
-        !self.is_asked && (self.opinion.is_none() || since >= self.interval || since < 0)
+        let rests = |failed: i64| (0..REST_NANOS).contains(&nanos.saturating_sub(failed));
+        !self.is_asked
+            && !self.failed_nanos.is_some_and(rests)
+            && (self.opinion.is_none() || since >= self.interval || since < 0)
     }
 
     /// Whether the model has never said anything of it.
@@ -67,9 +74,16 @@ impl Track {
         self.is_asked = false;
     }
 
+    /// The question about a frame of this time has failed, and the next one may as well.
+    pub fn fail(&mut self, nanos: i64) {
+        self.is_asked = false;
+        self.failed_nanos = Some(nanos);
+    }
+
     /// The answer to the question about a frame of this time.
     pub fn answer(&mut self, answer: &Answer, weight: f32, nanos: i64, times: &Times) {
         self.is_asked = false;
+        self.failed_nanos = None;
         match &mut self.opinion {
             Some(opinion) => opinion.add(answer, weight, nanos),
             None => self.opinion = Some(Opinion::of(answer, weight, nanos)),
@@ -184,6 +198,19 @@ mod tests {
         track.ask();
         track.give_up();
         assert!(track.is_due(0) && track.verdict().is_none());
+    }
+
+    #[test]
+    fn after_a_failure_a_track_rests() {
+        let (times, mut tracks) = (times(), Tracks::default());
+        let track = tracks.see(7, 0, &times);
+        track.ask();
+        track.fail(100 * MILLI);
+        for (at, is_due) in [(100, false), (2099, false), (2100, true), (50, true)] {
+            assert_eq!(track.is_due(at * MILLI), is_due, "{at} ms");
+        }
+        track.answer(&Answer::Classes(vec![0.5, 0.4]), 1.0, 2100 * MILLI, &times);
+        assert!(track.is_due(2300 * MILLI), "doubtful, as any other");
     }
 
     #[test]

@@ -53,10 +53,12 @@ impl GpuBackend {
     ) -> Result<Held, Outcome> {
         let failed = |error: &dyn std::fmt::Display| Outcome::Failed(error.to_string());
         let reference = &ask.picture.slot;
-        if &*reference.pool.address().backend != CudaMemory::BACKEND {
-            return Err(Outcome::Failed(
-                "a frame in host memory, which classify looks at".to_owned(),
-            ));
+        let memory = &*reference.pool.address().backend;
+        if memory != CudaMemory::BACKEND {
+            return Err(Outcome::Failed(format!(
+                "its frame is in memory of '{memory}', expected '{}'; classify looks at frames in host memory",
+                CudaMemory::BACKEND
+            )));
         }
         let layout = ask
             .crop
