@@ -21,6 +21,10 @@ use crate::work::{Ask, Backend, Outcome, Ticket, Work};
 const MOST_MESSAGES: usize = 1024;
 /// Tracks of all cameras; beyond them the camera with the most starts over.
 const MOST_TRACKS: usize = 65_536;
+/// Bytes of all their vectors. A track has two: the sum of its answers, and what its rows carry.
+const MOST_VECTOR_BYTES: usize = 256 << 20;
+/// A camera without rows is forgotten after so long, or after `MEMORY_MS` if that is longer.
+const CAMERA_MEMORY: Duration = Duration::from_secs(10);
 /// How often totals are reported and bounds are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -45,6 +49,8 @@ pub struct Asking {
     max_crops: usize,
     answer_wait: Duration,
     cameras: HashMap<Arc<str>, Tracks>,
+    most_tracks: usize,
+    camera_memory: Duration,
     messages: VecDeque<Message>,
     /// Number of the first of them.
     first: u64,
@@ -126,6 +132,8 @@ impl Asking {
             max_crops: settings.max_crops,
             answer_wait: Duration::from_millis(settings.answer_wait_ms.into()),
             cameras: HashMap::new(),
+            most_tracks: most_tracks(&classifier.meaning),
+            camera_memory: CAMERA_MEMORY.max(Duration::from_millis(settings.memory_ms.into())),
             messages: VecDeque::new(),
             first: 0,
             work,
@@ -183,7 +191,7 @@ impl Asking {
         }
         if now.saturating_duration_since(self.looked) >= LOOK_EVERY {
             self.looked = now;
-            self.look();
+            self.look(now);
         }
         Ok(())
     }
@@ -206,7 +214,7 @@ impl Asking {
             };
             self.work.wait(until);
         }
-        self.look();
+        self.look(Instant::now());
         Ok(())
     }
 
@@ -214,7 +222,7 @@ impl Asking {
     fn ask(&mut self, message: u64, place: usize, row: &Detections) -> usize {
         let nanos = row.id.captured_unix_nanos;
         let tracks = self.cameras.entry(Arc::clone(&row.id.camera)).or_default();
-        tracks.begin(nanos, &self.times);
+        tracks.begin(nanos, Instant::now(), &self.times);
         let is_wanted =
             |label: &str| self.classes.is_empty() || self.classes.iter().any(|it| it == label);
         let mut wanted = Vec::new();
@@ -340,16 +348,29 @@ impl Asking {
     }
 
     /// Reports totals, and bounds what is kept of all cameras.
-    fn look(&mut self) {
+    fn look(&mut self, now: Instant) {
         self.counters.fact(&CROPS, &self.asked.to_string());
+        let memory = self.camera_memory;
+        self.cameras.retain(|_, it| !it.is_over(now, memory));
         let mut tracks: usize = self.cameras.values().map(Tracks::len).sum();
-        while tracks > MOST_TRACKS {
+        while tracks > self.most_tracks {
             let heaviest = self.cameras.iter().max_by_key(|(_, it)| it.len());
             let Some(name) = heaviest.map(|(name, _)| Arc::clone(name)) else {
                 return;
             };
             self.counters.error(&name, "tracks_over_limit");
             tracks -= self.cameras.remove(&name).map_or(0, |it| it.len());
+        }
+    }
+}
+
+/// Tracks of all cameras at most.
+fn most_tracks(meaning: &Meaning) -> usize {
+    match meaning {
+        Meaning::Classes { .. } => MOST_TRACKS,
+        Meaning::Embedding(values) => {
+            let vectors = 2 * values * size_of::<f32>();
+            MOST_TRACKS.min(MOST_VECTOR_BYTES / vectors.max(1))
         }
     }
 }

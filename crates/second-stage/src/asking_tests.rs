@@ -374,6 +374,42 @@ fn embeddings_are_of_the_track() {
 }
 
 #[test]
+fn a_camera_without_rows_is_forgotten() {
+    for (memory_ms, forgotten) in [(0, 11), (30_000, 31)] {
+        let settings = AskSettings {
+            memory_ms,
+            ..patient()
+        };
+        let mut bench = bench_of(&settings, classes(), by_place, None);
+        bench.pass(bench.row(0, 0, vec![item(10.0, Some(1))]));
+        let now = Instant::now();
+        bench.asking.look(now + Duration::from_secs(forgotten - 2));
+        assert_eq!(bench.asking.cameras.len(), 1, "{memory_ms}");
+        bench.asking.look(now + Duration::from_secs(forgotten));
+        assert_eq!(bench.asking.cameras.len(), 0, "{memory_ms}");
+    }
+}
+
+#[test]
+fn the_bytes_of_vectors_are_bounded() {
+    let answer = |_: &Ask| Outcome::Expired;
+    let mut bench = bench_of(&patient(), Meaning::Embedding(8192), answer, None);
+    // Tracks count, whether or not there is an answer about them yet.
+    for first in (0..5000).step_by(1000) {
+        let boxes = (first..first + 1000).map(|id| item(10.0, Some(id)));
+        let mut row = bench.row(first, 0, boxes.collect());
+        row.picture = None;
+        bench.pass(row);
+    }
+    assert_eq!(bench.asking.cameras["cam1"].len(), 5000);
+    bench.asking.look(Instant::now());
+    // 4,096 times 64 KiB.
+    assert_eq!(bench.asking.cameras.len(), 0);
+    assert_eq!(bench.errors("tracks_over_limit"), 1);
+    assert_eq!(most_tracks(&Meaning::Embedding(512)), MOST_TRACKS);
+}
+
+#[test]
 fn what_waits_at_the_end_is_passed_on() {
     let (open, gate): (Sender<()>, _) = channel();
     let settings = AskSettings {

@@ -1,6 +1,7 @@
 //! What is known of the tracks of one camera, and which of them are to be looked at again.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use camweave_model::Answer;
 
@@ -115,12 +116,14 @@ impl Track {
 pub(crate) struct Tracks {
     tracks: HashMap<u64, Track>,
     rows: u64,
+    last_row: Option<Instant>,
 }
 
 impl Tracks {
-    /// A frame of this time has come: forgets tracks that have not been seen for too long.
-    pub fn begin(&mut self, nanos: i64, times: &Times) {
+    /// A frame of this time has come now: forgets tracks that have not been seen for too long.
+    pub fn begin(&mut self, nanos: i64, now: Instant, times: &Times) {
         self.rows += 1;
+        self.last_row = Some(now);
         if self.rows.is_multiple_of(FORGET_EVERY) {
             self.tracks
                 .retain(|_, it| nanos.abs_diff(it.seen_nanos) <= times.memory.unsigned_abs());
@@ -144,6 +147,12 @@ impl Tracks {
 
     pub fn get_mut(&mut self, id: u64) -> Option<&mut Track> {
         self.tracks.get_mut(&id)
+    }
+
+    /// Whether no frame has come for so long.
+    pub fn is_over(&self, now: Instant, memory: Duration) -> bool {
+        let is_long = |last: Instant| now.saturating_duration_since(last) > memory;
+        self.last_row.is_none_or(is_long)
     }
 
     pub fn len(&self) -> usize {
@@ -175,7 +184,7 @@ mod tests {
         let mut asked = Vec::new();
         for at in (0..12_000).step_by(100) {
             let nanos = at * MILLI;
-            tracks.begin(nanos, &times);
+            tracks.begin(nanos, Instant::now(), &times);
             let track = tracks.see(7, nanos, &times);
             if track.is_due(nanos) {
                 track.ask();
@@ -229,7 +238,7 @@ mod tests {
             tracks.see(id, 0, &times);
         }
         for row in 0..FORGET_EVERY as i64 {
-            tracks.begin((10_001 + row) * MILLI, &times);
+            tracks.begin((10_001 + row) * MILLI, Instant::now(), &times);
         }
         assert_eq!(tracks.len(), 0);
     }
