@@ -4,7 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camweave_message::{Attribute, Detections, Extras};
+use camweave_message::limits::MAX_FRAME_VALUES;
+use camweave_message::{Attribute, DetectedBox, Detections, Extras};
 use camweave_model::{Classifier, Meaning};
 use camweave_stage::telemetry::Counters;
 use camweave_stage::{Context, Output, StageError};
@@ -36,6 +37,8 @@ const SKIPPED: &str = "crop_skipped";
 const FAILED: &str = "crop_failed";
 /// An answer about a box without a track, after its row had been passed on.
 const LATE: &str = "answer_late";
+/// A box whose vector no message has room for.
+const OVER_LIMIT: &str = "embedding_over_limit";
 
 /// Decides which objects the model is asked about, and keeps what it has said of them.
 pub struct Asking {
@@ -344,6 +347,11 @@ impl Asking {
                 }
             }
         }
+        for row in &mut rows {
+            for _ in 0..leave_out(&mut row.boxes) {
+                self.counters.error(&row.id.camera, OVER_LIMIT);
+            }
+        }
         out.send(rows);
     }
 
@@ -373,6 +381,23 @@ fn most_tracks(meaning: &Meaning) -> usize {
             MOST_TRACKS.min(MOST_VECTOR_BYTES / vectors.max(1))
         }
     }
+}
+
+/// Leaves out the vectors of a frame beyond those that a message carries; how many. The next node
+/// would refuse the whole row.
+fn leave_out(boxes: &mut [DetectedBox]) -> usize {
+    let (mut room, mut left_out) = (MAX_FRAME_VALUES, 0);
+    for item in boxes {
+        let values = item.extras.embedding.as_ref().map_or(0, |it| it.len());
+        match room.checked_sub(values) {
+            Some(rest) => room = rest,
+            None => {
+                item.extras.embedding = None;
+                left_out += 1;
+            }
+        }
+    }
+    left_out
 }
 
 /// Sets what the model thinks of an object.

@@ -1,7 +1,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use camweave_message::{DetectedBox, PictureRef};
+use camweave_message::{PictureRef, Row as _};
 use camweave_model::{Answer, ClassActivation, ClassifierFamily};
 use camweave_pool::{HostMemory, PoolSpec, Producer, Reference};
 use camweave_testing::{detections, person};
@@ -371,6 +371,28 @@ fn embeddings_are_of_the_track() {
     assert_eq!(values(&row, 0).as_deref(), Some(&[1.0, 0.0][..]));
     assert_eq!(values(&row, 1).as_deref(), Some(&[0.0, 1.0][..]));
     assert_eq!(row.boxes[0].extras.attributes, []);
+}
+
+#[test]
+fn vectors_that_no_message_has_room_for_are_left_out_and_counted() {
+    let settings = AskSettings {
+        max_crops: 1000,
+        max_waiting: 1000,
+        ..patient()
+    };
+    let answer = |_: &Ask| Outcome::Answer(Answer::Embedding(vec![1.0 / 128.0_f32.sqrt(); 8192]));
+    let mut bench = bench_of(&settings, Meaning::Embedding(8192), answer, None);
+    let boxes = (0..300).map(|id| item(id as f32, (id % 2 == 0).then_some(id)));
+    let row = bench.pass(bench.row(0, 0, boxes.collect()));
+    // Boxes stay, the best scores with their vectors.
+    assert_eq!(row.boxes.len(), 300);
+    let has_vector = |it: &DetectedBox| it.extras.embedding.is_some();
+    let (with, without) = row.boxes.split_at(MAX_FRAME_VALUES / 8192);
+    assert!(with.iter().all(has_vector) && !without.iter().any(has_vector));
+    assert_eq!(bench.errors(OVER_LIMIT), without.len() as u64);
+    let message = Detections::to_arrow(&[row]);
+    let received = Detections::read(&message).expect("a message");
+    assert!(received.all().is_ok(), "the next node reads it");
 }
 
 #[test]
