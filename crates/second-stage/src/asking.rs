@@ -9,7 +9,9 @@ use camweave_message::{Attribute, DetectedBox, Detections, Extras};
 use camweave_model::{Classifier, Meaning};
 use camweave_stage::telemetry::Counters;
 use camweave_stage::{Context, Output, StageError};
+use tracing::warn;
 
+use crate::classes::Classes;
 use crate::crops::CropRule;
 use crate::facts::{CROPS, OUTPUT};
 use crate::failures::Failures;
@@ -45,8 +47,7 @@ pub struct Asking {
     name: Arc<str>,
     /// Names of the model's classes; empty of an embedding.
     labels: Vec<Arc<str>>,
-    /// Classes of the detector; empty: all.
-    classes: Vec<String>,
+    classes: Classes,
     rule: CropRule,
     times: Times,
     max_crops: usize,
@@ -124,7 +125,7 @@ impl Asking {
         Ok(Self {
             name: Arc::from(settings.name.as_str()),
             labels,
-            classes: settings.asked_classes(),
+            classes: Classes::new(settings.asked_classes()),
             rule: CropRule {
                 min_size: settings.min_size as f32,
                 margin: settings.margin as f32,
@@ -226,8 +227,9 @@ impl Asking {
         let nanos = row.id.captured_unix_nanos;
         let tracks = self.cameras.entry(Arc::clone(&row.id.camera)).or_default();
         tracks.begin(nanos, Instant::now(), &self.times);
-        let is_wanted =
-            |label: &str| self.classes.is_empty() || self.classes.iter().any(|it| it == label);
+        if let Some(line) = self.classes.note(&row.boxes) {
+            warn!("{line}");
+        }
         let mut wanted = Vec::new();
         for (index, item) in row.boxes.iter().enumerate() {
             let (is_due, turn) = match item.track_id {
@@ -242,7 +244,7 @@ impl Asking {
             };
             let image = (picture.layout.width, picture.layout.height);
             if is_due
-                && is_wanted(&item.label)
+                && self.classes.are_of(item)
                 && let Some((crop, weight)) = self.rule.crop(item, image)
             {
                 wanted.push((turn, index, crop, weight));

@@ -6,6 +6,7 @@
 //! [`Backend`], which runs on a thread of its own.
 
 mod asking;
+mod classes;
 mod crops;
 pub mod facts;
 mod failures;
