@@ -42,7 +42,7 @@ pub use family::{Family, Preset, ScoreKind, TaskKind};
 pub use file::{ElementType, FileFacts, ModelFile, ModelInput, ModelOutput, Task};
 pub use graph::Signs;
 pub use init::settings_text;
-pub use input::input_size;
+pub use input::{crop_size, input_size};
 pub use metadata::{Metadata, numbered};
 pub use scene::scenes;
 pub use settings::{InputSettings, ModelSettings, Names, Outputs, settings_path};
