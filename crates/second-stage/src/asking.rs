@@ -79,19 +79,19 @@ struct Message {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
     /// Nothing is known of its track.
-    NewTrack,
+    Unknown,
     /// Its track is due again.
-    KnownTrack,
+    Due,
     /// It is wanted in each frame, and its answer serves for that one alone.
-    NoTrack,
+    Untracked,
 }
 
 impl Turn {
     fn of(track: &Track) -> Self {
         if track.is_unknown() {
-            Self::NewTrack
+            Self::Unknown
         } else {
-            Self::KnownTrack
+            Self::Due
         }
     }
 }
@@ -237,7 +237,7 @@ impl Asking {
                     let track = tracks.see(id, nanos, &self.times);
                     (track.is_due(nanos), Turn::of(track))
                 }
-                None => (true, Turn::NoTrack),
+                None => (true, Turn::Untracked),
             };
             let Some(picture) = &row.picture else {
                 continue;
