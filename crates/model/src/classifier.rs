@@ -121,8 +121,6 @@ impl ClassifierDraft {
         let fit = settings.input.fit.unwrap_or(fit);
         let input = InputFormat {
             fit: fit.fit(),
-            layout: format.layout,
-            element: format.element,
             ..settings.input.values_over(format)
         };
         input

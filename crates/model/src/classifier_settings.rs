@@ -95,6 +95,16 @@ impl ClassifierSettings {
             return Ok(Self::default());
         }
         let settings: Self = serde_saphyr::from_str(text).map_err(|error| syntax(&error))?;
+        let InputSettings {
+            layout, element, ..
+        } = settings.input;
+        for (key, is_said) in [("layout", layout.is_some()), ("element", element.is_some())] {
+            if is_said {
+                return Err(format!(
+                    ": input.{key} is said, expected only what the file does not say: its own {key} is used"
+                ));
+            }
+        }
         settings.input.check()?;
         Ok(settings)
     }

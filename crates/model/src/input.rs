@@ -10,8 +10,25 @@ use crate::file::{ModelFile, check_input};
 /// `side` contradicts the file or its stride, nothing says the size, or it is beyond the limits of
 /// inputs.
 pub fn input_size(file: &ModelFile, side: u32, option: &str) -> Result<(u32, u32), ModelError> {
+    // Of a detector the coarsest of the usual grids.
+    size_of_stride(file, side, option, file.metadata.stride.unwrap_or(32))
+}
+
+/// As [`input_size`], of a model that looks at one object: where its file says no stride, it has none.
+///
+/// # Errors
+/// As [`input_size`].
+pub fn crop_size(file: &ModelFile, side: u32, option: &str) -> Result<(u32, u32), ModelError> {
+    size_of_stride(file, side, option, file.metadata.stride.unwrap_or(1))
+}
+
+fn size_of_stride(
+    file: &ModelFile,
+    side: u32,
+    option: &str,
+    stride: u32,
+) -> Result<(u32, u32), ModelError> {
     let path = file.path.display();
-    let stride = file.metadata.stride.unwrap_or(32);
     if side > 0 && !side.is_multiple_of(stride) {
         return Err(ModelError::option(format!(
             "{option}='{side}', expected a multiple of the stride of model '{path}', {stride}"

@@ -8,6 +8,7 @@
 mod beside;
 mod classifier;
 mod classifier_settings;
+mod classifier_trial;
 mod decide;
 mod describe;
 
@@ -32,6 +33,7 @@ mod values;
 
 pub use classifier::{Answer, Classifier, ClassifierDraft, Meaning};
 pub use classifier_settings::{ClassActivation, ClassifierFamily, ClassifierSettings};
+pub use classifier_trial::ClassifierTrial;
 pub use decide::{decide, resembles};
 pub use describe::{Description, declared, describe};
 pub use error::{ModelError, ModelErrorKind};
@@ -40,7 +42,7 @@ pub use family::{Family, Preset, ScoreKind, TaskKind};
 pub use file::{ElementType, FileFacts, ModelFile, ModelInput, ModelOutput, Task};
 pub use graph::Signs;
 pub use init::settings_text;
-pub use input::input_size;
+pub use input::{crop_size, input_size};
 pub use metadata::{Metadata, numbered};
 pub use scene::scenes;
 pub use settings::{InputSettings, ModelSettings, Names, Outputs, settings_path};

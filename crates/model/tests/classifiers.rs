@@ -6,7 +6,7 @@ use camweave_model::onnx::{
 };
 use camweave_model::{
     Answer, ClassActivation, Classifier, ClassifierDraft, ClassifierFamily, Meaning, ModelFile,
-    Task,
+    Task, crop_size,
 };
 use camweave_vision::{CropFit, Fit};
 use prost::Message;
@@ -59,9 +59,8 @@ fn value(name: &str, sizes: &[i64]) -> ValueInfoProto {
 }
 
 impl Net {
-    /// What it is, if it gives these values for two pictures.
-    fn decided(&self, shape: &[usize], pictures: [&[f32]; 2]) -> Result<Classifier, String> {
-        let folder = tempfile::tempdir().expect("a folder");
+    /// Its file in a folder.
+    fn read(&self, folder: &tempfile::TempDir) -> Result<ModelFile, String> {
         let path = folder.path().join("net.onnx");
         let metadata = self
             .metadata
@@ -87,8 +86,14 @@ impl Net {
         if let Some(settings) = self.settings {
             std::fs::write(folder.path().join("net.yml"), settings).expect("written");
         }
+        ModelFile::read_for(&path, Task::Classify).map_err(|error| error.to_string())
+    }
+
+    /// What it is, if it gives these values for two pictures.
+    fn decided(&self, shape: &[usize], pictures: [&[f32]; 2]) -> Result<Classifier, String> {
+        let folder = tempfile::tempdir().expect("a folder");
         let text = |error: camweave_model::ModelError| error.to_string();
-        let file = ModelFile::read_for(&path, Task::Classify).map_err(text)?;
+        let file = self.read(&folder)?;
         let size = (self.input[3] as u32, self.input[2] as u32);
         let draft = ClassifierDraft::of(&file, size).map_err(text)?;
         draft
@@ -284,4 +289,45 @@ fn classes_without_names_are_numbered_with_a_warning() {
         found.warnings[0].contains("1 names for 3 classes"),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_dynamic_input_may_have_any_side_unless_the_file_says_a_stride() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut model = Net {
+        input: [-1, 3, -1, -1],
+        ..net(&[("logits", &[-1, 3])])
+    };
+    let file = model.read(&folder).expect("a file");
+    for side in [260, 299, 380] {
+        assert_eq!(
+            crop_size(&file, side, "env CLASSIFIER_SIZE").expect("any side"),
+            (side, side)
+        );
+    }
+    model.metadata = vec![("task", "classify"), ("stride", "32")];
+    let file = model.read(&folder).expect("a file");
+    let error = crop_size(&file, 299, "env CLASSIFIER_SIZE").expect_err("no multiple");
+    assert!(
+        error.to_string().contains("'299', expected a multiple"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_layout_of_the_input_is_that_of_the_file() {
+    for (key, text) in [
+        ("layout", "family: timm\ninput: {layout: nhwc}\n"),
+        ("element", "family: timm\ninput: {element: uint8}\n"),
+    ] {
+        let model = Net {
+            settings: Some(text),
+            ..net(&[("logits", &[-1, 3])])
+        };
+        let error = model.refused(&[3], LOGITS);
+        assert!(
+            error.contains(&format!("input.{key}")) && error.contains("net.yml"),
+            "{error}"
+        );
+    }
 }

@@ -4,22 +4,30 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camweave_message::{Attribute, Detections, Extras};
+use camweave_message::limits::MAX_FRAME_VALUES;
+use camweave_message::{Attribute, DetectedBox, Detections, Extras};
 use camweave_model::{Classifier, Meaning};
 use camweave_stage::telemetry::Counters;
 use camweave_stage::{Context, Output, StageError};
+use tracing::warn;
 
+use crate::classes::Classes;
 use crate::crops::CropRule;
 use crate::facts::{CROPS, OUTPUT};
+use crate::failures::Failures;
 use crate::opinion::{Opinion, Verdict};
 use crate::settings::AskSettings;
-use crate::tracks::{Times, Tracks};
+use crate::tracks::{Times, Track, Tracks};
 use crate::work::{Ask, Backend, Outcome, Ticket, Work};
 
 /// Messages that wait for answers; beyond them the oldest is passed on.
 const MOST_MESSAGES: usize = 1024;
 /// Tracks of all cameras; beyond them the camera with the most starts over.
 const MOST_TRACKS: usize = 65_536;
+/// Bytes of all their vectors. A track has two: the sum of its answers, and what its rows carry.
+const MOST_VECTOR_BYTES: usize = 256 << 20;
+/// A camera without rows is forgotten after so long, or after `MEMORY_MS` if that is longer.
+const CAMERA_MEMORY: Duration = Duration::from_secs(10);
 /// How often totals are reported and bounds are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -31,19 +39,22 @@ const SKIPPED: &str = "crop_skipped";
 const FAILED: &str = "crop_failed";
 /// An answer about a box without a track, after its row had been passed on.
 const LATE: &str = "answer_late";
+/// A box whose vector no message has room for.
+const OVER_LIMIT: &str = "embedding_over_limit";
 
 /// Decides which objects the model is asked about, and keeps what it has said of them.
 pub struct Asking {
     name: Arc<str>,
     /// Names of the model's classes; empty of an embedding.
     labels: Vec<Arc<str>>,
-    /// Classes of the detector; empty: all.
-    classes: Vec<String>,
+    classes: Classes,
     rule: CropRule,
     times: Times,
     max_crops: usize,
     answer_wait: Duration,
     cameras: HashMap<Arc<str>, Tracks>,
+    most_tracks: usize,
+    camera_memory: Duration,
     messages: VecDeque<Message>,
     /// Number of the first of them.
     first: u64,
@@ -52,6 +63,7 @@ pub struct Asking {
     is_behind: bool,
     asked: u64,
     looked: Instant,
+    failures: Failures,
     counters: Counters,
 }
 
@@ -61,6 +73,27 @@ struct Message {
     /// Questions about its boxes without an answer.
     left: usize,
     until: Instant,
+}
+
+/// In which order the boxes of a frame are asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// Nothing is known of its track.
+    Unknown,
+    /// Its track is due again.
+    Due,
+    /// It is wanted in each frame, and its answer serves for that one alone.
+    Untracked,
+}
+
+impl Turn {
+    fn of(track: &Track) -> Self {
+        if track.is_unknown() {
+            Self::Unknown
+        } else {
+            Self::Due
+        }
+    }
 }
 
 impl Asking {
@@ -92,7 +125,7 @@ impl Asking {
         Ok(Self {
             name: Arc::from(settings.name.as_str()),
             labels,
-            classes: settings.asked_classes(),
+            classes: Classes::new(settings.asked_classes()),
             rule: CropRule {
                 min_size: settings.min_size as f32,
                 margin: settings.margin as f32,
@@ -103,12 +136,15 @@ impl Asking {
             max_crops: settings.max_crops,
             answer_wait: Duration::from_millis(settings.answer_wait_ms.into()),
             cameras: HashMap::new(),
+            most_tracks: most_tracks(&classifier.meaning),
+            camera_memory: CAMERA_MEMORY.max(Duration::from_millis(settings.memory_ms.into())),
             messages: VecDeque::new(),
             first: 0,
             work,
             is_behind: false,
             asked: 0,
             looked: Instant::now(),
+            failures: Failures::default(),
             counters: context.counters.clone(),
         })
     }
@@ -159,7 +195,7 @@ impl Asking {
         }
         if now.saturating_duration_since(self.looked) >= LOOK_EVERY {
             self.looked = now;
-            self.look();
+            self.look(now);
         }
         Ok(())
     }
@@ -182,7 +218,7 @@ impl Asking {
             };
             self.work.wait(until);
         }
-        self.look();
+        self.look(Instant::now());
         Ok(())
     }
 
@@ -190,31 +226,32 @@ impl Asking {
     fn ask(&mut self, message: u64, place: usize, row: &Detections) -> usize {
         let nanos = row.id.captured_unix_nanos;
         let tracks = self.cameras.entry(Arc::clone(&row.id.camera)).or_default();
-        tracks.begin(nanos, &self.times);
-        let is_wanted =
-            |label: &str| self.classes.is_empty() || self.classes.iter().any(|it| it == label);
-        // Those of whom nothing is known come first; of equal ones the higher scores.
+        tracks.begin(nanos, Instant::now(), &self.times);
+        if let Some(line) = self.classes.note(&row.boxes) {
+            warn!("{line}");
+        }
         let mut wanted = Vec::new();
         for (index, item) in row.boxes.iter().enumerate() {
-            let (is_due, is_unknown) = match item.track_id {
+            let (is_due, turn) = match item.track_id {
                 Some(id) => {
                     let track = tracks.see(id, nanos, &self.times);
-                    (track.is_due(nanos), track.is_unknown())
+                    (track.is_due(nanos), Turn::of(track))
                 }
-                None => (true, true),
+                None => (true, Turn::Untracked),
             };
             let Some(picture) = &row.picture else {
                 continue;
             };
             let image = (picture.layout.width, picture.layout.height);
             if is_due
-                && is_wanted(&item.label)
+                && self.classes.are_of(item)
                 && let Some((crop, weight)) = self.rule.crop(item, image)
             {
-                wanted.push((!is_unknown, index, crop, weight));
+                wanted.push((turn, index, crop, weight));
             }
         }
-        wanted.sort_by_key(|(is_known, ..)| *is_known);
+        // Boxes come by their scores, and of equal turns they stay so.
+        wanted.sort_by_key(|(turn, ..)| *turn);
         let mut count = 0;
         for (_, index, crop, weight) in wanted {
             let track = row.boxes[index].track_id;
@@ -250,6 +287,7 @@ impl Asking {
     /// Takes what came of a question.
     fn take(&mut self, ask: &Ask, outcome: Outcome) {
         let Ask { id, ticket, .. } = ask;
+        let has_failed = matches!(outcome, Outcome::Failed(_));
         let answer = match outcome {
             Outcome::Answer(answer) => Some(answer),
             Outcome::Expired => {
@@ -258,7 +296,7 @@ impl Asking {
             }
             Outcome::Failed(why) => {
                 self.counters.error(&id.camera, FAILED);
-                tracing::debug!(camera = %id.camera, sequence = id.sequence, "no answer: {why}");
+                self.failures.note(&id.camera, &why);
                 None
             }
         };
@@ -278,6 +316,7 @@ impl Asking {
                     let nanos = id.captured_unix_nanos;
                     track.answer(&answer, ticket.weight, nanos, &self.times);
                 }
+                None if has_failed => track.fail(id.captured_unix_nanos),
                 None => track.give_up(),
             }
             return;
@@ -310,14 +349,21 @@ impl Asking {
                 }
             }
         }
+        for row in &mut rows {
+            for _ in 0..leave_out(&mut row.boxes) {
+                self.counters.error(&row.id.camera, OVER_LIMIT);
+            }
+        }
         out.send(rows);
     }
 
     /// Reports totals, and bounds what is kept of all cameras.
-    fn look(&mut self) {
+    fn look(&mut self, now: Instant) {
         self.counters.fact(&CROPS, &self.asked.to_string());
+        let memory = self.camera_memory;
+        self.cameras.retain(|_, it| !it.is_over(now, memory));
         let mut tracks: usize = self.cameras.values().map(Tracks::len).sum();
-        while tracks > MOST_TRACKS {
+        while tracks > self.most_tracks {
             let heaviest = self.cameras.iter().max_by_key(|(_, it)| it.len());
             let Some(name) = heaviest.map(|(name, _)| Arc::clone(name)) else {
                 return;
@@ -326,6 +372,34 @@ impl Asking {
             tracks -= self.cameras.remove(&name).map_or(0, |it| it.len());
         }
     }
+}
+
+/// Tracks of all cameras at most.
+fn most_tracks(meaning: &Meaning) -> usize {
+    match meaning {
+        Meaning::Classes { .. } => MOST_TRACKS,
+        Meaning::Embedding(values) => {
+            let vectors = 2 * values * size_of::<f32>();
+            MOST_TRACKS.min(MOST_VECTOR_BYTES / vectors.max(1))
+        }
+    }
+}
+
+/// Leaves out the vectors of a frame beyond those that a message carries; how many. The next node
+/// would refuse the whole row.
+fn leave_out(boxes: &mut [DetectedBox]) -> usize {
+    let (mut room, mut left_out) = (MAX_FRAME_VALUES, 0);
+    for item in boxes {
+        let values = item.extras.embedding.as_ref().map_or(0, |it| it.len());
+        match room.checked_sub(values) {
+            Some(rest) => room = rest,
+            None => {
+                item.extras.embedding = None;
+                left_out += 1;
+            }
+        }
+    }
+    left_out
 }
 
 /// Sets what the model thinks of an object.

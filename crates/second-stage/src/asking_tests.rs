@@ -1,7 +1,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use camweave_message::{DetectedBox, PictureRef};
+use camweave_message::{PictureRef, Row as _};
 use camweave_model::{Answer, ClassActivation, ClassifierFamily};
 use camweave_pool::{HostMemory, PoolSpec, Producer, Reference};
 use camweave_testing::{detections, person};
@@ -281,6 +281,26 @@ fn unknown_tracks_come_first_and_the_others_later() {
 }
 
 #[test]
+fn boxes_without_a_track_do_not_take_the_place_of_tracks() {
+    let settings = AskSettings {
+        max_crops: 2,
+        ..patient()
+    };
+    let mut bench = bench_of(&settings, classes(), by_place, None);
+    bench.pass(bench.row(0, 0, vec![item(100.0, Some(1))]));
+    // The best scores first: two without a track, one that is due again, and a new one.
+    let boxes = vec![
+        item(0.0, None),
+        item(10.0, None),
+        item(210.0, Some(1)),
+        item(200.0, Some(2)),
+    ];
+    let row = bench.pass(bench.row(1, 9 * SECOND, boxes));
+    assert_eq!(labels(&row), [None, None, Some("blue"), Some("blue")]);
+    assert_eq!(bench.errors(SKIPPED), 2);
+}
+
+#[test]
 fn only_objects_of_the_classes_and_of_the_size_are_asked_about() {
     let settings = AskSettings {
         classes: "car, person".to_owned(),
@@ -323,6 +343,19 @@ fn an_expired_frame_costs_an_answer_and_no_row() {
 }
 
 #[test]
+fn a_track_whose_question_fails_is_not_asked_about_in_each_frame() {
+    let failed = |_: &Ask| Outcome::Failed("memory of another kind".to_owned());
+    let mut bench = bench_of(&patient(), classes(), failed, None);
+    for sequence in 0..50 {
+        // Each 100 ms.
+        let nanos = sequence * SECOND / 10;
+        let row = bench.row(sequence as u64, nanos, vec![item(10.0, Some(1))]);
+        assert_eq!(labels(&bench.pass(row)), [None]);
+    }
+    assert_eq!((bench.asking.asked, bench.errors(FAILED)), (3, 3));
+}
+
+#[test]
 fn embeddings_are_of_the_track() {
     let answer = |ask: &Ask| {
         let is_left = ask.crop.position().0 < 100;
@@ -338,6 +371,64 @@ fn embeddings_are_of_the_track() {
     assert_eq!(values(&row, 0).as_deref(), Some(&[1.0, 0.0][..]));
     assert_eq!(values(&row, 1).as_deref(), Some(&[0.0, 1.0][..]));
     assert_eq!(row.boxes[0].extras.attributes, []);
+}
+
+#[test]
+fn vectors_that_no_message_has_room_for_are_left_out_and_counted() {
+    let settings = AskSettings {
+        max_crops: 1000,
+        max_waiting: 1000,
+        ..patient()
+    };
+    let answer = |_: &Ask| Outcome::Answer(Answer::Embedding(vec![1.0 / 128.0_f32.sqrt(); 8192]));
+    let mut bench = bench_of(&settings, Meaning::Embedding(8192), answer, None);
+    let boxes = (0..300).map(|id| item(id as f32, (id % 2 == 0).then_some(id)));
+    let row = bench.pass(bench.row(0, 0, boxes.collect()));
+    // Boxes stay, the best scores with their vectors.
+    assert_eq!(row.boxes.len(), 300);
+    let has_vector = |it: &DetectedBox| it.extras.embedding.is_some();
+    let (with, without) = row.boxes.split_at(MAX_FRAME_VALUES / 8192);
+    assert!(with.iter().all(has_vector) && !without.iter().any(has_vector));
+    assert_eq!(bench.errors(OVER_LIMIT), without.len() as u64);
+    let message = Detections::to_arrow(&[row]);
+    let received = Detections::read(&message).expect("a message");
+    assert!(received.all().is_ok(), "the next node reads it");
+}
+
+#[test]
+fn a_camera_without_rows_is_forgotten() {
+    for (memory_ms, forgotten) in [(0, 11), (30_000, 31)] {
+        let settings = AskSettings {
+            memory_ms,
+            ..patient()
+        };
+        let mut bench = bench_of(&settings, classes(), by_place, None);
+        bench.pass(bench.row(0, 0, vec![item(10.0, Some(1))]));
+        let now = Instant::now();
+        bench.asking.look(now + Duration::from_secs(forgotten - 2));
+        assert_eq!(bench.asking.cameras.len(), 1, "{memory_ms}");
+        bench.asking.look(now + Duration::from_secs(forgotten));
+        assert_eq!(bench.asking.cameras.len(), 0, "{memory_ms}");
+    }
+}
+
+#[test]
+fn the_bytes_of_vectors_are_bounded() {
+    let answer = |_: &Ask| Outcome::Expired;
+    let mut bench = bench_of(&patient(), Meaning::Embedding(8192), answer, None);
+    // Tracks count, whether or not there is an answer about them yet.
+    for first in (0..5000).step_by(1000) {
+        let boxes = (first..first + 1000).map(|id| item(10.0, Some(id)));
+        let mut row = bench.row(first, 0, boxes.collect());
+        row.picture = None;
+        bench.pass(row);
+    }
+    assert_eq!(bench.asking.cameras["cam1"].len(), 5000);
+    bench.asking.look(Instant::now());
+    // 4,096 times 64 KiB.
+    assert_eq!(bench.asking.cameras.len(), 0);
+    assert_eq!(bench.errors("tracks_over_limit"), 1);
+    assert_eq!(most_tracks(&Meaning::Embedding(512)), MOST_TRACKS);
 }
 
 #[test]

@@ -6,8 +6,10 @@
 //! [`Backend`], which runs on a thread of its own.
 
 mod asking;
+mod classes;
 mod crops;
 pub mod facts;
+mod failures;
 mod opinion;
 mod settings;
 mod tracks;

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct AskSettings {
     /// name of the attribute, 1 to 64 bytes; several of these nodes in a graph have different ones
     pub name: String,
-    /// names of the detector's classes whose objects are looked at, separated by commas; not set:
-    /// all
+    /// names or ids of the detector's classes whose objects are looked at, separated by commas; not
+    /// set: all
     pub classes: String,
     /// minimum shorter side of a box that is looked at
     #[schemars(range(min = 1, max = 32_768), extend("unit" = "pixels"))]
@@ -82,14 +82,14 @@ impl AskSettings {
         }
         if self.asked_classes().iter().any(String::is_empty) {
             return Err(StageError::configuration(format!(
-                "env CLASSES='{}', expected names separated by commas, none of them empty",
+                "env CLASSES='{}', expected names or ids separated by commas, none of them empty",
                 self.classes
             )));
         }
         Ok(())
     }
 
-    /// Names of the detector's classes; all, if there is none.
+    /// Names or ids of the detector's classes; all, if there is none.
     #[must_use]
     pub fn asked_classes(&self) -> Vec<String> {
         if self.classes.is_empty() {

@@ -1,6 +1,7 @@
 //! What is known of the tracks of one camera, and which of them are to be looked at again.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use camweave_model::Answer;
 
@@ -9,6 +10,8 @@ use crate::settings::AskSettings;
 
 /// Rows between two looks for tracks that are over.
 const FORGET_EVERY: u64 = 64;
+/// After a failure a track is not asked about for so much capture time: most failures last.
+const REST_NANOS: i64 = 2_000_000_000;
 
 /// Capture times, in nanoseconds.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +43,8 @@ pub(crate) struct Track {
     is_asked: bool,
     seen_nanos: i64,
     asked_nanos: i64,
+    /// When the last question has failed, if it has.
+    failed_nanos: Option<i64>,
     /// From one look to the next.
     interval: i64,
 }
@@ -49,7 +54,10 @@ impl Track {
     pub fn is_due(&self, nanos: i64) -> bool {
         let since = nanos.saturating_sub(self.asked_nanos);
         // A clock that was set back says nothing of when it was.
-        !self.is_asked && (self.opinion.is_none() || since >= self.interval || since < 0)
+        let rests = |failed: i64| (0..REST_NANOS).contains(&nanos.saturating_sub(failed));
+        !self.is_asked
+            && !self.failed_nanos.is_some_and(rests)
+            && (self.opinion.is_none() || since >= self.interval || since < 0)
     }
 
     /// Whether the model has never said anything of it.
@@ -67,9 +75,16 @@ impl Track {
         self.is_asked = false;
     }
 
+    /// The question about a frame of this time has failed, and the next one may as well.
+    pub fn fail(&mut self, nanos: i64) {
+        self.is_asked = false;
+        self.failed_nanos = Some(nanos);
+    }
+
     /// The answer to the question about a frame of this time.
     pub fn answer(&mut self, answer: &Answer, weight: f32, nanos: i64, times: &Times) {
         self.is_asked = false;
+        self.failed_nanos = None;
         match &mut self.opinion {
             Some(opinion) => opinion.add(answer, weight, nanos),
             None => self.opinion = Some(Opinion::of(answer, weight, nanos)),
@@ -101,12 +116,14 @@ impl Track {
 pub(crate) struct Tracks {
     tracks: HashMap<u64, Track>,
     rows: u64,
+    last_row: Option<Instant>,
 }
 
 impl Tracks {
-    /// A frame of this time has come: forgets tracks that have not been seen for too long.
-    pub fn begin(&mut self, nanos: i64, times: &Times) {
+    /// A frame of this time has come now: forgets tracks that have not been seen for too long.
+    pub fn begin(&mut self, nanos: i64, now: Instant, times: &Times) {
         self.rows += 1;
+        self.last_row = Some(now);
         if self.rows.is_multiple_of(FORGET_EVERY) {
             self.tracks
                 .retain(|_, it| nanos.abs_diff(it.seen_nanos) <= times.memory.unsigned_abs());
@@ -130,6 +147,12 @@ impl Tracks {
 
     pub fn get_mut(&mut self, id: u64) -> Option<&mut Track> {
         self.tracks.get_mut(&id)
+    }
+
+    /// Whether no frame has come for so long.
+    pub fn is_over(&self, now: Instant, memory: Duration) -> bool {
+        let is_long = |last: Instant| now.saturating_duration_since(last) > memory;
+        self.last_row.is_none_or(is_long)
     }
 
     pub fn len(&self) -> usize {
@@ -161,7 +184,7 @@ mod tests {
         let mut asked = Vec::new();
         for at in (0..12_000).step_by(100) {
             let nanos = at * MILLI;
-            tracks.begin(nanos, &times);
+            tracks.begin(nanos, Instant::now(), &times);
             let track = tracks.see(7, nanos, &times);
             if track.is_due(nanos) {
                 track.ask();
@@ -187,6 +210,19 @@ mod tests {
     }
 
     #[test]
+    fn after_a_failure_a_track_rests() {
+        let (times, mut tracks) = (times(), Tracks::default());
+        let track = tracks.see(7, 0, &times);
+        track.ask();
+        track.fail(100 * MILLI);
+        for (at, is_due) in [(100, false), (2099, false), (2100, true), (50, true)] {
+            assert_eq!(track.is_due(at * MILLI), is_due, "{at} ms");
+        }
+        track.answer(&Answer::Classes(vec![0.5, 0.4]), 1.0, 2100 * MILLI, &times);
+        assert!(track.is_due(2300 * MILLI), "doubtful, as any other");
+    }
+
+    #[test]
     fn a_clock_that_goes_back_does_not_silence_a_track() {
         let (times, mut tracks) = (times(), Tracks::default());
         let track = tracks.see(7, 5000 * MILLI, &times);
@@ -202,7 +238,7 @@ mod tests {
             tracks.see(id, 0, &times);
         }
         for row in 0..FORGET_EVERY as i64 {
-            tracks.begin((10_001 + row) * MILLI, &times);
+            tracks.begin((10_001 + row) * MILLI, Instant::now(), &times);
         }
         assert_eq!(tracks.len(), 0);
     }

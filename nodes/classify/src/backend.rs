@@ -1,7 +1,7 @@
 //! Crops of frames in host memory, looked at by the network.
 
 use camweave_model::Answer;
-use camweave_pool::{AcquireErrorKind, Attachments, ReadSlot, Reference};
+use camweave_pool::{AcquireErrorKind, Attachments, HostMemory, Memory as _, ReadSlot, Reference};
 use camweave_second_stage::{Ask, Backend, Outcome};
 use camweave_stage::telemetry::{Spans, span_names};
 use camweave_stage::{Context, StageError};
@@ -78,6 +78,13 @@ struct Frames<'a> {
 
 impl Frames<'_> {
     fn hold(&mut self, slot: &Reference) -> Result<&ReadSlot, Outcome> {
+        let memory = &*slot.pool.address().backend;
+        if memory != HostMemory::BACKEND {
+            return Err(Outcome::Failed(format!(
+                "its frame is in memory of '{memory}', expected '{}'; trt-classify looks at frames in the memory of a GPU",
+                HostMemory::BACKEND
+            )));
+        }
         let is_held = self.held.as_ref().is_some_and(|(held, _)| held == slot);
         if !is_held {
             // Released before another one is held.

@@ -7,7 +7,7 @@ use camweave_infer::{
     Engine, EngineChoice, EngineError, NetworkOptions, OpenEngine, Opening, Threads, Trial,
 };
 use camweave_model::{
-    Classifier, ClassifierDraft, ModelFile, ModelInput, Task, input_size, scenes,
+    Classifier, ClassifierDraft, ClassifierTrial, ModelFile, ModelInput, Task, crop_size, scenes,
 };
 use camweave_stage::StageError;
 use tracing::{info, warn};
@@ -19,9 +19,6 @@ pub(crate) const TRIAL: Trial = Trial {
     argument: "--try-classifier",
     load: |options| Network::load(options).map(drop),
 };
-
-/// Values of one picture in several runs differ by less, in parts of the largest.
-const SAME: f32 = 0.02;
 
 /// A network that looks at crops, ready to run.
 pub struct Network {
@@ -49,7 +46,7 @@ impl Network {
     pub(crate) fn load(options: &NetworkOptions) -> Result<Self, StageError> {
         let file = ModelFile::read_for(&options.model, Task::Classify);
         let file = file.map_err(|error| model_error(&error))?;
-        let size = input_size(&file, options.side, SIZE).map_err(|error| model_error(&error))?;
+        let size = crop_size(&file, options.side, SIZE).map_err(|error| model_error(&error))?;
         let draft = ClassifierDraft::of(&file, size).map_err(|error| model_error(&error))?;
         let attempt = |kind| {
             let engine = EngineChoice::Only(kind);
@@ -67,33 +64,29 @@ impl Network {
             libraries: &options.libraries,
         };
         let OpenEngine { engine, reason } = camweave_infer::open(options.engine, opening, attempt)?;
-        let first = FirstRuns {
-            engine: &*engine,
-            file: &file,
-            size,
-            output: draft.output,
-            pictures: scenes(size, &draft.input),
-        };
-        let (shape, pictures) = first.both()?;
         let batch = file.input.batch;
-        let dynamic = (batch.is_none() && options.max_batch > 1)
-            .then(|| first.batched(options.max_batch, &pictures));
-        let classifier = draft.decide(&file, &shape, &pictures);
+        let pictures = scenes(size, &draft.input);
+        let trial = ClassifierTrial::of(&pictures, batch, options.max_batch, |batch, input| {
+            let shape = shape(&file.input, batch, size);
+            whole_output(&*engine, input, shape, draft.output)
+        });
+        let trial = trial.map_err(|why| model_error(&file.refusal(&why)))?;
+        let classifier = draft.decide(&file, &trial.shape, &trial.pictures);
         let classifier = classifier.map_err(|error| model_error(&error))?;
         let path = file.path.display();
         for warning in &classifier.warnings {
             warn!("model '{path}': {warning}");
         }
         info!("model '{path}': {}", classifier.reasons.join("; "));
-        let batch = match dynamic {
-            Some(Err(why)) => {
+        let batch = match trial.unbatched {
+            Some(why) => {
                 warn!(
                     "model '{path}' declares a dynamic batch but cannot run {}, so crops run one at a time: {why}",
                     options.max_batch
                 );
                 Some(1)
             }
-            _ => batch,
+            None => batch,
         };
         Ok(Self {
             id: Arc::clone(&file.id),
@@ -197,66 +190,19 @@ fn shape(input: &ModelInput, batch: usize, (width, height): (u32, u32)) -> [usiz
     input.shape(batch, (width as usize, height as usize))
 }
 
-/// Runs on pictures made for it.
-struct FirstRuns<'a> {
-    engine: &'a dyn Engine,
-    file: &'a ModelFile,
-    size: (u32, u32),
+/// The shape and values of an output.
+fn whole_output(
+    engine: &dyn Engine,
+    input: &[f32],
+    shape: [usize; 4],
     output: usize,
-    pictures: [Vec<f32>; 2],
-}
-
-impl FirstRuns<'_> {
-    /// Values of both pictures, and their shape without the batch.
-    fn both(&self) -> Result<(Vec<usize>, Vec<Vec<f32>>), StageError> {
-        let mut values = Vec::new();
-        let mut shape = Vec::new();
-        let batch = self.file.input.batch.unwrap_or(1);
-        for picture in &self.pictures {
-            let run = self.run(batch, &picture.repeat(batch));
-            let (found, all) = run.map_err(|why| model_error(&self.file.refusal(&why)))?;
-            shape = found;
-            values.extend(all.into_iter().next());
+) -> Result<(Vec<usize>, Vec<f32>), String> {
+    let mut found = Err("it has no output".to_owned());
+    let run = engine.run(Threads::All, input, shape, &[output], &mut |outputs| {
+        if let [output] = outputs {
+            found = Ok((output.shape.to_vec(), output.values.to_vec()));
         }
-        Ok((shape, values))
-    }
-
-    /// Whether a batch gives what its pictures give alone.
-    fn batched(&self, batch: usize, alone: &[Vec<f32>]) -> Result<(), String> {
-        let pictures = self.pictures.iter().cycle().take(batch);
-        let input: Vec<f32> = pictures.flatten().copied().collect();
-        let (_, found) = self.run(batch, &input)?;
-        for (found, alone) in found.iter().zip(alone.iter().cycle()) {
-            let largest = alone.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
-            let is_near = |(a, b): (&f32, &f32)| (a - b).abs() <= SAME * largest;
-            if found.len() != alone.len() || !found.iter().zip(alone).all(is_near) {
-                return Err("a picture gives other values in a batch than alone".to_owned());
-            }
-        }
-        Ok(())
-    }
-
-    /// The output's shape without the batch, and each picture's values.
-    fn run(&self, batch: usize, input: &[f32]) -> Result<(Vec<usize>, Vec<Vec<f32>>), String> {
-        let shape = shape(&self.file.input, batch, self.size);
-        let mut found = Err("it has no output".to_owned());
-        let outputs = [self.output];
-        let run = self
-            .engine
-            .run(Threads::All, input, shape, &outputs, &mut |outputs| {
-                let [output] = outputs else { return };
-                found = match output.shape.split_first() {
-                    Some((&first, rest)) if first == batch && !output.values.is_empty() => {
-                        let each = output.values.chunks_exact(output.values.len() / batch);
-                        Ok((rest.to_vec(), each.map(<[f32]>::to_vec).collect()))
-                    }
-                    _ => Err(format!(
-                        "an output of {:?} for {batch} pictures, expected [{batch}, values]",
-                        output.shape
-                    )),
-                };
-            });
-        run.map_err(|error| error.to_string())?;
-        found
-    }
+    });
+    run.map_err(|error| error.to_string())?;
+    found
 }

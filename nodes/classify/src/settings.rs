@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use camweave_detect::infer::model_error;
 use camweave_infer::{EngineChoice, Libraries, NetworkOptions};
-use camweave_model::{ClassifierDraft, ModelFile, Task, input_size};
+use camweave_model::{ClassifierDraft, ModelFile, Task, crop_size};
 use camweave_second_stage::AskSettings;
 use camweave_stage::{Required, Settings, StageError};
 use schemars::JsonSchema;
@@ -55,7 +55,7 @@ impl Settings for ClassifySettings {
 
     fn check_files(&self) -> Result<(), StageError> {
         let known = ModelFile::read_for(&self.model, Task::Classify).and_then(|file| {
-            let size = input_size(&file, self.classifier_size, SIZE)?;
+            let size = crop_size(&file, self.classifier_size, SIZE)?;
             ClassifierDraft::of(&file, size)
         });
         known.map(drop).map_err(|error| model_error(&error))

@@ -165,6 +165,23 @@ fn a_frame_whose_memory_was_reused_costs_its_answers() {
 }
 
 #[test]
+fn frames_in_the_memory_of_a_gpu_fail_and_their_tracks_rest() {
+    let mut bench = open(&Net::default(), &[]).expect("a good network");
+    let camera = Camera::new(4);
+    for sequence in 0..4 {
+        let mut other = row(&camera, sequence, vec![item(20.0, Some(1))]);
+        let picture = other.picture.as_mut().expect("the row has pixels");
+        let pool = picture.slot.pool.to_string().replace("host:", "cuda:");
+        picture.slot.pool = pool.parse().expect("an id");
+        assert_eq!(labels(&bench.pass(vec![other])[0]), [""]);
+    }
+    assert_eq!(
+        bench.errors(),
+        BTreeMap::from([("crop_failed".to_owned(), 1)])
+    );
+}
+
+#[test]
 fn an_embedding_has_length_one() {
     let net = Net {
         softmax: false,

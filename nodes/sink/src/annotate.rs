@@ -33,6 +33,9 @@ const SHOWN_IDS: u64 = 10_000;
 const LABEL_BYTES: usize = 64;
 /// Bytes of the label of an attribute that are drawn.
 const ATTRIBUTE_BYTES: usize = 24;
+/// Dots of lines that are drawn on one frame: there may be a million lines across all of it. Each box
+/// has its share.
+const MOST_DOTS: usize = 1 << 22;
 /// Keypoints of less confidence are not drawn: Ultralytics' own threshold.
 const LEAST_CONFIDENCE: f32 = 0.25;
 /// Keypoints of COCO's persons, and the pairs of them that its skeleton joins.
@@ -89,8 +92,8 @@ impl Canvas {
         self.fill([x, y, x + side, y + side], color);
     }
 
-    /// A line, as far as it may touch the frame.
-    fn line(&mut self, [from, to]: [Point; 2], thickness: i64, color: [u8; 3]) {
+    /// A line, as far as it may touch the frame, of at most `left` dots.
+    fn line(&mut self, [from, to]: [Point; 2], thickness: i64, color: [u8; 3], left: &mut usize) {
         let sides = [self.width as f32, self.height as f32];
         // Half of a line may stand beyond the edge.
         let beyond = thickness as f32;
@@ -118,6 +121,10 @@ impl Canvas {
         let steps = [0, 1].map(|axis| (to[axis] - from[axis]).abs());
         let steps = steps[0].max(steps[1]).ceil().max(1.0);
         for step in 0..=steps as u32 {
+            if *left == 0 {
+                return;
+            }
+            *left -= 1;
             let part = step as f32 / steps;
             let point = [0, 1].map(|axis| from[axis] + part * (to[axis] - from[axis]));
             self.dot(point, thickness, color);
@@ -125,15 +132,21 @@ impl Canvas {
     }
 
     /// A closed polygon.
-    fn polygon(&mut self, points: &[Point], thickness: i64, color: [u8; 3]) {
+    fn polygon(&mut self, points: &[Point], thickness: i64, color: [u8; 3], left: &mut usize) {
         let next = points.iter().cycle().skip(1);
         for (from, to) in points.iter().zip(next) {
-            self.line([*from, *to], thickness, color);
+            self.line([*from, *to], thickness, color, left);
         }
     }
 
     /// Keypoints, and of as many as COCO's persons have the skeleton.
-    fn keypoints(&mut self, keypoints: &[[f32; 3]], thickness: i64, color: [u8; 3]) {
+    fn keypoints(
+        &mut self,
+        keypoints: &[[f32; 3]],
+        thickness: i64,
+        color: [u8; 3],
+        left: &mut usize,
+    ) {
         let seen = |point: [f32; 3]| {
             let [x, y, confidence] = point;
             (confidence >= LEAST_CONFIDENCE).then_some([x, y])
@@ -141,7 +154,7 @@ impl Canvas {
         if keypoints.len() == COCO_KEYPOINTS {
             for (one, other) in COCO_SKELETON {
                 if let (Some(from), Some(to)) = (seen(keypoints[one]), seen(keypoints[other])) {
-                    self.line([from, to], thickness, color);
+                    self.line([from, to], thickness, color, left);
                 }
             }
         }
@@ -176,17 +189,18 @@ fn attributes(item: &DetectedBox) -> String {
 pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
     let thickness = (i64::from(canvas.height) / 240).max(1) + 1;
     // Weak boxes first, so that strong ones lie on top.
-    for item in boxes
-        .iter()
-        .rev()
-        .filter(|item| item.bbox.iter().all(|edge| edge.is_finite()))
+    let mut dots = MOST_DOTS;
+    for (better, item) in (boxes.iter().enumerate().rev())
+        .filter(|(_, item)| item.bbox.iter().all(|edge| edge.is_finite()))
     {
+        let share = dots / (better + 1);
+        let mut left = share;
         let key = item.track_id.unwrap_or(u64::from(item.class_id));
         let color = COLORS[(key % COLORS.len() as u64) as usize];
         let [x1, y1, x2, y2] = item.bbox.map(|edge| edge.round() as i64);
         let extras = &item.extras;
         if let Some(oriented) = extras.oriented {
-            canvas.polygon(&oriented_corners(oriented), thickness, color);
+            canvas.polygon(&oriented_corners(oriented), thickness, color, &mut left);
         } else {
             canvas.fill([x1, y1, x2, y1 + thickness], color);
             canvas.fill([x1, y2 - thickness, x2, y2], color);
@@ -194,11 +208,12 @@ pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
             canvas.fill([x2 - thickness, y1, x2, y2], color);
         }
         if let Some(mask) = &extras.mask {
-            canvas.polygon(mask.as_chunks().0, thickness, color);
+            canvas.polygon(mask.as_chunks().0, thickness, color, &mut left);
         }
         if let Some(keypoints) = &extras.keypoints {
-            canvas.keypoints(keypoints.as_chunks().0, thickness, color);
+            canvas.keypoints(keypoints.as_chunks().0, thickness, color, &mut left);
         }
+        dots -= share - left;
         let track = item
             .track_id
             .map(|id| format!(" #{}", id % SHOWN_IDS))
@@ -344,6 +359,30 @@ mod tests {
             ..Extras::default()
         });
         assert!(is_drawn(&canvas, 50, 50), "a line through the frame");
+    }
+
+    #[test]
+    fn an_outline_without_end_takes_its_share_and_no_more() {
+        // Fifty thousand times across the frame, and then below that.
+        let mut endless = [10.0, 20.0, 90.0, 20.0].repeat(50_000);
+        endless.extend([10.0, 95.0, 90.0, 95.0]);
+        let with = |mask: Vec<f32>, track_id| DetectedBox {
+            extras: Extras {
+                mask: Some(Arc::from(mask)),
+                ..Extras::default()
+            },
+            track_id: Some(track_id),
+            ..item([200.0, 200.0, 300.0, 300.0])
+        };
+        let triangle = vec![20.0, 80.0, 80.0, 80.0, 50.0, 40.0];
+        let mut canvas = Canvas {
+            width: 100,
+            height: 100,
+            pixels: vec![9; 30_000],
+        };
+        annotate(&mut canvas, &[with(triangle, 2), with(endless, 2)]);
+        assert!(is_drawn(&canvas, 50, 20) && is_drawn(&canvas, 50, 80));
+        assert!(!is_drawn(&canvas, 50, 95), "beyond its share");
     }
 
     #[test]

@@ -53,10 +53,12 @@ impl GpuBackend {
     ) -> Result<Held, Outcome> {
         let failed = |error: &dyn std::fmt::Display| Outcome::Failed(error.to_string());
         let reference = &ask.picture.slot;
-        if &*reference.pool.address().backend != CudaMemory::BACKEND {
-            return Err(Outcome::Failed(
-                "a frame in host memory, which classify looks at".to_owned(),
-            ));
+        let memory = &*reference.pool.address().backend;
+        if memory != CudaMemory::BACKEND {
+            return Err(Outcome::Failed(format!(
+                "its frame is in memory of '{memory}', expected '{}'; classify looks at frames in host memory",
+                CudaMemory::BACKEND
+            )));
         }
         let layout = ask
             .crop
@@ -105,7 +107,7 @@ impl Backend for GpuBackend {
             self.pools.sweep();
         }
         let mut outcomes = Vec::with_capacity(asks.len());
-        // Held until the network has been waited for.
+        // Held until the network has been waited for, which it is even where it fails.
         let mut slots = Vec::new();
         for asks in asks.chunks(self.network.max_batch) {
             let mut held = Vec::with_capacity(asks.len());

@@ -7,6 +7,7 @@ mod backend;
 mod drops;
 mod facts;
 mod network;
+mod session;
 mod settings;
 mod stage;
 

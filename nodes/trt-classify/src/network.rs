@@ -1,37 +1,25 @@
-//! An engine that looks at crops, and the memory that it works in.
-#![expect(unsafe_code, reason = "gives TensorRT addresses and a stream")]
+//! An engine that looks at crops.
 
 use std::sync::Arc;
 
 use camweave_cuda::letterbox::{self, FrameDescriptor, Kernel};
-use camweave_cuda::{Context, CudaError, DeviceBuffer, PinnedBuffer, Stream};
+use camweave_cuda::{Context, Stream};
 use camweave_detect::infer::model_error;
 use camweave_engine::{engine, gpu, of_cuda, of_tensorrt};
-use camweave_model::{Classifier, ModelFile, scenes};
+use camweave_model::{Classifier, ClassifierTrial, scenes};
 use camweave_stage::StageError;
-use camweave_tensorrt::{
-    ElementType, Engine, ExecutionContext, Found, Shape, TensorInfo, TensorRt,
-};
-use camweave_vision::{Element, InputFormat, InputLayout, byte_of};
-use half::f16;
+use camweave_tensorrt::{ElementType, Engine, Found, Shape, TensorInfo, TensorRt};
+use camweave_vision::{Element, InputFormat};
 use tracing::{debug, info, warn};
 
+use crate::session::{Session, SessionSpec, floats};
 use crate::settings::{Source, TrtClassifySettings};
 
 /// An engine that looks at crops, ready to run; one batch at a time.
 pub(crate) struct Network {
-    // Dropped in this order, after the stream's work is through.
-    execution: ExecutionContext,
+    // Dropped in this order: the session waits for all work.
+    session: Session,
     kernel: Kernel,
-    input: DeviceBuffer,
-    /// All of the engine's outputs.
-    outputs: Vec<DeviceBuffer>,
-    /// Which of them is read.
-    output: usize,
-    /// The output on its way to the host.
-    pinned: PinnedBuffer,
-    stream: Stream,
-    input_name: String,
     pub classifier: Classifier,
     pub id: Arc<str>,
     pub size: (u32, u32),
@@ -41,9 +29,6 @@ pub(crate) struct Network {
     /// Where the engine comes from, in words.
     pub origin: String,
 }
-
-/// One inference of the trial.
-const ONE: usize = 1;
 
 impl Network {
     /// Finds or builds the engine on a device, which is the thread's current one, and runs it on
@@ -69,12 +54,14 @@ impl Network {
         let name = path.display().to_string();
         let engine = Engine::load(tensorrt, &name, &plan).map_err(|error| of_tensorrt(&error))?;
         let refuse = |what: String| StageError::input(format!("plan '{name}': {what}"));
-        let find = |wanted: &str, is_input: bool| {
-            let mut all = engine.tensors().iter();
-            let found = all.find(|it| it.name == wanted && it.is_input == is_input);
-            found.ok_or_else(|| refuse(format!("no tensor '{wanted}', as its ONNX file has")))
-        };
-        let input = find(&file.input.name, true)?;
+        let mut inputs = engine.tensors().iter().filter(|it| it.is_input);
+        let input = inputs.find(|it| it.name == file.input.name);
+        let input = input.ok_or_else(|| {
+            refuse(format!(
+                "no input '{}', as its ONNX file has",
+                file.input.name
+            ))
+        })?;
         let element = element(input).map_err(refuse)?;
         let [min, _, max] = engine
             .profile(&input.name)
@@ -92,213 +79,107 @@ impl Network {
             element,
             ..draft.input
         };
-        let mut execution = engine.context().map_err(|error| of_tensorrt(&error))?;
-        let failed = |error: &CudaError| of_cuda(error);
-        let stream = Stream::new(device).map_err(|error| failed(&error))?;
-        let bytes = max_batch * 3 * size.0 as usize * size.1 as usize * element.bytes();
-        let buffer = |bytes, what| DeviceBuffer::new(device, bytes, what);
-        let input_memory = buffer(bytes, "the network's input").map_err(|error| failed(&error))?;
-        execution
-            .set_input_shape(&input.name, &max)
-            .map_err(|error| of_tensorrt(&error))?;
-        let mut outputs = Vec::new();
-        let mut read = None;
-        for tensor in engine.tensors().iter().filter(|it| !it.is_input) {
-            let shape = execution
-                .shape(&tensor.name)
-                .map_err(|error| of_tensorrt(&error))?;
-            let sizes = shape
-                .sizes()
-                .iter()
-                .map(|it| usize::try_from(*it).unwrap_or(0));
-            let sizes: Vec<usize> = sizes.collect();
-            // No value has more bytes.
-            let bytes = sizes.iter().product::<usize>().max(1) * 8;
-            if tensor.name == file.outputs[draft.output].name {
-                if tensor.element_type != ElementType::Float32 {
-                    return Err(refuse(format!(
-                        "output '{}' is {}, expected float32",
-                        tensor.name, tensor.element_type
-                    )));
-                }
-                read = Some((outputs.len(), sizes));
-            }
-            let memory = buffer(bytes, "the network's output").map_err(|error| failed(&error))?;
-            outputs.push(memory);
-        }
-        let (output, sizes) =
-            read.ok_or_else(|| refuse("the output of its ONNX file is missing".to_owned()))?;
-        let names = engine.tensors().iter().filter(|it| !it.is_input);
-        let names = names.map(|it| it.name.as_str());
-        let all = std::iter::once((input.name.as_str(), &input_memory)).chain(names.zip(&outputs));
-        for (tensor, memory) in all {
-            // SAFETY: the buffers have room for the largest batch, CUDA aligns allocations to 256
-            // bytes, and the network keeps them until its stream's work is through.
-            unsafe { execution.set_address(tensor, memory.slice().address()) }
-                .map_err(|error| of_tensorrt(&error))?;
-        }
-        let frame = sizes.iter().skip(1).product::<usize>();
-        let pinned = PinnedBuffer::new(device, max_batch * frame * 4, "the network's output");
-        let origin = match built_because {
-            None => "from the cache".to_owned(),
-            Some(why) => format!("built: {why}"),
-        };
-        let mut trial = Trial {
-            execution: &mut execution,
-            input: &input_memory,
-            output: &outputs[output],
-            stream: &stream,
-            pinned: pinned.map_err(|error| failed(&error))?,
-            input_name: &input.name,
-            file: &file,
+        let spec = SessionSpec {
+            input: &input.name,
+            output: &file.outputs[draft.output].name,
+            layout: format.layout,
+            element,
             size,
-            format,
-            batch: if is_batch_fixed { max_batch } else { ONE },
-            values: frame,
+            batches: [if is_batch_fixed { max_batch } else { 1 }, max_batch],
         };
-        let pictures = trial.run(device)?;
-        let pinned = trial.pinned;
-        let classifier = draft.decide(&file, sizes.get(1..).unwrap_or_default(), &pictures);
+        let mut session = Session::new(device, &engine, &spec)?;
+        let mut failure = None;
+        let fixed = is_batch_fixed.then_some(max_batch);
+        let pictures = scenes(size, &format);
+        let trial = ClassifierTrial::of(&pictures, fixed, max_batch, |batch, input| {
+            session.try_on(batch, input).map_err(|error| {
+                let line = error.to_string();
+                failure = Some(error);
+                line
+            })
+        });
+        // An engine that fails on the device is not one of another batch.
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        let trial = trial.map_err(refuse)?;
+        let classifier = draft.decide(&file, &trial.shape, &trial.pictures);
         let classifier = classifier.map_err(|error| model_error(&error))?;
         let path = file.path.display();
         for warning in &classifier.warnings {
             warn!("model '{path}': {warning}");
         }
         info!("model '{path}': {}", classifier.reasons.join("; "));
-        let kernel = Kernel::load(device, &format).map_err(|error| failed(&error))?;
+        if let Some(why) = &trial.unbatched {
+            warn!(
+                "model '{path}' declares a dynamic batch but cannot run {max_batch}, so crops run one at a time: {why}"
+            );
+        }
+        let is_unbatched = trial.unbatched.is_some();
+        let kernel = Kernel::load(device, &format).map_err(|error| of_cuda(&error))?;
         Ok(Self {
-            input_name: input.name.clone(),
-            execution,
+            session,
             kernel,
-            input: input_memory,
-            outputs,
-            output,
-            pinned,
-            stream,
             classifier,
             id: Arc::clone(&file.id),
             size,
-            max_batch,
-            is_batch_fixed,
-            origin,
+            max_batch: if is_unbatched { 1 } else { max_batch },
+            is_batch_fixed: is_batch_fixed || is_unbatched,
+            origin: match built_because {
+                None => "from the cache".to_owned(),
+                Some(why) => format!("built: {why}"),
+            },
         })
     }
 
     /// What the work is put into.
     pub fn stream(&self) -> &Stream {
-        &self.stream
+        self.session.stream()
     }
 
-    /// Looks at some crops, at most a batch: each one's values, in their order. Waits for them.
+    /// Looks at some crops, at most a batch: each one's values, in their order. The frames are not
+    /// read any more when it returns.
     ///
     /// # Errors
     /// The device's: it does not recover.
     pub fn run(
         &mut self,
         crops: &[FrameDescriptor<'_>],
+        read: impl FnMut(&Classifier, &[f32]),
+    ) -> Result<(), StageError> {
+        let done = self.infer(crops, read);
+        if done.is_err()
+            && let Err(error) = self.stream().synchronize()
+        {
+            debug!("work that cannot be waited for: {error}");
+        }
+        done
+    }
+
+    fn infer(
+        &mut self,
+        crops: &[FrameDescriptor<'_>],
         mut read: impl FnMut(&Classifier, &[f32]),
     ) -> Result<(), StageError> {
-        let cuda = |error: CudaError| of_cuda(&error);
-        let bytes = self.input.slice().len() / self.max_batch;
-        let part = self.input.slice().part(0, crops.len() * bytes);
-        let part = part.map_err(|error| cuda(error.into()))?;
-        letterbox::launch(&self.kernel, &self.stream, crops, part, self.size).map_err(cuda)?;
+        let Self {
+            session, kernel, ..
+        } = self;
+        let input = session.input(crops.len())?;
+        letterbox::launch(kernel, session.stream(), crops, input, self.size)
+            .map_err(|error| of_cuda(&error))?;
         let batch = if self.is_batch_fixed {
             self.max_batch
         } else {
             crops.len()
         };
-        let shape = shape(self.classifier.input.layout, batch, self.size);
-        self.execution
-            .set_input_shape(&self.input_name, &shape)
-            .map_err(|error| of_tensorrt(&error))?;
-        enqueue(&mut self.execution, &self.stream)?;
-        let values = self.classifier.values();
-        let wanted = crops.len() * values * size_of::<f32>();
-        let output = self.outputs[self.output].slice().part(0, wanted);
-        let output = output.map_err(|error| cuda(error.into()))?;
-        self.stream
-            .download(output, &mut self.pinned, 0..wanted)
-            .map_err(cuda)?;
-        let found = self.pinned.bytes().map_err(cuda)?;
-        for values in found[..wanted].chunks_exact(values * size_of::<f32>()) {
+        session.enqueue(batch)?;
+        let bytes = self.classifier.values() * size_of::<f32>();
+        let found = session.output(crops.len() * bytes)?;
+        for values in found.chunks_exact(bytes) {
             read(&self.classifier, &floats(values));
         }
         Ok(())
     }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        if let Err(error) = self.stream.synchronize() {
-            debug!("the last work failed: {error}");
-        }
-    }
-}
-
-/// Puts an inference into the stream.
-fn enqueue(execution: &mut ExecutionContext, stream: &Stream) -> Result<(), StageError> {
-    stream.context().bind().map_err(|error| of_cuda(&error))?;
-    // SAFETY: the stream is the network's only one, and lives; the network waits for it before it
-    // drops the execution context.
-    unsafe { execution.enqueue(stream.raw().cast()) }.map_err(|error| of_tensorrt(&error))
-}
-
-/// The first runs, on pictures made for it.
-struct Trial<'a> {
-    execution: &'a mut ExecutionContext,
-    input: &'a DeviceBuffer,
-    output: &'a DeviceBuffer,
-    stream: &'a Stream,
-    pinned: PinnedBuffer,
-    input_name: &'a str,
-    file: &'a ModelFile,
-    size: (u32, u32),
-    format: InputFormat,
-    batch: usize,
-    /// Of one picture.
-    values: usize,
-}
-
-impl Trial<'_> {
-    /// The values of a street and of noise.
-    fn run(&mut self, device: &Context) -> Result<Vec<Vec<f32>>, StageError> {
-        let cuda = |error: CudaError| of_cuda(&error);
-        let shape = shape(self.file.input.layout, self.batch, self.size);
-        let mut found = Vec::new();
-        for picture in scenes(self.size, &self.format) {
-            let bytes = bytes_of(&picture, self.format.element).repeat(self.batch);
-            let mut upload = PinnedBuffer::new(device, bytes.len(), "a picture made for a trial")
-                .map_err(cuda)?;
-            upload.bytes_mut().map_err(cuda)?.copy_from_slice(&bytes);
-            let to = self.input.slice().part(0, bytes.len());
-            let to = to.map_err(|error| cuda(error.into()))?;
-            self.stream
-                .upload(&mut upload, 0..bytes.len(), to)
-                .map_err(cuda)?;
-            self.execution
-                .set_input_shape(self.input_name, &shape)
-                .map_err(|error| of_tensorrt(&error))?;
-            enqueue(self.execution, self.stream)?;
-            let wanted = self.values * size_of::<f32>();
-            let from = self.output.slice().part(0, wanted);
-            let from = from.map_err(|error| cuda(error.into()))?;
-            self.stream
-                .download(from, &mut self.pinned, 0..wanted)
-                .map_err(cuda)?;
-            found.push(floats(&self.pinned.bytes().map_err(cuda)?[..wanted]));
-        }
-        Ok(found)
-    }
-}
-
-fn shape(layout: InputLayout, batch: usize, (width, height): (u32, u32)) -> Shape {
-    let (batch, width, height) = (batch as i64, i64::from(width), i64::from(height));
-    let sizes = match layout {
-        InputLayout::Nchw => [batch, 3, height, width],
-        InputLayout::Nhwc => [batch, height, width, 3],
-    };
-    Shape::new(&sizes).unwrap_or_default()
 }
 
 /// The type of the input's values.
@@ -311,37 +192,5 @@ fn element(input: &TensorInfo) -> Result<Element, String> {
             "input '{}' is {}, expected float16, float32 or uint8",
             input.name, input.element_type
         )),
-    }
-}
-
-/// The values of an input as the device has them.
-fn bytes_of(values: &[f32], element: Element) -> Vec<u8> {
-    match element {
-        Element::Float32 => values.iter().flat_map(|it| it.to_ne_bytes()).collect(),
-        Element::Float16 => {
-            let halves = values.iter().map(|it| f16::from_f32(*it));
-            halves.flat_map(f16::to_ne_bytes).collect()
-        }
-        Element::Uint8 => values.iter().map(|it| byte_of(*it)).collect(),
-    }
-}
-
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    let (values, _) = bytes.as_chunks::<4>();
-    values.iter().map(|it| f32::from_ne_bytes(*it)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_input_has_the_bytes_of_its_type() {
-        let values = [0.0, 1.5, 300.0];
-        assert_eq!(floats(&bytes_of(&values, Element::Float32)), values);
-        assert_eq!(bytes_of(&values, Element::Uint8), [0, 2, 255]);
-        let halves = bytes_of(&values, Element::Float16);
-        assert_eq!(halves[2..4], f16::from_f32(1.5).to_ne_bytes());
-        assert_eq!(halves.len(), 6);
     }
 }

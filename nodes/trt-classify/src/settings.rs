@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use camweave_detect::infer::model_error;
-use camweave_model::{ClassifierDraft, ModelFile, Task, input_size};
+use camweave_model::{ClassifierDraft, ModelFile, Task, crop_size};
 use camweave_second_stage::AskSettings;
 use camweave_stage::{Required, Settings, StageError};
 use camweave_tensorrt::{Precision, Wishes};
@@ -64,7 +64,7 @@ impl TrtClassifySettings {
     /// Reads the file that `MODEL` names.
     pub(crate) fn source(&self) -> Result<Source, StageError> {
         let read = ModelFile::read_for(&self.model, Task::Classify).and_then(|file| {
-            let size = input_size(&file, self.classifier_size, "env CLASSIFIER_SIZE")?;
+            let size = crop_size(&file, self.classifier_size, "env CLASSIFIER_SIZE")?;
             let draft = ClassifierDraft::of(&file, size)?;
             Ok(Source { file, size, draft })
         });
