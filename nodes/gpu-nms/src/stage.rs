@@ -133,13 +133,16 @@ impl Stage for GpuNms {
         for ((head, (held, model)), candidates) in all {
             let classes = &self.half.models.get(model).classes;
             // In pixels of the source frame.
-            let found_in = if held.format.task.is_detect() {
-                Ok(classes.named(in_image(&candidates, &held.letterbox)))
-            } else {
-                let bytes = self.host.of(&held, &self.stream);
-                let bytes = bytes.map_err(|error| ending(&error))?;
-                let (nms, scratch) = (&self.half.nms, &mut self.shapes);
-                boxes(bytes, &held, candidates, nms, classes, scratch)
+            let found_in = match candidates {
+                Some(candidates) if held.format.task.is_detect() => {
+                    Ok(classes.named(in_image(&candidates, &held.letterbox)))
+                }
+                candidates => {
+                    let bytes = self.host.of(&held, &self.stream);
+                    let bytes = bytes.map_err(|error| ending(&error))?;
+                    let (nms, scratch) = (&self.half.nms, &mut self.shapes);
+                    boxes(bytes, &held, candidates, nms, classes, scratch)
+                }
             };
             match found_in {
                 Ok(boxes) => found.push(postprocess::row(head, held.letterbox.source, boxes)),
@@ -197,20 +200,20 @@ impl GpuNms {
         Ok(ready)
     }
 
-    /// What is found in heads of one kind, in model pixels. The only place that waits for the
-    /// device, and once.
+    /// What is found in heads of one kind, in model pixels; `None` of a head that the host decodes.
+    /// The only place that waits for the device, and once.
     fn detect(
         &mut self,
         ready: &Ready,
         part: Range<usize>,
-    ) -> Result<Vec<Vec<Candidate>>, CudaError> {
+    ) -> Result<Vec<Option<Vec<Candidate>>>, CudaError> {
         let held = &ready.held[part.clone()];
         let Some((first, model)) = held.first() else {
             return Ok(Vec::new());
         };
         if first.format.task == Task::Obb {
             // The kernels suppress boxes without rotation.
-            return Ok(vec![Vec::new(); held.len()]);
+            return Ok(vec![None; held.len()]);
         }
         let memory = held.iter().map(|(held, _)| held.memory());
         let memory: Vec<_> = memory.collect::<Result<_, _>>()?;
