@@ -10,7 +10,7 @@ use camweave_cuda::{
     missing,
 };
 use camweave_detect::postprocess::facts::{CLASSES_KEPT, CONFIDENCE, IOU, MAX_DETECTIONS};
-use camweave_detect::postprocess::{self, BATCH, Postprocess, QUEUE, drops};
+use camweave_detect::postprocess::{self, Postprocess, QUEUE, drops};
 use camweave_message::{Detections, Head};
 use camweave_pool::Attachments;
 use camweave_stage::telemetry::span_names;
@@ -108,7 +108,7 @@ impl Stage for GpuNms {
     }
 
     fn batch(&self) -> Option<NonZeroUsize> {
-        Some(BATCH)
+        Some(self.half.batch())
     }
 
     /// The detector has been fair, and its batches are ready in the order in which they come.
@@ -180,7 +180,7 @@ impl GpuNms {
     /// The rows whose heads can be read, in their order; the others are counted.
     fn prepare(&mut self, rows: Vec<Head>) -> Result<Ready, CudaError> {
         let mut ready = Ready::default();
-        self.half.models.begin();
+        self.half.begin(&rows);
         for head in rows {
             let span = self.context.span(&span_names::ACQUIRE, &head.id);
             let held = hold(&head, &self.attachments, &self.stream);
