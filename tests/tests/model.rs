@@ -184,10 +184,23 @@ fn what_the_file_leaves_open_is_said_by_its_family() {
     assert_eq!(code, Some(3), "{error}");
     assert!(!path.exists());
     fs::write(&path, "names: [a, b]\n").expect("written");
+    let written = || {
+        fs::metadata(&path)
+            .and_then(|it| it.modified())
+            .expect("there")
+    };
+    let before = written();
     let wrong = ["init", "--force", "--family", "rf_detr"];
     let (code, _, error) = told(&camweave(&wrong, &model));
     assert_eq!(code, Some(3), "{error}");
     assert_eq!(fs::read_to_string(&path).expect("there"), "names: [a, b]\n");
+    assert_eq!(written(), before, "it is not touched for the trial");
+    assert!(
+        error.contains(&*model.display().to_string()),
+        "the user's path: {error}"
+    );
+    let left = fs::read_dir(folder.path()).expect("a folder").count();
+    assert_eq!(left, 2, "the model and its description");
     let (code, _, error) = told(&camweave(&["init", "--family", "yolo99"], &model));
     assert_eq!(code, Some(2), "{error}");
     assert!(

@@ -60,6 +60,9 @@ constexpr float CLASS_LIMIT = 16777216.0f;
 constexpr u32 CHUNK = 64;
 // Candidates, and kept ones, that lie in shared memory.
 constexpr u32 SEGMENT = 1024, NEAR = 512;
+// Candidates of a frame that are ranked; of more, which is counted, nothing is kept: `MOST_RANKED` in
+// src/heads.rs.
+constexpr u32 MOST_RANKED = 65536;
 // Keys that are compared with at a time.
 constexpr u32 TILE = 512;
 
@@ -273,12 +276,12 @@ KERNEL decode_labels_f16(PARAMETER Heads heads, Scratch scratch, Kept kept, PARA
 
 // Puts each candidate where its key belongs; those behind the best `limit` nowhere. A thread is a
 // candidate, blockIdx.y the frame. Quadratic: there are a few hundred candidates as a rule, and blocks
-// without one end at once. Keys are compared tile by tile in shared memory.
+// without one end at once, as do those of a frame of too many. Keys are compared tile by tile in shared memory.
 KERNEL rank(Scratch scratch, u32 limit) {
   __shared__ u64 tile[TILE];
   u32 count = scratch.counts[blockIdx.y];
   // The same for all threads of the block, so that none is waited for in vain.
-  if (blockIdx.x * blockDim.x >= count) return;
+  if (blockIdx.x * blockDim.x >= count || count > MOST_RANKED) return;
   u32 index = blockIdx.x * blockDim.x + threadIdx.x;
   u64 base = (u64)blockIdx.y * scratch.anchors * scratch.labels;
   const u64* keys = scratch.keys + base;
@@ -328,7 +331,7 @@ KERNEL __launch_bounds__(1024) select(Scratch scratch, u32 limit, u32 max_detect
   u64 base = (u64)frame * scratch.anchors;
   const u64* sorted = scratch.sorted + base * scratch.labels;
   u32 found = scratch.counts[frame];
-  u32 count = found < limit ? found : limit;
+  u32 count = found > MOST_RANKED ? 0 : found < limit ? found : limit;
   u32* result = results + (u64)frame * (HEAD + (u64)ROW * max_detections);
   u32* rows = result + HEAD;
   if (thread == 0) kept = 0;

@@ -22,6 +22,8 @@ use crate::precision::Precision;
 use crate::slice::DeviceSlice;
 use crate::stream::Stream;
 
+/// Candidates of a frame that the kernels rank at most, in a time that grows with their square.
+pub const MOST_RANKED: usize = 65_536;
 /// Words of a row of results: x1, y1, x2, y2, score, class, anchor.
 const ROW_WORDS: usize = 7;
 /// Words before a frame's rows: kept, and candidates found.
@@ -72,6 +74,10 @@ impl HeadDecoder {
         let formats = [
             HeadFormat::yolov8(classes, anchors),
             HeadFormat::end_to_end(300),
+            HeadFormat {
+                multi_label: true,
+                ..HeadFormat::yolov8(2, 300)
+            },
         ];
         let bytes = formats.map(|it| it.len() * Precision::F32.bytes());
         let bytes = bytes.into_iter().max().unwrap_or(0);
@@ -146,10 +152,11 @@ impl HeadDecoder {
 
     /// The last batch's detections per frame, once they have come: in model pixels, best first, of
     /// equal scores the lower anchor first. No frame, if there was no batch or its heads were empty.
+    /// `None` of a frame with more candidates than [`MOST_RANKED`]: the host has to decode it.
     ///
     /// # Errors
     /// The driver's; also those of the kernels.
-    pub fn results(&self) -> Result<Vec<Vec<Candidate>>, CudaError> {
+    pub fn results(&self) -> Result<Vec<Option<Vec<Candidate>>>, CudaError> {
         let Some((_, pinned)) = &self.results else {
             return Ok(Vec::new());
         };
@@ -204,9 +211,12 @@ fn frame_words(max_detections: usize) -> usize {
     HEAD_WORDS + ROW_WORDS * max_detections
 }
 
-/// One frame's rows, as many as the kernel says.
-fn read_frame(words: &[u32]) -> Vec<Candidate> {
+/// One frame's rows, as many as the kernel says; `None` where it has ranked nothing.
+fn read_frame(words: &[u32]) -> Option<Vec<Candidate>> {
     let (head, rows) = words.split_at(HEAD_WORDS);
+    if head[1] as usize > MOST_RANKED {
+        return None;
+    }
     let (rows, _) = rows.as_chunks::<ROW_WORDS>();
     let rows = rows.iter().take(head[0] as usize);
     let rows = rows.map(|&[x1, y1, x2, y2, score, class_id, anchor]| Candidate {
@@ -215,5 +225,5 @@ fn read_frame(words: &[u32]) -> Vec<Candidate> {
         class_id,
         anchor,
     });
-    rows.collect()
+    Some(rows.collect())
 }

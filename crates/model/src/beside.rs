@@ -62,9 +62,9 @@ impl Facts<'_> {
             Some((TaskKind::Segment, from)) => {
                 let prototypes = self.prototypes(index)?.ok_or_else(|| {
                     format!(
-                        "its task is segment ({from}) and its outputs are {}, expected prototypes of masks [batch, maps, height, width] in another output; {}",
+                        "its task is segment ({from}) and its outputs are {}, expected prototypes of masks [batch, maps, height, width] in one other output; {}",
                         self.shown(),
-                        write(self.file, "task: detect")
+                        write(self.file, self.line_of_prototypes(index))
                     )
                 })?;
                 self.masks(prototypes, format!("task: segment ({from})"))
@@ -131,21 +131,39 @@ impl Facts<'_> {
     /// The output of prototypes of masks: the one that `MODEL.yml` names, or the only one, but for
     /// `index`, that they may be in.
     fn prototypes(&self, index: usize) -> Result<Option<usize>, String> {
-        let are_maps = |it: &usize| match *self.shapes[*it] {
-            [maps, height, width] => maps <= MOST_PROTOTYPES && height > 1 && width > 1,
-            _ => false,
-        };
         if let Some(name) = &self.settings.outputs.prototypes {
             return match self.output(name)? {
-                found if found != index && are_maps(&found) => Ok(Some(found)),
+                found if self.may_be_prototypes(found, index) => Ok(Some(found)),
                 _ => Err(format!(
                     "MODEL.yml says that prototypes of masks are in '{name}', and its outputs are {}, expected [batch, maps, height, width] of at most {MOST_PROTOTYPES} maps",
                     self.shown()
                 )),
             };
         }
-        let mut all = (0..self.shapes.len()).filter(|it| *it != index && are_maps(it));
+        let mut all = self.possible_prototypes(index);
         Ok(all.next().filter(|_| all.next().is_none()))
+    }
+
+    /// Whether the output of this index may be prototypes of masks of the head in `index`.
+    fn may_be_prototypes(&self, found: usize, index: usize) -> bool {
+        match *self.shapes[found] {
+            [maps, height, width] => {
+                found != index && maps <= MOST_PROTOTYPES && height > 1 && width > 1
+            }
+            _ => false,
+        }
+    }
+
+    fn possible_prototypes(&self, index: usize) -> impl Iterator<Item = usize> {
+        (0..self.shapes.len()).filter(move |it| self.may_be_prototypes(*it, index))
+    }
+
+    /// What to write where it is not known which output has the prototypes of masks.
+    fn line_of_prototypes(&self, index: usize) -> &'static str {
+        match self.possible_prototypes(index).nth(1) {
+            Some(_) => "outputs: {all: NAME, prototypes: NAME}",
+            None => "task: detect",
+        }
     }
 
     /// Whether maps are as large as Ultralytics' prototypes.

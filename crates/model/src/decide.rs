@@ -383,13 +383,15 @@ fn is_known_without_overlaps(file: &ModelFile, family: Family) -> bool {
         return true;
     }
     match family {
-        // A transformer has a query for each object.
-        Family::RtDetr
-        | Family::RtDetrLabelled
-        | Family::RtDetrLogits
-        | Family::RfDetr
-        | Family::Detr
-        | Family::ConditionalDetr => true,
+        // A transformer has a query for each object. These two are taken for one by the number of
+        // their places, where nothing else says so.
+        Family::RtDetr | Family::RtDetrLabelled => {
+            file.settings.family == Some(family)
+                || file.signs.has_decoder
+                || file.metadata.is_rt_detr()
+        }
+        // Their outputs have names.
+        Family::RtDetrLogits | Family::RfDetr | Family::Detr | Family::ConditionalDetr => true,
         Family::DFine => file.input.target_sizes.is_some() || file.signs.has_decoder,
         Family::EndToEnd => file.metadata.end_to_end == Some(true) || file.signs.suppresses,
         _ => false,

@@ -470,12 +470,7 @@ impl<'a> Facts<'a> {
         };
         let names = self.names.as_ref().map(Vec::len);
         let metadata = &self.file.metadata;
-        let about = metadata
-            .description
-            .as_deref()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        let is_rt_detr = ["rtdetr", "rt-detr"].iter().any(|it| about.contains(it));
+        let is_rt_detr = metadata.is_rt_detr();
         let of = |count: usize| names.is_none_or(|names| names == count);
         let order = self.likely_order(a, b);
         let (values, places) = match order {

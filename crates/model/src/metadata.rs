@@ -71,6 +71,13 @@ impl Metadata {
         }
     }
 
+    /// Whether the description names RT-DETR.
+    pub(crate) fn is_rt_detr(&self) -> bool {
+        let about = self.description.as_deref().unwrap_or_default();
+        let about = about.to_ascii_lowercase();
+        ["rtdetr", "rt-detr"].iter().any(|it| about.contains(it))
+    }
+
     /// Whether the network was trained on rendered streets alone, as those that ship with camweave.
     #[must_use]
     pub fn is_of_rendered_streets(&self) -> bool {

@@ -526,6 +526,19 @@ fn tasks_that_lack_something_are_refused_with_the_line_to_write() {
     ] {
         assert!(without.contains(part), "{without}");
     }
+    let several: [(_, &[usize]); 3] = [
+        ("output0", &[1, 37, 8400]),
+        ("output1", &[1, 32, 160, 160]),
+        ("output2", &[1, 32, 80, 80]),
+    ];
+    let either = refused(&of_task("segment", named, &several));
+    assert!(
+        either.contains("write 'outputs: {all: NAME, prototypes: NAME}'"),
+        "{either}"
+    );
+    let told = of_task("segment", named, &several);
+    let told = only_kind(&told.with("outputs: {all: output0, prototypes: output1}"));
+    assert_eq!(told.outputs, [0, 1]);
     let mut pose = of_task("pose", named, &[("output0", &[1, 56, 8400])]);
     pose.metadata.retain(|(key, _)| *key != "kpt_shape");
     let unknown = refused(&pose);
@@ -656,6 +669,36 @@ fn what_a_trial_shows_to_be_wrong_is_refused_with_the_line_to_write() {
     let net = super_net();
     let error = net.decided(&[&repeated]).expect_err("overlaps");
     assert!(error.contains("40 boxes are of 5 objects"), "{error}");
+}
+
+#[test]
+fn repeated_objects_are_a_warning_only_where_more_than_the_places_shows_a_transformer() {
+    let repeated = |place: usize, index: usize| match index {
+        0..4 => centre(place / 8, index) / 640.0,
+        4 => score(place),
+        _ => 0.002,
+    };
+    let by_places = || net(&[("output0", &[1, 300, 84])]);
+    let error = by_places().decided(&[&repeated]).expect_err("duplicates");
+    assert!(error.contains("40 boxes are of 5 objects"), "{error}");
+    let mut described = by_places();
+    let about = "Ultralytics rtdetr-l model".to_owned();
+    described.metadata.push(("description", about));
+    let mut with_decoder = by_places();
+    with_decoder.nodes.push(NodeProto {
+        name: "/model/decoder/layers.0/self_attn/Softmax".to_owned(),
+        op_type: "Softmax".to_owned(),
+        input: vec!["images".to_owned()],
+        output: vec!["attended".to_owned()],
+        ..NodeProto::default()
+    });
+    let told = by_places().with("family: rt_detr");
+    for net in [described, with_decoder, told] {
+        let found = net.decided(&[&repeated]).expect("badly trained");
+        assert_eq!(found.family, Family::RtDetr);
+        let warned = |it: &String| it.contains("40 boxes are of 5 objects");
+        assert!(found.warnings.iter().any(warned), "{:?}", found.warnings);
+    }
 }
 
 fn super_net() -> Net {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::num::NonZeroUsize;
 
 use camweave_detect::postprocess::{
-    self, BATCH, NmsSettings, Postprocess, QUEUE, drops, facts, malformed,
+    self, NmsSettings, Postprocess, QUEUE, drops, facts, malformed,
 };
 use camweave_message::{DetectedBox, Detections, Head};
 use camweave_stage::telemetry::span_names;
@@ -46,7 +46,7 @@ impl Stage for CpuNms {
     }
 
     fn batch(&self) -> Option<NonZeroUsize> {
-        Some(BATCH)
+        Some(self.half.batch())
     }
 
     /// The detector has been fair, and its batches are ready in the order in which they come.
@@ -55,7 +55,7 @@ impl Stage for CpuNms {
     }
 
     fn rows(&mut self, rows: Vec<Head>, out: &mut Output<Detections>) -> Result<(), StageError> {
-        self.half.models.begin();
+        self.half.begin(&rows);
         let mut found = Vec::with_capacity(rows.len());
         for head in rows {
             match self.detect(&head) {

@@ -1,6 +1,7 @@
 //! The stage on heads in real pools.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use camweave_cpu_nms::CpuNms;
 use camweave_detect::postprocess::NmsSettings;
@@ -330,6 +331,30 @@ fn a_head_of_boxes_and_logits() {
         assert_eq!((&*found.label, found.bbox), (label, bbox));
         assert!((found.score - sigmoid(logit)).abs() < 1e-6);
     }
+}
+
+/// A mask takes long: the first frames do not wait for those of 31 others.
+#[test]
+fn few_heads_of_more_than_boxes_are_taken_at_once() {
+    let mut bench = Bench::new(&[]);
+    let values = [80.0, 170.0, 120.0, 190.0, 0.9, 1.0, 0.0, 0.0];
+    let tensor = bench.publish(&[values.to_vec()]);
+    let mut after = |task: Task, extra: u32| {
+        let format = HeadFormat {
+            task,
+            extra,
+            ..HeadFormat::end_to_end(1)
+        };
+        let head = Head {
+            format,
+            ..bench.head(&tensor, 0)
+        };
+        assert_eq!(bench.run(vec![head]).len(), 1);
+        bench.stage.batch().map(NonZeroUsize::get)
+    };
+    assert_eq!(after(Task::Detect, 0), Some(32));
+    assert_eq!(after(Task::Pose { values: 2 }, 2), Some(4));
+    assert_eq!(after(Task::Detect, 0), Some(32));
 }
 
 /// As YOLO26 has it: a pose, a mask and an oriented box, each in a head of its own.

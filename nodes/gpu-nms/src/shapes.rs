@@ -1,11 +1,12 @@
-//! What heads have beside boxes, on the host: there are few objects in a frame.
+//! What the kernels leave to the host: what heads have beside boxes, of few objects in a frame, and
+//! frames of too many candidates.
 
 use camweave_cuda::{Context as Device, CudaError, PinnedBuffer, Stream};
 use camweave_detect::floats;
 use camweave_detect::postprocess::{Classes, malformed, most_points};
 use camweave_message::DetectedBox;
 use camweave_stage::Refusal;
-use camweave_vision::{Candidate, NmsConfig, ShapeScratch, Task, decode, keep_best_of, shapes};
+use camweave_vision::{Candidate, NmsConfig, ShapeScratch, decode, keep_best_of, shapes};
 
 use crate::heads::Held;
 
@@ -32,7 +33,7 @@ impl HostCopy {
         let fitting = self.pinned.take().filter(|pinned| pinned.len() >= bytes);
         let pinned = match fitting {
             Some(pinned) => pinned,
-            None => PinnedBuffer::new(&self.device, bytes, "a head with more than boxes")?,
+            None => PinnedBuffer::new(&self.device, bytes, "a head for the host")?,
         };
         let pinned = self.pinned.insert(pinned);
         stream.download(memory, pinned, 0..bytes)?;
@@ -41,23 +42,28 @@ impl HostCopy {
 }
 
 /// The boxes of a head whose bytes these are, with what it has beside them. `candidates` are what
-/// the kernels have kept of it: nothing of oriented boxes, which they do not suppress.
+/// the kernels have kept of it; `None`: it is decoded and suppressed here.
 pub fn boxes(
     bytes: &[u8],
     held: &Held,
-    mut candidates: Vec<Candidate>,
+    candidates: Option<Vec<Candidate>>,
     nms: &NmsConfig,
     classes: &Classes,
     scratch: &mut ShapeScratch,
 ) -> Result<Vec<DetectedBox>, Refusal> {
     let (format, letterbox) = (&held.format, &held.letterbox);
     let values = floats(bytes).map_err(malformed)?;
-    if format.task == Task::Obb {
-        let (size, least) = (letterbox.model, nms.confidence);
-        decode(values, format, size, least, &mut candidates).map_err(malformed)?;
-        candidates.retain(|candidate| classes.keeps(candidate.class_id));
-        keep_best_of(values, &mut candidates, format, nms);
-    }
+    let candidates = match candidates {
+        Some(candidates) => candidates,
+        None => {
+            let (size, least) = (letterbox.model, nms.confidence);
+            let mut all = Vec::new();
+            decode(values, format, size, least, &mut all).map_err(malformed)?;
+            all.retain(|candidate| classes.keeps(candidate.class_id));
+            keep_best_of(values, &mut all, format, nms);
+            all
+        }
+    };
     let most = most_points(candidates.len());
     let found = shapes(values, format, letterbox, &candidates, most, scratch);
     Ok(classes.named_shaped(found, letterbox.source))

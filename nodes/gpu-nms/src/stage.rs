@@ -10,7 +10,7 @@ use camweave_cuda::{
     missing,
 };
 use camweave_detect::postprocess::facts::{CLASSES_KEPT, CONFIDENCE, IOU, MAX_DETECTIONS};
-use camweave_detect::postprocess::{self, BATCH, Postprocess, QUEUE, drops};
+use camweave_detect::postprocess::{self, Postprocess, QUEUE, drops};
 use camweave_message::{Detections, Head};
 use camweave_pool::Attachments;
 use camweave_stage::telemetry::span_names;
@@ -108,7 +108,7 @@ impl Stage for GpuNms {
     }
 
     fn batch(&self) -> Option<NonZeroUsize> {
-        Some(BATCH)
+        Some(self.half.batch())
     }
 
     /// The detector has been fair, and its batches are ready in the order in which they come.
@@ -133,13 +133,16 @@ impl Stage for GpuNms {
         for ((head, (held, model)), candidates) in all {
             let classes = &self.half.models.get(model).classes;
             // In pixels of the source frame.
-            let found_in = if held.format.task.is_detect() {
-                Ok(classes.named(in_image(&candidates, &held.letterbox)))
-            } else {
-                let bytes = self.host.of(&held, &self.stream);
-                let bytes = bytes.map_err(|error| ending(&error))?;
-                let (nms, scratch) = (&self.half.nms, &mut self.shapes);
-                boxes(bytes, &held, candidates, nms, classes, scratch)
+            let found_in = match candidates {
+                Some(candidates) if held.format.task.is_detect() => {
+                    Ok(classes.named(in_image(&candidates, &held.letterbox)))
+                }
+                candidates => {
+                    let bytes = self.host.of(&held, &self.stream);
+                    let bytes = bytes.map_err(|error| ending(&error))?;
+                    let (nms, scratch) = (&self.half.nms, &mut self.shapes);
+                    boxes(bytes, &held, candidates, nms, classes, scratch)
+                }
             };
             match found_in {
                 Ok(boxes) => found.push(postprocess::row(head, held.letterbox.source, boxes)),
@@ -177,7 +180,7 @@ impl GpuNms {
     /// The rows whose heads can be read, in their order; the others are counted.
     fn prepare(&mut self, rows: Vec<Head>) -> Result<Ready, CudaError> {
         let mut ready = Ready::default();
-        self.half.models.begin();
+        self.half.begin(&rows);
         for head in rows {
             let span = self.context.span(&span_names::ACQUIRE, &head.id);
             let held = hold(&head, &self.attachments, &self.stream);
@@ -197,20 +200,20 @@ impl GpuNms {
         Ok(ready)
     }
 
-    /// What is found in heads of one kind, in model pixels. The only place that waits for the
-    /// device, and once.
+    /// What is found in heads of one kind, in model pixels; `None` of a head that the host decodes.
+    /// The only place that waits for the device, and once.
     fn detect(
         &mut self,
         ready: &Ready,
         part: Range<usize>,
-    ) -> Result<Vec<Vec<Candidate>>, CudaError> {
+    ) -> Result<Vec<Option<Vec<Candidate>>>, CudaError> {
         let held = &ready.held[part.clone()];
         let Some((first, model)) = held.first() else {
             return Ok(Vec::new());
         };
         if first.format.task == Task::Obb {
             // The kernels suppress boxes without rotation.
-            return Ok(vec![Vec::new(); held.len()]);
+            return Ok(vec![None; held.len()]);
         }
         let memory = held.iter().map(|(held, _)| held.memory());
         let memory: Vec<_> = memory.collect::<Result<_, _>>()?;

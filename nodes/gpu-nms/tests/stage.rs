@@ -222,11 +222,15 @@ fn the_detections_are_those_of_the_stage_on_the_cpu() {
                 rows.map(|row| {
                     let head = pools.head(tensor, row);
                     // The same values, read as rows: other kinds in the same list.
-                    let format = match row % 3 {
+                    let format = match row % 4 {
                         0 if is_mixed => HeadFormat::end_to_end(ANCHORS as u32),
                         1 if is_mixed => HeadFormat {
                             order: Order::Rows,
                             activation: Activation::Sigmoid,
+                            ..head.format
+                        },
+                        2 if is_mixed => HeadFormat {
+                            multi_label: true,
                             ..head.format
                         },
                         _ => head.format,

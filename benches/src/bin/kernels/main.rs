@@ -175,7 +175,8 @@ fn postprocess(context: &Context, stream: &Stream, batch: usize) -> Result<Row> 
     let (least, median) = measure(context, stream, || {
         Ok(decoder.enqueue(stream, &heads, &config)?)
     })?;
-    let found = decoder.results()?.first().map_or(0, Vec::len);
+    let found = decoder.results()?;
+    let found = found.iter().flatten().map(Vec::len).next().unwrap_or(0);
     Ok(Row {
         kernel: "postprocess",
         what: format!("840 candidates, {found} found"),

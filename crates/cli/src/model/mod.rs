@@ -1,17 +1,18 @@
 //! `camweave model`: what a detector's file is taken for, and where to get one.
 
+mod described_as;
 mod get;
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 
 use camweave_model::{Family, settings_path};
+use camweave_outdir::{FILE_MODE, replace};
 use camweave_runner::places::sibling;
 use camweave_stage::Exit;
 use clap::{Args, Subcommand};
 
+use self::described_as::described_as;
 use crate::error::CliError;
 use crate::say::say;
 
@@ -73,10 +74,11 @@ pub fn run(command: &Command) -> Result<Exit, CliError> {
                 ));
             }
             let text = match family {
-                Some(family) => described_as(options, &path, *family)?,
+                Some(family) => described_as(options, *family)?,
                 None => ask(options, "--describe-model")?,
             };
-            fs::write(&path, text).map_err(|error| CliError::file("write", &path, &error))?;
+            replace(&path, text.as_bytes(), FILE_MODE)
+                .map_err(|error| CliError::file("write", &path, &error))?;
             say!("{}", path.display());
         }
     }
@@ -89,27 +91,6 @@ fn family(word: &str) -> Result<Family, String> {
         let words = Family::ALL.map(Family::as_str);
         format!("expected one of {}", words.join(", "))
     })
-}
-
-/// The description of a model of this family. While it is made, MODEL.yml says nothing but that; where
-/// the model is refused, it is as it was.
-fn described_as(options: &Options, path: &Path, family: Family) -> Result<String, CliError> {
-    let before = match fs::read(path) {
-        Ok(before) => Some(before),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(CliError::file("read", path, &error)),
-    };
-    fs::write(path, format!("family: {family}\n"))
-        .map_err(|error| CliError::file("write", path, &error))?;
-    let described = ask(options, "--describe-model");
-    if described.is_err() {
-        let restored = match before {
-            Some(before) => fs::write(path, before),
-            None => fs::remove_file(path),
-        };
-        restored.map_err(|error| CliError::file("restore", path, &error))?;
-    }
-    described
 }
 
 /// What the program that runs models says of one.

@@ -179,10 +179,10 @@ impl<'a> Batch<'a> {
             heads,
             room: Room {
                 // Memory for any batch comes at once, unless anchors have several labels and so need
-                // much of it.
+                // much of it: then it grows by doubling, not with each larger batch.
                 frames: match labels {
                     1 => MAX_FRAMES,
-                    _ => heads.len(),
+                    _ => heads.len().next_power_of_two(),
                 },
                 anchors: format.anchors as usize,
                 labels,

@@ -120,7 +120,7 @@ fn batches_of_two_streams_do_not_mix() {
             put.expect("kernels that start");
         }
         let found = decoder.results().expect("kernels that end");
-        let boxes: Vec<_> = found.iter().flatten().map(|it| it.bbox).collect();
+        let boxes: Vec<_> = found.iter().flatten().flatten().map(|it| it.bbox).collect();
         assert_eq!(boxes, [[56.0, 56.0, 64.0, 64.0]], "the second batch's");
     }
     busy.synchronize().expect("work that ends");

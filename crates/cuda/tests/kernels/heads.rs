@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use camweave_cuda::heads::MOST_RANKED;
 use camweave_vision::{Candidate, HeadFormat, NmsConfig, decode, keep_best};
 use formats::{PLACES, any_format};
 use half::f16;
@@ -20,6 +21,7 @@ on_both_backends! {
     of_thousands_that_overlap_the_best_is_left
     more_candidates_and_detections_than_the_limits
     each_frame_of_a_full_batch_is_by_itself
+    a_frame_of_more_candidates_than_are_ranked_is_left_to_the_host
     halves_are_converted_as_they_should_be
 }
 
@@ -54,6 +56,7 @@ fn check<T: Number>(
     assert_eq!(found.len(), heads.len());
     let mut detections = 0;
     for (found, head) in found.iter().zip(&heads) {
+        let found = found.as_ref().expect("few enough to be ranked");
         assert_eq!(*found, reference(head, format, config, kept));
         detections += found.len();
     }
@@ -254,6 +257,28 @@ fn each_frame_of_a_full_batch_is_by_itself(backend: &Backend) {
         .collect();
     let format = HeadFormat::yolov8(1, 70);
     assert!(check_both(backend, &heads, format, &NmsConfig::default(), None) > 32);
+}
+
+/// By several labels, as a head of 8,400 places and 80 classes has at a confidence of 0.
+fn a_frame_of_more_candidates_than_are_ranked_is_left_to_the_host(backend: &Backend) {
+    const LABELS: usize = 64;
+    let anchors = MOST_RANKED / LABELS + 1;
+    let format = HeadFormat {
+        multi_label: true,
+        ..HeadFormat::yolov8(LABELS as u32, anchors as u32)
+    };
+    let boxes = [32.0, 16.0, 8.0, 8.0].map(|value| vec![value; anchors]);
+    let scored = |passing: usize| -> Vec<f32> {
+        let scores = (0..LABELS * anchors).map(|it| if it < passing { 0.5 } else { 0.1 });
+        boxes.concat().into_iter().chain(scores).collect()
+    };
+    let heads = [MOST_RANKED + 1, 10].map(scored);
+    let config = NmsConfig::default();
+    let found = run(backend, &heads, format, &config, None);
+    assert_eq!(found[0], None);
+    let expected = reference(&heads[1], format, &config, None);
+    assert_eq!(expected.len(), 1);
+    assert_eq!(found[1], Some(expected));
 }
 
 fn halves_are_converted_as_they_should_be(backend: &Backend) {

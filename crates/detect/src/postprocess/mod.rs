@@ -28,6 +28,8 @@ const MAX_WAIT: Duration = Duration::from_millis(250);
 const PER_CAMERA: usize = 64;
 /// Heads that are done before the first of them is sent on.
 pub const BATCH: NonZeroUsize = NonZeroUsize::new(32).expect("not zero");
+/// The same of heads with more than boxes: a mask takes longer than all boxes of a frame.
+pub const SHAPED_BATCH: NonZeroUsize = NonZeroUsize::new(4).expect("not zero");
 
 /// Which heads wait.
 pub const QUEUE: QueuePolicy = QueuePolicy::Newest {
@@ -62,6 +64,8 @@ pub struct Postprocess<T> {
     pub nms: NmsConfig,
     /// The models whose heads have come.
     pub models: Models<T>,
+    /// Whether the last heads had more than boxes.
+    is_shaped: bool,
     rows_per_message: usize,
     refusals: Refusals,
 }
@@ -89,12 +93,25 @@ impl<T> Postprocess<T> {
         Self {
             nms: settings.nms(),
             models: Models::new(wanted, context),
+            is_shaped: false,
             rows_per_message: match settings.rows_per_message {
                 0 => usize::MAX,
                 rows => rows,
             },
             refusals: Refusals::new("head", context),
         }
+    }
+
+    /// Heads that are taken next at most, after such as the last ones.
+    #[must_use]
+    pub fn batch(&self) -> NonZeroUsize {
+        if self.is_shaped { SHAPED_BATCH } else { BATCH }
+    }
+
+    /// Begins with these heads.
+    pub fn begin(&mut self, heads: &[Head]) {
+        self.models.begin();
+        self.is_shaped = heads.iter().any(|head| !head.format.task.is_detect());
     }
 
     /// Counts a head that cannot be worked on.

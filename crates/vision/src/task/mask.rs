@@ -6,6 +6,12 @@ use super::outline::{Bitmap, EMPTY, FULL};
 use crate::head::{Candidate, HeadFormat, HeadValue};
 use crate::letterbox::Letterbox;
 
+/// Pixels of all masks of a frame, in parts of the network's input: cost is then bounded whatever
+/// the network gives.
+const MOST_INPUTS: usize = 16;
+/// Pixels of all masks of a frame that are made of however small an input.
+const LEAST_PIXELS: usize = 1 << 22;
+
 /// Memory that is used again from mask to mask.
 #[derive(Debug, Clone, Default)]
 pub(super) struct MaskScratch {
@@ -104,11 +110,28 @@ impl<'a, T: HeadValue> Masks<'a, T> {
         }
     }
 
+    /// Pixels that all masks of a frame may have together.
+    pub fn budget(&self) -> usize {
+        let input = self.columns.fine.saturating_mul(self.rows.fine);
+        input.saturating_mul(MOST_INPUTS).max(LEAST_PIXELS)
+    }
+
+    /// Pixels of the network's input that an object's mask is made of.
+    pub fn pixels(&self, candidate: &Candidate) -> usize {
+        let (columns, rows) = self.inside(candidate);
+        columns.len() * rows.len()
+    }
+
+    /// Columns and rows of the network's input that are inside an object's box.
+    fn inside(&self, candidate: &Candidate) -> (Range<usize>, Range<usize>) {
+        let [x1, y1, x2, y2] = candidate.bbox;
+        (self.columns.inside(x1, x2), self.rows.inside(y1, y2))
+    }
+
     /// x and y of each point of an object's outline in the source picture; `None` where its mask
     /// has no pixel.
     pub fn outline(&self, candidate: &Candidate, scratch: &mut MaskScratch) -> Option<Vec<f32>> {
-        let [x1, y1, x2, y2] = candidate.bbox;
-        let (columns, rows) = (self.columns.inside(x1, x2), self.rows.inside(y1, y2));
+        let (columns, rows) = self.inside(candidate);
         if columns.is_empty() || rows.is_empty() {
             return None;
         }

@@ -16,7 +16,7 @@ use mask::Masks;
 /// What a network gives of an object beside its box, in pixels of the source picture.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
-    /// Nothing.
+    /// Nothing, or a mask that was left out.
     None,
     /// The outline of its mask, a closed polygon: x and y of each point, inside the picture.
     Outline(Vec<f32>),
@@ -63,6 +63,10 @@ pub fn keep_best_of<T: HeadValue>(
 /// `values` are those that `candidates` were decoded from, of a network whose input is that of
 /// `letterbox`. An outline has at most `most_points` points. As in Ultralytics' `predict`, an object
 /// whose mask has no pixel is dropped.
+///
+/// The masks of a frame have 16 times the pixels of the network's input at most (4,194,304 of a small
+/// one), counted by their boxes in the order of `candidates`; an object for which too few are left has
+/// [`Shape::None`].
 pub fn shapes<T: HeadValue>(
     values: &[T],
     format: &HeadFormat,
@@ -79,8 +83,13 @@ pub fn shapes<T: HeadValue>(
             .collect(),
         Task::Segment { height, width } => {
             let masks = Masks::new(values, format, (width, height), letterbox, most_points);
+            let mut left = masks.budget();
             all.filter_map(|candidate| {
                 let detection = each(candidate)?;
+                let Some(rest) = left.checked_sub(masks.pixels(candidate)) else {
+                    return Some((detection, Shape::None));
+                };
+                left = rest;
                 let outline = masks.outline(candidate, &mut scratch.mask)?;
                 Some((detection, Shape::Outline(outline)))
             })

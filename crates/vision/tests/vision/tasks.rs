@@ -417,6 +417,49 @@ fn rotated_boxes_without_a_rotation_or_in_the_padding_are_none() {
 }
 
 #[test]
+fn masks_of_a_frame_are_limited_in_their_pixels() {
+    let (width, height) = MODEL;
+    let input = (width * height) as usize;
+    let most = (1 << 22) / input;
+    // The best objects are as large as the input. One that fits into what they leave comes last.
+    let large = most + 3;
+    let place = |index: usize| {
+        let [right, bottom] = match index < large {
+            true => [width as f32, height as f32],
+            false => [8.0, 8.0],
+        };
+        vec![0.0, 0.0, right, bottom, 0.9, 0.0, 1.0]
+    };
+    let places: Vec<f32> = (0..=large).flat_map(place).collect();
+    let format = HeadFormat {
+        extra: 1,
+        task: Task::Segment {
+            height: 2,
+            width: 2,
+        },
+        ..HeadFormat::end_to_end(large as u32 + 1)
+    };
+    let values = [&places[..], &[1.0; 4]].concat();
+    let config = NmsConfig {
+        max_detections: usize::MAX,
+        ..NmsConfig::default()
+    };
+    let kept = kept(&values, &format, &config);
+    let memory = &mut ShapeScratch::default();
+    // Without padding: the small box is in the frame.
+    let letterbox = Letterbox::new(MODEL, MODEL).unwrap();
+    let found = shapes(&values, &format, &letterbox, &kept, usize::MAX, memory);
+    assert_eq!(found.len(), large + 1, "objects without a mask are kept");
+    let has_mask = |it: &(_, Shape)| matches!(it.1, Shape::Outline(_));
+    let with: Vec<usize> = (0..found.len())
+        .filter(|it| has_mask(&found[*it]))
+        .collect();
+    let expected: Vec<usize> = (0..most).chain([large]).collect();
+    assert!((1 << 22) % input >= 64, "there is room for the small one");
+    assert_eq!(with, expected);
+}
+
+#[test]
 fn keypoints_are_mapped_to_the_picture_as_by_scale_coords() {
     let points = [
         10.0, 20.0, 0.25, -3.0, 40.0, 1.0, 70.0, 2.0, 0.0, 63.5, 45.5, 0.5,

@@ -182,9 +182,28 @@ fn a_file_that_is_there_has_to_be_the_makers_too() {
 
 #[test]
 fn an_interruption_ends_the_makers_tool() {
-    let mut command = Command::new("sleep");
-    let error = ended(command.arg("600"), "no end", &AtomicBool::new(true));
-    let error = error.expect_err("interrupted");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pid");
+    let mut command = Command::new("sh");
+    let script = "echo $$ > \"$0.new\" && mv \"$0.new\" \"$0\" && exec sleep 600";
+    command.arg("-c").arg(script).arg(&file);
+    let interrupted = AtomicBool::new(false);
+    let error = thread::scope(|scope| {
+        scope.spawn(|| {
+            let limit = Instant::now() + Duration::from_secs(60);
+            while !file.exists() && Instant::now() < limit {
+                thread::sleep(Duration::from_millis(5));
+            }
+            interrupted.store(true, Ordering::Release);
+        });
+        ended(&mut command, "no end", &interrupted).expect_err("interrupted")
+    });
+    let pid = fs::read_to_string(&file).expect("it has begun");
+    let process = Path::new("/proc").join(pid.trim());
+    assert!(
+        !process.exists(),
+        "{process:?} has ended, and is waited for"
+    );
     assert_eq!(
         (error.exit, &*error.message),
         (Exit::Incomplete, "interrupted")

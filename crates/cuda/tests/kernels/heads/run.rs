@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use camweave_cuda::heads::{ClassMask, FormatDescriptor, HeadConfig, HeadDecoder};
+use camweave_cuda::heads::{ClassMask, FormatDescriptor, HeadConfig, HeadDecoder, MOST_RANKED};
 use camweave_cuda::{DeviceBuffer, PinnedBuffer, Precision, Stream};
 use camweave_vision::{Candidate, HeadFormat, HeadValue, NmsConfig};
 use half::f16;
@@ -84,7 +84,7 @@ fn emulate<T: Number>(
     format: HeadFormat,
     config: &NmsConfig,
     kept: Option<&[bool]>,
-) -> Vec<Vec<Candidate>> {
+) -> Vec<Option<Vec<Candidate>>> {
     let anchors = format.anchors as usize;
     let descriptor = FormatDescriptor::new(&format, SIZE).expect("a sound format");
     let yolov8_classes = format
@@ -211,7 +211,7 @@ pub(super) fn run<T: Number>(
     format: HeadFormat,
     config: &NmsConfig,
     kept: Option<&[bool]>,
-) -> Vec<Vec<Candidate>> {
+) -> Vec<Option<Vec<Candidate>>> {
     let context = match backend {
         Backend::Emulation => return emulate(heads, format, config, kept),
         Backend::Device(context) => context,
@@ -256,7 +256,11 @@ pub(super) fn run<T: Number>(
     })
 }
 
-fn read(words: &[u32]) -> Vec<Candidate> {
+fn read(words: &[u32]) -> Option<Vec<Candidate>> {
+    if words[1] as usize > MOST_RANKED {
+        assert_eq!(words[0], 0, "nothing is kept of too many");
+        return None;
+    }
     let rows = words[HEAD..].chunks_exact(ROW).take(words[0] as usize);
     let rows = rows.map(|row| Candidate {
         bbox: std::array::from_fn(|edge| f32::from_bits(row[edge])),
@@ -264,5 +268,5 @@ fn read(words: &[u32]) -> Vec<Candidate> {
         class_id: row[5],
         anchor: row[6],
     });
-    rows.collect()
+    Some(rows.collect())
 }
