@@ -37,7 +37,7 @@ const OTHER_CLASS_AFTER_GAP: f32 = 0.04;
 /// A tentative track is decided on as soon as one explanation has this probability, ...
 const SURE: f32 = 0.95;
 /// ... and at the latest when it is so old, seconds, ...
-const DECIDE_SECONDS: f32 = 0.45;
+const DECIDE_SECONDS: f32 = 0.2;
 /// ... when it continues a lost track of this probability, and otherwise is new.
 const PROBABLE: f32 = 0.6;
 /// Lost tracks whose object is less probably still there are given up.
