@@ -23,9 +23,9 @@ const TRACKS_PER_BOX: usize = 4;
 const MOST_HYPOTHESES: usize = 8;
 
 /// How much larger boxes are on each side, of their size, in the two rounds of certain tracks.
-const BUFFERS: [f32; 2] = [0.1, 0.3];
+const BUFFERS: [f32; 2] = [0.0, 0.2];
 /// The same for each unit of doubt of the prediction.
-const BUFFER_PER_DOUBT: f32 = 1.0;
+const BUFFER_PER_DOUBT: f32 = 0.5;
 /// A track is certain if it was seen in the last so many seconds, ...
 const CERTAIN_SECONDS: f32 = 0.4;
 /// ... and the standard deviation of its place is at most this, of its size.
@@ -36,14 +36,13 @@ const OTHER_CLASS: f32 = 0.2;
 const OTHER_CLASS_AFTER_GAP: f32 = 0.04;
 /// A tentative track is decided on as soon as one explanation has this probability, ...
 const SURE: f32 = 0.95;
-/// ... and at the latest when it is so old, seconds, ...
-const DECIDE_SECONDS: f32 = 0.2;
+/// ... and at the latest when the next frame would find it older than this, seconds, or too
+/// uncertain to be matched, ...
+const DECIDE_SECONDS: f32 = 0.3;
 /// ... when it continues a lost track of this probability, and otherwise is new.
 const PROBABLE: f32 = 0.6;
 /// Lost tracks whose object is less probably still there are given up.
 const LEAST_EXISTENCE: f32 = 0.1;
-/// The weight of a frame in the usual interval between frames.
-const INTERVAL_WEIGHT: f32 = 0.2;
 /// A track is covered if at least this share of its box is inside another.
 const COVERED: f32 = 0.7;
 
@@ -52,8 +51,8 @@ pub(crate) struct BufferedTracker {
     config: FollowConfig,
     tracks: Vec<Track>,
     last_number: u64,
-    /// The usual time between frames, seconds.
-    interval: Option<f32>,
+    /// The times between the last three frames, seconds.
+    intervals: [f32; 2],
 }
 
 impl BufferedTracker {
@@ -63,7 +62,7 @@ impl BufferedTracker {
             config,
             tracks: Vec::new(),
             last_number: 0,
-            interval: None,
+            intervals: [0.0; 2],
         }
     }
 
@@ -90,14 +89,6 @@ impl BufferedTracker {
             };
             track.forgotten_seconds() <= kept && track.motion.is_finite()
         });
-    }
-
-    /// Learns how far apart frames usually are; a gap counts as two intervals.
-    fn pace(&mut self, seconds: f32) {
-        if seconds > 0.0 {
-            let usual = self.interval.get_or_insert(seconds);
-            *usual += INTERVAL_WEIGHT * (seconds.min(2.0 * *usual) - *usual);
-        }
     }
 
     /// Pairs of tracks that are sure of their place with free boxes, by buffered IoU.
@@ -245,7 +236,8 @@ impl BufferedTracker {
             }));
         }
         let probabilities = probabilities(&edges);
-        let interval = self.interval.unwrap_or(0.0);
+        // When the next frame will come: after a gap as soon as before it.
+        let interval = self.intervals[0].min(self.intervals[1]);
         let mut edge = 0;
         for index in 0..self.tracks.len() {
             let track = &self.tracks[index];
@@ -256,7 +248,8 @@ impl BufferedTracker {
             }
             let own = &probabilities[first..edge];
             let best = (0..own.len()).max_by(|&a, &b| own[a].total_cmp(&own[b]));
-            let is_last = track.age + interval > DECIDE_SECONDS;
+            let is_last =
+                track.age + interval > DECIDE_SECONDS || !Self::is_sure_after(track, interval);
             let enough = if is_last { PROBABLE } else { SURE };
             if let Some(best) = best.filter(|&best| own[best] >= enough) {
                 self.continue_lost(edges[first + best].lost, index, best);
@@ -267,6 +260,13 @@ impl BufferedTracker {
                 self.number(index);
             }
         }
+    }
+
+    /// Whether a track that has a box now can be matched as a certain one after `seconds`.
+    fn is_sure_after(track: &Track, seconds: f32) -> bool {
+        let mut motion = track.motion;
+        motion.predict(&Step::new(seconds));
+        seconds <= CERTAIN_SECONDS && motion.doubt() <= CERTAIN_DOUBT
     }
 
     /// A tentative track turns out to be a lost one.
@@ -326,7 +326,7 @@ impl Follow for BufferedTracker {
     fn update(&mut self, elapsed_seconds: f64, boxes: &[Detection]) -> Vec<Option<Followed>> {
         let step = Step::new(elapsed_seconds.clamp(0.0, 1e6) as f32);
         self.predict(&step);
-        self.pace(step.seconds);
+        self.intervals = [self.intervals[1], step.seconds];
         let mut candidates = Candidates::of(boxes);
         for buffer in BUFFERS {
             self.match_near(boxes, &mut candidates, true, Some(buffer));

@@ -15,7 +15,7 @@ const NEW_PER_SECOND: f32 = 0.01;
 /// Frames are taken to be at least so far apart, seconds.
 const LEAST_SECONDS: f32 = 0.01;
 /// An object changes its velocity once in so many seconds.
-const CHANGE_SECONDS: f32 = 6.0;
+const CHANGE_SECONDS: f32 = 12.0;
 /// Squared Mahalanobis distance, in four coordinates, beyond which a box is none of the track's.
 const MOST_DISTANCE: f32 = 40.0;
 /// Hypotheses less likely than this, in comparison with a new object, are left out.

@@ -18,26 +18,48 @@ const VELOCITY_NOISE: f32 = 0.15;
 const FIRST_GROWTH: f32 = 0.2;
 const GROWTH_NOISE: f32 = 0.15;
 /// A size that is not seen grows on for about so many seconds, not without end.
-const GROWTH_SECONDS: f32 = 0.3;
+const GROWTH_SECONDS: f32 = 1.5;
 /// How much an object that changes its velocity accelerates: standard deviation, sizes per second squared.
-const ACCELERATION: f32 = 0.5;
+const ACCELERATION: f32 = 1.0;
 
-/// What a step in time does to a rate that fades.
+/// What a step in time does to a coordinate whose rate fades, with random changes of the rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Fading {
-    /// The share of the rate that is left after it.
+struct Course {
+    /// The share of the rate that is left.
     left: f32,
     /// For how many seconds the rate has worked.
     reach: f32,
+    /// What white noise of density 1 adds to the variances of value and rate, and to their covariance.
+    variance: f32,
+    rate_variance: f32,
+    covariance: f32,
 }
 
-impl Fading {
-    /// With a time constant.
-    fn over(seconds: f32, constant: f32) -> Self {
-        let left = (-seconds / constant).exp();
+impl Course {
+    /// A rate that lasts.
+    fn steady(seconds: f32) -> Self {
         Self {
-            left,
-            reach: constant * (1.0 - left),
+            left: 1.0,
+            reach: seconds,
+            variance: seconds * seconds * seconds / 3.0,
+            rate_variance: seconds,
+            covariance: seconds * seconds / 2.0,
+        }
+    }
+
+    /// A rate that fades with a time constant (an Ornstein-Uhlenbeck process).
+    fn fading(seconds: f32, constant: f32) -> Self {
+        let (time, constant) = (f64::from(seconds), f64::from(constant));
+        let left = (-time / constant).exp();
+        let reach = constant * (1.0 - left);
+        let rate_variance = 0.5 * constant * (1.0 - left * left);
+        let variance = constant * constant * (time - 2.0 * reach + rate_variance);
+        Self {
+            left: left as f32,
+            reach: reach as f32,
+            variance: variance.max(0.0) as f32,
+            rate_variance: rate_variance as f32,
+            covariance: (0.5 * reach * reach) as f32,
         }
     }
 }
@@ -46,14 +68,16 @@ impl Fading {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Step {
     pub seconds: f32,
-    growth: Fading,
+    centre: Course,
+    growth: Course,
 }
 
 impl Step {
     pub fn new(seconds: f32) -> Self {
         Self {
             seconds,
-            growth: Fading::over(seconds, GROWTH_SECONDS),
+            centre: Course::steady(seconds),
+            growth: Course::fading(seconds, GROWTH_SECONDS),
         }
     }
 }
@@ -79,16 +103,16 @@ impl Axis {
         }
     }
 
-    /// Moves on by `seconds`.
-    fn predict(&mut self, seconds: f32, noise: f32, Fading { left, reach }: Fading) {
+    fn predict(&mut self, course: &Course, noise: f32) {
+        let Course { left, reach, .. } = *course;
         let density = noise * noise;
         self.value += self.rate * reach;
         self.rate *= left;
         self.variance += reach * (2.0 * self.covariance + reach * self.rate_variance)
-            + density * seconds * seconds * seconds / 3.0;
-        self.covariance = left * (self.covariance + reach * self.rate_variance)
-            + density * seconds * seconds / 2.0;
-        self.rate_variance = left * left * self.rate_variance + density * seconds;
+            + density * course.variance;
+        self.covariance =
+            left * (self.covariance + reach * self.rate_variance) + density * course.covariance;
+        self.rate_variance = left * left * self.rate_variance + density * course.rate_variance;
     }
 
     fn correct(&mut self, measured: f32, deviation: f32) {
@@ -202,15 +226,11 @@ impl Motion {
 
     /// Moves on.
     pub fn predict(&mut self, step: &Step) {
-        let steady = Fading {
-            left: 1.0,
-            reach: step.seconds,
-        };
         for axis in &mut self.centre {
-            axis.predict(step.seconds, VELOCITY_NOISE * self.size, steady);
+            axis.predict(&step.centre, VELOCITY_NOISE * self.size);
         }
         for axis in &mut self.log_size {
-            axis.predict(step.seconds, GROWTH_NOISE, step.growth);
+            axis.predict(&step.growth, GROWTH_NOISE);
         }
         self.resize();
     }
@@ -280,5 +300,39 @@ impl Motion {
     /// Whether all of it is still a number: only then can a box ever be matched.
     pub fn is_finite(&self) -> bool {
         self.size.is_finite() && self.bbox().iter().all(|edge| edge.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_step_is_the_same_as_many_short_ones() {
+        let near = |a: f32, b: f32| (a - b).abs() <= 0.01 * b.abs().max(1e-3);
+        let begun = || {
+            let mut motion = Motion::new(&Measured::of([100.0, 100.0, 140.0, 200.0]));
+            motion.predict(&Step::new(0.1));
+            motion.correct(&Measured::of([106.0, 98.0, 148.0, 204.0]));
+            motion
+        };
+        for seconds in [0.5, 2.0, 8.0] {
+            let (mut once, mut often) = (begun(), begun());
+            once.predict(&Step::new(seconds));
+            (0..60).for_each(|_| often.predict(&Step::new(seconds / 60.0)));
+            let axes = |motion: Motion| motion.log_size.into_iter().chain(motion.centre);
+            for (at, (a, b)) in axes(once).zip(axes(often)).enumerate() {
+                assert!(
+                    near(a.value, b.value) && near(a.rate, b.rate),
+                    "{a:?} {b:?}"
+                );
+                // The noise of the centre grows with the size, which a long step takes at its end.
+                if at < 2 {
+                    assert!(near(a.variance, b.variance), "{a:?} {b:?}");
+                    assert!(near(a.covariance, b.covariance), "{a:?} {b:?}");
+                    assert!(near(a.rate_variance, b.rate_variance), "{a:?} {b:?}");
+                }
+            }
+        }
     }
 }

@@ -122,11 +122,15 @@ fn a_gap_counts_as_long_as_it_was() {
     let mut stage = Tracker::new(CONFIG, "track", 1);
     let before = walk(&mut stage, 0..20);
     // 2 s later, 80 pixels on: two widths away from where it was seen last.
-    assert_eq!(walk(&mut stage, 40..41), before);
+    assert_eq!(walk(&mut stage, 40..44), before);
     // After a gap of 2 s someone is where nobody would have got to.
-    walk(&mut stage, 41..60);
-    let other = feed(&mut stage, row("a", 80, &[(walker(10, 50.0, 4.0), 0.9)]))[0];
-    assert!(other.is_some() && other != before);
+    walk(&mut stage, 44..60);
+    let mut other = None;
+    for frame in 80..84 {
+        other = feed(&mut stage, row("a", frame, &[(walker(10, 50.0, 4.0), 0.9)]))[0];
+        assert_ne!(other, before);
+    }
+    assert!(other.is_some());
 }
 
 #[test]
@@ -156,6 +160,37 @@ fn an_id_is_given_up_rather_than_stolen() {
         feed(&mut stage, row("a", 41, &[(walker(41, 50.0, 4.0), 0.9)]))[0],
         before
     );
+}
+
+#[test]
+fn who_is_not_known_is_new_within_a_third_of_a_second_at_any_rate() {
+    for interval_millis in [33, 100, 200, 240, 260, 299, 301, 390, 410, 500, 1000, 1500] {
+        let mut stage = Tracker::new(CONFIG, "track", 1);
+        let mut at = |millis: i64, boxes: &[([f32; 4], f32)]| {
+            let mut row = row("a", 0, boxes);
+            row.id.captured_unix_nanos = millis * 1_000_000;
+            feed(&mut stage, row)
+        };
+        let frames = 3000 / interval_millis;
+        let place = |frame: i64, aside: f32| {
+            let [x1, y1, x2, y2] = walker(0, 50.0 + 0.04 * (frame * interval_millis) as f32, 0.0);
+            [x1 + aside, y1, x2 + aside, y2]
+        };
+        for frame in 0..frames {
+            at(frame * interval_millis, &[(place(frame, 0.0), 0.9)]);
+        }
+        // One is missed for 0.3 s at least, then two are there.
+        let first = frames + 300 / interval_millis;
+        for frame in first..first + 10 {
+            let two = [-18.0, 18.0].map(|aside| (place(frame, aside), 0.9));
+            let found = at(frame * interval_millis, &two);
+            let waited = (frame - first) * interval_millis;
+            assert!(
+                waited + interval_millis <= 300 || found.iter().all(Option::is_some),
+                "{found:?} after {waited} ms of frames every {interval_millis} ms"
+            );
+        }
+    }
 }
 
 /// Two people walk towards each other, in the same lane, and nobody sees them meet.
