@@ -154,6 +154,7 @@ impl BufferedTracker {
         track.motion.correct(&candidate.measured);
         track.votes.add(item.class_id, item.score, track.unseen);
         track.highest_score = track.highest_score.max(item.score);
+        track.exists = 1.0;
         (track.unseen, track.covered, track.is_covered) = (0.0, 0.0, false);
     }
 
@@ -254,10 +255,12 @@ impl BufferedTracker {
             if let Some(best) = best.filter(|&best| own[best] >= enough) {
                 self.continue_lost(edges[first + best].lost, index, best);
             } else if is_last || own.iter().sum::<f32>() <= 1.0 - SURE {
-                for (edge, probability) in edges[first..edge].iter().zip(own) {
-                    self.tracks[edge.lost].exists *= 1.0 - probability;
+                let is_new = self.number(index);
+                if is_new {
+                    for (edge, probability) in edges[first..edge].iter().zip(own) {
+                        self.tracks[edge.lost].exists *= 1.0 - probability;
+                    }
                 }
-                self.number(index);
             }
         }
     }
@@ -282,14 +285,16 @@ impl BufferedTracker {
         (track.unseen, track.covered, track.is_covered) = (0.0, 0.0, false);
     }
 
-    /// A tentative track turns out to be a new object, if it is strong enough for one.
-    fn number(&mut self, tentative: usize) {
+    /// A tentative track continues no lost one; it is a new object if it is strong enough for one.
+    fn number(&mut self, tentative: usize) -> bool {
         let track = &mut self.tracks[tentative];
         track.hypotheses = Vec::new();
-        if track.highest_score >= self.config.new_track_score {
+        let is_new = track.highest_score >= self.config.new_track_score;
+        if is_new {
             self.last_number += 1;
             track.number = Some(self.last_number);
         }
+        is_new
     }
 
     /// Finds the tracks that another object of this frame covers.

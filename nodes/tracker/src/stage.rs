@@ -36,10 +36,12 @@ struct Ids {
 impl Ids {
     /// Those of the node `stage`, of which `starts` counts the starts in the run, from 1.
     fn new(stage: &str, now: SystemTime, starts: u64) -> Self {
-        // FNV-1a; the upper bits are mixed better than the lower ones.
+        // FNV-1a, whose last byte does not reach the upper bits: so a step of MurmurHash3's
+        // finalizer follows.
         let hash = stage.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
+        let hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
         let since = now.duration_since(SystemTime::UNIX_EPOCH + IDS_SINCE);
         // A clock that is not set has no time to offer.
         let millis = since.map_or(0, |since| since.as_millis() as u64);
