@@ -219,8 +219,13 @@ fn files_that_are_no_detector() {
         ),
         (
             "task",
+            yolov8().with("task", Some("classify")).bytes(),
+            &["'classify'", "'detect'"],
+        ),
+        (
+            "masks without prototypes",
             yolov8().with("task", Some("segment")).bytes(),
-            &["'segment'", "'detect'"],
+            &["segment", "expected prototypes", "'task: detect'"],
         ),
         (
             "operator",
