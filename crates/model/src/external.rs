@@ -63,7 +63,7 @@ pub(crate) fn digest(model: &Path, graph: &GraphProto, sha256: String) -> Result
 
 /// The files that weights of a graph, and of those within it, are in. Deeper graphs than a few have
 /// been refused.
-fn locations<'a>(graph: &'a GraphProto, names: &mut BTreeSet<&'a str>) {
+pub(crate) fn locations<'a>(graph: &'a GraphProto, names: &mut BTreeSet<&'a str>) {
     let mut add = |tensor: &'a TensorProto| {
         if tensor.data_location == TensorProto::EXTERNAL {
             let named = tensor.external_data.iter().find(|it| it.key == "location");

@@ -1,6 +1,6 @@
 //! A model file: what can be known of it before an engine has it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -307,6 +307,18 @@ impl ModelFile {
             },
         })
     }
+}
+
+/// The files beside a model that its weights are in, as it names them; none of a file that is no model.
+#[must_use]
+pub fn weight_files(model: &Path) -> Vec<PathBuf> {
+    let bytes = read_bounded(model).unwrap_or_default();
+    let model = ModelProto::decode(Bytes::from(bytes)).unwrap_or_default();
+    let mut names = BTreeSet::new();
+    if let Some(graph) = &model.graph {
+        external::locations(graph, &mut names);
+    }
+    names.into_iter().map(PathBuf::from).collect()
 }
 
 /// The bytes of a file. What is no file, such as a device or a pipe, may have no end.

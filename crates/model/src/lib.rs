@@ -39,7 +39,7 @@ pub use describe::{Description, declared, describe};
 pub use error::{ModelError, ModelErrorKind};
 pub use export::advice;
 pub use family::{Family, Preset, ScoreKind, TaskKind};
-pub use file::{ElementType, FileFacts, ModelFile, ModelInput, ModelOutput, Task};
+pub use file::{ElementType, FileFacts, ModelFile, ModelInput, ModelOutput, Task, weight_files};
 pub use graph::Signs;
 pub use init::settings_text;
 pub use input::{crop_size, input_size};

@@ -127,7 +127,7 @@ fn a_shim_that_is_none_or_old_is_named() {
     assert_says(
         &refused(&library_path, Some(&old)),
         ErrorKind::Missing,
-        &["old.so", "interface 0, expected 1"],
+        &["old.so", "interface 0, expected 2"],
     );
 }
 

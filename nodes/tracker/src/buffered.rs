@@ -51,9 +51,13 @@ pub(crate) struct BufferedTracker {
     config: FollowConfig,
     tracks: Vec<Track>,
     last_number: u64,
-    /// The times between the last three frames, seconds.
-    intervals: [f32; 2],
+    /// The times between the last frames, seconds; the oldest first.
+    intervals: [f32; INTERVALS],
 }
+
+/// So many times between frames are remembered: a camera that sends in bunches, or is looked at when
+/// something moves, has long and short ones.
+const INTERVALS: usize = 8;
 
 impl BufferedTracker {
     /// A tracker that has seen nothing.
@@ -62,8 +66,19 @@ impl BufferedTracker {
             config,
             tracks: Vec::new(),
             last_number: 0,
-            intervals: [0.0; 2],
+            intervals: [0.0; INTERVALS],
         }
+    }
+
+    /// How long it may take until the next frame comes, seconds. A single gap says nothing of that, so
+    /// the longest of the times is left out.
+    fn next_interval(&self) -> f32 {
+        let (mut longest, mut second) = (0.0_f32, 0.0_f32);
+        for &interval in &self.intervals {
+            second = second.max(interval.min(longest));
+            longest = longest.max(interval);
+        }
+        second
     }
 
     fn predict(&mut self, step: &Step) {
@@ -237,8 +252,7 @@ impl BufferedTracker {
             }));
         }
         let probabilities = probabilities(&edges);
-        // When the next frame will come: after a gap as soon as before it.
-        let interval = self.intervals[0].min(self.intervals[1]);
+        let interval = self.next_interval();
         let mut edge = 0;
         for index in 0..self.tracks.len() {
             let track = &self.tracks[index];
@@ -331,7 +345,8 @@ impl Follow for BufferedTracker {
     fn update(&mut self, elapsed_seconds: f64, boxes: &[Detection]) -> Vec<Option<Followed>> {
         let step = Step::new(elapsed_seconds.clamp(0.0, 1e6) as f32);
         self.predict(&step);
-        self.intervals = [self.intervals[1], step.seconds];
+        self.intervals.rotate_left(1);
+        self.intervals[INTERVALS - 1] = step.seconds;
         let mut candidates = Candidates::of(boxes);
         for buffer in BUFFERS {
             self.match_near(boxes, &mut candidates, true, Some(buffer));

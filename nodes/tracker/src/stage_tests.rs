@@ -193,6 +193,34 @@ fn who_is_not_known_is_new_within_a_third_of_a_second_at_any_rate() {
     }
 }
 
+/// Two frames and a pause, again and again: the short times between frames are no reason to wait for a
+/// next one.
+#[test]
+fn a_camera_that_sends_in_bunches_leaves_no_object_without_an_id() {
+    let mut stage = Tracker::new(CONFIG, "track", 1);
+    let mut at = |millis: i64, boxes: &[([f32; 4], f32)]| {
+        let mut row = row("a", 0, boxes);
+        row.id.captured_unix_nanos = millis * 1_000_000;
+        feed(&mut stage, row)
+    };
+    let place = |millis: i64, aside: f32| {
+        let [x1, y1, x2, y2] = walker(0, 50.0 + 0.04 * millis as f32, 0.0);
+        [x1 + aside, y1, x2 + aside, y2]
+    };
+    let times = |bunches: std::ops::Range<i64>| bunches.flat_map(|it| [500 * it, 500 * it + 33]);
+    for millis in times(0..6) {
+        at(millis, &[(place(millis, 0.0), 0.9)]);
+    }
+    for millis in times(8..12) {
+        let two = [-18.0, 18.0].map(|aside| (place(millis, aside), 0.9));
+        let found = at(millis, &two);
+        assert!(
+            found.iter().all(Option::is_some),
+            "{found:?} at {millis} ms"
+        );
+    }
+}
+
 /// Two people walk towards each other, in the same lane, and nobody sees them meet.
 #[test]
 fn people_are_told_apart_by_how_they_go_on() {

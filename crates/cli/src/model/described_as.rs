@@ -3,9 +3,9 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
-use camweave_model::{Family, settings_path};
+use camweave_model::{Family, settings_path, weight_files};
 
 use super::{Options, ask};
 use crate::error::CliError;
@@ -24,7 +24,12 @@ pub(super) fn described_as(options: &Options, family: Family) -> Result<String, 
         .tempdir_in(parent)
         .map_err(|error| CliError::file("make a folder in", parent, &error))?;
     let settings = settings_path(model);
-    link_all(parent, folder.path(), &settings)
+    let name = PathBuf::from(model.file_name().unwrap_or_default());
+    link(parent, folder.path(), &name)
+        .and_then(|()| {
+            let mut weights = weight_files(model).into_iter();
+            weights.try_for_each(|name| link(parent, folder.path(), &name))
+        })
         .map_err(|error| CliError::file("link files of", parent, &error))?;
     let linked = folder.path().join(model.file_name().unwrap_or_default());
     let told = settings_path(&linked);
@@ -44,21 +49,21 @@ pub(super) fn described_as(options: &Options, family: Family) -> Result<String, 
     })
 }
 
-/// Links what is in a folder into another one, but for `left_out` and what is hidden: a model's
-/// weights may be in any file beside it.
-fn link_all(from: &Path, to: &Path, left_out: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(from)? {
-        let name = entry?.file_name();
-        if Some(&*name) == left_out.file_name() || name.as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        // A link that leads nowhere is nobody's weights.
-        let Ok(path) = fs::canonicalize(from.join(&name)) else {
-            continue;
-        };
-        let link = to.join(&name);
-        // Folders, and files of other file systems or users, have no hard links.
-        fs::hard_link(&path, &link).or_else(|_| symlink(&path, &link))?;
+/// Links a file of a folder into another one. What is not there, or not in the folder, is left out: who
+/// reads the model says so.
+fn link(from: &Path, to: &Path, name: &Path) -> io::Result<()> {
+    let is_inside =
+        (name.components()).all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let Ok(path) = fs::canonicalize(from.join(name)) else {
+        return Ok(());
+    };
+    if !is_inside {
+        return Ok(());
     }
-    Ok(())
+    let link = to.join(name);
+    if let Some(folder) = link.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    // Files of other file systems or users have no hard links.
+    fs::hard_link(&path, &link).or_else(|_| symlink(&path, &link))
 }
