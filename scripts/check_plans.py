@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from check_models import BESIDE, PIXELS, PROGRAMS, Refused, apart, dora, say
+from check_models import BESIDE, PIXELS, PROGRAMS, Refused, apart, corners, dora, say
 
 SIDES = {
     # The decoder, inference and suppression of each side, and what inference needs beyond the model.
@@ -88,8 +88,9 @@ def run(side, model, arguments):
 
 
 def boxes(line):
-    """Corners, score and class of each box, and its keypoints or rotated rectangle, if it has one."""
-    shapes = line.get("keypoints") or line.get("oriented") or [[]] * len(line["boxes"])
+    """Corners, score and class of each box, and its keypoints or the corners of its rotated rectangle."""
+    rotated = [corners(*rectangle) for rectangle in line.get("oriented") or []]
+    shapes = line.get("keypoints") or rotated or [[]] * len(line["boxes"])
     return [[*box, score, number, shape] for box, score, number, shape in
             zip(line["boxes"], line["scores"], line["class_ids"], shapes, strict=True)]
 
@@ -126,7 +127,7 @@ def compare(gpu, cpu, least):
         count += sum(box[4] > least for box in right)
         unmatched += sum(left[i][4] > least for i in free[0]) + sum(right[j][4] > least for j in free[1])
     shapes = f"{equal} of {masks} outlines equal" if masks else f"points {points:.3f}" if points else ""
-    return count, unmatched, pixels, score, shapes
+    return count, unmatched, max(pixels, points), score, shapes
 
 
 def main():

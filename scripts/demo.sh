@@ -38,11 +38,12 @@ camweave_setup
 
 # What this run does not start is left for later: a first build is long enough. The rest of the workspace is selected, so
 # that a build of all programs finds the dependencies built with the same features.
-spared=(camweave-benches camweave-example-rust-sink camweave-file-source camweave-classify)
+spared=(camweave-benches camweave-example-rust-sink camweave-file-source
+  camweave-classify camweave-trt-classify)
 [[ " $* " == *fused* ]] || spared+=(camweave-fused)
 # Where NVIDIA's driver is, 'auto' may choose the GPU.
 [[ " $* " == *gpu* ]] || compgen -G '/dev/nvidia*' >/dev/null || [ -e /dev/dxg ] ||
-  spared+=(camweave-nvdec-node camweave-trt-infer camweave-gpu-nms camweave-trt-classify)
+  spared+=(camweave-nvdec-node camweave-trt-infer camweave-gpu-nms)
 say "building (a first build takes a while; cargo shows how far it is)"
 # shellcheck disable=SC2046 # an option and a name
 cargo build --release --workspace --bins $(printf -- '--exclude %s ' "${spared[@]}")

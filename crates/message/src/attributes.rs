@@ -6,48 +6,26 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
 use arrow_array::{Array, ListArray, StringArray, StructArray};
 
+use crate::MessageError;
 use crate::columns::{Columns, Reader, items};
-use crate::extras::{Extras, check_count};
+use crate::detected_box::DetectedBox;
+use crate::extras::{Attribute, Extras, check_count};
 use crate::interned::Interned;
 use crate::limits::{MAX_ATTRIBUTE_NAME_BYTES, MAX_ATTRIBUTES, MAX_LABEL_BYTES};
-use crate::{DetectedBox, Detections, MessageError};
-
-/// What a model of a second stage gives of an object.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Attribute {
-    /// Of which kind it is, such as `color`; of one kind a box has one.
-    pub name: Arc<str>,
-    /// What the object is of this kind, such as `red`.
-    pub label: Arc<str>,
-    /// 0 to 1.
-    pub confidence: f32,
-}
-
-impl Extras {
-    /// Sets an attribute, in place of the one of its name.
-    pub fn set_attribute(&mut self, attribute: Attribute) {
-        let same = |it: &Attribute| it.name == attribute.name;
-        match self.attributes.iter().position(same) {
-            Some(known) => self.attributes[known] = attribute,
-            None if self.attributes.len() < MAX_ATTRIBUTES => self.attributes.push(attribute),
-            None => {}
-        }
-    }
-}
 
 const FIELD: &str = "attributes";
 
 /// Writes the column, if some box has an attribute.
-pub(crate) fn write_attributes(columns: &mut Columns, rows: &[Detections]) {
+pub(crate) fn write_attributes(columns: &mut Columns, rows: &[&[DetectedBox]]) {
     let get = |item: &DetectedBox| !item.extras.attributes.is_empty();
-    let has = |row: &Detections| row.boxes.iter().any(get);
+    let has = |row: &&[DetectedBox]| row.iter().any(get);
     if !rows.iter().any(has) {
         return;
     }
     let (mut boxes, mut each) = (Vec::with_capacity(rows.len()), Vec::new());
     let mut all = Vec::new();
     for row in rows {
-        let shown = if has(row) { &row.boxes[..] } else { &[] };
+        let shown = if has(row) { *row } else { &[] };
         boxes.push(shown.len());
         for item in shown {
             each.push(item.extras.attributes.len());

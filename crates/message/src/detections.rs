@@ -9,7 +9,8 @@ use arrow_array::{
 use arrow_buffer::NullBuffer;
 
 use crate::columns::{Columns, Reader, items};
-use crate::extras::{ExtraColumns, Extras, write_extras};
+use crate::detected_box::DetectedBox;
+use crate::extra_columns::{ExtraColumns, write_extras};
 use crate::identity::{write_identity, write_traces};
 use crate::interned::Interned;
 use crate::limits::{
@@ -18,23 +19,6 @@ use crate::limits::{
 use crate::picture::{Pictures, write_pictures};
 use crate::received::read_rows;
 use crate::{FrameId, MessageError, PictureRef, Received, Row, Trace};
-
-/// One detected object.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DetectedBox {
-    /// `[x1, y1, x2, y2]` in source-image pixels.
-    pub bbox: [f32; 4],
-    /// 0 to 1.
-    pub score: f32,
-    /// The model's class id.
-    pub class_id: u32,
-    /// The class's name.
-    pub label: Arc<str>,
-    /// Unique within the camera; absent where nothing tracked it.
-    pub track_id: Option<u64>,
-    /// What the model gives beside the box, of a model that does.
-    pub extras: Extras,
-}
 
 /// What was seen in one frame; an empty frame is a row with no boxes.
 ///
@@ -212,7 +196,8 @@ impl Row for Detections {
             tracks.append_value(row.boxes.iter().map(|item| item.track_id));
         }
         columns.push("track_ids", false, tracks.finish());
-        write_extras(&mut columns, rows);
+        let boxes: Vec<&[DetectedBox]> = rows.iter().map(|row| &row.boxes[..]).collect();
+        write_extras(&mut columns, &boxes);
         let mut picture = Columns::default();
         write_pictures(&mut picture, rows.iter().map(|row| row.picture.as_ref()));
         let present: Vec<bool> = rows.iter().map(|row| row.picture.is_some()).collect();

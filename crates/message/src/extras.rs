@@ -2,15 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Float32Type;
-use arrow_array::{Array, Float32Array, ListArray};
 
-use crate::attributes::{Attribute, AttributeColumn, write_attributes};
-use crate::columns::{Columns, Reader, items};
-use crate::detections::DetectedBox;
-use crate::limits::{MAX_ANGLE, MAX_BOX_SIZES, MAX_BOX_VALUES, MAX_FRAME_VALUES};
-use crate::{Detections, MessageError};
+use crate::MessageError;
+use crate::columns::Reader;
+use crate::limits::{MAX_ANGLE, MAX_ATTRIBUTES, MAX_BOX_SIZES, MAX_BOX_VALUES};
 
 /// What a model gives of an object beside its box. It stays with the box wherever boxes are
 /// reordered or dropped.
@@ -33,18 +28,18 @@ pub struct Extras {
 }
 
 /// What the values of a box must be, in an image of this width and height, as far as those given are not.
-type Check = fn(&[f32], (u32, u32)) -> Result<(), &'static str>;
+pub(crate) type Check = fn(&[f32], (u32, u32)) -> Result<(), &'static str>;
 
 /// A column with a list of numbers for each box.
-struct BoxLists {
-    field: &'static str,
-    get: fn(&Extras) -> Option<&Arc<[f32]>>,
-    slot: fn(&mut Extras) -> &mut Option<Arc<[f32]>>,
-    check: Check,
+pub(crate) struct BoxLists {
+    pub field: &'static str,
+    pub get: fn(&Extras) -> Option<&Arc<[f32]>>,
+    pub slot: fn(&mut Extras) -> &mut Option<Arc<[f32]>>,
+    pub check: Check,
 }
 
 /// All such columns.
-static BOX_LISTS: [BoxLists; 3] = [
+pub(crate) static BOX_LISTS: [BoxLists; 3] = [
     BoxLists {
         field: "masks",
         get: |extras| extras.mask.as_ref(),
@@ -95,7 +90,7 @@ fn check_embedding(values: &[f32], _: (u32, u32)) -> Result<(), &'static str> {
 }
 
 /// Whether an oriented box is near the image, with an angle of at most a turn.
-fn is_oriented([x, y, w, h, angle]: [f32; 5], (width, height): (u32, u32)) -> bool {
+pub(crate) fn is_oriented([x, y, w, h, angle]: [f32; 5], (width, height): (u32, u32)) -> bool {
     let (width, height) = (MAX_BOX_SIZES * width as f32, MAX_BOX_SIZES * height as f32);
     let sides = 0.0..=2.0 * width.max(height);
     x.abs() <= width
@@ -125,103 +120,6 @@ impl Extras {
     }
 }
 
-impl DetectedBox {
-    /// The rectangle of [`Extras::oriented`]; of another box the box itself, which is not rotated.
-    #[must_use]
-    pub fn oriented(&self) -> [f32; 5] {
-        let [x1, y1, x2, y2] = self.bbox;
-        (self.extras.oriented).unwrap_or([(x1 + x2) / 2.0, (y1 + y2) / 2.0, x2 - x1, y2 - y1, 0.0])
-    }
-}
-
-/// Writes the columns that some row has something for.
-pub(crate) fn write_extras(columns: &mut Columns, rows: &[Detections]) {
-    for column in &BOX_LISTS {
-        let get = |item: &DetectedBox| (column.get)(&item.extras).is_some();
-        if !rows.iter().any(|row| row.boxes.iter().any(get)) {
-            continue;
-        }
-        columns.nested_lists::<Float32Type>(
-            column.field,
-            rows.iter().map(|row| {
-                let is_some = row.boxes.iter().any(get);
-                let boxes = row.boxes.iter().filter(|_| is_some);
-                boxes
-                    .map(|item| (column.get)(&item.extras).map_or(&[][..], |values| &values[..]))
-                    .collect()
-            }),
-        );
-    }
-    let has_oriented = |row: &Detections| row.boxes.iter().any(|it| it.extras.oriented.is_some());
-    if rows.iter().any(has_oriented) {
-        columns.number_lists::<Float32Type>(
-            "oriented",
-            rows.iter().map(|row| {
-                let boxes = row.boxes.iter().filter(|_| has_oriented(row));
-                boxes.flat_map(DetectedBox::oriented).collect()
-            }),
-        );
-    }
-    write_attributes(columns, rows);
-}
-
-/// One column of [`BOX_LISTS`].
-struct Lists<'a> {
-    column: &'static BoxLists,
-    rows: &'a ListArray,
-    boxes: &'a ListArray,
-    values: &'a Float32Array,
-}
-
-impl<'a> Lists<'a> {
-    fn open(reader: &Reader<'a>, column: &'static BoxLists) -> Result<Self, MessageError> {
-        let rows = reader.lists(column.field)?;
-        let boxes = rows.values().as_list_opt::<i32>();
-        let values = boxes.and_then(|it| it.values().as_primitive_opt::<Float32Type>());
-        let (Some(boxes), Some(values)) = (boxes, values) else {
-            return Err(reader.wrong_type(column.field, "List<List<Float32>>", rows));
-        };
-        Ok(Self {
-            column,
-            rows,
-            boxes,
-            values,
-        })
-    }
-
-    fn read(
-        &self,
-        reader: &Reader<'_>,
-        row: usize,
-        image_size: (u32, u32),
-        extras: &mut [Extras],
-    ) -> Result<(), MessageError> {
-        let field = self.column.field;
-        let boxes = items(self.rows, row);
-        check_count(reader, field, row, boxes.len(), extras.len())?;
-        let mut total = 0;
-        for (index, extras) in boxes.zip(extras) {
-            let range = items(self.boxes, index);
-            if range.is_empty() || self.boxes.is_null(index) {
-                continue;
-            }
-            total += range.len();
-            if range.len() > MAX_BOX_VALUES || total > MAX_FRAME_VALUES {
-                let expected = format!(
-                    "at most {MAX_BOX_VALUES} values of a box and {MAX_FRAME_VALUES} of a frame"
-                );
-                let value = format!("a list of {} after {}", range.len(), total - range.len());
-                return Err(reader.value(field, row, value, expected));
-            }
-            let values = &self.values.values()[range];
-            (self.column.check)(values, image_size)
-                .map_err(|expected| reader.value(field, row, shown(values), expected))?;
-            *(self.column.slot)(extras) = Some(Arc::from(values));
-        }
-        Ok(())
-    }
-}
-
 /// A column has an entry for each box of a row, or none in that row.
 pub(crate) fn check_count(
     reader: &Reader<'_>,
@@ -237,72 +135,32 @@ pub(crate) fn check_count(
     Err(reader.value(field, row, format!("{found} entries"), expected))
 }
 
-fn shown(values: &[f32]) -> String {
+pub(crate) fn shown(values: &[f32]) -> String {
     const MOST: usize = 6;
     let more = if values.len() > MOST { ", ..." } else { "" };
     let first: Vec<String> = values.iter().take(MOST).map(f32::to_string).collect();
     format!("[{}{more}]", first.join(", "))
 }
 
-/// The columns that a message has; each may be absent.
-pub(crate) struct ExtraColumns<'a> {
-    reader: Reader<'a>,
-    lists: Vec<Lists<'a>>,
-    oriented: Option<(&'a ListArray, &'a Float32Array)>,
-    attributes: Option<AttributeColumn<'a>>,
+/// What a model of a second stage gives of an object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attribute {
+    /// Of which kind it is, such as `color`; of one kind a box has one.
+    pub name: Arc<str>,
+    /// What the object is of this kind, such as `red`.
+    pub label: Arc<str>,
+    /// 0 to 1.
+    pub confidence: f32,
 }
 
-impl<'a> ExtraColumns<'a> {
-    pub fn open(reader: &Reader<'a>) -> Result<Self, MessageError> {
-        let mut lists = Vec::new();
-        for column in &BOX_LISTS {
-            lists.extend(reader.optional(column.field, |reader, _| Lists::open(reader, column))?);
+impl Extras {
+    /// Sets an attribute, in place of the one of its name.
+    pub fn set_attribute(&mut self, attribute: Attribute) {
+        let same = |it: &Attribute| it.name == attribute.name;
+        match self.attributes.iter().position(same) {
+            Some(known) => self.attributes[known] = attribute,
+            None if self.attributes.len() < MAX_ATTRIBUTES => self.attributes.push(attribute),
+            None => {}
         }
-        Ok(Self {
-            reader: *reader,
-            lists,
-            oriented: reader.optional("oriented", Reader::number_items::<Float32Type>)?,
-            attributes: AttributeColumn::open(reader)?,
-        })
-    }
-
-    /// The extras of a row's boxes; nothing at all where the message has none.
-    pub fn get(
-        &self,
-        row: usize,
-        boxes: usize,
-        image_size: (u32, u32),
-    ) -> Result<Vec<Extras>, MessageError> {
-        if self.lists.is_empty() && self.oriented.is_none() && self.attributes.is_none() {
-            return Ok(Vec::new());
-        }
-        let mut extras = vec![Extras::default(); boxes];
-        for lists in &self.lists {
-            lists.read(&self.reader, row, image_size, &mut extras)?;
-        }
-        if let Some((lists, values)) = self.oriented {
-            let range = items(lists, row);
-            let (rectangles, rest) = values.values()[range.clone()].as_chunks::<5>();
-            if !rest.is_empty() {
-                let value = format!("a list of {}", range.len());
-                let expected = "five values for each box: x, y, width, height, angle";
-                return Err(self.reader.value("oriented", row, value, expected));
-            }
-            check_count(&self.reader, "oriented", row, rectangles.len(), boxes)?;
-            for (extras, &rectangle) in extras.iter_mut().zip(rectangles) {
-                if !is_oriented(rectangle, image_size) {
-                    let expected = format!(
-                        "a rectangle within {MAX_BOX_SIZES} times the image, with an angle of -{MAX_ANGLE} to {MAX_ANGLE}"
-                    );
-                    let value = shown(&rectangle);
-                    return Err(self.reader.value("oriented", row, value, expected));
-                }
-                extras.oriented = Some(rectangle);
-            }
-        }
-        if let Some(attributes) = &self.attributes {
-            attributes.read(&self.reader, row, &mut extras)?;
-        }
-        Ok(extras)
     }
 }

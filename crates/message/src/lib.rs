@@ -16,8 +16,10 @@
 mod attributes;
 pub mod camera_id;
 mod columns;
+mod detected_box;
 mod detections;
 mod error;
+mod extra_columns;
 mod extras;
 mod frames;
 mod group_turn;
@@ -34,10 +36,10 @@ mod selection;
 mod text;
 mod units;
 
-pub use attributes::Attribute;
-pub use detections::{DetectedBox, Detections};
+pub use detected_box::DetectedBox;
+pub use detections::Detections;
 pub use error::MessageError;
-pub use extras::Extras;
+pub use extras::{Attribute, Extras};
 pub use frames::Frame;
 pub use group_turn::GroupTurn;
 pub use heads::Head;

@@ -2,7 +2,7 @@
 
 use camweave_vision::Task;
 
-use crate::describe::{Facts, write};
+use crate::facts::{Facts, write};
 use crate::family::{Family, TaskKind};
 
 /// Prototypes of masks are not more.

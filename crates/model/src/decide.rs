@@ -2,8 +2,9 @@
 
 use camweave_vision::{Activation, BoxCoding, BoxSpace, Scores, Task};
 
-use crate::describe::{Description, write};
+use crate::describe::Description;
 use crate::error::ModelError;
+use crate::facts::write;
 use crate::family::Family;
 use crate::file::ModelFile;
 use crate::values::{Found, Values};

@@ -6,11 +6,11 @@ use camweave_vision::{
 
 use crate::beside::Beside;
 use crate::error::ModelError;
+use crate::facts::{Facts, write};
 use crate::family::{Family, Preset, ScoreKind, TaskKind};
 use crate::file::{ElementType, ModelFile};
 use crate::metadata::{MAX_CLASSES, numbered};
 use crate::places::Places;
-use crate::settings::{ModelSettings, settings_path};
 use crate::size::{MAX_HEAD_BYTES, shown};
 
 /// What a model is, and how that is known.
@@ -75,26 +75,6 @@ pub fn declared(
         return Ok(None);
     };
     describe(file, size, batch, &shapes).map(Some)
-}
-
-/// A line that says what to write, and where.
-pub(crate) fn write(file: &ModelFile, line: &str) -> String {
-    let path = settings_path(&file.path);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    format!("write '{line}' into {name}")
-}
-
-/// What decides.
-pub(crate) struct Facts<'a> {
-    pub file: &'a ModelFile,
-    pub settings: &'a ModelSettings,
-    /// Of one frame, without the batch and without sides of 1.
-    pub shapes: Vec<Vec<usize>>,
-    /// As they are.
-    found: &'a [Vec<usize>],
-    names: Option<Vec<String>>,
-    pub size: (u32, u32),
-    places: Places,
 }
 
 /// A family, and where its values are.

@@ -15,6 +15,7 @@ mod describe;
 mod error;
 mod export;
 mod external;
+mod facts;
 mod family;
 mod file;
 mod graph;

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use camweave_model::{Family, settings_path, weight_files};
 
-use super::{Options, ask};
+use super::asked::{Options, ask};
 use crate::error::CliError;
 
 /// The description of a model of this family. `MODEL.yml` is neither read nor written: the model is

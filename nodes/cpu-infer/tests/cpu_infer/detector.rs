@@ -200,7 +200,7 @@ fn files_that_are_no_detector() {
         input: input.to_vec(),
         ..yolov8()
     };
-    let cases: [(&str, Vec<u8>, &[&str]); 12] = [
+    let cases: [(&str, Vec<u8>, &[&str]); 13] = [
         (
             "text",
             b"Not found. Please log in.".to_vec(),
