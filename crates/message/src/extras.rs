@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-
 use crate::MessageError;
 use crate::columns::Reader;
 use crate::limits::{MAX_ANGLE, MAX_ATTRIBUTES, MAX_BOX_SIZES, MAX_BOX_VALUES};
