@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use camweave_message::{
-    Attribute, CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head, Orientation,
-    PictureRef, Selection, StagePass, Trace, Unit,
+    Attribute, CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head,
+    Orientation, PictureRef, Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::Reference;
 use camweave_vision::{ColorMatrix, ColorRange, Fit, HeadFormat, PictureLayout, PixelFormat};
