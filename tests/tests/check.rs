@@ -303,5 +303,5 @@ fn dora_takes_the_hub_manifest_of_each_node() {
         assert!(output.status.success(), "{shown}: {text}{errors}");
         checked += 1;
     }
-    assert_eq!(checked, 11);
+    assert_eq!(checked, 13);
 }
