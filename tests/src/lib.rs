@@ -41,6 +41,22 @@ pub fn workspace() -> PathBuf {
     tests.parent().unwrap_or(tests).to_owned()
 }
 
+/// The folders of the nodes whose inputs, outputs and settings do not depend on the graph: all but `fused`.
+///
+/// # Panics
+/// If the repository has none.
+#[must_use]
+pub fn stage_folders() -> Vec<PathBuf> {
+    let folder = workspace().join("nodes");
+    let entries = std::fs::read_dir(&folder).expect("the folder of the nodes");
+    let found = entries.map(|entry| entry.expect("an entry").path());
+    let found: Vec<_> = found
+        .filter(|path| path.join("Cargo.toml").is_file() && !path.ends_with("fused"))
+        .collect();
+    assert!(!found.is_empty(), "'{}' has no nodes", folder.display());
+    found
+}
+
 /// The folder of the binaries that belong to this test's build.
 ///
 /// # Panics

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use camweave_tests::{binary, workspace};
+use camweave_tests::{binary, stage_folders, workspace};
 
 const CAMERAS: &str = "cameras:\n  - {id: gate, url: 'rtsp://192.0.2.1/live'}\n";
 
@@ -285,12 +285,8 @@ fn variables_of_the_shell_change_nothing_in_a_demo() {
 
 #[test]
 fn dora_takes_the_hub_manifest_of_each_node() {
-    let mut checked = 0;
-    for entry in fs::read_dir(workspace().join("nodes")).expect("a folder") {
-        let manifest = entry.expect("an entry").path().join("dora-node.yml");
-        if manifest.parent().is_some_and(|it| it.ends_with("fused")) {
-            continue; // What it takes and gives depends on its stages.
-        }
+    for folder in stage_folders() {
+        let manifest = folder.join("dora-node.yml");
         let output = Command::new("dora")
             .args(["validate", "--node-manifest"])
             .arg(&manifest)
@@ -301,7 +297,5 @@ fn dora_takes_the_hub_manifest_of_each_node() {
         let errors = String::from_utf8_lossy(&output.stderr);
         let shown = manifest.display();
         assert!(output.status.success(), "{shown}: {text}{errors}");
-        checked += 1;
     }
-    assert_eq!(checked, 13);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use camweave_tests::workspace;
+use camweave_tests::{stage_folders, workspace};
 
 /// The hub's configuration: an index beside it has camweave's namespace.
 const HUB: &str = "[[index]]\nalias = \"local\"\npath = \"index\"\nnamespaces = [\"camweave\"]\n";
@@ -33,18 +33,14 @@ fn the_hub_takes_each_node() {
     let (index, repository) = (folder.path().join("index"), folder.path().join("camweave"));
     fs::write(folder.path().join("hub.toml"), HUB).expect("writable");
     let mut nodes = Vec::new();
-    for entry in fs::read_dir(workspace().join("nodes")).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let manifest = entry.path().join("dora-node.yml");
-        // None for 'fused': what it takes and gives depends on its stages.
-        if manifest.is_file() {
-            let node = repository.join("nodes").join(entry.file_name());
-            fs::create_dir_all(&node).expect("a folder");
-            fs::copy(manifest, node.join("dora-node.yml")).expect("a copy");
-            nodes.push(node);
-        }
+    for folder in stage_folders() {
+        let node = repository.join(folder.strip_prefix(workspace()).expect("below it"));
+        fs::create_dir_all(&node).expect("a folder");
+        let manifest = folder.join("dora-node.yml");
+        fs::copy(&manifest, node.join("dora-node.yml"))
+            .unwrap_or_else(|error| panic!("{}: {error}", manifest.display()));
+        nodes.push(node);
     }
-    assert_eq!(nodes.len(), 13);
     // What is published is what is committed.
     git(&repository, &["init", "--quiet"]);
     git(&repository, &["add", "--all"]);

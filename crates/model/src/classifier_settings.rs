@@ -6,8 +6,7 @@ use std::path::Path;
 use camweave_vision::CropFit;
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{InputSettings, Names, ordered_names, read_names, syntax, text_of};
-use crate::settings_path;
+use crate::settings::{InputSettings, Names, ordered_names, read_beside, syntax};
 
 /// A kind of model that looks at one object, as `family` in `MODEL.yml` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,14 +75,7 @@ impl ClassifierSettings {
     /// # Errors
     /// A line that names the file, the place and what was expected.
     pub fn beside(model: &Path) -> Result<Self, String> {
-        let path = settings_path(model);
-        let Some(text) = text_of(&path)? else {
-            return Ok(Self::default());
-        };
-        let file = path.display();
-        let mut settings = Self::parse(&text).map_err(|error| format!("'{file}'{error}"))?;
-        read_names(&mut settings.names, &path).map_err(|error| format!("'{file}': {error}"))?;
-        Ok(settings)
+        read_beside(model, Self::parse, |settings| &mut settings.names)
     }
 
     /// Parses a file's text.

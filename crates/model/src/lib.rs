@@ -6,6 +6,8 @@
 //! means the same to each of them.
 
 mod beside;
+mod candidate;
+mod class_names;
 mod classifier;
 mod classifier_settings;
 mod classifier_trial;
@@ -26,11 +28,13 @@ mod literal;
 mod metadata;
 pub mod onnx;
 mod operators;
+mod parts;
 mod places;
 mod scene;
 mod settings;
 mod size;
 mod values;
+mod whole;
 
 pub use classifier::{Answer, Classifier, ClassifierDraft, Meaning};
 pub use classifier_settings::{ClassActivation, ClassifierFamily, ClassifierSettings};

@@ -118,14 +118,7 @@ impl ModelSettings {
     /// # Errors
     /// A line that names the file, the place and what was expected.
     pub fn beside(model: &Path) -> Result<Self, String> {
-        let path = settings_path(model);
-        let Some(text) = text_of(&path)? else {
-            return Ok(Self::default());
-        };
-        let file = path.display();
-        let mut settings = Self::parse(&text).map_err(|error| format!("'{file}'{error}"))?;
-        read_names(&mut settings.names, &path).map_err(|error| format!("'{file}': {error}"))?;
-        Ok(settings)
+        read_beside(model, Self::parse, |settings| &mut settings.names)
     }
 
     /// Parses a file's text.
@@ -155,8 +148,27 @@ impl ModelSettings {
     }
 }
 
+/// The settings beside a model; the default where there is no such file.
+///
+/// # Errors
+/// A line that names the file, the place and what was expected.
+pub(crate) fn read_beside<T: Default>(
+    model: &Path,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+    names: impl FnOnce(&mut T) -> &mut Option<Names>,
+) -> Result<T, String> {
+    let path = settings_path(model);
+    let Some(text) = text_of(&path)? else {
+        return Ok(T::default());
+    };
+    let file = path.display();
+    let mut settings = parse(&text).map_err(|error| format!("'{file}'{error}"))?;
+    read_names(names(&mut settings), &path).map_err(|error| format!("'{file}': {error}"))?;
+    Ok(settings)
+}
+
 /// Reads the text file that `names` points to.
-pub(crate) fn read_names(names: &mut Option<Names>, settings: &Path) -> Result<(), String> {
+fn read_names(names: &mut Option<Names>, settings: &Path) -> Result<(), String> {
     let Some(Names::File(path)) = names else {
         return Ok(());
     };
@@ -198,7 +210,7 @@ pub(crate) fn ordered_names(names: Option<&Names>) -> Result<Option<Vec<String>>
 }
 
 /// The text of a file beside a model; nothing where there is none.
-pub(crate) fn text_of(path: &Path) -> Result<Option<String>, String> {
+fn text_of(path: &Path) -> Result<Option<String>, String> {
     let refuse = |error: std::io::Error| format!("'{}': {error}", path.display());
     match std::fs::metadata(path) {
         Ok(found) if found.is_file() && found.len() <= MAX_BYTES => {}

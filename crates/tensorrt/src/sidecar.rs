@@ -9,12 +9,13 @@ use sha2::{Digest, Sha256};
 
 use crate::builder::{BatchProfile, Precision};
 use crate::error::Error;
+use crate::sys::ABI;
 use crate::version::Version;
 
 /// The schema's name and version.
 const SCHEMA: &str = "camweave.engine/1";
-/// Counts what this crate asks of TensorRT beyond an [`EngineSpec`]: engines of another number are
-/// rebuilt. 2: no TF32 where FP32 is wanted. 3: all outputs are kept.
+/// Counts what this crate asks of TensorRT beyond an [`EngineSpec`]: engines of another number, or by a
+/// shim of another, are rebuilt. 2: no TF32 where FP32 is wanted. 3: all outputs are kept.
 const RECIPE: u32 = 3;
 
 /// The GPU that a plan is for.
@@ -53,7 +54,7 @@ impl EngineSpec {
     /// 32 hexadecimal digits that stand for all values.
     #[must_use]
     pub fn key(&self) -> String {
-        let mut digest = hex_digest(format!("{SCHEMA} {RECIPE} {self:?}").as_bytes());
+        let mut digest = hex_digest(format!("{SCHEMA} {RECIPE} {ABI} {self:?}").as_bytes());
         digest.truncate(32);
         digest
     }

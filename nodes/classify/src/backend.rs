@@ -59,12 +59,11 @@ impl Backend for CpuBackend {
         });
         let failure = run.err().map(|error| error.to_string());
         let mut answers = answers.into_iter();
-        let of_network = || match answers.next() {
+        let mut of_network = || match answers.next() {
             Some(Some(answer)) => Outcome::Answer(answer),
             Some(None) => Outcome::Failed("values that are no numbers".to_owned()),
             None => Outcome::Failed(failure.clone().unwrap_or_default()),
         };
-        let mut of_network = of_network;
         let all = outcomes.into_iter();
         Ok(all.map(|it| it.unwrap_or_else(&mut of_network)).collect())
     }

@@ -1,11 +1,8 @@
 //! The stage: detections in, detections with attributes or embeddings out.
 
-use std::time::Instant;
-
 use camweave_detect::infer::facts::{BATCH, ENGINE, ENGINE_REASON, INPUT_SIZE, MODEL};
-use camweave_message::Detections;
-use camweave_second_stage::Asking;
-use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError};
+use camweave_second_stage::{Asking, Kind, SecondStage};
+use camweave_stage::{Context, DropReason, Fact, StageError};
 
 use crate::backend::CpuBackend;
 use crate::drops::DROPS;
@@ -14,20 +11,19 @@ use crate::network::Network;
 use crate::settings::ClassifySettings;
 
 /// Asks a second-stage model about detected objects, on the CPU.
-pub struct Classify {
-    asking: Asking,
-}
+pub type Classify = SecondStage<OnCpu>;
 
-impl Stage for Classify {
+/// What makes it that.
+pub struct OnCpu;
+
+impl Kind for OnCpu {
     const KIND: &'static str = "classify";
     const ABOUT: &'static str = "Asks a second-stage ONNX model about detected objects, on the CPU: attributes or embeddings.";
     type Settings = ClassifySettings;
     const DROPS: &'static [DropReason] = DROPS;
     const FACTS: &'static [Fact] = FACTS;
-    type In = Detections;
-    type Out = Detections;
 
-    fn open(settings: ClassifySettings, context: &Context) -> Result<Self, StageError> {
+    fn start(settings: ClassifySettings, context: &Context) -> Result<Asking, StageError> {
         let network = Network::open(&settings.network())?;
         let (engine, reason) = network.engine_choice();
         let (width, height) = network.size();
@@ -47,27 +43,6 @@ impl Stage for Classify {
         }
         let (classifier, size) = (network.classifier().clone(), network.size());
         let backend = Box::new(CpuBackend::new(network, context));
-        let asking = Asking::start(&settings.asking, &classifier, size, backend, context)?;
-        Ok(Self { asking })
-    }
-
-    fn rows(
-        &mut self,
-        rows: Vec<Detections>,
-        out: &mut Output<Detections>,
-    ) -> Result<(), StageError> {
-        self.asking.rows(rows, out)
-    }
-
-    fn tick(&mut self, out: &mut Output<Detections>) -> Result<(), StageError> {
-        self.asking.tick(out)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.asking.deadline()
-    }
-
-    fn close(&mut self, out: &mut Output<Detections>) -> Result<(), StageError> {
-        self.asking.close(out)
+        Asking::start(&settings.asking, &classifier, size, backend, context)
     }
 }

@@ -1,13 +1,10 @@
 //! The stage: detections in, detections with attributes or embeddings out.
 
-use std::time::Instant;
-
 use camweave_cuda::missing;
 use camweave_detect::infer::facts::{BATCH, ENGINE, ENGINE_REASON, INPUT_SIZE, MODEL};
 use camweave_engine::{of_cuda, of_tensorrt};
-use camweave_message::Detections;
-use camweave_second_stage::Asking;
-use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError};
+use camweave_second_stage::{Asking, Kind, SecondStage};
+use camweave_stage::{Context, DropReason, Fact, StageError};
 use camweave_tensorrt::TensorRt;
 
 use crate::backend::GpuBackend;
@@ -17,20 +14,19 @@ use crate::network::Network;
 use crate::settings::TrtClassifySettings;
 
 /// Asks a second-stage model about detected objects, with TensorRT.
-pub struct TrtClassify {
-    asking: Asking,
-}
+pub type TrtClassify = SecondStage<OnGpu>;
 
-impl Stage for TrtClassify {
+/// What makes it that.
+pub struct OnGpu;
+
+impl Kind for OnGpu {
     const KIND: &'static str = "trt-classify";
     const ABOUT: &'static str = "Asks a second-stage ONNX model about detected objects, with TensorRT: attributes or embeddings.";
     type Settings = TrtClassifySettings;
     const DROPS: &'static [DropReason] = DROPS;
     const FACTS: &'static [Fact] = FACTS;
-    type In = Detections;
-    type Out = Detections;
 
-    fn open(settings: TrtClassifySettings, context: &Context) -> Result<Self, StageError> {
+    fn start(settings: TrtClassifySettings, context: &Context) -> Result<Asking, StageError> {
         // What is wrong with the file is said with or without a GPU.
         let source = settings.source()?;
         if let Some(line) = missing() {
@@ -60,33 +56,12 @@ impl Stage for TrtClassify {
         }
         let (classifier, size) = (network.classifier.clone(), network.size);
         let backend = GpuBackend::new(network, &device, context.counters.spans());
-        let asking = Asking::start(
+        Asking::start(
             &settings.asking,
             &classifier,
             size,
             Box::new(backend),
             context,
-        )?;
-        Ok(Self { asking })
-    }
-
-    fn rows(
-        &mut self,
-        rows: Vec<Detections>,
-        out: &mut Output<Detections>,
-    ) -> Result<(), StageError> {
-        self.asking.rows(rows, out)
-    }
-
-    fn tick(&mut self, out: &mut Output<Detections>) -> Result<(), StageError> {
-        self.asking.tick(out)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.asking.deadline()
-    }
-
-    fn close(&mut self, out: &mut Output<Detections>) -> Result<(), StageError> {
-        self.asking.close(out)
+        )
     }
 }
