@@ -125,10 +125,14 @@ struct Pools {
 
 impl Pools {
     fn new(place: Device) -> Self {
+        Self::with_room(place, 48 * HEAD_BYTES)
+    }
+
+    fn with_room(place: Device, slot_bytes: usize) -> Self {
         let spec = |name: &str| PoolSpec {
             name: name.to_owned(),
             slots: 2,
-            slot_bytes: 48 * HEAD_BYTES,
+            slot_bytes,
         };
         let pictures = Producer::create(&spec("frames")).expect("memory for a pool");
         Self {
@@ -288,6 +292,44 @@ fn what_heads_have_beside_boxes_is_that_of_the_stage_on_the_cpu() {
         prop_assert_eq!(pools.device.usage().held, 0, "the tensors are let go of");
     });
     assert_eq!(gpu.borrow().counts(), cpu.borrow().counts());
+}
+
+/// More than the kernels rank: the host decodes and suppresses.
+#[test]
+fn a_frame_of_too_many_candidates_is_that_of_the_stage_on_the_cpu() {
+    let Some(place) = testing::device() else {
+        return;
+    };
+    let (anchors, classes) = (4096, 20);
+    assert!(anchors * classes > camweave_cuda::heads::MOST_RANKED);
+    let value = |row: usize, anchor: usize| {
+        // All different, in no order.
+        let part = (anchor * 7919 + row * 104_729) % 65_521;
+        let part = part as f32 / 65_521.0;
+        match row {
+            0 | 1 => 320.0 * part,
+            2 | 3 => 8.0 + 60.0 * part,
+            _ => 0.3 + 0.69 * part,
+        }
+    };
+    let rows = 0..4 + classes;
+    let head = rows.flat_map(|row| (0..anchors).map(move |anchor| value(row, anchor)));
+    let head: Vec<f32> = head.collect();
+    let pools = Pools::with_room(place, size_of_val(&head[..]));
+    let [host, device] = pools.publish(std::slice::from_ref(&head));
+    let format = HeadFormat {
+        multi_label: true,
+        ..HeadFormat::yolov8(classes as u32, anchors as u32)
+    };
+    let of = |tensor: &Reference| Head {
+        format,
+        ..pools.head(tensor, 0)
+    };
+    let expected = Bench::<CpuNms>::new(&[]).run(vec![of(&host)]);
+    let found = Bench::<GpuNms>::new(&[]).run(vec![of(&device)]);
+    assert!(!expected[0][0].boxes.is_empty());
+    assert_eq!(found, expected);
+    assert_eq!(pools.device.usage().held, 0, "the tensor is let go of");
 }
 
 #[test]
