@@ -4,6 +4,7 @@ mod ab;
 mod bench;
 mod cameras;
 mod demo;
+mod describe;
 mod doctor;
 mod engine;
 mod error;
@@ -19,7 +20,7 @@ mod trace;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use rustix::fs::Mode;
 use rustix::process::umask;
 
@@ -77,6 +78,17 @@ enum Command {
         /// The folder that `camera-sim --record` wrote.
         record: std::path::PathBuf,
     },
+    /// Print completions for a shell: 'camweave completions bash > FILE', and source the file.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder.
+        folder: std::path::PathBuf,
+    },
 }
 
 /// The program: what the command line asks for, and its exit code.
@@ -99,6 +111,8 @@ pub fn main() -> ExitCode {
         Command::Model(command) => model::run(&command),
         Command::Cameras { file } => cameras::check(&file),
         Command::Evaluate { detections, record } => evaluate::show(&detections, &record),
+        Command::Completions { shell } => describe::completions(Arguments::command(), shell),
+        Command::Man { folder } => describe::man(Arguments::command(), &folder),
     };
     match result {
         Ok(exit) => exit.into(),

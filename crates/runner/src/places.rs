@@ -55,13 +55,16 @@ pub fn sibling(name: &str) -> Result<PathBuf, RunError> {
     ))
 }
 
-/// The dora command: the one that `CAMWEAVE_DORA` names, else the one on the `PATH`, else the one that
-/// `scripts/setup.sh` brings.
+/// The dora command: the one that `CAMWEAVE_DORA` names, else the one that was installed beside this
+/// program, else the one on the `PATH`, else the one that `scripts/setup.sh` brings.
 #[must_use]
 pub fn dora() -> PathBuf {
     const NAME: &str = "dora";
     if let Some(named) = std::env::var_os(DORA_VARIABLE) {
         return PathBuf::from(named);
+    }
+    if let Ok(beside) = sibling(NAME) {
+        return beside;
     }
     let brought = checkout().map(|folder| folder.join(".cache/python/bin").join(NAME));
     match brought.filter(|program| program.is_file()) {
