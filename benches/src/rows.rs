@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use camweave_message::{
-    CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head, Orientation,
-    PictureRef, Selection, StagePass, Trace, Unit,
+    Areas, CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head, Ignored,
+    Orientation, PictureRef, Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::{PoolError, PoolSpec, Producer, Reference};
 use camweave_vision::{ColorMatrix, ColorRange, Fit, HeadFormat, PictureLayout, PixelFormat};
@@ -93,6 +93,7 @@ impl Rows {
             orientation: Orientation::UPRIGHT,
             selection: Selection::All,
             motion: None,
+            areas: Areas::default(),
             data: vec![0x55_u8; UNIT_BYTES].into(),
         }
     }
@@ -104,6 +105,7 @@ impl Rows {
             id: Self::id(camera, 7),
             trace: Self::trace(2),
             picture: self.picture(),
+            areas: Areas::default(),
         }
     }
 
@@ -114,6 +116,8 @@ impl Rows {
             id: Self::id(camera, 7),
             trace: Self::trace(4),
             picture: self.picture(),
+            crop: None,
+            ignored: Ignored::default(),
             model_size: (320, 320),
             fit: Fit::Letterbox,
             model: Arc::from("camweave-street-320.onnx@0123456789ab"),

@@ -11,13 +11,18 @@
 //!     detect_fps: 5             # pictures per second that are detected on; left out: all
 //!     detect: on                # on (default), off: not at all, or motion: while something moves
 //!     motion_area: 0.2          # with motion: percent of the picture that must change
+//!     region: [0, 0.4, 1, 1]    # what the detector is given, in parts of the frame; left out: all
+//!     ignore:                   # polygons in which objects are not reported
+//!       - [[0, 0.4], [0.3, 0.4], [0, 0.7]]
 //! ```
 
+mod areas;
 mod credentials;
 mod expand;
 mod read;
 mod url;
 
+pub use camweave_message::Areas;
 pub use credentials::Credentials;
 pub use read::{has_literal_secrets, load, parse};
 pub use url::SCHEMES;
@@ -72,6 +77,8 @@ pub struct Camera {
     pub selection: Selection,
     /// With `detect: motion`: parts per million of the picture that must have changed.
     pub motion: Option<NonZeroU32>,
+    /// Which parts of the frames are looked at.
+    pub areas: Areas,
     /// The user, where the camera asks for one.
     pub credentials: Option<Credentials>,
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_saphyr::{Error, Location, Spanned};
 use zeroize::Zeroizing;
 
+use super::areas::{RawIgnored, RawRegion, read_areas};
 use super::expand::{expand, expand_secret};
 use super::url::read_url;
 use super::{Camera, CamerasError, ClientKind, Credentials, FILE_BYTES, Lookup, Transport};
@@ -39,6 +40,8 @@ struct RawCamera {
     detect_fps: Option<Spanned<String>>,
     detect: Option<Spanned<String>>,
     motion_area: Option<Spanned<String>>,
+    region: Option<RawRegion>,
+    ignore: Option<RawIgnored>,
 }
 
 /// Reads and checks `cameras.yml`; variables come from the process's environment. From then on, the
@@ -198,6 +201,8 @@ impl Reader<'_> {
         }
         let client = self.client(raw.client.as_ref(), scheme)?;
         let (selection, motion) = self.selection(&raw)?;
+        let areas = read_areas(raw.region.as_ref(), raw.ignore.as_ref(), self.lookup)
+            .map_err(|(at, message)| self.error(at, message))?;
         let username = raw
             .username
             .as_ref()
@@ -242,6 +247,7 @@ impl Reader<'_> {
             client,
             selection,
             motion,
+            areas,
             credentials,
         })
     }

@@ -95,6 +95,93 @@ fn which_pictures_are_detected_on() {
 }
 
 #[test]
+fn regions_and_ignored_areas() {
+    let cameras = read(
+        "cameras:
+  - {id: a, url: 'rtsp://h/'}
+  - {id: b, url: 'rtsp://h/', region: [0, 0.4, 1, '${RIGHT:-0.9}']}
+  - id: c
+    url: rtsp://h/
+    ignore:
+      - [[0, 0], [0.25, 0], [0, 0.5]]
+      - - [0.5, 0.5]
+        - [1, 0.5]
+        - [1, 1]
+        - [0.5, 1]
+  - {id: d, url: 'rtsp://h/', ignore: []}
+",
+    )
+    .expect("all is well");
+    assert!(cameras[0].areas.are_whole() && cameras[3].areas.are_whole());
+    let region = cameras[1].areas.region.map(|it| it.edges());
+    assert_eq!(region, Some([0.0, 0.4, 1.0, 0.9]));
+    let polygons = cameras[2].areas.ignored.polygons();
+    let values: Vec<_> = polygons.iter().map(|it| it.values()).collect();
+    let square = [0.5, 0.5, 1.0, 0.5, 1.0, 1.0, 0.5, 1.0];
+    assert_eq!(values, [&[0.0, 0.0, 0.25, 0.0, 0.0, 0.5][..], &square]);
+}
+
+#[test]
+fn areas_that_cannot_be_are_named_where_they_are() {
+    let points = |count: usize| vec!["[0, 0]"; count].join(", ");
+    let polygons = format!("[{}]", vec![format!("[{}]", points(3)); 33].join(", "));
+    for (fields, place, says) in [
+        (
+            "region: [0, 0, 1.5, 1]",
+            "4:20",
+            "region '1.5', expected a part of the frame, 0 to 1",
+        ),
+        ("region: [0, 0, a, 1]", "4:20", "region 'a', expected"),
+        ("region: [0, -1, 1, 1]", "4:17", "region '-1', expected"),
+        ("region: [0, 0, NaN, 1]", "4:20", "region 'NaN', expected"),
+        (
+            "region: [0, 0, 1]",
+            "4:13",
+            "region of 3 numbers, expected [x1, y1, x2, y2]",
+        ),
+        (
+            "region: [0.5, 0, 0.2, 1]",
+            "4:13",
+            "region [0.5, 0, 0.2, 1], expected x1 < x2 and y1 < y2",
+        ),
+        ("region: [0, 0, '${NONE}', 1]", "4:20", "NONE is not set"),
+        ("region: 0.5", "4:13", "sequence"),
+        (
+            "ignore: [[[0, 0], [1, 0]]]",
+            "4:14",
+            "ignore has a polygon of 2 points, expected 3 to 64",
+        ),
+        (
+            &format!("ignore: [[{}]]", points(65)),
+            "4:14",
+            "a polygon of 65 points, expected 3 to 64",
+        ),
+        (
+            "ignore: [[[0, 0], [1, 0], [1, 1, 1]]]",
+            "4:31",
+            "ignore has a point of 3 numbers, expected [x, y]",
+        ),
+        (
+            "ignore: [[[0, 0], [1, 0], [1, 1.01]]]",
+            "4:35",
+            "ignore '1.01', expected a part of the frame, 0 to 1",
+        ),
+        (
+            &format!("ignore: {polygons}"),
+            "4:13",
+            "ignore has 33 polygons, expected at most 32",
+        ),
+        // One polygon without the list around it.
+        ("ignore: [[0, 0], [1, 0], [1, 1]]", "4:15", "sequence"),
+    ] {
+        let text = format!("cameras:\n  - id: a\n    url: rtsp://h/\n    {fields}\n");
+        let error = read(&text).expect_err(fields);
+        let place = format!("cameras.yml:{place}: ");
+        assert!(error.starts_with(&place) && error.contains(says), "{error}");
+    }
+}
+
+#[test]
 fn sources_and_clients() {
     let cameras = read(
         "cameras:

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use camweave_cameras::Areas;
 use camweave_stage::Exit;
 
 use crate::error::CliError;
@@ -21,7 +22,8 @@ pub fn check(file: &Path) -> Result<Exit, CliError> {
         } else {
             ""
         };
-        say!("{:<16} {}{login}", camera.id, camera.url);
+        let areas = shown(&camera.areas);
+        say!("{:<16} {}{login}{areas}", camera.id, camera.url);
     }
     say!("{} cameras", cameras.len());
     if shows_secrets(file) {
@@ -31,6 +33,19 @@ pub fn check(file: &Path) -> Result<Exit, CliError> {
         );
     }
     Ok(Exit::Success)
+}
+
+fn shown(areas: &Areas) -> String {
+    let mut text = String::new();
+    if let Some(region) = areas.region {
+        text += &format!(", region {:?}", region.edges());
+    }
+    match areas.ignored.polygons().len() {
+        0 => {}
+        1 => text += ", 1 ignored area",
+        count => text += &format!(", {count} ignored areas"),
+    }
+    text
 }
 
 /// Whether a password stands in the file itself, and anyone may read it.

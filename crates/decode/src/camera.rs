@@ -308,6 +308,7 @@ impl<B: Backend> Camera<B> {
             trace: unit.trace.clone(),
             selection: unit.selection,
             motion: unit.motion,
+            areas: unit.areas.clone(),
             after_loss: !unit.keyframe && (gap || unit.lost_packets > 0),
         });
         if unit.motion.is_some() {
@@ -374,7 +375,10 @@ impl<B: Backend> Camera<B> {
             return true;
         };
         match stream.decoder.luma() {
-            Ok(Some(grid)) => self.motion.passes(area, grid, pts),
+            Ok(Some(grid)) => {
+                self.motion.watch(&identity.areas, stream.orientation);
+                self.motion.passes(area, grid, pts)
+            }
             Ok(None) => true,
             Err(why) => {
                 if !std::mem::replace(&mut self.said_that_it_is_blind, true) {
@@ -391,7 +395,9 @@ impl<B: Backend> Camera<B> {
         identity: Identity,
         send: &mut Send<'_>,
     ) {
-        let Identity { id, trace, .. } = identity;
+        let Identity {
+            id, trace, areas, ..
+        } = identity;
         let spans = self.counters.spans();
         if let Some(range) = stream.decoder.copied() {
             let members = spans.members([frame_key(&id)]);
@@ -401,7 +407,12 @@ impl<B: Backend> Camera<B> {
         let published = stream.decoder.publish();
         drop(span);
         match published {
-            Ok(picture) => send(Frame { id, trace, picture }),
+            Ok(picture) => send(Frame {
+                id,
+                trace,
+                picture,
+                areas,
+            }),
             Err(Unpublished::Exhausted(message)) => {
                 self.dropped(reason::POOL_EXHAUSTED, 1);
                 self.trouble.log(&self.id, &message);

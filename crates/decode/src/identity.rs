@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use camweave_message::{FrameId, Selection, Trace};
+use camweave_message::{Areas, FrameId, Selection, Trace};
 
 /// A frame follows its unit by at most so many units: H.264 and H.265 hold back
 /// at most 16 frames for reordering, which are 32 units where each carries a field.
@@ -18,6 +18,8 @@ pub(crate) struct Identity {
     pub selection: Selection,
     /// And how much of one must have changed, in parts per million of it.
     pub motion: Option<NonZeroU32>,
+    /// Which parts of the frames are looked at.
+    pub areas: Areas,
     /// Units or packets before it were lost, so that its frame lacks something.
     pub after_loss: bool,
 }
@@ -77,6 +79,7 @@ mod tests {
             trace: Trace::default(),
             selection: Selection::All,
             motion: None,
+            areas: Areas::default(),
             after_loss: false,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use camweave_message::{Areas, Orientation};
 use camweave_vision::LumaGrid;
 
 /// A cell has changed where its mean luma differs by more from what it was, of 255: above what
@@ -23,6 +24,9 @@ const REFRESH_NANOS: i64 = 1_000_000_000;
 /// Timestamps jitter: a frame that comes so much before its time is taken for it.
 const SLACK_NANOS: i64 = 20_000_000;
 
+/// Cells of a frame.
+const CELLS: usize = LumaGrid::COLUMNS * LumaGrid::ROWS;
+
 /// Lets a camera's frames through while something moves, for a little longer, and now and then.
 ///
 /// Each frame's cells are compared with a background: an average that forgets within some ten
@@ -31,7 +35,17 @@ const SLACK_NANOS: i64 = 20_000_000;
 pub(crate) struct MotionGate {
     /// The session, in Unix nanoseconds of its start.
     session: i64,
+    watched: Watched,
     background: Option<Background>,
+}
+
+/// Which cells are looked at.
+#[derive(Debug, Default)]
+struct Watched {
+    areas: Areas,
+    orientation: Orientation,
+    /// Their indices; `None`: all.
+    cells: Option<Vec<usize>>,
 }
 
 #[derive(Debug)]
@@ -51,26 +65,36 @@ impl MotionGate {
         if self.session != session_unix_nanos {
             *self = Self {
                 session: session_unix_nanos,
-                background: None,
+                ..Self::default()
             };
+        }
+    }
+
+    /// Looks only at cells whose centre is inside the region and in no ignored area. `orientation` is
+    /// that of the frames, whose grid is as they are stored.
+    pub fn watch(&mut self, areas: &Areas, orientation: Orientation) {
+        if self.watched.areas != *areas || self.watched.orientation != orientation {
+            self.watched = Watched::new(areas, orientation);
+            self.background = None;
         }
     }
 
     /// Whether a frame goes on. Asked once for each, in presentation order. `area`: parts per
     /// million of the frame that must have changed.
     pub fn passes(&mut self, area: NonZeroU32, grid: LumaGrid, pts_nanos: i64) -> bool {
+        let cells = self.watched.of(grid);
         let known = self.background.as_mut();
         // Nothing is known of what comes first, nor where times go back.
         let Some(background) = known.filter(|it| pts_nanos >= it.pts_nanos) else {
             self.background = Some(Background {
-                cells: grid.into_cells(),
+                cells,
                 pts_nanos,
                 open_until: pts_nanos.saturating_add(HOLD_NANOS),
                 passed: pts_nanos,
             });
             return true;
         };
-        if background.moves(area, &grid, pts_nanos) {
+        if background.moves(area, &cells, pts_nanos) {
             background.open_until = pts_nanos.saturating_add(HOLD_NANOS);
         }
         let passes = pts_nanos <= background.open_until
@@ -82,10 +106,39 @@ impl MotionGate {
     }
 }
 
+impl Watched {
+    fn new(areas: &Areas, orientation: Orientation) -> Self {
+        let is_seen = |index: &usize| {
+            let (column, row) = (index % LumaGrid::COLUMNS, index / LumaGrid::COLUMNS);
+            let x = (column as f32 + 0.5) / LumaGrid::COLUMNS as f32;
+            let y = (row as f32 + 0.5) / LumaGrid::ROWS as f32;
+            areas.show(orientation.shown_point([x, y]))
+        };
+        let cells = || (0..CELLS).filter(is_seen).collect();
+        Self {
+            areas: areas.clone(),
+            orientation,
+            cells: (!areas.are_whole()).then(cells),
+        }
+    }
+
+    fn of(&self, grid: LumaGrid) -> Vec<f32> {
+        match &self.cells {
+            None => grid.into_cells(),
+            Some(cells) => cells.iter().map(|&index| grid.cells()[index]).collect(),
+        }
+    }
+}
+
 impl Background {
     /// Whether so much differs from what was there, which takes the frame up.
-    fn moves(&mut self, area: NonZeroU32, grid: &LumaGrid, pts_nanos: i64) -> bool {
-        let differences: Vec<f32> = (grid.cells().iter().zip(&self.cells))
+    fn moves(&mut self, area: NonZeroU32, cells: &[f32], pts_nanos: i64) -> bool {
+        let elapsed = pts_nanos.saturating_sub(self.pts_nanos) as f32;
+        self.pts_nanos = pts_nanos;
+        if cells.is_empty() {
+            return false;
+        }
+        let differences: Vec<f32> = (cells.iter().zip(&self.cells))
             .map(|(now, before)| now - before)
             .collect();
         let light = median(&differences);
@@ -93,13 +146,11 @@ impl Background {
         let noise = CHANGED_DEVIATIONS * DEVIATIONS * median(&apart);
         let threshold = noise.clamp(CHANGED, CHANGED_AT_MOST);
         let changed = apart.iter().filter(|it| **it > threshold).count() as u64;
-        let elapsed = pts_nanos.saturating_sub(self.pts_nanos) as f32;
         let share = (elapsed / ADAPT_NANOS).min(1.0);
         for (cell, difference) in self.cells.iter_mut().zip(&differences) {
             *cell += difference * share;
         }
-        self.pts_nanos = pts_nanos;
-        let needed = u64::from(area.get()) * self.cells.len() as u64;
+        let needed = u64::from(area.get()) * CELLS as u64;
         changed > 0 && changed * 1_000_000 >= needed
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 
+use camweave_message::{Ignored, Polygon, Region};
 use camweave_vision::LumaPlane;
 
 const WIDTH: usize = 640;
@@ -153,4 +154,62 @@ fn times_that_go_back_and_other_sessions_begin_again() {
     assert!(passes(1, second), "the times went back");
     assert!(passes(2, i64::MAX - 1), "another session");
     assert!(passes(2, i64::MAX) && passes(2, i64::MIN) && passes(2, i64::MAX));
+}
+
+#[test]
+fn what_moves_in_an_ignored_area_or_outside_of_the_region_is_not_seen() {
+    let moving = |index: usize| match index {
+        0..50 => grid(wall),
+        _ => grid(square(100 + 20 * (index - 50), 24)),
+    };
+    // The square goes from x = 100 to 280 of 640, and from y = 100 to 124 of 360.
+    let passed = |areas: &Areas, orientation| {
+        let mut gate = MotionGate::default();
+        let passes = |index: &usize| {
+            gate.watch(areas, orientation);
+            gate.passes(AREA, moving(*index), *index as i64 * STEP)
+        };
+        (0..60).filter(passes).collect::<Vec<_>>()
+    };
+    let still: Vec<usize> = (0..=20).chain([30, 40, 50]).collect();
+    let seen: Vec<usize> = (0..=20).chain([30, 40]).chain(50..60).collect();
+    let ignoring = |values: &[f32]| Areas {
+        region: None,
+        ignored: Ignored::new(vec![Polygon::new(values).expect("points")]).expect("one"),
+    };
+    let upper_left = [0.0, 0.0, 0.5, 0.0, 0.5, 0.5, 0.0, 0.5];
+    let lower_right = upper_left.map(|part| part + 0.5);
+    let upright = Orientation::UPRIGHT;
+    assert_eq!(passed(&Areas::default(), upright), seen);
+    assert_eq!(passed(&ignoring(&upper_left), upright), still);
+    assert_eq!(passed(&ignoring(&lower_right), upright), seen);
+    // Areas are of the upright frame, and the grid is of the stored one.
+    let turned = Orientation::new(180, false).expect("quarters");
+    assert_eq!(passed(&ignoring(&lower_right), turned), still);
+    assert_eq!(passed(&ignoring(&upper_left), turned), seen);
+    let region = |edges| Areas {
+        region: Region::new(edges),
+        ignored: Ignored::default(),
+    };
+    assert_eq!(passed(&region([0.0, 0.0, 0.5, 0.5]), upright), seen);
+    assert_eq!(passed(&region([0.5, 0.0, 1.0, 1.0]), upright), still);
+    // Nothing is left to look at.
+    let whole = [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0];
+    assert_eq!(passed(&ignoring(&whole), upright), still);
+}
+
+#[test]
+fn other_areas_begin_again() {
+    let mut gate = MotionGate::default();
+    let mut passes = |areas: &Areas, index: i64| {
+        gate.watch(areas, Orientation::UPRIGHT);
+        gate.passes(AREA, grid(wall), index * STEP)
+    };
+    let whole = Areas::default();
+    let left = Areas {
+        region: Region::new([0.0, 0.0, 0.5, 1.0]),
+        ..Areas::default()
+    };
+    assert!(passes(&whole, 0) && passes(&whole, 20) && !passes(&whole, 25));
+    assert!(passes(&left, 26) && passes(&left, 27));
 }

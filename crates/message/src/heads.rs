@@ -4,8 +4,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
 use arrow_array::{Array, StructArray, UInt32Array};
 use camweave_pool::Reference;
-use camweave_vision::{Fit, HeadFormat, Letterbox, LetterboxError};
+use camweave_vision::{Crop, Fit, HeadFormat, Letterbox, LetterboxError};
 
+use crate::areas::{CropColumn, IgnoredColumn, write_crops, write_ignored};
 use crate::columns::{Columns, Reader};
 use crate::identity::{write_identity, write_traces};
 use crate::interned::Interned;
@@ -16,7 +17,7 @@ use crate::limits::{
 use crate::picture::{Pictures, References, write_pictures, write_references};
 use crate::received::read_rows;
 use crate::text::{quoted, sentence};
-use crate::{FrameId, MessageError, PictureRef, Received, Row, Trace};
+use crate::{FrameId, Ignored, MessageError, PictureRef, Received, Row, Trace};
 
 /// The raw network output of one frame, in a pool.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,10 @@ pub struct Head {
     pub trace: Trace,
     /// The picture that the network saw.
     pub picture: PictureRef,
+    /// The part of it that the network saw; `None`: all of it.
+    pub crop: Option<Crop>,
+    /// Where objects are not reported.
+    pub ignored: Ignored,
     /// Width and height of the network's input, in pixels.
     pub model_size: (u32, u32),
     /// How the picture lies in the network's input.
@@ -44,12 +49,19 @@ pub struct Head {
 }
 
 impl Head {
-    /// The letterbox between the picture and the network's input.
+    /// Width and height of the picture, in pixels.
+    #[must_use]
+    pub fn image_size(&self) -> (u32, u32) {
+        (self.picture.layout.width, self.picture.layout.height)
+    }
+
+    /// The letterbox between the picture, or the part of it that the network saw, and the network's
+    /// input.
     ///
     /// # Errors
     /// If one of the sizes is zero.
     pub fn letterbox(&self) -> Result<Letterbox, LetterboxError> {
-        let source = (self.picture.layout.width, self.picture.layout.height);
+        let source = self.crop.map_or(self.image_size(), |crop| crop.size());
         Letterbox::fit(source, self.model_size, self.fit)
     }
 }
@@ -63,6 +75,8 @@ impl Row for Head {
         let mut picture = Columns::default();
         write_pictures(&mut picture, rows.iter().map(|row| Some(&row.picture)));
         columns.push("picture", false, picture.finish());
+        write_crops(&mut columns, rows.iter().map(|row| row.crop));
+        write_ignored(&mut columns, rows.iter().map(|row| &row.ignored));
         columns.numbers::<UInt32Type>("model_width", rows.iter().map(|row| row.model_size.0));
         columns.numbers::<UInt32Type>("model_height", rows.iter().map(|row| row.model_size.1));
         columns.strings("fit", rows.iter().map(|row| row.fit.as_str()));
@@ -79,6 +93,8 @@ impl Row for Head {
         let reader = Reader::open(Self::SCHEMA, array)?;
         let picture = reader.typed("picture", "Struct", |column| column.as_struct_opt())?;
         let pictures = Pictures::open(&Reader::nested(Self::SCHEMA, "picture", picture))?;
+        let crops = CropColumn::open(&reader)?;
+        let ignored = IgnoredColumn::open(&reader)?;
         let model_width = reader.numbers::<UInt32Type>("model_width")?;
         let model_height = reader.numbers::<UInt32Type>("model_height")?;
         let fit = reader.strings("fit")?;
@@ -98,10 +114,13 @@ impl Row for Head {
                     reader.within(field, row, column.value(row), 1..=MAX_DIMENSION)
                 };
                 reader.text("model", row, model.value(row), 0..=MAX_MODEL_BYTES)?;
+                let picture = pictures.get(row)?;
                 Ok(Self {
                     id,
                     trace,
-                    picture: pictures.get(row)?,
+                    crop: crops.get(row, (picture.layout.width, picture.layout.height))?,
+                    ignored: ignored.get(row)?,
+                    picture,
                     model_size: (
                         side("model_width", model_width)?,
                         side("model_height", model_height)?,
@@ -120,7 +139,7 @@ impl Row for Head {
     }
 
     fn bytes(&self) -> usize {
-        self.class_names.len()
+        self.class_names.len() + self.ignored.bytes()
     }
 
     fn id(&self) -> &FrameId {

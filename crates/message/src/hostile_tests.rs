@@ -176,6 +176,7 @@ fn units_and_pictures_that_cannot_be() {
             id: id("cam1", 0),
             trace: trace(1),
             picture,
+            areas: Areas::default(),
         }
     };
     let good = frame(|_| {});

@@ -13,6 +13,7 @@
 //! Pixels and tensors never travel in a message: [`Frame`] and [`Head`] carry
 //! weak references into pools (`camweave-pool`).
 
+mod areas;
 mod attributes;
 pub mod camera_id;
 mod columns;
@@ -36,6 +37,7 @@ mod selection;
 mod text;
 mod units;
 
+pub use areas::{Areas, Ignored};
 pub use detected_box::DetectedBox;
 pub use detections::Detections;
 pub use error::MessageError;
@@ -52,8 +54,10 @@ pub use row::Row;
 pub use selection::Selection;
 pub use units::{Codec, Unit};
 
-pub use camweave_vision::Orientation;
+pub use camweave_vision::{Orientation, Polygon, Region};
 
+#[cfg(test)]
+mod areas_tests;
 #[cfg(test)]
 mod extras_tests;
 #[cfg(test)]

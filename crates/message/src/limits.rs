@@ -5,6 +5,8 @@
 //! beyond what cameras and models do.
 
 pub use camweave_vision::MAX_DIMENSION;
+#[cfg(doc)]
+use camweave_vision::Polygon;
 
 /// Times lie within plus and minus so many nanoseconds: 146 years, for Unix times up to 2116.
 ///
@@ -38,6 +40,8 @@ pub const MAX_HEAD_BYTES: u64 = 256 << 20;
 pub const MAX_HEAD_SIDE: u32 = 1 << 20;
 /// An edge of a box lies within so many widths (or heights) of the image's, on either side.
 pub const MAX_BOX_SIZES: f32 = 4.0;
+/// Ignored areas of one camera; each has at most [`Polygon::MAX_POINTS`] points.
+pub const MAX_IGNORED: usize = 32;
 /// Attributes of one box.
 pub const MAX_ATTRIBUTES: usize = 16;
 /// The name of an attribute, in bytes.

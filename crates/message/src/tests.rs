@@ -68,6 +68,7 @@ pub(crate) fn unit(sequence: u64, data: Vec<u8>) -> Unit {
         orientation: Orientation::UPRIGHT,
         selection: Selection::All,
         motion: None,
+        areas: Areas::default(),
         data: data.into(),
     }
 }
@@ -96,6 +97,8 @@ pub(crate) fn head(row: u32) -> Head {
         id: id("cam1", 9),
         trace: trace(2),
         picture: picture(2),
+        crop: None,
+        ignored: Ignored::default(),
         model_size: (320, 320),
         fit: Fit::TopLeft,
         model: Arc::from("street.onnx@abc"),
@@ -129,11 +132,13 @@ fn every_message_survives_arrow() {
             id: id("a", 0),
             trace: trace(0),
             picture: picture(0),
+            areas: Areas::default(),
         },
         Frame {
             id: id("b", 1),
             trace: trace(2),
             picture: picture(3),
+            areas: Areas::default(),
         },
     ]);
     round_trip(&[head(0), head(1)]);
@@ -345,6 +350,7 @@ fn impossible_pictures_are_refused() {
         id: id("a", 0),
         trace: trace(0),
         picture: picture(0),
+        areas: Areas::default(),
     };
     frame.picture.layout.width = 0;
     let message = Frame::from_arrow(&Frame::to_arrow(&[frame]))
@@ -375,6 +381,7 @@ proptest! {
                     .expect("quarters"),
                 selection: Selection::from_nanos(i64::from(lost_packets) - 1).expect("in range"),
                 motion: NonZeroU32::new(lost_packets % Unit::MAX_MOTION_PPM),
+                areas: Areas::default(),
                 data: data.into(),
             }).collect();
         prop_assert_eq!(Unit::from_arrow(&Unit::to_arrow(&rows)).expect("valid"), rows);

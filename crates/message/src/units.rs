@@ -7,11 +7,12 @@ use arrow_array::{Array, BinaryArray, BooleanArray, StructArray};
 use arrow_buffer::Buffer;
 use camweave_vision::Orientation;
 
+use crate::areas::{AreaColumns, write_areas};
 use crate::columns::{Columns, Reader};
 use crate::identity::{write_identity, write_traces};
 use crate::limits::MAX_UNIT_BYTES;
 use crate::received::read_rows;
-use crate::{FrameId, MessageError, Received, Row, Selection, Trace};
+use crate::{Areas, FrameId, MessageError, Received, Row, Selection, Trace};
 
 /// The codec of an encoded unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,6 +86,8 @@ pub struct Unit {
     /// Only those of them go on of which so many parts per million have changed; `None`: whatever
     /// has changed.
     pub motion: Option<NonZeroU32>,
+    /// Which parts of the frames are looked at.
+    pub areas: Areas,
     /// The coded bytes; cloning shares them.
     pub data: Buffer,
 }
@@ -144,6 +147,7 @@ impl Row for Unit {
         columns.numbers::<Int64Type>("detect_every_nanos", selections);
         let motion = rows.iter().map(|row| row.motion.map_or(0, NonZeroU32::get));
         columns.numbers::<UInt32Type>("motion_area_ppm", motion);
+        write_areas(&mut columns, rows.iter().map(|row| &row.areas));
         columns.push("data", false, coded_bytes(rows));
         write_traces(&mut columns, &rows.iter().map(|row| &row.trace));
         columns.finish()
@@ -162,6 +166,7 @@ impl Row for Unit {
         // Nor those that know of no selection this one.
         let detect = reader.optional("detect_every_nanos", Reader::numbers::<Int64Type>)?;
         let motion = reader.optional("motion_area_ppm", Reader::numbers::<UInt32Type>)?;
+        let areas = AreaColumns::open(&reader)?;
         let data = reader.typed("data", "Binary", |column| column.as_binary_opt::<i32>())?;
         let bytes = |row| data.value_length(row).max(0) as usize;
         read_rows(
@@ -188,6 +193,7 @@ impl Row for Unit {
                     )?,
                     selection: selection(&reader, row, detect.map_or(0, |it| it.value(row)))?,
                     motion: motion_area(&reader, row, motion.map_or(0, |it| it.value(row)))?,
+                    areas: areas.get(row)?,
                     data: part(data.values(), offset, bytes(row)),
                 })
             },
@@ -207,7 +213,7 @@ impl Row for Unit {
     }
 
     fn bytes(&self) -> usize {
-        self.data.len()
+        self.data.len() + self.areas.ignored.bytes()
     }
 
     fn is_frame(&self) -> bool {

@@ -12,8 +12,8 @@
 use std::sync::Arc;
 
 use camweave_message::{
-    CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head, Orientation,
-    Passage, PictureRef, Selection, StagePass, Trace, Unit,
+    Areas, CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head, Ignored,
+    Orientation, Passage, PictureRef, Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::Reference;
 use camweave_vision::{Fit, HeadFormat};
@@ -62,6 +62,7 @@ pub fn unit(camera: &str, sequence: u64) -> Unit {
         orientation: Orientation::UPRIGHT,
         selection: Selection::All,
         motion: None,
+        areas: Areas::default(),
         data: vec![1_u8].into(),
     }
 }
@@ -73,6 +74,7 @@ pub fn frame(camera: &str, sequence: u64, picture: PictureRef) -> Frame {
         id: frame_id(camera, sequence),
         trace: Trace::default(),
         picture,
+        areas: Areas::default(),
     }
 }
 
@@ -83,6 +85,8 @@ pub fn head(camera: &str, sequence: u64, picture: PictureRef, tensor: Reference)
         id: frame_id(camera, sequence),
         trace: Trace::default(),
         picture,
+        crop: None,
+        ignored: Ignored::default(),
         model_size: (320, 320),
         fit: Fit::Letterbox,
         model: Arc::from("net.onnx@0123456789ab"),

@@ -1,5 +1,6 @@
 //! Parts of a picture, as pictures of their own: no pixel is copied.
 
+use crate::area::Region;
 use crate::letterbox::{Fit, Letterbox, LetterboxError};
 use crate::named::named;
 use crate::picture::{MAX_DIMENSION, PictureError, PictureLayout, PixelFormat, Planes};
@@ -40,6 +41,27 @@ pub struct Crop {
 }
 
 impl Crop {
+    /// The least width and height of a region, in pixels.
+    pub const LEAST_OF_REGION: u32 = 32;
+
+    /// The part of a picture of `(width, height)` that a region of it is: every engine and every
+    /// stage after it takes the region for this.
+    ///
+    /// Edges are rounded outwards to even pixels, and not beyond the picture. Less than
+    /// [`Crop::LEAST_OF_REGION`] pixels are widened on both sides to as many, or to all there are.
+    #[must_use]
+    pub fn of_region(region: &Region, (width, height): (u32, u32)) -> Self {
+        let [x1, y1, x2, y2] = region.edges();
+        let (x, width) = span([x1, x2], width);
+        let (y, height) = span([y1, y2], height);
+        Self {
+            x,
+            y,
+            width,
+            height,
+        }
+    }
+
     /// The part of a picture of `(width, height)` that shows a box.
     ///
     /// The box is first enlarged by `margin` of its sides on each side and clipped to the picture;
@@ -116,6 +138,29 @@ impl Crop {
         (self.x, self.y)
     }
 
+    /// Whether it is a part of a picture of `(width, height)`.
+    #[must_use]
+    pub const fn is_inside(&self, (width, height): (u32, u32)) -> bool {
+        self.x + self.width <= width && self.y + self.height <= height
+    }
+
+    /// A box in pixels of this part, as one in pixels of the picture.
+    #[must_use]
+    pub fn box_in_picture(&self, [x1, y1, x2, y2]: [f32; 4]) -> [f32; 4] {
+        let ([x1, y1], [x2, y2]) = (
+            self.point_in_picture([x1, y1]),
+            self.point_in_picture([x2, y2]),
+        );
+        [x1, y1, x2, y2]
+    }
+
+    /// A point in pixels of this part, as one in pixels of the picture.
+    #[must_use]
+    #[inline]
+    pub fn point_in_picture(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+        [x + self.x as f32, y + self.y as f32]
+    }
+
     /// Where this part of a picture is in the picture's memory.
     ///
     /// # Errors
@@ -127,8 +172,7 @@ impl Crop {
             width,
             height,
         } = *self;
-        let inside = x + width <= picture.width && y + height <= picture.height;
-        if !inside {
+        if !self.is_inside((picture.width, picture.height)) {
             return Err(PictureError::Outside {
                 crop: (x, y, width, height),
                 width: picture.width,
@@ -168,6 +212,26 @@ impl Crop {
     pub fn letterbox(&self, model: (u32, u32), fit: CropFit) -> Result<Letterbox, LetterboxError> {
         Letterbox::fit(self.size(), model, fit.fit())
     }
+}
+
+/// An edge that is so near to a pixel's, in pixels, is on it: 0.1 is not a 32-bit number.
+const ROUNDING: f64 = 0.01;
+
+/// The first pixel and the number of pixels between two edges, in parts of a side.
+fn span([low, high]: [f32; 2], side: u32) -> (u32, u32) {
+    let at = |part: f32| f64::from(part) * f64::from(side);
+    let begin = (at(low) + ROUNDING).floor() as u32 & !1;
+    let end = (at(high) - ROUNDING).ceil() as u32;
+    let end = end.next_multiple_of(2).min(side);
+    let has = end.saturating_sub(begin);
+    let least = Crop::LEAST_OF_REGION.min(side);
+    if has >= least {
+        return (begin, has);
+    }
+    let begin = begin.saturating_sub((least - has) / 2) & !1;
+    let end = (begin + Crop::LEAST_OF_REGION).min(side);
+    let begin = end.saturating_sub(Crop::LEAST_OF_REGION) & !1;
+    (begin, end - begin)
 }
 
 #[cfg(test)]
@@ -226,6 +290,32 @@ mod tests {
         assert!(error.to_string().contains("37x23"), "{error}");
         assert_eq!(Crop::new((1, 0), (2, 2)), None, "odd");
         assert_eq!(Crop::new((0, 0), (0, 2)), None, "empty");
+    }
+
+    #[test]
+    fn a_region_becomes_even_pixels_and_never_few() {
+        let of = |edges, size| {
+            let crop = Crop::of_region(&Region::new(edges).expect("a region"), size);
+            let ((x, y), (width, height)) = (crop.position(), crop.size());
+            [x, y, width, height]
+        };
+        let full = (1920, 1080);
+        assert_eq!(of([0.0, 0.0, 1.0, 1.0], full), [0, 0, 1920, 1080]);
+        // 0.1 and 0.7 are not 32-bit numbers: 192 and 756 all the same.
+        assert_eq!(of([0.1, 0.1, 0.7, 0.7], full), [192, 108, 1152, 648]);
+        // 480.96 to 961.92, and 270.54 to 541.08: outwards.
+        assert_eq!(
+            of([0.2505, 0.2505, 0.501, 0.501], full),
+            [480, 270, 482, 272]
+        );
+        // Odd sides end where the picture does.
+        assert_eq!(of([0.5, 0.5, 1.0, 1.0], (641, 361)), [320, 180, 321, 181]);
+        // Widened: in the middle, at both ends, and of a picture that has no more.
+        assert_eq!(of([0.5, 0.5, 0.501, 0.501], full), [944, 524, 32, 32]);
+        assert_eq!(of([0.0, 0.0, 0.001, 0.001], full), [0, 0, 32, 32]);
+        assert_eq!(of([0.999, 0.999, 1.0, 1.0], full), [1888, 1048, 32, 32]);
+        assert_eq!(of([0.999, 0.999, 1.0, 1.0], (641, 361)), [608, 328, 33, 33]);
+        assert_eq!(of([0.4, 0.4, 0.6, 0.6], (31, 2)), [0, 0, 31, 2]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! positions of its edges: a picture of width `w` spans `0.0..=w`, and the centre of its first
 //! pixel lies at 0.5.
 
+mod area;
 mod candidates;
 mod crop;
 mod detect;
@@ -22,6 +23,7 @@ mod nms;
 mod picture;
 mod task;
 
+pub use area::{Polygon, Region};
 pub use candidates::{Detection, in_image, keep_best};
 pub use crop::{Crop, CropFit};
 pub use detect::{Scratch, detect};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use camweave_message::{
-    Attribute, CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head,
-    Orientation, PictureRef, Selection, StagePass, Trace, Unit,
+    Areas, Attribute, CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head,
+    Ignored, Orientation, PictureRef, Polygon, Region, Selection, StagePass, Trace, Unit,
 };
 use camweave_pool::Reference;
 use camweave_vision::{ColorMatrix, ColorRange, Fit, HeadFormat, PictureLayout, PixelFormat};
@@ -51,6 +51,14 @@ fn picture() -> PictureRef {
     }
 }
 
+fn areas() -> Areas {
+    let polygon = Polygon::new(&[0.0, 0.0, 0.5, 0.0, 0.25, 0.5]).expect("three points");
+    Areas {
+        region: Region::new([0.25, 0.25, 1.0, 1.0]),
+        ignored: Ignored::new(vec![polygon]).expect("one polygon"),
+    }
+}
+
 pub fn unit() -> Unit {
     Unit {
         id: id(),
@@ -61,6 +69,7 @@ pub fn unit() -> Unit {
         orientation: Orientation::UPRIGHT,
         selection: Selection::All,
         motion: None,
+        areas: areas(),
         data: Buffer::from_vec(vec![0_u8, 0, 0, 1, 0x65, 0x88]),
     }
 }
@@ -70,6 +79,7 @@ pub fn frame() -> Frame {
         id: id(),
         trace: trace(),
         picture: picture(),
+        areas: areas(),
     }
 }
 
@@ -78,6 +88,8 @@ pub fn head() -> Head {
         id: id(),
         trace: trace(),
         picture: picture(),
+        crop: frame().crop(),
+        ignored: areas().ignored,
         model_size: (448, 256),
         fit: Fit::Letterbox,
         model: Arc::from("street@1"),

@@ -1,16 +1,16 @@
 //! From frames in pools to the network's input.
 
-use camweave_detect::infer::{ModelInfo, malformed};
+use camweave_detect::infer::{ModelInfo, View, malformed};
 use camweave_message::Frame;
 use camweave_pool::{Attachments, ReadSlot};
 use camweave_stage::Refusal;
-use camweave_vision::{InputFormat, Letterbox, LetterboxPlans, Picture};
+use camweave_vision::{InputFormat, LetterboxPlans, Picture};
 
 /// A frame whose pixels are held.
 pub struct HeldFrame {
     pub frame: Frame,
     pub slot: ReadSlot,
-    pub letterbox: Letterbox,
+    pub view: View,
 }
 
 /// Holds a frame's pixels, and checks that they are what the frame says.
@@ -18,15 +18,13 @@ pub fn hold(
     attachments: &Attachments,
     frame: &Frame,
     model: &ModelInfo,
-) -> Result<(ReadSlot, Letterbox), Refusal> {
-    let picture = &frame.picture;
+) -> Result<(ReadSlot, View), Refusal> {
     let slot = attachments
-        .acquire(&picture.slot)
+        .acquire(&frame.picture.slot)
         .map_err(|error| Refusal::from(&error))?;
-    Picture::new(&picture.layout, &slot).map_err(malformed)?;
-    let source = (picture.layout.width, picture.layout.height);
-    let letterbox = Letterbox::fit(source, model.size, model.input.fit).map_err(malformed)?;
-    Ok((slot, letterbox))
+    let view = View::of(frame, model)?;
+    Picture::new(&view.layout, &slot).map_err(malformed)?;
+    Ok((slot, view))
 }
 
 /// A frame whose pixels have been released, and whether its place in the input is filled.
@@ -35,16 +33,12 @@ pub type Letterboxed = (Frame, Result<(), String>);
 impl HeldFrame {
     /// Fills `out` with the network's input, and releases the pixels.
     fn letterbox(self, plans: &mut LetterboxPlans, out: &mut [f32]) -> Letterboxed {
-        let Self {
-            frame,
-            slot,
-            letterbox,
-        } = self;
-        let result = Picture::new(&frame.picture.layout, &slot)
+        let Self { frame, slot, view } = self;
+        let result = Picture::new(&view.layout, &slot)
             .map_err(|error| error.to_string())
             .and_then(|picture| {
                 plans
-                    .letterbox_into(&picture, &letterbox, out)
+                    .letterbox_into(&picture, &view.letterbox, out)
                     .map_err(|error| error.to_string())
             });
         (frame, result)

@@ -112,11 +112,7 @@ impl Common {
             let result = batch::hold(&self.context.attachments, &frame, self.network.model());
             drop(span);
             match result {
-                Ok((slot, letterbox)) => held.push(HeldFrame {
-                    frame,
-                    slot,
-                    letterbox,
-                }),
+                Ok((slot, view)) => held.push(HeldFrame { frame, slot, view }),
                 Err(refusal) => self.heads.refuse(&frame, &refusal),
             }
         }

@@ -3,9 +3,7 @@
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 
-use camweave_detect::postprocess::{
-    self, NmsSettings, Postprocess, QUEUE, drops, facts, malformed,
-};
+use camweave_detect::postprocess::{NmsSettings, Postprocess, QUEUE, drops, facts, malformed};
 use camweave_message::{DetectedBox, Detections, Head};
 use camweave_stage::telemetry::span_names;
 use camweave_stage::{Context, DropReason, Fact, Output, QueuePolicy, Refusal, Stage, StageError};
@@ -59,7 +57,7 @@ impl Stage for CpuNms {
         let mut found = Vec::with_capacity(rows.len());
         for head in rows {
             match self.detect(&head) {
-                Ok((boxes, image_size)) => found.push(postprocess::row(head, image_size, boxes)),
+                Ok(boxes) => found.push(self.half.row(head, boxes)),
                 Err(refusal) => self.half.refuse(&head, &refusal),
             }
         }
@@ -69,8 +67,8 @@ impl Stage for CpuNms {
 }
 
 impl CpuNms {
-    /// The boxes of one frame by falling score, and its size in pixels.
-    fn detect(&mut self, head: &Head) -> Result<(Vec<DetectedBox>, (u32, u32)), Refusal> {
+    /// The boxes of one frame by falling score, in pixels of what the network saw.
+    fn detect(&mut self, head: &Head) -> Result<Vec<DetectedBox>, Refusal> {
         let letterbox = head.letterbox().map_err(malformed)?;
         let span = self.context.span(&span_names::ACQUIRE, &head.id);
         let acquired = self.context.attachments.acquire(&head.tensor);
@@ -85,13 +83,12 @@ impl CpuNms {
             .map_err(malformed)?;
         drop(span);
         let _span = self.context.span(&span_names::NMS, &head.id);
-        let boxes = if head.format.task.is_detect() {
-            classes.named(detections(&head.format, &letterbox, nms, memory))
+        if head.format.task.is_detect() {
+            Ok(classes.named(detections(&head.format, &letterbox, nms, memory)))
         } else {
             let shapes = &mut self.shapes;
             let found = shaped(values, &head.format, &letterbox, nms, memory, shapes);
-            classes.named_shaped(found, letterbox.source)
-        };
-        Ok((boxes, letterbox.source))
+            Ok(classes.named_shaped(found, letterbox.source))
+        }
     }
 }

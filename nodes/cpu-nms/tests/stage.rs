@@ -5,13 +5,13 @@ use std::num::NonZeroUsize;
 
 use camweave_cpu_nms::CpuNms;
 use camweave_detect::postprocess::NmsSettings;
-use camweave_message::{Detections, Head, PictureRef, Row};
+use camweave_message::{Detections, Head, Ignored, PictureRef, Polygon, Row};
 use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_stage::{Context, Declared, Exit, Output, Settings, Stage};
 use camweave_testing::head;
 use camweave_vision::{
-    Activation, BoxCoding, BoxSpace, ColorMatrix, ColorRange, HeadFormat, Order, PictureLayout,
-    PixelFormat, Task,
+    Activation, BoxCoding, BoxSpace, ColorMatrix, ColorRange, Crop, HeadFormat, Order,
+    PictureLayout, PixelFormat, Task,
 };
 
 const ANCHORS: usize = 64;
@@ -170,6 +170,54 @@ fn boxes_come_back_in_picture_pixels() {
     assert_eq!(found[0].picture.as_ref(), Some(&head.picture));
     assert!(found[0].boxes.iter().all(|it| it.track_id.is_none()));
     assert_eq!(bench.pool.usage().held, 0, "the tensor is let go of");
+}
+
+#[test]
+fn boxes_of_a_region_come_back_in_picture_pixels_and_inside_it() {
+    let mut bench = Bench::new(&[]);
+    // As wide as the network's input: less a padding of 80 rows, and moved by 100 and 60.
+    let crop = Crop::new((100, 60), (320, 160));
+    // The lower left part of the frame.
+    let corner = [0.0, 0.4, 0.3, 0.4, 0.3, 1.0, 0.0, 1.0];
+    let corner = Polygon::new(&corner).expect("four points");
+    let values = yolov8(&[
+        (3, [200.0, 180.0, 40.0, 20.0], [0.1, 0.9]),
+        // It hangs out of the region, but not of the frame.
+        (4, [310.0, 180.0, 40.0, 20.0], [0.1, 0.8]),
+        // Beside the region: nothing is left.
+        (5, [340.0, 180.0, 30.0, 20.0], [0.1, 0.7]),
+        // The middle of its lower edge, at 150, 150, is in the corner.
+        (6, [50.0, 160.0, 40.0, 20.0], [0.1, 0.6]),
+    ]);
+    let tensor = bench.publish(&[values]);
+    let head = |bench: &Bench, ignored: Vec<Polygon>| Head {
+        crop,
+        ignored: Ignored::new(ignored).expect("few"),
+        ..bench.head(&tensor, 0)
+    };
+    let all = head(&bench, Vec::new());
+    let found = bench.run(vec![all]);
+    assert_eq!(
+        summary(&found[0]),
+        [
+            ("car", 1, 0.9, [280.0, 150.0, 320.0, 170.0]),
+            ("car", 1, 0.8, [390.0, 150.0, 420.0, 170.0]),
+            ("car", 1, 0.6, [130.0, 130.0, 170.0, 150.0]),
+        ]
+    );
+    assert_eq!(found[0].image_size, PICTURE, "that of the whole frame");
+    let fact = |bench: &Bench| {
+        let facts = bench.context.counters.report().facts;
+        facts.get("objects_ignored").cloned()
+    };
+    assert_eq!(fact(&bench), None);
+    for count in ["1", "2"] {
+        let some = head(&bench, vec![corner.clone()]);
+        let found = bench.run(vec![some]);
+        let scores: Vec<f32> = found[0].boxes.iter().map(|it| it.score).collect();
+        assert_eq!(scores, [0.9, 0.8]);
+        assert_eq!(fact(&bench).as_deref(), Some(count));
+    }
 }
 
 #[test]

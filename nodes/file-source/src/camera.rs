@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use arrow_buffer::Buffer;
 use camweave_demux::ReadUnit;
-use camweave_message::{CapturedClock, FrameId, Orientation, Selection, Unit};
+use camweave_message::{Areas, CapturedClock, FrameId, Orientation, Selection, Unit};
 use camweave_stage::Context;
 use camweave_telemetry::{clock, span_names};
 use tracing::{info, warn};
@@ -287,6 +287,7 @@ impl Camera {
             orientation: self.orientation,
             selection: Selection::All,
             motion: None,
+            areas: Areas::default(),
             data: Buffer::from_vec(read.data),
         };
         self.sequence += 1;

@@ -9,8 +9,10 @@ use camweave_cuda::{
     Context as Device, CudaError, CudaErrorKind, CudaMemory, DeviceSpans, Precision, Stream,
     missing,
 };
-use camweave_detect::postprocess::facts::{CLASSES_KEPT, CONFIDENCE, IOU, MAX_DETECTIONS};
-use camweave_detect::postprocess::{self, Postprocess, QUEUE, drops};
+use camweave_detect::postprocess::facts::{
+    CLASSES_KEPT, CONFIDENCE, IOU, MAX_DETECTIONS, OBJECTS_IGNORED,
+};
+use camweave_detect::postprocess::{Postprocess, QUEUE, drops};
 use camweave_message::{Detections, Head};
 use camweave_pool::Attachments;
 use camweave_stage::telemetry::span_names;
@@ -72,6 +74,7 @@ impl Stage for GpuNms {
         IOU,
         MAX_DETECTIONS,
         CLASSES_KEPT,
+        OBJECTS_IGNORED,
         Fact::BATCH_AT_MOST,
         DEVICE,
     ];
@@ -132,7 +135,7 @@ impl Stage for GpuNms {
         let mut found = Vec::with_capacity(all.len());
         for ((head, (held, model)), candidates) in all {
             let classes = &self.half.models.get(model).classes;
-            // In pixels of the source frame.
+            // In pixels of what the network saw.
             let found_in = match candidates {
                 Some(candidates) if held.format.task.is_detect() => {
                     Ok(classes.named(in_image(&candidates, &held.letterbox)))
@@ -145,7 +148,7 @@ impl Stage for GpuNms {
                 }
             };
             match found_in {
-                Ok(boxes) => found.push(postprocess::row(head, held.letterbox.source, boxes)),
+                Ok(boxes) => found.push(self.half.row(head, boxes)),
                 Err(refusal) => self.half.refuse(&head, &refusal),
             }
         }

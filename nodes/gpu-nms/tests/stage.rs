@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use camweave_cpu_nms::CpuNms;
 use camweave_cuda::{Context as Device, CudaMemory, PinnedBuffer, Stream, missing, testing};
 use camweave_gpu_nms::GpuNms;
-use camweave_message::{Detections, Head, PictureRef};
+use camweave_message::{Detections, Head, Ignored, PictureRef, Polygon};
 use camweave_pool::{PoolSpec, Producer, Reference};
 use camweave_stage::telemetry::{SpanMode, SpanSettings, Spans};
 use camweave_stage::{Context, Declared, Exit, Output, Stage};
 use camweave_testing::head;
 use camweave_vision::{
-    Activation, ColorMatrix, ColorRange, HeadFormat, Order, PictureLayout, PixelFormat, Task,
+    Activation, ColorMatrix, ColorRange, Crop, HeadFormat, Order, PictureLayout, PixelFormat, Task,
 };
 use proptest::prelude::*;
 
@@ -175,7 +175,17 @@ impl Pools {
             layout,
             slot: self.picture.clone(),
         };
+        // Cameras with and without a region and an ignored area, in one list.
+        let corner = [0.0, 0.4, 0.5, 0.4, 0.5, 1.0, 0.0, 1.0];
+        let corner = Polygon::new(&corner).expect("four points");
+        let ignored = if row % 5 < 2 {
+            vec![corner]
+        } else {
+            Vec::new()
+        };
         Head {
+            crop: Crop::new((100, 60), (400, 200)).filter(|_| row % 3 == 1),
+            ignored: Ignored::new(ignored).expect("few"),
             model_size: MODEL,
             format: HeadFormat::yolov8(2, ANCHORS as u32),
             row,

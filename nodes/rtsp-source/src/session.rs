@@ -4,7 +4,7 @@ use std::sync::Arc;
 use arrow_buffer::Buffer;
 use camweave_bitstream::ParameterSets;
 use camweave_cameras::Camera;
-use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Trace, Unit};
+use camweave_message::{Areas, CapturedClock, Codec, FrameId, Orientation, Selection, Trace, Unit};
 
 use crate::client::{Frame, StreamInfo, nal_codec};
 use crate::timeline::{Timeline, Times};
@@ -16,6 +16,7 @@ pub(crate) struct Session {
     codec: Codec,
     selection: Selection,
     motion: Option<NonZeroU32>,
+    areas: Areas,
     session_unix_nanos: i64,
     sequence: u64,
     last: Times,
@@ -36,6 +37,7 @@ impl Session {
             codec: stream.codec,
             selection: camera.selection,
             motion: camera.motion,
+            areas: camera.areas.clone(),
             session_unix_nanos,
             sequence: 0,
             last: Times {
@@ -84,6 +86,7 @@ impl Session {
             orientation: Orientation::UPRIGHT,
             selection: self.selection,
             motion: self.motion,
+            areas: self.areas.clone(),
             data: Buffer::from_vec(data),
         };
         self.sequence += 1;
@@ -102,6 +105,7 @@ impl Session {
             orientation: Orientation::UPRIGHT,
             selection: self.selection,
             motion: self.motion,
+            areas: self.areas.clone(),
             data: Buffer::from_vec(Vec::<u8>::new()),
         }
     }

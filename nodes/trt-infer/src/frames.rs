@@ -2,7 +2,7 @@
 
 use camweave_cuda::letterbox::FrameDescriptor;
 use camweave_cuda::{Context, CudaMemory};
-use camweave_detect::infer::{ModelInfo, malformed};
+use camweave_detect::infer::{ModelInfo, View, malformed};
 use camweave_message::Frame;
 use camweave_pool::{Attachments, HostMemory, Memory as _, ReadSlot};
 use camweave_stage::Refusal;
@@ -43,9 +43,7 @@ impl PicturePools {
     /// Holds a frame's pixels, and checks that they are what the frame says.
     pub fn hold(&self, frame: &Frame, model: &ModelInfo) -> Result<HeldPicture, Refusal> {
         let picture = &frame.picture;
-        let layout = picture.layout;
-        let source = (layout.width, layout.height);
-        let letterbox = Letterbox::fit(source, model.size, model.input.fit).map_err(malformed)?;
+        let View { layout, letterbox } = View::of(frame, model)?;
         let refused = |error| Refusal::from(&error);
         let pixels = if &*picture.slot.pool.address().backend == HostMemory::BACKEND {
             let slot = self.host.acquire(&picture.slot).map_err(refused)?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use camweave_benches::cpu;
-use camweave_message::{CapturedClock, Frame, FrameId, PictureRef, Row, StagePass, Trace};
+use camweave_message::{Areas, CapturedClock, Frame, FrameId, PictureRef, Row, StagePass, Trace};
 use camweave_pool::{PoolSpec, Producer};
 use camweave_telemetry::clock;
 use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
@@ -129,6 +129,7 @@ impl Writer {
                         layout: *layout,
                         slot: slot.publish(),
                     },
+                    areas: Areas::default(),
                 };
                 let array: Arc<dyn arrow_array::Array> = Arc::new(Frame::to_arrow(&[frame]));
                 let data = dora_node_api::DoraArray::from(array);

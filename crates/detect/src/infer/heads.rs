@@ -147,6 +147,8 @@ impl<M: Memory> Heads<M> {
     /// The row of a head that is in `tensor`.
     pub fn row(&self, frame: Frame, tensor: Reference) -> Head {
         Head {
+            crop: frame.crop(),
+            ignored: frame.areas.ignored,
             id: frame.id,
             trace: frame.trace,
             picture: frame.picture,

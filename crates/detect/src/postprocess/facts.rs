@@ -8,6 +8,7 @@ pub const ALL: &[Fact] = &[
     IOU,
     MAX_DETECTIONS,
     CLASSES_KEPT,
+    OBJECTS_IGNORED,
     Fact::BATCH_AT_MOST,
 ];
 
@@ -30,4 +31,9 @@ pub const MAX_DETECTIONS: Fact = Fact {
 pub const CLASSES_KEPT: Fact = Fact {
     name: "classes_kept",
     help: "the words of `CLASSES`, or `all`",
+};
+/// Of the cameras' ignored areas.
+pub const OBJECTS_IGNORED: Fact = Fact {
+    name: "objects_ignored",
+    help: "objects that were not reported, as they are in areas that `cameras.yml` ignores; absent: none",
 };

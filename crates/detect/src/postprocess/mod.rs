@@ -3,6 +3,7 @@
 mod classes;
 pub mod facts;
 mod models;
+mod place;
 mod settings;
 mod shapes;
 
@@ -10,6 +11,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use camweave_message::{DetectedBox, Detections, Head};
+use camweave_stage::telemetry::Counters;
 use camweave_stage::{Context, DropReason, Output, QueuePolicy, Refusal};
 use camweave_vision::NmsConfig;
 
@@ -20,7 +22,7 @@ pub use models::{Model, Models};
 pub use settings::NmsSettings;
 pub use shapes::most_points;
 
-use facts::{CLASSES_KEPT, CONFIDENCE, IOU, MAX_DETECTIONS};
+use facts::{CLASSES_KEPT, CONFIDENCE, IOU, MAX_DETECTIONS, OBJECTS_IGNORED};
 
 /// A head that waits longer has most likely expired.
 const MAX_WAIT: Duration = Duration::from_millis(250);
@@ -66,6 +68,9 @@ pub struct Postprocess<T> {
     pub models: Models<T>,
     /// Whether the last heads had more than boxes.
     is_shaped: bool,
+    /// Objects in ignored areas so far.
+    objects_ignored: u64,
+    counters: Counters,
     rows_per_message: usize,
     refusals: Refusals,
 }
@@ -94,6 +99,8 @@ impl<T> Postprocess<T> {
             nms: settings.nms(),
             models: Models::new(wanted, context),
             is_shaped: false,
+            objects_ignored: 0,
+            counters: context.counters.clone(),
             rows_per_message: match settings.rows_per_message {
                 0 => usize::MAX,
                 rows => rows,
@@ -119,24 +126,30 @@ impl<T> Postprocess<T> {
         self.refusals.refuse(&head.id, &head.tensor, refusal);
     }
 
+    /// The row of what was found in a head; `boxes` are in pixels of what the network saw.
+    #[must_use]
+    pub fn row(&mut self, head: Head, mut boxes: Vec<DetectedBox>) -> Detections {
+        let ignored = place::place(&mut boxes, &head);
+        if ignored > 0 {
+            self.objects_ignored += ignored;
+            let value = self.objects_ignored.to_string();
+            self.counters.fact(&OBJECTS_IGNORED, &value);
+        }
+        Detections {
+            image_size: head.image_size(),
+            id: head.id,
+            trace: head.trace,
+            picture: Some(head.picture),
+            model: head.model,
+            boxes,
+        }
+    }
+
     /// Sends rows, so many in a message as the settings say.
     pub fn send(&self, rows: impl IntoIterator<Item = Detections>, out: &mut Output<Detections>) {
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             out.send(rows.by_ref().take(self.rows_per_message).collect());
         }
-    }
-}
-
-/// The row of what was found in a head; `image_size` is that of its frame.
-#[must_use]
-pub fn row(head: Head, image_size: (u32, u32), boxes: Vec<DetectedBox>) -> Detections {
-    Detections {
-        id: head.id,
-        trace: head.trace,
-        image_size,
-        picture: Some(head.picture),
-        model: head.model,
-        boxes,
     }
 }

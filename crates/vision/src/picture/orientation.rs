@@ -87,6 +87,18 @@ impl Orientation {
         }
     }
 
+    /// Where a point of the stored picture is shown, both in parts of the sides.
+    #[must_use]
+    pub const fn shown_point(self, [x, y]: [f32; 2]) -> [f32; 2] {
+        let [x, y] = match self.quarters {
+            0 => [x, y],
+            1 => [1.0 - y, x],
+            2 => [1.0 - x, 1.0 - y],
+            _ => [y, 1.0 - x],
+        };
+        if self.mirrored { [1.0 - x, y] } else { [x, y] }
+    }
+
     /// Copies a picture of `width` by `height` pixels, whose planes lie anywhere, into `data`, as
     /// it is to be shown. `layout` says where it goes: it has the format of the stored picture
     /// and the shown size.
@@ -267,6 +279,32 @@ mod tests {
             assert_eq!(shown(degrees, mirrored), expected, "{degrees} {mirrored}");
         }
         assert_eq!(Orientation::new(45, false), None);
+    }
+
+    #[test]
+    fn points_are_shown_where_their_pixels_are() {
+        for (degrees, mirrored) in [0, 90, 180, 270]
+            .map(|degrees| [(degrees, false), (degrees, true)])
+            .into_iter()
+            .flatten()
+        {
+            let orientation = Orientation::new(degrees, mirrored).expect("quarters");
+            let (width, height, letters) = shown(degrees, mirrored);
+            for (index, letter) in "abcdef".char_indices() {
+                let point = [
+                    (index % 3) as f32 / 3.0 + 0.1,
+                    (index / 3) as f32 / 2.0 + 0.1,
+                ];
+                let [x, y] = orientation.shown_point(point);
+                let (column, row) = (x * width as f32, y * height as f32);
+                let at = row as usize * width as usize + column as usize;
+                assert_eq!(
+                    letters.chars().nth(at),
+                    Some(letter),
+                    "{degrees} {mirrored}"
+                );
+            }
+        }
     }
 
     #[test]

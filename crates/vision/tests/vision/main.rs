@@ -10,4 +10,5 @@ mod metrics;
 mod nms;
 mod picture;
 mod reference;
+mod region;
 mod tasks;

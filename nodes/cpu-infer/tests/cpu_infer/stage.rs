@@ -5,12 +5,12 @@ use std::path::Path;
 
 use crate::support::{FACTOR, Net, folder, yolov8};
 use camweave_cpu_infer::{CpuInfer, CpuInferSettings};
-use camweave_message::{Frame, Head, PictureRef};
+use camweave_message::{Areas, Frame, Head, Ignored, PictureRef, Polygon, Region};
 use camweave_pool::{Attachments, PoolSpec, Producer, Reference};
 use camweave_stage::{Context, Declared, Exit, Output, Settings, Stage};
 use camweave_testing::frame;
 use camweave_vision::{
-    ColorMatrix, ColorRange, Fit, HeadFormat, Letterbox, Picture, PictureLayout, PixelFormat,
+    ColorMatrix, ColorRange, Crop, Fit, HeadFormat, Letterbox, Picture, PictureLayout, PixelFormat,
     letterbox_into,
 };
 
@@ -153,6 +153,66 @@ impl Bench {
 
 fn counts(reason: &str, count: u64) -> BTreeMap<String, u64> {
     BTreeMap::from([(reason.to_owned(), count)])
+}
+
+/// What the network must give for the part of a picture of RGB, cut out pixel by pixel.
+fn expected_of(camera: &Camera, sequence: u64, crop: Crop) -> Vec<f32> {
+    let ((x, y), (width, height)) = (crop.position(), crop.size());
+    let pixels = camera.pixels(sequence);
+    let rows = pixels.chunks_exact(3 * camera.layout.width as usize);
+    let rows = rows.skip(y as usize).take(height as usize);
+    let cut = rows.flat_map(|row| &row[3 * x as usize..][..3 * width as usize]);
+    let cut: Vec<u8> = cut.copied().collect();
+    let PictureLayout {
+        format,
+        matrix,
+        range,
+        ..
+    } = camera.layout;
+    let layout = PictureLayout::packed(width, height, format, matrix, range);
+    let picture = Picture::new(&layout, &cut).expect("pixels of this layout");
+    let letterbox = Letterbox::new((width, height), (32, 32)).expect("sizes above 0");
+    let mut out = vec![0.0; letterbox.output_len()];
+    letterbox_into(&picture, &letterbox, &mut out).expect("the letterbox fits");
+    out.iter().map(|value| FACTOR * value).collect()
+}
+
+#[test]
+fn the_network_sees_only_the_region_of_a_camera() {
+    let mut bench = Bench::new(&yolov8(), &[]);
+    let camera = Camera::new("north", (101, 80), PixelFormat::Rgb8, 4);
+    let triangle = Polygon::new(&[0.0, 0.0, 0.5, 0.0, 0.0, 0.5]).expect("three points");
+    let areas = |edges| Areas {
+        region: Region::new(edges),
+        ignored: Ignored::new(vec![triangle.clone()]).expect("one polygon"),
+    };
+    let regions = [areas([0.25, 0.1, 0.75, 0.6]), areas([0.9, 0.9, 1.0, 1.0])];
+    let of = |sequence, areas: &Areas, context: &Context| Frame {
+        areas: areas.clone(),
+        ..camera.frame(sequence, context)
+    };
+    let frames = vec![
+        of(0, &regions[0], &bench.context),
+        of(1, &Areas::default(), &bench.context),
+        of(2, &regions[1], &bench.context),
+    ];
+    let heads = bench.run(frames.clone());
+    assert_eq!(heads.len(), 3);
+    let crops = [
+        Crop::new((24, 8), (52, 40)),
+        None,
+        Crop::new((68, 48), (33, 32)),
+    ];
+    for ((head, frame), crop) in heads.iter().zip(&frames).zip(crops) {
+        assert_eq!((head.crop, &head.ignored), (crop, &frame.areas.ignored));
+        assert_eq!(head.picture, frame.picture, "the whole of it");
+        let expected = match crop {
+            None => camera.expected(head.id.sequence),
+            Some(crop) => expected_of(&camera, head.id.sequence, crop),
+        };
+        assert_eq!(bench.values(head), expected, "{crop:?}");
+    }
+    assert!(bench.dropped("north").is_empty());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use arrow_array::{Array, StructArray};
 use arrow_buffer::Buffer;
 use camweave_cuda::allocations;
-use camweave_message::{CapturedClock, Codec, FrameId, Never, Orientation, Selection, Unit};
+use camweave_message::{Areas, CapturedClock, Codec, FrameId, Never, Orientation, Selection, Unit};
 use camweave_stage::fused::{Fused, Outgoing, Part, Place, Plan};
 use camweave_stage::{Context, Declared, NoSettings, Output, Stage, StageError};
 
@@ -90,6 +90,7 @@ impl Stage for Loop {
                 orientation: Orientation::UPRIGHT,
                 selection: Selection::All,
                 motion: None,
+                areas: Areas::default(),
                 data: units[place].clone(),
             }]);
             self.sent += 1;
