@@ -35,6 +35,7 @@ mod row;
 mod selection;
 mod text;
 mod units;
+mod watched;
 
 pub use detected_box::DetectedBox;
 pub use detections::Detections;
@@ -51,6 +52,7 @@ pub use received::{Received, RefusedRow};
 pub use row::Row;
 pub use selection::Selection;
 pub use units::{Codec, Unit};
+pub use watched::Watched;
 
 pub use camweave_vision::Orientation;
 
