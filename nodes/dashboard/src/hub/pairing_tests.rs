@@ -173,7 +173,7 @@ fn a_session_ends_in_order() {
     let mut bench = Bench::with_detections();
     bench.unit(unit_at(1, 0, 0));
     let mut end = unit_at(1, 1, 40);
-    end.data = Vec::new().into();
+    end.data = Vec::<u8>::new().into();
     bench.unit(end);
     assert!(bench.out.is_empty(), "the end comes after the frame");
     bench.detections(seen(1, 0, 0));

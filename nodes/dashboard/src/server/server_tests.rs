@@ -28,7 +28,7 @@ impl Bench {
         } else {
             (None, None)
         };
-        let shared = Arc::new(super::Shared {
+        let shared = Arc::new(Shared {
             published: published.expect("a thread"),
             viewers: Arc::clone(&viewers),
             door,

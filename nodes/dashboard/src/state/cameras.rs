@@ -149,7 +149,10 @@ fn state(
         detected_fps: tenth(measured.detected_fps),
         latency_ms: (measured.latency_ms)
             .filter(|_| is_live)
-            .map(|(p50, p95)| Latency { p50, p95 }),
+            .map(|(p50, p95)| Latency {
+                p50: p50.round(),
+                p95: p95.round(),
+            }),
         received,
         detected,
         dropped,

@@ -117,7 +117,8 @@ impl Rates {
         };
         let seconds = now.saturating_duration_since(*came).as_secs_f64();
         let added = count.saturating_sub(get(before)) as f64;
-        if seconds > 0.0 { added / seconds } else { 0.0 }
+        let rate = if seconds > 0.0 { added / seconds } else { 0.0 };
+        (rate * 10.0).round() / 10.0
     }
 
     fn node(&self, report: &StageReport, reports: &[StageReport], now: Instant) -> Node {
