@@ -77,6 +77,9 @@ fn a_viewer_gets_each_frame_with_its_own_detections() {
     let mut run = Pipeline::of("cpu-dashboard.yml")
         .cameras(cameras.yml())
         .env("LISTEN", "127.0.0.1:0")
+        // On a busy machine the detector takes its time.
+        .set("WAIT_AT_MOST_MS", "10000")
+        .set("MAX_WAIT_MS", "10000")
         .start();
     let mut viewer = Viewer::open(&mut run, &ids);
     // This one never reads: it costs nobody else a frame.

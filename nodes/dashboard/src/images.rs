@@ -188,6 +188,10 @@ pub(crate) fn is_due(last: Option<Instant>, now: Instant) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use camweave_pool::{PoolSpec, Producer, Reference};
+    use camweave_testing::detections;
+    use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+
     use super::*;
 
     #[test]
@@ -202,6 +206,45 @@ mod tests {
             .expect("a header");
         let side = |at: usize| u16::from_be_bytes([jpeg[at], jpeg[at + 1]]);
         assert_eq!((side(at + 5), side(at + 7)), (540, 960));
+    }
+
+    #[test]
+    fn a_frame_in_a_pool_becomes_an_image_with_its_detections_and_one_that_is_gone_none() {
+        let context = Context::for_tests("dashboard", std::path::Path::new("."));
+        let images = Images::start(&context, 0).expect("a thread");
+        let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+        let layout = PictureLayout::packed(64, 48, PixelFormat::I420, matrix, range);
+        let spec = PoolSpec {
+            name: "frames".to_owned(),
+            slots: 2,
+            slot_bytes: layout.required_bytes().expect("a possible layout"),
+        };
+        let pool = Producer::create(&spec).expect("memory");
+        let mut slot = pool.begin().expect("a free slot");
+        slot.fill(128);
+        let slot = slot.publish();
+        let gone = Reference {
+            generation: slot.generation + 7,
+            ..slot.clone()
+        };
+        for (sequence, slot) in [(4, gone), (5, slot)] {
+            let mut row = detections("gate", sequence);
+            row.picture = Some(PictureRef { layout, slot });
+            assert!(images.order(3, Codec::H265, &row));
+        }
+        let image = images.made.recv_timeout(Duration::from_secs(60));
+        let image = image.expect("one of both");
+        assert_eq!((image.index, image.message[0], image.message[2]), (3, 2, 2));
+        assert_eq!(image.message[16..24], 5_u64.to_le_bytes());
+        let length = image.message[40..44].try_into().map(u32::from_le_bytes);
+        let length = length.expect("four bytes") as usize;
+        let (json, jpeg) = image.message[44..].split_at(length);
+        assert!(json.starts_with(br#"{"w":640,"h":360,"#));
+        assert_eq!(jpeg[..2], [0xff, 0xd8]);
+        assert!(
+            !images.order(3, Codec::H265, &detections("gate", 6)),
+            "no reference"
+        );
     }
 
     #[test]

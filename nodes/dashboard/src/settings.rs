@@ -27,6 +27,10 @@ pub struct DashboardSettings {
     /// pages that may be open at once; further ones are refused
     #[schemars(range(min = 1, max = 1024))]
     pub viewers: usize,
+    /// time for which an access unit waits for the detections of its frame at most: with a detector
+    /// that takes longer, there are no boxes
+    #[schemars(range(max = 10_000), extend("unit" = "ms"))]
+    pub wait_at_most_ms: u64,
     /// number of the CUDA device whose memory frames may be in; opened when the first image of one
     /// is asked for
     #[schemars(range(max = 255))]
@@ -57,6 +61,7 @@ impl Default for DashboardSettings {
             tls_cert: None,
             tls_key: None,
             viewers: 64,
+            wait_at_most_ms: 400,
             device: 0,
         }
     }

@@ -1,7 +1,7 @@
 //! The stage: its loop is the hub.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use camweave_message::{Never, Watched};
 use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError};
@@ -36,6 +36,7 @@ impl Stage for Dashboard {
         let measured = hub::Shared::default();
         let published = state::publish(context, Arc::clone(&measured), Arc::clone(&viewers))?;
         let server = server::open(&settings, published, Arc::clone(&viewers))?;
+        let wait_at_most = Duration::from_millis(settings.wait_at_most_ms);
         let images = Images::start(context, settings.device)?;
         let scheme = match settings.encryption()? {
             Tls::Off => "http",
@@ -45,7 +46,7 @@ impl Stage for Dashboard {
         context.counters.fact(&LISTENS, &listens);
         info!("the page is at {listens}");
         Ok(Self {
-            hub: Hub::new(context, viewers, measured, images),
+            hub: Hub::new(context, viewers, measured, images, wait_at_most),
             _server: server,
         })
     }

@@ -27,6 +27,8 @@ pub(crate) struct Measured {
     /// Access units that came since the start.
     pub units: u64,
     pub silent: Duration,
+    /// Whether detections take longer than a unit may wait for them.
+    pub is_too_late: bool,
 }
 
 pub(crate) struct Camera {
@@ -49,10 +51,10 @@ pub(crate) struct Camera {
 }
 
 impl Camera {
-    pub fn new(index: u16) -> Self {
+    pub fn new(index: u16, wait_at_most: Duration) -> Self {
         Self {
             index,
-            pairing: Pairing::default(),
+            pairing: Pairing::new(wait_at_most),
             group: Group::default(),
             codec: None,
             size: None,
@@ -150,6 +152,7 @@ impl Camera {
             latency_ms: self.latency.percentiles(now),
             units: self.units,
             silent: self.silent(now).unwrap_or(Duration::MAX),
+            is_too_late: self.pairing.is_too_late(now),
         }
     }
 }

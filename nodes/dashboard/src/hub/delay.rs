@@ -7,21 +7,33 @@ use std::time::{Duration, Instant};
 const RECENT: usize = 128;
 /// Above the 95th percentile: frames that take a little longer than most are in step, too.
 const MARGIN: Duration = Duration::from_millis(20);
-/// A frame waits for its detections for so long at most.
-pub(crate) const AT_MOST: Duration = Duration::from_millis(400);
 /// A camera without detections for so long has none: no frame waits for any.
 const SILENT: Duration = Duration::from_secs(10);
 
 /// The delays of one camera's detections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Delay {
+    /// A frame waits for its detections for so long at most.
+    most: Duration,
     recent: VecDeque<Duration>,
     last: Option<Instant>,
     wait: Duration,
+    is_too_long: bool,
     unused: usize,
 }
 
 impl Delay {
+    pub fn new(most: Duration) -> Self {
+        Self {
+            most,
+            recent: VecDeque::new(),
+            last: None,
+            wait: Duration::ZERO,
+            is_too_long: false,
+            unused: 0,
+        }
+    }
+
     /// Notes that a frame's detections came `delay` after its access unit.
     pub fn note(&mut self, delay: Duration, now: Instant) {
         let was_silent = self.last.is_none_or(|last| is_silent(last, now));
@@ -37,8 +49,15 @@ impl Delay {
         // The more there are, the less one more changes.
         if self.unused * 16 >= self.recent.len() {
             self.unused = 0;
-            self.wait = (percentile(&self.recent) + MARGIN).min(AT_MOST);
+            let wait = percentile(&self.recent) + MARGIN;
+            self.is_too_long = wait > self.most;
+            self.wait = wait.min(self.most);
         }
+    }
+
+    /// Whether detections take longer than a frame may wait.
+    pub fn is_too_long(&self, now: Instant) -> bool {
+        self.is_too_long && !self.wait(now).is_zero()
     }
 
     /// How long a frame waits for its detections.
@@ -66,6 +85,8 @@ fn percentile(delays: &VecDeque<Duration>) -> Duration {
 mod tests {
     use super::*;
 
+    const AT_MOST: Duration = Duration::from_millis(400);
+
     fn millis(count: u64) -> Duration {
         Duration::from_millis(count)
     }
@@ -73,7 +94,7 @@ mod tests {
     #[test]
     fn frames_wait_as_long_as_nearly_all_detections_take() {
         let now = Instant::now();
-        let mut delay = Delay::default();
+        let mut delay = Delay::new(AT_MOST);
         assert_eq!(delay.wait(now), Duration::ZERO, "none have come");
         for number in 1..=100 {
             delay.note(millis(number), now);
@@ -95,12 +116,13 @@ mod tests {
             delay.note(millis(900), now);
         }
         assert_eq!(delay.wait(now), AT_MOST);
+        assert!(delay.is_too_long(now) && !delay.is_too_long(now + SILENT));
     }
 
     #[test]
     fn nobody_waits_for_detections_that_have_ended() {
         let now = Instant::now();
-        let mut delay = Delay::default();
+        let mut delay = Delay::new(AT_MOST);
         delay.note(millis(100), now);
         assert_eq!(delay.wait(now), millis(120));
         assert_eq!(delay.wait(now + SILENT), Duration::ZERO);

@@ -27,7 +27,13 @@ impl Bench {
         let viewers = Arc::new(Viewers::new(8, context.waker()));
         let images = Images::start(&context, 0).expect("a thread");
         Self {
-            hub: Hub::new(&context, Arc::clone(&viewers), Shared::default(), images),
+            hub: Hub::new(
+                &context,
+                Arc::clone(&viewers),
+                Shared::default(),
+                images,
+                Duration::from_millis(400),
+            ),
             viewers,
             context,
             now: Instant::now(),

@@ -45,16 +45,25 @@ pub(crate) struct Hub {
     cameras: HashMap<Arc<str>, Camera>,
     seats: Vec<Seat>,
     images: Images,
+    /// How long an access unit waits for its detections.
+    wait_at_most: Duration,
     measured: Shared,
     cached: usize,
     skipped: u64,
     measured_at: Instant,
     settled_at: Instant,
+    settle_soon: bool,
     next: Option<Instant>,
 }
 
 impl Hub {
-    pub fn new(context: &Context, viewers: Arc<Viewers>, measured: Shared, images: Images) -> Self {
+    pub fn new(
+        context: &Context,
+        viewers: Arc<Viewers>,
+        measured: Shared,
+        images: Images,
+        wait_at_most: Duration,
+    ) -> Self {
         let now = Instant::now();
         Self {
             context: context.clone(),
@@ -62,11 +71,13 @@ impl Hub {
             cameras: HashMap::new(),
             seats: Vec::new(),
             images,
+            wait_at_most,
             measured,
             cached: 0,
             skipped: 0,
             measured_at: now,
             settled_at: now,
+            settle_soon: false,
             next: None,
         }
     }
@@ -82,7 +93,8 @@ impl Hub {
     fn unit(&mut self, unit: Unit, now: Instant) {
         let id = Arc::clone(&unit.id.camera);
         let is_frame = unit.is_frame();
-        let Some(camera) = known(&mut self.cameras, &mut self.settled_at, &id) else {
+        self.know(&id);
+        let Some(camera) = self.cameras.get_mut(&id) else {
             return self.dropped(&id, BEFORE_KEYFRAME, is_frame);
         };
         camera.note_unit(&unit, now);
@@ -100,7 +112,8 @@ impl Hub {
     fn detections(&mut self, row: Detections, now: Instant) {
         let id = Arc::clone(&row.id.camera);
         let entered = entered(&row);
-        let Some(camera) = known(&mut self.cameras, &mut self.settled_at, &id) else {
+        self.know(&id);
+        let Some(camera) = self.cameras.get_mut(&id) else {
             return self.dropped(&id, REPEATED, true);
         };
         let wants = |seat: &Seat| seat.wants_images(&id);
@@ -119,6 +132,21 @@ impl Hub {
         match outcome {
             Outcome::Repeated => self.dropped(&id, REPEATED, true),
             _ => self.context.counters.sent(&id, since(entered)),
+        }
+    }
+
+    /// Makes the camera of this id known, unless there are too many.
+    fn know(&mut self, id: &Arc<str>) {
+        if self.cameras.contains_key(id) {
+            return;
+        }
+        let is_free = |index: &u16| self.cameras.values().all(|it| it.index != *index);
+        let index = (0..=u16::MAX).find(is_free);
+        if let Some(index) = index.filter(|_| self.cameras.len() < MOST_CAMERAS) {
+            let camera = Camera::new(index, self.wait_at_most);
+            self.cameras.insert(Arc::clone(id), camera);
+            // Pages may be waiting for it.
+            self.settle_soon = true;
         }
     }
 
@@ -204,7 +232,8 @@ impl Hub {
                 }
             }
         }
-        if now.saturating_duration_since(self.settled_at) >= SETTLE_EVERY {
+        let is_due = now.saturating_duration_since(self.settled_at) >= SETTLE_EVERY;
+        if std::mem::take(&mut self.settle_soon) || is_due {
             self.settled_at = now;
             for seat in &mut self.seats {
                 seat.settle(&self.cameras, now);
@@ -246,25 +275,6 @@ impl Hub {
         let measure = self.measured_at + MEASURE_EVERY;
         self.next.map_or(measure, |next| next.min(measure))
     }
-}
-
-/// The camera of this id, which may be new.
-fn known<'a>(
-    cameras: &'a mut HashMap<Arc<str>, Camera>,
-    settled_at: &mut Instant,
-    id: &Arc<str>,
-) -> Option<&'a mut Camera> {
-    if !cameras.contains_key(id) {
-        if cameras.len() >= MOST_CAMERAS {
-            return None;
-        }
-        let is_free = |index: &u16| cameras.values().all(|it| it.index != *index);
-        let index = (0..=u16::MAX).find(is_free)?;
-        cameras.insert(Arc::clone(id), Camera::new(index));
-        // Pages may be waiting for it.
-        *settled_at = settled_at.checked_sub(SETTLE_EVERY).unwrap_or(*settled_at);
-    }
-    cameras.get_mut(id)
 }
 
 /// When the row came, in monotonic nanoseconds.

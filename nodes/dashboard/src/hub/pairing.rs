@@ -50,7 +50,7 @@ struct Waiting {
 }
 
 /// One camera's units and detections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pairing {
     session: Option<i64>,
     last_sequence: u64,
@@ -64,6 +64,20 @@ pub(crate) struct Pairing {
 }
 
 impl Pairing {
+    /// A unit waits for its detections for `most` at most.
+    pub fn new(most: Duration) -> Self {
+        Self {
+            session: None,
+            last_sequence: 0,
+            waiting: VecDeque::new(),
+            bytes: 0,
+            early: VecDeque::new(),
+            released: VecDeque::new(),
+            detected_pts: None,
+            delay: Delay::new(most),
+        }
+    }
+
     /// Takes a unit; `false` where it came before. A new session's first unit lets those of the one
     /// before leave at once.
     pub fn unit(&mut self, unit: Unit, now: Instant, out: &mut Vec<Pair>) -> bool {
@@ -171,6 +185,11 @@ impl Pairing {
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
         let first = self.waiting.front()?;
         Some(first.came + self.delay.wait(now))
+    }
+
+    /// Whether the camera's detections take longer than a unit may wait.
+    pub fn is_too_late(&self, now: Instant) -> bool {
+        self.delay.is_too_long(now)
     }
 
     /// Gives all units that wait.

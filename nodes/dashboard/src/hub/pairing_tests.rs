@@ -29,7 +29,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         Self {
-            pairing: Pairing::default(),
+            pairing: Pairing::new(Duration::from_millis(400)),
             now: Instant::now(),
             out: Vec::new(),
         }

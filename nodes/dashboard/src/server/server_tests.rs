@@ -269,3 +269,49 @@ fn a_taken_port_is_an_error_in_one_line() {
     assert!(error.contains("another program listens"), "{error}");
     assert_eq!(error.lines().count(), 1);
 }
+
+#[test]
+fn an_encrypted_page_is_read_with_its_certificate_and_not_without() {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, ServerName};
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = DashboardSettings {
+        tls: Tls::SelfSigned,
+        state: folder.path().to_owned(),
+        ..DashboardSettings::default()
+    };
+    let encrypted = tls::acceptor(&settings).expect("a certificate");
+    let page = Router::new().route("/", get(async || "the page"));
+    let address = (Ipv4Addr::LOCALHOST, 0).into();
+    let server = Server::start(address, page, encrypted).expect("a free port");
+    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+    let own = CertificateDer::from_pem_file(folder.path().join("tls-cert.pem"));
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(own.expect("PEM")).expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut client = rustls::ClientConnection::new(Arc::new(config), name).expect("a client");
+    let mut stream = TcpStream::connect(server.address).expect("it listens");
+    let mut encrypted = rustls::Stream::new(&mut client, &mut stream);
+    encrypted.write_all(request).expect("it is trusted");
+    let mut answer = Vec::new();
+    drop(encrypted.read_to_end(&mut answer));
+    assert!(
+        answer.ends_with(b"the page"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+
+    let mut plain = TcpStream::connect(server.address).expect("it listens");
+    plain.write_all(request).expect("it is taken");
+    let mut answer = Vec::new();
+    drop(plain.read_to_end(&mut answer));
+    assert!(!answer.windows(8).any(|it| it == b"the page"));
+}

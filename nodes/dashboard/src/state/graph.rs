@@ -8,7 +8,8 @@ use camweave_stage::telemetry::StageReport;
 use serde::Serialize;
 
 /// Reasons that say that a stage had no time for a row, or its successors none.
-const FOR_LACK_OF_TIME: [&str; 7] = [
+const FOR_LACK_OF_TIME: [&str; 8] = [
+    "disposable",
     "superseded",
     "decoder_backlog",
     "queue_full",

@@ -126,7 +126,8 @@ impl Maker {
         let measured = shared.unwrap_or_else(PoisonError::into_inner).clone();
         let upstream = cameras::upstream(&own, &reports);
         let states = cameras::states(&own, &upstream, &measured, clock::unix_nanos());
-        let warnings = warnings(&reports);
+        let mut warnings = warnings(&reports);
+        warnings.extend(too_late(&measured));
         self.remember(&states, &measured, now);
         reports.push(own);
         let graph = self.rates.graph(&reports, now);
@@ -169,7 +170,7 @@ impl Maker {
             let (units_before, dropped_before) = before.unwrap_or((units, dropped));
             let added = units.saturating_sub(units_before) as f64;
             let point = Point {
-                fps: (added / seconds.max(1.0)) as f32,
+                fps: (added / seconds.max(1.0) * 10.0).round() as f32 / 10.0,
                 latency_ms: state.latency_ms.map(|it| it.p50),
                 dropped: dropped.saturating_sub(dropped_before),
             };
@@ -205,9 +206,31 @@ fn warnings(reports: &[StageReport]) -> Vec<String> {
     warnings
 }
 
+/// What to do about frames that are shown without boxes.
+fn too_late(measured: &BTreeMap<Arc<str>, Measured>) -> Option<String> {
+    let count = measured.values().filter(|it| it.is_too_late).count();
+    (count > 0).then(|| {
+        format!(
+            "the detections of {count} cameras take longer than WAIT_AT_MOST_MS of this node: most of their frames are shown without boxes"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cameras_whose_boxes_come_too_late_are_a_warning() {
+        let late = Measured {
+            is_too_late: true,
+            ..Measured::default()
+        };
+        let mut measured = BTreeMap::from([(Arc::from("gate"), Measured::default())]);
+        assert_eq!(too_late(&measured), None);
+        measured.insert(Arc::from("yard"), late);
+        assert!(too_late(&measured).is_some_and(|it| it.contains("of 1 cameras")));
+    }
 
     #[test]
     fn a_node_that_is_not_well_is_a_warning() {
