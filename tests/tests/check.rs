@@ -53,6 +53,8 @@ fn the_shipped_graphs_have_no_mistake() {
     for graph in [
         "cpu-batched.yml",
         "cpu-classify.yml",
+        "cpu-dashboard.yml",
+        "cpu-fused-dashboard.yml",
         "cpu-sequential.yml",
         "cpu-fused.yml",
         "files-batched.yml",

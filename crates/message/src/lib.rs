@@ -36,6 +36,7 @@ mod row;
 mod selection;
 mod text;
 mod units;
+mod watched;
 
 pub use areas::{Areas, Ignored};
 pub use detected_box::DetectedBox;
@@ -53,6 +54,7 @@ pub use received::{Received, RefusedRow};
 pub use row::Row;
 pub use selection::Selection;
 pub use units::{Codec, Unit};
+pub use watched::Watched;
 
 pub use camweave_vision::{Orientation, Polygon, Region};
 

@@ -27,6 +27,14 @@ pub struct RefusedRow {
 }
 
 impl<R> Received<R> {
+    /// The same with each row as something else.
+    pub(crate) fn map<T>(self, each: impl FnMut(R) -> T) -> Received<T> {
+        Received {
+            rows: self.rows.into_iter().map(each).collect(),
+            refused: self.refused,
+        }
+    }
+
     /// All rows, or what is wrong with the first that was refused.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use camweave_message::Row as _;
 use serde::{Deserialize, Serialize};
 
 use crate::drop_reason;
@@ -21,6 +22,9 @@ pub struct Description {
     /// The schema of the rows that come in, such as `camweave.frames/1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
+    /// The schema of the other rows that come in, where there are two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_also: Option<String>,
     /// Whether it can do without them.
     #[serde(default)]
     pub input_is_optional: bool,
@@ -74,6 +78,7 @@ impl Description {
             about: S::ABOUT.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             input,
+            input_also: S::In::ALSO.map(str::to_owned),
             input_is_optional: S::OPTIONAL_INPUT,
             output,
             settings: described::<S::Settings>(),
@@ -95,6 +100,8 @@ impl Description {
         // Writing to a string does not fail.
         if self.stages.is_empty() {
             let (input, output) = (port(&self.input), port(&self.output));
+            let also = self.input_also.iter().map(|it| format!(" and {it}"));
+            let input = input + &also.collect::<String>();
             let _ = write!(text, "\nInput:  {input}\nOutput: {output}\n");
         }
         text += "\nSettings (the node's 'env:' in the graph, or the graph's root 'env:'):\n";

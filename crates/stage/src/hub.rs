@@ -37,7 +37,10 @@ impl Description {
         } else {
             ""
         };
-        port("inputs", "in", &self.input, optional);
+        let also = (self.input_also.as_deref())
+            .map(|schema| format!("\n  also:\n    type: {}", urn(schema)));
+        let more = also.unwrap_or_default() + optional;
+        port("inputs", "in", &self.input, &more);
         port("outputs", "out", &self.output, "");
         text += if self.settings.is_empty() {
             "env: {}\n"
@@ -65,7 +68,8 @@ impl Description {
             };
             let _ = writeln!(text, "    description: {}", quoted(&help));
         }
-        let schemas = [&self.input, &self.output].into_iter().flatten();
+        let schemas = [&self.input, &self.input_also, &self.output];
+        let schemas = schemas.into_iter().flatten();
         let mut types: Vec<String> = schemas.map(|schema| urn(schema)).collect();
         types.sort();
         types.dedup();

@@ -297,10 +297,19 @@ impl Counters {
 
     /// Says what state a camera is in; returns whether that is news.
     pub fn camera_state(&self, camera: &str, text: &str) -> bool {
+        self.camera_state_with(camera, text, None)
+    }
+
+    /// The same with what happened, in a line without credentials.
+    pub fn camera_state_with(&self, camera: &str, text: &str, detail: Option<&str>) -> bool {
         let mut news = false;
         self.camera(camera, |counters| {
             news = counters.state.as_deref() != Some(text);
+            if news {
+                counters.state_since_unix_nanos = Some(unix_nanos());
+            }
             counters.state = Some(text.to_owned());
+            counters.state_detail = detail.map(str::to_owned);
         });
         news
     }
@@ -412,6 +421,21 @@ mod tests {
         assert!(counters.camera_state("cam1", "offline: refused"));
         assert!(counters.changed_report().is_some());
         assert!(counters.changed_report().is_none());
+    }
+
+    #[test]
+    fn a_state_has_its_beginning_and_the_latest_detail() {
+        let counters = Counters::new("source", "rtsp-source", None);
+        let seen = || counters.report().cameras["cam1"].clone();
+        counters.camera_state_with("cam1", "offline: refused", Some("port 554"));
+        let first = seen();
+        assert!(first.state_since_unix_nanos.is_some());
+        assert_eq!(first.state_detail.as_deref(), Some("port 554"));
+        counters.camera_state_with("cam1", "offline: refused", Some("port 555"));
+        assert_eq!(seen().state_since_unix_nanos, first.state_since_unix_nanos);
+        assert_eq!(seen().state_detail.as_deref(), Some("port 555"));
+        counters.camera_state("cam1", "streaming");
+        assert_eq!(seen().state_detail, None);
     }
 
     #[test]

@@ -27,6 +27,12 @@ pub struct CameraCounters {
     /// What a source says of its camera: `streaming`, or why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// Since when it has been so, in Unix nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_since_unix_nanos: Option<i64>,
+    /// What happened, in a line without credentials, where there is more than the state says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_detail: Option<String>,
 }
 
 impl CameraCounters {

@@ -10,7 +10,7 @@ use camweave_stage::fused::Part;
 
 macro_rules! stages {
     ($($stage:path)*) => {
-        /// The stages that the node can run.
+        /// The stages that the node can run, and those that only run alone.
         pub const PARTS: &[Part] = &[$(Part::of::<$stage>()),*];
 
         /// The stages' own programs, by name.
@@ -33,6 +33,7 @@ stages! {
     camweave_classify::Classify
     camweave_trt_classify::TrtClassify
     camweave_sink::Sink
+    camweave_dashboard::Dashboard
 }
 
 /// The program: several stages, or, called by the name of a stage, that stage's own program. So one

@@ -311,11 +311,10 @@ impl CameraTask {
         self.offline_since.get_or_insert_with(Instant::now);
         let kind = failure.kind.as_str();
         self.context.counters.error(&self.id, kind);
-        if self
-            .context
-            .counters
-            .camera_state(&self.id, &format!("offline: {kind}"))
-        {
+        let (state, detail) = (format!("offline: {kind}"), failure.to_string());
+        let detail = camweave_redact::log_line(&detail);
+        let counters = &self.context.counters;
+        if counters.camera_state_with(&self.id, &state, Some(&detail)) {
             warn!(camera = %self.id, url = %self.camera.url, kind, "camera offline: {failure}");
         }
     }

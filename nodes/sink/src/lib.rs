@@ -3,7 +3,6 @@
 mod account;
 mod annotate;
 mod detections;
-mod device;
 mod drops;
 mod lines;
 mod pace;

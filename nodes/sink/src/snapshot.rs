@@ -3,16 +3,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use camweave_cuda::CudaMemory;
-use camweave_message::{Detections, PictureRef};
+use camweave_message::Detections;
 use camweave_outdir::{FILE_MODE, Folder, replace};
-use camweave_pool::{Memory as _, ReadSlot};
+use camweave_pool::Attachments;
+use camweave_snapshot::NoPicture;
 use camweave_stage::Context;
 use camweave_telemetry::span_names;
-use camweave_vision::Picture;
 use tracing::error;
 
-use crate::device::{DevicePictures, NoPicture};
 use crate::{Canvas, annotate};
 
 /// Keeps one annotated frame per camera up to date on disk.
@@ -21,29 +19,23 @@ pub(crate) struct Snapshots {
     every: Duration,
     /// When the camera's last one was taken, or could not be.
     taken: HashMap<String, Instant>,
-    device: DevicePictures,
-}
-
-/// A frame's pixels, in whichever memory they are.
-enum Held {
-    Host(ReadSlot),
-    Device(ReadSlot<CudaMemory>),
+    frames: camweave_snapshot::Snapshots,
 }
 
 impl Snapshots {
     /// Frames in device memory are read from the CUDA device of the given number.
-    pub fn new(folder: &Folder, every: Duration, device: u32) -> Self {
+    pub fn new(folder: &Folder, every: Duration, host: &Attachments, device: u32) -> Self {
         Self {
             folder: folder.clone(),
             every,
             taken: HashMap::new(),
-            device: DevicePictures::new(device),
+            frames: camweave_snapshot::Snapshots::new(host, device),
         }
     }
 
     /// Releases the device memory of decoders that are gone.
     pub fn sweep(&mut self) {
-        self.device.sweep();
+        self.frames.sweep();
     }
 
     /// Writes the row's frame if the camera's last one is old enough and the
@@ -60,7 +52,7 @@ impl Snapshots {
         let Some(picture) = row.picture.as_ref().filter(|_| due) else {
             return Ok(false);
         };
-        let held = match self.hold(context, picture) {
+        let held = match self.frames.hold(picture) {
             Ok(held) => held,
             Err(NoPicture::Gone) => return Ok(false),
             Err(NoPicture::Unopened(line)) => {
@@ -71,7 +63,7 @@ impl Snapshots {
             Err(NoPicture::Failed(line)) => return Err(self.failed(camera, &line)),
         };
         let _span = context.span(&span_names::DRAW, &row.id);
-        let pixels = match self.rgb8(picture, held) {
+        let pixels = match self.frames.rgb8(picture, held) {
             Ok(pixels) => pixels,
             Err(line) => return Err(self.failed(camera, &line)),
         };
@@ -87,25 +79,6 @@ impl Snapshots {
         let written = png(&canvas).and_then(|bytes| replace(&path, &bytes, FILE_MODE));
         written.map_err(|error| format!("'{}': {error}", path.display()))?;
         Ok(true)
-    }
-
-    fn hold(&mut self, context: &Context, picture: &PictureRef) -> Result<Held, NoPicture> {
-        let backend = &*picture.slot.pool.address().backend;
-        if backend == CudaMemory::BACKEND {
-            return self.device.hold(&picture.slot).map(Held::Device);
-        }
-        let held = context.attachments.acquire(&picture.slot);
-        held.map(Held::Host).map_err(|_| NoPicture::Gone)
-    }
-
-    fn rgb8(&mut self, picture: &PictureRef, held: Held) -> Result<Vec<u8>, String> {
-        match held {
-            Held::Device(slot) => self.device.rgb8(&picture.layout, slot),
-            Held::Host(slot) => {
-                let view = Picture::new(&picture.layout, &slot);
-                Ok(view.map_err(|error| error.to_string())?.to_rgb8())
-            }
-        }
     }
 
     /// The line of a frame that is not available. The next try is when the next snapshot is due.

@@ -190,7 +190,7 @@ impl Stage for Sink {
             detections,
             snapshots: settings
                 .snapshot_every()
-                .map(|every| Snapshots::new(&folder, every, settings.device)),
+                .map(|every| Snapshots::new(&folder, every, &context.attachments, settings.device)),
             folder,
             collector: Collector::default(),
             passes,

@@ -55,12 +55,17 @@ pub fn description(parts: &[Part]) -> Description {
             .to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         input: None,
+        input_also: None,
         input_is_optional: true,
         output: None,
         settings: described::<FusedSettings>(),
         drop_reasons: Vec::new(),
         attributes: vec![STAGES.into()],
-        stages: parts.iter().map(Part::describe).collect(),
+        stages: parts
+            .iter()
+            .filter(|part| !part.is_alone())
+            .map(Part::describe)
+            .collect(),
     }
 }
 

@@ -27,6 +27,7 @@ pub struct Part {
     describe: fn() -> Description,
     check: fn(&Declared, CheckDepth) -> Result<(), StageError>,
     schemas: fn() -> [Option<&'static str>; 2],
+    is_alone: bool,
     run: fn(Seat),
 }
 
@@ -40,6 +41,7 @@ impl Part {
             describe: Description::of::<S>,
             check: describe::check::<S>,
             schemas: schemas::<S>,
+            is_alone: S::In::ALSO.is_some(),
             run: run::<S>,
         }
     }
@@ -74,6 +76,12 @@ impl Part {
     #[must_use]
     pub fn is_source(&self) -> bool {
         self.is_source
+    }
+
+    /// Whether the stage takes rows of two stages, and so only runs as a node of its own.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.is_alone
     }
 
     /// The rows that come in, by their schema; none for a source without input.

@@ -67,12 +67,18 @@ impl Plan {
         let mut seats: Vec<Seat> = Vec::new();
         for (name, kind) in listed(text) {
             let Some(part) = known.iter().find(|part| part.kind() == kind) else {
-                let kinds: Vec<_> = known.iter().map(Part::kind).collect();
+                let known = known.iter().filter(|part| !part.is_alone());
+                let kinds: Vec<_> = known.map(Part::kind).collect();
                 return Err(wrong(format!(
                     "unknown stage '{kind}', expected one of {}",
                     kinds.join(", ")
                 )));
             };
+            if part.is_alone() {
+                return Err(wrong(format!(
+                    "stage '{kind}' takes rows of two other stages, expected as a node of its own: 'path: bin/{kind}'"
+                )));
+            }
             let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if name.is_empty() || !name.chars().all(is_plain) {
                 return Err(wrong(format!(

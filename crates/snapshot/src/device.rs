@@ -7,10 +7,12 @@ use camweave_pool::{Attachments, ReadSlot, Reference};
 use camweave_stage::Refusal;
 use camweave_vision::{Picture, PictureLayout};
 
+use crate::NoPicture;
+
 /// How soon the device memory of a dead decoder goes back where no frame comes any more.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
-/// Device memory as the sink reads it. CUDA is opened with the first frame that needs it, so a
+/// Device memory, read a frame at a time. CUDA is opened with the first frame that needs it, so a
 /// graph on the CPU never does.
 pub(crate) struct DevicePictures {
     ordinal: u32,
@@ -31,17 +33,6 @@ struct Reader {
     stream: Stream,
     pools: Attachments<CudaMemory>,
     context: Context,
-}
-
-/// Why there is no frame of a reference.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NoPicture {
-    /// The ordinary fate of a weak reference, or of any where there is no device.
-    Gone,
-    /// CUDA cannot be opened; told once.
-    Unopened(String),
-    /// This one cannot be read.
-    Failed(String),
 }
 
 impl DevicePictures {
@@ -143,7 +134,7 @@ impl Reader {
         let fitting = self.pinned.take().filter(|pinned| pinned.len() >= bytes);
         let pinned = match fitting {
             Some(pinned) => pinned,
-            None => PinnedBuffer::new(&self.context, bytes, "a picture for the sink")?,
+            None => PinnedBuffer::new(&self.context, bytes, "a frame for people")?,
         };
         let pinned = self.pinned.insert(pinned);
         self.stream.download(memory, pinned, 0..bytes)?;

@@ -1,0 +1,91 @@
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, StructArray};
+
+use crate::{Detections, FrameId, MessageError, Received, Row, Trace, Unit};
+
+/// A row of a viewer's message: an access unit, or what was detected in one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Watched {
+    /// An access unit.
+    Unit(Unit),
+    /// What was detected in a frame.
+    Detections(Detections),
+}
+
+impl Row for Watched {
+    const SCHEMA: &'static str = Unit::SCHEMA;
+    const ALSO: Option<&'static str> = Some(Detections::SCHEMA);
+
+    fn to_arrow(rows: &[Self]) -> StructArray {
+        // A message has one schema: that of the first row.
+        if let Some(Self::Detections(_)) = rows.first() {
+            let rows = rows.iter().filter_map(|row| match row {
+                Self::Detections(row) => Some(row.clone()),
+                Self::Unit(_) => None,
+            });
+            return Detections::to_arrow(&rows.collect::<Vec<_>>());
+        }
+        let rows = rows.iter().filter_map(|row| match row {
+            Self::Unit(row) => Some(row.clone()),
+            Self::Detections(_) => None,
+        });
+        Unit::to_arrow(&rows.collect::<Vec<_>>())
+    }
+
+    fn read(array: &dyn Array) -> Result<Received<Self>, MessageError> {
+        let schema = array
+            .as_struct_opt()
+            .and_then(|rows| rows.column_by_name("schema"))
+            .and_then(|column| column.as_string_opt::<i32>());
+        let are_detections = schema.is_some_and(|names| {
+            !names.is_empty() && names.is_valid(0) && names.value(0) == Detections::SCHEMA
+        });
+        if are_detections {
+            Detections::read(array).map(|it| it.map(Self::Detections))
+        } else {
+            Unit::read(array).map(|it| it.map(Self::Unit))
+        }
+    }
+
+    fn id(&self) -> &FrameId {
+        match self {
+            Self::Unit(row) => &row.id,
+            Self::Detections(row) => &row.id,
+        }
+    }
+
+    fn trace(&self) -> &Trace {
+        match self {
+            Self::Unit(row) => &row.trace,
+            Self::Detections(row) => &row.trace,
+        }
+    }
+
+    fn trace_mut(&mut self) -> &mut Trace {
+        match self {
+            Self::Unit(row) => &mut row.trace,
+            Self::Detections(row) => &mut row.trace,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Unit(row) => row.bytes(),
+            Self::Detections(row) => row.bytes(),
+        }
+    }
+
+    fn is_frame(&self) -> bool {
+        match self {
+            Self::Unit(row) => row.is_frame(),
+            Self::Detections(row) => row.is_frame(),
+        }
+    }
+
+    fn is_entry_point(&self) -> bool {
+        match self {
+            Self::Unit(row) => row.is_entry_point(),
+            Self::Detections(row) => row.is_entry_point(),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the hub knows of one camera.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use camweave_message::{Codec, Detections, Unit};
+use camweave_stage::telemetry::clock;
+
+use super::group::Group;
+use super::meter::Meter;
+use super::pairing::{Outcome, Pair, Pairing};
+use crate::viewers::Sent;
+use crate::wire::{self, Header, KEYFRAME, Kind, NO_BOXES_KNOWN};
+
+/// A camera whose frames had no reference for so long has no images.
+const NO_IMAGES_AFTER: Duration = Duration::from_secs(10);
+
+/// What is known of a camera at one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Measured {
+    pub codec: Option<&'static str>,
+    pub size: Option<(u32, u32)>,
+    pub fps: f64,
+    pub detected_fps: f64,
+    /// Median and 95th percentile, from capture to this node, with detections.
+    pub latency_ms: Option<(f32, f32)>,
+    /// Access units that came since the start.
+    pub units: u64,
+    pub silent: Duration,
+    /// Whether detections take longer than a unit may wait for them.
+    pub is_too_late: bool,
+}
+
+pub(crate) struct Camera {
+    pub index: u16,
+    pub pairing: Pairing,
+    pub group: Group,
+    pub codec: Option<Codec>,
+    size: Option<(u32, u32)>,
+    units: u64,
+    late: u64,
+    last_unit: Option<Instant>,
+    /// When a frame's reference came last, of which an image can be made.
+    picture: Option<Instant>,
+    /// When the last image was asked for.
+    pub imaged: Option<Instant>,
+    session: Option<i64>,
+    is_begun: bool,
+    frames: Meter,
+    latency: Meter,
+}
+
+impl Camera {
+    pub fn new(index: u16, wait_at_most: Duration) -> Self {
+        Self {
+            index,
+            pairing: Pairing::new(wait_at_most),
+            group: Group::default(),
+            codec: None,
+            size: None,
+            units: 0,
+            late: 0,
+            last_unit: None,
+            picture: None,
+            imaged: None,
+            session: None,
+            is_begun: false,
+            frames: Meter::default(),
+            latency: Meter::default(),
+        }
+    }
+
+    /// Whether the unit can be decoded by one who has those that came before: a session begins with
+    /// a keyframe.
+    pub fn begins(&mut self, unit: &Unit) -> bool {
+        if self.session != Some(unit.id.session_unix_nanos) {
+            self.session = Some(unit.id.session_unix_nanos);
+            self.is_begun = false;
+        }
+        self.is_begun |= unit.keyframe || unit.data.is_empty();
+        self.is_begun
+    }
+
+    /// Notes a unit that came.
+    pub fn note_unit(&mut self, unit: &Unit, now: Instant) {
+        self.last_unit = Some(now);
+        self.codec = Some(unit.codec);
+        if !unit.data.is_empty() {
+            self.units += 1;
+            self.frames.note(0.0, now);
+        }
+    }
+
+    /// Notes detections that came, and takes them; the second is how many were late, where that has
+    /// changed.
+    pub fn detections(&mut self, row: Detections, now: Instant) -> (Outcome, Option<u64>) {
+        self.size = Some(row.image_size);
+        if row.picture.is_some() {
+            self.picture = Some(now);
+        }
+        let latency = clock::unix_nanos().saturating_sub(row.id.captured_unix_nanos);
+        self.latency.note((latency as f64 / 1e6) as f32, now);
+        let outcome = self.pairing.detections(row, now);
+        self.late += u64::from(outcome == Outcome::Late);
+        (outcome, (outcome == Outcome::Late).then_some(self.late))
+    }
+
+    pub fn has_images(&self, now: Instant) -> bool {
+        let since = self.picture.map(|it| now.saturating_duration_since(it));
+        since.is_some_and(|it| it < NO_IMAGES_AFTER)
+    }
+
+    /// How long no unit has come.
+    pub fn silent(&self, now: Instant) -> Option<Duration> {
+        Some(now.saturating_duration_since(self.last_unit?))
+    }
+
+    /// The message of a unit and its detections, kept for those that join.
+    pub fn sent(&mut self, pair: &Pair, now: Instant) -> Arc<Sent> {
+        let Pair { unit, detections } = pair;
+        let json = detections.as_ref().map(wire::json).unwrap_or_default();
+        let mut flags = 0;
+        if unit.keyframe {
+            flags |= KEYFRAME;
+        }
+        if json.is_empty() && !unit.data.is_empty() {
+            flags |= NO_BOXES_KNOWN;
+        }
+        let header = Header {
+            kind: Kind::Unit,
+            flags,
+            codec: unit.codec,
+            orientation: unit.orientation,
+            index: self.index,
+            id: &unit.id,
+        };
+        let sent = Arc::new(Sent {
+            index: self.index,
+            is_keyframe: unit.keyframe && !unit.data.is_empty(),
+            message: wire::message(header, &json, unit.data.as_slice()),
+        });
+        self.group.push(&sent, now);
+        sent
+    }
+
+    pub fn measured(&mut self, now: Instant) -> Measured {
+        Measured {
+            codec: self.codec.map(Codec::as_str),
+            size: self.size,
+            fps: self.frames.rate(now),
+            detected_fps: self.latency.rate(now),
+            latency_ms: self.latency.percentiles(now),
+            units: self.units,
+            silent: self.silent(now).unwrap_or(Duration::MAX),
+            is_too_late: self.pairing.is_too_late(now),
+        }
+    }
+}

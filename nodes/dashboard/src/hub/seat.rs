@@ -1,0 +1,124 @@
+//! What each viewer watches, as the hub gives it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::camera::Camera;
+use crate::viewers::{Sent, Viewer, Wanted, Way};
+use crate::wire;
+
+/// Cameras that a page may watch.
+const MOST_WANTED: usize = 1024;
+/// Without access units for so long, a camera has no image that is worth anything.
+const STALE: Duration = Duration::from_secs(30);
+
+/// What a page is told of a camera that it watches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Told {
+    #[serde(rename = "type")]
+    is: &'static str,
+    index: u16,
+    id: Arc<str>,
+    way: Way,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+/// A viewer's place at the hub.
+pub(crate) struct Seat {
+    pub viewer: Arc<Viewer>,
+    wanted: Vec<Wanted>,
+    given: HashMap<u16, Told>,
+}
+
+impl Seat {
+    pub fn new(viewer: Arc<Viewer>) -> Self {
+        Self {
+            viewer,
+            wanted: Vec::new(),
+            given: HashMap::new(),
+        }
+    }
+
+    /// The page watches these now.
+    pub fn want(&mut self, mut wanted: Vec<Wanted>) {
+        wanted.truncate(MOST_WANTED);
+        self.wanted = wanted;
+    }
+
+    /// Whether the page asks for images of a camera, whether or not there are any.
+    pub fn wants_images(&self, id: &str) -> bool {
+        let mut wanted = self.wanted.iter();
+        wanted.any(|it| *it.id == *id && it.way == Way::Jpeg)
+    }
+
+    /// Which way the viewer is given a camera.
+    pub fn way(&self, index: u16) -> Option<Way> {
+        self.given.get(&index).map(|told| told.way)
+    }
+
+    /// Brings what the viewer is given up to what it wants and what there is.
+    pub fn settle(&mut self, cameras: &HashMap<Arc<str>, Camera>, now: Instant) {
+        let mut given = HashMap::with_capacity(self.wanted.len());
+        for wanted in &self.wanted {
+            let Some(camera) = cameras.get(&wanted.id) else {
+                continue; // it has sent nothing yet
+            };
+            let (way, reason) = way(wanted.way, camera, now);
+            let told = Told {
+                is: "camera",
+                index: camera.index,
+                id: Arc::clone(&wanted.id),
+                way,
+                reason,
+            };
+            let before = self.given.get(&camera.index);
+            if before != Some(&told) {
+                self.viewer
+                    .queue
+                    .text(serde_json::to_string(&told).unwrap_or_default());
+            }
+            if way == Way::Video && before.is_none_or(|it| it.way != Way::Video) {
+                let group = catch_up(camera, now);
+                self.viewer.queue.join(camera.index, &group, now);
+            }
+            given.insert(camera.index, told);
+        }
+        for (index, told) in &self.given {
+            let still = given.get(index).map(|it| it.way);
+            if told.way == Way::Video && still != Some(Way::Video) {
+                self.viewer.queue.leave(*index);
+            }
+        }
+        self.given = given;
+    }
+}
+
+fn way(wanted: Way, camera: &Camera, now: Instant) -> (Way, Option<&'static str>) {
+    match wanted {
+        Way::Jpeg if !camera.has_images(now) => (
+            Way::None,
+            Some(
+                "images are made of the frames in which objects are detected, and this camera has none of late",
+            ),
+        ),
+        other => (other, None),
+    }
+}
+
+/// The current group of pictures: all but the last unit are decoded and not drawn.
+fn catch_up(camera: &Camera, now: Instant) -> Vec<Bytes> {
+    if camera.silent(now).is_none_or(|silent| silent > STALE) {
+        return Vec::new();
+    }
+    let sent: &[Arc<Sent>] = camera.group.sent();
+    let Some((last, before)) = sent.split_last() else {
+        return Vec::new();
+    };
+    let before = before.iter().map(|it| wire::as_catch_up(&it.message));
+    before.chain([last.message.clone()]).collect()
+}

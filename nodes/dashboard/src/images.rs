@@ -1,0 +1,263 @@
+//! JPEGs of frames, for pages that cannot decode a camera's video: at a bounded rate, on a thread of
+//! their own.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use camweave_message::{Codec, Detections, FrameId, Orientation, PictureRef};
+use camweave_snapshot::{NoPicture, Snapshots};
+use camweave_stage::{Context, StageError, Waker};
+use jpeg_encoder::{ColorType, Encoder};
+use tracing::{debug, error};
+
+use crate::wire::{self, Header, KEYFRAME, Kind};
+
+/// A camera's images come in this interval at least.
+pub(crate) const EVERY: Duration = Duration::from_millis(500);
+/// Frames that wait to be encoded: what waits for longer is gone.
+const MOST_WAITING: usize = 4;
+/// Images that are wider or higher are halved until they are not.
+const LARGEST: usize = 960;
+const QUALITY: u8 = 75;
+/// How often the memory of decoders that are gone is released.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+
+/// A frame that is to be an image.
+struct Order {
+    index: u16,
+    codec: Codec,
+    id: FrameId,
+    picture: PictureRef,
+    json: Vec<u8>,
+}
+
+/// An image, as viewers get it.
+pub(crate) struct Image {
+    pub index: u16,
+    pub message: Bytes,
+}
+
+/// The thread that makes images.
+pub(crate) struct Images {
+    orders: SyncSender<Order>,
+    made: Receiver<Image>,
+}
+
+impl Images {
+    /// Starts the thread. Frames in device memory are read from this CUDA device.
+    ///
+    /// # Errors
+    /// There can be no thread.
+    pub fn start(context: &Context, device: u32) -> Result<Self, StageError> {
+        let (orders, waiting) = sync_channel(MOST_WAITING);
+        let (done, made) = sync_channel(MOST_WAITING);
+        let (context, waker) = (context.clone(), context.waker());
+        std::thread::Builder::new()
+            .name("images".to_owned())
+            .spawn(move || work(&context, device, &waiting, &done, &waker))
+            .map_err(|error| StageError::resource(format!("cannot start a thread: {error}")))?;
+        Ok(Self { orders, made })
+    }
+
+    /// Asks for an image of a frame; whether it will be tried: where others wait, it is left out.
+    pub fn order(&self, index: u16, codec: Codec, row: &Detections) -> bool {
+        let Some(picture) = &row.picture else {
+            return false;
+        };
+        let order = Order {
+            index,
+            codec,
+            id: row.id.clone(),
+            picture: picture.clone(),
+            json: wire::json(row),
+        };
+        match self.orders.try_send(order) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    /// An image that is ready.
+    pub fn take(&self) -> Option<Image> {
+        self.made.try_recv().ok()
+    }
+}
+
+fn work(
+    context: &Context,
+    device: u32,
+    waiting: &Receiver<Order>,
+    done: &SyncSender<Image>,
+    waker: &Waker,
+) {
+    let mut snapshots = Snapshots::new(&context.attachments, device);
+    let mut swept = Instant::now();
+    loop {
+        if swept.elapsed() >= SWEEP_EVERY {
+            swept = Instant::now();
+            snapshots.sweep();
+        }
+        let order = match waiting.recv_timeout(SWEEP_EVERY) {
+            Ok(order) => order,
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => continue,
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
+        };
+        match image(&mut snapshots, &order) {
+            Ok(image) => {
+                // A hub that is busy has older ones to give out.
+                drop(done.try_send(image));
+                waker.wake();
+            }
+            Err(NoPicture::Gone) => {}
+            Err(NoPicture::Unopened(line)) => {
+                context.counters.stage_error("device_pictures");
+                error!("no images of frames in device memory: {line}; the run continues");
+            }
+            Err(NoPicture::Failed(line)) => {
+                context.counters.stage_error("image");
+                debug!(camera = %order.id.camera, "no image: {line}");
+            }
+        }
+    }
+}
+
+fn image(snapshots: &mut Snapshots, order: &Order) -> Result<Image, NoPicture> {
+    let held = snapshots.hold(&order.picture)?;
+    let layout = &order.picture.layout;
+    let size = (layout.width as usize, layout.height as usize);
+    let pixels = snapshots.rgb8(&order.picture, held);
+    let pixels = pixels.map_err(NoPicture::Failed)?;
+    let jpeg = jpeg(pixels, size).map_err(NoPicture::Failed)?;
+    let header = Header {
+        kind: Kind::Jpeg,
+        flags: KEYFRAME,
+        codec: order.codec,
+        // Frames in pools are upright.
+        orientation: Orientation::UPRIGHT,
+        index: order.index,
+        id: &order.id,
+    };
+    Ok(Image {
+        index: order.index,
+        message: wire::message(header, &order.json, &jpeg),
+    })
+}
+
+/// A JPEG of packed RGB, made smaller where it is large.
+fn jpeg(mut pixels: Vec<u8>, (mut width, mut height): (usize, usize)) -> Result<Vec<u8>, String> {
+    while width.max(height) > LARGEST && width > 1 && height > 1 {
+        pixels = halved(&pixels, width, height);
+        (width, height) = (width / 2, height / 2);
+    }
+    let side = |length: usize| u16::try_from(length).map_err(|_| format!("{width}x{height}"));
+    let (columns, rows) = (side(width)?, side(height)?);
+    let mut bytes = Vec::new();
+    Encoder::new(&mut bytes, QUALITY)
+        .encode(&pixels, columns, rows, ColorType::Rgb)
+        .map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+/// Each pixel is the mean of four.
+fn halved(pixels: &[u8], width: usize, height: usize) -> Vec<u8> {
+    let row = 3 * width;
+    let mut smaller = Vec::with_capacity(3 * (width / 2) * (height / 2));
+    for two in pixels.chunks_exact(2 * row).take(height / 2) {
+        let (upper, lower) = two.split_at(row);
+        for (upper, lower) in upper.chunks_exact(6).zip(lower.chunks_exact(6)) {
+            for color in 0..3 {
+                let four = [
+                    upper[color],
+                    upper[color + 3],
+                    lower[color],
+                    lower[color + 3],
+                ];
+                let sum: u16 = four.into_iter().map(u16::from).sum();
+                smaller.push(((sum + 2) / 4) as u8);
+            }
+        }
+    }
+    smaller
+}
+
+/// When a camera may have another image.
+pub(crate) fn is_due(last: Option<Instant>, now: Instant) -> bool {
+    last.is_none_or(|last| now.saturating_duration_since(last) >= EVERY)
+}
+
+#[cfg(test)]
+mod tests {
+    use camweave_pool::{PoolSpec, Producer, Reference};
+    use camweave_testing::detections;
+    use camweave_vision::{ColorMatrix, ColorRange, PictureLayout, PixelFormat};
+
+    use super::*;
+
+    #[test]
+    fn a_large_frame_becomes_a_small_jpeg() {
+        let (width, height) = (1921, 1081);
+        let jpeg = jpeg(vec![200; 3 * width * height], (width, height)).expect("a JPEG");
+        assert_eq!(jpeg[..2], [0xff, 0xd8]);
+        // The size is in the frame header: marker, length, precision, height, width.
+        let at = jpeg
+            .windows(2)
+            .position(|it| it == [0xff, 0xc0])
+            .expect("a header");
+        let side = |at: usize| u16::from_be_bytes([jpeg[at], jpeg[at + 1]]);
+        assert_eq!((side(at + 5), side(at + 7)), (540, 960));
+    }
+
+    #[test]
+    fn a_frame_in_a_pool_becomes_an_image_with_its_detections_and_one_that_is_gone_none() {
+        let context = Context::for_tests("dashboard", std::path::Path::new("."));
+        let images = Images::start(&context, 0).expect("a thread");
+        let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+        let layout = PictureLayout::packed(64, 48, PixelFormat::I420, matrix, range);
+        let spec = PoolSpec {
+            name: "frames".to_owned(),
+            slots: 2,
+            slot_bytes: layout.required_bytes().expect("a possible layout"),
+        };
+        let pool = Producer::create(&spec).expect("memory");
+        let mut slot = pool.begin().expect("a free slot");
+        slot.fill(128);
+        let slot = slot.publish();
+        let gone = Reference {
+            generation: slot.generation + 7,
+            ..slot.clone()
+        };
+        for (sequence, slot) in [(4, gone), (5, slot)] {
+            let mut row = detections("gate", sequence);
+            row.picture = Some(PictureRef { layout, slot });
+            assert!(images.order(3, Codec::H265, &row));
+        }
+        let image = images.made.recv_timeout(Duration::from_secs(60));
+        let image = image.expect("one of both");
+        assert_eq!((image.index, image.message[0], image.message[2]), (3, 2, 2));
+        assert_eq!(image.message[16..24], 5_u64.to_le_bytes());
+        let length = image.message[40..44].try_into().map(u32::from_le_bytes);
+        let length = length.expect("four bytes") as usize;
+        let (json, jpeg) = image.message[44..].split_at(length);
+        assert!(json.starts_with(br#"{"w":640,"h":360,"#));
+        assert_eq!(jpeg[..2], [0xff, 0xd8]);
+        assert!(
+            !images.order(3, Codec::H265, &detections("gate", 6)),
+            "no reference"
+        );
+    }
+
+    #[test]
+    fn halves_are_means() {
+        let row = |a: u8, b: u8| [a, a, a, b, b, b, 9, 9, 9];
+        let pixels = [row(10, 20), row(30, 40)].concat();
+        assert_eq!(halved(&pixels, 3, 2), [25, 25, 25]);
+    }
+
+    #[test]
+    fn a_camera_has_two_images_a_second_at_most() {
+        let now = Instant::now();
+        assert!(is_due(None, now) && !is_due(Some(now), now));
+        assert!(is_due(Some(now), now + EVERY));
+    }
+}

@@ -1,0 +1,7 @@
+//! The `dashboard` node.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    camweave_stage::main::<camweave_dashboard::Dashboard>()
+}

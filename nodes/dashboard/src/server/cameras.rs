@@ -1,0 +1,341 @@
+//! Changes of `cameras.yml` by the page. The file is the one source of truth: it is edited as a
+//! person would, and the source that watches it does the rest.
+//!
+//! What opens a camera goes in and never comes out: of a URL the page gets what may be printed, of
+//! user and password that there are some.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use axum::http::StatusCode;
+use camweave_cameras::edit::{EditError, Editor, Value};
+use camweave_cameras::{Camera, ClientKind, Transport};
+use camweave_message::Selection;
+use serde::{Deserialize, Serialize};
+
+/// Fields of a camera that a page may set.
+const FIELDS_AT_MOST: usize = 32;
+
+/// A camera as the page gets it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Listed {
+    id: String,
+    url: String,
+    has_credentials: bool,
+    transport: Option<&'static str>,
+    client: &'static str,
+    detect_fps: Option<f64>,
+    detect: &'static str,
+}
+
+impl Listed {
+    fn of(camera: &Camera) -> Self {
+        Self {
+            id: camera.id.clone(),
+            url: camera.url.to_string(),
+            has_credentials: camera.credentials.is_some(),
+            transport: camera.transport.map(|it| match it {
+                Transport::Tcp => "tcp",
+                Transport::Udp => "udp",
+            }),
+            client: match camera.client {
+                ClientKind::Auto => "auto",
+                ClientKind::Rtsp => "rtsp",
+                ClientKind::Ffmpeg => "ffmpeg",
+            },
+            detect_fps: match camera.selection {
+                Selection::Every(nanos) => Some(1e9 / nanos.get() as f64),
+                Selection::All | Selection::Off => None,
+            },
+            detect: match (camera.selection, camera.motion) {
+                (Selection::Off, _) => "off",
+                (_, Some(_)) => "motion",
+                (_, None) => "all",
+            },
+        }
+    }
+}
+
+/// A field's value, as the page gives it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Given {
+    Text(String),
+    Number(serde_json::Number),
+}
+
+impl Given {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// A new camera.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Added {
+    pub id: String,
+    pub fields: BTreeMap<String, Given>,
+}
+
+/// What changes of a camera.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Changed {
+    #[serde(default)]
+    pub set: BTreeMap<String, Given>,
+    #[serde(default)]
+    pub unset: Vec<String>,
+}
+
+/// Why something was not done, for the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub status: StatusCode,
+    pub line: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, line: impl Into<String>) -> Self {
+        let line = line.into();
+        Self { status, line }
+    }
+}
+
+impl From<EditError> for Refusal {
+    fn from(error: EditError) -> Self {
+        let status = match &error {
+            EditError::NoCamera { .. } => StatusCode::NOT_FOUND,
+            EditError::Exists { .. }
+            | EditError::Last { .. }
+            | EditError::Busy { .. }
+            | EditError::Changed { .. } => StatusCode::CONFLICT,
+            EditError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+/// The file of the cameras.
+#[derive(Debug, Clone)]
+pub(crate) struct File(PathBuf);
+
+impl File {
+    pub fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// The cameras in it.
+    pub fn list(&self) -> Result<Vec<Listed>, Refusal> {
+        let cameras = Editor::open(&self.0)?.cameras()?;
+        Ok(cameras.iter().map(Listed::of).collect())
+    }
+
+    pub fn add(&self, added: &Added) -> Result<Vec<Listed>, Refusal> {
+        let fields = values(&added.fields)?;
+        let fields: Vec<(&str, Value)> = fields
+            .iter()
+            .map(|(field, value)| (*field, value.clone()))
+            .collect();
+        self.edit(|editor| editor.add(&added.id, &fields))
+    }
+
+    pub fn change(&self, id: &str, changed: &Changed) -> Result<Vec<Listed>, Refusal> {
+        let values = values(&changed.set)?;
+        let mut editor = Editor::open(&self.0)?;
+        let before = editor.cameras()?;
+        for field in &changed.unset {
+            editor.unset(id, field)?;
+        }
+        for (field, value) in &values {
+            editor.set(id, field, value)?;
+        }
+        let is_login = |field: &str| matches!(field, "username" | "password");
+        let is_given = changed.set.keys().chain(&changed.unset);
+        if !is_given.into_iter().any(|field| is_login(field)) {
+            keeps_login_to_its_host(id, &before, &editor.cameras()?)?;
+        }
+        Ok(listed(&editor.save()?))
+    }
+
+    pub fn remove(&self, id: &str) -> Result<Vec<Listed>, Refusal> {
+        self.edit(|editor| editor.remove(id))
+    }
+
+    fn edit(
+        &self,
+        change: impl FnOnce(&mut Editor) -> Result<(), EditError>,
+    ) -> Result<Vec<Listed>, Refusal> {
+        let mut editor = Editor::open(&self.0)?;
+        change(&mut editor)?;
+        Ok(listed(&editor.save()?))
+    }
+}
+
+fn listed(cameras: &[Camera]) -> Vec<Listed> {
+    cameras.iter().map(Listed::of).collect()
+}
+
+/// The fields as the editor takes them. Variables are left to those who write the file: whoever has
+/// the page alone must not have a variable of the node's sent anywhere.
+fn values(given: &BTreeMap<String, Given>) -> Result<Vec<(&str, Value)>, Refusal> {
+    let refuse = |line: String| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, line);
+    if given.len() > FIELDS_AT_MOST {
+        return Err(refuse(format!("{} fields, expected at most {FIELDS_AT_MOST}", given.len())));
+    }
+    let each = given.iter().map(|(field, value)| {
+        let text = value.text();
+        if text.contains("${") {
+            return Err(refuse(format!(
+                "'{}' refers to a variable ('${{'), expected its value: variables are written into the file by hand",
+                camweave_redact::printable(field)
+            )));
+        }
+        Ok((field.as_str(), Value::typed(field, text)))
+    });
+    each.collect()
+}
+
+/// A password goes to the host that it was given for: where only the URL is changed, to another
+/// host, it must be given again.
+fn keeps_login_to_its_host(id: &str, before: &[Camera], after: &[Camera]) -> Result<(), Refusal> {
+    let find = |cameras: &[Camera]| {
+        let camera = cameras.iter().find(|camera| camera.id == id)?;
+        let url = camera.url.expose();
+        let place = (
+            url.scheme().to_owned(),
+            url.host_str().map(str::to_owned),
+            url.port_or_known_default(),
+        );
+        Some((place, camera.credentials.clone()))
+    };
+    match (find(before), find(after)) {
+        (Some((old, Some(login))), Some((new, still))) if old != new && still == Some(login) => {
+            Err(Refusal::new(
+                StatusCode::CONFLICT,
+                "the URL names another host: give user and password again, or remove them",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# ours
+cameras:
+  - id: gate # the front one
+    url: rtsp://192.0.2.1/live?channel=1&pwd=t0psecret1
+    username: anna
+    password: t0psecret2
+  - id: yard
+    url: rtsp://192.0.2.2/token/k3JdPq92Lm
+";
+
+    fn file() -> (tempfile::TempDir, File) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("cameras.yml");
+        std::fs::write(&path, TEXT).expect("writable");
+        let file = File::new(&path);
+        (folder, file)
+    }
+
+    fn set(fields: &[(&str, &str)]) -> Changed {
+        let set = fields.iter().map(|(field, value)| {
+            let value = Given::Text((*value).to_owned());
+            ((*field).to_owned(), value)
+        });
+        Changed {
+            set: set.collect(),
+            unset: Vec::new(),
+        }
+    }
+
+    fn text(file: &File) -> String {
+        std::fs::read_to_string(&file.0).expect("readable")
+    }
+
+    #[test]
+    fn no_answer_has_what_opens_a_camera() {
+        let (_folder, file) = file();
+        let added = Added {
+            id: "door".to_owned(),
+            fields: set(&[("url", "rtsp://bob:t0psecret3@192.0.2.3/x")]).set,
+        };
+        let answers = [
+            serde_json::to_string(&file.list().expect("valid")),
+            serde_json::to_string(&file.add(&added).expect("valid")),
+            serde_json::to_string(&file.change("yard", &set(&[("detect_fps", "5")])).expect("valid")),
+            serde_json::to_string(&file.remove("yard").expect("valid")),
+        ];
+        for answer in answers {
+            let answer = answer.expect("JSON");
+            for secret in ["t0psecret", "anna", "bob", "k3Jd"] {
+                assert!(!answer.contains(secret), "{answer}");
+            }
+            assert!(answer.contains(r#""has_credentials":true"#), "{answer}");
+        }
+        let refused = file.change("gate", &set(&[("detect_fps", "t0psecret9 x")]));
+        assert_eq!(
+            refused.expect_err("no number").status,
+            StatusCode::UNPROCESSABLE_ENTITY
+        );
+    }
+
+    #[test]
+    fn the_file_is_edited_with_its_comments_kept() {
+        let (_folder, file) = file();
+        let change = Changed {
+            set: set(&[("transport", "udp")]).set,
+            unset: vec!["username".to_owned(), "password".to_owned()],
+        };
+        let listed = file.change("gate", &change).expect("valid");
+        assert_eq!((listed[0].transport, listed[0].has_credentials), (Some("udp"), false));
+        let text = text(&file);
+        assert!(text.starts_with("# ours\ncameras:\n  - id: gate # the front one\n"), "{text}");
+        assert!(text.contains("transport: udp") && !text.contains("anna"), "{text}");
+    }
+
+    #[test]
+    fn a_password_is_not_sent_to_another_host() {
+        let (_folder, file) = file();
+        let elsewhere = ("url", "rtsp://evil.example/live");
+        let refused = file.change("gate", &set(&[elsewhere])).expect_err("another host");
+        assert_eq!(refused.status, StatusCode::CONFLICT);
+        assert_eq!(text(&file), TEXT);
+        let with_login = set(&[elsewhere, ("username", "eve"), ("password", "x")]);
+        assert!(file.change("gate", &with_login).is_ok());
+        let path = set(&[("url", "rtsp://evil.example/other")]);
+        assert!(file.change("gate", &path).is_ok(), "the same host");
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_with_its_status() {
+        let (_folder, file) = file();
+        let add = |id: &str, url: &str| {
+            let added = Added {
+                id: id.to_owned(),
+                fields: set(&[("url", url)]).set,
+            };
+            file.add(&added).map_err(|refused| refused.status.as_u16())
+        };
+        assert_eq!(add("gate", "rtsp://192.0.2.9/"), Err(409));
+        assert_eq!(add("../x", "rtsp://192.0.2.9/"), Err(422));
+        assert_eq!(add("door", "no url"), Err(422));
+        assert_eq!(add("door", "rtsp://evil.example/${HOME}"), Err(422));
+        let status = |refused: Refusal| refused.status.as_u16();
+        assert_eq!(file.remove("none").map_err(status), Err(404));
+        let unknown = set(&[("passwort", "x")]);
+        assert_eq!(file.change("gate", &unknown).map_err(status), Err(422));
+        assert_eq!(text(&file), TEXT);
+        file.remove("gate").expect("there is another");
+        let status = |refused: Refusal| refused.status.as_u16();
+        assert_eq!(file.remove("yard").map_err(status), Err(409));
+    }
+}

@@ -1,0 +1,229 @@
+//! The server: the page, its state, its WebSockets.
+
+mod answer;
+mod assets;
+mod connections;
+mod guard;
+mod login;
+mod socket;
+mod tls;
+mod token;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Router, http::Uri};
+use camweave_redact::Secret;
+use camweave_stage::StageError;
+use serde::Deserialize;
+
+use crate::settings::{DashboardSettings, Tls};
+use crate::state::Published;
+use crate::viewers::Viewers;
+use login::{Access, Door};
+use token::Token;
+
+pub(crate) use connections::Server;
+
+/// Bytes of a request's body.
+const MOST_BODY: usize = 64 << 10;
+/// An answer is made within this time, the reading of the request's body included.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// What the handlers need.
+struct Shared {
+    published: Published,
+    viewers: Arc<Viewers>,
+    /// Where a token is needed.
+    door: Option<Door>,
+    is_local: bool,
+    is_encrypted: bool,
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy)]
+struct From(SocketAddr);
+
+/// The token that opens the page, where one is needed; a new one is known only now.
+///
+/// # Errors
+/// It cannot be read or stored.
+fn door(settings: &DashboardSettings) -> Result<(Option<Door>, Option<Secret>), StageError> {
+    if let Some(file) = &settings.token_file {
+        return Ok((Some(Door::new(Token::from_file(file)?)), None));
+    }
+    if settings.is_local()? {
+        return Ok((None, None));
+    }
+    let (token, new) = Token::stored(&settings.state)?;
+    Ok((Some(Door::new(token)), new))
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/", get(async || assets::file("index.html")))
+        .route(
+            "/assets/{name}",
+            get(async |Path(name): Path<String>| assets::file(&name)),
+        )
+        .route("/login", post(log_in))
+        .route("/api/state", get(state))
+        .route("/api/history", get(history))
+        .route("/ws", get(open_socket))
+        .fallback(async |uri: Uri| {
+            let line = format!("there is no {}", camweave_redact::printable(uri.path()));
+            answer::error(StatusCode::NOT_FOUND, &line)
+        })
+        .method_not_allowed_fallback(async || {
+            answer::error(StatusCode::METHOD_NOT_ALLOWED, "not with this method")
+        })
+        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), enter))
+        .with_state(shared)
+}
+
+/// What every request passes through.
+async fn enter(
+    State(shared): State<Arc<Shared>>,
+    Extension(From(from)): Extension<From>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    let is_socket = path == "/ws";
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let checked = guard::check(method, uri, headers, shared.is_local, is_socket);
+    // The page itself has no secret, and shows the login.
+    let needs_login = path.starts_with("/api/") || is_socket;
+    let access = match &shared.door {
+        Some(door) if needs_login => door.access(headers, from.ip(), Instant::now()),
+        _ => Access::Granted,
+    };
+    let mut response = match (checked, access) {
+        (Err(refused), _) => answer::error(StatusCode::FORBIDDEN, refused.line()),
+        (Ok(()), Access::Denied) => {
+            answer::error(StatusCode::UNAUTHORIZED, "the page needs its token")
+        }
+        (Ok(()), Access::TooOften) => too_often(),
+        (Ok(()), Access::Granted) => tokio::time::timeout(ANSWER_WITHIN, next.run(request))
+            .await
+            .unwrap_or_else(|_| {
+                answer::error(StatusCode::REQUEST_TIMEOUT, "the request took too long")
+            }),
+    };
+    answer::secure(response.headers_mut());
+    response
+}
+
+fn too_often() -> Response {
+    let mut response = answer::error(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too many wrong tokens from this address: try again in a minute",
+    );
+    let wait = HeaderValue::from_static("60");
+    response.headers_mut().insert(header::RETRY_AFTER, wait);
+    response
+}
+
+#[derive(Deserialize)]
+struct Login {
+    token: String,
+}
+
+async fn log_in(
+    State(shared): State<Arc<Shared>>,
+    Extension(From(from)): Extension<From>,
+    body: Bytes,
+) -> Response {
+    let Ok(login) = serde_json::from_slice::<Login>(&body) else {
+        return answer::error(StatusCode::BAD_REQUEST, r#"expected {"token": "..."}"#);
+    };
+    let token = login.token.trim();
+    let access = match &shared.door {
+        Some(door) => door.log_in(token, from.ip(), Instant::now()),
+        None => return StatusCode::NO_CONTENT.into_response(),
+    };
+    match access {
+        Access::Granted => {
+            let cookie = login::set_cookie(token, shared.is_encrypted);
+            (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
+        }
+        Access::Denied => answer::error(StatusCode::UNAUTHORIZED, "the token is wrong"),
+        Access::TooOften => too_often(),
+    }
+}
+
+async fn state(State(shared): State<Arc<Shared>>) -> Response {
+    let state = shared.published.state.borrow().to_string();
+    answer::json(StatusCode::OK, state)
+}
+
+async fn history(State(shared): State<Arc<Shared>>) -> Response {
+    answer::json(StatusCode::OK, shared.published.history())
+}
+
+async fn open_socket(
+    State(shared): State<Arc<Shared>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(refused) => {
+            return answer::error(StatusCode::BAD_REQUEST, &refused.to_string());
+        }
+    };
+    let upgrade = upgrade
+        .max_message_size(socket::MOST_BYTES)
+        .max_frame_size(socket::MOST_BYTES);
+    match shared.viewers.join() {
+        Ok(joined) => {
+            let published = shared.published.clone();
+            upgrade.on_upgrade(move |socket| socket::run(socket, joined, published))
+        }
+        Err(most) => upgrade.on_upgrade(move |socket| socket::refuse(socket, most)),
+    }
+}
+
+/// Opens the page.
+///
+/// # Errors
+/// The address is taken, or the settings cannot be used.
+pub(crate) fn open(
+    settings: &DashboardSettings,
+    published: Published,
+    viewers: Arc<Viewers>,
+) -> Result<Server, StageError> {
+    let encrypted = tls::acceptor(settings)?;
+    let (door, new) = door(settings)?;
+    let is_local = settings.is_local()?;
+    if !is_local && encrypted.is_none() {
+        tracing::warn!("the page is not encrypted, and browsers show no video on it (TLS: off)");
+    }
+    let shared = Arc::new(Shared {
+        published,
+        viewers,
+        door,
+        is_local,
+        is_encrypted: settings.encryption()? != Tls::Off,
+    });
+    let server = Server::start(settings.address()?, router(shared), encrypted)?;
+    if let Some(token) = new {
+        tracing::info!(
+            "the page's token, which is shown once and not stored: {}",
+            token.expose()
+        );
+    }
+    Ok(server)
+}
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

@@ -1,0 +1,208 @@
+//! What waits for one viewer. Where it is too slow, it alone loses access units, of the cameras of
+//! which too much waits, and each up to its next keyframe.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::ws::Message;
+use bytes::Bytes;
+use camweave_message::KeyframeGate;
+use tokio::sync::Notify;
+
+use super::Sent;
+
+/// Bytes that wait for one viewer at most.
+pub(crate) const MOST_BYTES: usize = 8 << 20;
+/// An access unit waits for so long at most.
+const LONGEST: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+struct Waiting {
+    message: Message,
+    /// The camera of an access unit.
+    unit: Option<u16>,
+    bytes: usize,
+}
+
+/// A camera's units, up to the next keyframe where some were dropped.
+#[derive(Debug, Default)]
+struct Flow {
+    gate: KeyframeGate,
+    dropped: u64,
+    /// When each of those that wait came.
+    came: VecDeque<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    waiting: VecDeque<Waiting>,
+    bytes: usize,
+    flows: HashMap<u16, Flow>,
+    is_closed: bool,
+}
+
+/// A viewer's queue.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+impl Queue {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a message that is no access unit: it is small, and never dropped.
+    pub fn text(&self, text: String) {
+        self.inner().push(Message::text(text), None);
+        self.changed.notify_one();
+    }
+
+    /// Adds an image; where there is no room, it is left out, as the next comes soon.
+    pub fn image(&self, message: Bytes) {
+        let mut inner = self.inner();
+        if inner.bytes + message.len() <= MOST_BYTES {
+            inner.push(Message::Binary(message), None);
+            drop(inner);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Adds an access unit; how many frames were dropped that waited or come now.
+    pub fn unit(&self, sent: &Sent, now: Instant) -> u64 {
+        let mut inner = self.inner();
+        let dropped = inner.unit(sent, now);
+        drop(inner);
+        self.changed.notify_one();
+        dropped
+    }
+
+    /// Adds the group of pictures with which a viewer joins a camera. Where there is no room, the
+    /// camera begins with its next keyframe.
+    pub fn join(&self, index: u16, group: &[Bytes], now: Instant) {
+        let mut inner = self.inner();
+        let bytes: usize = group.iter().map(Bytes::len).sum();
+        inner.flows.insert(index, Flow::default());
+        if group.is_empty() || inner.bytes + bytes > MOST_BYTES {
+            inner.flows.entry(index).or_default().gate.close();
+        } else {
+            for message in group {
+                inner.push_unit(message.clone(), index, now);
+            }
+        }
+        drop(inner);
+        self.changed.notify_one();
+    }
+
+    /// The viewer does not watch the camera any more.
+    pub fn leave(&self, index: u16) {
+        let mut inner = self.inner();
+        inner.remove(index);
+        inner.flows.remove(&index);
+    }
+
+    /// No more is added or taken.
+    pub fn close(&self) {
+        let mut inner = self.inner();
+        *inner = Inner {
+            is_closed: true,
+            ..Inner::default()
+        };
+        drop(inner);
+        self.changed.notify_one();
+    }
+
+    /// The next message; `None` where the queue is closed.
+    pub async fn next(&self) -> Option<Message> {
+        loop {
+            {
+                let mut inner = self.inner();
+                if inner.is_closed {
+                    return None;
+                }
+                if let Some(first) = inner.waiting.pop_front() {
+                    inner.bytes = inner.bytes.saturating_sub(first.bytes);
+                    let flow = first.unit.and_then(|index| inner.flows.get_mut(&index));
+                    flow.and_then(|flow| flow.came.pop_front());
+                    return Some(first.message);
+                }
+            }
+            self.changed.notified().await;
+        }
+    }
+}
+
+impl Inner {
+    fn push_unit(&mut self, message: Bytes, index: u16, now: Instant) {
+        if !self.is_closed {
+            let flow = self.flows.entry(index).or_default();
+            flow.came.push_back(now);
+            self.push(Message::Binary(message), Some(index));
+        }
+    }
+
+    fn push(&mut self, message: Message, unit: Option<u16>) {
+        if self.is_closed {
+            return;
+        }
+        let bytes = match &message {
+            Message::Binary(bytes) => bytes.len(),
+            Message::Text(text) => text.len(),
+            _ => 0,
+        };
+        self.bytes += bytes;
+        self.waiting.push_back(Waiting {
+            message,
+            unit,
+            bytes,
+        });
+    }
+
+    fn unit(&mut self, sent: &Sent, now: Instant) -> u64 {
+        let index = sent.index;
+        let oldest = self.flows.get(&index).and_then(|flow| flow.came.front());
+        let is_stale = oldest.is_some_and(|came| now.saturating_duration_since(*came) >= LONGEST);
+        let mut dropped = 0;
+        if is_stale || self.bytes + sent.message.len() > MOST_BYTES {
+            dropped += self.remove(index);
+            let flow = self.flows.entry(index).or_default();
+            flow.gate.close();
+            flow.dropped += dropped;
+        }
+        let has_room = self.bytes + sent.message.len() <= MOST_BYTES;
+        let flow = self.flows.entry(index).or_default();
+        if !flow.gate.passes(sent.is_keyframe && has_room) || !has_room {
+            flow.gate.close();
+            flow.dropped += 1;
+            return dropped + 1;
+        }
+        let frames = std::mem::take(&mut flow.dropped);
+        if frames > 0 {
+            let text = format!(r#"{{"type":"dropped","index":{index},"frames":{frames}}}"#);
+            self.push(Message::text(text), None);
+        }
+        self.push_unit(sent.message.clone(), index, now);
+        dropped
+    }
+
+    /// Removes the units of a camera; how many there were.
+    fn remove(&mut self, index: u16) -> u64 {
+        let before = self.waiting.len();
+        let is_of = |it: &Waiting| it.unit == Some(index);
+        let bytes: usize = (self.waiting.iter().filter(|it| is_of(it)))
+            .map(|it| it.bytes)
+            .sum();
+        self.waiting.retain(|it| !is_of(it));
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if let Some(flow) = self.flows.get_mut(&index) {
+            flow.came.clear();
+        }
+        (before - self.waiting.len()) as u64
+    }
+}
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

@@ -1,0 +1,97 @@
+use super::*;
+
+fn unit(index: u16, is_keyframe: bool, bytes: usize) -> Sent {
+    Sent {
+        index,
+        is_keyframe,
+        message: vec![index as u8; bytes].into(),
+    }
+}
+
+/// What waits: a camera's index for a unit, the text of others.
+fn waiting(queue: &Queue) -> Vec<String> {
+    let inner = queue.inner();
+    let each = inner.waiting.iter().map(|it| match &it.message {
+        Message::Text(text) => text.to_string(),
+        Message::Binary(bytes) => bytes[0].to_string(),
+        other => format!("{other:?}"),
+    });
+    each.collect()
+}
+
+fn dropped(index: u16, frames: u64) -> String {
+    format!(r#"{{"type":"dropped","index":{index},"frames":{frames}}}"#)
+}
+
+#[test]
+fn a_slow_viewer_loses_a_camera_up_to_its_keyframe_and_no_other() {
+    let now = Instant::now();
+    let queue = Queue::default();
+    assert_eq!(queue.unit(&unit(1, true, 10), now), 0);
+    assert_eq!(queue.unit(&unit(1, false, 10), now), 0);
+    let later = now + LONGEST;
+    assert_eq!(queue.unit(&unit(2, true, 10), later), 0);
+    assert_eq!(
+        queue.unit(&unit(1, false, 10), later),
+        3,
+        "two that waited, and this"
+    );
+    assert_eq!(queue.unit(&unit(1, false, 10), later), 1);
+    assert_eq!(waiting(&queue), ["2"]);
+    assert_eq!(queue.unit(&unit(1, true, 10), later), 0);
+    assert_eq!(queue.unit(&unit(1, false, 10), later), 0);
+    assert_eq!(waiting(&queue), ["2", &dropped(1, 4), "1", "1"]);
+}
+
+#[test]
+fn a_keyframe_that_finds_the_queue_stale_begins_again() {
+    let now = Instant::now();
+    let queue = Queue::default();
+    queue.unit(&unit(1, true, 10), now);
+    assert_eq!(queue.unit(&unit(1, true, 10), now + LONGEST), 1);
+    assert_eq!(waiting(&queue), [&dropped(1, 1), "1"]);
+}
+
+#[test]
+fn bytes_are_bounded_whatever_comes() {
+    let now = Instant::now();
+    let queue = Queue::default();
+    for number in 0..1000 {
+        queue.unit(&unit(number % 16, number % 50 == 0, MOST_BYTES / 40), now);
+        assert!(queue.inner().bytes <= MOST_BYTES);
+    }
+    assert!(queue.unit(&unit(3, true, MOST_BYTES + 1), now) >= 1);
+    assert!(queue.inner().bytes <= MOST_BYTES);
+    queue.image(vec![0; MOST_BYTES + 1].into());
+    assert!(queue.inner().bytes <= MOST_BYTES);
+}
+
+#[test]
+fn one_who_joins_gets_the_group_or_begins_with_a_keyframe() {
+    let now = Instant::now();
+    let queue = Queue::default();
+    let group = [Bytes::from_static(&[1]), Bytes::from_static(&[1])];
+    queue.join(1, &group, now);
+    queue.unit(&unit(1, false, 1), now);
+    assert_eq!(waiting(&queue), ["1", "1", "1"]);
+    queue.join(2, &[], now);
+    queue.unit(&unit(2, false, 1), now);
+    assert_eq!(waiting(&queue).len(), 3, "nobody can decode it");
+    queue.leave(1);
+    queue.unit(&unit(2, true, 1), now);
+    assert_eq!(waiting(&queue).last().map(String::as_str), Some("2"));
+    assert!(
+        !waiting(&queue).contains(&"1".to_owned()),
+        "what waited is gone"
+    );
+}
+
+#[test]
+fn a_closed_queue_ends_its_reader_and_takes_nothing() {
+    let queue = Queue::default();
+    queue.close();
+    queue.unit(&unit(1, true, 10), Instant::now());
+    queue.text("x".to_owned());
+    assert!(waiting(&queue).is_empty());
+    assert!(futures::executor::block_on(queue.next()).is_none());
+}
