@@ -8,8 +8,10 @@ use camweave_outdir::{NewFile, PRIVATE_MODE};
 use camweave_redact::remember;
 use zeroize::Zeroizing;
 
+use super::error::EditError;
 use super::layout::{Layout, Model, Plain, plain};
-use super::{EditError, Value, text};
+use super::text;
+use super::value::Value;
 use crate::read::{environment, read};
 use crate::{Camera, CamerasError, parse};
 
@@ -257,8 +259,11 @@ impl Editor {
     }
 }
 
-/// One camera of these fields.
-pub(super) fn camera(id: &str, fields: &[(&str, Value)]) -> Result<Camera, CamerasError> {
+/// One camera of these fields, as a `cameras.yml` would have it.
+///
+/// # Errors
+/// As [`crate::load`]; the place is one in a file that there is not.
+pub fn camera(id: &str, fields: &[(&str, Value)]) -> Result<Camera, CamerasError> {
     let path = Path::new("cameras.yml");
     let mut all = vec![("id", Value::text(id))];
     all.extend(fields.iter().cloned());

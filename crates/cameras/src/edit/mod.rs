@@ -22,50 +22,11 @@ mod file;
 mod layout;
 mod quote;
 mod text;
+mod value;
 
 pub use error::EditError;
-pub use file::Editor;
-
-use camweave_redact::Secret;
-
-use crate::{Camera, CamerasError};
-
-/// The value of a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// Any text, quoted as YAML needs it. It may refer to variables: `${NAME}`.
-    Text(Secret),
-    /// A list as YAML writes it in one line, such as `[0, 0, 0.5, 1]`.
-    List(String),
-}
-
-impl Value {
-    /// A text.
-    #[must_use]
-    pub fn text(text: impl Into<String>) -> Self {
-        Self::Text(Secret::new(text.into()))
-    }
-
-    /// What a person has typed for `field`: a list where it begins with a bracket, unless the field
-    /// may be a secret.
-    #[must_use]
-    pub fn typed(field: &str, text: impl Into<String>) -> Self {
-        let text = text.into();
-        let is_text = matches!(field, "id" | "url" | "username" | "password");
-        if !is_text && text.trim_start().starts_with('[') {
-            return Self::List(text.trim().to_owned());
-        }
-        Self::text(text)
-    }
-}
-
-/// One camera of these fields, as a `cameras.yml` would have it.
-///
-/// # Errors
-/// As [`crate::load`]; the place is one in a file that there is not.
-pub fn camera(id: &str, fields: &[(&str, Value)]) -> Result<Camera, CamerasError> {
-    file::camera(id, fields)
-}
+pub use file::{Editor, camera};
+pub use value::Value;
 
 #[cfg(test)]
 mod edit_tests;

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::Value;
 use super::layout::{Item, Layout};
 use super::quote::scalar;
+use super::value::Value;
 
 /// A value as it is written into the text.
 pub(super) fn written(field: &str, value: &Value, in_flow: bool) -> String {
