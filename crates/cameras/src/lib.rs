@@ -15,17 +15,25 @@
 //!     ignore:                   # polygons in which objects are not reported
 //!       - [[0, 0.4], [0.3, 0.4], [0, 0.7]]
 //! ```
+//!
+//! [`load`] reads it, [`Watch`] reads it again when it changes, [`changes`] compares what was read,
+//! and [`mod@edit`] changes it without a loss of comments.
 
 mod areas;
+mod changes;
 mod credentials;
+pub mod edit;
 mod expand;
 mod read;
 mod url;
+mod watch;
 
 pub use camweave_message::Areas;
+pub use changes::{Change, changes};
 pub use credentials::Credentials;
 pub use read::{has_literal_secrets, load, parse};
 pub use url::SCHEMES;
+pub use watch::Watch;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
