@@ -10,7 +10,9 @@ mod engine;
 mod error;
 mod evaluate;
 mod graph;
+mod init;
 mod model;
+mod plan;
 mod profile;
 mod report;
 mod run;
@@ -57,6 +59,10 @@ enum Command {
     Report(report::Command),
     /// Merge the spans of all processes of a run (CAMWEAVE_SPANS=trace) into one Perfetto trace.
     Trace(trace::Options),
+    /// From cameras to a graph that runs: look at them, measure the machine, write a folder.
+    Init(Box<init::Options>),
+    /// Measure this machine, and print how many cameras it carries.
+    Plan(plan::Options),
     /// Check what the graphs need on this machine: what is there, what works without, how to get
     /// it.
     Doctor(doctor::Options),
@@ -103,6 +109,8 @@ pub fn main() -> ExitCode {
         Command::Ab(options) => ab::run(&options),
         Command::Report(command) => report::run(&command),
         Command::Trace(options) => trace::run(&options),
+        Command::Init(options) => init::run(&options),
+        Command::Plan(options) => plan::run(&options),
         Command::Doctor(options) => doctor::run(options),
         Command::Engine(command) => engine::run(&command),
         Command::Model(command) => model::run(&command),

@@ -182,7 +182,7 @@ fn installed_models() -> Option<PathBuf> {
 }
 
 /// Writes the graphs, laid out as in a checkout, with links to programs and models.
-fn write(root: &Path) -> Result<(), CliError> {
+pub fn write(root: &Path) -> Result<(), CliError> {
     let dataflows = root.join("dataflows");
     let modules = dataflows.join("modules");
     fs::create_dir_all(&modules).map_err(|error| CliError::file("create", &modules, &error))?;

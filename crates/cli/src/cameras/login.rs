@@ -72,7 +72,7 @@ impl Drop for Quiet {
 }
 
 /// One line, or all that there is.
-fn read() -> std::io::Result<Secret> {
+pub fn read() -> std::io::Result<Secret> {
     let mut text = String::new();
     if stdin().is_terminal() {
         note!("password:");

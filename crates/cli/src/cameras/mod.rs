@@ -11,6 +11,8 @@ use camweave_cameras::Areas;
 use camweave_stage::Exit;
 use clap::{Args, Subcommand};
 
+pub use login::read as read_password;
+
 use crate::error::CliError;
 use crate::say::say;
 

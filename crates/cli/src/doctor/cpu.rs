@@ -113,7 +113,7 @@ fn openvino() -> Row {
             Err(error) => Search::Broken(format!("{variable}='{named}': {error}")),
         },
         (true, Some(path)) => match library::open(&path) {
-            Ok(library) => Search::Loaded("the one of scripts/setup.sh", library),
+            Ok(library) => Search::Loaded("the one beside the programs", library),
             Err(error) => Search::Broken(format!("'{path}': {error}")),
         },
         (true, None) => library::search(&[NAME]),
