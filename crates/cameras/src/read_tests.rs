@@ -1,5 +1,7 @@
 use super::*;
 
+use camweave_message::Polygon;
+
 fn read(text: &str) -> Result<Vec<Camera>, String> {
     parse(Path::new("cameras.yml"), text, &|name| match name {
         "CAM_USER" => Some("anna".to_owned()),
@@ -116,7 +118,7 @@ fn regions_and_ignored_areas() {
     let region = cameras[1].areas.region.map(|it| it.edges());
     assert_eq!(region, Some([0.0, 0.4, 1.0, 0.9]));
     let polygons = cameras[2].areas.ignored.polygons();
-    let values: Vec<_> = polygons.iter().map(|it| it.values()).collect();
+    let values: Vec<_> = polygons.iter().map(Polygon::values).collect();
     let square = [0.5, 0.5, 1.0, 0.5, 1.0, 1.0, 0.5, 1.0];
     assert_eq!(values, [&[0.0, 0.0, 0.25, 0.0, 0.0, 0.5][..], &square]);
 }
