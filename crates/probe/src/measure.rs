@@ -50,7 +50,8 @@ pub struct Stream {
     pub frames: usize,
     /// Seconds of presentation time from the first to the last.
     pub seconds: f64,
-    /// Frames per second of presentation time; `None`: fewer than two came.
+    /// Frames per second of presentation time: the camera's own where they are evenly spaced, whatever
+    /// was lost; `None`: fewer than two came.
     pub frame_rate: Option<f64>,
     /// Whether the frames are unevenly spaced.
     pub is_uneven: bool,
@@ -97,7 +98,7 @@ pub(crate) fn measure(seen: &[Seen], unusable: u64, timestamp_jumps: u64) -> Str
     Stream {
         frames: seen.len(),
         seconds: span,
-        frame_rate: rate(intervals.len() as f64),
+        frame_rate: frame_rate(&intervals).or(rate(intervals.len() as f64)),
         is_uneven: is_uneven(&intervals),
         keyframe_interval: between.max_by_key(|it| it.frames),
         first_keyframe: keyframes.first().copied(),
@@ -109,6 +110,19 @@ pub(crate) fn measure(seen: &[Seen], unusable: u64, timestamp_jumps: u64) -> Str
         unusable,
         timestamp_jumps,
     }
+}
+
+/// The rate of evenly spaced frames, by those intervals that are like the middle one: with B frames,
+/// some are missing at the beginning and at the end, and lost ones anywhere.
+fn frame_rate(sorted: &[i64]) -> Option<f64> {
+    if is_uneven(sorted) {
+        return None;
+    }
+    let middle = *sorted.get(sorted.len() / 2)? as f64;
+    let is_like = |nanos: &&i64| (**nanos as f64 - middle).abs() <= middle * UNEVEN;
+    let alike: Vec<i64> = sorted.iter().filter(is_like).copied().collect();
+    let nanos: i64 = alike.iter().sum();
+    (nanos > 0).then(|| alike.len() as f64 * NANOS / nanos as f64)
 }
 
 /// Whether more than one in ten intervals differs much from the middle one.
@@ -175,6 +189,12 @@ mod tests {
         assert!(stream.is_reordered && !stream.is_uneven);
         assert_eq!(stream.frame_rate, Some(25.0));
         assert_eq!(stream.keyframe_interval, None);
+        // The first frame of a group that was joined in its middle, and one that was lost.
+        let gaps: Vec<i64> = (0..40)
+            .filter(|it| ![1, 2, 20].contains(it))
+            .map(|it| it * 40)
+            .collect();
+        assert_eq!(measure(&seen(&gaps, &[0]), 0, 0).frame_rate, Some(25.0));
         let uneven: Vec<i64> = (0..30).map(|frame| frame * 40 + (frame % 3) * 25).collect();
         assert!(measure(&seen(&uneven, &[0]), 0, 0).is_uneven);
         for few in [&[][..], &[7][..]] {

@@ -185,7 +185,7 @@ fn cameras_that_come_and_go_leave_no_thread_and_no_descriptor() {
         let path = format!("/proc/self/{what}");
         fs::read_dir(path).expect("Linux tells").count()
     };
-    let mut round = |source: &mut Source, number: usize| {
+    let round = |source: &mut Source, number: usize| {
         let id = format!("x{number}");
         let client = ["rtsp", "ffmpeg"][number % 2];
         let more = format!(", client: {client}");
