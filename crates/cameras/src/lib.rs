@@ -12,15 +12,23 @@
 //!     detect: on                # on (default), off: not at all, or motion: while something moves
 //!     motion_area: 0.2          # with motion: percent of the picture that must change
 //! ```
+//!
+//! [`load`] reads it, [`Watch`] reads it again when it changes, [`changes`] compares what was read,
+//! and [`mod@edit`] changes it without a loss of comments.
 
+mod changes;
 mod credentials;
+pub mod edit;
 mod expand;
 mod read;
 mod url;
+mod watch;
 
+pub use changes::{Change, changes};
 pub use credentials::Credentials;
 pub use read::{has_literal_secrets, load, parse};
 pub use url::SCHEMES;
+pub use watch::Watch;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;

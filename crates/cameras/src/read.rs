@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use camweave_message::limits::MAX_CAMERAS;
 use camweave_message::{Selection, camera_id};
 use camweave_redact::{Secret, printable, remember};
 use serde::Deserialize;
@@ -71,11 +72,11 @@ pub fn has_literal_secrets(path: &Path) -> bool {
     })
 }
 
-fn environment(name: &str) -> Option<String> {
+pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn read(path: &Path) -> Result<Zeroizing<String>, CamerasError> {
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, CamerasError> {
     let failed = |source| CamerasError::Read {
         path: path.to_owned(),
         source,
@@ -104,6 +105,13 @@ pub fn parse(path: &Path, text: &str, lookup: Lookup<'_>) -> Result<Vec<Camera>,
         return Err(reader.error(
             file.cameras.referenced,
             "'cameras' is empty, expected at least one camera ('- id: …' and 'url: …')",
+        ));
+    }
+    if file.cameras.value.len() > MAX_CAMERAS {
+        let count = file.cameras.value.len();
+        return Err(reader.error(
+            file.cameras.referenced,
+            format!("{count} cameras, expected at most {MAX_CAMERAS}"),
         ));
     }
     let mut lines: BTreeMap<String, u64> = BTreeMap::new();

@@ -65,11 +65,8 @@ enum Command {
     /// Get a detector by name, show what an ONNX file is taken for, or write that for editing.
     #[command(subcommand)]
     Model(model::Command),
-    /// Check a cameras.yml, and list its cameras.
-    Cameras {
-        /// The file.
-        file: std::path::PathBuf,
-    },
+    /// Check a cameras.yml and list its cameras; add, remove, change and test cameras.
+    Cameras(Box<cameras::Options>),
     /// Score detections.jsonl against the record of simulated cameras.
     Evaluate {
         /// The detections that a sink wrote.
@@ -97,7 +94,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(options) => doctor::run(options),
         Command::Engine(command) => engine::run(&command),
         Command::Model(command) => model::run(&command),
-        Command::Cameras { file } => cameras::check(&file),
+        Command::Cameras(options) => cameras::run(&options),
         Command::Evaluate { detections, record } => evaluate::show(&detections, &record),
     };
     match result {

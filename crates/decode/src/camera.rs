@@ -371,6 +371,7 @@ impl<B: Backend> Camera<B> {
             return false;
         }
         let Some(area) = identity.motion else {
+            self.motion.pause();
             return true;
         };
         match stream.decoder.luma() {

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use camweave_message::{Frame, Row, Unit};
+use camweave_message::{Frame, Row, Selection, Unit};
 use camweave_stage::{Context, Fact, Output, QueuePolicy, StageError};
 
 use crate::backend::Backend;
@@ -33,6 +33,12 @@ const GONE_AFTER: Duration = Duration::from_secs(120);
 /// How often the stage looks for cameras that are gone.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
+/// A camera of which nobody wants frames (`detect: off`, or removed from the source) keeps its memory
+/// for so long, for frames that are on their way.
+const UNWANTED_FOR: Duration = Duration::from_secs(1);
+/// How often such cameras are looked for.
+const LOOK_FOR_UNWANTED_EVERY: Duration = Duration::from_millis(100);
+
 /// A camera is new up to so many units, as far as decoders are concerned.
 const NEW_UNITS: u32 = 8;
 /// So many new cameras have a decoder at a time; the units of others wait. A decoder costs one to
@@ -52,9 +58,16 @@ struct Known<B: Backend> {
     lane: Arc<Lane<B>>,
     last_unit: Instant,
     units: u32,
+    /// Since when nobody wants its frames.
+    unwanted: Option<Instant>,
 }
 
 impl<B: Backend> Known<B> {
+    fn is_unwanted(&self) -> bool {
+        self.unwanted
+            .is_some_and(|since| since.elapsed() >= UNWANTED_FOR)
+    }
+
     fn is_new(&self) -> bool {
         self.units < NEW_UNITS
     }
@@ -110,6 +123,9 @@ pub struct Decoding<B: Backend> {
     waiting: WaitingRoom,
     looked: Instant,
     looked_for_room: Instant,
+    looked_for_unwanted: Instant,
+    /// Whether there may be cameras of which nobody wants frames.
+    has_unwanted: bool,
     workers: Workers<B>,
     frames: Receiver<Frame>,
     last_frame: Option<Instant>,
@@ -138,6 +154,8 @@ impl<B: Backend> Decoding<B> {
             waiting: WaitingRoom::default(),
             looked: Instant::now(),
             looked_for_room: Instant::now(),
+            looked_for_unwanted: Instant::now(),
+            has_unwanted: false,
             workers,
             frames,
             last_frame: None,
@@ -159,7 +177,13 @@ impl<B: Backend> Decoding<B> {
     pub fn rows(&mut self, rows: Vec<Unit>, out: &mut Output<Frame>) -> Result<(), StageError> {
         for unit in rows {
             let camera = Arc::clone(&unit.id.camera);
-            if self.lanes.contains_key(&camera) || self.has_room() && !self.waiting.has(&camera) {
+            let is_known = self.lanes.contains_key(&camera);
+            if unit.selection == Selection::Off && !is_known && !self.waiting.has(&camera) {
+                // It needs neither a decoder nor memory.
+                let frames = u64::from(unit.is_frame());
+                let counters = &self.context.counters;
+                counters.dropped(&camera, reason::NOT_SELECTED, frames);
+            } else if is_known || self.has_room() && !self.waiting.has(&camera) {
                 self.push(unit);
             } else if unit.is_frame() && !self.waiting.enter(unit) {
                 let counters = &self.context.counters;
@@ -171,7 +195,7 @@ impl<B: Backend> Decoding<B> {
 
     fn push(&mut self, unit: Unit) {
         let camera = Arc::clone(&unit.id.camera);
-        let lane = self.lane(&camera);
+        let lane = self.lane(&camera, unit.selection == Selection::Off);
         let dropped = self.workers.push(&lane, Job::Unit(Box::new(unit)));
         self.context
             .counters
@@ -209,6 +233,11 @@ impl<B: Backend> Decoding<B> {
             self.last_frame = Some(Instant::now());
         }
         self.admit();
+        if self.has_unwanted && self.looked_for_unwanted.elapsed() >= LOOK_FOR_UNWANTED_EVERY {
+            self.looked_for_unwanted = Instant::now();
+            self.end(Known::is_unwanted);
+            self.has_unwanted = self.lanes.values().any(|it| it.unwanted.is_some());
+        }
         if self.looked.elapsed() >= LOOK_EVERY {
             self.looked = Instant::now();
             self.let_go(GONE_AFTER);
@@ -227,6 +256,9 @@ impl<B: Backend> Decoding<B> {
         if !self.waiting.units.is_empty() {
             return Some(self.looked_for_room + LOOK_FOR_ROOM_EVERY);
         }
+        if self.has_unwanted {
+            return Some(self.looked_for_unwanted + LOOK_FOR_UNWANTED_EVERY);
+        }
         (!self.lanes.is_empty()).then(|| self.looked + LOOK_EVERY)
     }
 
@@ -243,7 +275,7 @@ impl<B: Backend> Decoding<B> {
             }
             let is_over = known.lane.is_over();
             if is_over {
-                tracing::debug!(%camera, "silent; its decoder and its memory are given back");
+                tracing::debug!(%camera, "its decoder and its memory are given back");
             } else {
                 self.workers.push(&known.lane, Job::Finish);
             }
@@ -296,10 +328,13 @@ impl<B: Backend> Decoding<B> {
         self.workers.are_idle() && self.waiting.units.is_empty()
     }
 
-    fn lane(&mut self, camera: &Arc<str>) -> Arc<Lane<B>> {
+    fn lane(&mut self, camera: &Arc<str>, is_unwanted: bool) -> Arc<Lane<B>> {
+        self.has_unwanted |= is_unwanted;
+        let now = || is_unwanted.then(Instant::now);
         if let Some(known) = self.lanes.get_mut(camera) {
             known.last_unit = Instant::now();
             known.units = known.units.saturating_add(1);
+            known.unwanted = known.unwanted.filter(|_| is_unwanted).or_else(now);
             return Arc::clone(&known.lane);
         }
         let backend = (self.make)(camera);
@@ -310,6 +345,7 @@ impl<B: Backend> Decoding<B> {
             lane: Arc::clone(&lane),
             last_unit: Instant::now(),
             units: 1,
+            unwanted: now(),
         };
         self.lanes.insert(Arc::clone(camera), known);
         lane

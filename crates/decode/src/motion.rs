@@ -56,6 +56,12 @@ impl MotionGate {
         }
     }
 
+    /// Frames go on without being asked for, so that what was seen before is no background for those
+    /// that come when they are asked for again.
+    pub fn pause(&mut self) {
+        self.background = None;
+    }
+
     /// Whether a frame goes on. Asked once for each, in presentation order. `area`: parts per
     /// million of the frame that must have changed.
     pub fn passes(&mut self, area: NonZeroU32, grid: LumaGrid, pts_nanos: i64) -> bool {

@@ -324,6 +324,13 @@ impl Counters {
         self.note(fact.of_camera(camera), value);
     }
 
+    /// Takes back a fact about one camera.
+    pub fn forget_camera_fact(&self, camera: &str, fact: &Fact) {
+        let mut state = self.state();
+        let gone = state.report.facts.remove(&fact.of_camera(camera));
+        state.changed |= gone.is_some();
+    }
+
     fn note(&self, name: String, value: &str) {
         let mut state = self.state();
         state.changed = true;

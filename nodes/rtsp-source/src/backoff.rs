@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::failure::FailureKind;
+use camweave_camera_client::FailureKind;
 
 /// The longest wait after a wrong password: cameras lock an account after some five attempts,
 /// for half an hour.

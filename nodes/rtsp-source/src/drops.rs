@@ -1,5 +1,6 @@
 //! Why frames are dropped here, as it is in the counters.
 
+use camweave_camera_client::{CORRUPT, DAMAGED, LOST_IN_NETWORK};
 use camweave_stage::DropReason;
 
 pub(crate) const DROPS: &[DropReason] = &[
@@ -12,15 +13,15 @@ pub(crate) const DROPS: &[DropReason] = &[
         help: "the camera sends more than 240 frames/s, beyond a burst of 960: likewise dropped up to the next keyframe",
     },
     DropReason {
-        name: crate::rtsp_client::LOST_IN_NETWORK,
+        name: LOST_IN_NETWORK,
         help: "packets of the frame, or all of it, did not arrive. Frames that are missing entirely are inferred from the timestamps",
     },
     DropReason {
-        name: crate::rtsp_client::CORRUPT,
+        name: CORRUPT,
         help: "the frame's packets violate their format, or its first slice is missing",
     },
     DropReason {
-        name: crate::ffmpeg_client::DAMAGED,
+        name: DAMAGED,
         help: "FFmpeg's client: the access unit is inconsistent (a length beyond its end, an HTTP part that is not a JPEG)",
     },
 ];

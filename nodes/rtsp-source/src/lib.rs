@@ -1,26 +1,22 @@
 //! The `rtsp-source` stage: cameras in, units out.
 //!
 //! One task per camera connects, reads, and connects again; units reach the stage's
-//! loop through one bounded hand-over. `camweave_cameras` reads `cameras.yml`. `README.md` is the node's
-//! documentation.
+//! loop through one bounded hand-over. `camweave_cameras` reads and watches `cameras.yml`,
+//! `camweave_camera_client` has the clients. `README.md` is the node's documentation.
 
 mod backoff;
 mod camera_task;
-mod choice;
-mod client;
 mod drops;
 mod facts;
-mod failure;
-mod ffmpeg_client;
+mod fleet;
 mod liveness;
 mod outbox;
-mod rtsp_client;
 mod session;
 mod session_limits;
 mod settings;
 mod stage;
 mod starting;
-mod timeline;
+mod wish;
 
 pub use settings::RtspSourceSettings;
 pub use stage::RtspSource;

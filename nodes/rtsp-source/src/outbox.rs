@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use camweave_message::{GroupTurn, KeyframeGate, Row, Unit};
 use camweave_stage::Waker;
 use camweave_telemetry::Counters;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 /// The stage did not take units as fast as they came.
 pub(crate) const SOURCE_BACKLOG: &str = "source_backlog";
@@ -63,10 +63,10 @@ fn held(unit: &Unit) -> usize {
     unit.data.capacity()
 }
 
-/// Makes the hand-over for `cameras` cameras: bounded, and no camera can take the
-/// places of another.
-pub(crate) fn channel(cameras: usize) -> (Sender<Waiting>, Receiver<Waiting>) {
-    bounded(cameras * (PER_CAMERA + SPARE))
+/// Makes the hand-over. Its bound is in the outboxes, as cameras come and go: each counts what waits of
+/// its camera, so that no camera can take the places of another.
+pub(crate) fn channel() -> (Sender<Waiting>, Receiver<Waiting>) {
+    unbounded()
 }
 
 /// What the stage's loop takes of it.
@@ -201,8 +201,8 @@ impl Outbox {
             all_bytes: Arc::clone(&self.all_bytes),
             handed_over: now,
         };
-        if let Err(refused) = self.sender.try_send(waiting) {
-            // Only when the stage is gone: the places are counted.
+        if let Err(refused) = self.sender.send(waiting) {
+            // Only when the stage is gone.
             drop(refused.into_inner().take());
             self.counters.dropped(&camera, SOURCE_BACKLOG, frames);
         }
@@ -259,7 +259,7 @@ mod tests {
     fn a_full_camera_drops_up_to_the_next_random_access_point_and_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let context = Context::for_tests("source", folder.path());
-        let (sender, receiver) = channel(2);
+        let (sender, receiver) = channel();
         let outbox = |sender: &Sender<Waiting>| {
             Outbox::new(
                 sender.clone(),
@@ -301,7 +301,7 @@ mod tests {
     fn what_waits_too_long_is_dropped_up_to_a_keyframe_another_time_for_each_camera() {
         let folder = tempfile::tempdir().expect("a folder");
         let context = Context::for_tests("source", folder.path());
-        let (sender, receiver) = channel(50);
+        let (sender, receiver) = channel();
         let began = Instant::now();
         let mut sent_for = Vec::new();
         for camera in 0..50 {
@@ -344,7 +344,7 @@ mod tests {
     fn what_waited_while_the_stage_stood_still_is_dropped_up_to_a_keyframe_that_is_in_time() {
         let folder = tempfile::tempdir().expect("a folder");
         let context = Context::for_tests("source", folder.path());
-        let (sender, receiver) = channel(2);
+        let (sender, receiver) = channel();
         let mut intake = Intake::new(receiver, context.counters.clone());
         let outbox = |sender: &Sender<Waiting>| {
             Outbox::new(
@@ -383,7 +383,7 @@ mod tests {
     fn bytes_are_bounded_and_one_unit_finds_room_always() {
         let folder = tempfile::tempdir().expect("a folder");
         let context = Context::for_tests("source", folder.path());
-        let (sender, receiver) = channel(1);
+        let (sender, receiver) = channel();
         let all_bytes = AllBytes::default();
         let mut outbox = Outbox::new(
             sender,
@@ -409,7 +409,7 @@ mod tests {
     fn a_flood_of_frames_is_bounded() {
         let folder = tempfile::tempdir().expect("a folder");
         let context = Context::for_tests("source", folder.path());
-        let (sender, receiver) = channel(1);
+        let (sender, receiver) = channel();
         let mut outbox = Outbox::new(
             sender,
             AllBytes::default(),

@@ -1,21 +1,20 @@
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use camweave_bitstream::ParameterSets;
-use camweave_cameras::Camera;
+use camweave_camera_client::{Frame, StreamInfo, Timeline, Times, nal_codec};
 use camweave_message::{CapturedClock, Codec, FrameId, Orientation, Selection, Trace, Unit};
+use tokio::sync::watch;
 
-use crate::client::{Frame, StreamInfo, nal_codec};
-use crate::timeline::{Timeline, Times};
+use crate::wish::{Goal, Wish};
 
 /// Makes units of one session's frames.
 #[derive(Debug)]
 pub(crate) struct Session {
     camera: Arc<str>,
     codec: Codec,
-    selection: Selection,
-    motion: Option<NonZeroU32>,
+    /// What is done with the frames may change from one to the next.
+    wishes: watch::Receiver<Wish>,
     session_unix_nanos: i64,
     sequence: u64,
     last: Times,
@@ -26,16 +25,15 @@ pub(crate) struct Session {
 
 impl Session {
     pub fn new(
-        camera: &Camera,
         id: Arc<str>,
+        wishes: watch::Receiver<Wish>,
         stream: &StreamInfo,
         session_unix_nanos: i64,
     ) -> Self {
         let mut session = Self {
             camera: id,
             codec: stream.codec,
-            selection: camera.selection,
-            motion: camera.motion,
+            wishes,
             session_unix_nanos,
             sequence: 0,
             last: Times {
@@ -76,32 +74,39 @@ impl Session {
             None => (frame.data, frame.keyframe.unwrap_or(true)),
         };
         let unit = Unit {
-            id: self.id(times),
-            trace,
-            codec: self.codec,
             keyframe,
             lost_packets: frame.lost_packets,
-            orientation: Orientation::UPRIGHT,
-            selection: self.selection,
-            motion: self.motion,
             data: Buffer::from_vec(data),
+            ..self.empty(times, trace)
         };
         self.sequence += 1;
         self.last = times;
         (unit, jumped)
     }
 
-    /// The unit that ends the session: a decoder outputs what it holds back.
+    /// The unit that ends the session: a decoder outputs what it holds back. That of a camera which is
+    /// removed is not selected, as nobody is to look at it again: a decoder keeps no memory for it.
     pub fn end(&self, trace: Trace) -> Unit {
+        self.empty(self.last, trace)
+    }
+
+    /// A unit without data, with all that `cameras.yml` has of the camera now.
+    fn empty(&self, times: Times, trace: Trace) -> Unit {
+        let wish = self.wishes.borrow();
+        let camera = &wish.camera;
         Unit {
-            id: self.id(self.last),
+            id: self.id(times),
             trace,
             codec: self.codec,
             keyframe: false,
             lost_packets: 0,
             orientation: Orientation::UPRIGHT,
-            selection: self.selection,
-            motion: self.motion,
+            selection: if wish.goal == Goal::Remove {
+                Selection::Off
+            } else {
+                camera.selection
+            },
+            motion: camera.motion,
             data: Buffer::from_vec(Vec::<u8>::new()),
         }
     }

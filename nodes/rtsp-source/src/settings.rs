@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use camweave_camera_client::ClientLimits;
 use camweave_cameras as cameras;
 use camweave_cameras::Camera;
 use camweave_stage::{Required, Settings, StageError};
@@ -18,7 +19,7 @@ const MOST_ACCESS_UNIT_BYTES: usize = 32 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
 pub struct RtspSourceSettings {
-    /// path of a cameras.yml, relative to the graph's folder
+    /// path of a cameras.yml, relative to the graph's folder; changes of the file take effect while the node runs
     pub cameras: Required<PathBuf>,
     /// time within which a session must play
     #[schemars(range(min = 1, max = 3_600_000), extend("unit" = "ms"))]
@@ -79,11 +80,13 @@ impl RtspSourceSettings {
     /// What a camera is held to.
     pub(crate) fn limits(&self) -> SessionLimits {
         SessionLimits {
-            connect_timeout: Duration::from_millis(self.connect_timeout_ms),
-            stall_timeout: Duration::from_millis(self.stall_timeout_ms),
+            client: ClientLimits {
+                connect_timeout: Duration::from_millis(self.connect_timeout_ms),
+                stall_timeout: Duration::from_millis(self.stall_timeout_ms),
+                access_unit_bytes: self.access_unit_max_bytes,
+            },
             reconnect_min: Duration::from_millis(self.reconnect_min_ms),
             reconnect_max: Duration::from_millis(self.reconnect_max_ms),
-            access_unit_bytes: self.access_unit_max_bytes,
         }
     }
 }

@@ -1,16 +1,16 @@
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use camweave_cameras::Watch;
 use camweave_message::{Never, Unit};
 use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tracing::{info, warn};
 
-use crate::camera_task::{CameraTask, TEARDOWN_AT_MOST};
+use crate::camera_task::TEARDOWN_AT_MOST;
 use crate::drops::DROPS;
-use crate::facts::FACTS;
-use crate::outbox::{self, AllBytes, Intake, Outbox};
+use crate::facts::{CAMERAS_FILE, FACTS};
+use crate::fleet::Fleet;
+use crate::outbox::{self, Intake};
 use crate::settings::RtspSourceSettings;
 use crate::starting::Starting;
 
@@ -23,19 +23,22 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Threads that read from all cameras.
 const WORKERS: usize = 2;
 
+/// What the attribute says of a file that is in use.
+const VALID: &str = "valid";
+
 /// Reads RTSP cameras.
 pub struct RtspSource {
     context: Context,
     runtime: Option<Runtime>,
-    stop: watch::Sender<bool>,
+    file: Watch,
+    /// Why the file as it is now cannot be used.
+    refused: Option<String>,
     has_begun: bool,
     starting_at_once: usize,
     starting: Starting,
     /// When it was last looked for cameras that have started.
     looked: Instant,
-    /// Cameras that have not been called yet.
-    unconnected: VecDeque<CameraTask>,
-    tasks: Vec<JoinHandle<()>>,
+    fleet: Fleet,
     units: Intake,
 }
 
@@ -58,30 +61,21 @@ impl Stage for RtspSource {
             .enable_all()
             .build()
             .map_err(|error| StageError::resource(format!("cannot start threads: {error}")))?;
-        let (sender, units) = outbox::channel(cameras.len());
-        let all_bytes = AllBytes::default();
-        let unconnected = cameras
-            .into_iter()
-            .map(|camera| {
-                let outbox = Outbox::new(
-                    sender.clone(),
-                    AllBytes::clone(&all_bytes),
-                    context.waker(),
-                    context.counters.clone(),
-                );
-                CameraTask::new(camera, limits, context.clone(), outbox)
-            })
-            .collect();
+        let (sender, units) = outbox::channel();
+        let waker = context.waker();
+        let file = Watch::start(&settings.cameras, move || waker.wake())
+            .map_err(|error| StageError::resource(format!("cannot start a thread: {error}")))?;
+        context.counters.fact(&CAMERAS_FILE, VALID);
         Ok(Self {
             context: context.clone(),
             runtime: Some(runtime),
-            stop: watch::channel(false).0,
+            file,
+            refused: None,
             has_begun: false,
             starting_at_once: settings.starting_at_once,
             starting: Starting::default(),
             looked: Instant::now(),
-            unconnected,
-            tasks: Vec::new(),
+            fleet: Fleet::new(cameras, limits, context, sender),
             units: Intake::new(units, context.counters.clone()),
         })
     }
@@ -101,12 +95,13 @@ impl Stage for RtspSource {
 
     fn tick(&mut self, out: &mut Output<Unit>) -> Result<(), StageError> {
         self.take(out);
+        self.take_file();
         self.call();
         Ok(())
     }
 
     fn deadline(&self) -> Option<Instant> {
-        (self.has_begun && !self.unconnected.is_empty()).then(|| self.looked + LOOK_EVERY)
+        (self.has_begun && self.fleet.uncalled() > 0).then(|| self.looked + LOOK_EVERY)
     }
 
     fn finished(&self) -> bool {
@@ -115,8 +110,7 @@ impl Stage for RtspSource {
     }
 
     fn close(&mut self, out: &mut Output<Unit>) -> Result<(), StageError> {
-        self.stop.send_replace(true);
-        let tasks = futures::future::join_all(self.tasks.drain(..));
+        let tasks = futures::future::join_all(self.fleet.stop());
         if let Some(runtime) = self.runtime.take() {
             runtime.block_on(async {
                 // Tasks end by themselves; a little more than the time that they give the cameras.
@@ -136,8 +130,8 @@ impl RtspSource {
         let Some(runtime) = self.runtime.as_ref().filter(|_| self.has_begun) else {
             return;
         };
-        let is_first = self.tasks.is_empty();
-        if self.unconnected.is_empty() || !is_first && self.looked.elapsed() < LOOK_EVERY {
+        let is_first = self.fleet.is_new();
+        if self.fleet.uncalled() == 0 || !is_first && self.looked.elapsed() < LOOK_EVERY {
             return;
         }
         self.looked = Instant::now();
@@ -148,14 +142,38 @@ impl RtspSource {
         let room = self
             .starting
             .room(most, self.looked, served.as_ref(), counters);
-        let room = room.min(self.unconnected.len());
-        for task in self.unconnected.drain(..room) {
-            if task.is_decoded() {
-                self.starting.called(task.id(), self.looked);
-            }
-            self.tasks
-                .push(runtime.spawn(task.run(self.stop.subscribe())));
+        for camera in self.fleet.call(room, runtime) {
+            self.starting.called(&camera, self.looked);
         }
+    }
+
+    /// Does what has changed in `cameras.yml`, or says once why it cannot be used.
+    fn take_file(&mut self) {
+        let Some(read) = self.file.take() else {
+            return;
+        };
+        let refused = match read {
+            Ok(cameras) => {
+                self.fleet.apply(cameras);
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        if refused == self.refused {
+            return;
+        }
+        let fact = match &refused {
+            Some(error) => {
+                warn!("cameras.yml is refused, and the cameras stay as they were: {error}");
+                format!("refused: {error}")
+            }
+            None => {
+                info!("cameras.yml is valid again");
+                VALID.to_owned()
+            }
+        };
+        self.context.counters.fact(&CAMERAS_FILE, &fact);
+        self.refused = refused;
     }
 
     /// All units that wait, but for those that come meanwhile.

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use camweave_telemetry::CameraCounters;
 
+use crate::camera_task::REMOVED;
+
 /// A camera that has sent nothing for so long is not waited for.
 const SILENT_FOR: Duration = Duration::from_secs(1);
 /// Nor is one that sends, and is not decoded, for whatever reason.
@@ -35,7 +37,9 @@ impl Starting {
         self.0.retain(|(camera, called)| {
             let counters = counters(camera);
             let since = now.saturating_duration_since(*called);
-            let is_offline = counters.state.is_some_and(|it| it.starts_with("offline"));
+            let is_offline = counters
+                .state
+                .is_some_and(|it| it.starts_with("offline") || it == REMOVED);
             let limit = if counters.sent > 0 {
                 NOT_DECODED_FOR
             } else {
@@ -68,15 +72,20 @@ mod tests {
         };
         let counters = |id: &str| match id {
             "off" => camera(0, "offline: refused"),
+            "removed" => camera(3, REMOVED),
             "silent" => camera(0, "connecting"),
             _ => camera(3, "streaming"),
         };
         let nobody = BTreeSet::new();
         assert_eq!(starting.room(4, begun, Some(&nobody), counters), 4);
-        for id in ["a", "b", "off", "silent"] {
+        for id in ["a", "b", "off", "removed", "silent"] {
             starting.called(id, begun);
         }
-        assert_eq!(starting.room(4, at(10), Some(&nobody), counters), 1, "off");
+        assert_eq!(
+            starting.room(4, at(10), Some(&nobody), counters),
+            1,
+            "offline and removed"
+        );
         let one = BTreeSet::from(["b".to_owned()]);
         assert_eq!(starting.room(4, at(20), Some(&one), counters), 2);
         assert_eq!(starting.room(4, at(1100), Some(&one), counters), 3);

@@ -33,8 +33,10 @@ impl Snapshots {
         }
     }
 
-    /// Releases the device memory of decoders that are gone.
+    /// Releases the device memory of decoders that are gone, and forgets cameras whose next one is
+    /// due anyway.
     pub fn sweep(&mut self) {
+        self.taken.retain(|_, last| last.elapsed() < self.every);
         self.frames.sweep();
     }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use camweave_message::limits::MAX_STAGES;
 use camweave_message::{Detections, Selection};
-use camweave_telemetry::{CameraCounters, Histogram, Percentiles, StageReport};
+use camweave_telemetry::{
+    CameraCounters, Histogram, MAX_CAMERAS, OTHERS, Percentiles, StageReport,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Moment, Way};
@@ -140,7 +142,10 @@ pub struct Collector {
 impl Collector {
     /// Adds one frame's detections that reached the sink at `now_unix_nanos`.
     pub fn add(&mut self, row: &Detections, now_unix_nanos: i64) {
-        let camera = self.cameras.entry(row.id.camera.to_string()).or_default();
+        let id = &*row.id.camera;
+        let is_apart = self.cameras.len() < MAX_CAMERAS || self.cameras.contains_key(id);
+        let id = if is_apart { id } else { OTHERS };
+        let camera = self.cameras.entry(id.to_owned()).or_default();
         camera.detected += 1;
         camera.first_unix_nanos.get_or_insert(now_unix_nanos);
         camera.last_unix_nanos = now_unix_nanos;
@@ -223,7 +228,13 @@ impl Collector {
             topology: None,
             seconds,
             // The sum of nothing is -0.
-            combined_fps: cameras.iter().map(|camera| camera.fps).sum::<f64>() + 0.0,
+            // A camera that was removed while the graph ran gives no more frames.
+            combined_fps: cameras
+                .iter()
+                .filter(|camera| camera.state.as_deref() != Some("removed"))
+                .map(|camera| camera.fps)
+                .sum::<f64>()
+                + 0.0,
             cameras,
             stages: self
                 .stages

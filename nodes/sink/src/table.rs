@@ -146,7 +146,8 @@ pub fn render(summary: &Summary, room: Room) -> String {
 /// Whether there is nothing to see at a camera.
 fn is_well(camera: &CameraSummary) -> bool {
     let lost: u64 = camera.lost.values().sum();
-    camera.state.as_deref() == Some("streaming") && camera.dropped_unasked() + lost == 0
+    let is_wanted = matches!(camera.state.as_deref(), Some("streaming" | "removed"));
+    is_wanted && camera.dropped_unasked() + lost == 0
 }
 
 /// An id in pieces that compare as people count: text, and numbers by their value.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use camweave_message::Codec;
+use camweave_message::{Codec, Selection};
 use camweave_stage::Stage;
 use common::{Bench, CAMERA, Clip, Coded, Recipe};
 
@@ -102,6 +102,84 @@ fn a_camera_that_is_gone_gives_its_memory_back_and_may_come_again() {
     assert_eq!((bench.stage.cameras(), pool_bytes()), (0, 0));
     bench.new_session("cam1");
     assert_eq!(bench.play("cam1", &clip).len(), 3);
+}
+
+/// What the source sends last of a camera that is removed: a session's end that is not selected.
+#[test]
+fn cameras_that_are_added_and_removed_leave_nothing() {
+    let clip = clip((320, 180), 3);
+    let mut bench = Bench::new(&[]);
+    let idle = |bench: &mut Bench, cameras: usize| {
+        let begin = std::time::Instant::now();
+        while bench.stage.cameras() > cameras {
+            let mut out = camweave_stage::Output::default();
+            bench.stage.tick(&mut out).expect("it goes on");
+            assert!(begin.elapsed().as_secs() < 60, "{}", bench.stage.cameras());
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    };
+    // Nobody reads: a consumer in this process would keep what it has mapped for a moment.
+    let play = |bench: &mut Bench, id: &str| {
+        let units = clip.units.iter().enumerate();
+        let units = units.map(|(sequence, coded)| bench.unit(id, clip.codec, sequence, coded));
+        let units: Vec<_> = units.collect();
+        units
+            .into_iter()
+            .map(|it| bench.feed(it).len())
+            .sum::<usize>()
+    };
+    assert_eq!(play(&mut bench, "stays"), 3);
+    let one = pool_bytes();
+    for round in 0..5 {
+        for number in 0..40 {
+            let id = if round % 2 == 0 {
+                format!("cam{number}")
+            } else {
+                "again".to_owned()
+            };
+            if round % 2 == 1 {
+                bench.new_session(&id);
+            }
+            assert_eq!(play(&mut bench, &id), 3);
+            let mut end = bench.end(&id, clip.codec, 3);
+            end.selection = Selection::Off;
+            bench.feed(end);
+        }
+        idle(&mut bench, 1);
+        assert_eq!(pool_bytes(), one, "round {round}");
+        for number in 0..40 {
+            bench.new_session(&format!("cam{number}"));
+        }
+    }
+}
+
+/// Switched off and on again within a session, it goes on at the next keyframe.
+#[test]
+fn a_camera_that_is_switched_off_needs_no_memory() {
+    let clip = clip((320, 180), 3);
+    let mut bench = Bench::new(&[]);
+    let mut sequence = 0;
+    let mut send = |bench: &mut Bench, selection: Selection, index: usize| {
+        let mut unit = bench.unit("cam1", clip.codec, sequence, &clip.units[index]);
+        sequence += 1;
+        unit.selection = selection;
+        bench.feed(unit).len()
+    };
+    assert_eq!(send(&mut bench, Selection::All, 0), 1);
+    let begin = std::time::Instant::now();
+    while pool_bytes() > 0 {
+        assert_eq!(send(&mut bench, Selection::Off, 1), 0);
+        assert!(begin.elapsed().as_secs() < 60);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // Counted without a decoder.
+    assert_eq!(send(&mut bench, Selection::Off, 1), 0);
+    assert_eq!(bench.stage.cameras(), 0);
+    assert_eq!(send(&mut bench, Selection::All, 1), 0);
+    assert_eq!(send(&mut bench, Selection::All, 0), 1);
+    let dropped = bench.balance("cam1");
+    assert_eq!(dropped["before_keyframe"], 1, "{dropped:?}");
+    assert!(dropped["not_selected"] >= 2, "{dropped:?}");
 }
 
 #[test]

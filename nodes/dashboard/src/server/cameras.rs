@@ -135,12 +135,17 @@ impl File {
         Ok(cameras.iter().map(Listed::of).collect())
     }
 
+    /// One of them, with what opens it.
+    pub fn camera(&self, id: &str) -> Result<Camera, Refusal> {
+        let cameras = Editor::open(&self.0)?.cameras()?;
+        let found = cameras.into_iter().find(|camera| camera.id == id);
+        let id = camweave_redact::printable(id);
+        let line = || format!("there is no camera '{id}'");
+        found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, line()))
+    }
+
     pub fn add(&self, added: &Added) -> Result<Vec<Listed>, Refusal> {
         let fields = values(&added.fields)?;
-        let fields: Vec<(&str, Value)> = fields
-            .iter()
-            .map(|(field, value)| (*field, value.clone()))
-            .collect();
         self.edit(|editor| editor.add(&added.id, &fields))
     }
 
@@ -182,10 +187,13 @@ fn listed(cameras: &[Camera]) -> Vec<Listed> {
 
 /// The fields as the editor takes them. Variables are left to those who write the file: whoever has
 /// the page alone must not have a variable of the node's sent anywhere.
-fn values(given: &BTreeMap<String, Given>) -> Result<Vec<(&str, Value)>, Refusal> {
+pub(super) fn values(given: &BTreeMap<String, Given>) -> Result<Vec<(&str, Value)>, Refusal> {
     let refuse = |line: String| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, line);
     if given.len() > FIELDS_AT_MOST {
-        return Err(refuse(format!("{} fields, expected at most {FIELDS_AT_MOST}", given.len())));
+        return Err(refuse(format!(
+            "{} fields, expected at most {FIELDS_AT_MOST}",
+            given.len()
+        )));
     }
     let each = given.iter().map(|(field, value)| {
         let text = value.text();
@@ -271,7 +279,11 @@ cameras:
         let answers = [
             serde_json::to_string(&file.list().expect("valid")),
             serde_json::to_string(&file.add(&added).expect("valid")),
-            serde_json::to_string(&file.change("yard", &set(&[("detect_fps", "5")])).expect("valid")),
+            serde_json::to_string(
+                &file
+                    .change("yard", &set(&[("detect_fps", "5")]))
+                    .expect("valid"),
+            ),
             serde_json::to_string(&file.remove("yard").expect("valid")),
         ];
         for answer in answers {
@@ -296,17 +308,28 @@ cameras:
             unset: vec!["username".to_owned(), "password".to_owned()],
         };
         let listed = file.change("gate", &change).expect("valid");
-        assert_eq!((listed[0].transport, listed[0].has_credentials), (Some("udp"), false));
+        assert_eq!(
+            (listed[0].transport, listed[0].has_credentials),
+            (Some("udp"), false)
+        );
         let text = text(&file);
-        assert!(text.starts_with("# ours\ncameras:\n  - id: gate # the front one\n"), "{text}");
-        assert!(text.contains("transport: udp") && !text.contains("anna"), "{text}");
+        assert!(
+            text.starts_with("# ours\ncameras:\n  - id: gate # the front one\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("transport: udp") && !text.contains("anna"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_password_is_not_sent_to_another_host() {
         let (_folder, file) = file();
         let elsewhere = ("url", "rtsp://evil.example/live");
-        let refused = file.change("gate", &set(&[elsewhere])).expect_err("another host");
+        let refused = file
+            .change("gate", &set(&[elsewhere]))
+            .expect_err("another host");
         assert_eq!(refused.status, StatusCode::CONFLICT);
         assert_eq!(text(&file), TEXT);
         let with_login = set(&[elsewhere, ("username", "eve"), ("password", "x")]);

@@ -2,10 +2,13 @@
 
 mod answer;
 mod assets;
+mod cameras;
 mod connections;
+mod edits;
 mod guard;
 mod login;
 mod socket;
+mod test_camera;
 mod tls;
 mod token;
 
@@ -35,8 +38,9 @@ pub(crate) use connections::Server;
 
 /// Bytes of a request's body.
 const MOST_BODY: usize = 64 << 10;
-/// An answer is made within this time, the reading of the request's body included.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// An answer is made within this time, the reading of the request's body included. A look at a
+/// camera takes up to half a minute, with both clients twice that.
+const ANSWER_WITHIN: Duration = Duration::from_secs(90);
 
 /// What the handlers need.
 struct Shared {
@@ -67,7 +71,9 @@ fn door(settings: &DashboardSettings) -> Result<(Option<Door>, Option<Secret>), 
     Ok((Some(Door::new(token)), new))
 }
 
-fn router(shared: Arc<Shared>) -> Router {
+/// `cameras`: the file that pages may change.
+fn router(shared: Arc<Shared>, cameras: Option<&std::path::Path>) -> Router {
+    let edits = cameras.map_or_else(Router::new, edits::routes);
     Router::new()
         .route("/", get(async || assets::file("index.html")))
         .route(
@@ -78,6 +84,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/state", get(state))
         .route("/api/history", get(history))
         .route("/ws", get(open_socket))
+        .with_state(Arc::clone(&shared))
+        .merge(edits)
         .fallback(async |uri: Uri| {
             let line = format!("there is no {}", camweave_redact::printable(uri.path()));
             answer::error(StatusCode::NOT_FOUND, &line)
@@ -86,8 +94,7 @@ fn router(shared: Arc<Shared>) -> Router {
             answer::error(StatusCode::METHOD_NOT_ALLOWED, "not with this method")
         })
         .layer(DefaultBodyLimit::max(MOST_BODY))
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), enter))
-        .with_state(shared)
+        .layer(middleware::from_fn_with_state(shared, enter))
 }
 
 /// What every request passes through.
@@ -214,7 +221,11 @@ pub(crate) fn open(
         is_local,
         is_encrypted: settings.encryption()? != Tls::Off,
     });
-    let server = Server::start(settings.address()?, router(shared), encrypted)?;
+    let server = Server::start(
+        settings.address()?,
+        router(shared, settings.cameras()),
+        encrypted,
+    )?;
     if let Some(token) = new {
         tracing::info!(
             "the page's token, which is shown once and not stored: {}",

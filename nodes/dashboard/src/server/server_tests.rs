@@ -37,7 +37,7 @@ impl Bench {
         });
         let address = (Ipv4Addr::LOCALHOST, 0).into();
         Self {
-            server: Server::start(address, router(shared), None).expect("a free port"),
+            server: Server::start(address, router(shared, None), None).expect("a free port"),
             viewers,
             token,
             _context: context,

@@ -138,7 +138,7 @@ pub struct Source {
     pub units: Vec<Unit>,
     /// Frames of each camera that were counted and not kept.
     discarded: BTreeMap<String, u64>,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// Opens the stage; `cameras`: the lines below `cameras:`.
@@ -160,11 +160,24 @@ pub fn open(cameras: &str, values: &[(&str, &str)]) -> Result<Source, StageError
         out: Output::default(),
         units: Vec::new(),
         discarded: BTreeMap::new(),
-        _folder: folder,
+        folder,
     })
 }
 
 impl Source {
+    /// Replaces the `cameras.yml`; `cameras`: the lines below `cameras:`.
+    pub fn edit(&self, cameras: &str) {
+        let new = self.folder.path().join("cameras.yml.new");
+        std::fs::write(&new, format!("cameras:\n{cameras}")).expect("writable");
+        std::fs::rename(new, self.folder.path().join("cameras.yml")).expect("in its place");
+    }
+
+    /// What the report says of `cameras.yml`.
+    pub fn cameras_file(&self) -> String {
+        let facts = self.context.counters.report().facts;
+        facts.get("cameras_file").cloned().unwrap_or_default()
+    }
+
     /// Runs until `done`, which must come true within a minute.
     pub fn run_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         let give_up = Instant::now() + Duration::from_secs(60);

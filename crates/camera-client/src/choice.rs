@@ -14,12 +14,16 @@ pub(crate) const STALLS: u32 = 2;
 
 /// A client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Which {
+pub enum Which {
+    /// The RTSP client.
     Rtsp,
+    /// FFmpeg's demuxer.
     Ffmpeg,
 }
 
 impl Which {
+    /// Its name in `cameras.yml` and in reports.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rtsp => "rtsp",
@@ -30,7 +34,7 @@ impl Which {
 
 /// Chooses the client of one camera, session by session.
 #[derive(Debug)]
-pub(crate) struct Choice {
+pub struct Choice {
     kind: ClientKind,
     is_rtsp: bool,
     /// Since when FFmpeg has the camera that the RTSP client could not play, and why.
@@ -42,6 +46,7 @@ pub(crate) struct Choice {
 
 impl Choice {
     /// `is_rtsp`: whether the URL is one that the RTSP client can open.
+    #[must_use]
     pub fn new(kind: ClientKind, is_rtsp: bool) -> Self {
         Self {
             kind,
@@ -73,6 +78,7 @@ impl Choice {
     }
 
     /// Whether FFmpeg is left to try where a session with the RTSP client gives nothing usable.
+    #[must_use]
     pub fn has_alternative(&self, which: Which, now: Instant) -> bool {
         let failed = self
             .ffmpeg_failed
@@ -81,6 +87,7 @@ impl Choice {
     }
 
     /// Why FFmpeg has the camera, in a few words.
+    #[must_use]
     pub fn why(&self) -> Option<String> {
         match self.kind {
             ClientKind::Ffmpeg => Some("client: ffmpeg".to_owned()),

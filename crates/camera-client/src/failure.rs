@@ -51,6 +51,33 @@ impl FailureKind {
             Self::Protocol => "protocol",
         }
     }
+
+    /// What its user can do about it, in a sentence.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Refused => "enable RTSP in the camera, and check the port of the URL",
+            Self::Unreachable => "check host name, cable and network",
+            Self::Timeout => "check that it is on, and that the address is its own",
+            Self::Unauthorized => "correct username and password",
+            Self::NotFound => {
+                "correct the path of the URL; a camera that is booting may also answer this"
+            }
+            Self::NoVideo => {
+                "use the URL of the video stream; a camera that is booting may also answer this"
+            }
+            Self::UnsupportedCodec => "set the camera to H.264 or H.265",
+            Self::Ended => "try again; if it persists, check the camera's own log",
+            Self::Stalled => {
+                "check that its encoder runs; with 'transport: udp', that no firewall blocks its datagrams"
+            }
+            Self::TooLarge | Self::TooFast => "lower its bit rate",
+            Self::Transport => "set 'transport: udp' (or 'tcp'), or remove it",
+            Self::Protocol => {
+                "check that no other viewers are connected, and that the URL is the camera's"
+            }
+        }
+    }
 }
 
 /// Why a session could not begin or has ended.
@@ -65,7 +92,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
+    /// `detail` completes 'camera offline: …'.
+    pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: detail.into(),
@@ -73,7 +101,9 @@ impl Failure {
         }
     }
 
-    pub(crate) fn passing(mut self) -> Self {
+    /// The same, and the camera cannot now: another client could not either.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
         self.is_passing = true;
         self
     }

@@ -11,7 +11,8 @@ use crate::failure::Failure;
 
 /// What is known of a stream once it plays.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StreamInfo {
+pub struct StreamInfo {
+    /// What is sent.
     pub codec: Codec,
     /// Ticks per second of [`Frame::timestamp`].
     pub clock_hz: u32,
@@ -25,7 +26,7 @@ pub(crate) struct StreamInfo {
 
 /// One access unit (or packet of a codec without NAL units) as it came from the camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Frame {
+pub struct Frame {
     /// Annex B for codecs with NAL units.
     pub data: Vec<u8>,
     /// Whether decoding can begin here, where the client knows: it is found for codecs with NAL
@@ -41,7 +42,8 @@ pub(crate) struct Frame {
 
 /// What a client yields.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
+pub enum Event {
+    /// An access unit.
     Frame(Frame),
     /// The camera's clock (RFC 3550, section 6.4.1).
     SenderReport {
@@ -49,12 +51,14 @@ pub(crate) enum Event {
         ntp: u64,
         /// The unwrapped RTP timestamp of the same instant.
         timestamp: i64,
+        /// When it arrived.
         arrival_unix_nanos: i64,
     },
     /// Frames that cannot be used; they count as received and dropped.
     Dropped {
         /// As in the counters.
         reason: &'static str,
+        /// How many.
         frames: u32,
     },
     /// Anything else that shows the camera to be alive.
@@ -62,7 +66,8 @@ pub(crate) enum Event {
 }
 
 /// A camera that plays. Dropping it ends the session without a word to the camera.
-pub(crate) trait Client: Send {
+pub trait Client: Send {
+    /// What is known of the stream.
     fn info(&self) -> &StreamInfo;
 
     /// The next event, or why there will be none. Must lose nothing where it is
@@ -76,7 +81,8 @@ pub(crate) trait Client: Send {
 }
 
 /// The bitstream crate's codec, where `codec` has NAL units.
-pub(crate) fn nal_codec(codec: Codec) -> Option<NalCodec> {
+#[must_use]
+pub fn nal_codec(codec: Codec) -> Option<NalCodec> {
     match codec {
         Codec::H264 => Some(NalCodec::H264),
         Codec::H265 => Some(NalCodec::H265),

@@ -21,7 +21,7 @@ const MAX_STEP_BACK_INTERVALS: i64 = 17;
 
 /// Places RTP timestamps in time.
 #[derive(Debug)]
-pub(crate) struct Timeline {
+pub struct Timeline {
     clock_hz: i64,
     /// The timestamp at which `pts_nanos` is `origin_nanos`.
     origin: Option<i64>,
@@ -51,13 +51,18 @@ struct Last {
 
 /// When a picture is shown and when it was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Times {
+pub struct Times {
+    /// Since the first frame that was placed.
     pub pts_nanos: i64,
+    /// By [`Times::captured_clock`].
     pub captured_unix_nanos: i64,
+    /// What tells when it was captured.
     pub captured_clock: CapturedClock,
 }
 
 impl Timeline {
+    /// For timestamps of so many ticks per second.
+    #[must_use]
     pub fn new(clock_hz: u32) -> Self {
         Self {
             clock_hz: i64::from(clock_hz.max(1)),

@@ -22,7 +22,7 @@ use crate::client::{Client, Event, Frame, StreamInfo};
 use crate::failure::{Failure, FailureKind};
 
 /// An access unit that contradicts itself.
-pub(crate) const DAMAGED: &str = "damaged";
+pub const DAMAGED: &str = "damaged";
 /// Access units between the thread and the task.
 const AHEAD: usize = 2;
 /// Times are nanoseconds.
@@ -131,7 +131,7 @@ fn ended_by_itself() -> Failure {
 }
 
 /// Opens the camera and waits until its codec is known.
-pub(crate) async fn connect(
+pub async fn connect(
     camera: &Camera,
     connect_timeout: Duration,
 ) -> Result<Box<dyn Client>, Failure> {

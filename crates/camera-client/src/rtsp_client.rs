@@ -11,12 +11,12 @@ use futures::future::BoxFuture;
 
 use crate::client::{Client, Event, Frame, StreamInfo};
 use crate::failure::{Failure, FailureKind};
-use crate::session_limits::SessionLimits;
+use crate::limits::ClientLimits;
 
 /// Frames of which packets did not arrive.
-pub(crate) const LOST_IN_NETWORK: &str = "lost_in_network";
+pub const LOST_IN_NETWORK: &str = "lost_in_network";
 /// Frames whose packets break their format.
-pub(crate) const CORRUPT: &str = "corrupt";
+pub const CORRUPT: &str = "corrupt";
 
 struct RtspClient {
     session: Session,
@@ -79,9 +79,9 @@ impl Client for RtspClient {
 }
 
 /// Connects and plays.
-pub(crate) async fn connect(
+pub async fn connect(
     camera: &Camera,
-    limits: &SessionLimits,
+    limits: &ClientLimits,
     tried: &TriedSchemes,
     flooded: bool,
 ) -> Result<Box<dyn Client>, Failure> {

@@ -1,0 +1,273 @@
+use std::path::Path;
+
+use super::*;
+
+fn edited(text: &str, edit: impl FnOnce(&mut Editor) -> Result<(), EditError>) -> String {
+    let mut editor = Editor::of(text);
+    edit(&mut editor).expect(text);
+    if let Err(error) = editor.cameras() {
+        panic!("{error} in\n{}", editor.text());
+    }
+    editor.text().to_owned()
+}
+
+const YARD: &str = "\
+# The yard's cameras.
+cameras:
+  # At the gate.
+  - id: gate   # the old one
+    url: rtsp://h/1   # stream 1
+    # Slow machine.
+    detect_fps: 5
+
+  - {id: door, url: 'rtsp://h/2', detect: off}   # never used
+# The end.
+";
+
+#[test]
+fn a_field_is_set() {
+    for (id, field, value, before, after) in [
+        (
+            "gate",
+            "detect_fps",
+            "2.5",
+            "detect_fps: 5\n",
+            "detect_fps: 2.5\n",
+        ),
+        (
+            "gate",
+            "url",
+            "rtsp://h/3",
+            "rtsp://h/1   # stream",
+            "rtsp://h/3   # stream",
+        ),
+        (
+            "gate",
+            "transport",
+            "udp",
+            "detect_fps: 5\n",
+            "detect_fps: 5\n    transport: udp\n",
+        ),
+        ("door", "detect", "on", "detect: off}", "detect: on}"),
+        (
+            "door",
+            "client",
+            "rtsp",
+            "detect: off}",
+            "detect: off, client: rtsp}",
+        ),
+        (
+            "door",
+            "url",
+            "rtsp://h/a,b",
+            "'rtsp://h/2'",
+            "'rtsp://h/a,b'",
+        ),
+    ] {
+        let text = edited(YARD, |it| it.set(id, field, &Value::text(value)));
+        assert_eq!(text, YARD.replace(before, after), "{id} {field}");
+    }
+}
+
+#[test]
+fn a_field_is_unset() {
+    let text = edited(YARD, |it| it.unset("gate", "detect_fps"));
+    assert_eq!(text, YARD.replace("    detect_fps: 5\n", ""));
+    let text = edited(YARD, |it| it.unset("door", "detect"));
+    assert_eq!(text, YARD.replace(", detect: off", ""));
+    let first = "cameras:\n  - detect: off   # why\n    id: a\n    url: rtsp://h/\n";
+    let text = edited(first, |it| it.unset("a", "detect"));
+    assert_eq!(text, first.replace("detect: off", ""));
+    let first = "cameras:\n- {detect: off, id: a, url: 'rtsp://h/'}\n";
+    let text = edited(first, |it| it.unset("a", "detect"));
+    assert_eq!(text, first.replace("detect: off, ", ""));
+    let first = "cameras:\n  - detect: off\n    id: a\n    url: rtsp://h/\n";
+    let text = edited(first, |it| it.unset("a", "detect"));
+    assert_eq!(text, first.replace("detect: off\n    ", ""));
+}
+
+#[test]
+fn a_camera_is_added_as_the_others_are_written() {
+    let url = [("url", Value::text("rtsp://h/9"))];
+    let text = edited(YARD, |it| it.add("new", &url));
+    let added = "# never used\n  - id: new\n    url: rtsp://h/9\n";
+    assert_eq!(text, YARD.replace("# never used\n", added));
+    for (before, after) in [
+        (
+            "cameras:\n- id: a\n  url: rtsp://h/",
+            "cameras:\n- id: a\n  url: rtsp://h/\n- id: new\n  url: rtsp://h/9\n",
+        ),
+        (
+            "cameras:\r\n  - id: a\r\n    url: rtsp://h/\r\n",
+            "cameras:\r\n  - id: a\r\n    url: rtsp://h/\r\n  - id: new\r\n    url: rtsp://h/9\r\n",
+        ),
+        (
+            "cameras: [{id: a, url: 'rtsp://h/'}] # all\n",
+            "cameras: [{id: a, url: 'rtsp://h/'}, {id: new, url: 'rtsp://h/9'}] # all\n",
+        ),
+        (
+            "cameras: [\n  {id: a, url: 'rtsp://h/'},\n]\n",
+            "cameras: [\n  {id: a, url: 'rtsp://h/'},\n  {id: new, url: 'rtsp://h/9'},\n]\n",
+        ),
+        (
+            "{cameras: [{id: a, url: 'rtsp://h/'}]}",
+            "{cameras: [{id: a, url: 'rtsp://h/'}, {id: new, url: 'rtsp://h/9'}]}",
+        ),
+    ] {
+        assert_eq!(edited(before, |it| it.add("new", &url)), after);
+    }
+}
+
+#[test]
+fn a_camera_is_removed_with_what_is_in_it() {
+    let text = edited(YARD, |it| it.remove("gate"));
+    let (before, rest) = YARD.split_once("  - id: gate").expect("a camera");
+    let (_, after) = rest.split_once("detect_fps: 5\n").expect("its end");
+    assert_eq!(text, format!("{before}{after}"));
+    let text = edited(YARD, |it| it.remove("door"));
+    let (before, _) = YARD.split_once("  - {id: door").expect("a camera");
+    assert_eq!(text, format!("{before}# The end.\n"));
+    let flow = "cameras: [{id: a, url: 'rtsp://h/'}, {id: b, url: 'rtsp://h/'}]\n";
+    let text = edited(flow, |it| it.remove("a"));
+    assert_eq!(text, "cameras: [{id: b, url: 'rtsp://h/'}]\n");
+    let text = edited(flow, |it| it.remove("b"));
+    assert_eq!(text, "cameras: [{id: a, url: 'rtsp://h/'}]\n");
+}
+
+#[test]
+fn values_that_stand_in_other_ways() {
+    for (value, line) in [
+        ("&all 5", "    detect_fps: 2\n"),
+        ("!!str 5", "    detect_fps: 2\n"),
+        ("\"5\"", "    detect_fps: 2\n"),
+        (">-\n      5", "    detect_fps: 2\n"),
+        ("|-\n      5\n", "    detect_fps: 2\n"),
+        ("\n      5", "    detect_fps: 2\n"),
+    ] {
+        let text = format!("cameras:\n  - id: a\n    detect_fps: {value}\n    url: rtsp://h/\n");
+        let set = edited(&text, |it| it.set("a", "detect_fps", &Value::text("2")));
+        assert!(set.contains(line), "{value}: {set}");
+        let unset = edited(&text, |it| it.unset("a", "detect_fps"));
+        assert!(!unset.contains("detect_fps"), "{value}: {unset}");
+        assert!(unset.contains("url: rtsp://h/"), "{value}: {unset}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_says_why() {
+    let text = "cameras:\n  - id: a\n    url: &u rtsp://u:t0psecret@h/\n  - {id: b, url: *u}\n";
+    let mut editor = Editor::of(text);
+    let value = Value::text("x");
+    let mut errors = vec![
+        editor.set("c", "url", &value).expect_err("no camera"),
+        editor.remove("c").expect_err("no camera"),
+        editor.add("a", &[]).expect_err("there is one"),
+        editor.unset("a", "detect").expect_err("no field"),
+        // The other camera's would be another URL, or none.
+        editor.set("a", "url", &value).expect_err("an alias"),
+        editor.remove("a").expect_err("an alias"),
+        editor
+            .set("a", "region", &Value::List("[1, 2".to_owned()))
+            .expect_err("no list"),
+        editor
+            .set("a", "region", &Value::List("[1], x: [2]".to_owned()))
+            .expect_err("more than a list"),
+    ];
+    assert_eq!(editor.text(), text);
+    editor.set("b", "urll", &value).expect("any name");
+    errors.push(editor.cameras().expect_err("no such field"));
+    let parts = [
+        "expected one of 'a', 'b'",
+        "expected one of 'a', 'b'",
+        "already",
+        "no field 'detect' of its own",
+        "by hand",
+        "by hand",
+        "region: expected a list",
+        "region: expected a list",
+        "cameras.yml:4:",
+    ];
+    for (error, part) in errors.iter().zip(parts) {
+        let error = error.to_string();
+        assert!(error.contains(part), "{error} lacks {part}");
+        assert!(
+            !error.contains("t0psecret") && !error.contains('\n'),
+            "{error}"
+        );
+    }
+    let mut one = Editor::of("cameras: [{id: a, url: 'rtsp://h/'}]");
+    let error = one.remove("a").expect_err("the last").to_string();
+    assert!(error.contains("at least one"), "{error}");
+}
+
+#[test]
+fn any_password_comes_out_as_it_went_in() {
+    for password in [
+        "",
+        " ",
+        "a b",
+        "#x",
+        "a #x",
+        "'",
+        "\"",
+        "\\",
+        "\\n",
+        "\n",
+        "a\nb",
+        "\r",
+        "\t",
+        "\u{85}",
+        "\u{2028}",
+        "\u{feff}",
+        "\0",
+        "\u{7f}",
+        "é",
+        "密码",
+        "- a",
+        "? a",
+        "a: b",
+        "a:",
+        "[a]",
+        "{a}",
+        "*a",
+        "&a",
+        "!a",
+        "|",
+        ">",
+        "%a",
+        "@a",
+        "`a",
+        "~",
+        "null",
+        "Null",
+        "true",
+        "1e3",
+        "0x1f",
+        "1_000",
+        "=",
+        "<<",
+        "...",
+        "---",
+        "\u{1f600}",
+        ",",
+        "a,b",
+        "a]b}",
+    ] {
+        for text in [
+            "cameras:\n  - id: a\n    url: rtsp://h/\n    username: u\n    password: p\n",
+            "cameras: [{id: a, url: 'rtsp://h/', username: u, password: p}]\n",
+        ] {
+            let text = edited(text, |it| it.set("a", "password", &Value::text(password)));
+            let cameras = crate::parse(Path::new("c"), &text, &|_| None).expect("valid");
+            let credentials = cameras[0].credentials.as_ref().map(|it| it.expose().1);
+            assert_eq!(credentials, Some(password), "{text}");
+        }
+    }
+}
+
+#[test]
+fn variables_that_only_the_pipeline_has() {
+    let text = "cameras:\n  - id: a\n    url: ${CAMWEAVE_NO_SUCH_URL}\n    transport: ${CAMWEAVE_NO_SUCH}\n    username: u\n    password: ${CAMWEAVE_NO_SUCH}\n    detect_fps: ${CAMWEAVE_NO_SUCH:-3}\n";
+    let set = edited(text, |it| it.set("a", "detect_fps", &Value::text("4")));
+    assert_eq!(set, text.replace("${CAMWEAVE_NO_SUCH:-3}", "4"));
+}

@@ -1,0 +1,358 @@
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use camweave_outdir::{NewFile, PRIVATE_MODE};
+use camweave_redact::remember;
+use zeroize::Zeroizing;
+
+use super::error::EditError;
+use super::layout::{Layout, Model, Plain, plain};
+use super::text;
+use super::value::Value;
+use crate::read::{environment, read};
+use crate::{Camera, CamerasError, parse};
+
+/// How long another editor is waited for.
+const BUSY_FOR: Duration = Duration::from_secs(3);
+/// A file with no camera yet.
+const EMPTY: &str = "cameras:\n";
+
+/// A `cameras.yml` that is being changed. No other editor opens it meanwhile.
+#[derive(Debug)]
+pub struct Editor {
+    /// As it was named.
+    path: PathBuf,
+    /// The file that this leads to.
+    target: PathBuf,
+    /// What was read; `None`: there is no file yet.
+    original: Option<Zeroizing<String>>,
+    text: Zeroizing<String>,
+    /// Of the folder, so that no further file is needed.
+    _lock: Option<File>,
+}
+
+impl Editor {
+    /// Opens a file for changes.
+    ///
+    /// # Errors
+    /// It cannot be read or is invalid, or another editor has had it for three seconds.
+    pub fn open(path: &Path) -> Result<Self, EditError> {
+        let target = fs::canonicalize(path).map_err(|source| CamerasError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let lock = lock(path, &target)?;
+        let text = read(&target)?;
+        let editor = Self {
+            path: path.to_owned(),
+            target,
+            original: Some(text.clone()),
+            text,
+            _lock: lock,
+        };
+        editor.cameras()?;
+        Ok(editor)
+    }
+
+    /// As [`Editor::open`]; a file that is not there is created when it is saved, readable by its
+    /// owner alone.
+    ///
+    /// # Errors
+    /// As [`Editor::open`].
+    pub fn open_or_create(path: &Path) -> Result<Self, EditError> {
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            _ => return Self::open(path),
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            target: path.to_owned(),
+            original: None,
+            text: Zeroizing::new(EMPTY.to_owned()),
+            _lock: lock(path, path)?,
+        })
+    }
+
+    /// The cameras as they are now, with all changes so far. Variables that this process does not
+    /// have are taken for something valid: the pipeline's environment has them.
+    ///
+    /// # Errors
+    /// The file cannot be used after the changes so far.
+    pub fn cameras(&self) -> Result<Vec<Camera>, EditError> {
+        let text = self.with_variables()?;
+        let cameras = parse(&self.path, &text, &environment)?;
+        for camera in &cameras {
+            remember(&camera.known_secrets());
+        }
+        Ok(cameras)
+    }
+
+    /// The text as it would be written. It may contain passwords.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Adds a camera after the others.
+    ///
+    /// # Errors
+    /// There is one with this id.
+    pub fn add(&mut self, id: &str, fields: &[(&str, Value)]) -> Result<(), EditError> {
+        let layout = self.layout()?;
+        if layout.find(id).is_some() {
+            return Err(EditError::Exists {
+                path: self.path.clone(),
+                id: id.to_owned(),
+            });
+        }
+        let mut all = vec![("id", Value::text(id))];
+        all.extend(fields.iter().cloned());
+        let mut model = layout.model();
+        let camera = all
+            .iter()
+            .map(|(field, value)| Ok(((*field).to_owned(), meant(field, value)?)));
+        model.push(camera.collect::<Result<_, EditError>>()?);
+        self.change(text::add(&self.text, &layout, &all), &model)
+    }
+
+    /// Removes a camera.
+    ///
+    /// # Errors
+    /// There is no such camera, or no other.
+    pub fn remove(&mut self, id: &str) -> Result<(), EditError> {
+        let (layout, index) = self.find(id)?;
+        if layout.items.len() == 1 {
+            return Err(EditError::Last {
+                path: self.path.clone(),
+                id: id.to_owned(),
+            });
+        }
+        let mut model = layout.model();
+        model.remove(index);
+        self.change(text::remove(&self.text, &layout, index), &model)
+    }
+
+    /// Sets a field of a camera, which it may have or not.
+    ///
+    /// # Errors
+    /// There is no such camera.
+    pub fn set(&mut self, id: &str, field: &str, value: &Value) -> Result<(), EditError> {
+        let (layout, index) = self.find(id)?;
+        let mut model = layout.model();
+        model[index].insert(field.to_owned(), meant(field, value)?);
+        let item = &layout.items[index];
+        self.change(text::set(&self.text, item, field, value), &model)
+    }
+
+    /// Removes a field of a camera.
+    ///
+    /// # Errors
+    /// There is no such camera, or it has no such field.
+    pub fn unset(&mut self, id: &str, field: &str) -> Result<(), EditError> {
+        let (layout, index) = self.find(id)?;
+        let mut model = layout.model();
+        if model[index].remove(field).is_none() {
+            return Err(EditError::NoField {
+                path: self.path.clone(),
+                id: id.to_owned(),
+                field: camweave_redact::printable(field).into_owned(),
+            });
+        }
+        let item = &layout.items[index];
+        self.change(text::unset(&self.text, item, field), &model)
+    }
+
+    /// Checks the file as it is now, and puts it in the place of the old one in one step, with its
+    /// mode and owner. A link stays, and what it leads to is replaced. Gives the cameras.
+    ///
+    /// # Errors
+    /// The file would be invalid, somebody else has changed it meanwhile, or the system refuses.
+    /// Then the old one is as it was.
+    pub fn save(self) -> Result<Vec<Camera>, EditError> {
+        let cameras = self.cameras()?;
+        let Some(original) = &self.original else {
+            let file = camweave_outdir::create_new(&self.target, PRIVATE_MODE)
+                .map_err(EditError::io("create", &self.target))?;
+            write(&file, &self.text, &self.target)?;
+            return Ok(cameras);
+        };
+        if *original == self.text {
+            return Ok(cameras);
+        }
+        if read(&self.target)? != *original {
+            return Err(EditError::Changed { path: self.path });
+        }
+        let found = fs::metadata(&self.target).map_err(EditError::io("read", &self.target))?;
+        let new = NewFile::create(&self.target, PRIVATE_MODE)
+            .map_err(EditError::io("replace", &self.target))?;
+        keep_owner(new.file(), &found).map_err(EditError::io("keep the owner of", &self.target))?;
+        write(new.file(), &self.text, &self.target)?;
+        new.put_in_place()
+            .map_err(EditError::io("replace", &self.target))?;
+        // Best effort: the file is whole in any case, the old one or the new one.
+        if let Some(folder) = self.target.parent() {
+            let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        }
+        Ok(cameras)
+    }
+
+    fn layout(&self) -> Result<Layout, EditError> {
+        Layout::read(&self.text).ok_or_else(|| self.shape())
+    }
+
+    fn shape(&self) -> EditError {
+        EditError::Shape {
+            path: self.path.clone(),
+        }
+    }
+
+    fn find(&self, id: &str) -> Result<(Layout, usize), EditError> {
+        let layout = self.layout()?;
+        let index = layout.find(id);
+        let index = index.ok_or_else(|| EditError::no_camera(&self.path, id, &layout.ids()))?;
+        Ok((layout, index))
+    }
+
+    /// Takes a change over if the text then says what was meant.
+    fn change(&mut self, text: Option<String>, model: &Model) -> Result<(), EditError> {
+        let text = Zeroizing::new(text.ok_or_else(|| self.shape())?);
+        let layout = Layout::read(&text).ok_or_else(|| self.shape())?;
+        if layout.model() != *model {
+            return Err(self.shape());
+        }
+        self.text = text;
+        Ok(())
+    }
+
+    /// The text with something valid in the place of each value that needs a variable which this
+    /// process does not have.
+    fn with_variables(&self) -> Result<Zeroizing<String>, EditError> {
+        let mut text = self.text.clone();
+        let Some(layout) = Layout::read(&text) else {
+            // The reader says what is wrong with it, and where.
+            return Ok(text);
+        };
+        for index in 0..layout.items.len() {
+            for field in &layout.items[index].fields {
+                let Plain::Text(value) = &field.plain else {
+                    continue;
+                };
+                if !needs_more(value) {
+                    continue;
+                }
+                let valid = Value::text(match &*field.name {
+                    "url" => "rtsp://host/",
+                    "transport" => "tcp",
+                    "client" => "auto",
+                    "detect" => "on",
+                    _ => "1",
+                });
+                let layout = Layout::read(&text).ok_or_else(|| self.shape())?;
+                let set = text::set(&text, &layout.items[index], &field.name, &valid);
+                text = Zeroizing::new(set.ok_or_else(|| self.shape())?);
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// One camera of these fields, as a `cameras.yml` would have it.
+///
+/// # Errors
+/// As [`crate::load`]; the place is one in a file that there is not.
+pub fn camera(id: &str, fields: &[(&str, Value)]) -> Result<Camera, CamerasError> {
+    let path = Path::new("cameras.yml");
+    let mut all = vec![("id", Value::text(id))];
+    all.extend(fields.iter().cloned());
+    let layout = Layout::read(EMPTY);
+    let text = layout.and_then(|layout| text::add(EMPTY, &layout, &all));
+    let text = Zeroizing::new(text.unwrap_or_default());
+    let camera = parse(path, &text, &environment)?.into_iter().next();
+    let camera = camera.ok_or_else(|| CamerasError::Invalid {
+        path: path.to_owned(),
+        line: 1,
+        column: 1,
+        message: "no camera".to_owned(),
+    })?;
+    remember(&camera.known_secrets());
+    Ok(camera)
+}
+
+/// What a value says once it is in the text.
+fn meant(field: &str, value: &Value) -> Result<Plain, EditError> {
+    match value {
+        Value::Text(text) => Ok(Plain::Text(text.expose().to_owned())),
+        Value::List(list) => plain(list).ok_or_else(|| EditError::NoList {
+            field: camweave_redact::printable(field).into_owned(),
+        }),
+    }
+}
+
+/// Whether a value refers to a variable that this process does not have, and has no default for it.
+fn needs_more(value: &str) -> bool {
+    let references = value.split("${").skip(1);
+    references
+        .filter_map(|rest| rest.split_once('}'))
+        .any(|(name, _)| !name.contains(":-") && environment(name).is_none())
+}
+
+/// Keeps other editors away, by a lock of the folder. Where the file system has no locks, that the
+/// file is compared before it is replaced must do.
+fn lock(path: &Path, target: &Path) -> Result<Option<File>, EditError> {
+    let folder = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let file = File::open(folder).map_err(EditError::io("open", folder))?;
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if began.elapsed() < BUSY_FOR => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(EditError::Busy {
+                    path: path.to_owned(),
+                });
+            }
+            Err(TryLockError::Error(_)) => return Ok(None),
+        }
+    }
+}
+
+fn keep_owner(file: &File, found: &fs::Metadata) -> std::io::Result<()> {
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (found.uid(), found.gid()) {
+        std::os::unix::fs::fchown(file, Some(found.uid()), Some(found.gid()))?;
+    }
+    // After the owner, whose change takes bits away.
+    file.set_permissions(fs::Permissions::from_mode(found.mode() & 0o7777))
+}
+
+fn write(mut file: &File, text: &str, path: &Path) -> Result<(), EditError> {
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(EditError::io("write", path))
+}
+
+#[cfg(test)]
+impl Editor {
+    /// An editor of a text that is in no file.
+    pub(super) fn of(text: &str) -> Self {
+        Self {
+            path: "cameras.yml".into(),
+            target: "cameras.yml".into(),
+            original: None,
+            text: Zeroizing::new(text.to_owned()),
+            _lock: None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

@@ -1,0 +1,177 @@
+//! `camweave cameras add`, `remove` and `set`.
+
+use std::path::{Path, PathBuf};
+
+use camweave_cameras::edit::{EditError, Editor, Value};
+use camweave_redact::printable;
+use camweave_stage::Exit;
+use clap::Args;
+
+use super::login::Password;
+use super::secrets;
+use crate::error::CliError;
+use crate::say::say;
+
+/// A camera to add.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// The cameras.yml; it is created if it is not there.
+    file: PathBuf,
+    /// Letters, digits, '-' and '_'.
+    id: String,
+    /// Where it is, such as rtsp://192.0.2.10/stream1.
+    url: String,
+    /// Further fields.
+    #[arg(value_name = "FIELD=VALUE")]
+    fields: Vec<String>,
+    /// The user, where the camera asks for one.
+    #[arg(long)]
+    username: Option<String>,
+    #[command(flatten)]
+    password: Password,
+    /// tcp or udp.
+    #[arg(long)]
+    transport: Option<String>,
+    /// auto, rtsp or ffmpeg.
+    #[arg(long)]
+    client: Option<String>,
+    /// Frames per second to detect on.
+    #[arg(long)]
+    detect_fps: Option<String>,
+    /// on, off or motion.
+    #[arg(long)]
+    detect: Option<String>,
+    /// With motion: percent of the frame that must change.
+    #[arg(long)]
+    motion_area: Option<String>,
+}
+
+/// Fields of a camera to set.
+#[derive(Debug, Args)]
+pub struct Set {
+    /// The cameras.yml.
+    file: PathBuf,
+    /// The camera.
+    id: String,
+    /// Fields to set.
+    #[arg(value_name = "FIELD=VALUE")]
+    fields: Vec<String>,
+    /// Fields to remove.
+    #[arg(long, value_name = "FIELD")]
+    unset: Vec<String>,
+    #[command(flatten)]
+    password: Password,
+}
+
+pub fn add(options: &Add) -> Result<Exit, CliError> {
+    let mut fields = vec![("url", Value::text(&*options.url))];
+    for (field, value) in [
+        ("transport", &options.transport),
+        ("client", &options.client),
+        ("username", &options.username),
+    ] {
+        fields.extend(value.as_deref().map(|value| (field, Value::text(value))));
+    }
+    fields.extend(options.password.value()?.map(|value| ("password", value)));
+    for (field, value) in [
+        ("detect_fps", &options.detect_fps),
+        ("detect", &options.detect),
+        ("motion_area", &options.motion_area),
+    ] {
+        fields.extend(value.as_deref().map(|value| (field, Value::text(value))));
+    }
+    for field in &options.fields {
+        fields.push(assigned(field)?);
+    }
+    let file = &options.file;
+    let mut editor = Editor::open_or_create(file).map_err(failed)?;
+    editor.add(&options.id, &fields).map_err(failed)?;
+    save(file, editor, &options.id, "added to")
+}
+
+pub fn remove(file: &Path, id: &str) -> Result<Exit, CliError> {
+    let mut editor = Editor::open(file).map_err(failed)?;
+    editor.remove(id).map_err(failed)?;
+    save(file, editor, id, "removed from")
+}
+
+pub fn set(options: &Set) -> Result<Exit, CliError> {
+    let mut fields = Vec::new();
+    for field in &options.fields {
+        fields.push(assigned(field)?);
+    }
+    fields.extend(options.password.value()?.map(|value| ("password", value)));
+    if fields.is_empty() && options.unset.is_empty() {
+        return Err(CliError::new(
+            Exit::Configuration,
+            "nothing to set, expected FIELD=VALUE, --unset FIELD or a password".to_owned(),
+        ));
+    }
+    let (file, id) = (&options.file, &options.id);
+    let mut editor = Editor::open(file).map_err(failed)?;
+    for field in &options.unset {
+        editor.unset(id, field).map_err(failed)?;
+    }
+    for (field, value) in &fields {
+        editor.set(id, field, value).map_err(failed)?;
+    }
+    save(file, editor, id, "changed in")
+}
+
+fn save(file: &Path, editor: Editor, id: &str, done: &str) -> Result<Exit, CliError> {
+    let cameras = editor.save().map_err(failed)?;
+    let plural = if cameras.len() == 1 { "" } else { "s" };
+    say!(
+        "camera '{}' {done} '{}', which has {} camera{plural}",
+        printable(id),
+        file.display(),
+        cameras.len()
+    );
+    secrets::warn(file);
+    Ok(Exit::Success)
+}
+
+/// `FIELD=VALUE`.
+fn assigned(text: &str) -> Result<(&str, Value), CliError> {
+    let wrong = |message: String| CliError::new(Exit::Configuration, message);
+    let Some((field, value)) = text.split_once('=') else {
+        return Err(wrong(format!(
+            "'{}', expected FIELD=VALUE",
+            printable(text)
+        )));
+    };
+    if field == "password" {
+        return Err(wrong(
+            "a password on the command line can be read by every user of the machine: expected --password-stdin or --password-env NAME".to_owned(),
+        ));
+    }
+    Ok((field, Value::typed(field, value)))
+}
+
+/// What the user can correct is theirs; what the system refuses is the machine's.
+fn failed(error: EditError) -> CliError {
+    let exit = match &error {
+        EditError::Io { .. } | EditError::Busy { .. } | EditError::Changed { .. } => Exit::Resource,
+        _ => Exit::Configuration,
+    };
+    CliError::new(exit, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_assigned_and_passwords_are_not() {
+        let value = |text| assigned(text).map(|(field, value)| (field.to_owned(), value));
+        let (field, text) = value("url=rtsp://h/?a=b").expect("a field");
+        assert_eq!((&*field, text), ("url", Value::text("rtsp://h/?a=b")));
+        let (_, list) = value("region=[0, 0, 1, 1]").expect("a field");
+        assert_eq!(list, Value::List("[0, 0, 1, 1]".to_owned()));
+        let error = value("password=t0psecret")
+            .expect_err("refused")
+            .to_string();
+        assert!(error.contains("--password-stdin") && !error.contains("t0psecret"));
+        assert!(value("detect").is_err());
+    }
+}
