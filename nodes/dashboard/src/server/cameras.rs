@@ -139,9 +139,7 @@ impl File {
     pub fn camera(&self, id: &str) -> Result<Camera, Refusal> {
         let cameras = Editor::open(&self.0)?.cameras()?;
         let found = cameras.into_iter().find(|camera| camera.id == id);
-        let id = camweave_redact::printable(id);
-        let line = || format!("there is no camera '{id}'");
-        found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, line()))
+        found.ok_or_else(|| no_camera(id))
     }
 
     pub fn add(&self, added: &Added) -> Result<Vec<Listed>, Refusal> {
@@ -153,6 +151,9 @@ impl File {
         let values = values(&changed.set)?;
         let mut editor = Editor::open(&self.0)?;
         let before = editor.cameras()?;
+        if !before.iter().any(|camera| camera.id == id) {
+            return Err(no_camera(id));
+        }
         for field in &changed.unset {
             editor.unset(id, field)?;
         }
@@ -179,6 +180,11 @@ impl File {
         change(&mut editor)?;
         Ok(listed(&editor.save()?))
     }
+}
+
+fn no_camera(id: &str) -> Refusal {
+    let id = camweave_redact::printable(id);
+    Refusal::new(StatusCode::NOT_FOUND, format!("there is no camera '{id}'"))
 }
 
 fn listed(cameras: &[Camera]) -> Vec<Listed> {
