@@ -137,6 +137,7 @@ impl Camera {
         let sent = Arc::new(Sent {
             index: self.index,
             is_keyframe: unit.keyframe && !unit.data.is_empty(),
+            is_end: unit.data.is_empty(),
             message: wire::message(header, &json, unit.data.as_slice()),
         });
         self.group.push(&sent, now);

@@ -141,6 +141,27 @@ fn one_who_joins_sees_the_group_and_then_each_frame_with_its_boxes() {
 }
 
 #[test]
+fn the_last_frame_of_a_session_that_has_ended_is_drawn() {
+    let mut bench = Bench::new();
+    bench.frame("gate", 0, true);
+    bench.frame("gate", 1, false);
+    let mut end = unit("gate", 2);
+    end.keyframe = false;
+    end.data = Vec::<u8>::new().into();
+    bench.take(Watched::Unit(end));
+    let viewer = bench.viewer(&[("gate", Way::Video)]);
+    let found = got(&viewer);
+    let flags: Vec<u8> = found
+        .iter()
+        .filter_map(|it| match it {
+            Got::Unit(flags, _) => Some(flags & CATCH_UP),
+            Got::Text(_) => None,
+        })
+        .collect();
+    assert_eq!(flags, [CATCH_UP, 0, 0], "{found:?}");
+}
+
+#[test]
 fn a_frame_whose_detections_do_not_come_is_shown_without_and_those_are_late() {
     let mut bench = Bench::new();
     bench.frame("gate", 0, true);

@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tracing::info;
 
+use super::answer;
 use super::cameras::{Added, Changed, File, Listed, Refusal};
+use super::from::From;
 use super::test_camera::{self, Tested};
-use super::{From, answer};
 
 /// Cameras that are tested at once.
 const TESTS: usize = 2;

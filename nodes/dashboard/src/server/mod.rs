@@ -5,6 +5,7 @@ mod assets;
 mod cameras;
 mod connections;
 mod edits;
+mod from;
 mod guard;
 mod login;
 mod socket;
@@ -12,7 +13,6 @@ mod test_camera;
 mod tls;
 mod token;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,7 @@ use serde::Deserialize;
 use crate::settings::{DashboardSettings, Tls};
 use crate::state::Published;
 use crate::viewers::Viewers;
+use from::From;
 use login::{Access, Door};
 use token::Token;
 
@@ -51,10 +52,6 @@ struct Shared {
     is_local: bool,
     is_encrypted: bool,
 }
-
-/// Where a request came from.
-#[derive(Debug, Clone, Copy)]
-struct From(SocketAddr);
 
 /// The token that opens the page, where one is needed; a new one is known only now.
 ///
