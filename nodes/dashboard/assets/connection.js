@@ -18,6 +18,7 @@ export class Connection extends EventTarget {
   #timer = 0;
   #heardAt = 0;
   #attempt = 0;
+  #refusal = null;
 
   constructor() {
     super();
@@ -52,10 +53,11 @@ export class Connection extends EventTarget {
     const socket = new WebSocket(new URL("/ws", location.href.replace(/^http/, "ws")));
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
+    this.#refusal = null;
     this.#heardAt = performance.now();
     const isCurrent = () => socket === this.#socket;
     socket.onmessage = ({ data }) => isCurrent() && this.#hear(data);
-    socket.onclose = ({ reason }) => isCurrent() && this.#lose(reason || "the server has closed the connection");
+    socket.onclose = ({ reason }) => isCurrent() && this.#lose(this.#refusal || reason || "the server has closed the connection");
   }
 
   #hear(data) {
@@ -71,7 +73,9 @@ export class Connection extends EventTarget {
     } catch {
       return;
     }
+    if (message === null) return;
     if (message.type === "hello") this.#greet(message);
+    else if (message.type === "error") this.#refusal = message.error;
     else this.dispatchEvent(new CustomEvent("json", { detail: message }));
   }
 

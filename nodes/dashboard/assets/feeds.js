@@ -8,7 +8,8 @@ import { Trails } from "./trails.js";
 const EARLIER_MICROS = 1_000_000;
 /** A stream that could not be decoded is tried again after so long. */
 const RETRY_MS = 5 * 60_000;
-const WATCH_DELAY_MS = 120;
+/** The server closes connections that change their list more often than 5 times a second. */
+const WATCH_DELAY_MS = 250;
 /** Objects remembered for the single view. */
 const OBJECTS_LIMIT = 40;
 

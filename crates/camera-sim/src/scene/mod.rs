@@ -20,6 +20,7 @@ mod order;
 mod path;
 mod road;
 mod sprite;
+mod stamp;
 #[cfg(test)]
 mod tests;
 mod traffic;
@@ -42,6 +43,7 @@ pub use truth::{
     BICYCLE, CAR, CLASS_NAMES, Color, FrameTruth, MIN_LONG_SIDE_PX, MIN_SHORT_SIDE_PX, MIN_VISIBLE,
     ObjectTruth, PERSON, TRUCK,
 };
+pub use stamp::STAMP_BLOCKS;
 use view::View;
 pub use yuv::Yuv420Planes;
 
