@@ -144,6 +144,7 @@ export class Feed {
   }
 
   feed(message) {
+    message.camera = this.id;
     this.#player.feed(message);
   }
 

@@ -29,7 +29,7 @@ export class Graph {
   update({ graph, isConnected, isKnown }) {
     if (this.#section.hidden) return;
     setAttribute(this.#section, "data-connected", String(isConnected));
-    this.#nodes = graph?.nodes ?? [];
+    this.#nodes = stagesOf(graph?.nodes ?? []);
     const bottleneck = graph?.bottleneck ?? null;
     this.#showVerdict(bottleneck, isConnected, isKnown);
     const shape = JSON.stringify(this.#nodes.map(({ id, inputs }) => [id, inputs]));
@@ -126,6 +126,11 @@ function around(a, b, frame, isDown) {
   const [x2, y2] = [b.left + b.width / 2 - frame.left, b.top - frame.top];
   const y = 2;
   return `M${x1} ${y1}V${y + r}Q${x1} ${y} ${x1 + r} ${y}H${x2 - r}Q${x2} ${y} ${x2} ${y + r}V${y2}`;
+}
+
+/** Without processes whose stages are nodes of their own. */
+function stagesOf(nodes) {
+  return nodes.filter(({ id }) => !nodes.some((other) => other.id.startsWith(`${id}.`)));
 }
 
 /** Ids by their longest way from a node without inputs; a circle ends where it began. */

@@ -58,6 +58,10 @@ export class Screen {
     area.x = (canvas.width - area.width) / 2;
     area.y = (canvas.height - area.height) / 2;
     if (area.x > 0.5 || area.y > 0.5) this.clear();
+    if (rotation === 0 && !mirrored) {
+      context.drawImage(image, area.x, area.y, area.width, area.height);
+      return area;
+    }
     context.save();
     context.translate(canvas.width / 2, canvas.height / 2);
     // Points are rotated first and then mirrored.
