@@ -56,6 +56,7 @@ connection.addEventListener("status", () => {
 });
 
 window.addEventListener("hashchange", () => {
+  if (JSON.stringify(currentRoute()) === JSON.stringify(route)) return;
   const before = route;
   route = currentRoute();
   navigate(before);
@@ -114,8 +115,12 @@ function navigate(before) {
   if (before && before.view !== route.view && route.view !== "grid") window.scrollTo(0, 0);
 }
 
+/** At once, so that the next key already finds the new view. */
 function go(to) {
-  location.hash = address({ filter: route.filter, ...to });
+  const before = route;
+  history.pushState(null, "", address({ filter: route.filter, ...to }));
+  route = currentRoute();
+  navigate(before);
 }
 
 function openCamera(id) {

@@ -11,6 +11,7 @@ export class Screen {
   #context = this.canvas.getContext("2d", { alpha: false });
   #observer = new ResizeObserver(([entry]) => this.#resize(entry.contentRect));
   #ratio = 1;
+  #isShown = true;
 
   constructor() {
     this.canvas.setAttribute("aria-hidden", "true");
@@ -26,6 +27,7 @@ export class Screen {
    * those of the last frame that had any, and `trails`. `probe`, if any, sees the frame without boxes.
    */
   draw(image, message, scene, probe) {
+    if (!this.#isShown) return;
     const context = this.#context;
     const area = this.#place(image, message);
     probe?.(this.canvas, area, message);
@@ -73,7 +75,9 @@ export class Screen {
   }
 
   #resize({ width, height }) {
-    if (width === 0 || height === 0) return;
+    // In a view that is not shown.
+    this.#isShown = width > 0 && height > 0;
+    if (!this.#isShown) return;
     const { canvas } = this;
     this.#ratio = Math.min(window.devicePixelRatio || 1, WIDTH_LIMIT / width);
     const [w, h] = [Math.round(width * this.#ratio), Math.round(height * this.#ratio)];
