@@ -58,6 +58,7 @@ pages.slow = await openPage(browser, { ...graph, url: `http://127.0.0.1:${proxy.
 while (frames.direct.length < wanted && Date.now() - started < LIMIT_MS) {
   await new Promise((resolve) => setTimeout(resolve, 2000));
   for (const [name, page] of Object.entries(pages)) frames[name].push(...(await takeFrames(page)));
+  if (process.stderr.isTTY) process.stderr.write(`\r${frames.direct.length} of ${wanted} frames `);
 }
 const seconds = (Date.now() - started) / 1000;
 const shown = await pages.direct.evaluate((ids) => ids.map((id) => camweave.shownMs(id)).filter((ms) => ms !== null), ids);

@@ -26,6 +26,7 @@ export function watchStamps() {
         sequence: Number(message.sequence),
         ptsNanos: Number(message.ptsNanos),
         capturedMs: message.capturedMs,
+        damaged: message.damaged === true,
         stamp: read(canvas, area),
         boxes: message.detections?.boxes ?? null,
       });
@@ -44,21 +45,28 @@ export function takeFrames(page) {
  *
  * A frame's number follows from its message twice: by presentation time, which counts from the session's first frame, so
  * that the difference to the stamp is the same in a whole session; and by time of capture, where the camera's clock is
- * known. Its boxes are compared with what really is in that frame and in those around it.
+ * known. After a loss a decoder may show what was there before, up to the next keyframe: `damaged` frames, of which
+ * `damagedPixels` show another stamp or none, prove nothing. A frame's boxes are compared with what really is in that frame and in those around it.
  */
 export function compare(frames, record, truth) {
-  const result = { frames: frames.length, unreadable: 0, byPts: 0, byCapture: 0, exactCaptures: 0, sessions: 0, backward: 0, withBoxes: 0, overlap: {} };
+  const result = { frames: frames.length, damaged: 0, damagedPixels: 0, unreadable: 0, byPts: 0, byCapture: 0, exactCaptures: 0, sessions: 0, backward: 0, withBoxes: 0, overlap: {} };
   const cameras = new Map(record.map((camera) => [camera.id, camera]));
   const sessions = new Map();
   for (const frame of frames) {
+    if (frame.damaged) result.damaged++;
     if (frame.stamp === null) {
-      result.unreadable++;
+      if (frame.damaged) result.damagedPixels++;
+      else result.unreadable++;
       continue;
     }
     const { fps, t0_unix_nanos: t0, frames_in_clip: clip } = cameras.get(frame.camera);
     const offset = modulo(frame.stamp - Math.round((frame.ptsNanos * fps) / 1e9), clip);
     const key = `${frame.camera} ${frame.session}`;
     const session = sessions.get(key);
+    if (frame.damaged && session && session.offset !== offset) {
+      result.damagedPixels++;
+      continue;
+    }
     if (!session) sessions.set(key, { offset, pts: frame.ptsNanos });
     else {
       if (session.offset !== offset) result.byPts++;

@@ -8,6 +8,8 @@ import { Trails } from "./trails.js";
 const EARLIER_MICROS = 1_000_000;
 /** A stream that could not be decoded is tried again after so long. */
 const RETRY_MS = 5 * 60_000;
+/** A page whose messages have waited for so long leaves access units out. */
+const BEHIND_MS = 1500;
 /** The server closes connections that change their list more often than 5 times a second. */
 const WATCH_DELAY_MS = 250;
 /** Objects remembered for the single view. */
@@ -19,6 +21,8 @@ export class Feeds {
   #wanted = new Set();
   #timer = 0;
   #told = "";
+  /** How much longer than at best the server's last state took to this page. */
+  lagMs = 0;
 
   /** `send(message)` to the server; `codecOf(id)`; `counters` counts what is drawn. */
   constructor(send, codecOf, counters) {
@@ -76,7 +80,7 @@ export class Feeds {
 
   binary(message) {
     const feed = this.#byIndex.get(message.index);
-    if (feed && this.#wanted.has(feed.id)) feed.feed(message);
+    if (feed && this.#wanted.has(feed.id)) feed.feed(message, this.lagMs > BEHIND_MS);
   }
 
   #tellSoon() {
@@ -143,9 +147,9 @@ export class Feed {
     return { ...this.#player.counts, lastError: this.#player.lastError };
   }
 
-  feed(message) {
+  feed(message, isPageBehind) {
     message.camera = this.id;
-    this.#player.feed(message);
+    this.#player.feed(message, isPageBehind);
   }
 
   stop() {

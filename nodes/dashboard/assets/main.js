@@ -40,6 +40,7 @@ connection.addEventListener("json", ({ detail: message }) => {
   if (message.type === "state") {
     model.take(message);
     counters.clockAhead = model.clockAhead;
+    feeds.lagMs = model.lagMs;
     feeds.refresh();
     show();
   } else if (message.type === "camera") {

@@ -11,6 +11,8 @@ export class Model {
   heardAt = null;
   /** The browser's clock less the server's, in milliseconds. */
   clockAhead = null;
+  /** How much longer than at best the last state took to this page: what waits before it has waited as long. */
+  lagMs = 0;
   #removedAt = new Map();
 
   take(state) {
@@ -20,6 +22,7 @@ export class Model {
     // The smallest difference is of the message that was fastest. It may drift up slowly, with the clocks.
     const ahead = now - state.now_unix_ms;
     this.clockAhead = this.clockAhead === null ? ahead : Math.min(ahead, this.clockAhead + 0.5);
+    this.lagMs = ahead - this.clockAhead;
     const listed = new Set(state.cameras.map(({ id }) => id));
     for (const camera of state.cameras) this.cameras.set(camera.id, camera);
     for (const [id, camera] of this.cameras) {

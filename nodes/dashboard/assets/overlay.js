@@ -1,6 +1,7 @@
 // What was detected, drawn over the frame that it was detected in.
 
 import { classColor, ON_COLOR } from "./colors.js";
+import { shortTrack } from "./text.js";
 
 /** From this width of a frame (CSS pixels) labels have class, confidence and track; class and track; class. */
 const LABEL_WIDTHS = { full: 560, track: 400, name: 240 };
@@ -117,7 +118,7 @@ function labelOf(detections, i, cssWidth) {
     const conf = detections.conf?.[i];
     if (conf !== undefined) parts.push(`${Math.round(conf * 100)} %`);
   }
-  if (cssWidth >= LABEL_WIDTHS.track && track !== null) parts.push(`#${track}`);
+  if (cssWidth >= LABEL_WIDTHS.track && track !== null) parts.push(`#${shortTrack(track)}`);
   return parts.join(" ");
 }
 

@@ -7,10 +7,8 @@ import { KIND } from "./protocol.js";
 const PENDING_LIMIT = 512;
 /** A frame that is this many units behind the newest output was never output. */
 const REORDER_LIMIT = 32;
-/** A page this far behind the camera, compared with its best, skips to the next keyframe. */
+/** A decoder this far behind skips to the next keyframe. */
 const BEHIND_MS = 1500;
-/** Clocks drift: by so much per access unit the best delay is forgotten. */
-const DRIFT_MS = 0.05;
 /** Catch-up has ended when no more frames come for so long. */
 const CATCH_UP_QUIET_MS = 100;
 /** Failures in a row, without a frame between them, before JPEG is asked for. */
@@ -26,7 +24,8 @@ export class Player {
   #held = null;
   #timer = 0;
   #failures = 0;
-  #bestDelay = Infinity;
+  #sequence = null;
+  #isDamaged = false;
   #still = { busy: false, next: null, generation: 0 };
 
   /**
@@ -36,18 +35,19 @@ export class Player {
   constructor(onFrame, onUnusable) {
     this.onFrame = onFrame;
     this.onUnusable = onUnusable;
-    this.counts = { errors: 0, skipped: 0, unmatched: 0, decoders: 0 };
+    this.counts = { errors: 0, skipped: 0, unmatched: 0, decoders: 0, damaged: 0 };
     this.lastError = null;
   }
 
-  feed(message) {
+  /** `isPageBehind`: this page cannot keep up, so that access units have to be left out. */
+  feed(message, isPageBehind) {
     if (message.session !== this.#session) this.#startSession(message.session);
     if (message.kind === KIND.jpeg || message.codec === "mjpeg") {
       if (message.data.length > 0) this.#showStill(message);
     } else if (message.data.length === 0) {
       this.#endSession();
     } else {
-      this.#decode(message);
+      this.#decode(message, isPageBehind);
     }
   }
 
@@ -63,7 +63,7 @@ export class Player {
     this.#closeDecoder();
     this.#session = session;
     this.#failures = 0;
-    this.#bestDelay = Infinity;
+    this.#sequence = null;
   }
 
   #endSession() {
@@ -72,8 +72,9 @@ export class Player {
     if (this.#decoder?.state === "configured") this.#decoder.flush().catch(() => {});
   }
 
-  #decode(message) {
-    const isBehind = this.#isBehind(message);
+  #decode(message, isPageBehind) {
+    this.#noteLoss(message);
+    const isBehind = !message.catchUp && (isPageBehind || this.#isBehind());
     if (isBehind) this.#waits = true;
     if (isBehind || (this.#waits && !message.keyframe)) {
       this.counts.skipped++;
@@ -94,12 +95,18 @@ export class Player {
     }
   }
 
-  /** Whether this page or its decoder is so slow that access units have to be left out. */
-  #isBehind(message) {
-    if (message.catchUp) return false;
-    const delay = Date.now() - message.capturedMs;
-    this.#bestDelay = Math.min(this.#bestDelay + DRIFT_MS, delay);
-    if (delay - this.#bestDelay > BEHIND_MS) return true;
+  /** After a loss, frames up to the next keyframe may show what was there before. */
+  #noteLoss(message) {
+    const isGap = this.#sequence !== null && message.sequence !== this.#sequence + 1n;
+    this.#sequence = message.sequence;
+    if (message.keyframe) this.#isDamaged = false;
+    else if (message.lost || isGap) this.#isDamaged = true;
+    message.damaged = this.#isDamaged;
+    if (this.#isDamaged) this.counts.damaged++;
+  }
+
+  /** Whether the decoder is so slow that access units have to be left out. */
+  #isBehind() {
     if (this.#pending.size === 0 || !(this.#decoder?.decodeQueueSize > 0)) return false;
     const [oldest] = this.#pending.values();
     return !oldest.message.catchUp && performance.now() - oldest.fedAt > BEHIND_MS;

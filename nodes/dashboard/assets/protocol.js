@@ -3,7 +3,7 @@
 export const PROTOCOL = 1;
 
 export const KIND = { unit: 1, jpeg: 2 };
-const FLAG = { keyframe: 1, catchUp: 2, detections: 4, mirrored: 8, unknown: 16 };
+const FLAG = { keyframe: 1, catchUp: 2, detections: 4, mirrored: 8, unknown: 16, lost: 32 };
 const CODECS = [null, "h264", "h265", "vp9", "av1", "mjpeg", "mpeg4"];
 const HEADER_BYTES = 44;
 
@@ -22,6 +22,8 @@ export function parseBinary(buffer) {
     kind,
     keyframe: (flags & FLAG.keyframe) !== 0,
     catchUp: (flags & FLAG.catchUp) !== 0,
+    // Packets or access units before this one were lost on the way from the camera.
+    lost: (flags & FLAG.lost) !== 0,
     mirrored: (flags & FLAG.mirrored) !== 0,
     codec: CODECS[view.getUint8(2)] ?? null,
     rotation: view.getUint8(3) & 3,

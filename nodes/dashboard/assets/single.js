@@ -6,7 +6,7 @@ import { Note, viewOf } from "./note.js";
 import { Plot } from "./plots.js";
 import { Screen } from "./screen.js";
 import { codecName } from "./support.js";
-import { count, dropReason, duration, millis, rate, STATE_NAMES, timeOfDay, UNKNOWN } from "./text.js";
+import { count, dropReason, duration, millis, rate, shortTrack, STATE_NAMES, timeOfDay, UNKNOWN } from "./text.js";
 
 const HISTORY_MS = 10_000;
 const OBJECTS_SHOWN = 12;
@@ -158,7 +158,8 @@ export class Single {
     ].filter(({ frames }) => frames > 0);
     rows.sort((a, b) => b.frames - a.frames);
     if (feed.viewerDropped > 0) rows.push({ stage: "this page", reason: "too slow for this camera", frames: feed.viewerDropped });
-    const { errors, lastError } = feed.player;
+    const { errors, lastError, damaged } = feed.player;
+    if (damaged > 0) rows.push({ stage: "this page", reason: "shown with artefacts after a loss", frames: damaged });
     if (errors > 0) rows.push({ stage: "this page", reason: `decoder errors (${lastError})`, frames: errors });
     const known = JSON.stringify(rows);
     if (this.#drops.dataset.known === known) return;
@@ -172,7 +173,7 @@ export class Single {
 
   #showObjects(feed, nowMs) {
     // By when they came: rows keep their order while objects stay.
-    const objects = [...feed.objects.values()].sort((a, b) => b.first - a.first || b.track - a.track).slice(0, OBJECTS_SHOWN);
+    const objects = [...feed.objects.values()].sort((a, b) => b.first - a.first || Number(b.track) - Number(a.track)).slice(0, OBJECTS_SHOWN);
     this.#objects.replaceChildren(
       ...(objects.length === 0
         ? [h("li", { class: "none" }, "None since this page was opened")]
@@ -213,9 +214,9 @@ function objectRow({ track, label, id, conf, attributes, first, last }, nowMs) {
   const seen = isThere ? `here for ${duration(last - first)}` : `until ${timeOfDay(last, { seconds: true })}`;
   return h(
     "li",
-    { class: isThere ? "here" : null },
+    { class: isThere ? "here" : null, title: `track ${track}` },
     color,
-    h("span", { class: "object-name" }, [...attributes, label].join(" "), h("small", {}, ` #${track}`)),
+    h("span", { class: "object-name" }, [...attributes, label].join(" "), h("small", {}, ` #${shortTrack(track)}`)),
     h("span", { class: "object-conf" }, `${Math.round(conf * 100)} %`),
     h("span", { class: "object-seen" }, seen),
   );

@@ -59,6 +59,11 @@ export function dropReason(key) {
   return { stage: key.slice(0, dot), reason: key.slice(dot + 1).replaceAll("_", " ") };
 }
 
+/** Track ids are long, and their last digits tell them apart. */
+export function shortTrack(track) {
+  return String(track).slice(-4);
+}
+
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
 /** cam2 before cam10; ids that differ only in case keep an order too. */
