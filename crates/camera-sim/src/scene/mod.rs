@@ -38,12 +38,12 @@ use furniture::Furniture;
 use light::Light;
 use order::{Footprint, painters_order};
 use sprite::Sprite;
+pub use stamp::STAMP_BLOCKS;
 use traffic::{Actor, Traffic};
 pub use truth::{
     BICYCLE, CAR, CLASS_NAMES, Color, FrameTruth, MIN_LONG_SIDE_PX, MIN_SHORT_SIDE_PX, MIN_VISIBLE,
     ObjectTruth, PERSON, TRUCK,
 };
-pub use stamp::STAMP_BLOCKS;
 use view::View;
 pub use yuv::Yuv420Planes;
 
