@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # All checks: format, lints, scripts and documents, unit, property and conformance tests, the pool under a model checker
-# and under AddressSanitizer, a minute of each fuzz target, and the end-to-end tests with real processes. Installs what it
-# needs.
+# and under AddressSanitizer, a minute of each fuzz target, the end-to-end tests with real processes, and the dashboard's
+# page in a browser. Installs what it needs.
 #
-# Usage: scripts/test.sh [format|lint|docs|unit|loom|sanitize|fuzz|e2e]...     default: all
+# Usage: scripts/test.sh [format|lint|docs|unit|loom|sanitize|fuzz|e2e|page]...     default: all
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/setup.sh
 
 for part in "$@"; do
   case "$part" in
-    format | lint | docs | unit | loom | sanitize | fuzz | e2e) ;;
-    *) printf "error: unknown part '%s', expected format, lint, docs, unit, loom, sanitize, fuzz or e2e\n" "$part" >&2; exit 2 ;;
+    format | lint | docs | unit | loom | sanitize | fuzz | e2e | page) ;;
+    *) printf "error: unknown part '%s', expected format, lint, docs, unit, loom, sanitize, fuzz, e2e or page\n" "$part" >&2; exit 2 ;;
   esac
 done
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(format lint docs unit loom sanitize fuzz e2e)
+[ ${#parts[@]} -gt 0 ] || parts=(format lint docs unit loom sanitize fuzz e2e page)
 camweave_setup tests
 wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 
@@ -96,5 +96,8 @@ if wants e2e; then
   say "end-to-end tests"
   # Of the whole workspace, as above: with -p, dependencies have other features and are built again.
   tests --workspace -E 'package(camweave-tests)'
+fi
+if wants page; then
+  scripts/page-tests.sh
 fi
 say "all checks passed: ${parts[*]}"

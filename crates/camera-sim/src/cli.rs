@@ -71,6 +71,11 @@ pub struct Serve {
     #[arg(long, default_value_t = 23, value_parser = clap::value_parser!(u8).range(..=51))]
     pub crf: u8,
 
+    /// Write each frame's number into scenes: 24 black or white blocks along the upper edge, white is
+    /// 1; 16 of the number from its lowest bit on, then 8 of its low byte XOR its high byte XOR 0xA5
+    #[arg(long)]
+    pub stamp: bool,
+
     /// Scene i has the seed 1000000 + SEED * 1000 + i (seeds below 1000000 are left for training);
     /// faults and RTP clocks depend on SEED too
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]

@@ -29,6 +29,8 @@ pub struct SceneClip {
     pub rate: FrameRate,
     /// Length in seconds; the nearest whole number of frames is rendered.
     pub seconds: f64,
+    /// Whether each frame's number is written into it: [`Canvas::stamp`].
+    pub stamp: bool,
     /// How it is encoded.
     pub encoding: Encoding,
 }
@@ -105,6 +107,9 @@ fn render(scene: &SceneClip, progress: &(dyn Fn() + Sync)) -> Result<Rendered, S
             captured_offset_nanos,
             objects,
         });
+        if scene.stamp {
+            canvas.stamp(frame);
+        }
         encoder.encode(picture(&canvas), frame as i64, &mut raw)?;
         progress();
     }

@@ -107,6 +107,7 @@ fn make_cameras(
                 height: options.size.1,
                 rate: options.fps,
                 seconds: options.seconds.unwrap_or(SCENE_SECONDS),
+                stamp: options.stamp,
                 encoding: encoding.clone(),
             }),
             Source::Media(file) => {

@@ -217,6 +217,7 @@ async fn scenes_are_served_with_their_truth() {
             height: 180,
             rate: FrameRate::parse("10").unwrap(),
             seconds: 1.5,
+            stamp: false,
             encoding: Encoding {
                 codec,
                 ..Encoding::default()

@@ -20,6 +20,7 @@ mod order;
 mod path;
 mod road;
 mod sprite;
+mod stamp;
 #[cfg(test)]
 mod tests;
 mod traffic;
@@ -37,6 +38,7 @@ use furniture::Furniture;
 use light::Light;
 use order::{Footprint, painters_order};
 use sprite::Sprite;
+pub use stamp::STAMP_BLOCKS;
 use traffic::{Actor, Traffic};
 pub use truth::{
     BICYCLE, CAR, CLASS_NAMES, Color, FrameTruth, MIN_LONG_SIDE_PX, MIN_SHORT_SIDE_PX, MIN_VISIBLE,

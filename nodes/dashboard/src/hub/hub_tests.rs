@@ -5,7 +5,7 @@ use futures::FutureExt as _;
 use super::*;
 use crate::images::Images;
 use crate::viewers::{Joined, Wanted};
-use crate::wire::{CATCH_UP, DETECTIONS, KEYFRAME, NO_BOXES_KNOWN};
+use crate::wire::{CATCH_UP, DETECTIONS, KEYFRAME, LOST, NO_BOXES_KNOWN};
 
 struct Bench {
     hub: Hub,
@@ -245,6 +245,22 @@ fn a_camera_that_comes_later_and_one_without_images_are_told_when_that_changes()
     drop(viewer);
     bench.after(Duration::from_secs(1));
     assert!(bench.hub.seats.is_empty());
+}
+
+#[test]
+fn a_page_is_told_of_losses() {
+    let mut bench = Bench::new();
+    let viewer = bench.viewer(&[("gate", Way::Video)]);
+    bench.frame("gate", 0, true);
+    let mut row = unit("gate", 2);
+    row.lost_packets = 3;
+    bench.take(Watched::Unit(row));
+    bench.after(Duration::from_secs(1));
+    let units = got(&viewer).into_iter().filter_map(|it| match it {
+        Got::Unit(flags, sequence) => Some((flags & LOST, sequence)),
+        Got::Text(_) => None,
+    });
+    assert_eq!(units.collect::<Vec<_>>(), [(0, 0), (LOST, 2)]);
 }
 
 #[test]

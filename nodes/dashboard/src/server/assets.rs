@@ -12,7 +12,41 @@ macro_rules! files {
 }
 
 /// The files of `assets/`.
-const FILES: &[(&str, &[u8])] = files!["index.html"];
+const FILES: &[(&str, &[u8])] = files![
+    "base.css"
+    "codec.js"
+    "colors.js"
+    "connection.js"
+    "counters.js"
+    "dom.js"
+    "feeds.js"
+    "graph.js"
+    "grid.css"
+    "grid.js"
+    "help.js"
+    "icon.svg"
+    "index.html"
+    "keys.js"
+    "login.js"
+    "main.js"
+    "model.js"
+    "note.js"
+    "overlay.js"
+    "player.js"
+    "plots.js"
+    "protocol.js"
+    "route.js"
+    "screen.js"
+    "settings.js"
+    "single.js"
+    "support.js"
+    "text.js"
+    "theme.js"
+    "tile.js"
+    "topbar.js"
+    "trails.js"
+    "views.css"
+];
 
 fn kind(name: &str) -> &'static str {
     match name.rsplit('.').next() {

@@ -1,0 +1,213 @@
+// The page: makes its parts, and passes on what the server and the viewer say.
+
+import { Connection } from "./connection.js";
+import { Counters } from "./counters.js";
+import { Feeds } from "./feeds.js";
+import { Graph } from "./graph.js";
+import { Grid } from "./grid.js";
+import { Help } from "./help.js";
+import { listenToKeys } from "./keys.js";
+import { Login } from "./login.js";
+import { Model } from "./model.js";
+import { address, currentRoute } from "./route.js";
+import { choose, settings } from "./settings.js";
+import { Single } from "./single.js";
+import { detectSupport } from "./support.js";
+import { TopBar } from "./topbar.js";
+
+/** A tab in the background is sent nothing after so long. */
+const HIDDEN_MS = 5000;
+
+const element = (id) => document.getElementById(id);
+const model = new Model();
+const counters = new Counters();
+const connection = new Connection();
+const feeds = new Feeds((message) => connection.send(message), (id) => model.cameras.get(id)?.codec ?? null, counters);
+const grid = new Grid({ feeds, onOpen: openCamera, onVisible: watch });
+const single = new Single({ feeds, counters, onTurn: turn, onBack: back });
+const graph = new Graph();
+const topBar = new TopBar({ onRetry: () => connection.open() });
+const login = new Login(() => connection.open());
+const help = new Help();
+let route = currentRoute();
+let isAsleep = false;
+
+/** For tests and for support. */
+window.camweave = counters;
+counters.player = (id) => feeds.of(id).player;
+
+connection.addEventListener("json", ({ detail: message }) => {
+  if (message.type === "state") {
+    model.take(message);
+    counters.clockAhead = model.clockAhead;
+    feeds.lagMs = model.lagMs;
+    feeds.refresh();
+    show();
+  } else if (message.type === "camera") {
+    feeds.camera(message);
+  } else if (message.type === "dropped") {
+    feeds.dropped(message);
+  }
+});
+connection.addEventListener("binary", ({ detail: message }) => feeds.binary(message));
+connection.addEventListener("status", () => {
+  model.isConnected = connection.status.is === "open";
+  if (model.isConnected) feeds.start();
+  show();
+});
+
+window.addEventListener("hashchange", () => {
+  if (JSON.stringify(currentRoute()) === JSON.stringify(route)) return;
+  const before = route;
+  route = currentRoute();
+  navigate(before);
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    setTimeout(() => {
+      isAsleep = document.hidden;
+      watch();
+    }, HIDDEN_MS);
+  } else {
+    isAsleep = false;
+    watch();
+  }
+});
+
+/** Watches what is seen, and nothing else. */
+function watch() {
+  const ids = { grid: () => grid.visible, camera: () => [route.id], graph: () => [] }[route.view]();
+  feeds.want(isAsleep ? [] : ids.filter((id) => id === route.id || model.cameras.has(id)));
+}
+
+function show() {
+  document.documentElement.dataset.connection = connection.status.is;
+  const isLogin = connection.status.is === "login";
+  login.show(isLogin);
+  document.body.classList.toggle("locked", isLogin);
+  element("grid-view").hidden = isLogin || route.view !== "grid";
+  if (isLogin) {
+    single.close();
+    graph.show(false);
+    return;
+  }
+  if (route.view === "camera") single.open(route.id, grid.tile(route.id)?.screen);
+  graph.show(route.view === "graph");
+  grid.update(model);
+  single.update(model);
+  graph.update(model);
+  topBar.update(model, connection.status);
+}
+
+function navigate(before) {
+  if (route.view !== "camera") single.close();
+  for (const link of document.querySelectorAll("nav a")) {
+    const isCurrent = link.dataset.view === (route.view === "camera" ? "grid" : route.view);
+    if (isCurrent) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (element("filter").value !== route.filter) element("filter").value = route.filter;
+  grid.filter(route.filter);
+  show();
+  watch();
+  if (before?.view === "camera" && route.view === "grid") grid.focus(before.id);
+  else if (before && before.view !== route.view) element("main").focus({ preventScroll: true });
+  if (before && before.view !== route.view && route.view !== "grid") window.scrollTo(0, 0);
+}
+
+/** At once, so that the next key already finds the new view. */
+function go(to) {
+  const before = route;
+  history.pushState(null, "", address({ filter: route.filter, ...to }));
+  route = currentRoute();
+  navigate(before);
+}
+
+function openCamera(id) {
+  go({ view: "camera", id });
+}
+
+function back() {
+  go({ view: "grid" });
+}
+
+/** To the next or previous camera, around the end. The address is replaced, so that Back leads to the grid. */
+function turn(step) {
+  const { order } = grid;
+  if (order.length === 0) return;
+  const id = order[(order.indexOf(route.id) + step + order.length) % order.length];
+  const before = route;
+  history.replaceState(null, "", address({ ...route, view: "camera", id }));
+  route = currentRoute();
+  navigate(before);
+}
+
+function filter(text) {
+  const before = route;
+  history.replaceState(null, "", address({ view: "grid", filter: text.trim() }));
+  route = currentRoute();
+  navigate(before);
+  element("filter").value = text;
+}
+
+function toggle(key) {
+  choose(key, !settings[key]);
+  element(key).setAttribute("aria-pressed", String(settings[key]));
+}
+
+const THEMES = { auto: ["◐", "system"], light: ["☀", "light"], dark: ["☾", "dark"] };
+
+function setTheme(theme) {
+  choose("theme", theme in THEMES ? theme : "auto");
+  const [sign, name] = THEMES[settings.theme];
+  if (settings.theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = settings.theme;
+  element("theme").textContent = sign;
+  element("theme").setAttribute("aria-label", `Theme: ${name}`);
+}
+
+function nextTheme() {
+  const names = Object.keys(THEMES);
+  setTheme(names[(names.indexOf(settings.theme) + 1) % names.length]);
+}
+
+listenToKeys({
+  arrow(columns, rows) {
+    if (route.view === "camera") return columns === 0 ? false : turn(columns);
+    return route.view === "grid" && grid.move(columns, rows);
+  },
+  escape(target) {
+    if (target === element("filter")) {
+      filter("");
+      grid.move(0, 0);
+    } else if (route.view !== "grid") {
+      back();
+    } else if (route.filter) {
+      filter("");
+    }
+  },
+  filter() {
+    element("filter").focus();
+    element("filter").select();
+  },
+  graph: () => go({ view: route.view === "graph" ? "grid" : "graph" }),
+  help: () => help.open(),
+  boxes: () => toggle("boxes"),
+  trails: () => toggle("trails"),
+  theme: nextTheme,
+  zoom: (step) => route.view === "grid" && grid.zoom(step) !== false,
+});
+for (const key of ["boxes", "trails"]) {
+  element(key).addEventListener("click", () => toggle(key));
+  element(key).setAttribute("aria-pressed", String(settings[key]));
+}
+element("theme").addEventListener("click", nextTheme);
+element("filter").addEventListener("input", ({ target }) => filter(target.value));
+setTheme(settings.theme);
+
+// Ages and "no frames" grow also while the server says nothing.
+setInterval(show, 1000);
+navigate(null);
+await detectSupport();
+connection.open();

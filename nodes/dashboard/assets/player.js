@@ -1,0 +1,232 @@
+// One camera's access units in, its frames out, each with the message that it came in.
+
+import { codecString } from "./codec.js";
+import { KIND } from "./protocol.js";
+
+/** Messages whose frame may still come out: more than any decoder reorders. */
+const PENDING_LIMIT = 512;
+/** A frame that is this many units behind the newest output was never output. */
+const REORDER_LIMIT = 32;
+/** A decoder this far behind skips to the next keyframe. */
+const BEHIND_MS = 1500;
+/** Catch-up has ended when no more frames come for so long. */
+const CATCH_UP_QUIET_MS = 100;
+/** Failures in a row, without a frame between them, before JPEG is asked for. */
+const FAILURE_LIMIT = 3;
+
+export class Player {
+  #decoder = null;
+  #codec = null;
+  #session = null;
+  #waits = true;
+  #pending = new Map();
+  #units = 0;
+  #held = null;
+  #timer = 0;
+  #failures = 0;
+  #sequence = null;
+  #isDamaged = false;
+  #still = { busy: false, next: null, generation: 0 };
+
+  /**
+   * `onFrame(image, message)` draws at once: the image is closed after it returns.
+   * `onUnusable(reason)`: this stream cannot be decoded here.
+   */
+  constructor(onFrame, onUnusable) {
+    this.onFrame = onFrame;
+    this.onUnusable = onUnusable;
+    this.counts = { errors: 0, skipped: 0, unmatched: 0, decoders: 0, damaged: 0 };
+    this.lastError = null;
+  }
+
+  /** `isPageBehind`: this page cannot keep up, so that access units have to be left out. */
+  feed(message, isPageBehind) {
+    if (message.session !== this.#session) this.#startSession(message.session);
+    if (message.kind === KIND.jpeg || message.codec === "mjpeg") {
+      if (message.data.length > 0) this.#showStill(message);
+    } else if (message.data.length === 0) {
+      this.#endSession();
+    } else {
+      this.#decode(message, isPageBehind);
+    }
+  }
+
+  /** Forgets the stream; the next keyframe starts again. */
+  close() {
+    this.#closeDecoder();
+    this.#session = null;
+    this.#still.generation++;
+    this.#still.next = null;
+  }
+
+  #startSession(session) {
+    this.#closeDecoder();
+    this.#session = session;
+    this.#failures = 0;
+    this.#sequence = null;
+  }
+
+  #endSession() {
+    // Frames that are held back for reordering come out; a keyframe must follow.
+    this.#waits = true;
+    if (this.#decoder?.state === "configured") this.#decoder.flush().catch(() => {});
+  }
+
+  #decode(message, isPageBehind) {
+    this.#noteLoss(message);
+    const isBehind = !message.catchUp && (isPageBehind || this.#isBehind());
+    if (isBehind) this.#waits = true;
+    if (isBehind || (this.#waits && !message.keyframe)) {
+      this.counts.skipped++;
+      return;
+    }
+    if (message.keyframe) {
+      const codec = codecString(message.codec, message.data) ?? this.#codec;
+      const isUsable = this.#decoder?.state === "configured" && codec === this.#codec;
+      if (!isUsable && !this.#open(codec)) return;
+      this.#waits = false;
+    }
+    const timestamp = this.#remember(message);
+    const type = message.keyframe ? "key" : "delta";
+    try {
+      this.#decoder.decode(new EncodedVideoChunk({ type, timestamp, data: message.data }));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** After a loss, frames up to the next keyframe may show what was there before. */
+  #noteLoss(message) {
+    const isGap = this.#sequence !== null && message.sequence !== this.#sequence + 1n;
+    this.#sequence = message.sequence;
+    if (message.keyframe) this.#isDamaged = false;
+    else if (message.lost || isGap) this.#isDamaged = true;
+    message.damaged = this.#isDamaged;
+    if (this.#isDamaged) this.counts.damaged++;
+  }
+
+  /** Whether the decoder is so slow that access units have to be left out. */
+  #isBehind() {
+    if (this.#pending.size === 0 || !(this.#decoder?.decodeQueueSize > 0)) return false;
+    const [oldest] = this.#pending.values();
+    return !oldest.message.catchUp && performance.now() - oldest.fedAt > BEHIND_MS;
+  }
+
+  /**
+   * The chunk's timestamp, which names its message: presentation time, because some decoders reorder by it, made
+   * unique among the frames under way.
+   */
+  #remember(message) {
+    let timestamp = message.ptsMicros;
+    while (this.#pending.has(timestamp)) timestamp++;
+    this.#pending.set(timestamp, { message, unit: this.#units++, fedAt: performance.now() });
+    if (this.#pending.size > PENDING_LIMIT) this.#pending.delete(this.#pending.keys().next().value);
+    return timestamp;
+  }
+
+  #open(codec) {
+    this.#closeDecoder();
+    if (!codec) {
+      this.counts.skipped++;
+      return false;
+    }
+    this.#codec = codec;
+    const decoder = new VideoDecoder({
+      output: (frame) => (decoder === this.#decoder ? this.#output(frame) : frame.close()),
+      error: (error) => decoder === this.#decoder && this.#fail(error),
+    });
+    this.#decoder = decoder;
+    this.counts.decoders++;
+    // A hardware decoder that failed is followed by software.
+    const hardwareAcceleration = this.#failures > 0 ? "prefer-software" : "no-preference";
+    try {
+      decoder.configure({ codec, optimizeForLatency: true, hardwareAcceleration });
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+    return true;
+  }
+
+  #output(frame) {
+    const entry = this.#pending.get(frame.timestamp);
+    if (!entry) {
+      this.counts.unmatched++;
+      frame.close();
+      return;
+    }
+    this.#pending.delete(frame.timestamp);
+    for (const [timestamp, { unit }] of this.#pending) {
+      if (unit > entry.unit - REORDER_LIMIT) break;
+      this.#pending.delete(timestamp);
+    }
+    this.#failures = 0;
+    this.#drop();
+    if (entry.message.catchUp) {
+      this.#held = { frame, message: entry.message };
+      this.#timer = setTimeout(() => this.#showHeld(), CATCH_UP_QUIET_MS);
+    } else {
+      this.#show(frame, entry.message);
+    }
+  }
+
+  #show(image, message) {
+    try {
+      this.onFrame(image, message);
+    } finally {
+      image.close();
+    }
+  }
+
+  #showHeld() {
+    const held = this.#held;
+    this.#held = null;
+    if (held) this.#show(held.frame, held.message);
+  }
+
+  #drop() {
+    clearTimeout(this.#timer);
+    this.#held?.frame.close();
+    this.#held = null;
+  }
+
+  #fail(error) {
+    this.counts.errors++;
+    this.lastError = error.message;
+    this.#failures++;
+    const isHopeless = error.name === "NotSupportedError" || this.#failures >= FAILURE_LIMIT;
+    this.#closeDecoder();
+    if (isHopeless) this.onUnusable(error.message);
+  }
+
+  #closeDecoder() {
+    this.#drop();
+    const decoder = this.#decoder;
+    this.#decoder = null;
+    this.#waits = true;
+    this.#pending.clear();
+    if (decoder && decoder.state !== "closed") decoder.close();
+  }
+
+  /** JPEGs are decoded one at a time; of those that wait, the newest. */
+  async #showStill(message) {
+    const still = this.#still;
+    still.next = message;
+    if (still.busy) return;
+    still.busy = true;
+    while (still.next) {
+      const { generation } = still;
+      const current = still.next;
+      still.next = null;
+      try {
+        const image = await createImageBitmap(new Blob([current.data], { type: "image/jpeg" }));
+        if (generation === still.generation) this.#show(image, current);
+        else image.close();
+      } catch (error) {
+        this.counts.errors++;
+        this.lastError = error.message;
+      }
+    }
+    still.busy = false;
+  }
+}

@@ -1,0 +1,77 @@
+// One camera in the grid.
+
+import { h, setAttribute, setStateIcon, setText, stateIcon } from "./dom.js";
+import { Note, viewOf } from "./note.js";
+import { Screen } from "./screen.js";
+import { count, millis, rate, STATE_NAMES, sum, UNKNOWN } from "./text.js";
+
+/** A camera that the server calls live, but of which this page has drawn nothing for so long. */
+const NO_FRAMES_MS = 4000;
+
+export class Tile {
+  screen = new Screen();
+  element;
+  button;
+  isVisible = false;
+  #icon = stateIcon("unknown");
+  #name = h("span", { class: "tile-name" });
+  #fps = h("span", { class: "tile-fps" });
+  #latency = h("span", { class: "tile-latency" });
+  #drops = h("span", { class: "tile-drops" });
+  #way = h("span", { class: "tile-way", hidden: true });
+  #note = new Note();
+  #shownSince = performance.now();
+
+  constructor(id, onOpen) {
+    this.id = id;
+    this.button = h(
+      "button",
+      { type: "button", class: "tile-button", tabindex: "-1", onclick: () => onOpen(id) },
+      h("span", { class: "tile-picture" }, this.screen.canvas, this.#way, this.#note.element),
+      h("span", { class: "tile-bar" }, this.#icon, this.#name, this.#drops, this.#latency, this.#fps),
+    );
+    this.element = h("li", { class: "tile", "data-camera": id }, this.button);
+    setText(this.#name, id);
+    this.#name.title = id;
+  }
+
+  /** Visible tiles are watched; the time without frames counts from then. */
+  setVisible(isVisible) {
+    if (isVisible && !this.isVisible) this.#shownSince = performance.now();
+    this.isVisible = isVisible;
+  }
+
+  update({ camera, feed, nowMs, isConnected }) {
+    const view = viewOf(camera, isConnected, this.#isWithoutFrames(camera, feed));
+    setAttribute(this.element, "data-state", view.state);
+    setStateIcon(this.#icon, view.state);
+    const isLive = view.state === "live";
+    setText(this.#fps, isLive ? `${rate(camera.fps)}/s` : isConnected ? STATE_NAMES[view.state] : UNKNOWN);
+    setText(this.#latency, isLive && camera.latency_ms ? millis(camera.latency_ms.p50) : "");
+    const dropped = sum(camera.dropped) + sum(camera.lost);
+    setText(this.#drops, isConnected && dropped > 0 ? `${count(dropped)} dropped` : "");
+    const { way } = feed.way;
+    this.#way.hidden = way === "video" || !isLive;
+    setText(this.#way, way === "jpeg" ? "JPEG" : "no video");
+    this.#way.title = feed.way.reason ?? "";
+    this.#note.show(view, nowMs);
+    setAttribute(this.button, "aria-label", spoken(camera, view));
+  }
+
+  dispose() {
+    this.screen.dispose();
+    this.element.remove();
+  }
+
+  #isWithoutFrames(camera, feed) {
+    if (camera.state !== "live" || !this.isVisible || feed.way.way === "none") return false;
+    const last = Math.max(feed.drawnAt ?? 0, this.#shownSince);
+    return performance.now() - last > NO_FRAMES_MS + (camera.fps ? 3000 / camera.fps : 0);
+  }
+}
+
+function spoken({ id, fps, latency_ms: latency }, { state, title, why }) {
+  if (state !== "live") return [id, title, why].filter(Boolean).join(", ");
+  const delay = latency ? `, ${millis(latency.p50)} latency` : "";
+  return `${id}, live, ${rate(fps)} frames per second${delay}`;
+}

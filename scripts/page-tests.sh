@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The dashboard's page in headless Chromium: simulated cameras, a real graph, the real server. Builds what it needs;
+# installs Chromium (apt-get) and playwright-core (npm, into .cache) where they are absent.
+#
+# Usage: scripts/page-tests.sh [NAME]     NAME: only tests whose name contains it
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/setup.sh
+. scripts/setup.sh
+camweave_setup
+
+command -v chromium >/dev/null || install_packages chromium
+command -v npm >/dev/null || install_packages nodejs npm
+# A lock file in a folder of its own, so that nothing is written beside the tests.
+mkdir -p .cache/page
+if ! cmp -s tests/page/package-lock.json .cache/page/package-lock.json || [ ! -d .cache/page/node_modules ]; then
+  say "installing playwright-core"
+  cp tests/page/package.json tests/page/package-lock.json .cache/page/
+  npm ci --prefix .cache/page --ignore-scripts --no-audit --no-fund --loglevel error
+fi
+
+say "building"
+cargo build --release --workspace --bins --exclude camweave-benches --exclude camweave-example-rust-sink
+say "tests of the page"
+node --test --test-concurrency=1 --test-reporter=spec ${1:+--test-name-pattern="$1"} tests/page/dashboard.test.mjs
