@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 /// Fields of a camera that a page may set.
 const FIELDS_AT_MOST: usize = 32;
+/// The field that names a camera.
+const ID: &str = "id";
 
 /// A camera as the page gets it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -155,14 +157,14 @@ impl File {
             return Err(no_camera(id));
         }
         for field in &changed.unset {
+            // Without an id the file would be refused.
             editor.unset(id, field)?;
         }
         for (field, value) in &values {
             editor.set(id, field, value)?;
         }
-        let is_login = |field: &str| matches!(field, "username" | "password");
-        let is_given = changed.set.keys().chain(&changed.unset);
-        if !is_given.into_iter().any(|field| is_login(field)) {
+        let mut given = changed.set.keys().chain(&changed.unset);
+        if !given.any(|field| field == "password") {
             keeps_login_to_its_host(id, &before, &editor.cameras()?)?;
         }
         Ok(listed(&editor.save()?))
@@ -202,6 +204,9 @@ pub(super) fn values(given: &BTreeMap<String, Given>) -> Result<Vec<(&str, Value
         )));
     }
     let each = given.iter().map(|(field, value)| {
+        if field == ID {
+            return Err(refuse("the id of a camera stays: add another camera".to_owned()));
+        }
         let text = value.text();
         if text.contains("${") {
             return Err(refuse(format!(
@@ -227,15 +232,16 @@ fn keeps_login_to_its_host(id: &str, before: &[Camera], after: &[Camera]) -> Res
         );
         Some((place, camera.credentials.clone()))
     };
-    match (find(before), find(after)) {
-        (Some((old, Some(login))), Some((new, still))) if old != new && still == Some(login) => {
-            Err(Refusal::new(
-                StatusCode::CONFLICT,
-                "the URL names another host: give user and password again, or remove them",
-            ))
-        }
-        _ => Ok(()),
+    let (Some((old, Some(login))), Some((new, Some(still)))) = (find(before), find(after)) else {
+        return Ok(());
+    };
+    if old == new || login.expose().1 != still.expose().1 {
+        return Ok(());
     }
+    Err(Refusal::new(
+        StatusCode::CONFLICT,
+        "the URL names another host: give the password again, or remove it",
+    ))
 }
 
 #[cfg(test)]
@@ -338,6 +344,11 @@ cameras:
             .expect_err("another host");
         assert_eq!(refused.status, StatusCode::CONFLICT);
         assert_eq!(text(&file), TEXT);
+        let with_user = set(&[elsewhere, ("username", "eve")]);
+        assert!(
+            file.change("gate", &with_user).is_err(),
+            "the password is the old one"
+        );
         let with_login = set(&[elsewhere, ("username", "eve"), ("password", "x")]);
         assert!(file.change("gate", &with_login).is_ok());
         let path = set(&[("url", "rtsp://evil.example/other")]);
@@ -360,6 +371,8 @@ cameras:
         assert_eq!(add("door", "rtsp://evil.example/${HOME}"), Err(422));
         let status = |refused: Refusal| refused.status.as_u16();
         assert_eq!(file.remove("none").map_err(status), Err(404));
+        let renamed = set(&[("id", "door"), ("url", "rtsp://evil.example/")]);
+        assert_eq!(file.change("gate", &renamed).map_err(status), Err(422));
         let unknown = set(&[("passwort", "x")]);
         assert_eq!(file.change("gate", &unknown).map_err(status), Err(422));
         assert_eq!(text(&file), TEXT);

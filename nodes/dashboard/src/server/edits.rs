@@ -50,7 +50,6 @@ impl axum::response::IntoResponse for Refusal {
 fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| Refusal {
         status: StatusCode::BAD_REQUEST,
-        // serde quotes names of fields, and of values their kind alone where they are texts.
         line: format!("the request's JSON: {}", kind(&error)),
     })
 }
