@@ -116,6 +116,16 @@ const PLANTED: &[Planted] = &[
         &["node 'detect.infer'", "camweave-street-9.onnx"],
     ),
     (
+        "cpu-dashboard.yml",
+        "units: {source: source/out",
+        "units: {source: decode/out",
+        &[
+            "node 'dashboard'",
+            "takes camweave.units/1 or camweave.detections/1",
+            "gives camweave.frames/1",
+        ],
+    ),
+    (
         "files-batched.yml",
         "FILES: ${FILES}",
         "FILES: gate=clips.mp4",

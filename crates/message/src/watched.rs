@@ -89,3 +89,30 @@ impl Row for Watched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Frame;
+    use crate::tests::{detections, unit};
+
+    #[test]
+    fn either_schema_is_read_as_what_it_is() {
+        let units = [unit(3, vec![1, 2]), unit(4, Vec::new())];
+        let seen = [detections(2, false), detections(0, true)];
+        let read = |array: &StructArray| Watched::from_arrow(array).expect("a message");
+        let expected: Vec<Watched> = units.iter().cloned().map(Watched::Unit).collect();
+        assert_eq!(read(&Unit::to_arrow(&units)), expected);
+        assert_eq!(read(&Watched::to_arrow(&expected)), expected);
+        assert!(expected[0].is_frame() && !expected[1].is_frame());
+        let expected: Vec<Watched> = seen.iter().cloned().map(Watched::Detections).collect();
+        assert_eq!(read(&Detections::to_arrow(&seen)), expected);
+        assert_eq!(read(&Watched::to_arrow(&expected)), expected);
+    }
+
+    #[test]
+    fn any_other_message_is_refused() {
+        assert!(Watched::from_arrow(&Frame::to_arrow(&[])).is_err());
+        assert!(Watched::from_arrow(&arrow_array::Int32Array::from(vec![1])).is_err());
+    }
+}

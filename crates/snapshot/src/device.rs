@@ -7,7 +7,7 @@ use camweave_pool::{Attachments, ReadSlot, Reference};
 use camweave_stage::Refusal;
 use camweave_vision::{Picture, PictureLayout};
 
-use crate::NoPicture;
+use crate::no_picture::NoPicture;
 
 /// How soon the device memory of a dead decoder goes back where no frame comes any more.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);

@@ -4,6 +4,7 @@
 //! References are weak: a frame that is looked at late is gone, which is no error.
 
 mod device;
+mod no_picture;
 
 use camweave_cuda::CudaMemory;
 use camweave_message::PictureRef;
@@ -12,16 +13,7 @@ use camweave_vision::Picture;
 
 use device::DevicePictures;
 
-/// Why there is no frame of a reference.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoPicture {
-    /// The ordinary fate of a weak reference, or of any where there is no device.
-    Gone,
-    /// CUDA cannot be opened; told once.
-    Unopened(String),
-    /// This one cannot be read.
-    Failed(String),
-}
+pub use no_picture::NoPicture;
 
 /// A frame's pixels, in whichever memory they are.
 pub struct Held(In);

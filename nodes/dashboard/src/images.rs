@@ -145,7 +145,10 @@ fn image(snapshots: &mut Snapshots, order: &Order) -> Result<Image, NoPicture> {
 }
 
 /// A JPEG of packed RGB, made smaller where it is large.
-fn jpeg(mut pixels: Vec<u8>, (mut width, mut height): (usize, usize)) -> Result<Vec<u8>, String> {
+pub(crate) fn jpeg(
+    mut pixels: Vec<u8>,
+    (mut width, mut height): (usize, usize),
+) -> Result<Vec<u8>, String> {
     while width.max(height) > LARGEST && width > 1 && height > 1 {
         pixels = halved(&pixels, width, height);
         (width, height) = (width / 2, height / 2);

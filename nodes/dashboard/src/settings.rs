@@ -1,7 +1,7 @@
 //! Settings.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use camweave_stage::{Settings, StageError};
 use schemars::JsonSchema;
@@ -24,6 +24,8 @@ pub struct DashboardSettings {
     pub tls_cert: Option<PathBuf>,
     /// private key, PEM, for `TLS: files`
     pub tls_key: Option<PathBuf>,
+    /// the cameras.yml that pages may change; empty: none
+    pub cameras: Option<PathBuf>,
     /// pages that may be open at once; further ones are refused
     #[schemars(range(min = 1, max = 1024))]
     pub viewers: usize,
@@ -60,6 +62,7 @@ impl Default for DashboardSettings {
             tls: Tls::Auto,
             tls_cert: None,
             tls_key: None,
+            cameras: None,
             viewers: 64,
             wait_at_most_ms: 400,
             device: 0,
@@ -108,6 +111,12 @@ impl Settings for DashboardSettings {
 }
 
 impl DashboardSettings {
+    /// The file that pages may change.
+    pub(crate) fn cameras(&self) -> Option<&Path> {
+        let named = self.cameras.as_deref();
+        named.filter(|path| !path.as_os_str().is_empty())
+    }
+
     /// Where to listen.
     pub(crate) fn address(&self) -> Result<SocketAddr, StageError> {
         self.listen.parse().map_err(|_| {

@@ -10,7 +10,7 @@ use super::group::Group;
 use super::meter::Meter;
 use super::pairing::{Outcome, Pair, Pairing};
 use crate::viewers::Sent;
-use crate::wire::{self, Header, KEYFRAME, Kind, NO_BOXES_KNOWN};
+use crate::wire::{self, Header, KEYFRAME, Kind, LOST, NO_BOXES_KNOWN};
 
 /// A camera whose frames had no reference for so long has no images.
 const NO_IMAGES_AFTER: Duration = Duration::from_secs(10);
@@ -126,6 +126,9 @@ impl Camera {
         if json.is_empty() && !unit.data.is_empty() {
             flags |= NO_BOXES_KNOWN;
         }
+        if unit.lost_packets > 0 {
+            flags |= LOST;
+        }
         let header = Header {
             kind: Kind::Unit,
             flags,
@@ -137,6 +140,7 @@ impl Camera {
         let sent = Arc::new(Sent {
             index: self.index,
             is_keyframe: unit.keyframe && !unit.data.is_empty(),
+            is_end: unit.data.is_empty(),
             message: wire::message(header, &json, unit.data.as_slice()),
         });
         self.group.push(&sent, now);

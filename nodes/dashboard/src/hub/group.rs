@@ -59,6 +59,7 @@ mod tests {
         Arc::new(Sent {
             index: 0,
             is_keyframe,
+            is_end: false,
             message: vec![0; bytes].into(),
         })
     }

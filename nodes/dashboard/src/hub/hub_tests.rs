@@ -5,7 +5,7 @@ use futures::FutureExt as _;
 use super::*;
 use crate::images::Images;
 use crate::viewers::{Joined, Wanted};
-use crate::wire::{CATCH_UP, DETECTIONS, KEYFRAME, NO_BOXES_KNOWN};
+use crate::wire::{CATCH_UP, DETECTIONS, KEYFRAME, LOST, NO_BOXES_KNOWN};
 
 struct Bench {
     hub: Hub,
@@ -141,6 +141,27 @@ fn one_who_joins_sees_the_group_and_then_each_frame_with_its_boxes() {
 }
 
 #[test]
+fn the_last_frame_of_a_session_that_has_ended_is_drawn() {
+    let mut bench = Bench::new();
+    bench.frame("gate", 0, true);
+    bench.frame("gate", 1, false);
+    let mut end = unit("gate", 2);
+    end.keyframe = false;
+    end.data = Vec::<u8>::new().into();
+    bench.take(Watched::Unit(end));
+    let viewer = bench.viewer(&[("gate", Way::Video)]);
+    let found = got(&viewer);
+    let flags: Vec<u8> = found
+        .iter()
+        .filter_map(|it| match it {
+            Got::Unit(flags, _) => Some(flags & CATCH_UP),
+            Got::Text(_) => None,
+        })
+        .collect();
+    assert_eq!(flags, [CATCH_UP, 0, 0], "{found:?}");
+}
+
+#[test]
 fn a_frame_whose_detections_do_not_come_is_shown_without_and_those_are_late() {
     let mut bench = Bench::new();
     bench.frame("gate", 0, true);
@@ -224,6 +245,22 @@ fn a_camera_that_comes_later_and_one_without_images_are_told_when_that_changes()
     drop(viewer);
     bench.after(Duration::from_secs(1));
     assert!(bench.hub.seats.is_empty());
+}
+
+#[test]
+fn a_page_is_told_of_losses() {
+    let mut bench = Bench::new();
+    let viewer = bench.viewer(&[("gate", Way::Video)]);
+    bench.frame("gate", 0, true);
+    let mut row = unit("gate", 2);
+    row.lost_packets = 3;
+    bench.take(Watched::Unit(row));
+    bench.after(Duration::from_secs(1));
+    let units = got(&viewer).into_iter().filter_map(|it| match it {
+        Got::Unit(flags, sequence) => Some((flags & LOST, sequence)),
+        Got::Text(_) => None,
+    });
+    assert_eq!(units.collect::<Vec<_>>(), [(0, 0), (LOST, 2)]);
 }
 
 #[test]

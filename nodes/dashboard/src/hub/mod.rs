@@ -250,7 +250,7 @@ impl Hub {
         while let Some(image) = self.images.take() {
             let seats = self.seats.iter();
             for seat in seats.filter(|seat| seat.way(image.index) == Some(Way::Jpeg)) {
-                seat.viewer.queue.image(image.message.clone());
+                seat.viewer.queue.image(image.index, image.message.clone());
             }
         }
         self.release(now);

@@ -110,15 +110,17 @@ fn way(wanted: Way, camera: &Camera, now: Instant) -> (Way, Option<&'static str>
     }
 }
 
-/// The current group of pictures: all but the last unit are decoded and not drawn.
+/// The current group of pictures: all but its last frame are decoded and not drawn.
 fn catch_up(camera: &Camera, now: Instant) -> Vec<Bytes> {
     if camera.silent(now).is_none_or(|silent| silent > STALE) {
         return Vec::new();
     }
     let sent: &[Arc<Sent>] = camera.group.sent();
-    let Some((last, before)) = sent.split_last() else {
-        return Vec::new();
-    };
-    let before = before.iter().map(|it| wire::as_catch_up(&it.message));
-    before.chain([last.message.clone()]).collect()
+    let last = sent.iter().rposition(|it| !it.is_end);
+    let each = sent.iter().enumerate();
+    each.map(|(index, it)| match last {
+        Some(last) if index < last => wire::as_catch_up(&it.message),
+        _ => it.message.clone(),
+    })
+    .collect()
 }

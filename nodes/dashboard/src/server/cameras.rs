@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 /// Fields of a camera that a page may set.
 const FIELDS_AT_MOST: usize = 32;
+/// The field that names a camera.
+const ID: &str = "id";
 
 /// A camera as the page gets it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -135,12 +137,15 @@ impl File {
         Ok(cameras.iter().map(Listed::of).collect())
     }
 
+    /// One of them, with what opens it.
+    pub fn camera(&self, id: &str) -> Result<Camera, Refusal> {
+        let cameras = Editor::open(&self.0)?.cameras()?;
+        let found = cameras.into_iter().find(|camera| camera.id == id);
+        found.ok_or_else(|| no_camera(id))
+    }
+
     pub fn add(&self, added: &Added) -> Result<Vec<Listed>, Refusal> {
         let fields = values(&added.fields)?;
-        let fields: Vec<(&str, Value)> = fields
-            .iter()
-            .map(|(field, value)| (*field, value.clone()))
-            .collect();
         self.edit(|editor| editor.add(&added.id, &fields))
     }
 
@@ -148,15 +153,18 @@ impl File {
         let values = values(&changed.set)?;
         let mut editor = Editor::open(&self.0)?;
         let before = editor.cameras()?;
+        if !before.iter().any(|camera| camera.id == id) {
+            return Err(no_camera(id));
+        }
         for field in &changed.unset {
+            // Without an id the file would be refused.
             editor.unset(id, field)?;
         }
         for (field, value) in &values {
             editor.set(id, field, value)?;
         }
-        let is_login = |field: &str| matches!(field, "username" | "password");
-        let is_given = changed.set.keys().chain(&changed.unset);
-        if !is_given.into_iter().any(|field| is_login(field)) {
+        let mut given = changed.set.keys().chain(&changed.unset);
+        if !given.any(|field| field == "password") {
             keeps_login_to_its_host(id, &before, &editor.cameras()?)?;
         }
         Ok(listed(&editor.save()?))
@@ -176,18 +184,29 @@ impl File {
     }
 }
 
+fn no_camera(id: &str) -> Refusal {
+    let id = camweave_redact::printable(id);
+    Refusal::new(StatusCode::NOT_FOUND, format!("there is no camera '{id}'"))
+}
+
 fn listed(cameras: &[Camera]) -> Vec<Listed> {
     cameras.iter().map(Listed::of).collect()
 }
 
 /// The fields as the editor takes them. Variables are left to those who write the file: whoever has
 /// the page alone must not have a variable of the node's sent anywhere.
-fn values(given: &BTreeMap<String, Given>) -> Result<Vec<(&str, Value)>, Refusal> {
+pub(super) fn values(given: &BTreeMap<String, Given>) -> Result<Vec<(&str, Value)>, Refusal> {
     let refuse = |line: String| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, line);
     if given.len() > FIELDS_AT_MOST {
-        return Err(refuse(format!("{} fields, expected at most {FIELDS_AT_MOST}", given.len())));
+        return Err(refuse(format!(
+            "{} fields, expected at most {FIELDS_AT_MOST}",
+            given.len()
+        )));
     }
     let each = given.iter().map(|(field, value)| {
+        if field == ID {
+            return Err(refuse("the id of a camera stays: add another camera".to_owned()));
+        }
         let text = value.text();
         if text.contains("${") {
             return Err(refuse(format!(
@@ -213,15 +232,16 @@ fn keeps_login_to_its_host(id: &str, before: &[Camera], after: &[Camera]) -> Res
         );
         Some((place, camera.credentials.clone()))
     };
-    match (find(before), find(after)) {
-        (Some((old, Some(login))), Some((new, still))) if old != new && still == Some(login) => {
-            Err(Refusal::new(
-                StatusCode::CONFLICT,
-                "the URL names another host: give user and password again, or remove them",
-            ))
-        }
-        _ => Ok(()),
+    let (Some((old, Some(login))), Some((new, Some(still)))) = (find(before), find(after)) else {
+        return Ok(());
+    };
+    if old == new || login.expose().1 != still.expose().1 {
+        return Ok(());
     }
+    Err(Refusal::new(
+        StatusCode::CONFLICT,
+        "the URL names another host: give the password again, or remove it",
+    ))
 }
 
 #[cfg(test)]
@@ -271,7 +291,11 @@ cameras:
         let answers = [
             serde_json::to_string(&file.list().expect("valid")),
             serde_json::to_string(&file.add(&added).expect("valid")),
-            serde_json::to_string(&file.change("yard", &set(&[("detect_fps", "5")])).expect("valid")),
+            serde_json::to_string(
+                &file
+                    .change("yard", &set(&[("detect_fps", "5")]))
+                    .expect("valid"),
+            ),
             serde_json::to_string(&file.remove("yard").expect("valid")),
         ];
         for answer in answers {
@@ -296,19 +320,35 @@ cameras:
             unset: vec!["username".to_owned(), "password".to_owned()],
         };
         let listed = file.change("gate", &change).expect("valid");
-        assert_eq!((listed[0].transport, listed[0].has_credentials), (Some("udp"), false));
+        assert_eq!(
+            (listed[0].transport, listed[0].has_credentials),
+            (Some("udp"), false)
+        );
         let text = text(&file);
-        assert!(text.starts_with("# ours\ncameras:\n  - id: gate # the front one\n"), "{text}");
-        assert!(text.contains("transport: udp") && !text.contains("anna"), "{text}");
+        assert!(
+            text.starts_with("# ours\ncameras:\n  - id: gate # the front one\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("transport: udp") && !text.contains("anna"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_password_is_not_sent_to_another_host() {
         let (_folder, file) = file();
         let elsewhere = ("url", "rtsp://evil.example/live");
-        let refused = file.change("gate", &set(&[elsewhere])).expect_err("another host");
+        let refused = file
+            .change("gate", &set(&[elsewhere]))
+            .expect_err("another host");
         assert_eq!(refused.status, StatusCode::CONFLICT);
         assert_eq!(text(&file), TEXT);
+        let with_user = set(&[elsewhere, ("username", "eve")]);
+        assert!(
+            file.change("gate", &with_user).is_err(),
+            "the password is the old one"
+        );
         let with_login = set(&[elsewhere, ("username", "eve"), ("password", "x")]);
         assert!(file.change("gate", &with_login).is_ok());
         let path = set(&[("url", "rtsp://evil.example/other")]);
@@ -331,6 +371,8 @@ cameras:
         assert_eq!(add("door", "rtsp://evil.example/${HOME}"), Err(422));
         let status = |refused: Refusal| refused.status.as_u16();
         assert_eq!(file.remove("none").map_err(status), Err(404));
+        let renamed = set(&[("id", "door"), ("url", "rtsp://evil.example/")]);
+        assert_eq!(file.change("gate", &renamed).map_err(status), Err(422));
         let unknown = set(&[("passwort", "x")]);
         assert_eq!(file.change("gate", &unknown).map_err(status), Err(422));
         assert_eq!(text(&file), TEXT);

@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
-use super::From;
+use super::from::From;
 
 /// Threads of the server.
 const THREADS: usize = 2;

@@ -2,14 +2,17 @@
 
 mod answer;
 mod assets;
+mod cameras;
 mod connections;
+mod edits;
+mod from;
 mod guard;
 mod login;
 mod socket;
+mod test_camera;
 mod tls;
 mod token;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,6 +31,7 @@ use serde::Deserialize;
 use crate::settings::{DashboardSettings, Tls};
 use crate::state::Published;
 use crate::viewers::Viewers;
+use from::From;
 use login::{Access, Door};
 use token::Token;
 
@@ -35,8 +39,9 @@ pub(crate) use connections::Server;
 
 /// Bytes of a request's body.
 const MOST_BODY: usize = 64 << 10;
-/// An answer is made within this time, the reading of the request's body included.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// An answer is made within this time, the reading of the request's body included. A look at a
+/// camera takes up to half a minute, with both clients twice that.
+const ANSWER_WITHIN: Duration = Duration::from_secs(90);
 
 /// What the handlers need.
 struct Shared {
@@ -47,10 +52,6 @@ struct Shared {
     is_local: bool,
     is_encrypted: bool,
 }
-
-/// Where a request came from.
-#[derive(Debug, Clone, Copy)]
-struct From(SocketAddr);
 
 /// The token that opens the page, where one is needed; a new one is known only now.
 ///
@@ -67,7 +68,9 @@ fn door(settings: &DashboardSettings) -> Result<(Option<Door>, Option<Secret>), 
     Ok((Some(Door::new(token)), new))
 }
 
-fn router(shared: Arc<Shared>) -> Router {
+/// `cameras`: the file that pages may change.
+fn router(shared: Arc<Shared>, cameras: Option<&std::path::Path>) -> Router {
+    let edits = cameras.map_or_else(Router::new, edits::routes);
     Router::new()
         .route("/", get(async || assets::file("index.html")))
         .route(
@@ -78,6 +81,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/state", get(state))
         .route("/api/history", get(history))
         .route("/ws", get(open_socket))
+        .with_state(Arc::clone(&shared))
+        .merge(edits)
         .fallback(async |uri: Uri| {
             let line = format!("there is no {}", camweave_redact::printable(uri.path()));
             answer::error(StatusCode::NOT_FOUND, &line)
@@ -86,8 +91,7 @@ fn router(shared: Arc<Shared>) -> Router {
             answer::error(StatusCode::METHOD_NOT_ALLOWED, "not with this method")
         })
         .layer(DefaultBodyLimit::max(MOST_BODY))
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), enter))
-        .with_state(shared)
+        .layer(middleware::from_fn_with_state(shared, enter))
 }
 
 /// What every request passes through.
@@ -214,7 +218,11 @@ pub(crate) fn open(
         is_local,
         is_encrypted: settings.encryption()? != Tls::Off,
     });
-    let server = Server::start(settings.address()?, router(shared), encrypted)?;
+    let server = Server::start(
+        settings.address()?,
+        router(shared, settings.cameras()),
+        encrypted,
+    )?;
     if let Some(token) = new {
         tracing::info!(
             "the page's token, which is shown once and not stored: {}",

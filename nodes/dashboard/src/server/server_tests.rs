@@ -17,6 +17,10 @@ struct Bench {
 
 impl Bench {
     fn new(needs_token: bool, most: usize) -> Self {
+        Self::with_cameras(needs_token, most, None)
+    }
+
+    fn with_cameras(needs_token: bool, most: usize, cameras: Option<&std::path::Path>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let context = Context::for_tests("dashboard", folder.path());
         let viewers = Arc::new(Viewers::new(most, context.waker()));
@@ -37,7 +41,7 @@ impl Bench {
         });
         let address = (Ipv4Addr::LOCALHOST, 0).into();
         Self {
-            server: Server::start(address, router(shared), None).expect("a free port"),
+            server: Server::start(address, router(shared, cameras), None).expect("a free port"),
             viewers,
             token,
             _context: context,
@@ -314,4 +318,56 @@ fn an_encrypted_page_is_read_with_its_certificate_and_not_without() {
     let mut answer = Vec::new();
     drop(plain.read_to_end(&mut answer));
     assert!(!answer.windows(8).any(|it| it == b"the page"));
+}
+
+#[test]
+fn cameras_are_changed_by_those_who_have_the_token_and_no_password_comes_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("cameras.yml");
+    let text = "cameras:\n  - {id: gate, url: 'rtsp://anna:t0psecret@127.0.0.1:9/x'}\n";
+    std::fs::write(&path, text).expect("writable");
+    let bench = Bench::with_cameras(true, 1, Some(&path));
+    let token = bench.token.as_ref().expect("it is new").expose();
+    let bearer = format!("Authorization: Bearer {token}");
+    let own = format!("Origin: http://{}", bench.server.address);
+    let add = r#"{"id":"yard","fields":{"url":"rtsp://127.0.0.1:9/y","detect_fps":5}}"#;
+    let evil = "Origin: https://evil.example";
+    let post = "POST /api/cameras HTTP/1.1";
+    assert_eq!(bench.ask(&[post], add).0, 401);
+    assert_eq!(bench.ask(&[post, &bearer, evil], add).0, 403);
+    assert_eq!(std::fs::read_to_string(&path).expect("readable"), text);
+    let (status, answer) = bench.ask(&[post, &bearer, &own], add);
+    assert_eq!(status, 201, "{answer}");
+    let mut answers = vec![answer];
+    for (line, body, expected) in [
+        ("GET /api/cameras HTTP/1.1", "", 200),
+        (
+            "PATCH /api/cameras/yard HTTP/1.1",
+            r#"{"unset":["detect_fps"]}"#,
+            200,
+        ),
+        ("PATCH /api/cameras/none HTTP/1.1", "{}", 404),
+        (
+            "PATCH /api/cameras/yard HTTP/1.1",
+            r#"{"set":{"id":null}}"#,
+            400,
+        ),
+        ("POST /api/cameras/test HTTP/1.1", r#"{"id":"none"}"#, 404),
+        ("POST /api/cameras/test HTTP/1.1", r#"{"id":"gate"}"#, 502),
+        ("POST /api/cameras/yard HTTP/1.1", "{}", 405),
+        ("DELETE /api/cameras/yard HTTP/1.1", "", 200),
+        ("DELETE /api/cameras/gate HTTP/1.1", "", 409),
+        ("DELETE /api/cameras/none HTTP/1.1", "", 404),
+    ] {
+        let (status, answer) = bench.ask(&[line, &bearer], body);
+        assert_eq!(status, expected, "{line}: {answer}");
+        answers.push(answer);
+    }
+    for answer in answers {
+        assert!(
+            !answer.contains("t0psecret") && !answer.contains("anna"),
+            "{answer}"
+        );
+    }
+    assert_eq!(std::fs::read_to_string(&path).expect("readable"), text);
 }

@@ -18,6 +18,8 @@ const FOR_LACK_OF_TIME: [&str; 8] = [
     "pool_exhausted",
     "receiver_stopped",
 ];
+/// The kind of a node that runs other stages.
+const FUSED: &str = "fused";
 /// Rates are taken over so long.
 const WINDOW: Duration = Duration::from_secs(5);
 /// Fewer drops a second than these make no bottleneck.
@@ -102,7 +104,9 @@ impl Rates {
         while self.moments.front().is_some_and(|(came, _)| is_old(*came)) {
             self.moments.pop_front();
         }
-        let nodes = reports.iter().map(|report| self.node(report, reports, now));
+        // The process of fused stages counts nothing: its stages do.
+        let nodes = reports.iter().filter(|report| report.kind != FUSED);
+        let nodes = nodes.map(|report| self.node(report, reports, now));
         let nodes = in_order(nodes.collect());
         let bottleneck = self.bottleneck(&nodes, &totals, now);
         self.moments.push_back((now, totals));

@@ -91,3 +91,13 @@ fn what_is_said_of_a_camera_is_no_attribute_of_its_node() {
     let found = attributes(&of_source);
     assert_eq!(found.keys().collect::<Vec<_>>(), ["codec.of", "engine"]);
 }
+
+#[test]
+fn the_process_of_fused_stages_is_no_node() {
+    let mut process = report("detect", &[], &counted(0, 0, &[]));
+    process.kind = FUSED.to_owned();
+    let stage = report("detect.decode", &[], &counted(1, 1, &[]));
+    let found = Rates::default().graph(&[process, stage], Instant::now());
+    let ids: Vec<&str> = found.nodes.iter().map(|it| &*it.id).collect();
+    assert_eq!(ids, ["detect.decode"]);
+}

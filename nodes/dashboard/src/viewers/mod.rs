@@ -1,25 +1,16 @@
 //! The pages that are open.
 
 mod queue;
+mod sent;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use camweave_stage::Waker;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use queue::Queue;
-
-/// A message with an access unit, as all viewers of its camera get it.
-#[derive(Debug)]
-pub(crate) struct Sent {
-    /// The camera's number.
-    pub index: u16,
-    /// Whether decoding can begin here.
-    pub is_keyframe: bool,
-    pub message: Bytes,
-}
+pub(crate) use sent::Sent;
 
 /// How a camera is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]

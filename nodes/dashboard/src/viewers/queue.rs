@@ -10,7 +10,7 @@ use bytes::Bytes;
 use camweave_message::KeyframeGate;
 use tokio::sync::Notify;
 
-use super::Sent;
+use super::sent::Sent;
 
 /// Bytes that wait for one viewer at most.
 pub(crate) const MOST_BYTES: usize = 8 << 20;
@@ -22,6 +22,8 @@ struct Waiting {
     message: Message,
     /// The camera of an access unit.
     unit: Option<u16>,
+    /// The camera of an image.
+    image: Option<u16>,
     bytes: usize,
 }
 
@@ -60,14 +62,31 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// Adds an image; where there is no room, it is left out, as the next comes soon.
-    pub fn image(&self, message: Bytes) {
+    /// Adds an image, in the place of one of the same camera that still waits; where there is no
+    /// room, it is left out, as the next comes soon.
+    pub fn image(&self, index: u16, message: Bytes) {
         let mut inner = self.inner();
-        if inner.bytes + message.len() <= MOST_BYTES {
-            inner.push(Message::Binary(message), None);
-            drop(inner);
-            self.changed.notify_one();
+        if inner.bytes + message.len() > MOST_BYTES || inner.is_closed {
+            return;
         }
+        inner.bytes += message.len();
+        let mut waiting = inner.waiting.iter_mut();
+        let old = waiting.find(|it| it.image == Some(index)).map(|it| {
+            let bytes = std::mem::replace(&mut it.bytes, message.len());
+            it.message = Message::Binary(message.clone());
+            bytes
+        });
+        match old {
+            Some(bytes) => inner.bytes = inner.bytes.saturating_sub(bytes),
+            None => inner.waiting.push_back(Waiting {
+                bytes: message.len(),
+                message: Message::Binary(message),
+                unit: None,
+                image: Some(index),
+            }),
+        }
+        drop(inner);
+        self.changed.notify_one();
     }
 
     /// Adds an access unit; how many frames were dropped that waited or come now.
@@ -156,6 +175,7 @@ impl Inner {
         self.waiting.push_back(Waiting {
             message,
             unit,
+            image: None,
             bytes,
         });
     }

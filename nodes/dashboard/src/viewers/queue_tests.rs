@@ -4,6 +4,7 @@ fn unit(index: u16, is_keyframe: bool, bytes: usize) -> Sent {
     Sent {
         index,
         is_keyframe,
+        is_end: false,
         message: vec![index as u8; bytes].into(),
     }
 }
@@ -62,7 +63,7 @@ fn bytes_are_bounded_whatever_comes() {
     }
     assert!(queue.unit(&unit(3, true, MOST_BYTES + 1), now) >= 1);
     assert!(queue.inner().bytes <= MOST_BYTES);
-    queue.image(vec![0; MOST_BYTES + 1].into());
+    queue.image(0, vec![0; MOST_BYTES + 1].into());
     assert!(queue.inner().bytes <= MOST_BYTES);
 }
 
@@ -94,4 +95,14 @@ fn a_closed_queue_ends_its_reader_and_takes_nothing() {
     queue.text("x".to_owned());
     assert!(waiting(&queue).is_empty());
     assert!(futures::executor::block_on(queue.next()).is_none());
+}
+
+#[test]
+fn of_images_that_wait_the_latest_of_each_camera_stays() {
+    let queue = Queue::default();
+    for (index, byte) in [(1, 1), (2, 2), (1, 3)] {
+        queue.image(index, vec![byte; 10].into());
+    }
+    assert_eq!(waiting(&queue), ["3", "2"]);
+    assert_eq!(queue.inner().bytes, 20);
 }
