@@ -382,3 +382,7 @@ fn fits(share: f32, other_class: f32) -> f32 {
 fn weight(of: f32) -> i64 {
     ((f64::from(of) * 1e6).round() as i64).max(1)
 }
+
+#[cfg(test)]
+#[path = "buffered_tests.rs"]
+mod tests;
