@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use camweave_model::{ModelError, ModelFile, Task};
+
 use crate::choice::EngineChoice;
 use crate::opening::Libraries;
 
@@ -20,9 +22,19 @@ pub struct NetworkOptions {
     pub side: u32,
     /// Frames of one inference at most.
     pub max_batch: usize,
+    /// What the model is taken for, whatever `MODEL.yml` says; `None`: what that says.
+    pub family: Option<String>,
 }
 
 impl NetworkOptions {
+    /// Reads the file, as a model of this task.
+    ///
+    /// # Errors
+    /// Those of [`ModelFile::read_as`].
+    pub fn read(&self, task: Task) -> Result<ModelFile, ModelError> {
+        ModelFile::read_as(&self.model, task, self.family.as_deref())
+    }
+
     /// Threads, of which there is at least one.
     #[must_use]
     pub fn threads(&self) -> usize {

@@ -198,6 +198,7 @@ fn written(options: &NetworkOptions, bytes: u64) -> Vec<OsString> {
         options.model.clone().into_os_string(),
         library(&options.libraries.onnxruntime),
         library(&options.libraries.openvino),
+        options.family.clone().unwrap_or_default().into(),
     ]);
     all
 }
@@ -220,6 +221,10 @@ fn parsed(arguments: &[OsString]) -> Option<(u32, u64, NetworkOptions)> {
         threads: usize::try_from(number(2)?).ok()?,
         side: u32::try_from(number(3)?).ok()?,
         max_batch: usize::try_from(number(4)?).ok()?,
+        family: match arguments.get(9)?.to_str()? {
+            "" => None,
+            family => Some(family.to_owned()),
+        },
     };
     Some((u32::try_from(number(0)?).ok()?, number(1)?, options))
 }

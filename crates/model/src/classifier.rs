@@ -8,6 +8,7 @@ use crate::family::IMAGENET;
 use crate::file::ModelFile;
 use crate::metadata::{MAX_CLASSES, numbered};
 use crate::size::shown;
+use crate::words::{white, word};
 
 /// Probabilities of a picture sum to 1 within this: float16 has 11 bits.
 const SUM_TOLERANCE: f32 = 0.02;
@@ -26,7 +27,8 @@ pub struct ClassifierDraft {
     /// What the input's values are.
     pub input: InputFormat,
     activation: Option<ClassActivation>,
-    class_names: Option<Vec<String>>,
+    /// With what says so.
+    class_names: Option<(Vec<String>, &'static str)>,
     reasons: Vec<String>,
 }
 
@@ -79,7 +81,12 @@ impl ClassifierDraft {
     /// # Errors
     /// They leave open what it is; the line says what to write into `MODEL.yml`.
     pub fn of(file: &ModelFile, size: (u32, u32)) -> Result<Self, ModelError> {
-        let settings = ClassifierSettings::beside(&file.path).map_err(ModelError::file)?;
+        let settings = match &file.family {
+            Some(family) => {
+                ClassifierSettings::of_family(family).map_err(|why| file.refusal(&why))?
+            }
+            None => ClassifierSettings::beside(&file.path).map_err(ModelError::file)?,
+        };
         let mut reasons = Vec::new();
         let family = match (settings.family, file.metadata.task.as_deref()) {
             (Some(family), _) => {
@@ -99,7 +106,14 @@ impl ClassifierDraft {
             }
         };
         let output = output(file, &settings)?;
-        reasons.push(format!("output: {}", shown(&file.outputs[output].name)));
+        reasons.push(format!(
+            "output: {} ({})",
+            shown(&file.outputs[output].name),
+            match settings.output {
+                Some(_) => "MODEL.yml",
+                None => "the only one that may be [batch, values]",
+            }
+        ));
         let is_square = size.0 == size.1;
         let (fit, (mean, deviation)) = match family {
             // Ultralytics resizes to an input that is not square as it is.
@@ -126,15 +140,29 @@ impl ClassifierDraft {
         input
             .check()
             .map_err(|error| file.refusal(&format!("input: {error}")))?;
+        let mut from = format!("as {family}");
+        if is_byte {
+            from.push_str("; the file: bytes, or divided by 255");
+        }
+        let said = settings.input.said();
+        if !said.is_empty() {
+            from.push_str(&format!("; MODEL.yml: {}", said.join(", ")));
+        }
+        reasons.push(format!("input: {} ({from})", input_line(fit, &input)));
         let names = settings.class_names();
         let names = names.map_err(|error| file.refusal(&error))?;
+        let class_names = match (names, &file.metadata.class_names) {
+            (Some(names), _) => Some((names, "names: MODEL.yml")),
+            (None, Some(names)) => Some((names.clone(), "names: metadata")),
+            (None, None) => None,
+        };
         Ok(Self {
             family,
             output,
             fit,
             input,
             activation: settings.activation,
-            class_names: names.or_else(|| file.metadata.class_names.clone()),
+            class_names,
             reasons,
         })
     }
@@ -205,11 +233,6 @@ impl ClassifierDraft {
             input,
             ..
         } = self;
-        let (mean, deviation) = (input.mean, input.deviation);
-        reasons.push(format!(
-            "input: fit {fit}, channels {}, range {}, mean {mean:?}, deviation {deviation:?}",
-            input.channels, input.range
-        ));
         Ok(Classifier {
             family,
             output,
@@ -240,7 +263,7 @@ impl ClassifierDraft {
                     "'activation: softmax'",
                 ));
             }
-            reasons.push(format!("activation: {activation:?} (MODEL.yml)").to_lowercase());
+            reasons.push(format!("activation: {} (MODEL.yml)", word(&activation)));
             return Ok(activation);
         }
         let sums = || pictures.iter().map(|it| it.iter().sum::<f32>());
@@ -271,7 +294,10 @@ impl ClassifierDraft {
         reasons: &mut Vec<String>,
         warnings: &mut Vec<String>,
     ) -> Vec<String> {
-        let mut names = self.class_names.clone().unwrap_or_default();
+        let (mut names, from) = self
+            .class_names
+            .clone()
+            .unwrap_or((Vec::new(), "without names"));
         let known = names.len();
         if known != classes {
             warnings.push(match known {
@@ -284,7 +310,7 @@ impl ClassifierDraft {
             names.truncate(classes);
             names.extend(numbered(classes).into_iter().skip(known));
         }
-        reasons.push(format!("classes: {classes}"));
+        reasons.push(format!("classes: {classes} ({from})"));
         names
     }
 }
@@ -327,6 +353,29 @@ impl Classifier {
     }
 }
 
+/// What a network expects of a crop, in a line.
+fn input_line(fit: CropFit, input: &InputFormat) -> String {
+    let InputFormat {
+        channels,
+        layout,
+        element,
+        range,
+        mean,
+        deviation,
+        ..
+    } = *input;
+    let mut line = format!(
+        "{}, {}, {channels}, {fit}, white is {}",
+        word(&element),
+        word(&layout),
+        white(range)
+    );
+    if (mean, deviation) != PLAIN {
+        line.push_str(&format!(", mean {mean:?}, deviation {deviation:?}"));
+    }
+    line
+}
+
 const PLAIN: ([f32; 3], [f32; 3]) = ([0.0; 3], [1.0; 3]);
 
 fn softmax(values: &[f32]) -> Vec<f32> {
@@ -354,12 +403,8 @@ fn output(file: &ModelFile, settings: &ClassifierSettings) -> Result<usize, Mode
             ))
         });
     }
-    let is_list = |shape: &[Option<usize>]| {
-        let rest = shape.get(2..).unwrap_or_default();
-        shape.is_empty() || (shape.len() >= 2 && rest.iter().all(|it| matches!(it, Some(1) | None)))
-    };
     let lists: Vec<usize> = outputs()
-        .filter(|(_, it)| it.is_read && is_list(&it.shape))
+        .filter(|(_, it)| it.is_read && (it.shape.is_empty() || is_list(&it.shape)))
         .map(|(index, _)| index)
         .collect();
     match lists.as_slice() {
@@ -374,6 +419,12 @@ fn output(file: &ModelFile, settings: &ClassifierSettings) -> Result<usize, Mode
             "'output: NAME'",
         )),
     }
+}
+
+/// Whether an output's declared shape may be a list of values for each picture.
+pub(crate) fn is_list(shape: &[Option<usize>]) -> bool {
+    let rest = shape.get(2..).unwrap_or_default();
+    shape.len() >= 2 && rest.iter().all(|it| matches!(it, Some(1) | None))
 }
 
 /// A model that cannot be used as it is, and the line that would change that.

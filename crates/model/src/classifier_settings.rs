@@ -6,7 +6,8 @@ use std::path::Path;
 use camweave_vision::CropFit;
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{InputSettings, Names, ordered_names, read_beside, syntax};
+use crate::settings::{InputSettings, Names, family_line, ordered_names, read_beside, syntax};
+use crate::size::shown;
 
 /// A kind of model that looks at one object, as `family` in `MODEL.yml` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,6 +77,14 @@ impl ClassifierSettings {
     /// A line that names the file, the place and what was expected.
     pub fn beside(model: &Path) -> Result<Self, String> {
         read_beside(model, Self::parse, |settings| &mut settings.names)
+    }
+
+    /// Nothing but the family.
+    ///
+    /// # Errors
+    /// There is no such family.
+    pub(crate) fn of_family(family: &str) -> Result<Self, String> {
+        Self::parse(&family_line(family)).map_err(|why| format!("family '{}'{why}", shown(family)))
     }
 
     /// Parses a file's text.

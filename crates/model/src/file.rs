@@ -1,6 +1,6 @@
 //! A model file: what can be known of it before an engine has it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use crate::metadata::Metadata;
 use crate::onnx::{GraphProto, ModelProto, TensorTypeProto, ValueInfoProto, data_type};
 use crate::settings::ModelSettings;
 use crate::size::{MAX_INPUT_BYTES, shown};
+use crate::task::Task;
 
 /// The type of the network's input values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,26 +136,8 @@ pub struct ModelFile {
     pub metadata: Metadata,
     /// What `MODEL.yml` beside it says.
     pub settings: ModelSettings,
-}
-
-/// What a model is to be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    /// To find objects in frames.
-    Detect,
-    /// To look at one object at a time.
-    Classify,
-}
-
-impl Task {
-    /// As Ultralytics names it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Detect => "detect",
-            Self::Classify => "classify",
-        }
-    }
+    /// The only thing that is said of it, in place of `MODEL.yml`: its family.
+    pub family: Option<String>,
 }
 
 /// No message of Protocol Buffers, and so no ONNX file, is larger.
@@ -209,6 +192,7 @@ impl ModelFile {
                 ..Metadata::default()
             },
             settings: ModelSettings::beside(path).map_err(ModelError::file)?,
+            family: None,
         })
     }
 
@@ -233,11 +217,36 @@ impl ModelFile {
         Self::read_for(path, Task::Detect)
     }
 
+    /// As [`ModelFile::read_for`], of a model of this `family`, whatever `MODEL.yml` says.
+    ///
+    /// # Errors
+    /// As [`ModelFile::read_for`], and the task has no such family.
+    pub fn read_as(path: &Path, wanted: Task, family: Option<&str>) -> Result<Self, ModelError> {
+        let Some(family) = family else {
+            return Self::read_for(path, wanted);
+        };
+        let mut file = Self::read_alone(path, wanted)?;
+        if wanted == Task::Detect {
+            file.settings = ModelSettings::of_family(family).map_err(|why| file.refusal(&why))?;
+        }
+        file.family = Some(family.to_owned());
+        Ok(file)
+    }
+
     /// Reads and checks a file. Only a detector's `MODEL.yml` is read with it.
     ///
     /// # Errors
     /// The file cannot be read, is no ONNX model, is of another task, or takes no pictures.
     pub fn read_for(path: &Path, wanted: Task) -> Result<Self, ModelError> {
+        let mut file = Self::read_alone(path, wanted)?;
+        if wanted == Task::Detect {
+            file.settings = ModelSettings::beside(path).map_err(ModelError::file)?;
+        }
+        Ok(file)
+    }
+
+    /// Without what is said beside it.
+    fn read_alone(path: &Path, wanted: Task) -> Result<Self, ModelError> {
         let refuse =
             |message: String| ModelError::file(format!("model '{}': {message}", path.display()));
         if let Some(advice) = advice(path) {
@@ -301,24 +310,10 @@ impl ModelFile {
             outputs,
             signs: Signs::of(&graph),
             metadata,
-            settings: match wanted {
-                Task::Detect => ModelSettings::beside(path).map_err(ModelError::file)?,
-                Task::Classify => ModelSettings::default(),
-            },
+            settings: ModelSettings::default(),
+            family: None,
         })
     }
-}
-
-/// The files beside a model that its weights are in, as it names them; none of a file that is no model.
-#[must_use]
-pub fn weight_files(model: &Path) -> Vec<PathBuf> {
-    let bytes = read_bounded(model).unwrap_or_default();
-    let model = ModelProto::decode(Bytes::from(bytes)).unwrap_or_default();
-    let mut names = BTreeSet::new();
-    if let Some(graph) = &model.graph {
-        external::locations(graph, &mut names);
-    }
-    names.into_iter().map(PathBuf::from).collect()
 }
 
 /// The bytes of a file. What is no file, such as a device or a pipe, may have no end.

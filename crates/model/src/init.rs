@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use camweave_vision::{HeadFormat, InputFormat, Range, Scores, Task};
-use serde::Serialize;
+use camweave_vision::{HeadFormat, InputFormat, Scores, Task};
 
 use crate::describe::Description;
 use crate::family::{Family, ScoreKind, TaskKind};
 use crate::file::ModelFile;
+use crate::words::{ABOUT_NAMES, header, list, quoted, white, word};
 
 /// What `MODEL.yml` says of a description, with what each line may be.
 #[must_use]
@@ -39,15 +39,7 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
         ..
     } = *input;
     let families: Vec<&str> = Family::ALL.iter().map(|it| it.as_str()).collect();
-    let mut text = format!(
-        "# How camweave reads {}. Each line may be changed or left out; what is left out is found\n# from the file. 'camweave model show' prints what was decided.\n\n",
-        file.path.file_name().unwrap_or_default().to_string_lossy()
-    );
-    let names: Vec<String> = description
-        .class_names
-        .iter()
-        .map(|it| quoted(it))
-        .collect();
+    let mut text = header(&file.path);
     let mut line = |key: &str, value: String, about: &str| {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "# {about}\n{key}: {value}");
@@ -129,25 +121,18 @@ pub fn settings_text(file: &ModelFile, description: &Description) -> String {
         overlaps.to_string(),
         "whether overlapping boxes have to be suppressed",
     );
-    let white = match range {
-        Range::One => 1,
-        Range::Byte => 255,
-    };
     line(
         "input",
         format!(
-            "{{fit: {}, channels: {}, range: {white}, mean: {mean:?}, deviation: {deviation:?}}}",
+            "{{fit: {}, channels: {}, range: {}, mean: {mean:?}, deviation: {deviation:?}}}",
             word(&fit),
-            word(&channels)
+            word(&channels),
+            white(range)
         ),
         "fit: letterbox, top_left, stretch; channels: rgb, bgr; range: what white is, 1 or 255; mean and\n# deviation in parts of white",
     );
-    if !names.is_empty() {
-        line(
-            "names",
-            format!("[{}]", names.join(", ")),
-            "names of classes: a list, a map ({0: person}), or the path of a text file with a name in each line",
-        );
+    if !description.class_names.is_empty() {
+        line("names", list(&description.class_names), ABOUT_NAMES);
     }
     line(
         "confidence",
@@ -172,14 +157,4 @@ fn outputs(file: &ModelFile, description: &Description) -> String {
         .map(|(key, index)| format!("{key}: {}", name(*index)))
         .collect();
     format!("{{{}}}", all.join(", "))
-}
-
-/// A text in double quotes, which has no control characters.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-/// The word that stands for a value in `MODEL.yml`.
-fn word<T: Serialize>(value: &T) -> String {
-    serde_saphyr::to_string(value).map_or_else(|_| String::new(), |text| text.trim().to_owned())
 }

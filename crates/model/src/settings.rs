@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::family::{Family, ScoreKind, TaskKind};
 use crate::metadata::{MAX_CLASSES, clean_name, filled};
 use crate::size::shown;
+use crate::words::quoted;
 
 /// A longer file is none that people write.
 const MAX_BYTES: u64 = 4 << 20;
@@ -121,6 +122,14 @@ impl ModelSettings {
         read_beside(model, Self::parse, |settings| &mut settings.names)
     }
 
+    /// Nothing but the family.
+    ///
+    /// # Errors
+    /// There is no such family.
+    pub(crate) fn of_family(family: &str) -> Result<Self, String> {
+        Self::parse(&family_line(family)).map_err(|why| format!("family '{}'{why}", shown(family)))
+    }
+
     /// Parses a file's text.
     ///
     /// # Errors
@@ -210,7 +219,7 @@ pub(crate) fn ordered_names(names: Option<&Names>) -> Result<Option<Vec<String>>
 }
 
 /// The text of a file beside a model; nothing where there is none.
-fn text_of(path: &Path) -> Result<Option<String>, String> {
+pub(crate) fn text_of(path: &Path) -> Result<Option<String>, String> {
     let refuse = |error: std::io::Error| format!("'{}': {error}", path.display());
     match std::fs::metadata(path) {
         Ok(found) if found.is_file() && found.len() <= MAX_BYTES => {}
@@ -224,6 +233,11 @@ fn text_of(path: &Path) -> Result<Option<String>, String> {
         Err(error) => return Err(refuse(error)),
     }
     std::fs::read_to_string(path).map(Some).map_err(refuse)
+}
+
+/// The text of settings that say a family only.
+pub(crate) fn family_line(family: &str) -> String {
+    format!("family: {}\n", quoted(family))
 }
 
 /// Whether a text has nothing but comments.
@@ -241,6 +255,21 @@ impl<F> InputSettings<F> {
             Some(range) => Err(format!(": input.range is {range}, expected 1 or 255")),
             None => Ok(()),
         }
+    }
+
+    /// The keys that are said here.
+    pub(crate) fn said(&self) -> Vec<&'static str> {
+        let all = [
+            ("fit", self.fit.is_some()),
+            ("channels", self.channels.is_some()),
+            ("layout", self.layout.is_some()),
+            ("element", self.element.is_some()),
+            ("range", self.range.is_some()),
+            ("mean", self.mean.is_some()),
+            ("deviation", self.deviation.is_some()),
+        ];
+        let said = all.into_iter().filter(|(_, is_said)| *is_said);
+        said.map(|(key, _)| key).collect()
     }
 
     /// `format`, where nothing else is said here; its fit stays.

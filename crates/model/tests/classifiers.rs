@@ -6,7 +6,7 @@ use camweave_model::onnx::{
 };
 use camweave_model::{
     Answer, ClassActivation, Classifier, ClassifierDraft, ClassifierFamily, Meaning, ModelFile,
-    Task, crop_size,
+    Task, classifier_text, crop_size, usage,
 };
 use camweave_vision::{CropFit, Fit};
 use prost::Message;
@@ -330,4 +330,133 @@ fn the_layout_of_the_input_is_that_of_the_file() {
             "{error}"
         );
     }
+}
+
+/// What is written into `MODEL.yml` is what was decided, also where the file alone does not say it.
+#[test]
+fn the_text_for_the_settings_says_what_was_decided() {
+    let timm = |settings| Net {
+        settings: Some(settings),
+        ..net(&[("logits", &[-1, 3])])
+    };
+    let said =
+        "family: timm\ninput: {fit: letterbox, channels: bgr}\nnames: [a, 'b \"c\"', '\\']\n";
+    let vector = Net {
+        settings: Some("family: embedding\n"),
+        ..net(&[("features", &[-1, 3]), ("other", &[-1, 5])])
+    };
+    let vector = Net {
+        settings: Some("family: embedding\noutput: features\n"),
+        ..vector
+    };
+    for (net, pictures) in [
+        (ultralytics(), PROBABILITIES),
+        (timm(said), LOGITS),
+        (timm("family: timm\nactivation: none\n"), PROBABILITIES),
+        (vector, LOGITS),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = net.read(&folder).expect("a model");
+        let decided = || {
+            let draft = ClassifierDraft::of(&file, (64, 64)).expect("a draft");
+            let pictures = pictures.map(<[f32]>::to_vec);
+            draft.decide(&file, &[3], &pictures).expect("a classifier")
+        };
+        let before = decided();
+        let text = classifier_text(&file, &before);
+        std::fs::write(folder.path().join("net.yml"), &text).expect("written");
+        let after = decided();
+        assert_eq!((before.family, before.output), (after.family, after.output));
+        assert_eq!(
+            (before.fit, before.input),
+            (after.fit, after.input),
+            "{text}"
+        );
+        assert_eq!(before.meaning, after.meaning, "{text}");
+        // Classes that have numbers alone still count as unknown.
+        assert_eq!(before.warnings, after.warnings, "{text}");
+        assert!(
+            after.reasons[0].contains("(MODEL.yml)"),
+            "{:?}",
+            after.reasons
+        );
+    }
+}
+
+#[test]
+fn what_was_decided_is_said_with_what_it_was_decided_from() {
+    let lines = |net: &Net, pictures| net.decided(&[3], pictures).expect("a classifier").lines();
+    assert_eq!(
+        lines(&ultralytics(), PROBABILITIES),
+        [
+            "family: classify (metadata: task)",
+            "output: output0 (the only one that may be [batch, values])",
+            "input: float32, nchw, rgb, centre_crop, white is 1 (as classify)",
+            "activation: none (trial: values sum to 1)",
+            "classes: 3 (names: metadata)",
+            "names: red, green, blue",
+        ]
+    );
+    let timm = Net {
+        settings: Some("family: timm\noutput: logits\ninput: {fit: stretch, mean: [0, 0, 0]}\n"),
+        ..net(&[("logits", &[-1, 3])])
+    };
+    let found = lines(&timm, LOGITS);
+    assert_eq!(found[1], "output: logits (MODEL.yml)");
+    assert_eq!(
+        found[2],
+        "input: float32, nchw, rgb, stretch, white is 1, mean [0.0, 0.0, 0.0], deviation [0.229, 0.224, 0.225] (as timm; MODEL.yml: fit, mean)"
+    );
+    assert_eq!(
+        found[4..],
+        [
+            "classes: 3 (without names)",
+            "names: class0, class1, class2"
+        ]
+    );
+}
+
+#[test]
+fn what_a_file_is_used_for_shows_before_it_is_run() {
+    let used = |net: &Net| {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(net.read(&folder));
+        usage(&folder.path().join("net.onnx"))
+    };
+    let said = |net: Net, settings| Net {
+        settings: Some(settings),
+        ..net
+    };
+    let (list, places) = (
+        || net(&[("out", &[-1, 10])]),
+        || net(&[("out", &[-1, 84, 2100])]),
+    );
+    assert_eq!(used(&ultralytics()), Task::Classify);
+    assert_eq!(used(&list()), Task::Classify);
+    assert_eq!(used(&net(&[("out", &[-1, 10, 1, 1])])), Task::Classify);
+    assert_eq!(used(&places()), Task::Detect);
+    // Boxes of all frames in one list, and counts beside boxes.
+    assert_eq!(
+        used(&Net {
+            input: [1, 3, 64, 64],
+            ..list()
+        }),
+        Task::Detect
+    );
+    let counted = net(&[("num_dets", &[-1, 1]), ("det_boxes", &[-1, 100, 4])]);
+    assert_eq!(used(&counted), Task::Detect);
+    let detect = Net {
+        metadata: vec![("task", "detect")],
+        ..list()
+    };
+    assert_eq!(used(&detect), Task::Detect);
+    // MODEL.yml is believed before anything else; what says nothing of it changes nothing.
+    assert_eq!(used(&said(list(), "family: yolov8\n")), Task::Detect);
+    assert_eq!(
+        used(&said(places(), "input: {fit: stretch}\nfamily: reid\n")),
+        Task::Classify
+    );
+    assert_eq!(used(&said(list(), "names: [a, b]\n")), Task::Classify);
+    assert_eq!(used(&said(list(), "family: tmm\n")), Task::Classify);
+    assert_eq!(usage(std::path::Path::new("none.onnx")), Task::Detect);
 }

@@ -7,7 +7,7 @@ use camweave_infer::{
     Engine, EngineChoice, EngineError, NetworkOptions, OpenEngine, Opening, Threads, Trial,
 };
 use camweave_model::{
-    Classifier, ClassifierDraft, ClassifierTrial, ModelFile, ModelInput, Task, crop_size, scenes,
+    Classifier, ClassifierDraft, ClassifierTrial, ModelInput, Task, crop_size, scenes,
 };
 use camweave_stage::StageError;
 use tracing::{info, warn};
@@ -44,7 +44,7 @@ impl Network {
 
     /// As [`Network::open`], with errors as the engines report them.
     pub(crate) fn load(options: &NetworkOptions) -> Result<Self, StageError> {
-        let file = ModelFile::read_for(&options.model, Task::Classify);
+        let file = options.read(Task::Classify);
         let file = file.map_err(|error| model_error(&error))?;
         let size = crop_size(&file, options.side, SIZE).map_err(|error| model_error(&error))?;
         let draft = ClassifierDraft::of(&file, size).map_err(|error| model_error(&error))?;

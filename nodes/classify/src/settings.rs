@@ -78,6 +78,7 @@ impl ClassifySettings {
             threads: self.classifier_threads,
             side: self.classifier_size,
             max_batch: self.asking.max_batch,
+            family: None,
         }
     }
 }

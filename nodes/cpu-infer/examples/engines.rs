@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             threads,
             side: 0,
             max_batch: batch,
+            family: None,
         };
         let opening = Instant::now();
         let mut detector = match Detector::open(&options) {

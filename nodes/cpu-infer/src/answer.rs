@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use camweave_detect::infer::{RENDERED_STREETS, model_error};
-use camweave_infer::{MAX_LINE, use_program};
-use camweave_model::{ModelFile, settings_text};
+use camweave_infer::{MAX_LINE, NetworkOptions, use_program};
+use camweave_model::{Task, settings_text};
 use camweave_stage::{Declared, Settings, StageError};
 
 use crate::network::{Batching, Network, TRIAL};
@@ -22,6 +22,8 @@ const CHOOSE: &str = "--choose-engine";
 const SHOW: &str = "--show-model";
 /// The same, of the text for `MODEL.yml`.
 const DESCRIBE: &str = "--describe-model";
+/// The same, of a model of the family in the next argument, whatever its `MODEL.yml` says.
+const DESCRIBE_AS: &str = "--describe-model-as";
 
 /// To be called first by the `main` of a program that opens models. `Some`: the program was started
 /// to try one, which is done.
@@ -41,7 +43,10 @@ pub fn answer() -> Option<ExitCode> {
     } else if is(SHOW) {
         show(arguments)
     } else if is(DESCRIBE) {
-        describe(arguments)
+        describe(None, arguments)
+    } else if is(DESCRIBE_AS) {
+        let family = arguments.next().unwrap_or_default();
+        describe(Some(&family.to_string_lossy()), arguments)
     } else {
         return None;
     };
@@ -84,11 +89,18 @@ fn show(variables: impl Iterator<Item = OsString>) -> Result<(), StageError> {
     print(&(lines.join("\n") + "\n"))
 }
 
-fn describe(variables: impl Iterator<Item = OsString>) -> Result<(), StageError> {
+fn describe(
+    family: Option<&str>,
+    variables: impl Iterator<Item = OsString>,
+) -> Result<(), StageError> {
     let declared = Declared::of_arguments(variables)?;
-    let options = CpuInferSettings::read(&declared)?.detector();
+    let options = NetworkOptions {
+        family: family.map(str::to_owned),
+        ..CpuInferSettings::read(&declared)?.detector()
+    };
     let network = Network::open(&options)?;
-    let file = ModelFile::read(&options.model).map_err(|error| model_error(&error))?;
+    let file = options.read(Task::Detect);
+    let file = file.map_err(|error| model_error(&error))?;
     print(&settings_text(&file, network.description()))
 }
 

@@ -5,7 +5,7 @@ use camweave_infer::{
     Engine, EngineChoice, EngineError, NetworkOptions, OpenEngine, Opening, OutputView, Threads,
     Trial, head_of,
 };
-use camweave_model::{Description, ModelFile, input_size, resembles};
+use camweave_model::{Description, ModelFile, Task, input_size, resembles};
 use camweave_stage::StageError;
 use camweave_vision::InputLayout;
 use tracing::warn;
@@ -47,7 +47,8 @@ impl Network {
 
     /// As [`Network::open`], with errors as the engines report them.
     pub(crate) fn load(options: &NetworkOptions) -> Result<Self, StageError> {
-        let file = ModelFile::read(&options.model).map_err(|error| model_error(&error))?;
+        let file = options.read(Task::Detect);
+        let file = file.map_err(|error| model_error(&error))?;
         let threads = options.threads();
         let size =
             input_size(&file, options.side, "env SIZE").map_err(|error| model_error(&error))?;

@@ -99,6 +99,7 @@ impl CpuInferSettings {
             threads: self.threads,
             side: self.size,
             max_batch: self.max_batch,
+            family: None,
         }
     }
 }

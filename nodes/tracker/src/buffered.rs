@@ -51,6 +51,8 @@ pub(crate) struct BufferedTracker {
     config: FollowConfig,
     tracks: Vec<Track>,
     last_number: u64,
+    candidates: Candidates,
+    memory: Memory,
     /// The times between the last frames, seconds; the oldest first.
     intervals: [f32; INTERVALS],
 }
@@ -59,6 +61,13 @@ pub(crate) struct BufferedTracker {
 /// something moves, has long and short ones.
 const INTERVALS: usize = 8;
 
+/// Memory that is used again.
+#[derive(Default)]
+struct Memory {
+    pairs: Vec<Pair>,
+    near: Vec<usize>,
+}
+
 impl BufferedTracker {
     /// A tracker that has seen nothing.
     pub fn new(config: FollowConfig) -> Self {
@@ -66,6 +75,8 @@ impl BufferedTracker {
             config,
             tracks: Vec::new(),
             last_number: 0,
+            candidates: Candidates::default(),
+            memory: Memory::default(),
             intervals: [0.0; INTERVALS],
         }
     }
@@ -107,20 +118,18 @@ impl BufferedTracker {
     }
 
     /// Pairs of tracks that are sure of their place with free boxes, by buffered IoU.
-    fn match_near(
-        &mut self,
-        boxes: &[Detection],
-        candidates: &mut Candidates,
-        is_strong: bool,
-        buffer: Option<f32>,
-    ) {
+    fn match_near(&mut self, candidates: &mut Candidates, is_strong: bool, buffer: Option<f32>) {
         let config = self.config;
         let min_iou = if is_strong {
             config.min_iou
         } else {
             config.min_iou_low
         };
-        let mut pairs = Vec::with_capacity(2 * self.tracks.len());
+        let Memory {
+            mut pairs,
+            mut near,
+        } = std::mem::take(&mut self.memory);
+        pairs.clear();
         for (row, track) in self.tracks.iter().enumerate() {
             if track.found.is_some() || track.unseen > CERTAIN_SECONDS {
                 continue;
@@ -131,8 +140,9 @@ impl BufferedTracker {
             }
             let buffer = buffer.map_or(0.0, |buffer| buffer + BUFFER_PER_DOUBT * doubt);
             let place = buffered(track.place, buffer);
-            for (column, it) in candidates.near(track.place, buffer) {
-                let item = &boxes[it.index];
+            for &column in candidates.near(track.place, buffer, &mut near) {
+                let it = &candidates.all[column];
+                let item = &it.item;
                 if it.is_taken || (item.score >= config.high_score) != is_strong {
                     continue;
                 }
@@ -151,13 +161,14 @@ impl BufferedTracker {
             }
         }
         for (row, column) in assign_pairs(&pairs) {
-            self.found(row, &mut candidates.all[column], boxes);
+            self.found(row, &mut candidates.all[column]);
         }
+        self.memory = Memory { pairs, near };
     }
 
-    fn found(&mut self, row: usize, candidate: &mut Candidate, boxes: &[Detection]) {
+    fn found(&mut self, row: usize, candidate: &mut Candidate) {
         let track = &mut self.tracks[row];
-        let item = &boxes[candidate.index];
+        let item = &candidate.item;
         candidate.is_taken = true;
         track.found = Some(candidate.index);
         if !track.hypotheses.is_empty() {
@@ -174,10 +185,10 @@ impl BufferedTracker {
     }
 
     /// Boxes that continue no track that is certain: each begins a tentative one.
-    fn begin(&mut self, boxes: &[Detection], candidates: &Candidates, step: &Step) {
+    fn begin(&mut self, candidates: &mut Candidates, step: &Step) {
         let known = self.tracks.len();
-        for it in candidates.all.iter().filter(|it| !it.is_taken) {
-            let item = &boxes[it.index];
+        for it in candidates.all.iter_mut().filter(|it| !it.is_taken) {
+            let item = it.item;
             if item.score < self.config.high_score {
                 continue;
             }
@@ -193,6 +204,7 @@ impl BufferedTracker {
                 hypotheses.sort_by(|a, b| b.odds().total_cmp(&a.odds()));
                 hypotheses.truncate(MOST_HYPOTHESES);
             }
+            it.is_taken = true;
             self.tracks.push(Track {
                 number: None,
                 motion: Motion::new(&it.measured),
@@ -312,18 +324,14 @@ impl BufferedTracker {
     }
 
     /// Finds the tracks that another object of this frame covers.
-    fn find_covered(&mut self, boxes: &[Detection]) {
-        if self.tracks.iter().all(|track| track.found.is_some()) {
-            return;
-        }
-        let seen: Vec<[f32; 4]> = self
-            .tracks
-            .iter()
-            .filter_map(|track| Some(boxes[track.found?].bbox))
-            .collect();
+    fn find_covered(&mut self, candidates: &Candidates) {
         for track in self.tracks.iter_mut().filter(|track| track.found.is_none()) {
             let place = track.place;
-            track.is_covered = seen.iter().any(|other| covers(*other, place) > COVERED);
+            let near = candidates.near(place, 0.0, &mut self.memory.near);
+            track.is_covered = near.iter().any(|&at| {
+                let other = &candidates.all[at];
+                other.is_taken && covers(other.item.bbox, place) > COVERED
+            });
             if track.is_covered {
                 track.motion.hold_size();
             }
@@ -347,14 +355,16 @@ impl Follow for BufferedTracker {
         self.predict(&step);
         self.intervals.rotate_left(1);
         self.intervals[INTERVALS - 1] = step.seconds;
-        let mut candidates = Candidates::of(boxes);
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.fill(boxes);
         for buffer in BUFFERS {
-            self.match_near(boxes, &mut candidates, true, Some(buffer));
+            self.match_near(&mut candidates, true, Some(buffer));
         }
-        self.match_near(boxes, &mut candidates, false, None);
-        self.begin(boxes, &candidates, &step);
+        self.match_near(&mut candidates, false, None);
+        self.begin(&mut candidates, &step);
         self.decide();
-        self.find_covered(boxes);
+        self.find_covered(&candidates);
+        self.candidates = candidates;
         self.give_up();
         let mut followed = vec![None; boxes.len()];
         for track in &self.tracks {
@@ -380,5 +390,10 @@ fn fits(share: f32, other_class: f32) -> f32 {
 
 /// A weight for the assignment: weights are integers above zero.
 fn weight(of: f32) -> i64 {
-    ((f64::from(of) * 1e6).round() as i64).max(1)
+    // Rounds: what is cut off is above zero.
+    ((f64::from(of) * 1e6 + 0.5) as i64).max(1)
 }
+
+#[cfg(test)]
+#[path = "buffered_tests.rs"]
+mod tests;

@@ -155,6 +155,11 @@ impl Axis {
     }
 }
 
+/// Half way between two edges.
+pub(crate) fn middle(low: f32, high: f32) -> f32 {
+    (low + high) * 0.5
+}
+
 /// A detector's box, as the filter measures it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Measured {
@@ -168,7 +173,7 @@ impl Measured {
     pub fn of([x1, y1, x2, y2]: [f32; 4]) -> Self {
         let [width, height] = [x2 - x1, y2 - y1];
         Self {
-            centre: [(x1 + x2) * 0.5, (y1 + y2) * 0.5],
+            centre: [middle(x1, x2), middle(y1, y2)],
             log_size: [width.ln(), height.ln()],
             area: width * height,
         }

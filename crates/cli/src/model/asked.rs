@@ -1,8 +1,9 @@
-//! The program that runs models is asked about one.
+//! The programs that run models are asked about one.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 
+use camweave_model::{AnyFamily, Task, usage};
 use camweave_runner::places::sibling;
 use camweave_stage::Exit;
 use clap::Args;
@@ -12,7 +13,7 @@ use crate::error::CliError;
 /// What to describe.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A detector's ONNX file.
+    /// The ONNX file of a detector, or of a model that looks at detected objects.
     pub model: PathBuf,
     /// What runs it: auto, openvino, onnxruntime or rten.
     #[arg(long, default_value = "auto")]
@@ -22,15 +23,41 @@ pub struct Options {
     pub size: u32,
 }
 
-/// What the program that runs models says of one.
-pub(super) fn ask(options: &Options, question: &str) -> Result<String, CliError> {
-    let program = sibling("cpu-infer")?;
+/// What is asked about a model.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Question {
+    /// What it is, and from what that is known.
+    Show,
+    /// The text for its `MODEL.yml`.
+    Describe,
+    /// The same, if it is of this family, whatever its `MODEL.yml` says.
+    DescribeAs(AnyFamily),
+}
+
+/// What the program that runs models of its kind says of one.
+pub(super) fn ask(options: &Options, question: Question) -> Result<String, CliError> {
+    let task = match question {
+        Question::Show | Question::Describe => usage(&options.model),
+        Question::DescribeAs(family) => family.task(),
+    };
+    let (program, kind, size) = match task {
+        Task::Detect => ("cpu-infer", "model", "SIZE"),
+        Task::Classify => ("classify", "classifier", "CLASSIFIER_SIZE"),
+    };
+    let question = match question {
+        Question::Show => vec![format!("--show-{kind}")],
+        Question::Describe => vec![format!("--describe-{kind}")],
+        Question::DescribeAs(family) => {
+            vec![format!("--describe-{kind}-as"), family.to_string()]
+        }
+    };
+    let program = sibling(program)?;
     let cannot = |error| CliError::file("run", &program, &error);
     let output = Process::new(&program)
-        .arg(question)
+        .args(question)
         .arg(variable("MODEL", &options.model))
         .arg(format!("ENGINE={}", options.engine))
-        .arg(format!("SIZE={}", options.size))
+        .arg(format!("{size}={}", options.size))
         .stdin(Stdio::null())
         .output()
         .map_err(cannot)?;

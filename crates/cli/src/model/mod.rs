@@ -1,16 +1,14 @@
-//! `camweave model`: what a detector's file is taken for, and where to get one.
+//! `camweave model`: what a model's file is taken for, and where to get a detector.
 
 mod asked;
-mod described_as;
 mod get;
 
-use camweave_model::{Family, settings_path};
+use camweave_model::{AnyFamily, settings_path};
 use camweave_outdir::{FILE_MODE, replace};
 use camweave_stage::Exit;
 use clap::Subcommand;
 
-use self::asked::{Options, ask};
-use self::described_as::described_as;
+use self::asked::{Options, Question, ask};
 use crate::error::CliError;
 use crate::say::say;
 
@@ -29,9 +27,9 @@ pub enum Command {
         /// Replace a MODEL.yml that is there.
         #[arg(long)]
         force: bool,
-        /// The kind of detector, where the file alone leaves several.
-        #[arg(long, value_name = "NAME", value_parser = family)]
-        family: Option<Family>,
+        /// The kind of model, where the file alone does not show it.
+        #[arg(long, value_name = "NAME")]
+        family: Option<AnyFamily>,
     },
 }
 
@@ -40,7 +38,7 @@ pub fn run(command: &Command) -> Result<Exit, CliError> {
     match command {
         Command::Get(options) => return get::run(options),
         Command::Show(options) => {
-            let text = ask(options, "--show-model")?;
+            let text = ask(options, Question::Show)?;
             say!("{}", text.trim_end());
         }
         Command::Init {
@@ -59,8 +57,8 @@ pub fn run(command: &Command) -> Result<Exit, CliError> {
                 ));
             }
             let text = match family {
-                Some(family) => described_as(options, *family)?,
-                None => ask(options, "--describe-model")?,
+                Some(family) => ask(options, Question::DescribeAs(*family))?,
+                None => ask(options, Question::Describe)?,
             };
             replace(&path, text.as_bytes(), FILE_MODE)
                 .map_err(|error| CliError::file("write", &path, &error))?;
@@ -68,12 +66,4 @@ pub fn run(command: &Command) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Success)
-}
-
-/// A kind of detector by the word for it.
-fn family(word: &str) -> Result<Family, String> {
-    serde_json::from_value(word.into()).map_err(|_| {
-        let words = Family::ALL.map(Family::as_str);
-        format!("expected one of {}", words.join(", "))
-    })
 }

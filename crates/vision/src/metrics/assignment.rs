@@ -67,39 +67,48 @@ pub struct Pair {
 pub fn assign_pairs(pairs: &[Pair]) -> Vec<(usize, usize)> {
     let rows = pairs.iter().map(|pair| pair.row + 1).max().unwrap_or(0);
     let columns = pairs.iter().map(|pair| pair.column + 1).max().unwrap_or(0);
+    // The best pair of each row. If the columns of these all differ, no sum can be greater.
+    let mut best: Vec<Option<&Pair>> = vec![None; rows];
+    for pair in pairs {
+        let of_row = &mut best[pair.row];
+        if of_row.is_none_or(|other| pair.weight >= other.weight) {
+            *of_row = Some(pair);
+        }
+    }
+    let mut wanted = vec![false; columns];
+    let mut contested = Vec::new();
+    for pair in best.iter().flatten() {
+        if std::mem::replace(&mut wanted[pair.column], true) {
+            contested.push(pair.column);
+        }
+    }
+    let of = |pair: &Pair| (pair.row, pair.column);
+    if contested.is_empty() {
+        return best.into_iter().flatten().map(of).collect();
+    }
+    // That holds for each group by itself; the others are few.
     let mut groups = Groups::new(rows + columns);
     for pair in pairs {
         groups.join(pair.row, rows + pair.column);
     }
+    let mut is_contested = vec![false; rows + columns];
+    for column in contested {
+        is_contested[groups.root(rows + column)] = true;
+    }
+    let mut assigned = Vec::with_capacity(rows.min(columns));
+    let free = best.into_iter().flatten();
+    assigned.extend(free.filter(|it| !is_contested[groups.root(it.row)]).map(of));
     let mut members: Vec<(usize, &Pair)> = pairs
         .iter()
         .map(|pair| (groups.root(pair.row), pair))
+        .filter(|(root, _)| is_contested[*root])
         .collect();
     members.sort_by_key(|&(root, pair)| (root, pair.row));
-    let mut assigned = Vec::with_capacity(rows.min(columns));
     for group in members.chunk_by(|a, b| a.0 == b.0) {
-        if !assign_best(group, &mut assigned) {
-            assign_group(group, &mut assigned);
-        }
+        assign_group(group, &mut assigned);
     }
     assigned.sort_unstable();
     assigned
-}
-
-/// Gives each row its best column, if these all differ: no sum can be greater. Otherwise assigns
-/// nothing. The group is in the order of rows.
-fn assign_best(group: &[(usize, &Pair)], assigned: &mut Vec<(usize, usize)>) -> bool {
-    let first = assigned.len();
-    for row in group.chunk_by(|a, b| a.1.row == b.1.row) {
-        let best = row.iter().max_by_key(|(_, pair)| pair.weight);
-        let column = best.map_or(0, |(_, pair)| pair.column);
-        if assigned[first..].iter().any(|&(_, other)| other == column) {
-            assigned.truncate(first);
-            return false;
-        }
-        assigned.push((row[0].1.row, column));
-    }
-    true
 }
 
 fn assign_group(group: &[(usize, &Pair)], assigned: &mut Vec<(usize, usize)>) {

@@ -184,6 +184,7 @@ pub fn options(model: PathBuf) -> DetectorOptions {
         threads: 1,
         side: 0,
         max_batch: 32,
+        family: None,
     }
 }
 

@@ -98,6 +98,7 @@ pub fn on_cpu(name: &str) -> Detector {
         threads: 2,
         side: 0,
         max_batch: 1,
+        family: None,
     })
     .expect("a shipped model")
 }

@@ -185,5 +185,6 @@ fn options(workload: &Workload) -> Result<DetectorOptions> {
         threads: workload.threads,
         side: 0,
         max_batch: usize::from(workload.batch),
+        family: None,
     })
 }
