@@ -33,6 +33,8 @@ SCRIPTS = ["graph_models.py", "ultralytics_models.py", "detr_models.py"]
 # Frames for networks that scale them, or make much of little: see film.py. The rest have them as rendered.
 FILMS = {"": [], "-inside": ["--luma", "40", "215"], "-square": ["--grey", "--size", "640x640"]}
 SPECIAL = {"detr_models.py": "-inside", "pp-yoloe": "-inside", "ssd": "-inside", "rtdetr-*": "-square"}
+# All nodes of the graph have inputs, so dora takes it for one that ends, and kills what opens for longer than 120 s.
+PATIENT = {"DORA_FINISH_DRAIN_GRACE_SECS": "off"}
 # One thread, and nothing is fetched at run time: weights are random.
 OFFLINE = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false",
            "YOLO_VERBOSE": "false", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
@@ -40,6 +42,8 @@ OFFLINE = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "YOLO_OFFLINE": "
 BEGIN, END = "<!-- makers, from scripts/check_models.py -->", "<!-- end -->"
 # Beside the threshold a difference in the last digits decides whether a box is there.
 BESIDE = 0.01
+# Seconds for a model, opened in all engines and run on all frames.
+LIMIT = 1800
 # Boxes that are farther apart are not the same.
 PIXELS = 8.0
 # Masks whose largest part is smaller, in square pixels, are crumbs of which any may be the largest.
@@ -178,7 +182,7 @@ env:
   PACE: fast
   MODEL: {model}
   ENGINE: {engine}
-  MAX_WAIT_MS: 30000
+  MAX_WAIT_MS: 60000
   QUEUE: 32
   CONFIDENCE: {confidence}
   IOU: {iou}
@@ -191,7 +195,7 @@ nodes:
     path: {programs}/file-source
     inputs: {{done: {{source: nms/out, queue_size: 1024, queue_policy: backpressure}}}}
     outputs: [out]
-    env: {{WINDOW: 24, RETURN_TIMEOUT_MS: 60000}}
+    env: {{WINDOW: 24, RETURN_TIMEOUT_MS: 600000}}
   - id: decode
     path: {programs}/sw-decode
     inputs: {{in: {{source: source/out, queue_size: 1024, queue_policy: backpressure}}}}
@@ -234,9 +238,9 @@ def camweave(arguments, model, engine, python):
     with (folder / "log.txt").open("w") as log:
         try:
             subprocess.run([dora(), "run", "graph.yml"], cwd=folder, check=False, stdout=log,
-                           stderr=subprocess.STDOUT, timeout=300)
+                           stderr=subprocess.STDOUT, timeout=LIMIT, env={**os.environ, **PATIENT})
         except subprocess.TimeoutExpired:
-            raise Refused("no end after 300 s") from None
+            raise Refused(f"no end after {LIMIT} s") from None
     lines = folder / "out/detections.jsonl"
     found = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
     if len(found) < len(model.record["frames"]):

@@ -66,6 +66,10 @@ def rfdetr(case, name, arguments, images):
         network(batch)
 
     network.eval()
+    # A proposal gets the learned query of its rank by score. Two of nearly equal scores change places where inputs
+    # differ by a millionth; with random queries, each of them then finds another object.
+    with torch.no_grad():
+        network.query_feat.weight[:] = network.query_feat.weight[:1].clone()
     calibrate(network, run)
     scale(run, [network.transformer.enc_out_class_embed[0]], 2.0, 0.0)
     for layer in [network.transformer.enc_out_bbox_embed[0], network.bbox_embed]:

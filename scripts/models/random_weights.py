@@ -47,10 +47,14 @@ def level(run, layer):
         layer.weight.sub_(layer.weight @ basis @ basis.T)
 
 
-def shift_scores(run, layers, frames):
-    """Shifts the logits of all layers alike, so that PLACES places of a frame pass the threshold."""
+def shift_scores(run, layers, frames, pairs=False):
+    """Shifts the logits of all layers alike, so that PLACES places of a frame pass the threshold.
+
+    With `pairs`, so many pairs of a place and a class do.
+    """
     outputs = outputs_of(run, layers)
-    best = torch.cat([output.amax(axis_of(layer)).flatten() for layer, output in zip(layers, outputs, strict=True)])
+    best = torch.cat([(output if pairs else output.amax(axis_of(layer))).flatten()
+                      for layer, output in zip(layers, outputs, strict=True)])
     best = best.sort(descending=True).values
     passing = min(PLACES * frames, len(best) // 4)
     with torch.no_grad():

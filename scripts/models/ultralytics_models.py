@@ -107,7 +107,8 @@ def enliven(model, batch, beside):
         scores = [head.dec_score_head[-1]]
         level(run, scores[0])
         scale(run, scores, 1.0, frequencies(head.nc))
-        shift_scores(run, scores, len(batch))
+        # It gives the 300 best pairs, and which of two equal ones comes last is anybody's.
+        shift_scores(run, scores, len(batch), pairs=True)
         return
     deviation, mean = (1.0, 0.0) if head.reg_max > 1 else (1.0, 4.0)
     for prefix in ("one2one_",) if getattr(head, "end2end", False) else ("",):

@@ -135,14 +135,51 @@ impl Backend for GpuBackend {
                     answers.push(classifier.answer(values));
                 })?;
             }
-            let mut answers = answers.into_iter();
-            let mut of_network = || match answers.next() {
-                Some(Some(answer)) => Outcome::Answer(answer),
-                _ => Outcome::Failed("values that are no numbers".to_owned()),
-            };
-            let all = failures.into_iter();
-            outcomes.extend(all.map(|it| it.unwrap_or_else(&mut of_network)));
+            outcomes.extend(in_order(failures, answers));
         }
         Ok(outcomes)
+    }
+}
+
+/// The outcome of each question, in their order: why the network was not asked, or else its next
+/// answer.
+fn in_order(
+    failures: Vec<Option<Outcome>>,
+    answers: Vec<Option<Answer>>,
+) -> impl Iterator<Item = Outcome> {
+    let mut answers = answers.into_iter();
+    let mut of_network = move || match answers.next() {
+        Some(Some(answer)) => Outcome::Answer(answer),
+        _ => Outcome::Failed("values that are no numbers".to_owned()),
+    };
+    let all = failures.into_iter();
+    all.map(move |it| it.unwrap_or_else(&mut of_network))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_question_has_its_own_outcome_whichever_were_not_asked() {
+        let answer = |value: f32| Answer::Classes(vec![value, 1.0 - value]);
+        let gone = || Some(Outcome::Expired);
+        let unread = || Some(Outcome::Failed("8 planes".to_owned()));
+        let answers = vec![Some(answer(0.25)), None, Some(answer(0.75))];
+        let failures = vec![gone(), None, unread(), None, None, gone()];
+        let no_numbers = Outcome::Failed("values that are no numbers".to_owned());
+        assert_eq!(
+            in_order(failures, answers).collect::<Vec<_>>(),
+            [
+                Outcome::Expired,
+                Outcome::Answer(answer(0.25)),
+                Outcome::Failed("8 planes".to_owned()),
+                no_numbers,
+                Outcome::Answer(answer(0.75)),
+                Outcome::Expired,
+            ]
+        );
+        let none: Vec<_> = in_order(vec![gone(), gone()], Vec::new()).collect();
+        assert_eq!(none, [Outcome::Expired, Outcome::Expired]);
     }
 }

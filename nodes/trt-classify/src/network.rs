@@ -66,15 +66,8 @@ impl Network {
         let [min, _, max] = engine
             .profile(&input.name)
             .map_err(|error| of_tensorrt(&error))?;
-        let first = |shape: &Shape| shape.sizes().first().copied().unwrap_or_default();
-        let is_batch_fixed = first(&min) == first(&max);
-        let max_batch = usize::try_from(first(&max)).unwrap_or(0);
-        if max_batch == 0 || (!is_batch_fixed && max_batch < settings.asking.max_batch) {
-            return Err(refuse(format!(
-                "its profile is of {max} at most, expected a batch of MAX_BATCH ({})",
-                settings.asking.max_batch
-            )));
-        }
+        let (max_batch, is_batch_fixed) =
+            batches(&min, &max, settings.asking.max_batch).map_err(refuse)?;
         let format = InputFormat {
             element,
             ..draft.input
@@ -182,6 +175,19 @@ impl Network {
     }
 }
 
+/// How many crops an engine takes at once whose profile is of these shapes, and whether it is always so
+/// many, where `wanted` are to be looked at.
+fn batches(min: &Shape, max: &Shape, wanted: usize) -> Result<(usize, bool), String> {
+    let first = |shape: &Shape| shape.sizes().first().copied().unwrap_or_default();
+    let is_fixed = first(min) == first(max);
+    match usize::try_from(first(max)).unwrap_or(0) {
+        most if most > 0 && (is_fixed || most >= wanted) => Ok((most, is_fixed)),
+        _ => Err(format!(
+            "its profile is of {max} at most, expected a batch of MAX_BATCH ({wanted})"
+        )),
+    }
+}
+
 /// The type of the input's values.
 fn element(input: &TensorInfo) -> Result<Element, String> {
     match input.element_type {
@@ -192,5 +198,40 @@ fn element(input: &TensorInfo) -> Result<Element, String> {
             "input '{}' is {}, expected float16, float32 or uint8",
             input.name, input.element_type
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(batch: i64) -> Shape {
+        Shape::new(&[batch, 3, 64, 64]).expect("four sizes")
+    }
+
+    #[test]
+    fn an_engine_takes_any_number_up_to_its_profiles_or_exactly_that() {
+        assert_eq!(batches(&shape(1), &shape(8), 8), Ok((8, false)));
+        assert_eq!(batches(&shape(1), &shape(16), 8), Ok((16, false)));
+        // A fixed batch is filled up, or asked several times.
+        assert_eq!(batches(&shape(4), &shape(4), 8), Ok((4, true)));
+        assert_eq!(batches(&shape(1), &shape(1), 8), Ok((1, true)));
+        let error = batches(&shape(1), &shape(4), 8).expect_err("too few");
+        assert!(error.contains("MAX_BATCH (8)"), "{error}");
+        assert!(batches(&shape(0), &shape(0), 1).is_err());
+    }
+
+    #[test]
+    fn an_input_that_is_no_picture_is_refused() {
+        let input = |element_type| TensorInfo {
+            name: "images".to_owned(),
+            is_input: true,
+            element_type,
+            shape: shape(-1),
+        };
+        assert_eq!(element(&input(ElementType::Float16)), Ok(Element::Float16));
+        assert_eq!(element(&input(ElementType::Uint8)), Ok(Element::Uint8));
+        let error = element(&input(ElementType::Other(3))).expect_err("int32");
+        assert!(error.contains("input 'images'"), "{error}");
     }
 }

@@ -241,4 +241,15 @@ mod tests {
         assert_eq!(halves[2..4], f16::from_f32(1.5).to_ne_bytes());
         assert_eq!(halves.len(), 6);
     }
+
+    #[test]
+    fn a_batch_has_the_shape_and_the_bytes_of_its_layout() {
+        let size = (96, 32);
+        let sizes = |layout| shape(layout, 5, size).sizes().to_vec();
+        assert_eq!(sizes(InputLayout::Nchw), [5, 3, 32, 96]);
+        assert_eq!(sizes(InputLayout::Nhwc), [5, 32, 96, 3]);
+        assert_eq!(crop_bytes(size, Element::Float32), 3 * 32 * 96 * 4);
+        assert_eq!(crop_bytes(size, Element::Float16), 3 * 32 * 96 * 2);
+        assert_eq!(crop_bytes(size, Element::Uint8), 3 * 32 * 96);
+    }
 }

@@ -84,3 +84,7 @@ impl TrtClassifySettings {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;
