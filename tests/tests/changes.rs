@@ -157,7 +157,7 @@ fn threads(process: u32) -> usize {
         .map_or(0, Iterator::count)
 }
 
-const NODES: [&str; 4] = ["source", "decode", "detect/infer", "sink"];
+const NODES: [&str; 4] = ["source", "decode", "detect.infer", "sink"];
 
 /// Waits until nothing of the cameras that are gone is left in any process.
 fn wait_until_given_back(run: &mut Pipeline, threads_of_source: usize) {

@@ -5,7 +5,6 @@ use std::fmt;
 use camweave_message::Codec;
 
 use crate::measure::{Clock, Stream};
-use crate::watch::Probed;
 
 /// Seconds between keyframes up to which nothing is said.
 const KEYFRAMES_SECONDS: f64 = 4.0;
@@ -125,14 +124,17 @@ impl fmt::Display for Remark {
 }
 
 /// What is unusual, the most important first.
-pub(crate) fn remarks(probed: &Probed) -> Vec<Remark> {
-    let Probed { codec, size, .. } = *probed;
-    let stream: &Stream = &probed.stream;
+pub(crate) fn remarks(
+    codec: Codec,
+    size: Option<(u32, u32)>,
+    why_client: Option<&str>,
+    stream: &Stream,
+) -> Vec<Remark> {
     let interval = stream.keyframe_interval;
     let pixels = size.map_or(0, |(width, height)| u64::from(width) * u64::from(height));
     let has_groups = matches!(codec, Codec::H264 | Codec::H265);
     let all = [
-        probed.why_client.clone().map(Remark::OtherClient),
+        why_client.map(|why| Remark::OtherClient(why.to_owned())),
         (stream.lost_packets > 0).then_some(Remark::Lost(stream.lost_packets)),
         (stream.unusable > 0).then_some(Remark::Unusable(stream.unusable)),
         (stream.first_keyframe.is_none()).then_some(Remark::NoKeyframe),

@@ -287,18 +287,18 @@ async fn finish(
         None
     };
     let decoded = image.iter().flatten().next();
-    let mut probed = Probed {
+    let size = info
+        .size
+        .or(decoded.map(|image| (image.width, image.height)));
+    let remarks = remarks(info.codec, size, why_client.as_deref(), &stream);
+    Ok(Probed {
         codec: info.codec,
-        size: info
-            .size
-            .or(decoded.map(|image| (image.width, image.height))),
+        size,
         transport: info.transport,
         client,
         why_client,
         stream,
-        remarks: Vec::new(),
+        remarks,
         image,
-    };
-    probed.remarks = remarks(&probed);
-    Ok(probed)
+    })
 }

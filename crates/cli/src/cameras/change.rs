@@ -84,14 +84,16 @@ pub fn add(options: &Add) -> Result<Exit, CliError> {
         fields.push(assigned(field)?);
     }
     let file = &options.file;
-    let mut editor = Editor::open_or_create(file).map_err(failed)?;
-    editor.add(&options.id, &fields).map_err(failed)?;
+    let mut editor = Editor::open_or_create(file).map_err(|error| failed(&error))?;
+    editor
+        .add(&options.id, &fields)
+        .map_err(|error| failed(&error))?;
     save(file, editor, &options.id, "added to")
 }
 
 pub fn remove(file: &Path, id: &str) -> Result<Exit, CliError> {
-    let mut editor = Editor::open(file).map_err(failed)?;
-    editor.remove(id).map_err(failed)?;
+    let mut editor = Editor::open(file).map_err(|error| failed(&error))?;
+    editor.remove(id).map_err(|error| failed(&error))?;
     save(file, editor, id, "removed from")
 }
 
@@ -108,18 +110,20 @@ pub fn set(options: &Set) -> Result<Exit, CliError> {
         ));
     }
     let (file, id) = (&options.file, &options.id);
-    let mut editor = Editor::open(file).map_err(failed)?;
+    let mut editor = Editor::open(file).map_err(|error| failed(&error))?;
     for field in &options.unset {
-        editor.unset(id, field).map_err(failed)?;
+        editor.unset(id, field).map_err(|error| failed(&error))?;
     }
     for (field, value) in &fields {
-        editor.set(id, field, value).map_err(failed)?;
+        editor
+            .set(id, field, value)
+            .map_err(|error| failed(&error))?;
     }
     save(file, editor, id, "changed in")
 }
 
 fn save(file: &Path, editor: Editor, id: &str, done: &str) -> Result<Exit, CliError> {
-    let cameras = editor.save().map_err(failed)?;
+    let cameras = editor.save().map_err(|error| failed(&error))?;
     let plural = if cameras.len() == 1 { "" } else { "s" };
     say!(
         "camera '{}' {done} '{}', which has {} camera{plural}",
@@ -149,8 +153,8 @@ fn assigned(text: &str) -> Result<(&str, Value), CliError> {
 }
 
 /// What the user can correct is theirs; what the system refuses is the machine's.
-fn failed(error: EditError) -> CliError {
-    let exit = match &error {
+fn failed(error: &EditError) -> CliError {
+    let exit = match error {
         EditError::Io { .. } | EditError::Busy { .. } | EditError::Changed { .. } => Exit::Resource,
         _ => Exit::Configuration,
     };
