@@ -5,6 +5,7 @@ import { byId, count, rate, UNKNOWN } from "./text.js";
 
 /** A column narrower than this is not readable: then the graph runs downward. */
 const NARROWEST_COLUMN = 148;
+const ATTRIBUTE_LENGTH = 44;
 
 export class Graph {
   #section = document.getElementById("graph-view");
@@ -128,6 +129,11 @@ function around(a, b, frame, isDown) {
   return `M${x1} ${y1}V${y + r}Q${x1} ${y} ${x1 + r} ${y}H${x2 - r}Q${x2} ${y} ${x2} ${y + r}V${y2}`;
 }
 
+/** Whole in the title. */
+function shortened(text) {
+  return text.length > ATTRIBUTE_LENGTH ? `${text.slice(0, ATTRIBUTE_LENGTH - 1)}…` : text;
+}
+
 /** Without processes whose stages are nodes of their own. */
 function stagesOf(nodes) {
   return nodes.filter(({ id }) => !nodes.some((other) => other.id.startsWith(`${id}.`)));
@@ -192,7 +198,7 @@ class Card {
     this.#rows.get("in").row.hidden = (node.inputs ?? []).length === 0;
     this.#rows.get("out").row.hidden = node.out_per_s === null || node.out_per_s === undefined;
     const attributes = Object.entries(node.attributes ?? {}).map(([name, text]) => `${name.replaceAll("_", " ")}: ${text}`);
-    setText(this.#attributes, attributes.join("\n"));
-    this.#attributes.title = attributes.join("\n");
+    setText(this.#attributes, attributes.map(shortened).join("\n"));
+    setAttribute(this.#attributes, "title", attributes.join("\n"));
   }
 }
