@@ -11,6 +11,10 @@ camweave_setup
 
 command -v chromium >/dev/null || install_packages chromium
 command -v npm >/dev/null || install_packages nodejs npm
+# Debian 12 has 18.
+node_version=$(node --version)
+[ "$(cut -d. -f1 <<<"${node_version#v}")" -ge 20 ] ||
+  die "playwright-core needs Node.js 20 or newer, and this is $node_version: install it from https://nodejs.org, then run this again"
 # A lock file in a folder of its own, so that nothing is written beside the tests.
 mkdir -p .cache/page
 if ! cmp -s tests/page/package-lock.json .cache/page/package-lock.json || [ ! -d .cache/page/node_modules ]; then

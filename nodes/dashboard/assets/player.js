@@ -9,6 +9,8 @@ const PENDING_LIMIT = 512;
 const REORDER_LIMIT = 32;
 /** A decoder this far behind skips to the next keyframe. */
 const BEHIND_MS = 1500;
+/** A frame that is older than the one shown, by less than this, came out of order after a loss. */
+const BACKWARD_MICROS = 2_000_000;
 /** Catch-up has ended when no more frames come for so long. */
 const CATCH_UP_QUIET_MS = 100;
 /** Failures in a row, without a frame between them, before JPEG is asked for. */
@@ -26,6 +28,7 @@ export class Player {
   #failures = 0;
   #sequence = null;
   #isDamaged = false;
+  #shownMicros = -Infinity;
   #still = { busy: false, next: null, generation: 0 };
 
   /**
@@ -35,7 +38,7 @@ export class Player {
   constructor(onFrame, onUnusable) {
     this.onFrame = onFrame;
     this.onUnusable = onUnusable;
-    this.counts = { errors: 0, skipped: 0, unmatched: 0, decoders: 0, damaged: 0 };
+    this.counts = { errors: 0, skipped: 0, unmatched: 0, decoders: 0, damaged: 0, backward: 0 };
     this.lastError = null;
   }
 
@@ -64,6 +67,7 @@ export class Player {
     this.#session = session;
     this.#failures = 0;
     this.#sequence = null;
+    this.#shownMicros = -Infinity;
   }
 
   #endSession() {
@@ -171,7 +175,13 @@ export class Player {
   }
 
   #show(image, message) {
+    const back = this.#shownMicros - message.ptsMicros;
     try {
+      if (back > 0 && back < BACKWARD_MICROS) {
+        this.counts.backward++;
+        return;
+      }
+      this.#shownMicros = message.ptsMicros;
       this.onFrame(image, message);
     } finally {
       image.close();

@@ -103,7 +103,7 @@ function paths(values, top) {
     if (value === null || value === undefined) return flush(i - 1);
     const point = `${xOf(i, values.length).toFixed(1)} ${(HEIGHT - (value / top) * (HEIGHT - 3) - 1).toFixed(1)}`;
     // A lone value is a short line, so that it is seen.
-    line += from === null ? `M${point}h0.4` : `L${point}`;
+    line += from === null ? `M${point}h1` : `L${point}`;
     area += from === null ? `M${point}` : `L${point}`;
     from ??= i;
   });

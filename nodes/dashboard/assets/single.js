@@ -134,7 +134,7 @@ export class Single {
       ["Latency", isLive ? `${millis(latency.p50)}, p95 ${millis(latency.p95)}` : UNKNOWN, "From capture to detection"],
       ["On this screen", isLive && shown !== null ? `${millis(Math.max(0, shown))} after capture` : UNKNOWN, "Of the last frame; the camera's clock counts"],
       ["Video", [camera.codec && codecName(camera.codec), size].filter(Boolean).join(", ") || UNKNOWN],
-      ["Shown as", reason ? `${ways[way] ?? way}: ${reason}` : (ways[way] ?? way)],
+      ["Shown as", !isLive ? UNKNOWN : reason ? `${ways[way] ?? way}: ${reason}` : (ways[way] ?? way)],
       ["Received", count(camera.received)],
       ["Detected", count(camera.detected)],
       camera.not_selected ? ["Not selected", count(camera.not_selected), "Frames that the camera's detection rate leaves out"] : null,
