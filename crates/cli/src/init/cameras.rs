@@ -151,10 +151,7 @@ fn looked_at(
             Ok((Found { size, fps, ..found }, None))
         }
         Err(failure) => {
-            let text = camera
-                .known_secrets()
-                .hide(&failure.to_string())
-                .into_owned();
+            let text = camera.known_secrets().hide(&failure.to_string());
             note!("{id}: cannot be played ({}): {text}", failure.kind.as_str());
             note!("{id}: what to do: {}", failure.kind.advice());
             Ok((found, Some(failure.kind)))
