@@ -41,11 +41,14 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let interrupted = interruption()?;
     let folder = tempfile::tempdir()
         .map_err(|error| CliError::file("create", &std::env::temp_dir(), &error))?;
-    let model = crate::ab::absolute(options.model.as_ref())?;
+    let model = match crate::ab::absolute(options.model.as_ref())? {
+        Some(model) => model,
+        None => crate::shipped::model(crate::shipped::DETECTOR)?,
+    };
     note!("measuring this machine: about half a minute ...");
     let measuring = Measuring {
         graph: device.measured(),
-        model: model.as_deref(),
+        model: Some(&model),
         size: options.size.clone(),
         out: folder.path(),
     };

@@ -28,20 +28,36 @@ pub struct Found {
     pub size: (u32, u32),
 }
 
+impl Found {
+    /// One of which nothing is known.
+    fn usual(id: &str, fields: Vec<(&'static str, Value)>) -> Self {
+        Self {
+            id: id.to_owned(),
+            fields,
+            fps: USUAL_FPS,
+            size: USUAL_SIZE,
+        }
+    }
+}
+
 /// The cameras that the command line names: `ID=URL`.
 ///
 /// # Errors
 /// One that is written in another way.
 pub fn named(texts: &[String]) -> Result<Vec<Found>, CliError> {
-    let mut all = Vec::new();
+    let mut all: Vec<Found> = Vec::new();
     for text in texts {
         // A URL may have a password in it, so the text is not quoted.
         let (id, url) = text.split_once('=').ok_or_else(|| {
             wrong("--camera: expected ID=URL, such as gate=rtsp://192.0.2.10/stream1".to_owned())
         })?;
-        let fields = vec![("url", Value::text(url))];
-        let checked = checked(id, &fields)?;
-        all.push(looked_at(&checked, fields)?.0);
+        if all.iter().any(|it| it.id == id) {
+            return Err(wrong(format!(
+                "--camera: two cameras have the id '{}'",
+                camweave_redact::printable(id)
+            )));
+        }
+        all.push(one(id, vec![("url", Value::text(url))])?.0);
     }
     Ok(all)
 }
@@ -64,14 +80,13 @@ pub fn asked() -> Result<Vec<Found>, CliError> {
             continue;
         }
         let mut fields = vec![("url", Value::text(&*url))];
-        let camera = match checked(&id, &fields) {
-            Ok(camera) => camera,
+        let (mut found, mut failure) = match one(&id, fields.clone()) {
+            Ok(found) => found,
             Err(error) => {
                 note!("{error}");
                 continue;
             }
         };
-        let (mut found, mut failure) = looked_at(&camera, fields.clone())?;
         if failure.is_some_and(|it| it == FailureKind::Unauthorized)
             && let Some(user) = line("user: ")?
         {
@@ -79,9 +94,12 @@ pub fn asked() -> Result<Vec<Found>, CliError> {
                 .map_err(|error| wrong(format!("the password cannot be read: {error}")))?;
             fields.push(("username", Value::text(user)));
             fields.push(("password", Value::Text(password)));
-            match checked(&id, &fields) {
-                Ok(camera) => (found, failure) = looked_at(&camera, fields)?,
-                Err(error) => note!("{error}"),
+            match one(&id, fields) {
+                Ok(again) => (found, failure) = again,
+                Err(error) => {
+                    note!("{error}");
+                    continue;
+                }
             }
         }
         let is_kept = failure.is_none() || {
@@ -92,6 +110,24 @@ pub fn asked() -> Result<Vec<Found>, CliError> {
             all.push(found);
         }
     }
+}
+
+/// Looks at the camera of these fields. One that refers to variables cannot be looked at: the
+/// services have them, and not this command.
+fn one(
+    id: &str,
+    fields: Vec<(&'static str, Value)>,
+) -> Result<(Found, Option<FailureKind>), CliError> {
+    let refers = |value: &Value| match value {
+        Value::Text(text) => text.expose().contains("${"),
+        Value::List(text) => text.contains("${"),
+    };
+    if fields.iter().any(|(_, value)| refers(value)) {
+        let shown = camweave_redact::printable(id);
+        note!("{shown}: refers to variables, so it is not looked at");
+        return Ok((Found::usual(id, fields), None));
+    }
+    looked_at(&checked(id, &fields)?, fields)
 }
 
 /// Whether somebody can be asked.
@@ -113,12 +149,7 @@ fn looked_at(
     camera: &Camera,
     fields: Vec<(&'static str, Value)>,
 ) -> Result<(Found, Option<FailureKind>), CliError> {
-    let found = Found {
-        id: camera.id.clone(),
-        fields,
-        fps: USUAL_FPS,
-        size: USUAL_SIZE,
-    };
+    let found = Found::usual(&camera.id, fields);
     let options = camweave_probe::Options {
         watch: WATCH,
         watch_at_most: WATCH,

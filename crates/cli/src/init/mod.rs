@@ -64,6 +64,9 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             .map_err(|error| CliError::file("open", model, &error))
     });
     let model = model.transpose()?;
+    if let Some(model) = &model {
+        site.check_model(model)?;
+    }
     let device = chosen(options.device)?;
     let found = match options.cameras.is_empty() {
         false => cameras::named(&options.cameras)?,
@@ -82,8 +85,11 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         note!("measuring this machine: about half a minute ...");
         plan(device, model.as_deref(), &found)?
     };
-    write_cameras(&site, &found, planned)?;
     site.write(device.watched(), model.as_deref())?;
+    // Without cameras there is no installation, and it can be begun again.
+    write_cameras(&site, &found, planned)
+        .inspect_err(|_| drop(std::fs::remove_file(site.graph())))?;
+    site.give_cameras()?;
     next(&site, model.is_none())
 }
 
@@ -143,9 +149,10 @@ fn plan(
         .iter()
         .max_by_key(pixels)
         .map_or((640, 360), |it| it.size);
+    let shipped = crate::shipped::model(crate::shipped::DETECTOR);
     let measuring = Measuring {
         graph: device.measured(),
-        model,
+        model: model.or(shipped.as_deref().ok()),
         size: format!("{}x{}", width & !1, height & !1),
         out: folder.path(),
     };
