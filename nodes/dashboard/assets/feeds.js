@@ -1,5 +1,6 @@
 // The cameras that are watched: which, how, and where their frames go.
 
+import { BEHIND_MS } from "./model.js";
 import { Player } from "./player.js";
 import { bestWay } from "./support.js";
 import { Trails } from "./trails.js";
@@ -8,8 +9,6 @@ import { Trails } from "./trails.js";
 const EARLIER_MICROS = 1_000_000;
 /** A stream that could not be decoded is tried again after so long. */
 const RETRY_MS = 5 * 60_000;
-/** A page whose messages have waited for so long leaves access units out. */
-const BEHIND_MS = 1500;
 /** The server closes connections that change their list more often than 5 times a second. */
 const WATCH_DELAY_MS = 250;
 /** Objects remembered for the single view. */

@@ -20,7 +20,7 @@ const HIDDEN_MS = 5000;
 
 const element = (id) => document.getElementById(id);
 const model = new Model();
-const counters = new Counters();
+const counters = new Counters(() => model.nowMs);
 const connection = new Connection();
 const feeds = new Feeds((message) => connection.send(message), (id) => model.cameras.get(id)?.codec ?? null, counters);
 const grid = new Grid({ feeds, onOpen: openCamera, onVisible: watch });
@@ -39,7 +39,6 @@ counters.player = (id) => feeds.of(id).player;
 connection.addEventListener("json", ({ detail: message }) => {
   if (message.type === "state") {
     model.take(message);
-    counters.clockAhead = model.clockAhead;
     feeds.lagMs = model.lagMs;
     feeds.refresh();
     show();
@@ -52,7 +51,11 @@ connection.addEventListener("json", ({ detail: message }) => {
 connection.addEventListener("binary", ({ detail: message }) => feeds.binary(message));
 connection.addEventListener("status", () => {
   model.isConnected = connection.status.is === "open";
-  if (model.isConnected) feeds.start();
+  if (model.isConnected) {
+    model.restart();
+    feeds.lagMs = model.lagMs;
+    feeds.start();
+  }
   show();
 });
 
