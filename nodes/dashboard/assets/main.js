@@ -31,6 +31,7 @@ const login = new Login(() => connection.open());
 const help = new Help();
 let route = currentRoute();
 let isAsleep = false;
+let sleepTimer = 0;
 
 /** For tests and for support. */
 window.camweave = counters;
@@ -66,17 +67,20 @@ window.addEventListener("hashchange", () => {
   navigate(before);
 });
 
-document.addEventListener("visibilitychange", () => {
+document.addEventListener("visibilitychange", noteHidden);
+
+function noteHidden() {
+  clearTimeout(sleepTimer);
   if (document.hidden) {
-    setTimeout(() => {
-      isAsleep = document.hidden;
+    sleepTimer = setTimeout(() => {
+      isAsleep = true;
       watch();
     }, HIDDEN_MS);
-  } else {
+  } else if (isAsleep) {
     isAsleep = false;
     watch();
   }
-});
+}
 
 /** Watches what is seen, and nothing else. */
 function watch() {
@@ -114,9 +118,14 @@ function navigate(before) {
   grid.filter(route.filter);
   show();
   watch();
+  // Typing in the filter leads to the grid, and goes on.
+  if (document.activeElement !== element("filter")) focusAfter(before);
+  if (before && before.view !== route.view && route.view !== "grid") window.scrollTo(0, 0);
+}
+
+function focusAfter(before) {
   if (before?.view === "camera" && route.view === "grid") grid.focus(before.id);
   else if (before && before.view !== route.view) element("main").focus({ preventScroll: true });
-  if (before && before.view !== route.view && route.view !== "grid") window.scrollTo(0, 0);
 }
 
 /** At once, so that the next key already finds the new view. */
@@ -206,11 +215,18 @@ for (const key of ["boxes", "trails"]) {
   element(key).setAttribute("aria-pressed", String(settings[key]));
 }
 element("theme").addEventListener("click", nextTheme);
+// Followed as a link, it would be an address without view and filter.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  element("main").focus();
+});
 element("filter").addEventListener("input", ({ target }) => filter(target.value));
 setTheme(settings.theme);
 
 // Ages and "no frames" grow also while the server says nothing.
 setInterval(show, 1000);
 navigate(null);
+// A page that is opened in the background is told of no change.
+noteHidden();
 await detectSupport();
 connection.open();
