@@ -4,8 +4,9 @@
 const DRIFT_MS = 0.5;
 /** What comes so much later than at best is behind. */
 export const BEHIND_MS = 1500;
-/** A page that has been behind for so long is not helped by leaving frames out. */
+/** A page that has been behind for so long is not helped by leaving frames out, and does not for so long. */
 const ACCEPTED_AFTER_MS = 5000;
+const ACCEPTED_FOR_MS = 30_000;
 /** A lag that has changed by a smaller part since it began is a step of the server's clock: a network's grows. */
 const STEADY = 0.1;
 
@@ -25,6 +26,7 @@ export class Model {
   /** The same, of a state without lag. */
   #unlagged = null;
   #behind = null;
+  #acceptedUntil = 0;
   #isRestarted = true;
   #removedAt = new Map();
 
@@ -52,6 +54,8 @@ export class Model {
   /** A new connection: nothing waits in it, and the server may be another one. */
   restart() {
     this.#isRestarted = true;
+    this.#behind = null;
+    this.#acceptedUntil = 0;
     this.lagMs = 0;
   }
 
@@ -65,7 +69,7 @@ export class Model {
     const ahead = now - serverMs;
     const least = (before) => (this.#isRestarted ? ahead : Math.min(ahead, before + DRIFT_MS));
     this.#ahead = least(this.#ahead);
-    this.#unlagged = least(this.#unlagged);
+    this.#unlagged = now < this.#acceptedUntil ? ahead : least(this.#unlagged);
     this.#isRestarted = false;
     this.lagMs = ahead - this.#unlagged;
     if (this.lagMs <= BEHIND_MS) {
@@ -77,6 +81,7 @@ export class Model {
     // The server's clock went back, or the network itself holds so much: either way frames are shown again.
     if (Math.abs(ahead - this.#behind.ahead) < STEADY * this.lagMs) this.#ahead = ahead;
     this.#unlagged = ahead;
+    this.#acceptedUntil = now + ACCEPTED_FOR_MS;
     this.#behind = null;
     this.lagMs = 0;
   }
