@@ -14,6 +14,43 @@ let plain, bframes, graph, browser;
 const open = (options) => openPage(browser, graph, options);
 const tile = (page, id) => page.locator(`.tile[data-camera="${id}"]`);
 
+/** A page whose states pass through `states.edit`, which may be set; `taken` counts them, `said` is what the page sends. */
+async function openEdited(hash) {
+  const states = { edit: (state) => state, taken: 0, said: [] };
+  const page = await open({ hash: "#/graph" });
+  await page.routeWebSocket(/\/ws$/, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((message) => {
+      states.said.push(message);
+      server.send(message);
+    });
+    server.onMessage((message) => {
+      if (typeof message !== "string" || !message.includes('"type":"state"')) return socket.send(message);
+      socket.send(JSON.stringify(states.edit(JSON.parse(message))));
+      states.taken++;
+    });
+  });
+  await page.goto(graph.url + hash);
+  await page.reload();
+  return { page, states };
+}
+
+/** Where each tile is, by camera. */
+const places = (page) =>
+  page.locator(".tile").evaluateAll((tiles) =>
+    Object.fromEntries(tiles.map((it) => [it.dataset.camera, [it.offsetLeft, it.offsetTop, it.offsetWidth].join()])));
+
+const added = (id, like) => ({ ...like, id, state: "connecting", why: null, todo: null });
+
+/** As the page's own, which a test that hides it replaces. */
+function hide(page, isHidden) {
+  return page.evaluate((isHidden) => {
+    if (isHidden) Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+    else delete document.hidden;
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, isHidden);
+}
+
 before(async () => {
   const common = ["--fps", "8", "--size", "640x360"];
   plain = await startCameras({ cam1: 1_000_501, cam2: 1_000_502, cam10: 1_000_503 }, common);
@@ -122,7 +159,7 @@ test("the graph names its nodes in pipeline order, with what flows", async () =>
   const left = async (id) => (await page.locator(`.node[aria-label="${id}"]`).boundingBox()).x;
   const order = ["source", "detect.decode", "detect.infer", "detect.track", "sink"];
   const places = await Promise.all(order.map(left));
-  assert.deepEqual(places, places.toSorted((a, b) => a - b));
+  assert.deepEqual(places, [...places].sort((a, b) => a - b));
   await until("frames that flow", async () => /[1-9][\d.,]*\/s/.test(await page.locator('.node[aria-label="source"]').innerText()));
   assert.ok((await page.locator(".edges path").count()) >= 4);
   await page.context().close();
@@ -202,6 +239,33 @@ test("a decoder that always fails gives way to JPEG", async () => {
   await page.context().close();
 });
 
+test("a decoder that hangs is replaced at a keyframe", async () => {
+  const page = await open({
+    init: () => {
+      const Real = window.VideoDecoder;
+      let isPlanted = false;
+      window.VideoDecoder = class extends Real {
+        #units = 0;
+        #isHung = false;
+        decode(chunk) {
+          if (++this.#units === 12 && !isPlanted) isPlanted = this.#isHung = true;
+          if (!this.#isHung) super.decode(chunk);
+        }
+        get decodeQueueSize() {
+          return this.#isHung ? 1 : super.decodeQueueSize;
+        }
+      };
+    },
+    hash: "#/camera/cam1",
+  });
+  await page.getByText("decoder errors (the decoder gives no frames)").waitFor({ timeout: 120_000 });
+  const frames = await page.evaluate(() => camweave.frames("cam1"));
+  await drawn(page, ["cam1"], frames + 16);
+  const player = await page.evaluate(() => camweave.player("cam1"));
+  assert.deepEqual([player.errors, player.decoders], [1, 2]);
+  await page.context().close();
+});
+
 test("dark and light follow the system, and the switch", async () => {
   const ground = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number)[0]);
   const dark = await open({ colorScheme: "dark" });
@@ -236,10 +300,7 @@ test("only what is seen is sent", async () => {
   assert.equal(await page.evaluate(() => camweave.frames("cam20")), 0, "below the screen");
   await tile(page, "cam20").scrollIntoViewIfNeeded();
   await drawn(page, ["cam20"], 4);
-  await page.evaluate(() => {
-    Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
-    document.dispatchEvent(new Event("visibilitychange"));
-  });
+  await hide(page, true);
   const frames = () => page.evaluate(() => camweave.frames("cam20"));
   await until("no more frames in the background", async () => {
     const before = await frames();
@@ -247,39 +308,180 @@ test("only what is seen is sent", async () => {
     return (await frames()) === before;
   });
   const before = await frames();
-  await page.evaluate(() => {
-    delete document.hidden;
-    document.dispatchEvent(new Event("visibilitychange"));
-  });
+  await hide(page, false);
   await drawn(page, ["cam20"], before + 4);
   await page.context().close();
 });
 
 test("a camera that comes moves no other, one that goes fades", async () => {
-  let edit = (state) => state;
+  const { page, states } = await openEdited("#/");
+  await drawn(page, LIVE);
+  const before = await places(page);
+  // Somebody is using the page, so nothing may be sorted in.
+  await page.mouse.move(300, 300);
+  states.edit = (state) => ({ ...state, cameras: [...state.cameras, added("cam4", state.cameras[0])] });
+  await tile(page, "cam4").waitFor();
+  const with4 = await places(page);
+  for (const [id, place] of Object.entries(before)) assert.equal(with4[id], place, id);
+  states.edit = (state) => ({ ...state, cameras: state.cameras.filter(({ id }) => id !== "cam1") });
+  await until("cam1 as removed", async () => (await tile(page, "cam1").getAttribute("data-state")) === "removed");
+  assert.equal((await places(page)).cam1, before.cam1);
+  await until("it to go when the page is left alone", async () => (await tile(page, "cam1").count()) === 0);
+  await page.context().close();
+});
+
+test("cameras for which there is no room move the others only when the page is left alone", async () => {
+  const { page, states } = await openEdited("#/");
+  await drawn(page, LIVE);
+  const before = await places(page);
+  const [, , width] = before.cam1.split(",").map(Number);
+  const more = ["cam4", "cam5", "cam6", "cam7"];
+  await page.mouse.move(300, 300);
+  states.edit = (state) => ({ ...state, cameras: [...state.cameras, ...more.map((id) => added(id, state.cameras[0]))] });
+  for (let x = 300; (await tile(page, "cam7").count()) === 0; x++) await page.mouse.move(x % 600, 300);
+  await page.mouse.move(301, 301);
+  const crowded = await places(page);
+  for (const [id, place] of Object.entries(before)) assert.equal(crowded[id], place, id);
+  await until("all to fit", async () => Number((await places(page)).cam1.split(",")[2]) < width);
+  assert.deepEqual(Object.keys(await places(page)), ["cam1", "cam2", "cam3", ...more, "cam10", "cam20"]);
+  await page.context().close();
+});
+
+test("a camera that the server lists as removed goes, and stays away", async () => {
+  const { page, states } = await openEdited("#/");
+  await drawn(page, LIVE);
+  states.edit = (state) => ({ ...state, cameras: state.cameras.map((it) => (it.id === "cam1" ? { ...it, state: "removed" } : it)) });
+  await until("cam1 as removed", async () => (await tile(page, "cam1").getAttribute("data-state")) === "removed");
+  await until("it to go", async () => (await tile(page, "cam1").count()) === 0);
+  const { taken } = states;
+  await until("more states", () => states.taken >= taken + 4);
+  assert.equal(await tile(page, "cam1").count(), 0);
+  await page.getByText("3 of 4 live").waitFor();
+  assert.equal(await page.locator('.tile:visible button[tabindex="0"]').count(), 1, "another tile is reached by Tab");
+  await page.context().close();
+});
+
+test("a camera that is removed and added again while it is open is shown again", async () => {
+  const { page, states } = await openEdited("#/camera/cam1");
+  await drawn(page, ["cam1"], 4);
+  const view = page.locator("#single-view");
+  states.edit = (state) => ({ ...state, cameras: state.cameras.filter(({ id }) => id !== "cam1") });
+  await view.getByText("There is no such camera").waitFor({ timeout: 120_000 });
+  states.edit = (state) => state;
+  await until("cam1 as live", async () => (await view.getAttribute("data-state")) === "live");
+  // For longer than a camera may be without frames.
+  const frames = await page.evaluate(() => camweave.frames("cam1"));
+  await drawn(page, ["cam1"], frames + 60);
+  assert.equal(await view.getAttribute("data-state"), "live");
+  await page.evaluate(() => {
+    camweave.probe = (canvas) => (canvas.closest(".tile") ? (canvas.dataset.isDrawn = true) : null);
+  });
+  await page.getByRole("button", { name: "‹ Cameras" }).click();
+  await until("frames in its tile", async () => (await tile(page, "cam1").locator("canvas[data-is-drawn]").count()) === 1);
+  assert.equal(await tile(page, "cam1").getAttribute("data-state"), "live");
+  await page.context().close();
+});
+
+test("video goes on after a step of the browser's clock, and of the server's", async () => {
+  const { page, states } = await openEdited("#/camera/cam1");
+  await drawn(page, ["cam1"], 8);
+  const shown = () => page.evaluate(() => camweave.snapshot().cam1.shownMs);
+  const drawMore = async (frames) => drawn(page, ["cam1"], (await page.evaluate(() => camweave.frames("cam1"))) + frames);
+  await page.evaluate(() => {
+    const { now } = Date;
+    Date.now = () => now() + 3_600_000;
+  });
+  await drawMore(32);
+  assert.ok(Math.abs(await shown()) < 600_000, "ages are by the server's clock");
+  const skipped = () => page.evaluate(() => camweave.player("cam1").skipped);
+  const before = await skipped();
+  states.edit = (state) => ({ ...state, now_unix_ms: state.now_unix_ms - 3_600_000 });
+  await until("what looks like a slow network", async () => (await skipped()) > before);
+  await drawMore(32);
+  assert.ok((await shown()) < -3_000_000, "which are those of its new time");
+  await page.context().close();
+});
+
+test("of more cameras than a message can name, as many are watched as it can", async () => {
+  const { page, states } = await openEdited("#/");
+  await drawn(page, LIVE);
+  const many = Array.from({ length: 100 }, (_, i) => `gate${i}-${"x".repeat(240)}`);
+  states.edit = (state) => {
+    const like = state.cameras.find(({ id }) => id === "cam1");
+    return { ...state, cameras: [...state.cameras, ...many.map((id) => ({ ...like, id }))] };
+  };
+  await until("a tile that is not watched", async () => (await page.locator(".tile-way:visible", { hasText: "no video" }).count()) > 0);
+  const frames = await page.evaluate(() => camweave.frames("cam1"));
+  await drawn(page, ["cam1"], frames + 16);
+  const longest = Math.max(...states.said.map((text) => Buffer.byteLength(text)));
+  assert.ok(longest > 15_000 && longest <= 16_384, `${longest} bytes`);
+  await page.context().close();
+});
+
+test("the filter is typed to its end in every view", async () => {
+  const page = await open();
+  await drawn(page, LIVE);
+  for (const hash of ["#/camera/cam2", "#/graph"]) {
+    await page.goto(graph.url + hash);
+    await page.locator("#grid-view").waitFor({ state: "hidden" });
+    await page.keyboard.press("/");
+    await page.keyboard.type("cam1");
+    assert.equal(await page.locator("#filter").inputValue(), "cam1", hash);
+    assert.deepEqual(await page.locator(".tile:visible").evaluateAll((it) => it.map((t) => t.dataset.camera)), ["cam1", "cam10"]);
+    await page.keyboard.press("Escape");
+  }
+  await page.context().close();
+});
+
+test("whatever the filter hides, a tile is reached by Tab, and the skip link keeps the view", async () => {
+  const page = await open();
+  await drawn(page, LIVE);
+  const reached = () => page.locator('.tile:visible button[tabindex="0"]').evaluateAll((it) => it.map((b) => b.closest(".tile").dataset.camera));
+  await page.keyboard.press("ArrowRight");
+  assert.deepEqual(await reached(), ["cam1"]);
+  await page.keyboard.press("/");
+  await page.keyboard.type("cam2");
+  assert.deepEqual(await reached(), ["cam2"]);
+  const url = page.url();
+  await page.locator(".skip").focus();
+  await page.keyboard.press("Enter");
+  assert.equal(page.url(), url);
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.closest(".tile")?.dataset.camera), "cam2");
+  await page.context().close();
+});
+
+test("no tile is called stalled after a return to the tab or a new connection", async () => {
+  const sockets = [];
   const page = await open({ hash: "#/graph" });
-  await page.routeWebSocket(/\/ws$/, (socket) => {
-    const server = socket.connectToServer();
-    server.onMessage((message) => {
-      const isState = typeof message === "string" && message.includes('"type":"state"');
-      socket.send(isState ? JSON.stringify(edit(JSON.parse(message))) : message);
-    });
+  await page.routeWebSocket(/\/ws$/, (route) => {
+    sockets.push(route);
+    route.connectToServer();
   });
   await page.goto(`${graph.url}#/`);
   await page.reload();
-  await drawn(page, LIVE);
-  const places = () => page.locator(".tile").evaluateAll((tiles) => Object.fromEntries(tiles.map((it) => [it.dataset.camera, [it.offsetLeft, it.offsetTop, it.offsetWidth].join()])));
-  const before = await places();
-  // Somebody is using the page, so nothing may be sorted in.
-  await page.mouse.move(300, 300);
-  edit = (state) => ({ ...state, cameras: [...state.cameras, { ...state.cameras[0], id: "cam4", state: "connecting", why: null, todo: null }] });
-  await tile(page, "cam4").waitFor();
-  const with4 = await places();
-  for (const [id, place] of Object.entries(before)) assert.equal(with4[id], place, id);
-  edit = (state) => ({ ...state, cameras: state.cameras.filter(({ id }) => id !== "cam1") });
-  await until("cam1 as removed", async () => (await tile(page, "cam1").getAttribute("data-state")) === "removed");
-  assert.equal((await places()).cam1, before.cam1);
-  await until("it to go when the page is left alone", async () => (await tile(page, "cam1").count()) === 0);
+  await drawn(page, LIVE, 48);
+  await page.evaluate(() => {
+    window.alarms = [];
+    const note = () => {
+      for (const it of document.querySelectorAll('.tile[data-state="stalled"]')) window.alarms.push(it.innerText);
+    };
+    new MutationObserver(note).observe(document.getElementById("grid"), { subtree: true, attributeFilter: ["data-state"] });
+  });
+  const frames = () => page.evaluate(() => camweave.frames("cam1"));
+  await hide(page, true);
+  await until("no more frames in the background", async () => {
+    const before = await frames();
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    return (await frames()) === before;
+  });
+  await hide(page, false);
+  await drawn(page, ["cam1"], (await frames()) + 4);
+  const { length } = sockets;
+  await sockets.at(-1).close();
+  await until("a new connection", () => sockets.length > length);
+  await drawn(page, ["cam1"], (await frames()) + 4);
+  assert.deepEqual(await page.evaluate(() => window.alarms), []);
   await page.context().close();
 });
 

@@ -55,9 +55,12 @@ const state = await (await pages.direct.context().request.get(`${graph.url}api/s
 const proxy = await throttle(new URL(graph.url).port, (25_000 * cameras * fps) / 5 / 10);
 pages.slow = await openPage(browser, { ...graph, url: `http://127.0.0.1:${proxy.address().port}/` }, { init: watchStamps });
 
+/** How many frames the slow viewer has drawn by when. */
+const slowly = [{ at: Date.now(), frames: 0 }];
 while (frames.direct.length < wanted && Date.now() - started < LIMIT_MS) {
   await new Promise((resolve) => setTimeout(resolve, 2000));
   for (const [name, page] of Object.entries(pages)) frames[name].push(...(await takeFrames(page)));
+  slowly.push({ at: Date.now(), frames: frames.slow.length });
   if (process.stderr.isTTY) process.stderr.write(`\r${frames.direct.length} of ${wanted} frames `);
 }
 const seconds = (Date.now() - started) / 1000;
@@ -82,5 +85,7 @@ for (const [name, result] of Object.entries(results)) {
   assert.deepEqual([result.byPts, result.byCapture], [0, 0], `${name}: frames out of step`);
   assert.ok(result.frames > 0, name);
 }
+const early = slowly.findLast(({ at }) => at < slowly.at(-1).at - 30_000) ?? slowly[0];
+assert.ok(slowly.at(-1).frames > early.frames, "the slow viewer is shown frames to the end");
 assert.ok(results.direct.frames >= wanted, `${results.direct.frames} frames in ${seconds} s`);
 process.exit(0);

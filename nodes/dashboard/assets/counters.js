@@ -5,8 +5,10 @@ export class Counters {
   /** `probe(canvas, area, message)` sees each frame on its canvas before its boxes are drawn. */
   probe = null;
 
-  /** Milliseconds by which the browser's clock is ahead of the server's. */
-  clockAhead = 0;
+  /** `nowMs()`: the server's time. */
+  constructor(nowMs) {
+    this.nowMs = nowMs;
+  }
 
   drawn(id, message) {
     const counts = this.#cameras.get(id) ?? { frames: 0, withBoxes: 0, last: null };
@@ -14,7 +16,7 @@ export class Counters {
     counts.frames++;
     if (message.detections) counts.withBoxes++;
     counts.last = message;
-    counts.shownMs = Date.now() - this.clockAhead - message.capturedMs;
+    counts.shownMs = this.nowMs() - message.capturedMs;
   }
 
   forget(id) {

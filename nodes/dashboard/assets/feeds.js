@@ -1,5 +1,6 @@
 // The cameras that are watched: which, how, and where their frames go.
 
+import { BEHIND_MS } from "./model.js";
 import { Player } from "./player.js";
 import { bestWay } from "./support.js";
 import { Trails } from "./trails.js";
@@ -8,12 +9,16 @@ import { Trails } from "./trails.js";
 const EARLIER_MICROS = 1_000_000;
 /** A stream that could not be decoded is tried again after so long. */
 const RETRY_MS = 5 * 60_000;
-/** A page whose messages have waited for so long leaves access units out. */
-const BEHIND_MS = 1500;
 /** The server closes connections that change their list more often than 5 times a second. */
 const WATCH_DELAY_MS = 250;
+/** The server closes connections that send longer messages than this. */
+const MESSAGE_BYTES = 16 << 10;
+/** A camera that the server calls live, but of which this page has drawn nothing for so long. */
+const NO_FRAMES_MS = 4000;
 /** Objects remembered for the single view. */
 const OBJECTS_LIMIT = 40;
+
+const utf8 = new TextEncoder();
 
 export class Feeds {
   #feeds = new Map();
@@ -47,18 +52,27 @@ export class Feeds {
     this.#tellSoon();
   }
 
+  /** The camera was removed, and its tile. */
   forget(id) {
-    this.#feeds.get(id)?.stop();
-    this.#feeds.delete(id);
     this.#wanted.delete(id);
     this.counters.forget(id);
+    const feed = this.#feeds.get(id);
+    if (!feed) return;
+    feed.unwatch();
+    feed.objects.clear();
+    // The camera may be added again while the single view shows it, and under the number that the server has told.
+    const isInUse = feed.screens.size > 0 || [...this.#byIndex.values()].includes(feed);
+    if (!isInUse) this.#feeds.delete(id);
   }
 
   /** A new connection knows nothing of this page. */
   start() {
     this.#told = "";
     this.#byIndex.clear();
-    for (const feed of this.#feeds.values()) feed.stop();
+    for (const [id, feed] of this.#feeds) {
+      feed.unwatch();
+      if (feed.screens.size === 0) this.#feeds.delete(id);
+    }
     this.#tell();
   }
 
@@ -71,6 +85,8 @@ export class Feeds {
     const feed = this.of(id);
     this.#byIndex.set(index, feed);
     feed.granted = { way, reason: reason ?? null };
+    // Where it was not shown before, its first frame is still to come.
+    if (this.#wanted.has(id)) feed.watch();
   }
 
   dropped({ index, frames }) {
@@ -89,12 +105,27 @@ export class Feeds {
   }
 
   #tell() {
-    const cameras = [...this.#wanted].map((id) => ({ id, way: this.of(id).choose(this.codecOf(id)).way }));
-    for (const [id, feed] of this.#feeds) if (!this.#wanted.has(id)) feed.stop();
+    const cameras = this.#fitting([...this.#wanted].map((id) => ({ id, way: this.of(id).choose(this.codecOf(id)).way })));
+    const asked = new Set(cameras.map(({ id }) => id));
+    for (const [id, feed] of this.#feeds) {
+      if (!asked.has(id)) feed.unwatch();
+      else if (feed.since === null) feed.watch();
+      if (this.#wanted.has(id) && !asked.has(id)) feed.granted = { way: "none", reason: "more cameras are seen at once than a page may watch" };
+    }
     const told = JSON.stringify(cameras);
     if (told === this.#told) return;
     this.#told = told;
     this.send({ type: "watch", cameras });
+  }
+
+  /** As many of the first of these as a message may name. */
+  #fitting(cameras) {
+    let bytes = JSON.stringify({ type: "watch", cameras: [] }).length;
+    const end = cameras.findIndex((camera) => {
+      bytes += utf8.encode(JSON.stringify(camera)).length + 1;
+      return bytes > MESSAGE_BYTES;
+    });
+    return end < 0 ? cameras : cameras.slice(0, end);
   }
 }
 
@@ -105,7 +136,9 @@ export class Feed {
   granted = null;
   /** Frames that the server left out because this page was too slow. */
   viewerDropped = 0;
-  /** When a frame was drawn last, by `performance.now()`. */
+  /** Since when it is watched, by `performance.now()`; null where it is not. */
+  since = null;
+  /** When a frame was drawn last. */
   drawnAt = null;
   objects = new Map();
   #player;
@@ -152,9 +185,21 @@ export class Feed {
     this.#player.feed(message, isPageBehind);
   }
 
-  stop() {
+  watch() {
+    this.since = performance.now();
+  }
+
+  unwatch() {
     this.#player.close();
+    this.since = null;
     this.drawnAt = null;
+  }
+
+  /** Whether frames of this camera, which is live, do not reach this page; not before they had time to. */
+  isWithoutFrames({ fps, since_unix_ms: liveSince }, nowMs) {
+    if (this.since === null || this.way.way === "none") return false;
+    const without = Math.min(performance.now() - Math.max(this.drawnAt ?? 0, this.since), nowMs - (liveSince ?? 0));
+    return without > NO_FRAMES_MS + (fps ? 3000 / fps : 0);
   }
 
   #draw(image, message) {

@@ -14,6 +14,7 @@ const SMALLEST_TILE_PHONE = 150;
 const QUIET_MS = 8000;
 
 export class Grid {
+  #main = document.getElementById("main");
   #list = document.getElementById("grid");
   #empty = document.getElementById("grid-empty");
   #tiles = new Map();
@@ -22,12 +23,16 @@ export class Grid {
   #touchedAt = 0;
   #current = null;
   #columns = 1;
+  #size = "";
+  /** Tiles have come for which nothing was moved. */
+  #isUnfit = false;
 
   constructor({ feeds, onOpen, onVisible }) {
     this.feeds = feeds;
     this.onOpen = onOpen;
     this.onVisible = onVisible;
-    new ResizeObserver(() => this.#arrange()).observe(document.getElementById("main"));
+    new ResizeObserver(() => this.#resized()).observe(this.#main);
+    window.addEventListener("resize", () => this.#resized());
     for (const event of ["pointerdown", "pointermove", "keydown", "scroll", "touchstart"]) {
       window.addEventListener(event, () => (this.#touchedAt = performance.now()), { passive: true, capture: true });
     }
@@ -49,7 +54,13 @@ export class Grid {
 
   update(model) {
     const isFirst = this.#tiles.size === 0;
-    for (const id of [...model.cameras.keys()].sort(byId)) if (!this.#tiles.has(id)) this.#add(id, isFirst);
+    const added = [...model.cameras.keys()].filter((id) => !this.#tiles.has(id)).sort(byId);
+    for (const id of added) this.#add(id, isFirst);
+    if (added.length > 0) {
+      if (isFirst) this.#arrange();
+      else this.#isUnfit = true;
+      this.#keepReachable();
+    }
     for (const tile of this.#tiles.values()) {
       const camera = model.cameras.get(tile.id);
       tile.update({ camera, feed: this.feeds.of(tile.id), nowMs: model.nowMs, isConnected: model.isConnected });
@@ -62,6 +73,7 @@ export class Grid {
     this.#filter = text.trim().toLowerCase();
     for (const tile of this.#tiles.values()) tile.element.hidden = !this.#passes(tile.id);
     this.#arrange();
+    this.#keepReachable();
   }
 
   /** Moves the focus by rows and columns; false where there is no tile. */
@@ -93,15 +105,13 @@ export class Grid {
     this.#tiles.set(id, tile);
     tile.element.hidden = !this.#passes(id);
     if (!isFirst) tile.element.classList.add("new");
-    // At the end: nothing else moves. It is sorted in when the page is left alone.
+    // At the end, and below the others if need be: nothing else moves. It is sorted in when the page is left alone.
     this.#list.append(tile.element);
     this.feeds.of(id).screens.add(tile.screen);
     this.#observer.observe(tile.element);
-    if (this.#tiles.size === 1) this.#focused(id);
-    this.#arrange();
   }
 
-  /** Takes out what was removed and sorts, where that changes anything. */
+  /** Takes out what was removed, sorts, and fits the tiles again, where that changes anything. */
   #settle(model) {
     for (const [id, tile] of this.#tiles) {
       if (model.cameras.get(id).state !== "removed" || !model.isConnected || model.removedFor(id) < QUIET_MS) continue;
@@ -109,11 +119,22 @@ export class Grid {
       this.#observer.unobserve(tile.element);
       tile.dispose();
       this.#tiles.delete(id);
+      if (this.#current === id) this.#current = null;
+      this.feeds.of(id).screens.delete(tile.screen);
       this.feeds.forget(id);
       model.forget(id);
-      this.#arrange();
+      this.#isUnfit = true;
       this.onVisible();
     }
+    if (this.#isUnfit) {
+      this.#isUnfit = false;
+      this.#arrange();
+    }
+    this.#sort();
+    this.#keepReachable();
+  }
+
+  #sort() {
     const elements = [...this.#list.children];
     const sorted = elements.toSorted((a, b) => byId(a.dataset.camera, b.dataset.camera));
     if (elements.every((element, i) => element === sorted[i])) return;
@@ -130,6 +151,12 @@ export class Grid {
     return [...this.#list.children].filter((element) => !element.hidden);
   }
 
+  /** One of the tiles that are seen is in the tab order. */
+  #keepReachable() {
+    const { order } = this;
+    if (!order.includes(this.#current)) this.#focused(order[0]);
+  }
+
   /** One tile is in the tab order; arrow keys go on from it. */
   #focused(id) {
     if (!id || id === this.#current) return;
@@ -140,12 +167,24 @@ export class Grid {
   }
 
   #seen(entries) {
-    for (const { target, isIntersecting } of entries) this.#tiles.get(target.dataset.camera)?.setVisible(isIntersecting);
+    for (const { target, isIntersecting } of entries) {
+      const tile = this.#tiles.get(target.dataset.camera);
+      if (tile) tile.isVisible = isIntersecting;
+    }
     this.onVisible();
   }
 
+  /** The grid is as high as its tiles: only another place for it asks for another fit. */
+  #resized() {
+    const top = this.#main.getBoundingClientRect().top + window.scrollY;
+    const size = [this.#main.clientWidth, window.innerHeight, top].join();
+    if (size === this.#size) return;
+    this.#size = size;
+    this.#arrange();
+  }
+
   #arrange() {
-    const main = document.getElementById("main");
+    const main = this.#main;
     const style = getComputedStyle(main);
     const width = main.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
     const top = main.getBoundingClientRect().top + window.scrollY;

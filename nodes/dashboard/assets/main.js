@@ -20,7 +20,7 @@ const HIDDEN_MS = 5000;
 
 const element = (id) => document.getElementById(id);
 const model = new Model();
-const counters = new Counters();
+const counters = new Counters(() => model.nowMs);
 const connection = new Connection();
 const feeds = new Feeds((message) => connection.send(message), (id) => model.cameras.get(id)?.codec ?? null, counters);
 const grid = new Grid({ feeds, onOpen: openCamera, onVisible: watch });
@@ -31,6 +31,7 @@ const login = new Login(() => connection.open());
 const help = new Help();
 let route = currentRoute();
 let isAsleep = false;
+let sleepTimer = 0;
 
 /** For tests and for support. */
 window.camweave = counters;
@@ -39,7 +40,6 @@ counters.player = (id) => feeds.of(id).player;
 connection.addEventListener("json", ({ detail: message }) => {
   if (message.type === "state") {
     model.take(message);
-    counters.clockAhead = model.clockAhead;
     feeds.lagMs = model.lagMs;
     feeds.refresh();
     show();
@@ -52,7 +52,11 @@ connection.addEventListener("json", ({ detail: message }) => {
 connection.addEventListener("binary", ({ detail: message }) => feeds.binary(message));
 connection.addEventListener("status", () => {
   model.isConnected = connection.status.is === "open";
-  if (model.isConnected) feeds.start();
+  if (model.isConnected) {
+    model.restart();
+    feeds.lagMs = model.lagMs;
+    feeds.start();
+  }
   show();
 });
 
@@ -63,17 +67,20 @@ window.addEventListener("hashchange", () => {
   navigate(before);
 });
 
-document.addEventListener("visibilitychange", () => {
+document.addEventListener("visibilitychange", noteHidden);
+
+function noteHidden() {
+  clearTimeout(sleepTimer);
   if (document.hidden) {
-    setTimeout(() => {
-      isAsleep = document.hidden;
+    sleepTimer = setTimeout(() => {
+      isAsleep = true;
       watch();
     }, HIDDEN_MS);
-  } else {
+  } else if (isAsleep) {
     isAsleep = false;
     watch();
   }
-});
+}
 
 /** Watches what is seen, and nothing else. */
 function watch() {
@@ -111,9 +118,14 @@ function navigate(before) {
   grid.filter(route.filter);
   show();
   watch();
+  // Typing in the filter leads to the grid, and goes on.
+  if (document.activeElement !== element("filter")) focusAfter(before);
+  if (before && before.view !== route.view && route.view !== "grid") window.scrollTo(0, 0);
+}
+
+function focusAfter(before) {
   if (before?.view === "camera" && route.view === "grid") grid.focus(before.id);
   else if (before && before.view !== route.view) element("main").focus({ preventScroll: true });
-  if (before && before.view !== route.view && route.view !== "grid") window.scrollTo(0, 0);
 }
 
 /** At once, so that the next key already finds the new view. */
@@ -203,11 +215,18 @@ for (const key of ["boxes", "trails"]) {
   element(key).setAttribute("aria-pressed", String(settings[key]));
 }
 element("theme").addEventListener("click", nextTheme);
+// Followed as a link, it would be an address without view and filter.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  element("main").focus();
+});
 element("filter").addEventListener("input", ({ target }) => filter(target.value));
 setTheme(settings.theme);
 
 // Ages and "no frames" grow also while the server says nothing.
 setInterval(show, 1000);
 navigate(null);
+// A page that is opened in the background is told of no change.
+noteHidden();
 await detectSupport();
 connection.open();

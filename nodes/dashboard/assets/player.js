@@ -9,6 +9,8 @@ const PENDING_LIMIT = 512;
 const REORDER_LIMIT = 32;
 /** A decoder this far behind skips to the next keyframe. */
 const BEHIND_MS = 1500;
+/** A decoder that gives nothing for so long, of what it has been given, is replaced. */
+const HUNG_MS = 10_000;
 /** A frame that is older than the one shown, by less than this, came out of order after a loss. */
 const BACKWARD_MICROS = 2_000_000;
 /** Catch-up has ended when no more frames come for so long. */
@@ -23,6 +25,9 @@ export class Player {
   #waits = true;
   #pending = new Map();
   #units = 0;
+  /** The newest unit that came out, and when one did last. */
+  #newest = -1;
+  #outputAt = 0;
   #held = null;
   #timer = 0;
   #failures = 0;
@@ -78,6 +83,7 @@ export class Player {
 
   #decode(message, isPageBehind) {
     this.#noteLoss(message);
+    if (message.keyframe && this.#isHung()) this.#fail(new Error("the decoder gives no frames"));
     const isBehind = !message.catchUp && (isPageBehind || this.#isBehind());
     if (isBehind) this.#waits = true;
     if (isBehind || (this.#waits && !message.keyframe)) {
@@ -97,6 +103,8 @@ export class Player {
     } catch (error) {
       this.#fail(error);
     }
+    // The message stays until its frame has come, and longer; its bytes are the decoder's now.
+    message.data = null;
   }
 
   /** After a loss, frames up to the next keyframe may show what was there before. */
@@ -111,9 +119,21 @@ export class Player {
 
   /** Whether the decoder is so slow that access units have to be left out. */
   #isBehind() {
-    if (this.#pending.size === 0 || !(this.#decoder?.decodeQueueSize > 0)) return false;
-    const [oldest] = this.#pending.values();
-    return !oldest.message.catchUp && performance.now() - oldest.fedAt > BEHIND_MS;
+    const next = this.#next();
+    return next !== null && !next.message.catchUp && performance.now() - next.fedAt > BEHIND_MS;
+  }
+
+  /** A decoder that is merely slow, as with a long group to catch up on, gives something. */
+  #isHung() {
+    const next = this.#next();
+    return next !== null && performance.now() - Math.max(next.fedAt, this.#outputAt) > HUNG_MS;
+  }
+
+  /** What a decoder with work to do is to give next. Some units before its newest output never come out. */
+  #next() {
+    if (!(this.#decoder?.decodeQueueSize > 0)) return null;
+    for (const entry of this.#pending.values()) if (entry.unit > this.#newest) return entry;
+    return null;
   }
 
   /**
@@ -141,8 +161,9 @@ export class Player {
     });
     this.#decoder = decoder;
     this.counts.decoders++;
-    // A hardware decoder that failed is followed by software.
-    const hardwareAcceleration = this.#failures > 0 ? "prefer-software" : "no-preference";
+    // A hardware decoder that failed is followed by software, which browsers do not have for H.265.
+    const isInSoftware = this.#failures > 0 && !codec.startsWith("hvc1");
+    const hardwareAcceleration = isInSoftware ? "prefer-software" : "no-preference";
     try {
       decoder.configure({ codec, optimizeForLatency: true, hardwareAcceleration });
     } catch (error) {
@@ -160,6 +181,8 @@ export class Player {
       return;
     }
     this.#pending.delete(frame.timestamp);
+    this.#newest = Math.max(this.#newest, entry.unit);
+    this.#outputAt = performance.now();
     for (const [timestamp, { unit }] of this.#pending) {
       if (unit > entry.unit - REORDER_LIMIT) break;
       this.#pending.delete(timestamp);
@@ -215,6 +238,8 @@ export class Player {
     this.#decoder = null;
     this.#waits = true;
     this.#pending.clear();
+    this.#newest = -1;
+    this.#outputAt = 0;
     if (decoder && decoder.state !== "closed") decoder.close();
   }
 
@@ -229,7 +254,9 @@ export class Player {
       const current = still.next;
       still.next = null;
       try {
-        const image = await createImageBitmap(new Blob([current.data], { type: "image/jpeg" }));
+        const jpeg = new Blob([current.data], { type: "image/jpeg" });
+        current.data = null;
+        const image = await createImageBitmap(jpeg);
         if (generation === still.generation) this.#show(image, current);
         else image.close();
       } catch (error) {

@@ -10,6 +10,9 @@ export class Screen {
   canvas = document.createElement("canvas");
   #context = this.canvas.getContext("2d", { alpha: false });
   #observer = new ResizeObserver(([entry]) => this.#resize(entry.contentRect));
+  #size = { width: 0, height: 0 };
+  /** Device pixels per CSS pixel when the size was set, and the canvas's own. */
+  #deviceRatio = window.devicePixelRatio;
   #ratio = 1;
   #isShown = true;
 
@@ -28,6 +31,8 @@ export class Screen {
    */
   draw(image, message, scene, probe) {
     if (!this.#isShown) return;
+    // Nothing tells that the window went to another display.
+    if (this.#deviceRatio !== window.devicePixelRatio) this.#resize(this.#size);
     const context = this.#context;
     const area = this.#place(image, message);
     probe?.(this.canvas, area, message);
@@ -79,7 +84,9 @@ export class Screen {
     this.#isShown = width > 0 && height > 0;
     if (!this.#isShown) return;
     const { canvas } = this;
-    this.#ratio = Math.min(window.devicePixelRatio || 1, WIDTH_LIMIT / width);
+    this.#size = { width, height };
+    this.#deviceRatio = window.devicePixelRatio;
+    this.#ratio = Math.min(this.#deviceRatio || 1, WIDTH_LIMIT / width);
     const [w, h] = [Math.round(width * this.#ratio), Math.round(height * this.#ratio)];
     if (w === canvas.width && h === canvas.height) return;
     // A canvas loses its content with its size: keep it until the next frame.

@@ -10,7 +10,6 @@ import { count, dropReason, duration, millis, rate, shortTrack, STATE_NAMES, tim
 
 const HISTORY_MS = 10_000;
 const OBJECTS_SHOWN = 12;
-const NO_FRAMES_MS = 4000;
 /** A finger that moved so far sideways turns to the next camera. */
 const SWIPE_PIXELS = 60;
 
@@ -31,7 +30,6 @@ export class Single {
   };
   #screen = null;
   #id = null;
-  #openedAt = 0;
   #historyAt = -Infinity;
 
   constructor({ feeds, counters, onTurn, onBack }) {
@@ -71,7 +69,6 @@ export class Single {
     if (id === this.#id) return;
     this.close();
     this.#id = id;
-    this.#openedAt = performance.now();
     this.#historyAt = -Infinity;
     this.#section.hidden = false;
     this.#screen = new Screen();
@@ -98,9 +95,7 @@ export class Single {
     const camera = model.cameras.get(this.#id);
     const feed = this.feeds.of(this.#id);
     if (!camera) return this.#showMissing(model);
-    const last = Math.max(feed.drawnAt ?? 0, this.#openedAt);
-    const isWithoutFrames = feed.way.way !== "none" && performance.now() - last > NO_FRAMES_MS + (camera.fps ? 3000 / camera.fps : 0);
-    const view = viewOf(camera, model.isConnected, isWithoutFrames);
+    const view = viewOf(camera, model.isConnected, feed.isWithoutFrames(camera, model.nowMs));
     setAttribute(this.#section, "data-state", view.state);
     setStateIcon(this.#icon, view.state);
     setText(this.#state, STATE_NAMES[view.state]);

@@ -5,13 +5,11 @@ import { Note, viewOf } from "./note.js";
 import { Screen } from "./screen.js";
 import { count, millis, rate, STATE_NAMES, sum, UNKNOWN } from "./text.js";
 
-/** A camera that the server calls live, but of which this page has drawn nothing for so long. */
-const NO_FRAMES_MS = 4000;
-
 export class Tile {
   screen = new Screen();
   element;
   button;
+  /** Visible tiles are watched. */
   isVisible = false;
   #icon = stateIcon("unknown");
   #name = h("span", { class: "tile-name" });
@@ -20,7 +18,6 @@ export class Tile {
   #drops = h("span", { class: "tile-drops" });
   #way = h("span", { class: "tile-way", hidden: true });
   #note = new Note();
-  #shownSince = performance.now();
 
   constructor(id, onOpen) {
     this.id = id;
@@ -35,14 +32,8 @@ export class Tile {
     this.#name.title = id;
   }
 
-  /** Visible tiles are watched; the time without frames counts from then. */
-  setVisible(isVisible) {
-    if (isVisible && !this.isVisible) this.#shownSince = performance.now();
-    this.isVisible = isVisible;
-  }
-
   update({ camera, feed, nowMs, isConnected }) {
-    const view = viewOf(camera, isConnected, this.#isWithoutFrames(camera, feed));
+    const view = viewOf(camera, isConnected, this.isVisible && feed.isWithoutFrames(camera, nowMs));
     setAttribute(this.element, "data-state", view.state);
     setStateIcon(this.#icon, view.state);
     const isLive = view.state === "live";
@@ -61,12 +52,6 @@ export class Tile {
   dispose() {
     this.screen.dispose();
     this.element.remove();
-  }
-
-  #isWithoutFrames(camera, feed) {
-    if (camera.state !== "live" || !this.isVisible || feed.way.way === "none") return false;
-    const last = Math.max(feed.drawnAt ?? 0, this.#shownSince);
-    return performance.now() - last > NO_FRAMES_MS + (camera.fps ? 3000 / camera.fps : 0);
   }
 }
 

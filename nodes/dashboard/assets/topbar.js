@@ -73,8 +73,8 @@ export class TopBar {
       return;
     }
     if (is !== "lost") return;
-    // The text is announced when it changes: the seconds are left out until they say something.
-    const lost = Date.now() - since < 10_000 ? "" : ` for ${duration(Date.now() - since)}`;
+    // The text is announced when it changes: at most once a minute.
+    const lost = Date.now() - since < 60_000 ? "" : ` for ${duration(Date.now() - since)}`;
     const again = retryAt - Date.now() > 1500 ? "trying again soon" : "trying again";
     setText(this.#bannerText, `Not connected${lost}: ${why}. What you see is old; ${again}.`);
     setText(this.#bannerButton, "Try now");
