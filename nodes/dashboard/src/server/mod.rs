@@ -2,6 +2,7 @@
 
 mod answer;
 mod assets;
+mod budget;
 mod cameras;
 mod connections;
 mod edits;
@@ -189,8 +190,8 @@ async fn open_socket(
         .max_frame_size(socket::MOST_BYTES);
     match shared.viewers.join() {
         Ok(joined) => {
-            let published = shared.published.clone();
-            upgrade.on_upgrade(move |socket| socket::run(socket, joined, published))
+            let states = shared.published.state.clone();
+            upgrade.on_upgrade(move |socket| socket::run(socket, joined, states))
         }
         Err(most) => upgrade.on_upgrade(move |socket| socket::refuse(socket, most)),
     }

@@ -371,3 +371,64 @@ fn cameras_are_changed_by_those_who_have_the_token_and_no_password_comes_out() {
     }
     assert_eq!(std::fs::read_to_string(&path).expect("readable"), text);
 }
+
+/// A file of one camera, which takes connections and says nothing.
+fn silent_camera(folder: &std::path::Path) -> (std::net::TcpListener, std::path::PathBuf) {
+    let camera = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = camera.local_addr().expect("bound");
+    let path = folder.join("cameras.yml");
+    let text = format!("cameras:\n  - {{id: gate, url: 'rtsp://{address}/x'}}\n");
+    std::fs::write(&path, text).expect("writable");
+    (camera, path)
+}
+
+#[test]
+fn a_test_of_a_camera_keeps_its_place_when_its_page_is_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (camera, path) = silent_camera(folder.path());
+    let bench = Bench::with_cameras(false, 1, Some(&path));
+    let body = r#"{"id":"gate"}"#;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut page = TcpStream::connect(bench.server.address).expect("it listens");
+        let head = format!(
+            "POST /api/cameras/test HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            bench.server.address,
+            body.len()
+        );
+        page.write_all(head.as_bytes()).expect("it reads");
+        // The test has begun.
+        open.push(camera.accept().expect("a connection"));
+        page.shutdown(std::net::Shutdown::Both).expect("open");
+    }
+    // The server has seen that the pages are gone when it has answered others.
+    for _ in 0..20 {
+        assert_eq!(bench.ask(&["GET /api/cameras HTTP/1.1"], "").0, 200);
+    }
+    let (status, answer) = bench.ask(&["POST /api/cameras/test HTTP/1.1"], body);
+    assert_eq!(status, 429, "{answer}");
+    assert!(answer.contains("2 cameras are being tested"), "{answer}");
+}
+
+#[test]
+fn changes_are_few_and_their_values_small() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_camera, path) = silent_camera(folder.path());
+    let bench = Bench::with_cameras(false, 1, Some(&path));
+    let line = "PATCH /api/cameras/gate HTTP/1.1";
+    let long = format!(r#"{{"set":{{"password":"{}"}}}}"#, "x".repeat(3 << 10));
+    let (status, answer) = bench.ask(&[line], &long);
+    assert_eq!(status, 422);
+    assert!(
+        answer.contains("'password' has 3072 bytes, expected at most 2048"),
+        "{answer}"
+    );
+    assert!(!answer.contains("xxx"), "{answer}");
+    let mut refused = 0;
+    while bench.ask(&[line], "{").0 != 429 {
+        refused += 1;
+        assert!(refused < 100_000, "changes without end");
+    }
+    assert!(refused >= 19);
+    assert_eq!(bench.ask(&["GET /api/cameras HTTP/1.1"], "").0, 200);
+}
