@@ -18,8 +18,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
-use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Extension, Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -171,8 +172,21 @@ async fn state(State(shared): State<Arc<Shared>>) -> Response {
     answer::json(StatusCode::OK, state)
 }
 
-async fn history(State(shared): State<Arc<Shared>>) -> Response {
-    answer::json(StatusCode::OK, shared.published.history())
+/// Whose history is asked for; all cameras' where none is named.
+#[derive(Deserialize)]
+struct Whose {
+    camera: Option<String>,
+}
+
+async fn history(
+    State(shared): State<Arc<Shared>>,
+    whose: Result<Query<Whose>, QueryRejection>,
+) -> Response {
+    let camera = match &whose {
+        Ok(Query(whose)) => whose.camera.as_deref(),
+        Err(_) => return answer::error(StatusCode::BAD_REQUEST, "expected ?camera=ID, or none"),
+    };
+    answer::json(StatusCode::OK, shared.published.history(camera))
 }
 
 async fn open_socket(

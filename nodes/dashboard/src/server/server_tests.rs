@@ -133,6 +133,11 @@ fn every_answer_keeps_the_page_to_itself() {
     let (status, answer) = bench.ask(&["GET /api/history HTTP/1.1"], "");
     assert_eq!(status, 200);
     assert!(answer.contains(r#""step_s":10"#), "{answer}");
+    let (status, answer) = bench.ask(&["GET /api/history?camera=gate HTTP/1.1"], "");
+    assert_eq!(status, 200);
+    assert!(answer.ends_with(r#""cameras":{}}"#), "{answer}");
+    let (status, answer) = bench.ask(&["GET /api/history?camera=a&camera=b HTTP/1.1"], "");
+    assert_eq!(status, 400, "{answer}");
 }
 
 #[test]
