@@ -1,11 +1,16 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 
+use camweave_redact::Secret;
 use camweave_stage::Context;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::*;
+
+fn listener() -> Listener {
+    Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port")
+}
 
 /// A server on a free port, as an address of its own would have it: with or without a token.
 struct Bench {
@@ -26,9 +31,11 @@ impl Bench {
         let viewers = Arc::new(Viewers::new(most, context.waker()));
         let measured = crate::hub::Shared::default();
         let published = crate::state::publish(&context, measured, Arc::clone(&viewers));
+        let listener = listener();
         let (door, token) = if needs_token {
             let (token, text) = Token::stored(folder.path()).expect("writable");
-            (Some(Door::new(token)), text)
+            let door = Door::new(token, listener.address.port());
+            (Some(door), text)
         } else {
             (None, None)
         };
@@ -39,9 +46,8 @@ impl Bench {
             is_local: !needs_token,
             is_encrypted: false,
         });
-        let address = (Ipv4Addr::LOCALHOST, 0).into();
         Self {
-            server: Server::start(address, router(shared, cameras), None).expect("a free port"),
+            server: Server::start(listener, router(shared, cameras), None).expect("threads"),
             viewers,
             token,
             _context: context,
@@ -268,7 +274,7 @@ fn pages_beyond_the_limit_are_told_so() {
 #[test]
 fn a_taken_port_is_an_error_in_one_line() {
     let bench = Bench::new(false, 1);
-    let error = Server::start(bench.server.address, Router::new(), None);
+    let error = Listener::bind(bench.server.address);
     let error = error.err().expect("it is taken").message;
     let port = bench.server.address.port();
     assert!(
@@ -277,6 +283,25 @@ fn a_taken_port_is_an_error_in_one_line() {
     );
     assert!(error.contains("another program listens"), "{error}");
     assert_eq!(error.lines().count(), 1);
+}
+
+#[test]
+fn a_start_that_cannot_listen_makes_no_token_that_nobody_was_shown() {
+    let taken = std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a free port");
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = DashboardSettings {
+        listen: taken.local_addr().expect("bound").to_string(),
+        state: folder.path().to_owned(),
+        ..DashboardSettings::default()
+    };
+    let context = Context::for_tests("dashboard", folder.path());
+    let viewers = Arc::new(Viewers::new(1, context.waker()));
+    let measured = crate::hub::Shared::default();
+    let published = crate::state::publish(&context, measured, Arc::clone(&viewers));
+    let opened = open(&settings, published.expect("a thread"), viewers);
+    assert!(opened.is_err());
+    let (_, new) = Token::stored(folder.path()).expect("writable");
+    assert!(new.is_some(), "the next start has one to show");
 }
 
 #[test]
@@ -292,8 +317,7 @@ fn an_encrypted_page_is_read_with_its_certificate_and_not_without() {
     };
     let encrypted = tls::acceptor(&settings).expect("a certificate");
     let page = Router::new().route("/", get(async || "the page"));
-    let address = (Ipv4Addr::LOCALHOST, 0).into();
-    let server = Server::start(address, page, encrypted).expect("a free port");
+    let server = Server::start(listener(), page, encrypted).expect("threads");
     let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
     let own = CertificateDer::from_pem_file(folder.path().join("tls-cert.pem"));
