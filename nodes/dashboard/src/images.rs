@@ -1,7 +1,9 @@
 //! JPEGs of frames, for pages that cannot decode a camera's video: at a bounded rate, on a thread of
 //! their own.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -41,6 +43,8 @@ pub(crate) struct Image {
 /// The thread that makes images.
 pub(crate) struct Images {
     orders: SyncSender<Order>,
+    /// How many wait: what finds no place is not even written as JSON.
+    in_line: Arc<AtomicUsize>,
     made: Receiver<Image>,
 }
 
@@ -53,11 +57,17 @@ impl Images {
         let (orders, waiting) = sync_channel(MOST_WAITING);
         let (done, made) = sync_channel(MOST_WAITING);
         let (context, waker) = (context.clone(), context.waker());
+        let in_line = Arc::new(AtomicUsize::new(0));
+        let left = Arc::clone(&in_line);
         std::thread::Builder::new()
             .name("images".to_owned())
-            .spawn(move || work(&context, device, &waiting, &done, &waker))
+            .spawn(move || work(&context, device, &Line(waiting, left), &done, &waker))
             .map_err(|error| StageError::resource(format!("cannot start a thread: {error}")))?;
-        Ok(Self { orders, made })
+        Ok(Self {
+            orders,
+            in_line,
+            made,
+        })
     }
 
     /// Asks for an image of a frame; whether it will be tried: where others wait, it is left out.
@@ -65,6 +75,9 @@ impl Images {
         let Some(picture) = &row.picture else {
             return false;
         };
+        if self.in_line.load(Ordering::Relaxed) >= MOST_WAITING {
+            return false;
+        }
         let order = Order {
             index,
             codec,
@@ -72,9 +85,13 @@ impl Images {
             picture: picture.clone(),
             json: wire::json(row),
         };
+        self.in_line.fetch_add(1, Ordering::Relaxed);
         match self.orders.try_send(order) {
             Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.in_line.fetch_sub(1, Ordering::Relaxed);
+                false
+            }
         }
     }
 
@@ -84,13 +101,18 @@ impl Images {
     }
 }
 
-fn work(
-    context: &Context,
-    device: u32,
-    waiting: &Receiver<Order>,
-    done: &SyncSender<Image>,
-    waker: &Waker,
-) {
+/// The orders that wait, and how many.
+struct Line(Receiver<Order>, Arc<AtomicUsize>);
+
+impl Line {
+    fn next(&self) -> Result<Order, RecvTimeoutError> {
+        let order = self.0.recv_timeout(SWEEP_EVERY)?;
+        self.1.fetch_sub(1, Ordering::Relaxed);
+        Ok(order)
+    }
+}
+
+fn work(context: &Context, device: u32, line: &Line, done: &SyncSender<Image>, waker: &Waker) {
     let mut snapshots = Snapshots::new(&context.attachments, device);
     let mut swept = Instant::now();
     loop {
@@ -98,10 +120,10 @@ fn work(
             swept = Instant::now();
             snapshots.sweep();
         }
-        let order = match waiting.recv_timeout(SWEEP_EVERY) {
+        let order = match line.next() {
             Ok(order) => order,
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => continue,
-            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
         };
         match image(&mut snapshots, &order) {
             Ok(image) => {
@@ -248,6 +270,37 @@ mod tests {
             !images.order(3, Codec::H265, &detections("gate", 6)),
             "no reference"
         );
+    }
+
+    #[test]
+    fn an_order_that_finds_no_place_is_refused_and_one_that_is_taken_makes_place() {
+        let (orders, waiting) = sync_channel(MOST_WAITING);
+        let in_line = Arc::new(AtomicUsize::new(0));
+        let line = Line(waiting, Arc::clone(&in_line));
+        let (_done, made) = sync_channel(1);
+        let images = Images {
+            orders,
+            in_line,
+            made,
+        };
+        let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+        let layout = PictureLayout::packed(64, 48, PixelFormat::I420, matrix, range);
+        let pool = Producer::create(&PoolSpec {
+            name: "frames".to_owned(),
+            slots: 1,
+            slot_bytes: layout.required_bytes().expect("a possible layout"),
+        });
+        let slot = pool
+            .expect("memory")
+            .begin()
+            .expect("a free slot")
+            .publish();
+        let mut row = detections("gate", 0);
+        row.picture = Some(PictureRef { layout, slot });
+        let order = || images.order(0, Codec::H264, &row);
+        assert!((0..MOST_WAITING).all(|_| order()) && !order() && !order());
+        assert!(line.next().is_ok());
+        assert!(order() && !order());
     }
 
     #[test]

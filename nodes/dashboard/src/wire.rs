@@ -16,7 +16,8 @@ pub(crate) const CATCH_UP: u8 = 2;
 pub(crate) const DETECTIONS: u8 = 4;
 pub(crate) const MIRRORED: u8 = 8;
 pub(crate) const NO_BOXES_KNOWN: u8 = 16;
-/// Packets before this unit were lost: until the next keyframe, decoders may show what was there before.
+/// Packets of this unit, or units before it, were lost: until the next keyframe, decoders may show
+/// what was there before.
 pub(crate) const LOST: u8 = 32;
 
 /// What the data is.

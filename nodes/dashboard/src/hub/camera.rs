@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camweave_message::{Codec, Detections, Unit};
+use camweave_message::{Codec, Detections, FrameId, Unit};
 use camweave_stage::telemetry::clock;
 
 use super::group::Group;
@@ -14,6 +14,8 @@ use crate::wire::{self, Header, KEYFRAME, Kind, LOST, NO_BOXES_KNOWN};
 
 /// A camera whose frames had no reference for so long has no images.
 const NO_IMAGES_AFTER: Duration = Duration::from_secs(10);
+/// No camera takes longer from capture to the first stage: its clock is wrong.
+const MOST_BEFORE_FIRST: i64 = 10_000_000_000;
 
 /// What is known of a camera at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,6 +48,8 @@ pub(crate) struct Camera {
     pub imaged: Option<Instant>,
     session: Option<i64>,
     is_begun: bool,
+    /// Session and sequence of the unit that was sent last.
+    last_sent: Option<(i64, u64)>,
     frames: Meter,
     latency: Meter,
 }
@@ -65,6 +69,7 @@ impl Camera {
             imaged: None,
             session: None,
             is_begun: false,
+            last_sent: None,
             frames: Meter::default(),
             latency: Meter::default(),
         }
@@ -98,7 +103,14 @@ impl Camera {
         if row.picture.is_some() {
             self.picture = Some(now);
         }
-        let latency = clock::unix_nanos().saturating_sub(row.id.captured_unix_nanos);
+        let by_clock = clock::unix_nanos().saturating_sub(row.id.captured_unix_nanos);
+        let first = row.trace.0.first();
+        let inside = first.map(|it| {
+            clock::monotonic_nanos()
+                .saturating_sub(it.enter_nanos)
+                .max(0)
+        });
+        let latency = latency(by_clock, inside);
         self.latency.note((latency as f64 / 1e6) as f32, now);
         let outcome = self.pairing.detections(row, now);
         self.late += u64::from(outcome == Outcome::Late);
@@ -126,7 +138,9 @@ impl Camera {
         if json.is_empty() && !unit.data.is_empty() {
             flags |= NO_BOXES_KNOWN;
         }
-        if unit.lost_packets > 0 {
+        // A keyframe needs none of those before, and an end shows nothing.
+        let has_gap = self.is_after_gap(&unit.id) && !unit.keyframe && !unit.data.is_empty();
+        if unit.lost_packets > 0 || has_gap {
             flags |= LOST;
         }
         let header = Header {
@@ -147,6 +161,14 @@ impl Camera {
         sent
     }
 
+    /// Whether a unit of the same session is missing before this one: a stage upstream, or this one,
+    /// had no room for it.
+    fn is_after_gap(&mut self, id: &FrameId) -> bool {
+        let (session, sequence) = (id.session_unix_nanos, id.sequence);
+        let before = self.last_sent.replace((session, sequence));
+        before.is_some_and(|(of, last)| of == session && sequence.saturating_sub(last) > 1)
+    }
+
     pub fn measured(&mut self, now: Instant) -> Measured {
         Measured {
             codec: self.codec.map(Codec::as_str),
@@ -157,6 +179,44 @@ impl Camera {
             units: self.units,
             silent: self.silent(now).unwrap_or(Duration::MAX),
             is_too_late: self.pairing.is_too_late(now),
+        }
+    }
+}
+
+/// A frame's latency, in nanoseconds: from its capture by the clocks, unless these cannot be right.
+/// A frame is captured before the first stage has it (`inside`: for how long it was in the graph),
+/// and not long before; where the clocks say otherwise, one of them is wrong, and the frame's time
+/// in the graph is what is known.
+fn latency(by_clock: i64, inside: Option<i64>) -> i64 {
+    match inside {
+        Some(inside)
+            if by_clock < inside || by_clock.saturating_sub(inside) > MOST_BEFORE_FIRST =>
+        {
+            inside
+        }
+        _ => by_clock,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_whose_clock_is_wrong_has_the_latency_of_the_graph() {
+        const SECOND: i64 = 1_000_000_000;
+        let inside = Some(SECOND / 10);
+        for (by_clock, expected) in [
+            (SECOND / 5, SECOND / 5),
+            (5 * SECOND, 5 * SECOND),
+            (3600 * SECOND, SECOND / 10),
+            (SECOND / 20, SECOND / 10),
+            (-3600 * SECOND, SECOND / 10),
+            (i64::MIN, SECOND / 10),
+            (i64::MAX, SECOND / 10),
+        ] {
+            assert_eq!(latency(by_clock, inside), expected, "{by_clock}");
+            assert_eq!(latency(by_clock, None), by_clock, "no stage has noted it");
         }
     }
 }

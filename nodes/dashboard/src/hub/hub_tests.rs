@@ -264,6 +264,75 @@ fn a_page_is_told_of_losses() {
 }
 
 #[test]
+fn a_page_is_told_where_units_are_missing() {
+    let mut bench = Bench::new();
+    let viewer = bench.viewer(&[("gate", Way::Video)]);
+    let lost = |viewer: &Joined| -> Vec<(u8, u64)> {
+        let units = got(viewer).into_iter().filter_map(|it| match it {
+            Got::Unit(flags, sequence) => Some((flags & LOST, sequence)),
+            Got::Text(_) => None,
+        });
+        units.collect()
+    };
+    bench.frame("gate", 0, true);
+    bench.after(Duration::from_secs(1));
+    for (sequence, keyframe) in [(1, false), (3, false), (4, false), (9, true), (10, false)] {
+        bench.frame("gate", sequence, keyframe);
+    }
+    let expected = [(0, 0), (0, 1), (LOST, 3), (0, 4), (0, 9), (0, 10)];
+    assert_eq!(lost(&viewer), expected);
+    let mut next = unit("gate", 20);
+    next.id.session_unix_nanos += 1;
+    bench.take(Watched::Unit(next.clone()));
+    next.id.sequence = 21;
+    next.keyframe = false;
+    bench.take(Watched::Unit(next));
+    bench.after(Duration::from_secs(1));
+    assert_eq!(lost(&viewer), [(0, 20), (0, 21)], "a session of its own");
+}
+
+#[test]
+fn a_camera_that_is_named_many_times_is_joined_once() {
+    let mut bench = Bench::new();
+    bench.frame("gate", 0, true);
+    let mut cameras = vec![("gate", Way::Video); 600];
+    cameras.push(("gate", Way::None));
+    let viewer = bench.viewer(&cameras);
+    bench.after(Duration::from_secs(1));
+    bench.after(Duration::from_secs(1));
+    let expected = [
+        told(0, "gate", "video"),
+        Got::Unit(KEYFRAME | NO_BOXES_KNOWN, 0),
+    ];
+    assert_eq!(got(&viewer), expected);
+}
+
+#[test]
+fn images_are_asked_for_while_a_page_wants_them() {
+    let mut bench = Bench::new();
+    assert!(bench.hub.as_images.is_empty());
+    let first = bench.viewer(&[("gate", Way::Jpeg), ("yard", Way::Video)]);
+    let second = bench.viewer(&[("gate", Way::Jpeg), ("door", Way::Jpeg)]);
+    let wanted = |bench: &Bench| -> Vec<String> {
+        let mut ids: Vec<_> = bench
+            .hub
+            .as_images
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(wanted(&bench), ["door", "gate"]);
+    second.watch(Vec::new());
+    bench.after(Duration::from_millis(1));
+    assert_eq!(wanted(&bench), ["gate"]);
+    drop(first);
+    bench.after(Duration::from_millis(1));
+    assert!(bench.hub.as_images.is_empty());
+}
+
+#[test]
 fn what_comes_twice_is_counted_once() {
     let mut bench = Bench::new();
     bench.frame("gate", 0, true);

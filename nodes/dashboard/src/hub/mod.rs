@@ -7,7 +7,7 @@ mod meter;
 mod pairing;
 mod seat;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,8 @@ pub(crate) struct Hub {
     viewers: Arc<Viewers>,
     cameras: HashMap<Arc<str>, Camera>,
     seats: Vec<Seat>,
+    /// Cameras of which any page asks for images.
+    as_images: HashSet<Arc<str>>,
     images: Images,
     /// How long an access unit waits for its detections.
     wait_at_most: Duration,
@@ -70,6 +72,7 @@ impl Hub {
             viewers,
             cameras: HashMap::new(),
             seats: Vec::new(),
+            as_images: HashSet::new(),
             images,
             wait_at_most,
             measured,
@@ -116,9 +119,8 @@ impl Hub {
         let Some(camera) = self.cameras.get_mut(&id) else {
             return self.dropped(&id, REPEATED, true);
         };
-        let wants = |seat: &Seat| seat.wants_images(&id);
-        if is_due(camera.imaged, now)
-            && self.seats.iter().any(wants)
+        if self.as_images.contains(&id)
+            && is_due(camera.imaged, now)
             && let Some(codec) = camera.codec
             && self.images.order(camera.index, codec, &row)
         {
@@ -231,6 +233,8 @@ impl Hub {
                     seat.settle(&self.cameras, now);
                 }
             }
+            let wanted = self.seats.iter().flat_map(Seat::wants_images);
+            self.as_images = wanted.cloned().collect();
         }
         let is_due = now.saturating_duration_since(self.settled_at) >= SETTLE_EVERY;
         if std::mem::take(&mut self.settle_soon) || is_due {

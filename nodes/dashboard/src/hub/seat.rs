@@ -1,6 +1,6 @@
 //! What each viewer watches, as the hub gives it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,16 +44,18 @@ impl Seat {
         }
     }
 
-    /// The page watches these now.
+    /// The page watches these now; of a camera that it names twice, the first counts.
     pub fn want(&mut self, mut wanted: Vec<Wanted>) {
+        let mut seen = HashSet::new();
+        wanted.retain(|it| seen.insert(Arc::clone(&it.id)));
         wanted.truncate(MOST_WANTED);
         self.wanted = wanted;
     }
 
-    /// Whether the page asks for images of a camera, whether or not there are any.
-    pub fn wants_images(&self, id: &str) -> bool {
-        let mut wanted = self.wanted.iter();
-        wanted.any(|it| *it.id == *id && it.way == Way::Jpeg)
+    /// The cameras of which the page asks for images, whether or not there are any.
+    pub fn wants_images(&self) -> impl Iterator<Item = &Arc<str>> {
+        let wanted = self.wanted.iter().filter(|it| it.way == Way::Jpeg);
+        wanted.map(|it| &it.id)
     }
 
     /// Which way the viewer is given a camera.
@@ -83,8 +85,15 @@ impl Seat {
                     .text(serde_json::to_string(&told).unwrap_or_default());
             }
             if way == Way::Video && before.is_none_or(|it| it.way != Way::Video) {
-                let group = catch_up(camera, now);
-                self.viewer.queue.join(camera.index, &group, now);
+                let queue = &self.viewer.queue;
+                let kept = &camera.group;
+                // The group is copied: not for one who has no room for it.
+                let group = if queue.has_room(kept.sent().len(), kept.bytes()) {
+                    catch_up(camera, now)
+                } else {
+                    Vec::new()
+                };
+                queue.join(camera.index, &group, now);
             }
             given.insert(camera.index, told);
         }

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 /// Fields of a camera that a page may set.
 const FIELDS_AT_MOST: usize = 32;
+/// Bytes of a field's value: what may be a password is remembered, to be kept out of the log.
+const VALUE_AT_MOST: usize = 2 << 10;
 /// The field that names a camera.
 const ID: &str = "id";
 
@@ -208,6 +210,13 @@ pub(super) fn values(given: &BTreeMap<String, Given>) -> Result<Vec<(&str, Value
             return Err(refuse("the id of a camera stays: add another camera".to_owned()));
         }
         let text = value.text();
+        if text.len() > VALUE_AT_MOST {
+            return Err(refuse(format!(
+                "'{}' has {} bytes, expected at most {VALUE_AT_MOST}",
+                camweave_redact::printable(field),
+                text.len()
+            )));
+        }
         if text.contains("${") {
             return Err(refuse(format!(
                 "'{}' refers to a variable ('${{'), expected its value: variables are written into the file by hand",

@@ -2,8 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -17,27 +16,48 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use super::from::From;
+use super::places::Places;
+use super::progress::Progress;
 
 /// Threads of the server.
 const THREADS: usize = 2;
-/// Connections at once, of all viewers; a page has a few.
-const MOST_CONNECTIONS: usize = 2048;
 /// A request's head, a TLS handshake, and the time between two requests of a connection.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// A connection that takes no byte of an answer for so long is gone.
+const TAKE_WITHIN: Duration = Duration::from_secs(30);
 /// Bytes of a request's head.
 const MOST_HEAD: usize = 32 << 10;
 /// Headers of a request.
 const MOST_HEADERS: usize = 64;
 /// After a failure to take a connection, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often the log says that connections cannot be taken.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 /// How long the server has for its end.
 const END_WITHIN: Duration = Duration::from_millis(500);
+
+/// A port that is listened on; whoever connects waits until it is served.
+pub(crate) struct Listener {
+    pub address: SocketAddr,
+    listener: StdListener,
+}
+
+impl Listener {
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn bind(address: SocketAddr) -> Result<Self, StageError> {
+        let refuse = |error: std::io::Error| unheard(address, &error);
+        let listener = StdListener::bind(address).map_err(refuse)?;
+        listener.set_nonblocking(true).map_err(refuse)?;
+        let address = listener.local_addr().map_err(refuse)?;
+        Ok(Self { address, listener })
+    }
+}
 
 /// The running server; it ends when it is dropped.
 pub(crate) struct Server {
@@ -46,21 +66,16 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens and serves.
+    /// Serves.
     ///
     /// # Errors
-    /// The address cannot be listened on.
+    /// There can be no threads.
     pub fn start(
-        address: SocketAddr,
+        listener: Listener,
         router: Router,
         encrypted: Option<TlsAcceptor>,
     ) -> Result<Self, StageError> {
-        let refuse = |error: &std::io::Error| unheard(address, error);
-        let listener = StdListener::bind(address).map_err(|error| refuse(&error))?;
-        listener
-            .set_nonblocking(true)
-            .map_err(|error| refuse(&error))?;
-        let address = listener.local_addr().map_err(|error| refuse(&error))?;
+        let Listener { address, listener } = listener;
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("server")
@@ -69,7 +84,7 @@ impl Server {
             .map_err(|error| StageError::resource(format!("cannot start threads: {error}")))?;
         let listener = {
             let _inside = runtime.enter();
-            TcpListener::from_std(listener).map_err(|error| refuse(&error))?
+            TcpListener::from_std(listener).map_err(|error| unheard(address, &error))?
         };
         runtime.spawn(accept(listener, router, encrypted));
         Ok(Self {
@@ -103,24 +118,49 @@ fn unheard(address: SocketAddr, error: &std::io::Error) -> StageError {
 }
 
 async fn accept(listener: TcpListener, router: Router, encrypted: Option<TlsAcceptor>) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let places = Places::new();
+    let mut warnings = Seldom::default();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+        let Some(free) = places.free().await else {
             return;
         };
         let (stream, from) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                warn!("a connection cannot be taken: {error}");
+                if warnings.may(Instant::now()) {
+                    warn!("a connection cannot be taken: {error}");
+                }
                 sleep(PAUSE).await;
                 continue;
             }
+        };
+        let Some(place) = places.take(free, from.ip()) else {
+            if warnings.may(Instant::now()) {
+                warn!(%from, "too many connections from this address: the new one is closed");
+            }
+            continue;
         };
         let (router, encrypted) = (router.clone(), encrypted.clone());
         tokio::spawn(async move {
             connection(stream, from, router, encrypted).await;
             drop(place);
         });
+    }
+}
+
+/// Warnings whose cause may last.
+#[derive(Default)]
+struct Seldom(Option<Instant>);
+
+impl Seldom {
+    /// Whether there may be one now.
+    fn may(&mut self, now: Instant) -> bool {
+        let is_over = |last: Instant| now.saturating_duration_since(last) >= WARN_EVERY;
+        let may = self.0.is_none_or(is_over);
+        if may {
+            self.0 = Some(now);
+        }
+        may
     }
 }
 
@@ -132,6 +172,7 @@ async fn connection(
 ) {
     // What is sent is whole messages.
     drop(stream.set_nodelay(true));
+    let stream = Progress::new(stream, TAKE_WITHIN);
     let Some(encrypted) = encrypted else {
         return serve(stream, from, router).await;
     };
@@ -163,5 +204,18 @@ async fn serve(
         .await;
     if let Err(error) = served {
         debug!(%from, "connection: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_whose_cause_lasts_are_few() {
+        let now = Instant::now();
+        let mut warnings = Seldom::default();
+        assert!(warnings.may(now) && !warnings.may(now));
+        assert!(warnings.may(now + WARN_EVERY) && !warnings.may(now + WARN_EVERY));
     }
 }

@@ -1,12 +1,14 @@
 //! The routes that change `cameras.yml`, where the graph names one.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Extension, Path, State};
-use axum::http::StatusCode;
+use axum::extract::{Extension, Path, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
@@ -14,31 +16,54 @@ use tokio::sync::Semaphore;
 use tracing::info;
 
 use super::answer;
+use super::budget::Budget;
 use super::cameras::{Added, Changed, File, Listed, Refusal};
 use super::from::From;
 use super::test_camera::{self, Tested};
 
 /// Cameras that are tested at once.
 const TESTS: usize = 2;
+/// Changes and tests: so many at once, and so many a second on average, of all pages.
+const BURST: u32 = 20;
+const PER_SECOND: u32 = 2;
 /// The last part of the route of a test.
 const TEST: &str = "test";
 
 /// What the routes need.
 pub(crate) struct Edits {
     file: File,
-    tests: Semaphore,
+    tests: Arc<Semaphore>,
+    budget: Mutex<Budget>,
 }
 
 /// The routes.
 pub(crate) fn routes(path: &std::path::Path) -> Router {
-    let edits = Edits {
+    let edits = Arc::new(Edits {
         file: File::new(path),
-        tests: Semaphore::new(TESTS),
-    };
+        tests: Arc::new(Semaphore::new(TESTS)),
+        budget: Mutex::new(Budget::new(BURST, PER_SECOND, Instant::now())),
+    });
+    let seldom = middleware::from_fn_with_state(Arc::clone(&edits), seldom);
     Router::new()
         .route("/api/cameras", get(list).post(add))
         .route("/api/cameras/{id}", post(test).patch(change).delete(remove))
-        .with_state(Arc::new(edits))
+        .route_layer(seldom)
+        .with_state(edits)
+}
+
+/// Lets no more changes through than people make: each may bring a password, which is remembered.
+async fn seldom(State(edits): State<Arc<Edits>>, request: Request, next: Next) -> Response {
+    let takes = || {
+        let mut budget = edits.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.takes(Instant::now())
+    };
+    if request.method() == Method::GET || takes() {
+        return next.run(request).await;
+    }
+    answer::error(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too many changes at once: try again in some seconds",
+    )
 }
 
 impl axum::response::IntoResponse for Refusal {
@@ -140,12 +165,12 @@ async fn test(
         });
     }
     let tested: Tested = body(&bytes)?;
-    let Ok(_place) = edits.tests.try_acquire() else {
+    let Ok(place) = Arc::clone(&edits.tests).try_acquire_owned() else {
         return Err(Refusal {
             status: StatusCode::TOO_MANY_REQUESTS,
             line: format!("{TESTS} cameras are being tested: try again when one is done"),
         });
     };
-    let found = test_camera::run(&edits.file, tested).await?;
+    let found = test_camera::run(&edits.file, tested, place).await?;
     Ok(answer::json(StatusCode::OK, found))
 }

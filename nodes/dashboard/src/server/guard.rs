@@ -1,5 +1,6 @@
 //! Whom a request comes from, before anything else is done with it.
 
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, Uri, header};
 
 /// Why a request is refused.
@@ -35,7 +36,7 @@ pub(crate) fn check(
     is_socket: bool,
 ) -> Result<(), Refused> {
     let text = |name| headers.get(name).map(|it| it.to_str().unwrap_or_default());
-    let host = text(header::HOST).or_else(|| uri.authority().map(|it| it.as_str()));
+    let host = text(header::HOST).or_else(|| uri.authority().map(Authority::as_str));
     if is_local && !host.is_some_and(is_loopback) {
         return Err(Refused::Host);
     }

@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, header};
 
 use super::token::{Token, cookie_of};
 
-/// The cookie's name.
+/// How the cookie's name begins. A browser sends the cookies of a host to all of its ports: the port
+/// in the name keeps those of two dashboards apart.
 const COOKIE: &str = "camweave";
 /// How long it is valid.
 const COOKIE_SECONDS: u64 = 90 * 86_400;
@@ -32,20 +33,26 @@ pub(crate) enum Access {
 /// The door of a page that needs a token.
 pub(crate) struct Door {
     token: Token,
+    cookie: String,
     failures: Mutex<HashMap<IpAddr, (Instant, u32)>>,
 }
 
 impl Door {
-    pub fn new(token: Token) -> Self {
+    /// Of the page at this port.
+    pub fn new(token: Token, port: u16) -> Self {
         Self {
             token,
+            cookie: format!("{COOKIE}-{port}"),
             failures: Mutex::default(),
         }
     }
 
     /// Whether a request has a cookie or a token that opens the page.
     pub fn access(&self, headers: &HeaderMap, from: IpAddr, now: Instant) -> Access {
-        if cookies(headers).any(|value| self.token.is_cookie(value)) {
+        if self
+            .cookies(headers)
+            .any(|value| self.token.is_cookie(value))
+        {
             return Access::Granted;
         }
         let bearer = headers.get(header::AUTHORIZATION);
@@ -84,23 +91,25 @@ impl Door {
             Access::TooOften
         }
     }
-}
 
-/// What `Set-Cookie` has for one who has logged in with this token.
-pub(crate) fn set_cookie(token: &str, is_encrypted: bool) -> String {
-    let secure = if is_encrypted { "; Secure" } else { "" };
-    let value = cookie_of(token);
-    format!("{COOKIE}={value}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Strict{secure}")
-}
+    /// What `Set-Cookie` has for one who has logged in with this token.
+    pub fn set_cookie(&self, token: &str, is_encrypted: bool) -> String {
+        let secure = if is_encrypted { "; Secure" } else { "" };
+        let (name, value) = (&self.cookie, cookie_of(token));
+        format!(
+            "{name}={value}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Strict{secure}"
+        )
+    }
 
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let lines = headers.get_all(header::COOKIE).iter();
-    let lines = lines.filter_map(|it| it.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';'));
-    pairs.filter_map(|pair| {
-        let (name, value) = pair.trim().split_once('=')?;
-        (name == COOKIE).then_some(value)
-    })
+    fn cookies<'a>(&self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
+        let lines = headers.get_all(header::COOKIE).iter();
+        let lines = lines.filter_map(|it| it.to_str().ok());
+        let pairs = lines.flat_map(|line| line.split(';'));
+        pairs.filter_map(move |pair| {
+            let (name, value) = pair.trim().split_once('=')?;
+            (name == self.cookie).then_some(value)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +121,7 @@ mod tests {
     fn door() -> (Door, Secret) {
         let folder = tempfile::tempdir().expect("a folder");
         let (token, text) = Token::stored(folder.path()).expect("writable");
-        (Door::new(token), text.expect("it is new"))
+        (Door::new(token, 8090), text.expect("it is new"))
     }
 
     fn with(name: header::HeaderName, value: &str) -> HeaderMap {
@@ -127,12 +136,12 @@ mod tests {
         let (door, token) = door();
         let token = token.expose();
         let now = Instant::now();
-        let cookie = set_cookie(token, true);
+        let cookie = door.set_cookie(token, true);
         assert!(
             cookie.contains("HttpOnly; SameSite=Strict; Secure"),
             "{cookie}"
         );
-        assert!(!set_cookie(token, false).contains("Secure"));
+        assert!(!door.set_cookie(token, false).contains("Secure"));
         let value = cookie.split(';').next().expect("a pair");
         let bearer = format!("Bearer {token}");
         for (headers, expected) in [
@@ -142,7 +151,7 @@ mod tests {
                 Access::Granted,
             ),
             (
-                with(header::COOKIE, &format!("{COOKIE}={token}")),
+                with(header::COOKIE, &format!("{COOKIE}-8090={token}")),
                 Access::Denied,
             ),
             (with(header::AUTHORIZATION, &bearer), Access::Granted),
@@ -150,6 +159,22 @@ mod tests {
             (with(header::AUTHORIZATION, "Bearer x"), Access::Denied),
         ] {
             assert_eq!(door.access(&headers, HERE, now), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn the_cookies_of_two_pages_of_one_host_do_not_replace_each_other() {
+        let ((one, first), (other, second)) = (door(), door());
+        let other = Door::new(other.token, 8091);
+        let pair = |door: &Door, token: &Secret| -> String {
+            let cookie = door.set_cookie(token.expose(), false);
+            cookie.split(';').next().expect("a pair").to_owned()
+        };
+        let (a, b) = (pair(&one, &first), pair(&other, &second));
+        assert_ne!(a.split('=').next(), b.split('=').next());
+        let both = with(header::COOKIE, &format!("{a}; {b}"));
+        for door in [&one, &other] {
+            assert_eq!(door.access(&both, HERE, Instant::now()), Access::Granted);
         }
     }
 

@@ -2,12 +2,15 @@
 
 mod answer;
 mod assets;
+mod budget;
 mod cameras;
 mod connections;
 mod edits;
 mod from;
 mod guard;
 mod login;
+mod places;
+mod progress;
 mod socket;
 mod test_camera;
 mod tls;
@@ -17,20 +20,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
-use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Extension, Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Router, http::Uri};
-use camweave_redact::Secret;
 use camweave_stage::StageError;
 use serde::Deserialize;
 
 use crate::settings::{DashboardSettings, Tls};
 use crate::state::Published;
 use crate::viewers::Viewers;
+use connections::Listener;
 use from::From;
 use login::{Access, Door};
 use token::Token;
@@ -53,19 +57,26 @@ struct Shared {
     is_encrypted: bool,
 }
 
-/// The token that opens the page, where one is needed; a new one is known only now.
+/// The door of the page at this port, where it needs a token. A new token is known only now, so it
+/// is printed before anything else can fail.
 ///
 /// # Errors
 /// It cannot be read or stored.
-fn door(settings: &DashboardSettings) -> Result<(Option<Door>, Option<Secret>), StageError> {
+fn door(settings: &DashboardSettings, port: u16) -> Result<Option<Door>, StageError> {
     if let Some(file) = &settings.token_file {
-        return Ok((Some(Door::new(Token::from_file(file)?)), None));
+        return Ok(Some(Door::new(Token::from_file(file)?, port)));
     }
     if settings.is_local()? {
-        return Ok((None, None));
+        return Ok(None);
     }
     let (token, new) = Token::stored(&settings.state)?;
-    Ok((Some(Door::new(token)), new))
+    if let Some(new) = new {
+        tracing::info!(
+            "the page's token, which is shown once and not stored: {}",
+            new.expose()
+        );
+    }
+    Ok(Some(Door::new(token, port)))
 }
 
 /// `cameras`: the file that pages may change.
@@ -151,13 +162,12 @@ async fn log_in(
         return answer::error(StatusCode::BAD_REQUEST, r#"expected {"token": "..."}"#);
     };
     let token = login.token.trim();
-    let access = match &shared.door {
-        Some(door) => door.log_in(token, from.ip(), Instant::now()),
-        None => return StatusCode::NO_CONTENT.into_response(),
+    let Some(door) = &shared.door else {
+        return StatusCode::NO_CONTENT.into_response();
     };
-    match access {
+    match door.log_in(token, from.ip(), Instant::now()) {
         Access::Granted => {
-            let cookie = login::set_cookie(token, shared.is_encrypted);
+            let cookie = door.set_cookie(token, shared.is_encrypted);
             (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
         }
         Access::Denied => answer::error(StatusCode::UNAUTHORIZED, "the token is wrong"),
@@ -170,8 +180,21 @@ async fn state(State(shared): State<Arc<Shared>>) -> Response {
     answer::json(StatusCode::OK, state)
 }
 
-async fn history(State(shared): State<Arc<Shared>>) -> Response {
-    answer::json(StatusCode::OK, shared.published.history())
+/// Whose history is asked for; all cameras' where none is named.
+#[derive(Deserialize)]
+struct Whose {
+    camera: Option<String>,
+}
+
+async fn history(
+    State(shared): State<Arc<Shared>>,
+    whose: Result<Query<Whose>, QueryRejection>,
+) -> Response {
+    let camera = match &whose {
+        Ok(Query(whose)) => whose.camera.as_deref(),
+        Err(_) => return answer::error(StatusCode::BAD_REQUEST, "expected ?camera=ID, or none"),
+    };
+    answer::json(StatusCode::OK, shared.published.history(camera))
 }
 
 async fn open_socket(
@@ -189,8 +212,8 @@ async fn open_socket(
         .max_frame_size(socket::MOST_BYTES);
     match shared.viewers.join() {
         Ok(joined) => {
-            let published = shared.published.clone();
-            upgrade.on_upgrade(move |socket| socket::run(socket, joined, published))
+            let states = shared.published.state.clone();
+            upgrade.on_upgrade(move |socket| socket::run(socket, joined, states))
         }
         Err(most) => upgrade.on_upgrade(move |socket| socket::refuse(socket, most)),
     }
@@ -205,8 +228,10 @@ pub(crate) fn open(
     published: Published,
     viewers: Arc<Viewers>,
 ) -> Result<Server, StageError> {
+    // First of all: a port that is taken leaves no trace of this start.
+    let listener = Listener::bind(settings.address()?)?;
     let encrypted = tls::acceptor(settings)?;
-    let (door, new) = door(settings)?;
+    let door = door(settings, listener.address.port())?;
     let is_local = settings.is_local()?;
     if !is_local && encrypted.is_none() {
         tracing::warn!("the page is not encrypted, and browsers show no video on it (TLS: off)");
@@ -218,18 +243,7 @@ pub(crate) fn open(
         is_local,
         is_encrypted: settings.encryption()? != Tls::Off,
     });
-    let server = Server::start(
-        settings.address()?,
-        router(shared, settings.cameras()),
-        encrypted,
-    )?;
-    if let Some(token) = new {
-        tracing::info!(
-            "the page's token, which is shown once and not stored: {}",
-            token.expose()
-        );
-    }
-    Ok(server)
+    Server::start(listener, router(shared, settings.cameras()), encrypted)
 }
 
 #[cfg(test)]

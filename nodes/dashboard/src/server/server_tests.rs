@@ -1,11 +1,16 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 
+use camweave_redact::Secret;
 use camweave_stage::Context;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::*;
+
+fn listener() -> Listener {
+    Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port")
+}
 
 /// A server on a free port, as an address of its own would have it: with or without a token.
 struct Bench {
@@ -26,9 +31,11 @@ impl Bench {
         let viewers = Arc::new(Viewers::new(most, context.waker()));
         let measured = crate::hub::Shared::default();
         let published = crate::state::publish(&context, measured, Arc::clone(&viewers));
+        let listener = listener();
         let (door, token) = if needs_token {
             let (token, text) = Token::stored(folder.path()).expect("writable");
-            (Some(Door::new(token)), text)
+            let door = Door::new(token, listener.address.port());
+            (Some(door), text)
         } else {
             (None, None)
         };
@@ -39,9 +46,8 @@ impl Bench {
             is_local: !needs_token,
             is_encrypted: false,
         });
-        let address = (Ipv4Addr::LOCALHOST, 0).into();
         Self {
-            server: Server::start(address, router(shared, cameras), None).expect("a free port"),
+            server: Server::start(listener, router(shared, cameras), None).expect("threads"),
             viewers,
             token,
             _context: context,
@@ -133,6 +139,11 @@ fn every_answer_keeps_the_page_to_itself() {
     let (status, answer) = bench.ask(&["GET /api/history HTTP/1.1"], "");
     assert_eq!(status, 200);
     assert!(answer.contains(r#""step_s":10"#), "{answer}");
+    let (status, answer) = bench.ask(&["GET /api/history?camera=gate HTTP/1.1"], "");
+    assert_eq!(status, 200);
+    assert!(answer.ends_with(r#""cameras":{}}"#), "{answer}");
+    let (status, answer) = bench.ask(&["GET /api/history?camera=a&camera=b HTTP/1.1"], "");
+    assert_eq!(status, 400, "{answer}");
 }
 
 #[test]
@@ -263,7 +274,7 @@ fn pages_beyond_the_limit_are_told_so() {
 #[test]
 fn a_taken_port_is_an_error_in_one_line() {
     let bench = Bench::new(false, 1);
-    let error = Server::start(bench.server.address, Router::new(), None);
+    let error = Listener::bind(bench.server.address);
     let error = error.err().expect("it is taken").message;
     let port = bench.server.address.port();
     assert!(
@@ -272,6 +283,25 @@ fn a_taken_port_is_an_error_in_one_line() {
     );
     assert!(error.contains("another program listens"), "{error}");
     assert_eq!(error.lines().count(), 1);
+}
+
+#[test]
+fn a_start_that_cannot_listen_makes_no_token_that_nobody_was_shown() {
+    let taken = std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a free port");
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = DashboardSettings {
+        listen: taken.local_addr().expect("bound").to_string(),
+        state: folder.path().to_owned(),
+        ..DashboardSettings::default()
+    };
+    let context = Context::for_tests("dashboard", folder.path());
+    let viewers = Arc::new(Viewers::new(1, context.waker()));
+    let measured = crate::hub::Shared::default();
+    let published = crate::state::publish(&context, measured, Arc::clone(&viewers));
+    let opened = open(&settings, published.expect("a thread"), viewers);
+    assert!(opened.is_err());
+    let (_, new) = Token::stored(folder.path()).expect("writable");
+    assert!(new.is_some(), "the next start has one to show");
 }
 
 #[test]
@@ -287,8 +317,7 @@ fn an_encrypted_page_is_read_with_its_certificate_and_not_without() {
     };
     let encrypted = tls::acceptor(&settings).expect("a certificate");
     let page = Router::new().route("/", get(async || "the page"));
-    let address = (Ipv4Addr::LOCALHOST, 0).into();
-    let server = Server::start(address, page, encrypted).expect("a free port");
+    let server = Server::start(listener(), page, encrypted).expect("threads");
     let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
     let own = CertificateDer::from_pem_file(folder.path().join("tls-cert.pem"));
@@ -370,4 +399,65 @@ fn cameras_are_changed_by_those_who_have_the_token_and_no_password_comes_out() {
         );
     }
     assert_eq!(std::fs::read_to_string(&path).expect("readable"), text);
+}
+
+/// A file of one camera, which takes connections and says nothing.
+fn silent_camera(folder: &std::path::Path) -> (std::net::TcpListener, std::path::PathBuf) {
+    let camera = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = camera.local_addr().expect("bound");
+    let path = folder.join("cameras.yml");
+    let text = format!("cameras:\n  - {{id: gate, url: 'rtsp://{address}/x'}}\n");
+    std::fs::write(&path, text).expect("writable");
+    (camera, path)
+}
+
+#[test]
+fn a_test_of_a_camera_keeps_its_place_when_its_page_is_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (camera, path) = silent_camera(folder.path());
+    let bench = Bench::with_cameras(false, 1, Some(&path));
+    let body = r#"{"id":"gate"}"#;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut page = TcpStream::connect(bench.server.address).expect("it listens");
+        let head = format!(
+            "POST /api/cameras/test HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            bench.server.address,
+            body.len()
+        );
+        page.write_all(head.as_bytes()).expect("it reads");
+        // The test has begun.
+        open.push(camera.accept().expect("a connection"));
+        page.shutdown(std::net::Shutdown::Both).expect("open");
+    }
+    // The server has seen that the pages are gone when it has answered others.
+    for _ in 0..20 {
+        assert_eq!(bench.ask(&["GET /api/cameras HTTP/1.1"], "").0, 200);
+    }
+    let (status, answer) = bench.ask(&["POST /api/cameras/test HTTP/1.1"], body);
+    assert_eq!(status, 429, "{answer}");
+    assert!(answer.contains("2 cameras are being tested"), "{answer}");
+}
+
+#[test]
+fn changes_are_few_and_their_values_small() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_camera, path) = silent_camera(folder.path());
+    let bench = Bench::with_cameras(false, 1, Some(&path));
+    let line = "PATCH /api/cameras/gate HTTP/1.1";
+    let long = format!(r#"{{"set":{{"password":"{}"}}}}"#, "x".repeat(3 << 10));
+    let (status, answer) = bench.ask(&[line], &long);
+    assert_eq!(status, 422);
+    assert!(
+        answer.contains("'password' has 3072 bytes, expected at most 2048"),
+        "{answer}"
+    );
+    assert!(!answer.contains("xxx"), "{answer}");
+    let mut refused = 0;
+    while bench.ask(&[line], "{").0 != 429 {
+        refused += 1;
+        assert!(refused < 100_000, "changes without end");
+    }
+    assert!(refused >= 19);
+    assert_eq!(bench.ask(&["GET /api/cameras HTTP/1.1"], "").0, 200);
 }

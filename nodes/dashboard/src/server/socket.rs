@@ -1,6 +1,7 @@
 //! One page's WebSocket.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
@@ -8,17 +9,18 @@ use bytes::Bytes;
 use futures::stream::SplitStream;
 use futures::{SinkExt, StreamExt as _};
 use serde::Deserialize;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
-use crate::state::Published;
+use super::budget::Budget;
 use crate::viewers::{Joined, Queue, Wanted};
 
 /// Bytes of a message from the page.
 pub(crate) const MOST_BYTES: usize = 16 << 10;
 /// Messages from the page: so many at once, and one in so long on average.
-const BURST: f64 = 30.0;
-const PER_SECOND: f64 = 5.0;
+const BURST: u32 = 30;
+const PER_SECOND: u32 = 5;
 /// A page that takes nothing for so long is gone.
 const SEND_AT_MOST: Duration = Duration::from_secs(30);
 /// How often a page is asked whether it is there.
@@ -53,11 +55,11 @@ pub(crate) async fn refuse(mut socket: WebSocket, most: usize) {
 }
 
 /// Talks to a page until one of both has enough.
-pub(crate) async fn run(socket: WebSocket, joined: Joined, published: Published) {
+pub(crate) async fn run(socket: WebSocket, joined: Joined, states: watch::Receiver<Arc<str>>) {
     let (mut sender, mut receiver) = socket.split();
     let reason = tokio::select! {
         reason = read(&mut receiver, &joined) => reason,
-        Err(()) = write(&mut sender, &joined.viewer.queue, published) => None,
+        Err(()) = write(&mut sender, &joined.viewer.queue, states) => None,
     };
     // From here on nothing is kept for it.
     drop(joined);
@@ -68,11 +70,13 @@ pub(crate) async fn run(socket: WebSocket, joined: Joined, published: Published)
     drop(timeout(CLOSE_AT_MOST, sender.send(Message::Close(frame))).await);
 }
 
-/// Sends what there is; ends with an error where the page takes nothing.
+/// Sends what there is; ends with an error where the page takes nothing. Where the connection is
+/// slower than the states come, the queue has half of it: after a state, as many bytes of the queue
+/// go first.
 async fn write(
     sender: &mut (impl SinkExt<Message> + Unpin),
     queue: &Queue,
-    mut published: Published,
+    mut states: watch::Receiver<Arc<str>>,
 ) -> Result<Infallible, ()> {
     let hello = serde_json::json!({
         "type": "hello",
@@ -80,21 +84,36 @@ async fn write(
         "version": env!("CARGO_PKG_VERSION"),
     });
     send(sender, Message::text(hello.to_string())).await?;
-    published.state.mark_changed();
+    states.mark_changed();
+    let mut owed = 0_usize;
     let mut ping = interval(PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
             biased;
-            changed = published.state.changed() => {
+            _ = ping.tick() => Message::Ping(Bytes::new()),
+            message = queue.next(), if owed > 0 => {
+                let message = message.ok_or(())?;
+                owed = owed.saturating_sub(bytes(&message));
+                message
+            }
+            changed = states.changed() => {
                 changed.map_err(drop)?;
-                let state = published.state.borrow_and_update().to_string();
+                let state = states.borrow_and_update().to_string();
+                owed = state.len();
                 Message::text(state)
             }
-            _ = ping.tick() => Message::Ping(Bytes::new()),
-            message = queue.next() => message.ok_or(())?,
+            message = queue.next(), if owed == 0 => message.ok_or(())?,
         };
         send(sender, message).await?;
+    }
+}
+
+fn bytes(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) => bytes.len(),
+        _ => 0,
     }
 }
 
@@ -103,7 +122,7 @@ async fn read(
     receiver: &mut SplitStream<WebSocket>,
     joined: &Joined,
 ) -> Option<(u16, &'static str)> {
-    let mut budget = Budget::new(Instant::now());
+    let mut budget = Budget::new(BURST, PER_SECOND, Instant::now());
     loop {
         let message = timeout(SILENT, receiver.next()).await;
         let Ok(Some(Ok(message))) = message else {
@@ -134,39 +153,52 @@ async fn send(sender: &mut (impl SinkExt<Message> + Unpin), message: Message) ->
     }
 }
 
-/// How many messages a page may still send.
-struct Budget {
-    left: f64,
-    since: Instant,
-}
-
-impl Budget {
-    fn new(now: Instant) -> Self {
-        Self {
-            left: BURST,
-            since: now,
-        }
-    }
-
-    fn takes(&mut self, now: Instant) -> bool {
-        let seconds = now.saturating_duration_since(self.since).as_secs_f64();
-        self.since = now;
-        self.left = (self.left + seconds * PER_SECOND).min(BURST) - 1.0;
-        self.left >= 0.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_page_that_talks_too_much_is_noticed() {
-        let now = Instant::now();
-        let mut budget = Budget::new(now);
-        assert!((0..30).all(|_| budget.takes(now)));
-        assert!(!budget.takes(now));
-        let mut budget = Budget::new(now);
-        assert!((0..1000).all(|number| budget.takes(now + Duration::from_millis(200 * number))));
+    /// What a page gets whose connection is so slow that there is another state after each message.
+    async fn got(queue: &Queue, state: &'static str, most: usize) -> Vec<Message> {
+        let (newer, states) = watch::channel(Arc::from(state));
+        let mut all = Vec::new();
+        let mut sink = Box::pin(futures::sink::unfold(&mut all, |all, message: Message| {
+            newer.send_replace(Arc::from(state));
+            let is_full = all.len() == most;
+            if !is_full {
+                all.push(message);
+            }
+            std::future::ready(if is_full { Err(()) } else { Ok(all) })
+        }));
+        assert!(write(&mut sink, queue, states).await.is_err());
+        drop(sink);
+        all
+    }
+
+    #[tokio::test]
+    async fn one_whose_connection_is_slower_than_the_states_has_video_too() {
+        let queue = Queue::default();
+        for index in 0..20 {
+            queue.image(index, vec![0; 10].into());
+        }
+        let all = got(&queue, "a state of 20 bytes.", 20).await;
+        let sum = |is: fn(&Message) -> bool| -> usize {
+            let those = all.iter().filter(|it| is(it));
+            those.map(bytes).sum()
+        };
+        let images = sum(|it| matches!(it, Message::Binary(_)));
+        let states = sum(|it| matches!(it, Message::Text(text) if text.starts_with("a state")));
+        assert!(
+            images > 0 && images.abs_diff(states) <= 20,
+            "{images}, {states}"
+        );
+    }
+
+    #[tokio::test]
+    async fn states_do_not_wait_for_a_queue_that_is_empty() {
+        let all = got(&Queue::default(), "a state", 20).await;
+        let states = all
+            .iter()
+            .filter(|it| matches!(it, Message::Text(text) if text.as_str() == "a state"));
+        assert!(states.count() >= 18);
     }
 }

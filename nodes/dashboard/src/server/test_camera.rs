@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use camweave_cameras::{Camera, edit};
 use camweave_probe::{Options, Probed, probe};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::cameras::{File, Given, Refusal, values};
 use crate::images::jpeg;
@@ -38,11 +39,17 @@ fn camera(file: &File, tested: &Tested) -> Result<Camera, Refusal> {
         .map_err(|error| refuse(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
 }
 
-/// Connects to a camera, watches it for some seconds, and says what it sends.
-pub(crate) async fn run(file: &File, tested: Tested) -> Result<String, Refusal> {
+/// Connects to a camera, watches it for some seconds, and says what it sends. The place among those
+/// that run at once is taken until the test ends, be the page that asked for it gone or not.
+pub(crate) async fn run(
+    file: &File,
+    tested: Tested,
+    place: OwnedSemaphorePermit,
+) -> Result<String, Refusal> {
     let file = file.clone();
     // A runtime and a thread of its own: decoding a frame would keep the server waiting.
     let work = move || {
+        let _place = place;
         let camera = camera(&file, &tested)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

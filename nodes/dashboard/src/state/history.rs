@@ -1,13 +1,15 @@
 //! The last hour, in steps.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde::Serialize;
 
 /// A step.
-pub(crate) const STEP: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_secs(10);
 /// Steps that are kept.
 const STEPS: usize = 360;
 
@@ -24,13 +26,6 @@ struct Series {
     fps: Vec<Option<f32>>,
     latency_ms: Vec<Option<f32>>,
     dropped: Vec<Option<u64>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Answer {
-    step_s: u64,
-    end_unix_ms: i64,
-    cameras: BTreeMap<Arc<str>, Series>,
 }
 
 /// What was measured in each step.
@@ -50,28 +45,92 @@ impl History {
         self.end_unix_ms = end_unix_ms;
     }
 
-    /// The answer to `GET /api/history`.
-    pub fn json(&self) -> String {
+    /// Adds steps in which nothing was measured.
+    pub fn skip(&mut self, steps: usize) {
+        for _ in 0..steps.min(STEPS) {
+            self.push(BTreeMap::new(), self.end_unix_ms);
+        }
+    }
+
+    /// The answers to `GET /api/history` until the next step.
+    pub fn built(&self) -> Built {
+        let (step, end) = (STEP.as_secs(), self.end_unix_ms);
+        let head = format!(r#"{{"step_s":{step},"end_unix_ms":{end},"cameras":{{"#);
+        let (mut all, mut cameras) = (head.clone(), BTreeMap::new());
         let ids: BTreeSet<&Arc<str>> = self.steps.iter().flat_map(BTreeMap::keys).collect();
-        let series = |id: &Arc<str>| {
-            let mut series = Series::default();
-            for step in &self.steps {
-                let point = step.get(id);
-                series.fps.push(point.map(|it| it.fps));
-                series.latency_ms.push(point.and_then(|it| it.latency_ms));
-                series.dropped.push(point.map(|it| it.dropped));
+        for id in ids {
+            if !cameras.is_empty() {
+                all.push(',');
             }
-            series
-        };
-        let answer = Answer {
-            step_s: STEP.as_secs(),
-            end_unix_ms: self.end_unix_ms,
-            cameras: ids
-                .into_iter()
-                .map(|id| (Arc::clone(id), series(id)))
-                .collect(),
-        };
-        serde_json::to_string(&answer).unwrap_or_default()
+            let from = all.len();
+            all += &serde_json::Value::from(&**id).to_string();
+            all.push(':');
+            all += &serde_json::to_string(&self.series(id)).unwrap_or_default();
+            cameras.insert(Arc::clone(id), from..all.len());
+        }
+        all += TAIL;
+        Built {
+            head: head.len(),
+            all: all.into(),
+            cameras: Arc::new(cameras),
+        }
+    }
+
+    fn series(&self, id: &str) -> Series {
+        let mut series = Series::default();
+        for step in &self.steps {
+            let point = step.get(id);
+            series.fps.push(point.map(|it| it.fps));
+            series.latency_ms.push(point.and_then(|it| it.latency_ms));
+            series.dropped.push(point.map(|it| it.dropped));
+        }
+        series
+    }
+}
+
+/// What follows the cameras in an answer.
+const TAIL: &str = "}}";
+
+/// The history as JSON: made once a step, whoever asks for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Built {
+    all: Bytes,
+    /// Bytes before the cameras.
+    head: usize,
+    /// Where each camera's key and value are.
+    cameras: Arc<BTreeMap<Arc<str>, Range<usize>>>,
+}
+
+impl Built {
+    pub fn all(&self) -> Bytes {
+        self.all.clone()
+    }
+
+    /// The same with one camera alone, or with none where nothing is known of it.
+    pub fn of(&self, id: &str) -> Bytes {
+        let own = self.cameras.get(id).cloned().unwrap_or_default();
+        [&self.all[..self.head], &self.all[own], TAIL.as_bytes()]
+            .concat()
+            .into()
+    }
+}
+
+/// When steps end: counted from the first, so that what comes late does not add up.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    next: Option<Instant>,
+}
+
+impl Steps {
+    /// How many have ended since this was asked last; the first begins when it is asked first.
+    pub fn ended(&mut self, now: Instant) -> usize {
+        let next = self.next.get_or_insert(now + STEP);
+        let mut ended = 0;
+        while now >= *next {
+            *next += STEP;
+            ended += 1;
+        }
+        ended
     }
 }
 
@@ -87,6 +146,50 @@ mod tests {
         }
     }
 
+    fn json(answer: &Bytes) -> serde_json::Value {
+        serde_json::from_slice(answer).expect("JSON")
+    }
+
+    #[test]
+    fn one_camera_is_as_it_is_among_all() {
+        let mut history = History::default();
+        let none = serde_json::json!({"step_s": 10, "end_unix_ms": 0, "cameras": {}});
+        assert_eq!(json(&history.built().all()), none);
+        assert_eq!(json(&history.built().of("gate")), none);
+        let ids = ["gate", "hof \"süd\"", "yard"];
+        for step in 0..3_u8 {
+            let each = ids.iter().zip(0_u8..);
+            let each =
+                each.map(|(id, index)| (Arc::from(*id), point(f32::from(10 * step + index))));
+            history.push(each.collect(), i64::from(step));
+        }
+        let built = history.built();
+        let all = json(&built.all());
+        for id in ids {
+            let mut expected = all.clone();
+            let cameras = expected["cameras"].as_object_mut().expect("cameras");
+            cameras.retain(|key, _| key == id);
+            assert_eq!(cameras.len(), 1);
+            assert_eq!(json(&built.of(id)), expected);
+        }
+        assert_eq!(json(&built.of("none"))["cameras"], serde_json::json!({}));
+    }
+
+    #[test]
+    fn steps_are_counted_from_the_first_however_late_they_are_seen() {
+        let start = Instant::now();
+        let mut steps = Steps::default();
+        let ended = [0.0, 9.9, 10.9, 20.1, 29.9, 30.0, 55.0]
+            .map(|seconds| steps.ended(start + Duration::from_secs_f64(seconds)));
+        assert_eq!(ended, [0, 0, 1, 1, 0, 1, 2]);
+        let mut history = History::default();
+        history.push(BTreeMap::from([(Arc::from("gate"), point(1.0))]), 1);
+        history.skip(1);
+        history.push(BTreeMap::from([(Arc::from("gate"), point(2.0))]), 3);
+        let fps = json(&history.built().all())["cameras"]["gate"]["fps"].clone();
+        assert_eq!(fps, serde_json::json!([1.0, null, 2.0]));
+    }
+
     #[test]
     fn the_oldest_step_comes_first_and_an_hour_is_kept() {
         let mut history = History::default();
@@ -98,7 +201,7 @@ mod tests {
             }
             history.push(cameras, i64::from(step));
         }
-        let answer: serde_json::Value = serde_json::from_str(&history.json()).expect("JSON");
+        let answer = json(&history.built().all());
         assert_eq!(
             (&answer["step_s"], &answer["end_unix_ms"]),
             (&10.into(), &399.into())

@@ -6,9 +6,10 @@ mod history;
 mod words;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use camweave_stage::telemetry::{StageReport, clock, read_reports_of};
 use camweave_stage::{Context, StageError};
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::hub::{Measured, Shared};
 use crate::viewers::Viewers;
 use cameras::CameraState;
 use graph::{Bottleneck, Node, Rates};
-use history::{History, Point, STEP};
+use history::{Built, History, Point, Steps};
 
 /// How often the state is made.
 const EVERY: Duration = Duration::from_secs(1);
@@ -47,14 +48,14 @@ struct State {
 pub(crate) struct Published {
     /// The latest state, as JSON.
     pub state: watch::Receiver<Arc<str>>,
-    history: Arc<Mutex<History>>,
+    history: watch::Receiver<Built>,
 }
 
 impl Published {
-    /// The answer to `GET /api/history`.
-    pub fn history(&self) -> String {
-        let history = self.history.lock();
-        history.unwrap_or_else(PoisonError::into_inner).json()
+    /// The answer to `GET /api/history`, of all cameras or of one.
+    pub fn history(&self, camera: Option<&str>) -> Bytes {
+        let built = self.history.borrow().clone();
+        camera.map_or_else(|| built.all(), |id| built.of(id))
     }
 }
 
@@ -69,18 +70,18 @@ pub(crate) fn publish(
     viewers: Arc<Viewers>,
 ) -> Result<Published, StageError> {
     let (sender, state) = watch::channel(Arc::from("null"));
-    let history = Arc::new(Mutex::new(History::default()));
-    let published = Published {
-        state,
-        history: Arc::clone(&history),
-    };
+    let past = History::default();
+    let (built, history) = watch::channel(past.built());
+    let published = Published { state, history };
     let mut maker = Maker {
         context: context.clone(),
         measured,
         viewers,
         rates: Rates::default(),
-        history,
-        step: Instant::now(),
+        history: past,
+        built,
+        steps: Steps::default(),
+        counted: Instant::now(),
         totals: BTreeMap::new(),
     };
     let work = move || {
@@ -104,9 +105,11 @@ struct Maker {
     measured: Shared,
     viewers: Arc<Viewers>,
     rates: Rates,
-    history: Arc<Mutex<History>>,
-    /// When the last step of the history ended.
-    step: Instant,
+    history: History,
+    built: watch::Sender<Built>,
+    steps: Steps,
+    /// When the last step's values were taken.
+    counted: Instant,
     /// Access units and drops of each camera at that time.
     totals: BTreeMap<Arc<str>, (u64, u64)>,
 }
@@ -156,12 +159,13 @@ impl Maker {
         measured: &BTreeMap<Arc<str>, Measured>,
         now: Instant,
     ) {
-        let seconds = now.saturating_duration_since(self.step).as_secs_f64();
         let is_first = self.totals.is_empty();
-        if seconds < STEP.as_secs_f64() && !is_first {
+        let ended = self.steps.ended(now);
+        if ended == 0 && !is_first {
             return;
         }
-        self.step = now;
+        let seconds = now.saturating_duration_since(self.counted).as_secs_f64();
+        self.counted = now;
         let (mut step, mut totals) = (BTreeMap::new(), BTreeMap::new());
         for state in states {
             let units = measured.get(&state.id).map_or(0, |it| it.units);
@@ -179,8 +183,9 @@ impl Maker {
         }
         self.totals = totals;
         if !is_first {
-            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-            history.push(step, clock::unix_nanos() / 1_000_000);
+            self.history.skip(ended - 1);
+            self.history.push(step, clock::unix_nanos() / 1_000_000);
+            self.built.send_replace(self.history.built());
         }
     }
 }

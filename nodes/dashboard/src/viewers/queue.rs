@@ -14,8 +14,12 @@ use super::sent::Sent;
 
 /// Bytes that wait for one viewer at most.
 pub(crate) const MOST_BYTES: usize = 8 << 20;
+/// Texts are never left out: a viewer of whom so much waits with them takes nothing any more.
+const MOST_WITH_TEXTS: usize = 2 * MOST_BYTES;
 /// An access unit waits for so long at most.
 const LONGEST: Duration = Duration::from_secs(2);
+/// The text that tells of dropped frames is shorter.
+const NOTE_BYTES: usize = 80;
 
 #[derive(Debug)]
 struct Waiting {
@@ -25,6 +29,11 @@ struct Waiting {
     /// The camera of an image.
     image: Option<u16>,
     bytes: usize,
+}
+
+/// What a message costs that waits, be it ever so small.
+fn cost(bytes: usize) -> usize {
+    bytes + size_of::<Waiting>()
 }
 
 /// A camera's units, up to the next keyframe where some were dropped.
@@ -56,30 +65,44 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a message that is no access unit: it is small, and never dropped.
+    /// Adds a message that is no access unit: it is small, and never dropped alone. Where even these
+    /// find no room, the queue is closed, and with it the viewer's connection.
     pub fn text(&self, text: String) {
-        self.inner().push(Message::text(text), None);
+        let mut inner = self.inner();
+        if inner.bytes + cost(text.len()) > MOST_WITH_TEXTS {
+            inner.close();
+        } else {
+            inner.push(Message::text(text), None);
+        }
+        drop(inner);
         self.changed.notify_one();
+    }
+
+    /// Whether there is room for a group of so many messages, of so many bytes together.
+    pub fn has_room(&self, messages: usize, bytes: usize) -> bool {
+        let inner = self.inner();
+        !inner.is_closed && inner.bytes + bytes + messages * cost(0) <= MOST_BYTES
     }
 
     /// Adds an image, in the place of one of the same camera that still waits; where there is no
     /// room, it is left out, as the next comes soon.
     pub fn image(&self, index: u16, message: Bytes) {
         let mut inner = self.inner();
-        if inner.bytes + message.len() > MOST_BYTES || inner.is_closed {
+        let bytes = cost(message.len());
+        if inner.bytes + bytes > MOST_BYTES || inner.is_closed {
             return;
         }
-        inner.bytes += message.len();
+        inner.bytes += bytes;
         let mut waiting = inner.waiting.iter_mut();
         let old = waiting.find(|it| it.image == Some(index)).map(|it| {
-            let bytes = std::mem::replace(&mut it.bytes, message.len());
+            let bytes = std::mem::replace(&mut it.bytes, bytes);
             it.message = Message::Binary(message.clone());
             bytes
         });
         match old {
             Some(bytes) => inner.bytes = inner.bytes.saturating_sub(bytes),
             None => inner.waiting.push_back(Waiting {
-                bytes: message.len(),
+                bytes,
                 message: Message::Binary(message),
                 unit: None,
                 image: Some(index),
@@ -102,7 +125,7 @@ impl Queue {
     /// camera begins with its next keyframe.
     pub fn join(&self, index: u16, group: &[Bytes], now: Instant) {
         let mut inner = self.inner();
-        let bytes: usize = group.iter().map(Bytes::len).sum();
+        let bytes: usize = group.iter().map(|it| cost(it.len())).sum();
         inner.flows.insert(index, Flow::default());
         if group.is_empty() || inner.bytes + bytes > MOST_BYTES {
             inner.flows.entry(index).or_default().gate.close();
@@ -124,12 +147,7 @@ impl Queue {
 
     /// No more is added or taken.
     pub fn close(&self) {
-        let mut inner = self.inner();
-        *inner = Inner {
-            is_closed: true,
-            ..Inner::default()
-        };
-        drop(inner);
+        self.inner().close();
         self.changed.notify_one();
     }
 
@@ -154,6 +172,13 @@ impl Queue {
 }
 
 impl Inner {
+    fn close(&mut self) {
+        *self = Self {
+            is_closed: true,
+            ..Self::default()
+        };
+    }
+
     fn push_unit(&mut self, message: Bytes, index: u16, now: Instant) {
         if !self.is_closed {
             let flow = self.flows.entry(index).or_default();
@@ -166,11 +191,11 @@ impl Inner {
         if self.is_closed {
             return;
         }
-        let bytes = match &message {
+        let bytes = cost(match &message {
             Message::Binary(bytes) => bytes.len(),
             Message::Text(text) => text.len(),
             _ => 0,
-        };
+        });
         self.bytes += bytes;
         self.waiting.push_back(Waiting {
             message,
@@ -184,14 +209,15 @@ impl Inner {
         let index = sent.index;
         let oldest = self.flows.get(&index).and_then(|flow| flow.came.front());
         let is_stale = oldest.is_some_and(|came| now.saturating_duration_since(*came) >= LONGEST);
+        let bytes = cost(sent.message.len()) + cost(NOTE_BYTES);
         let mut dropped = 0;
-        if is_stale || self.bytes + sent.message.len() > MOST_BYTES {
+        if is_stale || self.bytes + bytes > MOST_BYTES {
             dropped += self.remove(index);
             let flow = self.flows.entry(index).or_default();
             flow.gate.close();
             flow.dropped += dropped;
         }
-        let has_room = self.bytes + sent.message.len() <= MOST_BYTES;
+        let has_room = self.bytes + bytes <= MOST_BYTES;
         let flow = self.flows.entry(index).or_default();
         if !flow.gate.passes(sent.is_keyframe && has_room) || !has_room {
             flow.gate.close();

@@ -104,5 +104,50 @@ fn of_images_that_wait_the_latest_of_each_camera_stays() {
         queue.image(index, vec![byte; 10].into());
     }
     assert_eq!(waiting(&queue), ["3", "2"]);
-    assert_eq!(queue.inner().bytes, 20);
+    assert_eq!(queue.inner().bytes, 2 * cost(10));
+}
+
+#[test]
+fn a_viewer_who_takes_nothing_is_closed_before_texts_fill_the_memory() {
+    let queue = Queue::default();
+    let mut texts = 0;
+    while !queue.inner().is_closed {
+        queue.text("x".to_owned());
+        texts += 1;
+        assert!(texts <= MOST_WITH_TEXTS, "texts without end");
+        assert!(queue.inner().bytes <= MOST_WITH_TEXTS);
+    }
+    assert!(
+        texts > 10_000,
+        "{texts}: a page with many cameras has so many"
+    );
+    assert!(futures::executor::block_on(queue.next()).is_none());
+}
+
+#[test]
+fn frames_too_small_to_matter_by_their_bytes_are_bounded_in_number() {
+    let now = Instant::now();
+    let queue = Queue::default();
+    queue.unit(&unit(1, true, 1), now);
+    let most = MOST_BYTES / size_of::<Waiting>();
+    let dropped: u64 = (0..=most)
+        .map(|_| queue.unit(&unit(1, false, 1), now))
+        .sum();
+    assert!(dropped > 0 && waiting(&queue).len() <= most);
+}
+
+#[test]
+fn there_is_room_for_as_much_as_a_group_then_takes() {
+    let now = Instant::now();
+    let queue = Queue::default();
+    let group = [vec![0; MOST_BYTES / 2].into(), Bytes::from_static(&[1])];
+    let bytes = group.iter().map(Bytes::len).sum();
+    assert!(queue.has_room(group.len(), bytes));
+    queue.join(1, &group, now);
+    assert_eq!(waiting(&queue).len(), 2);
+    assert!(!queue.has_room(group.len(), bytes));
+    queue.join(2, &group, now);
+    assert_eq!(waiting(&queue).len(), 2, "it begins with its next keyframe");
+    queue.close();
+    assert!(!queue.has_room(0, 0));
 }
