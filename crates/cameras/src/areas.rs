@@ -5,8 +5,7 @@ use camweave_message::{Areas, Ignored, Polygon, Region};
 use camweave_redact::printable;
 use serde_saphyr::{Location, Spanned};
 
-use super::Lookup;
-use super::expand::expand;
+use super::expand::{Variables, expand};
 
 /// A list, and where it is.
 type List<T> = Spanned<Vec<T>>;
@@ -18,6 +17,9 @@ pub(super) type RawRegion = Numbers;
 /// The field `ignore`: polygons, points of each, `[x, y]` of each.
 pub(super) type RawIgnored = List<List<Numbers>>;
 
+/// What stands for a part that needs a variable of another process: the whole frame's edges.
+const STAND_INS: [f32; 4] = [0.0, 0.0, 1.0, 1.0];
+
 /// What is wrong, and where.
 type Wrong = (Location, String);
 
@@ -25,16 +27,16 @@ type Wrong = (Location, String);
 pub(super) fn read_areas(
     region: Option<&RawRegion>,
     ignored: Option<&RawIgnored>,
-    lookup: Lookup<'_>,
+    variables: Variables<'_>,
 ) -> Result<Areas, Wrong> {
     Ok(Areas {
-        region: region.map(|it| read_region(it, lookup)).transpose()?,
-        ignored: ignored.map_or(Ok(Ignored::default()), |it| read_ignored(it, lookup))?,
+        region: region.map(|it| read_region(it, variables)).transpose()?,
+        ignored: ignored.map_or(Ok(Ignored::default()), |it| read_ignored(it, variables))?,
     })
 }
 
-fn read_region(region: &RawRegion, lookup: Lookup<'_>) -> Result<Region, Wrong> {
-    let parts = parts("region", region, lookup)?;
+fn read_region(region: &RawRegion, variables: Variables<'_>) -> Result<Region, Wrong> {
+    let parts = parts("region", region, variables)?;
     let corners: [f32; 4] = parts.try_into().map_err(|parts: Vec<f32>| {
         let found = parts.len();
         let message = format!("region of {found} numbers, expected [x1, y1, x2, y2]");
@@ -49,8 +51,8 @@ fn read_region(region: &RawRegion, lookup: Lookup<'_>) -> Result<Region, Wrong> 
     })
 }
 
-fn read_ignored(ignored: &RawIgnored, lookup: Lookup<'_>) -> Result<Ignored, Wrong> {
-    let polygons = ignored.value.iter().map(|it| read_polygon(it, lookup));
+fn read_ignored(ignored: &RawIgnored, variables: Variables<'_>) -> Result<Ignored, Wrong> {
+    let polygons = ignored.value.iter().map(|it| read_polygon(it, variables));
     Ignored::new(polygons.collect::<Result<_, _>>()?).ok_or_else(|| {
         let found = ignored.value.len();
         let message = format!("ignore has {found} polygons, expected at most {MAX_IGNORED}");
@@ -58,10 +60,10 @@ fn read_ignored(ignored: &RawIgnored, lookup: Lookup<'_>) -> Result<Ignored, Wro
     })
 }
 
-fn read_polygon(polygon: &List<Numbers>, lookup: Lookup<'_>) -> Result<Polygon, Wrong> {
+fn read_polygon(polygon: &List<Numbers>, variables: Variables<'_>) -> Result<Polygon, Wrong> {
     let mut values = Vec::with_capacity(2 * polygon.value.len());
     for point in &polygon.value {
-        let parts = parts("ignore", point, lookup)?;
+        let parts = parts("ignore", point, variables)?;
         if parts.len() != 2 {
             let found = parts.len();
             let message = format!("ignore has a point of {found} numbers, expected [x, y]");
@@ -77,10 +79,13 @@ fn read_polygon(polygon: &List<Numbers>, lookup: Lookup<'_>) -> Result<Polygon, 
 }
 
 /// Parts of the frame.
-fn parts(field: &str, numbers: &Numbers, lookup: Lookup<'_>) -> Result<Vec<f32>, Wrong> {
-    let part = |number: &Spanned<String>| {
+fn parts(field: &str, numbers: &Numbers, variables: Variables<'_>) -> Result<Vec<f32>, Wrong> {
+    let part = |(index, number): (usize, &Spanned<String>)| {
         let wrong = |message| (number.referenced, message);
-        let part = expand(number.value.trim(), lookup).map_err(wrong)?;
+        if variables.lacks(&number.value) {
+            return Ok(STAND_INS.get(index).copied().unwrap_or_default());
+        }
+        let part = expand(number.value.trim(), variables.lookup).map_err(wrong)?;
         let part = part.parse().unwrap_or(f32::NAN);
         if (0.0..=1.0).contains(&part) {
             return Ok(part);
@@ -90,5 +95,5 @@ fn parts(field: &str, numbers: &Numbers, lookup: Lookup<'_>) -> Result<Vec<f32>,
             "{field} '{shown}', expected a part of the frame, 0 to 1"
         )))
     };
-    numbers.value.iter().map(part).collect()
+    numbers.value.iter().enumerate().map(part).collect()
 }

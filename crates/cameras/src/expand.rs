@@ -2,12 +2,33 @@ use camweave_redact::{Secret, printable};
 
 use super::Lookup;
 
+/// Where the values of variables come from.
+#[derive(Clone, Copy)]
+pub(super) struct Variables<'a> {
+    pub lookup: Lookup<'a>,
+    /// One that is not set is no error: another process has it.
+    pub may_lack: bool,
+}
+
+impl Variables<'_> {
+    /// Whether a text cannot be expanded here, and need not be.
+    pub fn lacks(self, text: &str) -> bool {
+        self.may_lack && matches!(replace(text, set(self.lookup)), Err(Wrong::NotSet(_)))
+    }
+}
+
 /// Replaces `${NAME}` and `${NAME:-default}`. The value of a variable is not expanded again.
 ///
 /// # Errors
 /// Names the variable that is not set, or what is wrong with the reference.
 pub(super) fn expand(text: &str, lookup: Lookup<'_>) -> Result<String, String> {
-    replace(text, lookup).map_err(|wrong| wrong.message(false))
+    replace(text, set(lookup)).map_err(|wrong| wrong.message(false))
+}
+
+/// A text with `other` for each variable that has no default, and the default for the others: what
+/// of it does not depend on `other` is in the text itself. `None`: a reference is wrong.
+pub(super) fn literal(text: &str, other: &str) -> Option<String> {
+    replace(text, |_, default| Some(default.unwrap_or(other).to_owned())).ok()
 }
 
 /// As [`expand`], for text that is a secret or holds one.
@@ -16,7 +37,7 @@ pub(super) fn expand(text: &str, lookup: Lookup<'_>) -> Result<String, String> {
 /// As [`expand`], but of the text it shows nothing that could be a part of a password: a variable's
 /// name only where it is made of capitals, digits and '_'.
 pub(super) fn expand_secret(text: &Secret, lookup: Lookup<'_>) -> Result<Secret, String> {
-    let expanded = replace(text.expose(), lookup);
+    let expanded = replace(text.expose(), set(lookup));
     expanded
         .map(Secret::new)
         .map_err(|wrong| wrong.message(true))
@@ -58,7 +79,19 @@ impl Wrong<'_> {
     }
 }
 
-fn replace<'a>(text: &'a str, lookup: Lookup<'_>) -> Result<String, Wrong<'a>> {
+/// The value of a variable, or its default.
+fn set(lookup: Lookup<'_>) -> impl Fn(&str, Option<&str>) -> Option<String> {
+    move |name, default| {
+        // As in a shell, ':-' also stands in for an empty value.
+        let value = lookup(name).filter(|value| default.is_none() || !value.is_empty());
+        value.or_else(|| default.map(str::to_owned))
+    }
+}
+
+fn replace(
+    text: &str,
+    value: impl Fn(&str, Option<&str>) -> Option<String>,
+) -> Result<String, Wrong<'_>> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, reference)) = rest.split_once("${") {
@@ -71,13 +104,7 @@ fn replace<'a>(text: &'a str, lookup: Lookup<'_>) -> Result<String, Wrong<'a>> {
         if !is_name(name) {
             return Err(Wrong::Name(name));
         }
-        // As in a shell, ':-' also stands in for an empty value.
-        let value = lookup(name).filter(|value| default.is_none() || !value.is_empty());
-        match (value, default) {
-            (Some(value), _) => expanded.push_str(&value),
-            (None, Some(default)) => expanded.push_str(default),
-            (None, None) => return Err(Wrong::NotSet(name)),
-        }
+        expanded.push_str(&value(name, default).ok_or(Wrong::NotSet(name))?);
         rest = after;
     }
     expanded.push_str(rest);

@@ -32,7 +32,7 @@ pub use camweave_message::Areas;
 pub use changes::{Change, changes};
 pub use credentials::Credentials;
 pub use read::{has_literal_secrets, load, parse};
-pub use url::SCHEMES;
+pub use url::{SCHEMES, has_literal_secret};
 pub use watch::Watch;
 
 use std::num::NonZeroU32;

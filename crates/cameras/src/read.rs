@@ -12,14 +12,16 @@ use serde_saphyr::{Error, Location, Spanned};
 use zeroize::Zeroizing;
 
 use super::areas::{RawIgnored, RawRegion, read_areas};
-use super::expand::{expand, expand_secret};
-use super::url::read_url;
+use super::expand::{Variables, expand, expand_secret, literal};
+use super::url::{has_literal_secret, read_url};
 use super::{Camera, CamerasError, ClientKind, Credentials, FILE_BYTES, Lookup, Transport};
 
 /// What `detect_fps` may be.
 const DETECT_FPS: RangeInclusive<f64> = 0.01..=1000.0;
 /// What `motion_area` may be, in percent of the picture.
 const MOTION_AREA: RangeInclusive<f64> = 0.01..=100.0;
+/// Stands for a URL that needs a variable of another process.
+const SOME_URL: &str = "rtsp://host/";
 /// What it is where it is left out, in parts per million: 5 of 2304 cells.
 const DEFAULT_MOTION_PPM: u32 = 2000;
 
@@ -65,13 +67,14 @@ pub fn has_literal_secrets(path: &Path) -> bool {
     let Ok(text) = read(path) else {
         return false;
     };
-    // What stays the same with other values in all variables came from none.
-    let other = |name: &str| environment(name).map(|value| value + "0");
-    let parsed = |lookup: Lookup<'_>| parse(path, &text, lookup).unwrap_or_default();
-    let (cameras, others) = (parsed(&environment), parsed(&other));
-    cameras.iter().zip(&others).any(|(camera, other)| {
-        let (known, others) = (camera.known_secrets(), other.known_secrets());
-        !known.is_empty() && known == others
+    // Whether the variables are set here, and to what, says nothing.
+    let Ok(file) = serde_saphyr::from_str::<RawFile>(&text) else {
+        return false;
+    };
+    file.cameras.value.iter().any(|camera| {
+        let password = camera.password.as_ref();
+        let password = password.and_then(|it| literal(it.value.expose(), ""));
+        password.is_some_and(|it| !it.is_empty()) || has_literal_secret(camera.url.value.expose())
     })
 }
 
@@ -102,7 +105,30 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, CamerasError> {
 /// # Errors
 /// As [`load`].
 pub fn parse(path: &Path, text: &str, lookup: Lookup<'_>) -> Result<Vec<Camera>, CamerasError> {
-    let reader = Reader { path, lookup };
+    let may_lack = false;
+    parse_with(path, text, Variables { lookup, may_lack })
+}
+
+/// As [`parse`], with something valid for each value that needs a variable which is not set:
+/// another process has it.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn parse_elsewhere(
+    path: &Path,
+    text: &str,
+    lookup: Lookup<'_>,
+) -> Result<Vec<Camera>, CamerasError> {
+    let may_lack = true;
+    parse_with(path, text, Variables { lookup, may_lack })
+}
+
+fn parse_with(
+    path: &Path,
+    text: &str,
+    variables: Variables<'_>,
+) -> Result<Vec<Camera>, CamerasError> {
+    let reader = Reader { path, variables };
     let file: RawFile = serde_saphyr::from_str(text).map_err(|error| reader.syntax(&error))?;
     if file.cameras.value.is_empty() {
         return Err(reader.error(
@@ -138,7 +164,7 @@ pub fn parse(path: &Path, text: &str, lookup: Lookup<'_>) -> Result<Vec<Camera>,
 
 struct Reader<'a> {
     path: &'a Path,
-    lookup: Lookup<'a>,
+    variables: Variables<'a>,
 }
 
 impl Reader<'_> {
@@ -156,14 +182,21 @@ impl Reader<'_> {
         self.error(at, syntax(error, at))
     }
 
-    fn expanded(&self, value: &Spanned<String>) -> Result<String, CamerasError> {
-        expand(value.value.trim(), self.lookup)
+    /// `stand_in`: something valid, for a value that needs a variable of another process.
+    fn expanded(&self, value: &Spanned<String>, stand_in: &str) -> Result<String, CamerasError> {
+        if self.variables.lacks(&value.value) {
+            return Ok(stand_in.to_owned());
+        }
+        expand(value.value.trim(), self.variables.lookup)
             .map_err(|message| self.error(value.referenced, message))
     }
 
     /// With nothing trimmed, and errors that quote nothing.
-    fn secret(&self, value: &Spanned<Secret>) -> Result<Secret, CamerasError> {
-        expand_secret(&value.value, self.lookup)
+    fn secret(&self, value: &Spanned<Secret>, stand_in: &str) -> Result<Secret, CamerasError> {
+        if self.variables.lacks(value.value.expose()) {
+            return Ok(Secret::from(stand_in.to_owned()));
+        }
+        expand_secret(&value.value, self.variables.lookup)
             .map_err(|message| self.error(value.referenced, message))
     }
 
@@ -181,12 +214,12 @@ impl Reader<'_> {
         }
         let at = raw.url.referenced;
         let has_fields = raw.username.is_some() || raw.password.is_some();
-        let (url, in_url) = self.secret(&raw.url).and_then(|text| {
+        let (url, in_url) = self.secret(&raw.url, SOME_URL).and_then(|text| {
             read_url(text.expose().trim(), has_fields).map_err(|message| self.error(at, message))
         })?;
         let transport = match &raw.transport {
             None => None,
-            Some(value) => match self.expanded(value)?.as_str() {
+            Some(value) => match self.expanded(value, "tcp")?.as_str() {
                 "tcp" => Some(Transport::Tcp),
                 "udp" => Some(Transport::Udp),
                 _ => {
@@ -209,17 +242,17 @@ impl Reader<'_> {
         }
         let client = self.client(raw.client.as_ref(), scheme)?;
         let (selection, motion) = self.selection(&raw)?;
-        let areas = read_areas(raw.region.as_ref(), raw.ignore.as_ref(), self.lookup)
+        let areas = read_areas(raw.region.as_ref(), raw.ignore.as_ref(), self.variables)
             .map_err(|(at, message)| self.error(at, message))?;
         let username = raw
             .username
             .as_ref()
-            .map(|value| self.secret(value))
+            .map(|value| self.secret(value, "1"))
             .transpose()?;
         let password = raw
             .password
             .as_ref()
-            .map(|value| self.secret(value))
+            .map(|value| self.secret(value, "1"))
             .transpose()?;
         let credentials = match (username, password) {
             (None, None) => in_url,
@@ -270,7 +303,7 @@ impl Reader<'_> {
         let selection = match &raw.detect_fps {
             None => Selection::All,
             Some(value) => {
-                let fps = self.expanded(value)?.parse().unwrap_or(f64::NAN);
+                let fps = self.expanded(value, "1")?.parse().unwrap_or(f64::NAN);
                 if !DETECT_FPS.contains(&fps) {
                     let expected = "a number from 0.01 to 1000 ('detect: off' for none)";
                     return refuse(value, "detect_fps", expected);
@@ -282,7 +315,7 @@ impl Reader<'_> {
         let area = match &raw.motion_area {
             None => DEFAULT_MOTION_PPM,
             Some(value) => {
-                let percent = self.expanded(value)?.parse().unwrap_or(f64::NAN);
+                let percent = self.expanded(value, "1")?.parse().unwrap_or(f64::NAN);
                 if !MOTION_AREA.contains(&percent) {
                     let expected = "a percentage of the frame from 0.01 to 100";
                     return refuse(value, "motion_area", expected);
@@ -291,9 +324,10 @@ impl Reader<'_> {
             }
         };
         let moving = (selection, NonZeroU32::new(area));
+        let stand_in = raw.motion_area.as_ref().map_or("on", |_| "motion");
         let detected = match &raw.detect {
             None => (selection, None),
-            Some(value) => match self.expanded(value)?.as_str() {
+            Some(value) => match self.expanded(value, stand_in)?.as_str() {
                 "on" | "true" => (selection, None),
                 "off" | "false" => (Selection::Off, None),
                 "motion" => moving,
@@ -316,7 +350,7 @@ impl Reader<'_> {
         let Some(value) = value else {
             return Ok(ClientKind::default());
         };
-        match self.expanded(value)?.as_str() {
+        match self.expanded(value, "auto")?.as_str() {
             "auto" => Ok(ClientKind::Auto),
             "ffmpeg" => Ok(ClientKind::Ffmpeg),
             // 'retina', after the library, is an older name of it.

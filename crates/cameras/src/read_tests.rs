@@ -417,5 +417,36 @@ fn secrets_in_the_file_itself_are_noticed() {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         std::fs::write(file.path(), format!("cameras: [{{id: a, {fields}}}]")).expect("writable");
         assert_eq!(has_literal_secrets(file.path()), expected, "{fields}");
+        // Whatever variables another camera needs, or has that are no longer valid with a digit more.
+        for other in [
+            "url: 'rtsp://${NO_SUCH_HOST_}/', username: u, password: '${NO_SUCH_VARIABLE_}'",
+            "url: '${NO_SUCH_URL_}', region: [0, 0, '${NO_SUCH_PART_}', 1], detect: '${PATH}'",
+        ] {
+            let text = format!("cameras: [{{id: a, {fields}}}, {{id: b, {other}}}]");
+            std::fs::write(file.path(), text).expect("writable");
+            assert_eq!(
+                has_literal_secrets(file.path()),
+                expected,
+                "{fields} {other}"
+            );
+        }
+    }
+}
+
+#[test]
+fn secrets_in_a_url_itself_are_noticed() {
+    for (url, expected) in [
+        ("rtsp://h/a", false),
+        ("rtsp://user@h/a", false),
+        ("rtsp://user:@h/a", false),
+        ("rtsp://user:x@h/a", true),
+        ("rtsp://user:x@${NO_SUCH_HOST_}:${NO_SUCH_PORT_}/a", true),
+        ("rtsp://${USER:-u}:${NO_SUCH_VARIABLE_}@h/a", false),
+        ("rtsp://u:${NO_SUCH_VARIABLE_:-x}@h/a", true),
+        ("${NO_SUCH_URL_}", false),
+        ("https://h/a?password=x", true),
+        ("https://h/a?password=${NO_SUCH_VARIABLE_}", false),
+    ] {
+        assert_eq!(has_literal_secret(url), expected, "{url}");
     }
 }

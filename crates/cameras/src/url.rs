@@ -3,6 +3,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::Credentials;
+use super::expand::literal;
 
 const EXPECTED: &str =
     "expected rtsp://host[:port]/path (or rtsps, http, https, rtmp, rtmps, srt, v4l2)";
@@ -61,6 +62,22 @@ pub(super) fn read_url(
         .and_then(|()| url.set_password(None))
         .map_err(|()| format!("the url is not usable, {EXPECTED}"))?;
     Ok((SecretUrl::new(url), credentials))
+}
+
+/// Whether a camera's URL has a password in it, or what looks like one in its query, that no
+/// variable gives.
+#[must_use]
+pub fn has_literal_secret(url: &str) -> bool {
+    // What is the same with two values of all variables came from none. Both are also ports.
+    let with = |value| read_url(literal(url, value)?.trim(), false).ok();
+    let (Some((one, login)), Some((other, other_login))) = (with("1"), with("2")) else {
+        return false;
+    };
+    let password = |it: Option<Credentials>| it.map(|it| it.password);
+    let (password, other_password) = (password(login), password(other_login));
+    let (secrets, others) = (one.secrets(), other.secrets());
+    password.is_some_and(|it| !it.is_empty() && Some(it) == other_password)
+        || !secrets.is_empty() && secrets == others
 }
 
 /// A '/', '?' or '#' that ends the host before an '@' comes: most probably a part of a password

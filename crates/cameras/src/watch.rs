@@ -19,6 +19,9 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::{Camera, CamerasError, load};
 
+/// What a file says, or why it cannot be used.
+type Read = Result<Vec<Camera>, CamerasError>;
+
 /// How often the file is looked at, whatever is reported.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The file is read once it has stayed the same for so long: a file that is written in place is
@@ -28,7 +31,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 const TOGETHER: Duration = Duration::from_millis(10);
 
 /// What was read last, and not taken yet.
-type News = Arc<Mutex<Option<Result<Vec<Camera>, CamerasError>>>>;
+type News = Arc<Mutex<Option<Read>>>;
 
 /// Reads a `cameras.yml` again each time that it changes.
 #[derive(Debug)]
@@ -46,6 +49,15 @@ impl Watch {
     /// # Errors
     /// The system gives no thread.
     pub fn start(path: &Path, on_news: impl Fn() + Send + 'static) -> io::Result<Self> {
+        Self::start_with(path, load, on_news)
+    }
+
+    /// As [`Watch::start`]; `read` reads the file.
+    fn start_with(
+        path: &Path,
+        read: impl Fn(&Path) -> Read + Send + 'static,
+        on_news: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
         let watch = Self {
             news: News::default(),
@@ -61,13 +73,13 @@ impl Watch {
         };
         std::thread::Builder::new()
             .name("cameras-file".to_owned())
-            .spawn(move || observer.run(&on_news))?;
+            .spawn(move || observer.run(&read, &on_news))?;
         Ok(watch)
     }
 
     /// What the file says since it changed last, or why it cannot be used; `None`: no news.
     #[must_use]
-    pub fn take(&self) -> Option<Result<Vec<Camera>, CamerasError>> {
+    pub fn take(&self) -> Option<Read> {
         self.news
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -99,6 +111,17 @@ fn look(path: &Path) -> Seen {
     ])
 }
 
+/// Why a file that is there could not be read, as it may be read soon although nothing about it
+/// changes: too many files are open, or its server has gone.
+fn unread(seen: Seen, read: &Read) -> Option<io::ErrorKind> {
+    match read {
+        Err(CamerasError::Read { source, .. }) => {
+            Some(source.kind()).filter(|kind| seen.is_ok() && *kind != io::ErrorKind::InvalidData)
+        }
+        _ => None,
+    }
+}
+
 /// The thread's half.
 struct Observer {
     path: PathBuf,
@@ -109,30 +132,35 @@ struct Observer {
 }
 
 impl Observer {
-    fn run(&self, on_news: &impl Fn()) {
+    fn run(&self, read: &impl Fn(&Path) -> Read, on_news: &impl Fn()) {
         let mut watcher = self.watch_folders();
         let mut known: Option<Seen> = None;
+        let mut failed: Option<io::ErrorKind> = None;
         while !self.is_over() {
             let seen = look(&self.path);
             if known == Some(seen) {
                 self.wait(LOOK_EVERY);
                 // Not for each report of a busy folder.
                 std::thread::sleep(TOGETHER);
-                continue;
+                if failed.is_none() {
+                    continue;
+                }
             }
-            let settled = if known.is_none() {
-                seen
-            } else {
-                self.settled(seen)
-            };
+            let settled = self.settled(seen);
             if self.is_over() {
                 return;
             }
-            let read = load(&self.path);
+            let read = read(&self.path);
             if look(&self.path) != settled {
                 continue;
             }
             known = Some(settled);
+            let before = failed;
+            failed = unread(settled, &read);
+            if failed.is_some() && failed == before {
+                // That is no news.
+                continue;
+            }
             // The path may lead to other folders now, and folders may be others of the same name.
             drop(watcher);
             watcher = self.watch_folders();

@@ -146,3 +146,33 @@ fn what_is_written_into_the_folder_beside_it_is_no_news() {
     assert_eq!(case.next().as_deref(), Ok("b"));
     assert!(case.watch.take().is_none());
 }
+
+#[test]
+fn a_file_that_cannot_be_read_for_a_while_is_read_again_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    one(folder.path());
+    let (sender, news) = mpsc::channel();
+    let (reads, done) = mpsc::channel();
+    let failures = Mutex::new(0..3);
+    // As with too many open files, of which the file itself shows nothing.
+    let read = move |path: &Path| {
+        let _ = reads.send(());
+        match failures.lock().expect("no panic").next() {
+            None => load(path),
+            Some(_) => Err(CamerasError::Read {
+                path: path.to_owned(),
+                source: io::Error::other("too many open files"),
+            }),
+        }
+    };
+    let path = folder.path().join("cameras.yml");
+    let on_news = move || _ = sender.send(());
+    let watch = Watch::start_with(&path, read, on_news).expect("a thread");
+    news.recv_timeout(PATIENCE).expect("that it cannot be read");
+    watch.take().expect("news").expect_err("the first failure");
+    // The second and third are no news.
+    news.recv_timeout(PATIENCE).expect("that it can be read");
+    let cameras = watch.take().expect("news").expect("valid");
+    assert_eq!(cameras.len(), 1);
+    assert_eq!(done.try_iter().count(), 4);
+}

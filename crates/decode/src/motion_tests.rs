@@ -193,9 +193,14 @@ fn what_moves_in_an_ignored_area_or_outside_of_the_region_is_not_seen() {
     };
     assert_eq!(passed(&region([0.0, 0.0, 0.5, 0.5]), upright), seen);
     assert_eq!(passed(&region([0.5, 0.0, 1.0, 1.0]), upright), still);
-    // Nothing is left to look at.
+    // Nothing is left to look at; nor where a region is between the centres of cells.
     let whole = [0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0];
     assert_eq!(passed(&ignoring(&whole), upright), still);
+    let between = Areas {
+        region: Region::new([0.158, 0.0, 0.163, 1.0]),
+        ..ignoring(&whole)
+    };
+    assert_eq!(passed(&between, upright), still);
 }
 
 #[test]
@@ -212,4 +217,53 @@ fn other_areas_begin_again() {
     };
     assert!(passes(&whole, 0) && passes(&whole, 20) && !passes(&whole, 25));
     assert!(passes(&left, 26) && passes(&left, 27));
+}
+
+/// Whether a frame after those of the wall is seen to move, within a region.
+fn is_seen_within(edges: [f32; 4], area: u32, moved: impl Fn(usize, usize) -> u8) -> bool {
+    let areas = Areas {
+        region: Region::new(edges),
+        ignored: Ignored::default(),
+    };
+    let area = NonZeroU32::new(area).expect("not 0");
+    let mut gate = MotionGate::default();
+    let mut passes = |grid: LumaGrid, index: i64| {
+        gate.watch(&areas, Orientation::UPRIGHT);
+        gate.passes(area, grid, index * STEP)
+    };
+    for index in 0..=25 {
+        passes(grid(wall), index);
+    }
+    assert!(!passes(grid(wall), 26));
+    passes(grid(moved), 27)
+}
+
+#[test]
+fn what_moves_in_a_region_of_few_cells_is_seen() {
+    // Cells of 10 by 10 pixels.
+    let within = |x1, y1, x2, y2| {
+        move |x: usize, y: usize| {
+            let is_inside = (x1..x2).contains(&x) && (y1..y2).contains(&y);
+            if is_inside { 220 } else { wall(x, y) }
+        }
+    };
+    let edges =
+        |x1: f32, y1: f32, x2: f32, y2: f32| [x1 / 640.0, y1 / 360.0, x2 / 640.0, y2 / 360.0];
+    // Two by two, of which five would have to change.
+    let four = edges(100.0, 100.0, 120.0, 120.0);
+    assert!(is_seen_within(four, 2000, within(100, 100, 120, 120)));
+    assert!(is_seen_within(four, 2000, within(100, 100, 120, 110)));
+    assert!(!is_seen_within(four, 2000, within(100, 100, 110, 110)));
+    assert!(!is_seen_within(four, 2000, within(120, 100, 200, 200)));
+    // Ten by ten, of which 115 would.
+    let hundred = edges(100.0, 100.0, 200.0, 200.0);
+    assert!(is_seen_within(hundred, 50_000, within(100, 100, 200, 200)));
+    assert!(is_seen_within(hundred, 50_000, within(100, 100, 200, 150)));
+    assert!(!is_seen_within(hundred, 50_000, within(100, 100, 200, 140)));
+    // The light of the whole frame is no motion in them.
+    assert!(!is_seen_within(four, 2000, |x, y| wall(x, y) + 40));
+    // Between the centres of cells: the cell around its own centre is watched.
+    let between = edges(106.0, 106.0, 109.0, 112.0);
+    assert!(is_seen_within(between, 2000, within(100, 100, 110, 110)));
+    assert!(!is_seen_within(between, 2000, within(110, 100, 200, 110)));
 }

@@ -271,3 +271,70 @@ fn variables_that_only_the_pipeline_has() {
     let set = edited(text, |it| it.set("a", "detect_fps", &Value::text("4")));
     assert_eq!(set, text.replace("${CAMWEAVE_NO_SUCH:-3}", "4"));
 }
+
+#[test]
+fn variables_in_lists_and_beside_what_depends_on_them() {
+    for fields in [
+        "region: [0, '${CAMWEAVE_NO_SUCH}', 1, 1]",
+        "region: ['${CAMWEAVE_NO_SUCH}', 0.2, '${CAMWEAVE_NO_SUCH}', 0.4]",
+        "ignore: [[[0, 0], [0, '${CAMWEAVE_NO_SUCH}'], [1, 1]]]",
+        "detect: '${CAMWEAVE_NO_SUCH}', motion_area: 3",
+        "detect: motion, motion_area: '${CAMWEAVE_NO_SUCH}'",
+    ] {
+        let text = format!("cameras: [{{id: a, url: 'rtsp://h/', {fields}, client: auto}}]\n");
+        let set = edited(&text, |it| it.set("a", "client", &Value::text("rtsp")));
+        assert_eq!(set, text.replace("auto", "rtsp"));
+    }
+    let text = "cameras:\n  - id: a\n    url: &u ${CAMWEAVE_NO_SUCH}\n  - {id: b, url: *u}\n";
+    let set = edited(text, |it| it.set("b", "detect", &Value::text("off")));
+    assert_eq!(set, text.replace("*u}", "*u, detect: off}"));
+    // What needs no variable is checked as ever, and where it is.
+    for (fields, expected) in [
+        (
+            "url: ${CAMWEAVE_NO_SUCH}\n    detect_fps: 0",
+            "cameras.yml:4:17: detect_fps '0'",
+        ),
+        (
+            "url: rtsp://h/${CAMWEAVE_NO_SUCH}\n    region: ['${CAMWEAVE_NO_SUCH}', 0, 2, 1]",
+            "cameras.yml:4:40: region '2'",
+        ),
+        ("url: ${CAMWEAVE-NO}", "names no environment variable"),
+    ] {
+        let editor = Editor::of(&format!("cameras:\n  - id: a\n    {fields}\n"));
+        let error = editor.cameras().expect_err(fields).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_removed_anchor_does_not_change_what_others_refer_to() {
+    let text = "cameras:\n  - {id: a, url: &one 'rtsp://h/a'}\n  - {id: b, url: &two 'rtsp://h/b'}\n  - {id: c, url: *two}\n";
+    let removed = edited(text, |it| it.remove("a"));
+    assert_eq!(
+        removed,
+        text.replace("  - {id: a, url: &one 'rtsp://h/a'}\n", "")
+    );
+    // The alias would mean the other anchor of this name, or another camera.
+    let text = text.replace("&one", "&two");
+    let mut editor = Editor::of(&text);
+    editor.remove("b").expect_err("c refers to it");
+    let url = Value::text("rtsp://h/");
+    editor.set("b", "url", &url).expect_err("c refers to it");
+    assert_eq!(
+        edited(&text, |it| it.set("a", "url", &url)),
+        text.replace("&two 'rtsp://h/a'", "'rtsp://h/'")
+    );
+    let region = Value::List("[&two 0, 0, 1, 1]".to_owned());
+    editor.set("a", "region", &region).expect_err("an anchor");
+}
+
+#[test]
+fn a_camera_that_others_are_made_of_is_left_alone() {
+    let text = "cameras:\n  - &base\n    id: a\n    url: rtsp://h/\n  - <<: *base\n    id: b\n";
+    let mut editor = Editor::of(text);
+    let off = Value::text("off");
+    editor.set("a", "detect", &off).expect_err("b changes too");
+    editor.remove("a").expect_err("b would be nothing");
+    editor.set("b", "detect", &off).expect("nobody else");
+    assert_eq!(editor.text(), format!("{text}    detect: off\n"));
+}

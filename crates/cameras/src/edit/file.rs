@@ -9,10 +9,10 @@ use camweave_redact::remember;
 use zeroize::Zeroizing;
 
 use super::error::EditError;
-use super::layout::{Layout, Model, Plain, plain};
+use super::layout::{Layout, Model, Plain, plain, same};
 use super::text;
 use super::value::Value;
-use crate::read::{environment, read};
+use crate::read::{environment, parse_elsewhere, read};
 use crate::{Camera, CamerasError, parse};
 
 /// How long another editor is waited for.
@@ -82,8 +82,7 @@ impl Editor {
     /// # Errors
     /// The file cannot be used after the changes so far.
     pub fn cameras(&self) -> Result<Vec<Camera>, EditError> {
-        let text = self.with_variables()?;
-        let cameras = parse(&self.path, &text, &environment)?;
+        let cameras = parse_elsewhere(&self.path, &self.text, &environment)?;
         for camera in &cameras {
             remember(&camera.known_secrets());
         }
@@ -132,7 +131,9 @@ impl Editor {
         }
         let mut model = layout.model();
         model.remove(index);
-        self.change(text::remove(&self.text, &layout, index), &model)
+        self.change_camera(&layout, index, &model, |text| {
+            text::remove(text, &layout, index)
+        })
     }
 
     /// Sets a field of a camera, which it may have or not.
@@ -143,8 +144,9 @@ impl Editor {
         let (layout, index) = self.find(id)?;
         let mut model = layout.model();
         model[index].insert(field.to_owned(), meant(field, value)?);
-        let item = &layout.items[index];
-        self.change(text::set(&self.text, item, field, value), &model)
+        self.change_camera(&layout, index, &model, |text| {
+            text::set(text, &layout, index, field, value)
+        })
     }
 
     /// Removes a field of a camera.
@@ -161,8 +163,9 @@ impl Editor {
                 field: camweave_redact::printable(field).into_owned(),
             });
         }
-        let item = &layout.items[index];
-        self.change(text::unset(&self.text, item, field), &model)
+        self.change_camera(&layout, index, &model, |text| {
+            text::unset(text, &layout, index, field)
+        })
     }
 
     /// Checks the file as it is now, and puts it in the place of the old one in one step, with its
@@ -216,46 +219,27 @@ impl Editor {
         Ok((layout, index))
     }
 
+    /// Takes a change of one camera over, if nothing refers to it.
+    fn change_camera(
+        &mut self,
+        layout: &Layout,
+        index: usize,
+        model: &Model,
+        change: impl FnOnce(&str) -> Option<String>,
+    ) -> Result<(), EditError> {
+        let text = (!layout.is_shared(index)).then(|| change(&self.text));
+        self.change(text.flatten(), model)
+    }
+
     /// Takes a change over if the text then says what was meant.
     fn change(&mut self, text: Option<String>, model: &Model) -> Result<(), EditError> {
         let text = Zeroizing::new(text.ok_or_else(|| self.shape())?);
         let layout = Layout::read(&text).ok_or_else(|| self.shape())?;
-        if layout.model() != *model {
+        if !same(&layout.model(), model) {
             return Err(self.shape());
         }
         self.text = text;
         Ok(())
-    }
-
-    /// The text with something valid in the place of each value that needs a variable which this
-    /// process does not have.
-    fn with_variables(&self) -> Result<Zeroizing<String>, EditError> {
-        let mut text = self.text.clone();
-        let Some(layout) = Layout::read(&text) else {
-            // The reader says what is wrong with it, and where.
-            return Ok(text);
-        };
-        for index in 0..layout.items.len() {
-            for field in &layout.items[index].fields {
-                let Plain::Text(value) = &field.plain else {
-                    continue;
-                };
-                if !needs_more(value) {
-                    continue;
-                }
-                let valid = Value::text(match &*field.name {
-                    "url" => "rtsp://host/",
-                    "transport" => "tcp",
-                    "client" => "auto",
-                    "detect" => "on",
-                    _ => "1",
-                });
-                let layout = Layout::read(&text).ok_or_else(|| self.shape())?;
-                let set = text::set(&text, &layout.items[index], &field.name, &valid);
-                text = Zeroizing::new(set.ok_or_else(|| self.shape())?);
-            }
-        }
-        Ok(text)
     }
 }
 
@@ -289,14 +273,6 @@ fn meant(field: &str, value: &Value) -> Result<Plain, EditError> {
             field: camweave_redact::printable(field).into_owned(),
         }),
     }
-}
-
-/// Whether a value refers to a variable that this process does not have, and has no default for it.
-fn needs_more(value: &str) -> bool {
-    let references = value.split("${").skip(1);
-    references
-        .filter_map(|rest| rest.split_once('}'))
-        .any(|(name, _)| !name.contains(":-") && environment(name).is_none())
 }
 
 /// Keeps other editors away, by a lock of the folder. Where the file system has no locks, that the

@@ -1,6 +1,6 @@
 //! Where in the text of a `cameras.yml` its cameras and their fields are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde_saphyr::granit_parser::{Event, Options, Parser, Span, StructureStyle, options};
@@ -10,11 +10,86 @@ use serde_saphyr::granit_parser::{Event, Options, Parser, Span, StructureStyle, 
 pub(super) enum Plain {
     Text(String),
     Many(Vec<Plain>),
+    /// What aliases refer to by this number.
+    Anchored(usize, Box<Plain>),
     Alias(usize),
+}
+
+impl Plain {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Anchored(_, value) => value.text(),
+            Self::Many(_) | Self::Alias(_) => None,
+        }
+    }
+
+    /// Which anchors it refers to.
+    fn aliases(&self, found: &mut BTreeSet<usize>) {
+        match self {
+            Self::Text(_) => {}
+            Self::Many(values) => values.iter().for_each(|it| it.aliases(found)),
+            Self::Anchored(_, value) => value.aliases(found),
+            Self::Alias(anchor) => {
+                found.insert(*anchor);
+            }
+        }
+    }
+
+    fn has_anchors(&self) -> bool {
+        match self {
+            Self::Text(_) => false,
+            Self::Many(values) => values.iter().any(Self::has_anchors),
+            Self::Anchored(..) | Self::Alias(_) => true,
+        }
+    }
+
+    /// With other numbers for the anchors that are `used`, and without the others.
+    fn numbered(&self, used: &BTreeSet<usize>, numbers: &mut BTreeMap<usize, usize>) -> Self {
+        let number = |anchor: usize, numbers: &mut BTreeMap<usize, usize>| {
+            let next = numbers.len();
+            *numbers.entry(anchor).or_insert(next)
+        };
+        match self {
+            Self::Text(text) => Self::Text(text.clone()),
+            Self::Many(values) => {
+                let values = values.iter().map(|it| it.numbered(used, numbers));
+                Self::Many(values.collect())
+            }
+            Self::Anchored(anchor, value) if used.contains(anchor) => {
+                let anchor = number(*anchor, numbers);
+                Self::Anchored(anchor, Box::new(value.numbered(used, numbers)))
+            }
+            Self::Anchored(_, value) => value.numbered(used, numbers),
+            Self::Alias(anchor) => Self::Alias(number(*anchor, numbers)),
+        }
+    }
 }
 
 /// The cameras, as they are compared: fields by name.
 pub(super) type Model = Vec<BTreeMap<String, Plain>>;
+
+/// Whether two say the same. The parser's numbers of anchors depend on what is before them, and
+/// anchors that nobody refers to say nothing.
+pub(super) fn same(one: &Model, other: &Model) -> bool {
+    numbered(one) == numbered(other)
+}
+
+/// With the anchors numbered as they come.
+fn numbered(model: &Model) -> Model {
+    let mut used = BTreeSet::new();
+    for value in model.iter().flat_map(BTreeMap::values) {
+        value.aliases(&mut used);
+    }
+    let mut numbers = BTreeMap::new();
+    let cameras = model.iter().map(|camera| {
+        let fields = camera.iter();
+        fields
+            .map(|(name, value)| (name.clone(), value.numbered(&used, &mut numbers)))
+            .collect()
+    });
+    cameras.collect()
+}
 
 /// A field of a camera.
 #[derive(Debug, Clone)]
@@ -34,6 +109,7 @@ pub(super) struct Item {
     /// Between braces.
     pub in_flow: bool,
     pub fields: Vec<Field>,
+    anchor: Option<usize>,
 }
 
 impl Item {
@@ -42,10 +118,7 @@ impl Item {
     }
 
     pub fn id(&self) -> Option<&str> {
-        match &self.field("id")?.plain {
-            Plain::Text(id) => Some(id),
-            _ => None,
-        }
+        self.field("id")?.plain.text()
     }
 }
 
@@ -57,6 +130,7 @@ pub(super) struct Layout {
     /// The list stands between brackets.
     pub in_flow: bool,
     pub items: Vec<Item>,
+    comments: Vec<Range<usize>>,
 }
 
 impl Layout {
@@ -64,6 +138,7 @@ impl Layout {
     pub fn read(text: &str) -> Option<Self> {
         let mut nodes = Nodes::new(text);
         let Node { kind, .. } = nodes.next()?;
+        let comments = std::mem::take(&mut nodes.comments);
         let Kind::Map { pairs, .. } = kind else {
             return None;
         };
@@ -77,11 +152,27 @@ impl Layout {
             key_end: key.range.end,
             in_flow,
             items: nodes.into_iter().map(item).collect::<Option<_>>()?,
+            comments,
         })
     }
 
     pub fn find(&self, id: &str) -> Option<usize> {
         self.items.iter().position(|item| item.id() == Some(id))
+    }
+
+    /// Whether a comment begins in a part of the text.
+    pub fn has_comment(&self, range: &Range<usize>) -> bool {
+        let mut comments = self.comments.iter();
+        comments.any(|comment| range.contains(&comment.start))
+    }
+
+    /// Whether something refers to a camera as a whole, and changes with it.
+    pub fn is_shared(&self, index: usize) -> bool {
+        let mut used = BTreeSet::new();
+        let fields = self.items.iter().flat_map(|item| &item.fields);
+        fields.for_each(|field| field.plain.aliases(&mut used));
+        let anchor = self.items[index].anchor;
+        anchor.is_some_and(|anchor| used.contains(&anchor))
     }
 
     pub fn ids(&self) -> Vec<&str> {
@@ -104,7 +195,9 @@ pub(super) fn plain(text: &str) -> Option<Plain> {
     let mut nodes = Nodes::new(text);
     let node = nodes.next()?;
     matches!(node.kind, Kind::Sequence { in_flow: true, .. }).then_some(())?;
-    (node.range == (0..text.len())).then(|| node.plain())
+    // What an anchor or alias is called may be taken in the file.
+    let value = (node.range == (0..text.len())).then(|| node.plain());
+    value.filter(|it| !it.has_anchors())
 }
 
 fn item(node: Node) -> Option<Item> {
@@ -124,6 +217,7 @@ fn item(node: Node) -> Option<Item> {
     };
     Some(Item {
         range: node.range,
+        anchor: node.anchor,
         in_flow,
         fields: pairs.into_iter().map(field).collect::<Option<_>>()?,
     })
@@ -131,6 +225,7 @@ fn item(node: Node) -> Option<Item> {
 
 struct Node {
     range: Range<usize>,
+    anchor: Option<usize>,
     kind: Kind,
 }
 
@@ -149,7 +244,7 @@ enum Kind {
 
 impl Node {
     fn plain(&self) -> Plain {
-        match &self.kind {
+        let value = match &self.kind {
             Kind::Scalar(text) => Plain::Text(text.clone()),
             Kind::Alias(anchor) => Plain::Alias(*anchor),
             Kind::Sequence { items, .. } => Plain::Many(items.iter().map(Self::plain).collect()),
@@ -157,6 +252,10 @@ impl Node {
                 let both = pairs.iter().flat_map(|(key, value)| [key, value]);
                 Plain::Many(both.map(Self::plain).collect())
             }
+        };
+        match self.anchor {
+            Some(anchor) => Plain::Anchored(anchor, Box::new(value)),
+            None => value,
         }
     }
 }
@@ -165,19 +264,25 @@ impl Node {
 struct Nodes<'a> {
     text: &'a str,
     events: std::iter::Peekable<std::vec::IntoIter<(Event<'a>, Span)>>,
+    /// Where they are.
+    comments: Vec<Range<usize>>,
 }
 
 impl<'a> Nodes<'a> {
     fn new(text: &'a str) -> Self {
         let options: Options = options! {
-            emit_comments: false,
+            emit_comments: true,
             emit_anchor_events: true,
         };
         let parser = Parser::new_from_str_with_options(text, options);
         // What cannot be parsed ends the list, and the node that lacks its end is none.
-        let events: Vec<_> = parser.map_while(Result::ok).collect();
+        let events = parser.map_while(Result::ok);
+        let (comments, events): (Vec<_>, Vec<_>) =
+            events.partition(|(event, _)| matches!(event, Event::Comment(..)));
+        let comments = comments.iter().filter_map(|(_, span)| span.byte_range());
         Self {
             text,
+            comments: comments.collect(),
             events: events.into_iter().peekable(),
         }
     }
@@ -186,15 +291,17 @@ impl<'a> Nodes<'a> {
         loop {
             let (event, span) = self.events.next()?;
             let range = span.byte_range()?;
-            let start = self.start(&span)?;
+            let (start, anchor) = self.start(&span)?;
             return Some(match event {
                 Event::Scalar(text, ..) => Node {
                     range: self.trimmed(start, range),
+                    anchor,
                     kind: Kind::Scalar(text.into_owned()),
                 },
-                Event::Alias(anchor) => Node {
+                Event::Alias(target) => Node {
                     range: start..range.end,
-                    kind: Kind::Alias(anchor),
+                    anchor,
+                    kind: Kind::Alias(target),
                 },
                 Event::SequenceStart(style, ..) => {
                     let mut items = Vec::new();
@@ -206,6 +313,7 @@ impl<'a> Nodes<'a> {
                     let in_flow = style == StructureStyle::Flow;
                     Node {
                         range: start..end,
+                        anchor,
                         kind: Kind::Sequence { in_flow, items },
                     }
                 }
@@ -219,6 +327,7 @@ impl<'a> Nodes<'a> {
                     let in_flow = style == StructureStyle::Flow;
                     Node {
                         range: start..end,
+                        anchor,
                         kind: Kind::Map { in_flow, pairs },
                     }
                 }
@@ -228,17 +337,19 @@ impl<'a> Nodes<'a> {
         }
     }
 
-    /// Where a node begins, with its tag and its anchor, whose event follows.
-    fn start(&mut self, span: &Span) -> Option<usize> {
+    /// Where a node begins, with its tag and its anchor, whose event follows; and the anchor's number.
+    fn start(&mut self, span: &Span) -> Option<(usize, Option<usize>)> {
         let mut start = span.start.byte_offset()?;
         if let Some(tag) = span.tag_start() {
             start = start.min(tag.byte_offset()?);
         }
-        if let Some((Event::Anchor(..), anchor)) = self.events.peek() {
-            start = start.min(anchor.start.byte_offset()?);
-            self.events.next();
-        }
-        Some(start)
+        let Some((Event::Anchor(number, _), anchor)) = self.events.peek() else {
+            return Some((start, None));
+        };
+        let number = *number;
+        start = start.min(anchor.start.byte_offset()?);
+        self.events.next();
+        Some((start, Some(number)))
     }
 
     /// Takes the end of a collection: its bracket, or what its last node ends with.

@@ -29,6 +29,8 @@ pub use file::{Editor, camera};
 pub use value::Value;
 
 #[cfg(test)]
+mod comment_tests;
+#[cfg(test)]
 mod edit_tests;
 #[cfg(test)]
 mod random_tests;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::layout::{Item, Layout};
+use super::layout::{Field, Layout};
 use super::quote::scalar;
 use super::value::Value;
 
@@ -70,44 +70,119 @@ fn dash(text: &str, layout: &Layout, index: usize) -> Option<usize> {
     None
 }
 
+/// Without one of the entries between braces or brackets. `before`: where the one before it ends.
+/// Its own comment goes with it, those of others stay; `None`: they cannot.
+fn without(
+    text: &str,
+    layout: &Layout,
+    entry: &Range<usize>,
+    before: Option<usize>,
+    next: Option<usize>,
+) -> Option<String> {
+    let (start, end) = (line_start(text, entry.start), line_end(text, entry.end));
+    let (has_comma, has_comment) = after(&text[entry.end..end]);
+    let (gap, cut) = match (before, next) {
+        (_, Some(next)) => (entry.end..next, entry.start..next),
+        (Some(before), None) => (before..entry.start, before..entry.end),
+        (None, None) => return None,
+    };
+    if !has_comment && !layout.has_comment(&gap) {
+        return Some(replaced(text, cut, ""));
+    }
+    let is_alone = text[start..entry.start].trim().is_empty()
+        && (has_comment || text[entry.end..end].trim() == if has_comma { "," } else { "" });
+    (is_alone && (has_comma || next.is_none())).then(|| replaced(text, start..end, ""))
+}
+
+/// Whether a comma and a comment follow in the rest of an entry's line.
+fn after(rest: &str) -> (bool, bool) {
+    let rest = rest.trim_start();
+    let behind = rest.strip_prefix(',');
+    let has_comment = behind.unwrap_or(rest).trim_start().starts_with('#');
+    (behind.is_some(), has_comment)
+}
+
+/// With an entry more after the last one between braces or brackets.
+fn with_entry(text: &str, last: &Range<usize>, on_its_line: bool, entry: &str) -> String {
+    let line_break = line_break(text);
+    let indent = indent(text, last.start);
+    let (has_comma, has_comment) = after(&text[last.end..line_end(text, last.end)]);
+    if has_comment {
+        // It stays beside the last one.
+        let (comma, text) = if has_comma {
+            (",", text.to_owned())
+        } else {
+            ("", replaced(text, last.end..last.end, ","))
+        };
+        return with_lines(
+            &text,
+            last.end,
+            &format!("{indent}{entry}{comma}{line_break}"),
+        );
+    }
+    let between = if on_its_line {
+        ", ".to_owned()
+    } else {
+        format!(",{line_break}{indent}")
+    };
+    replaced(text, last.end..last.end, &format!("{between}{entry}"))
+}
+
+/// With a value in the place of a field's, or of none. Comments between its name and its value stay.
+fn with_value(text: &str, layout: &Layout, known: &Field, value: &str) -> Option<String> {
+    let key = known.key.end;
+    let colon = key + text[key..].find(|it: char| it != ' ')?;
+    let start = colon + 1;
+    if !text[colon..].starts_with(':') || layout.has_comment(&known.value) {
+        return None;
+    }
+    if known.value.is_empty() {
+        return Some(replaced(text, start..start, &format!(" {value}")));
+    }
+    let between = text.get(start..known.value.start)?;
+    let is_beside = !between.is_empty() && between.bytes().all(|byte| byte == b' ');
+    if is_beside || layout.has_comment(&(start..known.value.start)) {
+        return Some(replaced(text, known.value.clone(), value));
+    }
+    let range = key..known.value.end;
+    Some(replaced(text, range, &format!(": {value}")))
+}
+
 /// With a field's value replaced, or a field more.
-pub(super) fn set(text: &str, item: &Item, field: &str, value: &Value) -> Option<String> {
+pub(super) fn set(
+    text: &str,
+    layout: &Layout,
+    index: usize,
+    field: &str,
+    value: &Value,
+) -> Option<String> {
+    let item = &layout.items[index];
     let value = written(field, value, item.in_flow);
     if let Some(known) = item.field(field) {
-        let between = text.get(known.key.end..known.value.start)?;
-        let is_beside = between.len() > 1
-            && between.starts_with(':')
-            && between[1..].bytes().all(|byte| byte == b' ');
-        return Some(if is_beside {
-            replaced(text, known.value.clone(), &value)
-        } else {
-            let end = known.value.end.max(known.key.end + 1);
-            replaced(text, known.key.end..end, &format!(": {value}"))
-        });
+        return with_value(text, layout, known, &value);
     }
     let last = item.fields.last()?;
     if item.in_flow {
-        let end = last.value.end;
-        return Some(replaced(text, end..end, &format!(", {field}: {value}")));
+        let last = last.key.start..last.value.end.max(last.key.end);
+        return Some(with_entry(text, &last, true, &format!("{field}: {value}")));
     }
     let indent = indent(text, item.fields.first()?.key.start);
     let line = format!("{indent}{field}: {value}{}", line_break(text));
     Some(with_lines(text, last.value.end.max(last.key.end), &line))
 }
 
-/// Without a field. Its own line's comment goes with it.
-pub(super) fn unset(text: &str, item: &Item, field: &str) -> Option<String> {
+/// Without a field. Its own line's comment, and those in it, go with it.
+pub(super) fn unset(text: &str, layout: &Layout, index: usize, field: &str) -> Option<String> {
+    let item = &layout.items[index];
     let index = item.fields.iter().position(|it| it.name == field)?;
     let known = &item.fields[index];
     let end = known.value.end.max(known.key.end + 1);
     let next = item.fields.get(index + 1);
     if item.in_flow {
-        let range = match (next, index.checked_sub(1)) {
-            (Some(next), _) => known.key.start..next.key.start,
-            (None, Some(before)) => item.fields[before].value.end..end,
-            (None, None) => return None,
-        };
-        return Some(replaced(text, range, ""));
+        let before = index.checked_sub(1).map(|it| &item.fields[it]);
+        let before = before.map(|it| it.value.end.max(it.key.end));
+        let next = next.map(|it| it.key.start);
+        return without(text, layout, &(known.key.start..end), before, next);
     }
     let start = line_start(text, known.key.start);
     if text[start..known.key.start].trim().is_empty() {
@@ -127,12 +202,9 @@ pub(super) fn unset(text: &str, item: &Item, field: &str) -> Option<String> {
 pub(super) fn remove(text: &str, layout: &Layout, index: usize) -> Option<String> {
     let item = &layout.items[index];
     if layout.in_flow {
-        let range = match (layout.items.get(index + 1), index.checked_sub(1)) {
-            (Some(next), _) => item.range.start..next.range.start,
-            (None, Some(before)) => layout.items[before].range.end..item.range.end,
-            (None, None) => return None,
-        };
-        return Some(replaced(text, range, ""));
+        let before = index.checked_sub(1).map(|it| layout.items[it].range.end);
+        let next = layout.items.get(index + 1).map(|it| it.range.start);
+        return without(text, layout, &item.range, before, next);
     }
     let start = line_start(text, dash(text, layout, index)?);
     let end = line_end(text, item.range.end);
@@ -153,13 +225,8 @@ pub(super) fn add(text: &str, layout: &Layout, fields: &[(&str, Value)]) -> Opti
         let last = last?.range.clone();
         let start = line_start(text, last.start);
         let is_alone = text[start..last.start].trim().is_empty();
-        let between = if is_alone {
-            format!(",{line_break}{}", indent(text, last.start))
-        } else {
-            ", ".to_owned()
-        };
-        let camera = format!("{between}{{{}}}", written(true, ", "));
-        return Some(replaced(text, last.end..last.end, &camera));
+        let camera = format!("{{{}}}", written(true, ", "));
+        return Some(with_entry(text, &last, !is_alone, &camera));
     }
     let (indent, at) = match last {
         Some(item) => {

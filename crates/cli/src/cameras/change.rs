@@ -64,6 +64,7 @@ pub struct Set {
 }
 
 pub fn add(options: &Add) -> Result<Exit, CliError> {
+    secrets::warn_of_typed(&options.url);
     let mut fields = vec![("url", Value::text(&*options.url))];
     for (field, value) in [
         ("transport", &options.transport),
@@ -148,6 +149,9 @@ fn assigned(text: &str) -> Result<(&str, Value), CliError> {
         return Err(wrong(
             "a password on the command line can be read by every user of the machine: expected --password-stdin or --password-env NAME".to_owned(),
         ));
+    }
+    if field == "url" {
+        secrets::warn_of_typed(value);
     }
     Ok((field, Value::typed(field, value)))
 }

@@ -12,6 +12,7 @@ use camweave_stage::Exit;
 use clap::Args;
 
 use super::login::Password;
+use super::secrets;
 use crate::error::CliError;
 use crate::say::{note, say};
 
@@ -78,6 +79,7 @@ fn asked(options: &Options) -> Result<Camera, CliError> {
                 "expected a cameras.yml with a camera's id, or a camera's URL".to_owned(),
             ));
         }
+        secrets::warn_of_typed(&options.target);
         let mut fields = vec![("url", Value::text(&*options.target))];
         for (field, value) in [
             ("username", &options.username),
