@@ -1,7 +1,7 @@
 //! The connections of the server, on threads of their own.
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -14,7 +14,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -34,6 +34,11 @@ const TAKE_WITHIN: Duration = Duration::from_secs(30);
 const MOST_HEAD: usize = 32 << 10;
 /// Headers of a request.
 const MOST_HEADERS: usize = 64;
+/// Bytes that the system keeps of what is sent; it takes twice as much. What waits there cannot be
+/// dropped any more: by default it is megabytes, minutes of video for a slow viewer.
+const SEND_BUFFER: u32 = 128 << 10;
+/// Connections that wait to be taken.
+const BACKLOG: u32 = 1024;
 /// After a failure to take a connection, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often the log says that connections cannot be taken.
@@ -44,19 +49,45 @@ const END_WITHIN: Duration = Duration::from_millis(500);
 /// A port that is listened on; whoever connects waits until it is served.
 pub(crate) struct Listener {
     pub address: SocketAddr,
-    listener: StdListener,
+    listener: TcpListener,
+    runtime: Runtime,
 }
 
 impl Listener {
     /// # Errors
-    /// The address cannot be listened on.
+    /// The address cannot be listened on, or there can be no threads.
     pub fn bind(address: SocketAddr) -> Result<Self, StageError> {
-        let refuse = |error: std::io::Error| unheard(address, &error);
-        let listener = StdListener::bind(address).map_err(refuse)?;
-        listener.set_nonblocking(true).map_err(refuse)?;
-        let address = listener.local_addr().map_err(refuse)?;
-        Ok(Self { address, listener })
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("server")
+            .enable_all()
+            .build()
+            .map_err(|error| StageError::resource(format!("cannot start threads: {error}")))?;
+        let inside = runtime.enter();
+        let listener = listen(address).map_err(|error| unheard(address, &error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| unheard(address, &error))?;
+        drop(inside);
+        Ok(Self {
+            address,
+            listener,
+            runtime,
+        })
     }
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // As the standard library does: a port whose last connections are not yet forgotten is free.
+    socket.set_reuseaddr(true)?;
+    // Connections have it from the socket that takes them.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The running server; it ends when it is dropped.
@@ -67,30 +98,17 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves.
-    ///
-    /// # Errors
-    /// There can be no threads.
-    pub fn start(
-        listener: Listener,
-        router: Router,
-        encrypted: Option<TlsAcceptor>,
-    ) -> Result<Self, StageError> {
-        let Listener { address, listener } = listener;
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("server")
-            .enable_all()
-            .build()
-            .map_err(|error| StageError::resource(format!("cannot start threads: {error}")))?;
-        let listener = {
-            let _inside = runtime.enter();
-            TcpListener::from_std(listener).map_err(|error| unheard(address, &error))?
-        };
+    pub fn start(listener: Listener, router: Router, encrypted: Option<TlsAcceptor>) -> Self {
+        let Listener {
+            address,
+            listener,
+            runtime,
+        } = listener;
         runtime.spawn(accept(listener, router, encrypted));
-        Ok(Self {
+        Self {
             address,
             runtime: Some(runtime),
-        })
+        }
     }
 }
 

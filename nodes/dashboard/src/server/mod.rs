@@ -243,7 +243,11 @@ pub(crate) fn open(
         is_local,
         is_encrypted: settings.encryption()? != Tls::Off,
     });
-    Server::start(listener, router(shared, settings.cameras()), encrypted)
+    Ok(Server::start(
+        listener,
+        router(shared, settings.cameras()),
+        encrypted,
+    ))
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl Bench {
             is_encrypted: false,
         });
         Self {
-            server: Server::start(listener, router(shared, cameras), None).expect("threads"),
+            server: Server::start(listener, router(shared, cameras), None),
             viewers,
             token,
             _context: context,
@@ -317,7 +317,7 @@ fn an_encrypted_page_is_read_with_its_certificate_and_not_without() {
     };
     let encrypted = tls::acceptor(&settings).expect("a certificate");
     let page = Router::new().route("/", get(async || "the page"));
-    let server = Server::start(listener(), page, encrypted).expect("threads");
+    let server = Server::start(listener(), page, encrypted);
     let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
     let own = CertificateDer::from_pem_file(folder.path().join("tls-cert.pem"));
