@@ -179,17 +179,20 @@ fn plan(
     };
     let most = capacity.cameras(mean, detected);
     let more = (most as usize).saturating_sub(found.len());
-    match planned {
-        Planned::All => {
-            note!("every frame is detected on; {more} cameras more like these would fit")
+    note!(
+        "{}",
+        match planned {
+            Planned::All => {
+                format!("every frame is detected on; {more} cameras more like these would fit")
+            }
+            Planned::DetectFps(rate) => format!(
+                "each camera is detected on {rate} times a second (detect_fps in cameras.yml); {more} cameras more like these would fit"
+            ),
+            Planned::TooMany => format!(
+                "these cameras are more than this machine carries: with one frame per second and camera {most} would fit. Frames will be dropped, and counted"
+            ),
         }
-        Planned::DetectFps(rate) => note!(
-            "each camera is detected on {rate} times a second (detect_fps in cameras.yml); {more} cameras more like these would fit"
-        ),
-        Planned::TooMany => note!(
-            "these cameras are more than this machine carries: with one frame per second and camera {most} would fit. Frames will be dropped, and counted"
-        ),
-    }
+    );
     Ok(match planned {
         Planned::TooMany => Planned::DetectFps(1.0),
         other => other,

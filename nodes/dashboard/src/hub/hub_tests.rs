@@ -92,7 +92,11 @@ impl Bench {
 
     fn inside(&self) -> u64 {
         let report = self.context.counters.report();
-        report.cameras.values().map(|camera| camera.inside()).sum()
+        report
+            .cameras
+            .values()
+            .map(camweave_stage::telemetry::CameraCounters::inside)
+            .sum()
     }
 }
 

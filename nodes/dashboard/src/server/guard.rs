@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn checked(
-        method: Method,
+        method: &Method,
         host: Option<&str>,
         origin: Option<&str>,
         is_local: bool,
@@ -87,7 +87,7 @@ mod tests {
             }
         }
         check(
-            &method,
+            method,
             &Uri::from_static("/x"),
             &headers,
             is_local,
@@ -111,9 +111,9 @@ mod tests {
             (Some(""), false),
             (None, false),
         ] {
-            let found = checked(Method::GET, host, None, true, false).is_ok();
+            let found = checked(&Method::GET, host, None, true, false).is_ok();
             assert_eq!(found, is_good, "{host:?}");
-            assert!(checked(Method::GET, host, None, false, false).is_ok());
+            assert!(checked(&Method::GET, host, None, false, false).is_ok());
         }
     }
 
@@ -136,10 +136,10 @@ mod tests {
                 (Method::PATCH, false),
                 (Method::DELETE, false),
             ] {
-                let found = checked(method, host, origin, false, is_socket);
+                let found = checked(&method, host, origin, false, is_socket);
                 assert_eq!(found.is_ok(), is_good, "{origin:?}");
             }
-            assert!(checked(Method::GET, host, origin, false, false).is_ok());
+            assert!(checked(&Method::GET, host, origin, false, false).is_ok());
         }
     }
 }
