@@ -168,7 +168,7 @@ fn wait_until_given_back(run: &mut Pipeline, threads_of_source: usize) {
             (0..IDS).any(|id| maps.contains(&format!("camweave-data:e{id}")))
         };
         let source = run.process("source").expect("it runs");
-        !NODES.iter().any(|node| has_pools(node)) && threads(source) <= threads_of_source
+        !NODES.iter().any(has_pools) && threads(source) <= threads_of_source
     });
 }
 
