@@ -241,7 +241,7 @@ impl CameraTask {
     }
 
     fn begin_session(&mut self, stream: &StreamInfo) -> Session {
-        // Sessions differ even where the wall clock stands still or goes back.
+        // Sessions differ even where the wall clock stops or goes back.
         let session_unix_nanos = clock::unix_nanos().max(self.last_session_unix_nanos + 1);
         self.last_session_unix_nanos = session_unix_nanos;
         Session::new(
