@@ -24,8 +24,12 @@ const KINDS: [TrackerKind; 4] = [
     TrackerKind::Sort,
 ];
 
+/// A stage that numbers from one fixed time: ids of two of them can be compared.
 fn of(tracker: TrackerKind) -> Tracker {
-    Tracker::new(TrackerSettings { tracker, ..CONFIG }, "track", 1)
+    let mut stage = Tracker::new(TrackerSettings { tracker, ..CONFIG }, "track", 1);
+    let started = SystemTime::UNIX_EPOCH + IDS_SINCE + Duration::from_secs(1);
+    stage.ids = Ids::new("track", started, 1);
+    stage
 }
 
 fn row(camera: &str, frame: i64, boxes: &[([f32; 4], f32)]) -> Detections {
