@@ -115,7 +115,12 @@ fn answers<S: Stage<In = Detections, Out = Detections>>(
     let mut all: BTreeMap<_, _> = settings.iter().copied().collect();
     all.extend([("MODEL", color.as_str()), ("NAME", "color")]);
     all.extend([("ANSWER_WAIT_MS", "10000"), ("MAX_BATCH", "8")]);
-    all.extend([("MIN_SIZE", "8"), ("MAX_CROPS", "64")]);
+    // All of them are asked about: 20 in each of 4 frames.
+    all.extend([
+        ("MIN_SIZE", "8"),
+        ("MAX_CROPS", "64"),
+        ("MAX_WAITING", "128"),
+    ]);
     let stage = S::open_declared(&Declared::of(all), &context);
     let mut stage = stage.unwrap_or_else(|error| panic!("a model that it can run: {error}"));
     let expected = rows.len();
