@@ -98,18 +98,22 @@ export async function startCameras(scenes, args = []) {
   };
 }
 
-/** A graph with a dashboard on these cameras (id to URL), with a token. */
-export async function startGraph(urls, env = {}) {
+/**
+ * A graph with a dashboard on these cameras (id to URL), with a token. `fields`: further lines of each camera.
+ * `name`: a shipped graph.
+ */
+export async function startGraph(urls, env = {}, { fields = [], name = "cpu-fused-dashboard" } = {}) {
   const dir = folder();
   const port = await freePort();
   const token = "page-tests-token-0123456789-abcdefghijklmno";
   writeFileSync(join(dir, "token"), token, { mode: 0o600 });
-  const cameras = Object.entries(urls).map(([id, url]) => `  - id: ${id}\n    url: ${url}\n`);
+  const cameras = Object.entries(urls).map(([id, url]) =>
+    [`  - id: ${id}`, `url: ${url}`, ...fields].join("\n    ") + "\n");
   writeFileSync(join(dir, "cameras.yml"), `cameras:\n${cameras.join("")}`);
   // A slow and shared machine detects late: frames wait for their boxes all the same.
   const settings = { TOKEN_FILE: join(dir, "token"), STATE: join(dir, "state"), WAIT_AT_MOST_MS: 5000, ...env };
   const child = start("dora", [
-    "run", join(root, "dataflows/cpu-fused-dashboard.yml"),
+    "run", join(root, `dataflows/${name}.yml`),
     ...Object.entries(settings).map(([name, value]) => `--env=${name}=${value}`),
   ], {
     cwd: dir,
@@ -129,7 +133,7 @@ export async function startGraph(urls, env = {}) {
   }).catch((error) => {
     throw new Error(`${error.message}\n${child.log}`);
   });
-  return { url, token, log: () => child.log, stop: () => stop(child) };
+  return { url, token, out: join(dir, "out"), pid: child.pid, log: () => child.log, stop: () => stop(child) };
 }
 
 export async function startBrowser() {

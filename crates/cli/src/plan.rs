@@ -74,19 +74,25 @@ fn lines(capacity: &Capacity, options: &Options) -> Vec<String> {
             ),
         }
     )];
+    let all = f64::from(count) * fps;
+    let percent = |detected: f64| 100.0 * capacity.load(all, f64::from(count) * detected);
     lines.push(match capacity.plan(&rates) {
-        Planned::All => format!("{count} cameras of {fps} frames/s: every frame is detected on"),
-        Planned::DetectFps(rate) => {
-            format!("{count} cameras of {fps} frames/s: detect_fps: {rate}")
-        }
+        Planned::All => format!(
+            "{count} cameras of {fps} frames/s: every frame is detected on, {:.0} % of this machine",
+            percent(fps)
+        ),
+        Planned::DetectFps(rate) => format!(
+            "{count} cameras of {fps} frames/s: detect_fps: {rate}, {:.0} % of this machine",
+            percent(rate.min(fps))
+        ),
         Planned::TooMany => format!("{count} cameras of {fps} frames/s: too many for this machine"),
     });
     let mut carried = vec![("every frame".to_owned(), fps)];
     let fewer = [10.0, 5.0, 1.0].into_iter().filter(|rate| *rate < fps);
     carried.extend(fewer.map(|rate| (format!("detect_fps: {rate}"), rate)));
     lines.extend(carried.into_iter().map(|(name, rate)| {
-        let most = capacity.cameras(fps, rate);
-        format!("  {name:<15} up to {most} cameras")
+        let (planned, limit) = (capacity.cameras(fps, rate), capacity.limit(fps, rate));
+        format!("  {name:<15} up to {planned} cameras; the machine is full with {limit}")
     }));
     lines
 }
@@ -114,11 +120,11 @@ mod tests {
             lines(&capacity, &options),
             [
                 "measured: 100.0 frames/s of 640x360, each detected on; CPU time of a frame: 4.0 ms to decode, 16.0 ms to detect",
-                "4 cameras of 25 frames/s: detect_fps: 15",
-                "  every frame     up to 3 cameras",
-                "  detect_fps: 10  up to 6 cameras",
-                "  detect_fps: 5   up to 8 cameras",
-                "  detect_fps: 1   up to 13 cameras",
+                "4 cameras of 25 frames/s: detect_fps: 15, 68 % of this machine",
+                "  every frame     up to 3 cameras; the machine is full with 4",
+                "  detect_fps: 10  up to 6 cameras; the machine is full with 7",
+                "  detect_fps: 5   up to 8 cameras; the machine is full with 11",
+                "  detect_fps: 1   up to 13 cameras; the machine is full with 17",
             ]
         );
     }

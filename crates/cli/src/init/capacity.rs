@@ -39,39 +39,36 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// How many of `decoded` frames per second can be detected on; `None`: they cannot even all be
-    /// decoded.
-    pub fn detectable(&self, decoded: f64) -> Option<f64> {
-        let planned = PLANNED * self.frames_per_second;
-        if self.is_on_gpu {
-            // Decoder and detector are different parts of a GPU: what both do at once is known.
-            return (decoded <= planned).then_some(decoded);
-        }
-        let budget = planned * (self.decode_ms + self.detect_ms);
-        let left = budget - decoded * self.decode_ms;
-        (left > 0.0).then(|| (left / self.detect_ms.max(1e-6)).min(decoded))
-    }
-
     /// The plan for cameras of these frame rates.
     pub fn plan(&self, rates: &[f64]) -> Planned {
         let decoded: f64 = rates.iter().sum();
-        let Some(detectable) = self.detectable(decoded) else {
-            return Planned::TooMany;
-        };
-        if decoded <= detectable {
+        let fits = |detected: f64| self.load(decoded, detected) <= PLANNED * (1.0 + 1e-9);
+        if fits(decoded) {
             return Planned::All;
         }
         let detected = |rate: &f64| rates.iter().map(|fps| fps.min(*rate)).sum::<f64>();
-        let rate = RATES.into_iter().find(|rate| detected(rate) <= detectable);
+        let rate = RATES.into_iter().find(|rate| fits(detected(rate)));
         rate.map_or(Planned::TooMany, Planned::DetectFps)
     }
 
-    /// How many cameras of this frame rate, detected on so often, fit.
-    pub fn cameras(&self, fps: f64, detect_fps: f64) -> u32 {
+    /// The part of this machine that so many frames per second take; at more than 1, frames are
+    /// dropped.
+    pub fn load(&self, decoded: f64, detected: f64) -> f64 {
+        if self.is_on_gpu {
+            // Decoder and detector are different parts of a GPU: what both do at once is known.
+            return decoded / self.frames_per_second;
+        }
+        let cost = decoded * self.decode_ms + detected * self.detect_ms;
+        cost / (self.frames_per_second * (self.decode_ms + self.detect_ms))
+    }
+
+    /// How many cameras of this frame rate, detected on so often, take at most this part of the
+    /// machine.
+    fn within(&self, most_load: f64, fps: f64, detect_fps: f64) -> u32 {
         let detected = detect_fps.min(fps);
         let fits = |count: u32| {
-            let detectable = self.detectable(f64::from(count) * fps);
-            detectable.is_some_and(|most| f64::from(count) * detected <= most * (1.0 + 1e-9))
+            let count = f64::from(count);
+            self.load(count * fps, count * detected) <= most_load * (1.0 + 1e-9)
         };
         // Each camera costs the same, so what fits has no gaps.
         let (mut most, mut too_many) = (0, 1);
@@ -87,6 +84,16 @@ impl Capacity {
             }
         }
         most
+    }
+
+    /// How many cameras of this frame rate, detected on so often, are planned for.
+    pub fn cameras(&self, fps: f64, detect_fps: f64) -> u32 {
+        self.within(PLANNED, fps, detect_fps)
+    }
+
+    /// At how many cameras the machine is full.
+    pub fn limit(&self, fps: f64, detect_fps: f64) -> u32 {
+        self.within(1.0, fps, detect_fps)
     }
 }
 
@@ -195,10 +202,18 @@ mod tests {
 
     #[test]
     fn what_is_not_detected_on_leaves_time_for_other_frames() {
-        // 1600 ms a second are planned; 200 frames decoded cost 800 of them.
-        assert_eq!(CPU.detectable(200.0), Some(50.0));
-        assert_eq!(CPU.detectable(40.0), Some(40.0), "no more than there are");
-        assert_eq!(CPU.detectable(400.0), None, "all of it is decoding");
+        // 2000 ms a second.
+        assert!((CPU.load(100.0, 100.0) - 1.0).abs() < 1e-9);
+        assert!((CPU.load(200.0, 50.0) - 0.8).abs() < 1e-9);
+        assert!(
+            (CPU.load(400.0, 0.0) - 0.8).abs() < 1e-9,
+            "all of it is decoding"
+        );
+        let gpu = Capacity {
+            is_on_gpu: true,
+            ..CPU
+        };
+        assert!((gpu.load(80.0, 8.0) - 0.8).abs() < 1e-9);
     }
 
     #[test]
@@ -219,9 +234,10 @@ mod tests {
         // 25 x 4 and 5 x 16 are 180 ms of 1600.
         assert_eq!(CPU.cameras(25.0, 5.0), 8);
         for (fps, rate) in [(25.0, 5.0), (10.0, 10.0), (30.0, 1.0)] {
-            let most = CPU.cameras(fps, rate) as usize;
-            let detectable = CPU.detectable(most as f64 * fps).expect("decoded");
-            assert!(most as f64 * f64::min(fps, rate) <= detectable + 1e-6);
+            let load = |count: u32| CPU.load(f64::from(count) * fps, f64::from(count) * rate);
+            let (planned, limit) = (CPU.cameras(fps, rate), CPU.limit(fps, rate));
+            assert!(load(planned) <= PLANNED + 1e-9 && load(planned + 1) > PLANNED);
+            assert!(load(limit) <= 1.0 + 1e-9 && load(limit + 1) > 1.0);
         }
         let gpu = Capacity {
             is_on_gpu: true,

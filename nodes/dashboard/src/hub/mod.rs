@@ -6,6 +6,7 @@ mod group;
 mod meter;
 mod pairing;
 mod seat;
+mod spacing;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -3,7 +3,8 @@
 //! Units leave in the order in which they came, which is decoding order, each with the detections
 //! of its own frame: camera, session and sequence are the same. A unit waits for them until they
 //! come, until those of a frame that is shown later have come (a camera's detections come in the
-//! order of presentation, so its own will not), or for as long as they recently took.
+//! order of presentation, so its own will not), or for as long as they recently took. A frame that
+//! was not chosen for detection does not wait, as far as that can be told from those before it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use camweave_message::{Detections, FrameId, Selection, Unit};
 
 use super::delay::Delay;
+use super::spacing::Spacing;
 
 /// Access units of a camera that wait at most, and their bytes.
 const MOST_WAITING: usize = 512;
@@ -58,8 +60,8 @@ pub(crate) struct Pairing {
     bytes: usize,
     early: VecDeque<Detections>,
     released: VecDeque<(u64, Instant)>,
-    /// The latest presentation time of which this session has detections.
-    detected_pts: Option<i64>,
+    /// The presentation times of this session's detections.
+    detected: Spacing,
     delay: Delay,
 }
 
@@ -73,7 +75,7 @@ impl Pairing {
             bytes: 0,
             early: VecDeque::new(),
             released: VecDeque::new(),
-            detected_pts: None,
+            detected: Spacing::default(),
             delay: Delay::new(most),
         }
     }
@@ -85,7 +87,7 @@ impl Pairing {
         if self.session != Some(session) {
             self.flush(out);
             self.session = Some(session);
-            self.detected_pts = None;
+            self.detected = Spacing::default();
             self.released.clear();
         } else if unit.id.sequence <= self.last_sequence {
             return false;
@@ -96,7 +98,7 @@ impl Pairing {
         let detections = early.and_then(|index| self.early.remove(index));
         if let Some(row) = &detections {
             self.delay.note(Duration::ZERO, now);
-            self.note_pts(row.id.pts_nanos);
+            self.detected.note(row.id.pts_nanos);
         }
         self.bytes += unit.data.len();
         self.waiting.push_back(Waiting {
@@ -127,7 +129,7 @@ impl Pairing {
             let pts = row.id.pts_nanos;
             waiting.detections = Some(row);
             self.delay.note(delay, now);
-            self.note_pts(pts);
+            self.detected.note(pts);
             return Outcome::Paired;
         }
         if sequence > self.last_sequence {
@@ -138,7 +140,7 @@ impl Pairing {
             Some((_, came)) => {
                 let delay = now.saturating_duration_since(*came);
                 self.delay.note(delay, now);
-                self.note_pts(row.id.pts_nanos);
+                self.detected.note(row.id.pts_nanos);
                 Outcome::Late
             }
             None => Outcome::Alone,
@@ -154,10 +156,6 @@ impl Pairing {
         }
         self.early.push_back(row);
         Outcome::Early
-    }
-
-    fn note_pts(&mut self, pts: i64) {
-        self.detected_pts = self.detected_pts.max(Some(pts));
     }
 
     /// Gives the units that need not wait any more, the oldest first.
@@ -177,8 +175,12 @@ impl Pairing {
         let unit = &waiting.unit;
         waiting.detections.is_some()
             || unit.data.is_empty()
-            || unit.selection == Selection::Off
-            || self.detected_pts > Some(unit.id.pts_nanos)
+            || self.detected.last() > Some(unit.id.pts_nanos)
+            || match unit.selection {
+                Selection::All => false,
+                Selection::Every(_) => self.detected.is_too_soon(unit.id.pts_nanos),
+                Selection::Off => true,
+            }
     }
 
     /// When the next unit leaves, whatever comes.

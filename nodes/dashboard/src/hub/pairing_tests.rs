@@ -253,3 +253,27 @@ fn any_order_of_rows_gives_each_unit_once_and_in_order() {
         assert_eq!(found.collect::<Vec<_>>(), expected, "seed {seed}");
     }
 }
+
+#[test]
+fn a_frame_that_was_not_chosen_waits_for_nothing() {
+    let every = Selection::from_nanos(400 * MS).expect("in range");
+    let chosen = |sequence: u64| sequence.is_multiple_of(4);
+    let mut bench = Bench::with_detections();
+    for sequence in 0..24 {
+        let mut row = unit_at(1, sequence, 100 * sequence as i64);
+        row.selection = every;
+        bench.out.clear();
+        bench.unit(row);
+        let came = bench.out.clone();
+        bench.after(50);
+        if chosen(sequence) {
+            assert_eq!(came, [], "{sequence} waits for its detections");
+            let row = seen(1, sequence, 100 * sequence as i64);
+            assert_eq!(bench.detections(row), Outcome::Paired);
+            assert_eq!(bench.out, [(1, sequence, Some(sequence))]);
+        } else if sequence > 16 {
+            assert_eq!(came, [(1, sequence, None)], "{sequence} is decided at once");
+        }
+        bench.after(50);
+    }
+}
