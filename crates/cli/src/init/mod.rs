@@ -2,6 +2,7 @@
 
 mod cameras;
 mod capacity;
+mod choice;
 mod site;
 
 use std::path::PathBuf;
@@ -14,9 +15,9 @@ pub use capacity::{Capacity, Measuring, Planned, capacity};
 
 use crate::doctor;
 use crate::error::CliError;
-use crate::run::interruption;
-use crate::say::{note, say};
+use crate::say::say;
 use cameras::Found;
+use choice::{Choice, choose};
 use site::Site;
 
 /// What does the work.
@@ -42,10 +43,11 @@ pub struct Options {
     /// What runs the detector
     #[arg(long, value_enum, default_value_t = Device::Auto)]
     device: Device,
-    /// Another detector than the one for simulated streets
-    #[arg(long, value_name = "FILE.onnx")]
-    model: Option<PathBuf>,
-    /// Do not measure the machine: detect on each frame
+    /// A detector instead of those for simulated streets; may be repeated, the best first: the first
+    /// that this machine runs often enough is taken
+    #[arg(long = "model", value_name = "FILE.onnx")]
+    models: Vec<PathBuf>,
+    /// Do not measure the machine: detect on each frame, with the first detector
     #[arg(long)]
     no_measurement: bool,
 }
@@ -58,14 +60,13 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Exit, CliError> {
     let site = Site::new(options.folder.as_deref());
     site.check()?;
-    let model = options.model.as_ref().map(|model| {
-        model
+    let mut models = Vec::new();
+    for named in &options.models {
+        let model = named
             .canonicalize()
-            .map_err(|error| CliError::file("open", model, &error))
-    });
-    let model = model.transpose()?;
-    if let Some(model) = &model {
-        site.check_model(model)?;
+            .map_err(|error| CliError::file("open", named, &error))?;
+        site.check_model(&model)?;
+        models.push(model);
     }
     let device = chosen(options.device)?;
     let found = match options.cameras.is_empty() {
@@ -79,18 +80,20 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
             "no camera is named, expected --camera ID=URL, such as --camera gate=rtsp://192.0.2.10/stream1",
         ));
     }
-    let planned = if options.no_measurement {
-        Planned::All
+    let Choice { planned, model } = if options.no_measurement {
+        Choice {
+            planned: Planned::All,
+            model: models.first().cloned(),
+        }
     } else {
-        note!("measuring this machine: about half a minute ...");
-        plan(device, model.as_deref(), &found)?
+        choose(device, &models, &found)?
     };
     site.write(device.watched(), model.as_deref())?;
     // Without cameras there is no installation, and it can be begun again.
     write_cameras(&site, &found, planned)
         .inspect_err(|_| drop(std::fs::remove_file(site.graph())))?;
     site.give_cameras()?;
-    next(&site, model.is_none())
+    next(&site, models.is_empty())
 }
 
 /// A device that is there.
@@ -134,71 +137,6 @@ pub fn chosen(asked: Device) -> Result<Chosen, CliError> {
     }
 }
 
-/// How often these cameras can be detected on, told to the user.
-fn plan(
-    device: Chosen,
-    model: Option<&std::path::Path>,
-    found: &[Found],
-) -> Result<Planned, CliError> {
-    let interrupted = interruption()?;
-    let folder = tempfile::tempdir()
-        .map_err(|error| CliError::file("create", &std::env::temp_dir(), &error))?;
-    // The largest frames cost the most to decode.
-    let pixels = |it: &&Found| u64::from(it.size.0) * u64::from(it.size.1);
-    let (width, height) = found
-        .iter()
-        .max_by_key(pixels)
-        .map_or((640, 360), |it| it.size);
-    let shipped = crate::shipped::model(crate::shipped::DETECTOR);
-    let measuring = Measuring {
-        graph: device.measured(),
-        model: model.or(shipped.as_deref().ok()),
-        size: format!("{}x{}", width & !1, height & !1),
-        out: folder.path(),
-    };
-    let capacity = match capacity(&measuring, &interrupted) {
-        Ok(capacity) => capacity,
-        Err(error) if interrupted.load(std::sync::atomic::Ordering::Acquire) => return Err(error),
-        Err(error) => {
-            note!("the machine cannot be measured, so each frame is detected on: {error}");
-            return Ok(Planned::All);
-        }
-    };
-    let rates: Vec<f64> = found.iter().map(|it| it.fps).collect();
-    let mean = rates.iter().sum::<f64>() / rates.len().max(1) as f64;
-    note!(
-        "this machine detects on {:.0} frames/s of {}",
-        capacity.frames_per_second,
-        measuring.size
-    );
-    let planned = capacity.plan(&rates);
-    let detected = match planned {
-        Planned::All => mean,
-        Planned::DetectFps(rate) => rate,
-        Planned::TooMany => 1.0,
-    };
-    let most = capacity.cameras(mean, detected);
-    let more = (most as usize).saturating_sub(found.len());
-    note!(
-        "{}",
-        match planned {
-            Planned::All => {
-                format!("every frame is detected on; {more} cameras more like these would fit")
-            }
-            Planned::DetectFps(rate) => format!(
-                "each camera is detected on {rate} times a second (detect_fps in cameras.yml); {more} cameras more like these would fit"
-            ),
-            Planned::TooMany => format!(
-                "these cameras are more than this machine carries: with one frame per second and camera {most} would fit. Frames will be dropped, and counted"
-            ),
-        }
-    );
-    Ok(match planned {
-        Planned::TooMany => Planned::DetectFps(1.0),
-        other => other,
-    })
-}
-
 fn write_cameras(site: &Site, found: &[Found], planned: Planned) -> Result<(), CliError> {
     std::fs::create_dir_all(&site.folder)
         .map_err(|error| CliError::file("create", &site.folder, &error))?;
@@ -225,7 +163,7 @@ fn next(site: &Site, is_street: bool) -> Result<Exit, CliError> {
     say!("graph:   {}", site.graph().display());
     if is_street {
         say!(
-            "model:   the one for simulated streets, which knows no real ones: 'camweave model get' has others, and MODEL in the graph names one"
+            "model:   one for simulated streets, which knows no real ones: 'camweave model get' has others, and MODEL in the graph names one"
         );
     }
     if site.is_packaged() {
