@@ -98,14 +98,15 @@ export async function startCameras(scenes, args = []) {
   };
 }
 
-/** A graph with a dashboard on these cameras (id to URL), with a token. */
+/** A graph with a dashboard on these cameras (id to URL), with a token; `file` is its cameras.yml. */
 export async function startGraph(urls, env = {}) {
   const dir = folder();
   const port = await freePort();
   const token = "page-tests-token-0123456789-abcdefghijklmno";
   writeFileSync(join(dir, "token"), token, { mode: 0o600 });
   const cameras = Object.entries(urls).map(([id, url]) => `  - id: ${id}\n    url: ${url}\n`);
-  writeFileSync(join(dir, "cameras.yml"), `cameras:\n${cameras.join("")}`);
+  const file = join(dir, "cameras.yml");
+  writeFileSync(file, `cameras:\n${cameras.join("")}`);
   // A slow and shared machine detects late: frames wait for their boxes all the same.
   const settings = { TOKEN_FILE: join(dir, "token"), STATE: join(dir, "state"), WAIT_AT_MOST_MS: 5000, ...env };
   const child = start("dora", [
@@ -115,7 +116,7 @@ export async function startGraph(urls, env = {}) {
     cwd: dir,
     env: {
       ...process.env,
-      CAMERAS: join(dir, "cameras.yml"),
+      CAMERAS: file,
       OUT: join(dir, "out"),
       LISTEN: `127.0.0.1:${port}`,
       CAMWEAVE_STATS_DIR: join(dir, "stats"),
@@ -129,7 +130,7 @@ export async function startGraph(urls, env = {}) {
   }).catch((error) => {
     throw new Error(`${error.message}\n${child.log}`);
   });
-  return { url, token, log: () => child.log, stop: () => stop(child) };
+  return { url, token, file, log: () => child.log, stop: () => stop(child) };
 }
 
 export async function startBrowser() {
