@@ -35,8 +35,11 @@ fi
 
 say "building"
 cargo build --release --workspace --bins --exclude camweave-benches --exclude camweave-example-rust-sink
-run() { node --test --test-reporter=spec ${1:+--test-name-pattern="$1"} tests/page/dashboard.test.mjs; }
-say "tests of the page"
-# A browser, its decoders and a whole graph share a few cores: what fails is looked at once more, and what
-# fails twice is a fault.
-run "${1:-}" || { say "once more" && run "${1:-}"; }
+run() { node --test --test-reporter=spec ${2:+--test-name-pattern="$2"} "$1"; }
+# One after the other: each has a graph of its own.
+for file in tests/page/*.test.mjs; do
+  say "tests of the page: $file"
+  # A browser, its decoders and a whole graph share a few cores: what fails is looked at once more, and what
+  # fails twice is a fault.
+  run "$file" "${1:-}" || { say "once more" && run "$file" "${1:-}"; }
+done

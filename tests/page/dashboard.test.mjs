@@ -105,6 +105,8 @@ test("an offline camera says since when, why and what to do", async () => {
 
 test("the single view shows one camera, and watches no other", async () => {
   const page = await open();
+  const asked = [];
+  page.on("request", (request) => asked.push(new URL(request.url())));
   await drawn(page, LIVE);
   await tile(page, "cam2").getByRole("button").click();
   assert.match(page.url(), /#\/camera\/cam2$/);
@@ -117,6 +119,8 @@ test("the single view shows one camera, and watches no other", async () => {
   await page.getByText("the camera's own video").waitFor();
   await page.getByText("H.264, 640 × 360").waitFor();
   await until("the last hour", () => page.locator(".plot-line").first().evaluate((path) => path.getAttribute("d")?.length > 0));
+  const histories = asked.filter(({ pathname }) => pathname === "/api/history").map(({ search }) => search);
+  assert.ok(histories.length > 0 && histories.every((search) => search === "?camera=cam2"), histories.join());
   await page.goBack();
   await tile(page, "cam1").waitFor();
   await page.context().close();

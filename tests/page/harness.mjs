@@ -99,7 +99,7 @@ export async function startCameras(scenes, args = []) {
 }
 
 /**
- * A graph with a dashboard on these cameras (id to URL), with a token. `fields`: further lines of each camera.
+ * A graph with a dashboard on these cameras (id to URL), with a token; `file` is its cameras.yml. `fields`: further lines of each camera.
  * `name`: a shipped graph.
  */
 export async function startGraph(urls, env = {}, { fields = [], name = "cpu-fused-dashboard" } = {}) {
@@ -109,7 +109,8 @@ export async function startGraph(urls, env = {}, { fields = [], name = "cpu-fuse
   writeFileSync(join(dir, "token"), token, { mode: 0o600 });
   const cameras = Object.entries(urls).map(([id, url]) =>
     [`  - id: ${id}`, `url: ${url}`, ...fields].join("\n    ") + "\n");
-  writeFileSync(join(dir, "cameras.yml"), `cameras:\n${cameras.join("")}`);
+  const file = join(dir, "cameras.yml");
+  writeFileSync(file, `cameras:\n${cameras.join("")}`);
   // A slow and shared machine detects late: frames wait for their boxes all the same.
   const settings = { TOKEN_FILE: join(dir, "token"), STATE: join(dir, "state"), WAIT_AT_MOST_MS: 5000, ...env };
   const child = start("dora", [
@@ -119,7 +120,7 @@ export async function startGraph(urls, env = {}, { fields = [], name = "cpu-fuse
     cwd: dir,
     env: {
       ...process.env,
-      CAMERAS: join(dir, "cameras.yml"),
+      CAMERAS: file,
       OUT: join(dir, "out"),
       LISTEN: `127.0.0.1:${port}`,
       CAMWEAVE_STATS_DIR: join(dir, "stats"),
@@ -133,7 +134,7 @@ export async function startGraph(urls, env = {}, { fields = [], name = "cpu-fuse
   }).catch((error) => {
     throw new Error(`${error.message}\n${child.log}`);
   });
-  return { url, token, out: join(dir, "out"), pid: child.pid, log: () => child.log, stop: () => stop(child) };
+  return { url, token, file, pid: child.pid, log: () => child.log, stop: () => stop(child) };
 }
 
 export async function startBrowser() {

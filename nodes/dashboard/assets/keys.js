@@ -24,6 +24,7 @@ export function listenToKeys(actions) {
       "/": actions.filter,
       "?": actions.help,
       g: actions.graph,
+      e: actions.edit,
       b: actions.boxes,
       t: actions.trails,
       d: actions.theme,

@@ -1,7 +1,9 @@
 // The page: makes its parts, and passes on what the server and the viewer say.
 
+import { CameraFile } from "./camera-file.js";
 import { Connection } from "./connection.js";
 import { Counters } from "./counters.js";
+import { Edit } from "./edit.js";
 import { Feeds } from "./feeds.js";
 import { Graph } from "./graph.js";
 import { Grid } from "./grid.js";
@@ -26,6 +28,8 @@ const feeds = new Feeds((message) => connection.send(message), (id) => model.cam
 const grid = new Grid({ feeds, onOpen: openCamera, onVisible: watch });
 const single = new Single({ feeds, counters, onTurn: turn, onBack: back });
 const graph = new Graph();
+const file = new CameraFile();
+const edit = new Edit({ file, go });
 const topBar = new TopBar({ onRetry: () => connection.open() });
 const login = new Login(() => connection.open());
 const help = new Help();
@@ -56,9 +60,11 @@ connection.addEventListener("status", () => {
     model.restart();
     feeds.lagMs = model.lagMs;
     feeds.start();
+    file.load();
   }
   show();
 });
+file.addEventListener("change", showEditable);
 
 window.addEventListener("hashchange", () => {
   if (JSON.stringify(currentRoute()) === JSON.stringify(route)) return;
@@ -84,11 +90,19 @@ function noteHidden() {
 
 /** Watches what is seen, and nothing else. */
 function watch() {
-  const ids = { grid: () => grid.visible, camera: () => [route.id], graph: () => [] }[route.view]();
+  const ids = { grid: () => grid.visible, camera: () => [route.id], graph: () => [], edit: () => [] }[route.view]();
   feeds.want(isAsleep ? [] : ids.filter((id) => id === route.id || model.cameras.has(id)));
 }
 
-function show() {
+/** Views and controls that change cameras, where the graph allows that. */
+function showEditable() {
+  const isEditable = file.isThere === true;
+  element("edit-link").hidden = !isEditable;
+  single.setEditable(isEditable);
+  help.setEditable(file.isThere);
+}
+
+function show(before) {
   document.documentElement.dataset.connection = connection.status.is;
   const isLogin = connection.status.is === "login";
   login.show(isLogin);
@@ -97,13 +111,16 @@ function show() {
   if (isLogin) {
     single.close();
     graph.show(false);
+    edit.show(null);
     return;
   }
   if (route.view === "camera") single.open(route.id, grid.tile(route.id)?.screen);
   graph.show(route.view === "graph");
+  edit.show(route, before);
   grid.update(model);
   single.update(model);
   graph.update(model);
+  edit.update(model);
   topBar.update(model, connection.status);
 }
 
@@ -116,7 +133,7 @@ function navigate(before) {
   }
   if (element("filter").value !== route.filter) element("filter").value = route.filter;
   grid.filter(route.filter);
-  show();
+  show(before);
   watch();
   // Typing in the filter leads to the grid, and goes on.
   if (document.activeElement !== element("filter")) focusAfter(before);
@@ -124,14 +141,15 @@ function navigate(before) {
 }
 
 function focusAfter(before) {
-  if (before?.view === "camera" && route.view === "grid") grid.focus(before.id);
+  if (route.view === "edit") edit.focus(before);
+  else if (before?.view === "camera" && route.view === "grid") grid.focus(before.id);
   else if (before && before.view !== route.view) element("main").focus({ preventScroll: true });
 }
 
 /** At once, so that the next key already finds the new view. */
-function go(to) {
+function go(to, { isReplaced = false } = {}) {
   const before = route;
-  history.pushState(null, "", address({ filter: route.filter, ...to }));
+  history[isReplaced ? "replaceState" : "pushState"](null, "", address({ filter: route.filter, ...to }));
   route = currentRoute();
   navigate(before);
 }
@@ -187,12 +205,15 @@ function nextTheme() {
 listenToKeys({
   arrow(columns, rows) {
     if (route.view === "camera") return columns === 0 ? false : turn(columns);
+    if (route.view === "edit") return columns === 0 && edit.move(rows);
     return route.view === "grid" && grid.move(columns, rows);
   },
   escape(target) {
     if (target === element("filter")) {
       filter("");
       grid.move(0, 0);
+    } else if (route.view === "edit") {
+      edit.escape();
     } else if (route.view !== "grid") {
       back();
     } else if (route.filter) {
@@ -204,6 +225,11 @@ listenToKeys({
     element("filter").select();
   },
   graph: () => go({ view: route.view === "graph" ? "grid" : "graph" }),
+  edit() {
+    if (file.isThere === false) help.open();
+    else if (route.view === "edit") back();
+    else go(route.view === "camera" ? { view: "edit", page: "camera", id: route.id } : { view: "edit", page: "list" });
+  },
   help: () => help.open(),
   boxes: () => toggle("boxes"),
   trails: () => toggle("trails"),
@@ -224,7 +250,7 @@ element("filter").addEventListener("input", ({ target }) => filter(target.value)
 setTheme(settings.theme);
 
 // Ages and "no frames" grow also while the server says nothing.
-setInterval(show, 1000);
+setInterval(() => show(), 1000);
 navigate(null);
 // A page that is opened in the background is told of no change.
 noteHidden();

@@ -4,6 +4,7 @@ import { classColor } from "./colors.js";
 import { h, setAttribute, setStateIcon, setText, stateIcon } from "./dom.js";
 import { Note, viewOf } from "./note.js";
 import { Plot } from "./plots.js";
+import { address } from "./route.js";
 import { Screen } from "./screen.js";
 import { codecName } from "./support.js";
 import { count, dropReason, duration, millis, rate, shortTrack, STATE_NAMES, timeOfDay, UNKNOWN } from "./text.js";
@@ -19,6 +20,7 @@ export class Single {
   #name = h("h1");
   #state = h("span", { class: "single-state" });
   #note = new Note();
+  #edit = h("a", { class: "button", title: "Change this camera (e)", hidden: true }, "Edit");
   #picture = h("div", { class: "single-picture" });
   #figures = h("dl", { class: "figures" });
   #drops = h("tbody");
@@ -42,6 +44,7 @@ export class Single {
         h("button", { type: "button", class: "back", onclick: onBack, title: "All cameras (Escape)" }, "‹ Cameras"),
         this.#icon, this.#name, this.#state,
         h("span", { class: "turn" },
+          this.#edit,
           h("button", { type: "button", class: "square", "aria-label": "Previous camera", title: "Previous camera (←)", onclick: () => onTurn(-1) }, "‹"),
           h("button", { type: "button", class: "square", "aria-label": "Next camera", title: "Next camera (→)", onclick: () => onTurn(1) }, "›")),
       ),
@@ -65,6 +68,10 @@ export class Single {
     return this.#id;
   }
 
+  setEditable(isEditable) {
+    this.#edit.hidden = !isEditable;
+  }
+
   open(id, from) {
     if (id === this.#id) return;
     this.close();
@@ -78,6 +85,7 @@ export class Single {
     if (from) requestAnimationFrame(() => requestAnimationFrame(() => screen === this.#screen && screen.copy(from)));
     this.feeds.of(id).screens.add(screen);
     setText(this.#name, id);
+    setAttribute(this.#edit, "href", address({ view: "edit", page: "camera", id }));
     for (const plot of Object.values(this.#plots)) plot.show([], 10, Date.now());
   }
 
@@ -181,7 +189,7 @@ export class Single {
     this.#historyAt = performance.now();
     const id = this.#id;
     try {
-      const answer = await fetch("/api/history", { cache: "no-store" });
+      const answer = await fetch(`/api/history?camera=${encodeURIComponent(id)}`, { cache: "no-store" });
       if (!answer.ok) return;
       const { step_s: step, end_unix_ms: end, cameras } = await answer.json();
       if (id !== this.#id) return;

@@ -338,3 +338,27 @@ fn a_camera_that_others_are_made_of_is_left_alone() {
     editor.set("b", "detect", &off).expect("nobody else");
     assert_eq!(editor.text(), format!("{text}    detect: off\n"));
 }
+
+#[test]
+fn the_fields_of_each_camera_are_known_and_which_of_them_are_variables() {
+    let text = "cameras:
+  - {id: gate, url: 'rtsp://h/', password: &p '${PASSWORD:-x}', username: anna}
+  - url: rtsp://${NVR}/yard # first
+    id: yard
+    region: [0, 0, 1, 1]
+";
+    let written = Editor::of(text).written();
+    let field = |name: &str, is_variable| WrittenField {
+        name: name.to_owned(),
+        is_variable,
+    };
+    let gate = [
+        field("url", false),
+        field("password", true),
+        field("username", false),
+    ];
+    assert_eq!((&*written[0].id, &*written[0].fields), ("gate", &gate[..]));
+    let yard = [field("url", true), field("region", false)];
+    assert_eq!((&*written[1].id, &*written[1].fields), ("yard", &yard[..]));
+    assert_eq!(Editor::of("cameras: gate").written(), []);
+}

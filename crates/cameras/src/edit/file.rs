@@ -12,6 +12,7 @@ use super::error::EditError;
 use super::layout::{Layout, Model, Plain, plain, same};
 use super::text;
 use super::value::Value;
+use super::written::Written;
 use crate::read::{environment, parse_elsewhere, read};
 use crate::{Camera, CamerasError, parse};
 
@@ -87,6 +88,15 @@ impl Editor {
             remember(&camera.known_secrets());
         }
         Ok(cameras)
+    }
+
+    /// Which fields each camera has of its own, with all changes so far. What is written in a way
+    /// that cannot be changed in place has none.
+    #[must_use]
+    pub fn written(&self) -> Vec<Written> {
+        let layout = Layout::read(&self.text);
+        let items = layout.iter().flat_map(|layout| &layout.items);
+        items.filter_map(Written::of).collect()
     }
 
     /// The text as it would be written. It may contain passwords.

@@ -16,7 +16,7 @@ pub(super) enum Plain {
 }
 
 impl Plain {
-    fn text(&self) -> Option<&str> {
+    pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             Self::Anchored(_, value) => value.text(),

@@ -23,10 +23,12 @@ mod layout;
 mod quote;
 mod text;
 mod value;
+mod written;
 
 pub use error::EditError;
 pub use file::{Editor, camera};
 pub use value::Value;
+pub use written::{Written, WrittenField};
 
 #[cfg(test)]
 mod comment_tests;

@@ -14,12 +14,20 @@ macro_rules! files {
 /// The files of `assets/`.
 const FILES: &[(&str, &[u8])] = files![
     "base.css"
+    "camera-fields.js"
+    "camera-file.js"
+    "camera-form.js"
+    "camera-list.js"
+    "camera-values.js"
     "codec.js"
     "colors.js"
     "connection.js"
     "counters.js"
     "dom.js"
+    "edit.css"
+    "edit.js"
     "feeds.js"
+    "fields.js"
     "graph.js"
     "grid.css"
     "grid.js"
@@ -35,6 +43,8 @@ const FILES: &[(&str, &[u8])] = files![
     "player.js"
     "plots.js"
     "protocol.js"
+    "refusal.js"
+    "removal.js"
     "route.js"
     "screen.js"
     "settings.js"
@@ -45,6 +55,7 @@ const FILES: &[(&str, &[u8])] = files![
     "tile.js"
     "topbar.js"
     "trails.js"
+    "trial.js"
     "views.css"
 ];
 

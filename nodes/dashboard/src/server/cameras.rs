@@ -1,17 +1,15 @@
 //! Changes of `cameras.yml` by the page. The file is the one source of truth: it is edited as a
 //! person would, and the source that watches it does the rest.
-//!
-//! What opens a camera goes in and never comes out: of a URL the page gets what may be printed, of
-//! user and password that there are some.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use axum::http::StatusCode;
-use camweave_cameras::edit::{EditError, Editor, Value};
-use camweave_cameras::{Camera, ClientKind, Transport};
-use camweave_message::Selection;
-use serde::{Deserialize, Serialize};
+use camweave_cameras::Camera;
+use camweave_cameras::edit::{EditError, Editor, Value, Written};
+use serde::Deserialize;
+
+use super::listed::{Listed, Versions};
 
 /// Fields of a camera that a page may set.
 const FIELDS_AT_MOST: usize = 32;
@@ -19,46 +17,6 @@ const FIELDS_AT_MOST: usize = 32;
 const VALUE_AT_MOST: usize = 2 << 10;
 /// The field that names a camera.
 const ID: &str = "id";
-
-/// A camera as the page gets it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Listed {
-    id: String,
-    url: String,
-    has_credentials: bool,
-    transport: Option<&'static str>,
-    client: &'static str,
-    detect_fps: Option<f64>,
-    detect: &'static str,
-}
-
-impl Listed {
-    fn of(camera: &Camera) -> Self {
-        Self {
-            id: camera.id.clone(),
-            url: camera.url.to_string(),
-            has_credentials: camera.credentials.is_some(),
-            transport: camera.transport.map(|it| match it {
-                Transport::Tcp => "tcp",
-                Transport::Udp => "udp",
-            }),
-            client: match camera.client {
-                ClientKind::Auto => "auto",
-                ClientKind::Rtsp => "rtsp",
-                ClientKind::Ffmpeg => "ffmpeg",
-            },
-            detect_fps: match camera.selection {
-                Selection::Every(nanos) => Some(1e9 / nanos.get() as f64),
-                Selection::All | Selection::Off => None,
-            },
-            detect: match (camera.selection, camera.motion) {
-                (Selection::Off, _) => "off",
-                (_, Some(_)) => "motion",
-                (_, None) => "all",
-            },
-        }
-    }
-}
 
 /// A field's value, as the page gives it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -93,6 +51,8 @@ pub(crate) struct Changed {
     pub set: BTreeMap<String, Given>,
     #[serde(default)]
     pub unset: Vec<String>,
+    /// Of the camera that the change was thought for: refused where it is another one now.
+    pub version: Option<String>,
 }
 
 /// Why something was not done, for the page.
@@ -126,37 +86,62 @@ impl From<EditError> for Refusal {
 
 /// The file of the cameras.
 #[derive(Debug, Clone)]
-pub(crate) struct File(PathBuf);
+pub(crate) struct File {
+    path: PathBuf,
+    versions: Versions,
+}
 
 impl File {
     pub fn new(path: &Path) -> Self {
-        Self(path.to_owned())
+        Self {
+            path: path.to_owned(),
+            versions: Versions::default(),
+        }
     }
 
     /// The cameras in it.
     pub fn list(&self) -> Result<Vec<Listed>, Refusal> {
-        let cameras = Editor::open(&self.0)?.cameras()?;
-        Ok(cameras.iter().map(Listed::of).collect())
+        let editor = Editor::open(&self.path)?;
+        Ok(self.listed(&editor.cameras()?, &editor.written()))
     }
 
-    /// One of them, with what opens it.
-    pub fn camera(&self, id: &str) -> Result<Camera, Refusal> {
-        let cameras = Editor::open(&self.0)?.cameras()?;
+    /// One of them as it would be after a change, with what opens it.
+    pub fn camera(&self, id: &str, changed: &Changed) -> Result<Camera, Refusal> {
+        let cameras = self.changed(id, changed)?.cameras()?;
         let found = cameras.into_iter().find(|camera| camera.id == id);
         found.ok_or_else(|| no_camera(id))
     }
 
     pub fn add(&self, added: &Added) -> Result<Vec<Listed>, Refusal> {
         let fields = values(&added.fields)?;
-        self.edit(|editor| editor.add(&added.id, &fields))
+        let mut editor = Editor::open(&self.path)?;
+        editor.add(&added.id, &fields)?;
+        self.save(editor)
     }
 
     pub fn change(&self, id: &str, changed: &Changed) -> Result<Vec<Listed>, Refusal> {
+        self.save(self.changed(id, changed)?)
+    }
+
+    pub fn remove(&self, id: &str) -> Result<Vec<Listed>, Refusal> {
+        let mut editor = Editor::open(&self.path)?;
+        editor.remove(id)?;
+        self.save(editor)
+    }
+
+    /// The file with a change, which is not saved.
+    fn changed(&self, id: &str, changed: &Changed) -> Result<Editor, Refusal> {
         let values = values(&changed.set)?;
-        let mut editor = Editor::open(&self.0)?;
+        let mut editor = Editor::open(&self.path)?;
         let before = editor.cameras()?;
-        if !before.iter().any(|camera| camera.id == id) {
-            return Err(no_camera(id));
+        let camera = before.iter().find(|camera| camera.id == id);
+        let camera = camera.ok_or_else(|| no_camera(id))?;
+        let version = self.versions.of(camera);
+        if changed.version.as_ref().is_some_and(|it| *it != version) {
+            return Err(Refusal::new(
+                StatusCode::PRECONDITION_FAILED,
+                format!("camera '{id}' has changed since it was read: nothing was written"),
+            ));
         }
         for field in &changed.unset {
             // Without an id the file would be refused.
@@ -169,30 +154,26 @@ impl File {
         if !given.any(|field| field == "password") {
             keeps_login_to_its_host(id, &before, &editor.cameras()?)?;
         }
-        Ok(listed(&editor.save()?))
+        Ok(editor)
     }
 
-    pub fn remove(&self, id: &str) -> Result<Vec<Listed>, Refusal> {
-        self.edit(|editor| editor.remove(id))
+    fn save(&self, editor: Editor) -> Result<Vec<Listed>, Refusal> {
+        let written = editor.written();
+        let cameras = editor.save()?;
+        Ok(self.listed(&cameras, &written))
     }
 
-    fn edit(
-        &self,
-        change: impl FnOnce(&mut Editor) -> Result<(), EditError>,
-    ) -> Result<Vec<Listed>, Refusal> {
-        let mut editor = Editor::open(&self.0)?;
-        change(&mut editor)?;
-        Ok(listed(&editor.save()?))
+    fn listed(&self, cameras: &[Camera], written: &[Written]) -> Vec<Listed> {
+        let cameras = cameras.iter();
+        cameras
+            .map(|camera| Listed::of(camera, written, &self.versions))
+            .collect()
     }
 }
 
 fn no_camera(id: &str) -> Refusal {
     let id = camweave_redact::printable(id);
     Refusal::new(StatusCode::NOT_FOUND, format!("there is no camera '{id}'"))
-}
-
-fn listed(cameras: &[Camera]) -> Vec<Listed> {
-    cameras.iter().map(Listed::of).collect()
 }
 
 /// The fields as the editor takes them. Variables are left to those who write the file: whoever has
@@ -282,12 +263,12 @@ cameras:
         });
         Changed {
             set: set.collect(),
-            unset: Vec::new(),
+            ..Changed::default()
         }
     }
 
     fn text(file: &File) -> String {
-        std::fs::read_to_string(&file.0).expect("readable")
+        std::fs::read_to_string(&file.path).expect("readable")
     }
 
     #[test]
@@ -327,6 +308,7 @@ cameras:
         let change = Changed {
             set: set(&[("transport", "udp")]).set,
             unset: vec!["username".to_owned(), "password".to_owned()],
+            version: None,
         };
         let listed = file.change("gate", &change).expect("valid");
         assert_eq!(
@@ -342,6 +324,66 @@ cameras:
             text.contains("transport: udp") && !text.contains("anna"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_change_of_what_has_changed_meanwhile_is_refused() {
+        let (_folder, file) = file();
+        let version = |id: &str| {
+            let cameras = file.list().expect("valid");
+            let found = cameras.into_iter().find(|camera| camera.id == id);
+            found.expect("listed").version
+        };
+        let (gate, yard) = (version("gate"), version("yard"));
+        let of_gate = |version: &str| Changed {
+            version: Some(version.to_owned()),
+            ..set(&[("transport", "udp")])
+        };
+        // Neither is shown.
+        for secret in [("password", "an0ther"), ("username", "eve")] {
+            let before = version("gate");
+            file.change("gate", &set(&[secret])).expect("valid");
+            assert_ne!(version("gate"), before);
+        }
+        let text_before = text(&file);
+        let refused = file.change("gate", &of_gate(&gate)).map_err(|it| it.status);
+        assert_eq!(refused, Err(StatusCode::PRECONDITION_FAILED));
+        assert_eq!(text(&file), text_before);
+        assert_eq!(version("yard"), yard, "no other camera has changed");
+        file.change("gate", &of_gate(&version("gate")))
+            .expect("it is as it was read");
+        assert_ne!(
+            file.list(),
+            File::new(&file.path).list(),
+            "the key is the server's own"
+        );
+    }
+
+    #[test]
+    fn a_page_knows_which_fields_are_written_and_which_are_variables() {
+        let (_folder, file) = file();
+        let text = TEXT.replace("t0psecret2", "${PASSWORD:-x}");
+        std::fs::write(&file.path, text).expect("writable");
+        let listed = file.list().expect("valid");
+        assert_eq!(listed[0].fields, ["url", "username", "password"]);
+        assert_eq!(listed[0].variables, ["password"]);
+        assert_eq!(listed[1].fields, ["url"]);
+    }
+
+    #[test]
+    fn a_camera_is_tried_with_changes_that_are_not_saved() {
+        let (_folder, file) = file();
+        let camera = file.camera("gate", &set(&[("url", "rtsp://192.0.2.1/other")]));
+        let camera = camera.expect("the same host");
+        assert_eq!(camera.url.expose().path(), "/other");
+        assert!(
+            camera
+                .credentials
+                .is_some_and(|it| it.expose() == ("anna", "t0psecret2"))
+        );
+        let elsewhere = file.camera("gate", &set(&[("url", "rtsp://evil.example/live")]));
+        assert_eq!(elsewhere.map_err(|it| it.status), Err(StatusCode::CONFLICT));
+        assert_eq!(text(&file), TEXT);
     }
 
     #[test]

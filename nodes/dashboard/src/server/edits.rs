@@ -17,8 +17,9 @@ use tracing::info;
 
 use super::answer;
 use super::budget::Budget;
-use super::cameras::{Added, Changed, File, Listed, Refusal};
+use super::cameras::{Added, Changed, File, Refusal};
 use super::from::From;
+use super::listed::Listed;
 use super::test_camera::{self, Tested};
 
 /// Cameras that are tested at once.

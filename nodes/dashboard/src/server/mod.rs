@@ -8,6 +8,7 @@ mod connections;
 mod edits;
 mod from;
 mod guard;
+mod listed;
 mod login;
 mod places;
 mod progress;

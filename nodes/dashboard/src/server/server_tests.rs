@@ -383,6 +383,16 @@ fn cameras_are_changed_by_those_who_have_the_token_and_no_password_comes_out() {
         ),
         ("POST /api/cameras/test HTTP/1.1", r#"{"id":"none"}"#, 404),
         ("POST /api/cameras/test HTTP/1.1", r#"{"id":"gate"}"#, 502),
+        (
+            "POST /api/cameras/test HTTP/1.1",
+            r#"{"id":"gate","set":{"detect_fps":"often"}}"#,
+            422,
+        ),
+        (
+            "PATCH /api/cameras/gate HTTP/1.1",
+            r#"{"set":{"transport":"udp"},"version":"an older one"}"#,
+            412,
+        ),
         ("POST /api/cameras/yard HTTP/1.1", "{}", 405),
         ("DELETE /api/cameras/yard HTTP/1.1", "", 200),
         ("DELETE /api/cameras/gate HTTP/1.1", "", 409),

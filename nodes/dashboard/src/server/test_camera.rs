@@ -10,31 +10,46 @@ use camweave_probe::{Options, Probed, probe};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::cameras::{File, Given, Refusal, values};
+use super::cameras::{Changed, File, Given, Refusal, values};
 use crate::images::jpeg;
 
 /// A camera that is in no file yet.
 const NAMELESS: &str = "new";
 
-/// What is to be looked at: a camera of the file, or one that may be added.
+/// What is to be looked at: a camera of the file, as it would be with `set` and `unset`, or one of
+/// these `fields`, which may be added.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tested {
     id: Option<String>,
     fields: Option<BTreeMap<String, Given>>,
+    #[serde(default)]
+    set: BTreeMap<String, Given>,
+    #[serde(default)]
+    unset: Vec<String>,
 }
 
 fn refuse(status: StatusCode, line: String) -> Refusal {
     Refusal { status, line }
 }
 
-fn camera(file: &File, tested: &Tested) -> Result<Camera, Refusal> {
-    let Some(fields) = &tested.fields else {
-        let id = tested.id.as_deref().unwrap_or_default();
-        return file.camera(id);
+fn camera(file: &File, tested: Tested) -> Result<Camera, Refusal> {
+    let Tested {
+        id,
+        fields,
+        set,
+        unset,
+    } = tested;
+    let Some(fields) = &fields else {
+        let changed = Changed {
+            set,
+            unset,
+            version: None,
+        };
+        return file.camera(&id.unwrap_or_default(), &changed);
     };
     let fields = values(fields)?;
-    let id = tested.id.as_deref().unwrap_or(NAMELESS);
+    let id = id.as_deref().unwrap_or(NAMELESS);
     edit::camera(id, &fields)
         .map_err(|error| refuse(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
 }
@@ -50,7 +65,7 @@ pub(crate) async fn run(
     // A runtime and a thread of its own: decoding a frame would keep the server waiting.
     let work = move || {
         let _place = place;
-        let camera = camera(&file, &tested)?;
+        let camera = camera(&file, tested)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

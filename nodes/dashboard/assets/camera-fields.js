@@ -1,0 +1,113 @@
+// The fields of a camera's form, and what is particular to the camera in them.
+
+import { hasLoginInUrl, HIDDEN, valuesOf } from "./camera-values.js";
+import { setAttribute } from "./dom.js";
+import { CheckField, ChoiceField, SecretField, TextField } from "./fields.js";
+
+const URL_HINT = "rtsp://host/path, or rtsps, http, https, rtmp, srt, v4l2.";
+const TRANSPORTS = { "": "Automatic", tcp: "TCP", udp: "UDP" };
+const DETECTION = { all: "All the time", motion: "While something moves", off: "Not at all" };
+const DETECTION_HINTS = {
+  all: "The detector gets every frame, or as many as are given below.",
+  motion: "The detector rests while nothing moves, but for one frame a second.",
+  off: "The camera is connected and shown, without boxes.",
+};
+
+export class CameraFields {
+  #all = {
+    id: new TextField({ name: "id", label: "Name", hint: "Letters a to z, digits, - and _. It cannot be changed later.", attributes: { maxlength: 64 } }),
+    url: new TextField({ name: "url", label: "URL", attributes: { inputmode: "url" } }),
+    username: new TextField({ name: "username", label: "User" }),
+    password: new SecretField({ name: "password", label: "Password" }),
+    isLoginRemoved: new CheckField({ name: "isLoginRemoved", label: "Remove user and password" }),
+    transport: new ChoiceField({ name: "transport", label: "Transport", choices: TRANSPORTS, hint: "Automatic: TCP, or UDP where the camera refuses it." }),
+    detect: new ChoiceField({ name: "detect", label: "Detect", choices: DETECTION }),
+    detect_fps: new TextField({ name: "detect_fps", label: "Frames per second to detect on", attributes: { inputmode: "decimal", placeholder: "all", size: 10 } }),
+  };
+
+  element(name) {
+    return this.#all[name].element;
+  }
+
+  get values() {
+    return Object.fromEntries(Object.entries(this.#all).map(([name, field]) => [name, field.value]));
+  }
+
+  /** Shows a camera as the file has it; null: none yet. */
+  reset(camera) {
+    const values = valuesOf(camera);
+    for (const [name, field] of Object.entries(this.#all)) {
+      field.value = values[name];
+      field.note = null;
+    }
+    this.clearErrors();
+    this.describe(camera);
+  }
+
+  /** Someone else has changed a field: what was typed stays. */
+  follow(name, before, now) {
+    const field = this.#all[name];
+    const isTyped = field.value !== before && field.value !== now;
+    if (!isTyped) field.value = now;
+    field.note = isTyped ? `Someone else has set this to “${shown(name, now)}” meanwhile: saving replaces it.` : "Someone else has changed this meanwhile.";
+  }
+
+  /** Somebody else has set the login or removed it, or not (null). */
+  followLogin(isSet) {
+    this.#all.username.note = isSet === null ? null : `Someone else has ${isSet ? "set" : "removed"} user and password meanwhile.`;
+  }
+
+  /** The hints that depend on the camera. */
+  describe(camera) {
+    const { url, username, password, isLoginRemoved } = this.#all;
+    const isSet = camera?.has_credentials ?? false;
+    const isVariable = (name) => camera?.variables.includes(name) ?? false;
+    for (const field of [username, password]) setAttribute(field.input, "placeholder", isSet ? "set" : "none");
+    isLoginRemoved.element.hidden = !isSet;
+    if (isVariable("url")) url.hint = "The file has a variable here (${…}): what you type takes its place.";
+    else if (camera?.url.includes(HIDDEN)) url.hint = `Parts that may be secret are shown as ${HIDDEN}. To change the URL, type all of it.`;
+    else url.hint = URL_HINT;
+    const how = isVariable("password") ? "Set by a variable (${…})" : hasLoginInUrl(camera) ? "Set, as a part of the URL" : "Set, and never shown";
+    password.hint = isSet ? `${how}. Leave it empty to keep it.` : null;
+    username.hint = isSet ? "Leave it empty to keep it." : null;
+  }
+
+  /** What follows from what is chosen. */
+  show() {
+    const { username, password, isLoginRemoved, detect, detect_fps: rate } = this.#all;
+    username.isDisabled = isLoginRemoved.value;
+    password.isDisabled = isLoginRemoved.value;
+    const isOff = detect.value === "off";
+    rate.isDisabled = isOff;
+    rate.hint = isOff ? "Nothing is detected." : "0.01 to 1000; five are enough to follow people and cars. Empty: all.";
+    detect.hint = DETECTION_HINTS[detect.value];
+  }
+
+  clearErrors() {
+    for (const field of Object.values(this.#all)) field.error = null;
+  }
+
+  /** Says what is wrong beside a field; false where the form shows no such field. */
+  refuse(name, text) {
+    const field = this.#all[name];
+    if (!field?.element.isConnected || field.element.hidden) return false;
+    field.error = text;
+    return true;
+  }
+
+  focus(name) {
+    this.#all[name].focus();
+  }
+
+  /** Moves the focus to the first field that something is wrong with; whether there is one. */
+  focusError() {
+    const wrong = Object.values(this.#all).find((field) => field.hasError);
+    wrong?.focus();
+    return wrong !== undefined;
+  }
+}
+
+function shown(name, value) {
+  const labels = { transport: TRANSPORTS, detect: DETECTION }[name];
+  return labels?.[value] ?? (value === "" ? "all" : value);
+}

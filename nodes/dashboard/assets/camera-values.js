@@ -1,0 +1,84 @@
+// What a camera's form holds, and what of it is new.
+
+/** What the server shows in place of what may be a secret. */
+export const HIDDEN = "***";
+
+const DETECT_IN_FILE = { all: "on", motion: "motion", off: "off" };
+
+/** The values of a form of this camera; null: of a new one. User and password are never known. */
+export function valuesOf(camera) {
+  const fps = camera?.detect_fps ?? null;
+  return {
+    id: camera?.id ?? "",
+    url: camera?.url ?? "",
+    username: "",
+    password: "",
+    isLoginRemoved: false,
+    transport: camera?.transport ?? "",
+    detect: camera?.detect ?? "all",
+    // The server knows the interval, in whole nanoseconds.
+    detect_fps: fps === null ? "" : String(Number(fps.toPrecision(6))),
+  };
+}
+
+/** Whether user and password are written into the URL, and not as fields. */
+export function hasLoginInUrl(camera) {
+  return camera !== null && camera.has_credentials && !camera.fields.includes("username");
+}
+
+/** The fields of a new camera. */
+export function fieldsOf(values) {
+  const fields = { url: values.url.trim() };
+  for (const name of ["username", "password", "transport"]) if (values[name] !== "") fields[name] = values[name];
+  if (values.detect !== "all") fields.detect = DETECT_IN_FILE[values.detect];
+  if (values.detect_fps.trim() !== "") fields.detect_fps = values.detect_fps.trim();
+  return fields;
+}
+
+/** What to set and unset so that this camera of the file has these values. */
+export function changeOf(values, camera) {
+  const before = valuesOf(camera);
+  const [set, unset] = [{}, []];
+  const drop = (name) => camera.fields.includes(name) && unset.push(name);
+  if (values.url.trim() !== before.url) set.url = values.url.trim();
+  if (values.isLoginRemoved) {
+    drop("username");
+    drop("password");
+  } else {
+    if (values.username !== "") set.username = values.username;
+    if (values.password !== "") set.password = values.password;
+  }
+  // A login in the URL goes with the URL: the server takes one of the two only.
+  const isNewLogin = values.isLoginRemoved || set.username !== undefined || set.password !== undefined;
+  if (hasLoginInUrl(camera) && isNewLogin) set.url = values.url.trim();
+  if (values.transport !== before.transport) {
+    if (values.transport === "") drop("transport");
+    else set.transport = values.transport;
+  }
+  if (values.detect !== before.detect) {
+    set.detect = DETECT_IN_FILE[values.detect];
+    // It is refused for any other way to detect.
+    if (values.detect !== "motion") drop("motion_area");
+  }
+  if (values.detect_fps.trim() !== before.detect_fps) {
+    if (values.detect_fps.trim() === "") drop("detect_fps");
+    else set.detect_fps = values.detect_fps.trim();
+  }
+  return { set, unset };
+}
+
+export function isEmpty({ set, unset }) {
+  return Object.keys(set).length === 0 && unset.length === 0;
+}
+
+/** Those of these values that differ from what the camera had when they were typed. */
+export function typedOf(values, camera) {
+  const before = valuesOf(camera);
+  return Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== before[name]));
+}
+
+/** Whether somebody has changed the same, or may have where it is not shown. */
+export function isConflict({ set, unset }, before, now) {
+  const names = [...Object.keys(set), ...unset];
+  return names.some((name) => ["url", "username", "password"].includes(name) || before[name] !== now[name]);
+}

@@ -1,0 +1,76 @@
+//! A camera of `cameras.yml` as the page gets it.
+//!
+//! What opens a camera goes in and never comes out: of a URL the page gets what may be printed, of
+//! user and password that there are some.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use camweave_cameras::edit::Written;
+use camweave_cameras::{Camera, ClientKind, Credentials, Transport};
+use camweave_message::Selection;
+use serde::Serialize;
+
+/// A camera as the page gets it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Listed {
+    pub id: String,
+    pub url: String,
+    pub has_credentials: bool,
+    pub transport: Option<&'static str>,
+    pub client: &'static str,
+    pub detect_fps: Option<f64>,
+    pub detect: &'static str,
+    /// The fields that it has in the file.
+    pub fields: Vec<String>,
+    /// Those of them in which a variable of the node's environment is referred to.
+    pub variables: Vec<String>,
+    /// Another one after each change, also of what is not shown.
+    pub version: String,
+}
+
+impl Listed {
+    pub fn of(camera: &Camera, written: &[Written], versions: &Versions) -> Self {
+        let own = written.iter().find(|it| it.id == camera.id);
+        let fields = || own.iter().flat_map(|it| &it.fields);
+        let variables = fields().filter(|field| field.is_variable);
+        Self {
+            id: camera.id.clone(),
+            url: camera.url.to_string(),
+            has_credentials: camera.credentials.is_some(),
+            transport: camera.transport.map(|it| match it {
+                Transport::Tcp => "tcp",
+                Transport::Udp => "udp",
+            }),
+            client: match camera.client {
+                ClientKind::Auto => "auto",
+                ClientKind::Rtsp => "rtsp",
+                ClientKind::Ffmpeg => "ffmpeg",
+            },
+            detect_fps: match camera.selection {
+                Selection::Every(nanos) => Some(1e9 / nanos.get() as f64),
+                Selection::All | Selection::Off => None,
+            },
+            detect: match (camera.selection, camera.motion) {
+                (Selection::Off, _) => "off",
+                (_, Some(_)) => "motion",
+                (_, None) => "all",
+            },
+            fields: fields().map(|field| field.name.clone()).collect(),
+            variables: variables.map(|field| field.name.clone()).collect(),
+            version: versions.of(camera),
+        }
+    }
+}
+
+/// Tells whether a camera is what it was. The hash has a random key: with one that is known, a page
+/// could try passwords against the version.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Versions(RandomState);
+
+impl Versions {
+    pub fn of(&self, camera: &Camera) -> String {
+        let login = camera.credentials.as_ref().map(Credentials::expose);
+        let all = (format!("{camera:?}"), camera.url.expose(), login);
+        format!("{:016x}", self.0.hash_one(all))
+    }
+}
