@@ -99,7 +99,8 @@ export async function startCameras(scenes, args = []) {
 }
 
 /**
- * A graph with a dashboard on these cameras (id to URL), with a token; `file` is its cameras.yml. `fields`: further lines of each camera.
+ * A graph with a dashboard on these cameras (id to URL), with a token; `file` is its cameras.yml. `fields`: further
+ * lines of each camera.
  * `name`: a shipped graph.
  */
 export async function startGraph(urls, env = {}, { fields = [], name = "cpu-fused-dashboard" } = {}) {
