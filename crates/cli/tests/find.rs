@@ -111,7 +111,7 @@ fn a_camera_is_found_and_added_and_shows_a_frame() {
     assert_eq!(code, Some(0), "{out}{error}");
     for part in [
         "main H.264 320x180 10/s, sub H.264 160x96 10/s",
-        "its clock is 7200 s ahead",
+        "s ahead: let it set itself by NTP",
         "added",
     ] {
         assert!(out.contains(part), "'{part}' is not in {out}");
@@ -167,7 +167,9 @@ fn programs_get_json_and_what_failed() {
     let found = parsed(&out);
     let device = &found["devices"][0];
     assert_eq!(device["address"], "127.0.0.1");
-    assert_eq!(device["clock_ahead_seconds"], 7200);
+    // As far as this machine reads the two clocks at once.
+    let ahead = device["clock_ahead_seconds"].as_i64().expect("a number");
+    assert!((7_140..=7_260).contains(&ahead), "{ahead}");
     let streams = &device["cameras"][0]["streams"];
     let rtsp = street.simulator.address();
     assert_eq!(streams[0]["role"], "main");
@@ -243,10 +245,7 @@ fn a_machine_without_a_network_is_told_so() {
     };
     // A namespace of its own, in which not even loopback is up.
     if !alone(&["true"]).is_ok_and(|it| it.status.success()) {
-        #[expect(clippy::print_stderr, reason = "a test that checks nothing says so")]
-        {
-            eprintln!("skipped: this user may not make a network namespace");
-        }
+        eprintln!("skipped: this user may not make a network namespace");
         return;
     }
     let output = alone(&[env!("CARGO_BIN_EXE_camweave"), "cameras", "find"]);

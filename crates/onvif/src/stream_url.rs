@@ -94,10 +94,10 @@ mod tests {
     }
 
     #[track_caller]
-    fn is_read_as(text: &str, url: &str, remark: Option<StreamRemark>) {
+    fn is_read_as(text: &str, url: &str, remark: Option<&StreamRemark>) {
         let found = read(text).expect("usable");
         assert_eq!(found.url.expose().as_str(), url);
-        assert_eq!(found.remark, remark);
+        assert_eq!(found.remark.as_ref(), remark);
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
                 named: host.to_owned(),
             };
             let text = format!("rtsp://{host}:8554/a");
-            is_read_as(&text, "rtsp://192.0.2.10:8554/a", Some(named));
+            is_read_as(&text, "rtsp://192.0.2.10:8554/a", Some(&named));
         }
     }
 
@@ -139,7 +139,7 @@ mod tests {
                 host: host.to_owned(),
             };
             let text = format!("rtsp://{host}/a");
-            is_read_as(&text, &text, Some(other));
+            is_read_as(&text, &text, Some(&other));
         }
         // A device in that network itself may well have another there.
         let own = [IpAddr::from([172, 17, 0, 9])];

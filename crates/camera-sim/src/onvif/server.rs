@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use hyper::server::conn::http1;
@@ -54,9 +54,8 @@ async fn connection(stream: TcpStream, devices: Arc<Devices>) {
         async move { Ok::<_, Infallible>(respond(request, &devices, local.ip()).await) }
     });
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), respond);
-    match timeout(CONNECTION_TIME, served).await {
-        Ok(Err(error)) => tracing::debug!(%error, "connection ended"),
-        Ok(Ok(())) | Err(_) => {}
+    if let Ok(Err(error)) = timeout(CONNECTION_TIME, served).await {
+        tracing::debug!(%error, "connection ended");
     }
 }
 
@@ -67,7 +66,7 @@ async fn respond(
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, REQUEST_BYTES).collect().await;
-    let body = body.map(|it| it.to_bytes()).unwrap_or_default();
+    let body = body.map(Collected::to_bytes).unwrap_or_default();
     let authorization = head.headers.get(AUTHORIZATION);
     let authorization = authorization.and_then(|it| it.to_str().ok());
     let method = head.method.as_str();

@@ -75,7 +75,8 @@ pub fn named(texts: &[String]) -> Result<Vec<Found>, CliError> {
 /// # Errors
 /// Standard input cannot be read.
 pub fn asked(all: &mut Vec<Found>) -> Result<(), CliError> {
-    note!("Your cameras, one after the other. An empty line ends the list.");
+    let which = if all.is_empty() { "Your" } else { "Further" };
+    note!("{which} cameras, one after the other. An empty line ends the list.");
     loop {
         let Some(url) = line("URL (rtsp://host/path): ")? else {
             return Ok(());

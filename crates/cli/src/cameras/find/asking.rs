@@ -25,6 +25,13 @@ pub struct Asked {
     pub answer: Result<Device, AskError>,
 }
 
+impl Asked {
+    /// Whether it was asked as anybody, and wants a user.
+    pub fn wants_login(&self) -> bool {
+        matches!(&self.answer, Err(AskError::Unauthorized { is_asked: true }))
+    }
+}
+
 /// The devices at these places; without any, on the networks of this machine.
 pub fn find(places: &[Place], listen: Duration) -> Result<Vec<Announced>, CliError> {
     if places.is_empty() {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use camweave_cameras::edit::Value;
-use camweave_onvif::{AskError, Login};
+use camweave_onvif::Login;
 use camweave_stage::Exit;
 use clap::Args;
 
@@ -80,16 +80,12 @@ impl Search {
         let mut login = self.login(may_ask)?;
         let devices = asking::find(&places, Duration::from_secs(self.listen))?;
         let mut asked = asking::ask_all(devices, login.as_ref().map(|(it, _)| it))?;
-        let is_asked = |it: &Asked| {
-            let answer = it.answer.as_ref();
-            matches!(answer, Err(AskError::Unauthorized { is_asked: true }))
-        };
-        let closed = asked.iter().filter(|it| is_asked(it)).count();
+        let closed = asked.iter().filter(|it| it.wants_login()).count();
         if may_ask && login.is_none() && closed > 0 {
             note!("{closed} of {} ask for user and password", asked.len());
             login = typed_login()?;
             if let Some((login, _)) = &login {
-                asked = asking::ask_again(asked, login, is_asked)?;
+                asked = asking::ask_again(asked, login, Asked::wants_login)?;
             }
         }
         Ok(Found {
@@ -167,7 +163,12 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         );
     }
     if !entries.iter().any(Entry::is_playable) {
-        return nothing("no device names a stream");
+        return nothing(match found.asked.iter().any(Asked::wants_login) {
+            true => {
+                "no device names a stream without a login, expected --username with --password-stdin, --password-env NAME or --password-file FILE"
+            }
+            false => "no device names a stream",
+        });
     }
     Ok(Exit::Success)
 }
