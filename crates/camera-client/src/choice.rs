@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use camweave_cameras::ClientKind;
+use camweave_failure::FailureKind;
 
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 
 /// After so long with FFmpeg, a new session is tried with the RTSP client again: a camera's
 /// software may have been updated, and that client tells more of lost packets and of the camera's clock.

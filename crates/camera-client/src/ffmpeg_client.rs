@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use camweave_cameras::{Camera, Transport};
 use camweave_demux::{
-    AccessUnit, Interrupt, LiveError, LiveErrorKind, LiveOptions, LiveRead, LiveSource, Protocol,
-    RtspTransport,
+    AccessUnit, Interrupt, LiveError, LiveOptions, LiveRead, LiveSource, Protocol, RtspTransport,
 };
+use camweave_failure::FailureKind;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use crate::client::{Client, Event, Frame, StreamInfo};
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 
 /// An access unit that contradicts itself.
 pub const DAMAGED: &str = "damaged";
@@ -262,20 +262,7 @@ fn with_credentials(camera: &Camera) -> String {
 }
 
 fn failure(error: LiveError) -> Failure {
-    let kind = match error.kind {
-        LiveErrorKind::Refused => FailureKind::Refused,
-        LiveErrorKind::Unreachable => FailureKind::Unreachable,
-        LiveErrorKind::Timeout => FailureKind::Timeout,
-        LiveErrorKind::Unauthorized => FailureKind::Unauthorized,
-        LiveErrorKind::NotFound => FailureKind::NotFound,
-        LiveErrorKind::NoVideo => FailureKind::NoVideo,
-        LiveErrorKind::UnsupportedCodec => FailureKind::UnsupportedCodec,
-        LiveErrorKind::Ended | LiveErrorKind::Stopped => FailureKind::Ended,
-        LiveErrorKind::Stalled => FailureKind::Stalled,
-        LiveErrorKind::TooLarge => FailureKind::TooLarge,
-        LiveErrorKind::Protocol | LiveErrorKind::Missing => FailureKind::Protocol,
-    };
-    Failure::new(kind, error.detail)
+    Failure::new(error.kind, error.detail)
 }
 
 #[cfg(test)]

@@ -15,10 +15,11 @@ mod limits;
 mod rtsp_client;
 mod timeline;
 
+pub use camweave_failure::FailureKind;
 pub use camweave_rtsp::TriedSchemes;
 pub use choice::{Choice, Which};
 pub use client::{Client, Event, Frame, StreamInfo, nal_codec};
-pub use failure::{Failure, FailureKind};
+pub use failure::Failure;
 pub use ffmpeg_client::DAMAGED;
 pub use limits::ClientLimits;
 pub use rtsp_client::{CORRUPT, LOST_IN_NETWORK};

@@ -3,6 +3,7 @@
 use camweave_bitstream::rtp::Damage;
 use camweave_bitstream::{NalCodec, picture_size};
 use camweave_cameras::{Camera, Transport};
+use camweave_failure::FailureKind;
 use camweave_message::Codec;
 use camweave_redact::{KnownSecrets, printable_up_to};
 use camweave_rtsp::{Credentials, Limits, Options, RtspError, Session, TriedSchemes};
@@ -10,7 +11,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::client::{Client, Event, Frame, StreamInfo};
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::limits::ClientLimits;
 
 /// Frames of which packets did not arrive.

@@ -111,6 +111,21 @@ pub struct Serve {
     #[arg(long, default_value_t = 8554)]
     pub port: u16,
 
+    /// Let the cameras be found by ONVIF, with their services on this port; 0 picks a free one. Probes are
+    /// listened for on port 3702. A camera ID-sub is the second stream of the camera ID
+    #[arg(long, value_name = "PORT")]
+    pub onvif: Option<u16>,
+
+    /// Let the clocks of ONVIF go wrong by so many seconds
+    #[arg(
+        long,
+        value_name = "S",
+        default_value_t = 0,
+        requires = "onvif",
+        allow_negative_numbers = true
+    )]
+    pub onvif_clock: i64,
+
     /// Require these credentials from clients (digest authentication)
     #[arg(long, value_name = "USER:PASSWORD", env = "CAMERA_SIM_AUTH", hide_env_values = true, value_parser = Credentials::parse)]
     pub auth: Option<Credentials>,

@@ -25,6 +25,7 @@ mod error;
 pub mod faults;
 pub mod media;
 pub mod nal;
+pub mod onvif;
 pub mod parameter_sets;
 pub mod record;
 pub mod render;

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use camweave_camera_sim::clip::Clip;
 use camweave_camera_sim::encode::Encoding;
 use camweave_camera_sim::faults::Fault;
+use camweave_camera_sim::onvif::{DISCOVERY_PORT, OnvifConfig, Proof};
 use camweave_camera_sim::render::{SceneClip, render_all};
 use camweave_camera_sim::scene::FrameTruth;
 use camweave_camera_sim::{
@@ -204,6 +205,12 @@ async fn run(options: &Serve, cameras: Vec<CameraConfig>) -> anyhow::Result<()> 
         max_packet_bytes: usize::from(options.mtu),
         queue_frames: usize::from(options.queue_frames),
         seed: options.seed,
+        onvif: options.onvif.map(|port| OnvifConfig {
+            listen: SocketAddr::new(options.address, port),
+            discovery_port: DISCOVERY_PORT,
+            clock_ahead_seconds: options.onvif_clock,
+            proof: Proof::Token,
+        }),
         ..SimulatorConfig::default()
     };
     let simulator = Simulator::start(config, cameras).await?;
@@ -237,7 +244,10 @@ fn say_ready(simulator: &Simulator) -> anyhow::Result<()> {
         .map(|(id, url)| serde_json::json!({ "id": id, "url": url }))
         .collect();
     let port = simulator.address().port();
-    let ready = serde_json::json!({ "ready": true, "port": port, "cameras": cameras });
+    let mut ready = serde_json::json!({ "ready": true, "port": port, "cameras": cameras });
+    if let Some(onvif) = simulator.onvif() {
+        ready["onvif"] = onvif.services.port().into();
+    }
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{ready}")
         .and_then(|()| stdout.flush())

@@ -16,6 +16,7 @@ use crate::camera::{AtEnd, CameraSetup, LiveCamera};
 use crate::clip::Clip;
 use crate::clock::WallClock;
 use crate::faults::{Fault, FaultPlan};
+use crate::onvif::{self, OnvifAddresses, OnvifConfig};
 use crate::record::{self, CameraRecord};
 use crate::rtsp::{self, Served};
 use crate::scene::FrameTruth;
@@ -75,6 +76,8 @@ pub struct SimulatorConfig {
     pub send_buffer_bytes: u32,
     /// Faults and RTP clocks depend on it, and on nothing else by chance.
     pub seed: u64,
+    /// Whether the cameras are found by ONVIF.
+    pub onvif: Option<OnvifConfig>,
 }
 
 impl Default for SimulatorConfig {
@@ -90,6 +93,7 @@ impl Default for SimulatorConfig {
             queue_frames: 64,
             send_buffer_bytes: 512 * 1024,
             seed: 1,
+            onvif: None,
         }
     }
 }
@@ -98,6 +102,7 @@ impl Default for SimulatorConfig {
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
+    onvif: Option<OnvifAddresses>,
     served: Arc<Served>,
     record: Option<PathBuf>,
     tasks: JoinSet<()>,
@@ -154,11 +159,17 @@ impl Simulator {
             max_packet_bytes: config.max_packet_bytes,
             queue_frames: config.queue_frames,
         });
+        let mut tasks = JoinSet::new();
+        let onvif = config.onvif.map(|onvif| {
+            let credentials = served.credentials.clone();
+            onvif::start(onvif, &served.cameras, credentials, address, &mut tasks)
+        });
         let mut simulator = Self {
             address,
+            onvif: onvif.transpose()?,
             served,
             record: config.record,
-            tasks: JoinSet::new(),
+            tasks,
             connections: Arc::default(),
         };
         simulator.write_record()?;
@@ -201,6 +212,11 @@ impl Simulator {
     /// Where the cameras are served.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the cameras are ONVIF devices, if they are.
+    pub fn onvif(&self) -> Option<OnvifAddresses> {
+        self.onvif
     }
 
     /// Id and URL of each camera.

@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod say;
 mod shipped;
+mod terminal;
 mod trace;
 
 use std::process::ExitCode;

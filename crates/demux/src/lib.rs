@@ -40,7 +40,7 @@ pub use input::{
 };
 pub use interrupt::Interrupt;
 pub use live::{AccessUnit, LiveOptions, LiveRead, LiveSource, MAX_ACCESS_UNIT, RtspTransport};
-pub use live_error::{LiveError, LiveErrorKind};
+pub use live_error::LiveError;
 pub use log::silence;
 pub use protocol::Protocol;
 pub use read_unit::ReadUnit;

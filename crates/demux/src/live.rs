@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::time::{Duration, Instant, SystemTime};
 
+use camweave_failure::FailureKind;
 use camweave_message::Codec;
 use ffmpeg_next::codec::packet::side_data;
 use ffmpeg_next::codec::{Id, Parameters};
@@ -14,7 +15,7 @@ use crate::extradata::extradata;
 use crate::file_times::nanos;
 use crate::input::{self, Options};
 use crate::interrupt::Interrupt;
-use crate::live_error::{LiveError, LiveErrorKind};
+use crate::live_error::LiveError;
 use crate::pace::Pace;
 use crate::protocol::Protocol;
 use crate::reader::codec_of;
@@ -128,7 +129,7 @@ impl LiveSource {
         let _ = log::take_losses();
         interrupt.set_deadline(Some(begin + options.connect_timeout));
         if protocol == Protocol::V4l2 {
-            device::register().map_err(|detail| LiveError::new(LiveErrorKind::Missing, detail))?;
+            device::register().map_err(|detail| LiveError::new(FailureKind::Missing, detail))?;
         }
         let address = address(url, protocol)?;
         let entries = entries(url, options);
@@ -220,7 +221,7 @@ impl LiveSource {
                 // FFmpeg's word for a connection that ended within an access unit.
                 Err(Error::Other { errno }) if errno == ffmpeg_next::error::EIO => {
                     return Err(LiveError::new(
-                        LiveErrorKind::Ended,
+                        FailureKind::Ended,
                         "the connection ended within a frame",
                     ));
                 }
@@ -244,12 +245,12 @@ impl LiveSource {
             let millis = self.options.stall_timeout.as_millis();
             match (&self.video, self.last_unit) {
                 (_, Some(_)) => {
-                    LiveError::new(LiveErrorKind::Stalled, format!("no frame for {millis} ms"))
+                    LiveError::new(FailureKind::Stalled, format!("no frame for {millis} ms"))
                 }
                 (Some(_), None) => {
-                    LiveError::new(LiveErrorKind::Stalled, "connected, but no frame came")
+                    LiveError::new(FailureKind::Stalled, "connected, but no frame came")
                 }
-                (None, None) => LiveError::new(LiveErrorKind::NoVideo, "it sends no video"),
+                (None, None) => LiveError::new(FailureKind::NoVideo, "it sends no video"),
             }
         })
     }
@@ -259,7 +260,7 @@ impl LiveSource {
         let arrival_unix_nanos = unix_nanos();
         if packet.size() > MAX_ACCESS_UNIT {
             return Err(LiveError::new(
-                LiveErrorKind::TooLarge,
+                FailureKind::TooLarge,
                 format!(
                     "an access unit of {} bytes, expected at most {MAX_ACCESS_UNIT}",
                     packet.size()
@@ -367,7 +368,7 @@ impl LiveSource {
         match refused {
             Some(Id::None) | None => Ok(()), // not known yet
             Some(id) => Err(LiveError::new(
-                LiveErrorKind::UnsupportedCodec,
+                FailureKind::UnsupportedCodec,
                 format!(
                     "its video is {}, expected h264, h265 (hevc), vp9, av1, mjpeg or mpeg4",
                     id.name()
@@ -406,7 +407,7 @@ impl LiveSource {
 fn converter(codec: Codec, parameters: &Parameters) -> Result<Converter, LiveError> {
     Converter::new(codec, &extradata(parameters)).map_err(|error| {
         LiveError::new(
-            LiveErrorKind::Protocol,
+            FailureKind::Protocol,
             format!("its header is damaged: {error}"),
         )
     })
@@ -421,7 +422,7 @@ fn size_of(parameters: &Parameters) -> Option<(u32, u32)> {
 fn timeout(options: LiveOptions) -> LiveError {
     let millis = options.connect_timeout.as_millis();
     LiveError::new(
-        LiveErrorKind::Timeout,
+        FailureKind::Timeout,
         format!("no session within {millis} ms"),
     )
 }
@@ -443,7 +444,7 @@ fn refine(error: LiveError, url: &str, cause: Error) -> LiveError {
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
     match (name, 1).to_socket_addrs() {
-        Err(cause) => LiveError::new(LiveErrorKind::Unreachable, cause.to_string()),
+        Err(cause) => LiveError::new(FailureKind::Unreachable, cause.to_string()),
         Ok(_) => error,
     }
 }
@@ -458,7 +459,7 @@ fn address(url: &str, protocol: Protocol) -> Result<CString, LiveError> {
         _ => url,
     };
     CString::new(address)
-        .map_err(|_| LiveError::new(LiveErrorKind::NotFound, "a NUL byte in the URL"))
+        .map_err(|_| LiveError::new(FailureKind::NotFound, "a NUL byte in the URL"))
 }
 
 /// The options of FFmpeg's demuxers and protocols. Each takes those that it knows.

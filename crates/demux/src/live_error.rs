@@ -2,53 +2,23 @@
 
 use std::io;
 
+use camweave_failure::FailureKind;
 use thiserror::Error;
 
 use crate::interrupt::Interrupt;
-
-/// The kinds of [`LiveError`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LiveErrorKind {
-    /// Nothing listens there.
-    Refused,
-    /// The host's name is not known, or no way leads there.
-    Unreachable,
-    /// No session in time.
-    Timeout,
-    /// Credentials are missing, wrong, or allow too little.
-    Unauthorized,
-    /// No such path, or no such device.
-    NotFound,
-    /// There is no video.
-    NoVideo,
-    /// The video's codec is none that camweave decodes.
-    UnsupportedCodec,
-    /// The sender closed the stream or the connection.
-    Ended,
-    /// Connected, but no access unit for too long.
-    Stalled,
-    /// What comes is not what FFmpeg can read.
-    Protocol,
-    /// An access unit or a header is beyond the limits.
-    TooLarge,
-    /// This machine's FFmpeg lacks what the source needs.
-    Missing,
-    /// [`Interrupt::stop`] was called.
-    Stopped,
-}
 
 /// Why a live source gives nothing: one line without URL and credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{detail}")]
 pub struct LiveError {
-    /// What kind of trouble.
-    pub kind: LiveErrorKind,
+    /// What kind of trouble. A source that was stopped has ended.
+    pub kind: FailureKind,
     /// One line.
     pub detail: String,
 }
 
 impl LiveError {
-    pub(crate) fn new(kind: LiveErrorKind, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: detail.into(),
@@ -61,10 +31,10 @@ impl LiveError {
         interrupt: &Interrupt,
         late: impl FnOnce() -> Self,
     ) -> Self {
-        use LiveErrorKind as Kind;
+        use FailureKind as Kind;
         use ffmpeg_next::Error;
         if interrupt.is_stopped() {
-            return Self::new(Kind::Stopped, "it was stopped");
+            return Self::new(Kind::Ended, "it was stopped");
         }
         if interrupt.is_late() {
             return late();
@@ -99,7 +69,7 @@ impl LiveError {
     }
 
     fn system(errno: i32) -> Self {
-        use LiveErrorKind as Kind;
+        use FailureKind as Kind;
         use io::ErrorKind as System;
         // Some of FFmpeg's functions, its RTSP client's among them, return -1 for a connection
         // that ended, which reads as this number. Nothing that is opened here gives it.
@@ -143,7 +113,7 @@ mod tests {
     fn a_return_value_of_minus_one_is_no_wrong_password() {
         let interrupt = Interrupt::default();
         let of = |errno| LiveError::of(Error::Other { errno }, &interrupt, || unreachable!()).kind;
-        assert_eq!(of(ffmpeg_next::error::EPERM), LiveErrorKind::Ended);
-        assert_eq!(of(ffmpeg_next::error::EACCES), LiveErrorKind::Unauthorized);
+        assert_eq!(of(ffmpeg_next::error::EPERM), FailureKind::Ended);
+        assert_eq!(of(ffmpeg_next::error::EACCES), FailureKind::Unauthorized);
     }
 }

@@ -7,7 +7,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use camweave_demux::{Interrupt, LiveErrorKind, LiveOptions, LiveSource};
+use camweave_demux::{Interrupt, LiveOptions, LiveSource};
+use camweave_failure::FailureKind;
 use camweave_message::Codec;
 use support::{
     ffmpeg_has, folder, free_port, jpegs, make, open, open_when_up, options, quiet, read_all,
@@ -39,7 +40,7 @@ fn http_mjpeg_gives_each_picture_at_its_arrival() {
         let step = pair[1].pts_nanos - pair[0].pts_nanos;
         assert!((5_000_000..500_000_000).contains(&step), "{step}");
     }
-    assert_eq!(error.kind, LiveErrorKind::Ended, "{error}");
+    assert_eq!(error.kind, FailureKind::Ended, "{error}");
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn a_server_that_stops_is_stalled_and_a_stop_ends_a_wait() {
     let (units, error) = read_all(&mut source);
     // The last part has no boundary after it yet.
     assert!(units.len() >= 2, "{}", units.len());
-    assert_eq!(error.kind, LiveErrorKind::Stalled, "{error}");
+    assert_eq!(error.kind, FailureKind::Stalled, "{error}");
 
     let interrupt = Interrupt::default();
     let mut source = LiveSource::open(&url, options(&url), &interrupt).expect("it opens");
@@ -79,7 +80,8 @@ fn a_server_that_stops_is_stalled_and_a_stop_ends_a_wait() {
         interrupt.stop();
     });
     let (_, error) = read_all(&mut source);
-    assert_eq!(error.kind, LiveErrorKind::Stopped);
+    assert_eq!(error.kind, FailureKind::Ended);
+    assert!(error.detail.contains("stopped"), "{error}");
     stopper.join().expect("it stopped the source");
 }
 
@@ -100,7 +102,7 @@ fn a_server_that_never_answers_ends_by_the_timeout() {
         let error = LiveSource::open(&url, short, &Interrupt::default())
             .err()
             .expect("nothing answers");
-        assert_eq!(error.kind, LiveErrorKind::Timeout, "{scheme}: {error}");
+        assert_eq!(error.kind, FailureKind::Timeout, "{scheme}: {error}");
     }
 }
 
@@ -121,25 +123,19 @@ fn kinds_of_refusal() {
     for (url, kind) in [
         (
             format!("http://127.0.0.1:{unauthorized}/"),
-            LiveErrorKind::Unauthorized,
+            FailureKind::Unauthorized,
         ),
         (
             format!("http://127.0.0.1:{not_found}/"),
-            LiveErrorKind::NotFound,
+            FailureKind::NotFound,
         ),
-        (
-            format!("rtsp://127.0.0.1:{rtsp}/x"),
-            LiveErrorKind::NotFound,
-        ),
-        (
-            format!("http://127.0.0.1:{closed}/"),
-            LiveErrorKind::Refused,
-        ),
+        (format!("rtsp://127.0.0.1:{rtsp}/x"), FailureKind::NotFound),
+        (format!("http://127.0.0.1:{closed}/"), FailureKind::Refused),
         (
             "http://a-name-that-is-not-known.invalid/".to_owned(),
-            LiveErrorKind::Unreachable,
+            FailureKind::Unreachable,
         ),
-        (format!("http://127.0.0.1:{text}/"), LiveErrorKind::Protocol),
+        (format!("http://127.0.0.1:{text}/"), FailureKind::Protocol),
     ] {
         let error = open(&url).err().expect("nothing to watch");
         assert_eq!(error.kind, kind, "{url}: {error}");
@@ -154,8 +150,8 @@ fn a_device_that_is_not_there_or_a_library_that_is_missing() {
         .err()
         .expect("no such device");
     match error.kind {
-        LiveErrorKind::NotFound => {}
-        LiveErrorKind::Missing => assert!(error.detail.contains("libavdevice"), "{error}"),
+        FailureKind::NotFound => {}
+        FailureKind::Missing => assert!(error.detail.contains("libavdevice"), "{error}"),
         _ => panic!("{error:?}"),
     }
 }
@@ -186,7 +182,7 @@ fn hls_plays_at_its_own_speed() {
     let began = Instant::now();
     let (units, error) = read_all(&mut source);
     assert_eq!(source.codec(), Some(Codec::H264));
-    assert_eq!(error.kind, LiveErrorKind::Ended, "{error}");
+    assert_eq!(error.kind, FailureKind::Ended, "{error}");
     assert_eq!(units.len(), 50, "{:?}", units.first());
     assert!(units[0].keyframe && units[0].data.starts_with(&[0, 0, 0, 1]));
     // 49 steps of 40 ms, 2 % faster at most; B frames are in decode order.
@@ -288,7 +284,7 @@ fn a_lying_content_length_costs_no_memory() {
     let url = format!("http://127.0.0.1:{port}/");
     let result = open(&url).and_then(|mut source| Err::<(), _>(read_all(&mut source).1));
     let error = result.expect_err("nothing to watch");
-    assert_eq!(error.kind, LiveErrorKind::TooLarge, "{error}");
+    assert_eq!(error.kind, FailureKind::TooLarge, "{error}");
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let peak = status.lines().find(|line| line.starts_with("VmHWM"));
     let kib: u64 = peak

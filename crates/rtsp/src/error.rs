@@ -1,6 +1,7 @@
 use std::io;
 
 use camweave_bitstream::rtp;
+use camweave_http_auth::AuthError;
 use thiserror::Error;
 
 /// Why there is no session, or none any longer.
@@ -65,6 +66,15 @@ impl From<rtp::TooLarge> for RtspError {
         Self::TooLarge {
             what: "an access unit",
             limit_bytes: error.limit_bytes,
+        }
+    }
+}
+
+impl From<AuthError> for RtspError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Refused => Self::Unauthorized,
+            AuthError::NoNonce => Self::Protocol("its digest challenge has no nonce"),
         }
     }
 }

@@ -10,7 +10,6 @@
 //! text, errors quote the names of codecs and media alone, as they came: whoever prints them must make
 //! them safe.
 
-mod auth;
 mod connection;
 mod error;
 mod event;
@@ -26,7 +25,7 @@ mod session;
 mod udp;
 mod wire;
 
-pub use auth::{Credentials, TriedSchemes};
+pub use camweave_http_auth::{Credentials, TriedSchemes};
 pub use error::RtspError;
 pub use event::{Event, Stream};
 pub use options::{Options, Transport};

@@ -8,6 +8,7 @@ use camweave_stage::Exit;
 use clap::Args;
 
 use super::login::Password;
+use super::reach::{Fields, Reach};
 use super::secrets;
 use crate::error::CliError;
 use crate::say::say;
@@ -24,17 +25,8 @@ pub struct Add {
     /// Further fields.
     #[arg(value_name = "FIELD=VALUE")]
     fields: Vec<String>,
-    /// The user, where the camera asks for one.
-    #[arg(long)]
-    username: Option<String>,
     #[command(flatten)]
-    password: Password,
-    /// tcp or udp.
-    #[arg(long)]
-    transport: Option<String>,
-    /// auto, rtsp or ffmpeg.
-    #[arg(long)]
-    client: Option<String>,
+    reach: Reach,
     /// Frames per second to detect on.
     #[arg(long)]
     detect_fps: Option<String>,
@@ -64,16 +56,7 @@ pub struct Set {
 }
 
 pub fn add(options: &Add) -> Result<Exit, CliError> {
-    secrets::warn_of_typed(&options.url);
-    let mut fields = vec![("url", Value::text(&*options.url))];
-    for (field, value) in [
-        ("transport", &options.transport),
-        ("client", &options.client),
-        ("username", &options.username),
-    ] {
-        fields.extend(value.as_deref().map(|value| (field, Value::text(value))));
-    }
-    fields.extend(options.password.value()?.map(|value| ("password", value)));
+    let mut fields: Fields<'_> = options.reach.fields(&options.url)?;
     for (field, value) in [
         ("detect_fps", &options.detect_fps),
         ("detect", &options.detect),
@@ -157,7 +140,7 @@ fn assigned(text: &str) -> Result<(&str, Value), CliError> {
 }
 
 /// What the user can correct is theirs; what the system refuses is the machine's.
-fn failed(error: &EditError) -> CliError {
+pub fn failed(error: &EditError) -> CliError {
     let exit = match error {
         EditError::Io { .. } | EditError::Busy { .. } | EditError::Changed { .. } => Exit::Resource,
         _ => Exit::Configuration,

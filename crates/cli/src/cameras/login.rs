@@ -1,92 +1,84 @@
 //! Where a password comes from: never from the command line, which every user of the machine can
 //! read.
 
-use std::io::{IsTerminal, Read, stdin};
+use std::path::PathBuf;
 
 use camweave_cameras::edit::Value;
 use camweave_redact::Secret;
 use camweave_stage::Exit;
 use clap::Args;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::error::CliError;
-use crate::say::note;
-
-/// Bytes that a password may have.
-const MOST_BYTES: u64 = 4096;
+use crate::terminal;
 
 /// A camera's password.
 #[derive(Debug, Args)]
 pub struct Password {
     /// Read the password from standard input.
-    #[arg(long, conflicts_with = "password_env")]
+    #[arg(long, group = "password_source")]
     password_stdin: bool,
-    /// The environment variable that has the password. The file refers to it by its name.
-    #[arg(long, value_name = "NAME")]
+    /// The environment variable that has the password. A cameras.yml refers to it by its name.
+    #[arg(long, value_name = "NAME", group = "password_source")]
     password_env: Option<String>,
+    /// The file that has the password, and nothing else.
+    #[arg(long, value_name = "FILE", group = "password_source")]
+    password_file: Option<PathBuf>,
 }
 
 impl Password {
+    /// Whether there is one.
+    pub fn is_given(&self) -> bool {
+        self.password_stdin || self.password_env.is_some() || self.password_file.is_some()
+    }
+
     /// The password as a field's value; `None`: none is given.
     pub fn value(&self) -> Result<Option<Value>, CliError> {
+        match &self.password_env {
+            Some(name) => Ok(Some(reference(name))),
+            None => Ok(self.literal()?.map(Value::Text)),
+        }
+    }
+
+    /// The same, with the password itself.
+    pub fn with_secret(&self) -> Result<Option<(Value, Secret)>, CliError> {
         if let Some(name) = &self.password_env {
-            return Ok(Some(Value::text(format!("${{{name}}}"))));
+            let secret = std::env::var(name).map_err(|_| {
+                let name = camweave_redact::printable(name);
+                wrong(format!(
+                    "--password-env: the environment variable '{name}' is not set, or not text"
+                ))
+            })?;
+            return Ok(Some((reference(name), Secret::new(secret))));
         }
-        if !self.password_stdin {
-            return Ok(None);
-        }
-        let password = read().map_err(|error| {
-            CliError::new(
-                Exit::Input,
-                format!("cannot read the password from standard input: {error}"),
-            )
-        })?;
-        if password.expose().contains("${") {
-            return Err(CliError::new(
-                Exit::Configuration,
-                "a password with '${' in it must be given through a variable (--password-env)"
-                    .to_owned(),
-            ));
-        }
-        Ok(Some(Value::Text(password)))
+        let literal = self.literal()?;
+        Ok(literal.map(|secret| (Value::Text(secret.clone()), secret)))
+    }
+
+    fn literal(&self) -> Result<Option<Secret>, CliError> {
+        let password = match &self.password_file {
+            Some(file) => terminal::password_in(file)?,
+            None if self.password_stdin => terminal::password()?,
+            None => return Ok(None),
+        };
+        checked(password).map(Some)
     }
 }
 
-/// Shows nothing of what is typed until it is dropped.
-struct Quiet(Termios);
-
-impl Quiet {
-    fn begin() -> Option<Self> {
-        let before = tcgetattr(stdin()).ok()?;
-        let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(stdin(), OptionalActions::Now, &quiet).ok()?;
-        Some(Self(before))
+/// A password that a cameras.yml can have as it is.
+pub fn checked(password: Secret) -> Result<Secret, CliError> {
+    match password.expose().contains("${") {
+        true => Err(wrong(
+            "a password with '${' in it must be given through a variable (--password-env)"
+                .to_owned(),
+        )),
+        false => Ok(password),
     }
 }
 
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        let _ = tcsetattr(stdin(), OptionalActions::Now, &self.0);
-    }
+fn reference(variable: &str) -> Value {
+    Value::text(format!("${{{variable}}}"))
 }
 
-/// One line, or all that there is.
-pub fn read() -> std::io::Result<Secret> {
-    let mut text = String::new();
-    if stdin().is_terminal() {
-        note!("password:");
-        let quiet = Quiet::begin();
-        stdin().read_line(&mut text)?;
-        drop(quiet);
-    } else {
-        stdin().lock().take(MOST_BYTES).read_to_string(&mut text)?;
-    }
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
-    Ok(Secret::new(text))
+fn wrong(message: String) -> CliError {
+    CliError::new(Exit::Configuration, message)
 }

@@ -1,7 +1,10 @@
 //! `camweave cameras`: what a cameras.yml says, or what is wrong with it; and its changes.
 
 mod change;
+mod find;
+mod ids;
 mod login;
+mod reach;
 mod secrets;
 mod test;
 
@@ -11,7 +14,9 @@ use camweave_cameras::Areas;
 use camweave_stage::Exit;
 use clap::{Args, Subcommand};
 
-pub use login::read as read_password;
+pub use find::{Search, entries, show_found};
+pub use ids::id_of;
+pub use reach::checked;
 
 use crate::error::CliError;
 use crate::say::say;
@@ -40,6 +45,8 @@ enum Command {
     },
     /// Set or unset fields of a camera.
     Set(change::Set),
+    /// Look for cameras on the local network (ONVIF), list their streams, and add them.
+    Find(find::Options),
     /// Connect to a camera, and show what it sends and what is unusual about it.
     Test(test::Options),
 }
@@ -50,6 +57,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         (Some(Command::Add(options)), _) => change::add(options),
         (Some(Command::Remove { file, id }), _) => change::remove(file, id),
         (Some(Command::Set(options)), _) => change::set(options),
+        (Some(Command::Find(options)), _) => find::run(options),
         (Some(Command::Test(options)), _) => test::run(options),
         (None, Some(file)) => check(file),
         (None, None) => Err(CliError::new(

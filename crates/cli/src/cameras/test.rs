@@ -3,16 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use camweave_cameras::edit::{Value, camera};
-use camweave_cameras::{Camera, CamerasError, load};
+use camweave_cameras::{Camera, load};
 use camweave_outdir::{FILE_MODE, replace};
 use camweave_probe::{Clock, Failure, Image, ImageError, Probed, Step, probe};
 use camweave_redact::printable;
 use camweave_stage::Exit;
 use clap::Args;
 
-use super::login::Password;
-use super::secrets;
+use super::reach::{Reach, checked};
 use crate::error::CliError;
 use crate::say::{note, say};
 
@@ -24,17 +22,8 @@ pub struct Options {
     target: String,
     /// With a cameras.yml: the camera.
     id: Option<String>,
-    /// With a URL: the user, where the camera asks for one.
-    #[arg(long)]
-    username: Option<String>,
     #[command(flatten)]
-    password: Password,
-    /// With a URL: tcp or udp.
-    #[arg(long)]
-    transport: Option<String>,
-    /// With a URL: auto, rtsp or ffmpeg.
-    #[arg(long)]
-    client: Option<String>,
+    reach: Reach,
     /// Watch for so many seconds; up to 20 until a second keyframe comes.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
@@ -79,21 +68,7 @@ fn asked(options: &Options) -> Result<Camera, CliError> {
                 "expected a cameras.yml with a camera's id, or a camera's URL".to_owned(),
             ));
         }
-        secrets::warn_of_typed(&options.target);
-        let mut fields = vec![("url", Value::text(&*options.target))];
-        for (field, value) in [
-            ("username", &options.username),
-            ("transport", &options.transport),
-            ("client", &options.client),
-        ] {
-            fields.extend(value.as_deref().map(|value| (field, Value::text(value))));
-        }
-        fields.extend(options.password.value()?.map(|value| ("password", value)));
-        return camera("camera", &fields).map_err(|error| match error {
-            // There is no file whose line that would be.
-            CamerasError::Invalid { message, .. } => wrong(message),
-            other => wrong(other.to_string()),
-        });
+        return checked("camera", &options.reach.fields(&options.target)?);
     };
     let file = Path::new(&options.target);
     let cameras = load(file).map_err(|error| wrong(error.to_string()))?;

@@ -1,16 +1,16 @@
 //! Cameras, asked for one after the other, and looked at.
 
-use std::io::{IsTerminal as _, Write as _, stderr, stdin};
 use std::time::Duration;
 
-use camweave_cameras::edit::{Value, camera};
-use camweave_cameras::{Camera, CamerasError};
+use camweave_cameras::Camera;
+use camweave_cameras::edit::Value;
 use camweave_probe::{Failure, FailureKind, Probed, Step, probe};
 use camweave_stage::Exit;
 
-use crate::cameras::read_password;
+use crate::cameras::checked;
 use crate::error::CliError;
 use crate::say::note;
+use crate::terminal::{self, agrees, line};
 
 /// A camera is watched for so long.
 const WATCH: Duration = Duration::from_secs(4);
@@ -28,14 +28,21 @@ pub struct Found {
     pub size: (u32, u32),
 }
 
+/// What somebody else has said of a camera.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told {
+    pub size: Option<(u32, u32)>,
+    pub fps: Option<f64>,
+}
+
 impl Found {
-    /// One of which nothing is known.
-    fn usual(id: &str, fields: Vec<(&'static str, Value)>) -> Self {
+    /// One of which no more is known.
+    fn told(id: &str, fields: Vec<(&'static str, Value)>, told: Told) -> Self {
         Self {
             id: id.to_owned(),
             fields,
-            fps: USUAL_FPS,
-            size: USUAL_SIZE,
+            fps: told.fps.unwrap_or(USUAL_FPS),
+            size: told.size.unwrap_or(USUAL_SIZE),
         }
     }
 }
@@ -57,7 +64,8 @@ pub fn named(texts: &[String]) -> Result<Vec<Found>, CliError> {
                 camweave_redact::printable(id)
             )));
         }
-        all.push(one(id, vec![("url", Value::text(url))])?.0);
+        let fields = vec![("url", Value::text(url))];
+        all.push(one(id, fields, Told::default())?.0);
     }
     Ok(all)
 }
@@ -66,12 +74,12 @@ pub fn named(texts: &[String]) -> Result<Vec<Found>, CliError> {
 ///
 /// # Errors
 /// Standard input cannot be read.
-pub fn asked() -> Result<Vec<Found>, CliError> {
-    let mut all: Vec<Found> = Vec::new();
-    note!("Your cameras, one after the other. An empty line ends the list.");
+pub fn asked(all: &mut Vec<Found>) -> Result<(), CliError> {
+    let which = if all.is_empty() { "Your" } else { "Further" };
+    note!("{which} cameras, one after the other. An empty line ends the list.");
     loop {
         let Some(url) = line("URL (rtsp://host/path): ")? else {
-            return Ok(all);
+            return Ok(());
         };
         let usual = format!("cam{}", all.len() + 1);
         let id = line(&format!("name [{usual}]: "))?.unwrap_or(usual);
@@ -80,7 +88,7 @@ pub fn asked() -> Result<Vec<Found>, CliError> {
             continue;
         }
         let mut fields = vec![("url", Value::text(&*url))];
-        let (mut found, mut failure) = match one(&id, fields.clone()) {
+        let (mut found, mut failure) = match one(&id, fields.clone(), Told::default()) {
             Ok(found) => found,
             Err(error) => {
                 note!("{error}");
@@ -90,11 +98,10 @@ pub fn asked() -> Result<Vec<Found>, CliError> {
         if failure.is_some_and(|it| it == FailureKind::Unauthorized)
             && let Some(user) = line("user: ")?
         {
-            let password = read_password()
-                .map_err(|error| wrong(format!("the password cannot be read: {error}")))?;
+            let password = terminal::password()?;
             fields.push(("username", Value::text(user)));
             fields.push(("password", Value::Text(password)));
-            match one(&id, fields) {
+            match one(&id, fields, Told::default()) {
                 Ok(again) => (found, failure) = again,
                 Err(error) => {
                     note!("{error}");
@@ -102,10 +109,8 @@ pub fn asked() -> Result<Vec<Found>, CliError> {
                 }
             }
         }
-        let is_kept = failure.is_none() || {
-            let answer = line("add it all the same? It is retried while the graph runs [Y/n]: ")?;
-            answer.is_none_or(|it| it.to_lowercase().starts_with('y'))
-        };
+        let is_kept =
+            failure.is_none() || agrees("add it all the same? It is retried while the graph runs")?;
         if is_kept {
             all.push(found);
         }
@@ -114,9 +119,13 @@ pub fn asked() -> Result<Vec<Found>, CliError> {
 
 /// Looks at the camera of these fields. One that refers to variables cannot be looked at: the
 /// services have them, and not this command.
-fn one(
+///
+/// # Errors
+/// It could not be written into a cameras.yml.
+pub fn one(
     id: &str,
     fields: Vec<(&'static str, Value)>,
+    told: Told,
 ) -> Result<(Found, Option<FailureKind>), CliError> {
     let refers = |value: &Value| match value {
         Value::Text(text) => text.expose().contains("${"),
@@ -125,31 +134,14 @@ fn one(
     if fields.iter().any(|(_, value)| refers(value)) {
         let shown = camweave_redact::printable(id);
         note!("{shown}: refers to variables, so it is not looked at");
-        return Ok((Found::usual(id, fields), None));
+        return Ok((Found::told(id, fields, told), None));
     }
-    looked_at(&checked(id, &fields)?, fields)
+    let camera = checked(id, &fields)?;
+    looked_at(&camera, Found::told(id, fields, told))
 }
 
-/// Whether somebody can be asked.
-pub fn can_ask() -> bool {
-    stdin().is_terminal() && stderr().is_terminal()
-}
-
-/// The camera, if it could be written.
-fn checked(id: &str, fields: &[(&str, Value)]) -> Result<Camera, CliError> {
-    camera(id, fields).map_err(|error| match error {
-        // There is no file whose line that would be.
-        CamerasError::Invalid { message, .. } => wrong(message),
-        other => wrong(other.to_string()),
-    })
-}
-
-/// Looks at a camera: what it sends, or what is usual, and why that is not known.
-fn looked_at(
-    camera: &Camera,
-    fields: Vec<(&'static str, Value)>,
-) -> Result<(Found, Option<FailureKind>), CliError> {
-    let found = Found::usual(&camera.id, fields);
+/// Looks at a camera: what it sends, or what is known of it otherwise, and why it was not seen.
+fn looked_at(camera: &Camera, found: Found) -> Result<(Found, Option<FailureKind>), CliError> {
     let options = camweave_probe::Options {
         watch: WATCH,
         watch_at_most: WATCH,
@@ -188,23 +180,6 @@ fn looked_at(
             Ok((found, Some(failure.kind)))
         }
     }
-}
-
-/// A line that is typed; `None`: an empty one, or the end.
-fn line(question: &str) -> Result<Option<String>, CliError> {
-    let mut output = stderr().lock();
-    drop(
-        output
-            .write_all(question.as_bytes())
-            .and_then(|()| output.flush()),
-    );
-    drop(output);
-    let mut typed = String::new();
-    stdin()
-        .read_line(&mut typed)
-        .map_err(|error| wrong(format!("standard input cannot be read: {error}")))?;
-    let typed = typed.trim();
-    Ok((!typed.is_empty()).then(|| typed.to_owned()))
 }
 
 fn wrong(message: String) -> CliError {

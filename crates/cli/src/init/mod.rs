@@ -3,6 +3,7 @@
 mod cameras;
 mod capacity;
 mod choice;
+mod discovered;
 mod site;
 
 use std::path::PathBuf;
@@ -13,9 +14,11 @@ use clap::{Args, ValueEnum};
 
 pub use capacity::{Capacity, Measuring, Planned, capacity};
 
+use crate::cameras::Search;
 use crate::doctor;
 use crate::error::CliError;
-use crate::say::say;
+use crate::say::{note, say};
+use crate::terminal::{agrees, can_ask};
 use cameras::Found;
 use choice::{Choice, choose};
 use site::Site;
@@ -40,6 +43,11 @@ pub struct Options {
     /// A camera; may be repeated. Without any they are asked for
     #[arg(long = "camera", value_name = "ID=URL")]
     cameras: Vec<String>,
+    /// Look for cameras on the local network (ONVIF)
+    #[arg(long)]
+    discover: bool,
+    #[command(flatten)]
+    search: Search,
     /// What runs the detector
     #[arg(long, value_enum, default_value_t = Device::Auto)]
     device: Device,
@@ -69,15 +77,11 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         models.push(model);
     }
     let device = chosen(options.device)?;
-    let found = match options.cameras.is_empty() {
-        false => cameras::named(&options.cameras)?,
-        true if cameras::can_ask() => cameras::asked()?,
-        true => Vec::new(),
-    };
+    let found = chosen_cameras(options)?;
     if found.is_empty() {
         return Err(CliError::new(
             Exit::Configuration,
-            "no camera is named, expected --camera ID=URL, such as --camera gate=rtsp://192.0.2.10/stream1",
+            "no camera is named or found, expected --camera ID=URL, such as --camera gate=rtsp://192.0.2.10/stream1, or --discover",
         ));
     }
     let Choice { planned, model } = if options.no_measurement {
@@ -94,6 +98,29 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         .inspect_err(|_| drop(std::fs::remove_file(site.graph())))?;
     site.give_cameras()?;
     next(&site, models.is_empty())
+}
+
+/// The cameras that are named, found, or typed.
+fn chosen_cameras(options: &Options) -> Result<Vec<Found>, CliError> {
+    let search = &options.search;
+    let is_search = options.discover || !search.addresses.is_empty();
+    if search.is_given() && !is_search {
+        return Err(CliError::new(
+            Exit::Configuration,
+            "--username is for cameras that are found, expected --discover or --address with it",
+        ));
+    }
+    let may_ask = can_ask();
+    let mut found = cameras::named(&options.cameras)?;
+    if is_search {
+        discovered::discover(search, may_ask, &mut found)?;
+    } else if found.is_empty() && may_ask {
+        if agrees("Look for cameras on this network (ONVIF)?")? {
+            discovered::discover(search, may_ask, &mut found)?;
+        }
+        cameras::asked(&mut found)?;
+    }
+    Ok(found)
 }
 
 /// A device that is there.

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use camweave_http_auth::Authorizer;
+
 use crate::RtspError;
-use crate::auth::Authorizer;
 use crate::connection::Connection;
 use crate::media::Media;
 use crate::wire::{Headers, Message, Response};

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use camweave_http_auth::Authorizer;
 use tokio::time::Duration;
 use url::Url;
 
 use super::Session;
 use super::keep_alive::KeepAlive;
 use super::requests::Requests;
-use crate::auth::Authorizer;
 use crate::connection::Connection;
 use crate::event::Stream;
 use crate::media::Media;

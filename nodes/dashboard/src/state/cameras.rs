@@ -1,5 +1,6 @@
 //! Each camera's state.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,7 @@ pub(crate) struct CameraState {
     since_unix_ms: Option<i64>,
     why: Option<&'static str>,
     detail: Option<String>,
-    todo: Option<&'static str>,
+    todo: Option<Cow<'static, str>>,
     codec: Option<&'static str>,
     width: Option<u32>,
     height: Option<u32>,

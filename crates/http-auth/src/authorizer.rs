@@ -1,36 +1,20 @@
-//! Basic and digest authentication (RFC 7617, RFC 2617, RFC 7616).
-
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use data_encoding::HEXLOWER;
-use md5::{Digest, Md5};
-use sha2::Sha256;
+use thiserror::Error;
 
-use crate::RtspError;
+use crate::challenge::{Challenge, Scheme, challenges};
+use crate::credentials::Credentials;
 
-/// A user and password. Neither is ever printed.
-#[derive(Clone)]
-pub struct Credentials {
-    /// The user.
-    pub username: String,
-    /// The password.
-    pub password: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Credentials(..)")
-    }
-}
-
-/// How a user proves to know the password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scheme {
-    Basic,
-    Digest { sha256: bool, session: bool },
+/// Why a challenge cannot be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum AuthError {
+    /// No credentials are there, or nothing is left that could be tried with them.
+    #[error("status 401")]
+    Refused,
+    /// A digest challenge lacks what the answer is made of.
+    #[error("its digest challenge has no nonce")]
+    NoNonce,
 }
 
 /// The schemes that a camera refused with the credentials that it has. Shared by the sessions of one
@@ -63,22 +47,9 @@ impl TriedSchemes {
     }
 }
 
-/// What the camera asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Challenge {
-    scheme: Scheme,
-    realm: String,
-    nonce: String,
-    opaque: Option<String>,
-    /// As the camera writes it, where it does.
-    algorithm: Option<String>,
-    qop: bool,
-    stale: bool,
-}
-
 /// Answers a camera's challenges: one scheme in a session, and a new nonce wherever it asks for one.
 #[derive(Debug)]
-pub(crate) struct Authorizer {
+pub struct Authorizer {
     credentials: Option<Credentials>,
     current: Option<Challenge>,
     count: u32,
@@ -93,6 +64,8 @@ pub(crate) struct Authorizer {
 const MAX_STALE: u32 = 3;
 
 impl Authorizer {
+    /// `tried` is shared by the sessions of one peer.
+    #[must_use]
     pub fn new(credentials: Option<Credentials>, tried: TriedSchemes) -> Self {
         Self {
             credentials,
@@ -105,6 +78,13 @@ impl Authorizer {
         }
     }
 
+    /// Never answers basic authentication, which sends the password itself.
+    #[must_use]
+    pub fn without_basic(mut self) -> Self {
+        self.basic_is_forbidden = true;
+        self
+    }
+
     /// Another server asks next, with a nonce of its own. `elsewhere`: on a host that the camera
     /// names. Basic sends the password itself: not to that one.
     pub fn redirected(&mut self, elsewhere: bool) {
@@ -115,10 +95,12 @@ impl Authorizer {
     }
 
     /// Whether the camera has asked for the password, and nothing has been accepted yet.
+    #[must_use]
     pub fn is_asked(&self) -> bool {
         self.current.is_some() && !self.accepted
     }
 
+    /// The peer took the latest answer.
     pub fn accepted(&mut self) {
         self.accepted |= self.current.is_some();
         self.refusals = 0;
@@ -131,16 +113,16 @@ impl Authorizer {
     pub fn challenged<'a>(
         &mut self,
         headers: impl Iterator<Item = &'a str>,
-    ) -> Result<(), RtspError> {
+    ) -> Result<(), AuthError> {
         if self.credentials.is_none() {
-            return Err(RtspError::Unauthorized);
+            return Err(AuthError::Refused);
         }
         let mut offered: Vec<Challenge> = headers.flat_map(challenges).collect();
         let asked = !offered.is_empty();
         // Without a nonce no answer is right: none is tried, for cameras count attempts.
         offered.retain(|it| it.scheme == Scheme::Basic || !it.nonce.is_empty());
         if asked && offered.is_empty() {
-            return Err(RtspError::Protocol("its digest challenge has no nonce"));
+            return Err(AuthError::NoNonce);
         }
         // Basic shows the password to everybody: where nothing else is offered.
         if offered.iter().any(|it| it.scheme != Scheme::Basic) {
@@ -159,14 +141,14 @@ impl Authorizer {
             }
             self.tried.add(current.scheme);
             self.current = None;
-            return Err(RtspError::Unauthorized);
+            return Err(AuthError::Refused);
         }
         offered.retain(|it| it.scheme != Scheme::Basic || !self.basic_is_forbidden);
         self.count = 0;
         self.current = self.tried.choose(offered);
         match self.current {
             Some(_) => Ok(()),
-            None => Err(RtspError::Unauthorized),
+            None => Err(AuthError::Refused),
         }
     }
 
@@ -182,158 +164,6 @@ impl Authorizer {
             &HEXLOWER.encode(&rand::random::<[u8; 8]>()),
         ))
     }
-}
-
-impl Challenge {
-    fn answer(
-        &self,
-        credentials: &Credentials,
-        method: &str,
-        url: &str,
-        count: u32,
-        client_nonce: &str,
-    ) -> String {
-        let Credentials { username, password } = credentials;
-        let (sha256, session) = match self.scheme {
-            Scheme::Basic => {
-                let both = STANDARD.encode(format!("{username}:{password}"));
-                return format!("Basic {both}");
-            }
-            Scheme::Digest { sha256, session } => (sha256, session),
-        };
-        let hash = |text: String| {
-            if sha256 {
-                HEXLOWER.encode(&Sha256::digest(text))
-            } else {
-                HEXLOWER.encode(&Md5::digest(text))
-            }
-        };
-        let Self { realm, nonce, .. } = self;
-        let mut secret = hash(format!("{username}:{realm}:{password}"));
-        if session {
-            secret = hash(format!("{secret}:{nonce}:{client_nonce}"));
-        }
-        let request = hash(format!("{method}:{url}"));
-        let response = if self.qop {
-            hash(format!(
-                "{secret}:{nonce}:{count:08x}:{client_nonce}:auth:{request}"
-            ))
-        } else {
-            hash(format!("{secret}:{nonce}:{request}"))
-        };
-        let mut answer = format!(
-            "Digest username=\"{}\", realm=\"{}\", nonce=\"{}\", uri=\"{url}\", response=\"{response}\"",
-            quoted(username),
-            quoted(realm),
-            quoted(nonce)
-        );
-        if let Some(algorithm) = &self.algorithm {
-            answer += &format!(", algorithm={algorithm}");
-        }
-        if let Some(opaque) = &self.opaque {
-            answer += &format!(", opaque=\"{}\"", quoted(opaque));
-        }
-        if self.qop {
-            answer += &format!(", qop=auth, nc={count:08x}, cnonce=\"{client_nonce}\"");
-        } else if session {
-            answer += &format!(", cnonce=\"{client_nonce}\"");
-        }
-        answer
-    }
-}
-
-fn quoted(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
-}
-
-/// The challenges in one header `WWW-Authenticate` that can be answered.
-fn challenges(header: &str) -> Vec<Challenge> {
-    let mut all: Vec<(String, Vec<(String, String)>)> = Vec::new();
-    let mut rest = header;
-    loop {
-        rest = rest.trim_start_matches([',', ' ', '\t']);
-        let end = rest.find([',', ' ', '\t', '=']).unwrap_or(rest.len());
-        let (word, behind) = rest.split_at(end);
-        if word.is_empty() && behind.is_empty() {
-            break;
-        }
-        if let Some(value) = behind.trim_start().strip_prefix('=') {
-            let (value, behind) = value_of(value.trim_start());
-            if let Some((_, parameters)) = all.last_mut() {
-                parameters.push((word.to_ascii_lowercase(), value));
-            }
-            rest = behind;
-        } else {
-            all.push((word.to_ascii_lowercase(), Vec::new()));
-            rest = behind;
-        }
-    }
-    all.into_iter()
-        .filter_map(|(scheme, parameters)| challenge(&scheme, &parameters))
-        .collect()
-}
-
-/// A token or quoted string, and what follows.
-fn value_of(text: &str) -> (String, &str) {
-    let Some(text) = text.strip_prefix('"') else {
-        let end = text.find([',', ' ', '\t']).unwrap_or(text.len());
-        return (text[..end].to_owned(), &text[end..]);
-    };
-    let mut value = String::new();
-    let mut characters = text.char_indices();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '"' => return (value, &text[at + 1..]),
-            '\\' => value.extend(characters.next().map(|(_, next)| next)),
-            _ => value.push(character),
-        }
-    }
-    (value, "")
-}
-
-fn challenge(scheme: &str, parameters: &[(String, String)]) -> Option<Challenge> {
-    let get = |name: &str| {
-        let found = parameters.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.clone())
-    };
-    let algorithm = get("algorithm");
-    let scheme = match scheme {
-        "basic" => Scheme::Basic,
-        "digest" => {
-            let name = algorithm.as_deref().unwrap_or("MD5").to_ascii_uppercase();
-            let (name, session) = match name.strip_suffix("-SESS") {
-                Some(name) => (name, true),
-                None => (name.as_str(), false),
-            };
-            match name {
-                "MD5" | "" => Scheme::Digest {
-                    sha256: false,
-                    session,
-                },
-                "SHA-256" | "SHA256" => Scheme::Digest {
-                    sha256: true,
-                    session,
-                },
-                _ => return None,
-            }
-        }
-        _ => return None,
-    };
-    let qop = get("qop").unwrap_or_default();
-    Some(Challenge {
-        scheme,
-        realm: get("realm").unwrap_or_default(),
-        nonce: get("nonce").unwrap_or_default(),
-        opaque: get("opaque"),
-        algorithm: algorithm.filter(|text| {
-            text.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        }),
-        qop: qop
-            .split(',')
-            .any(|it| it.trim().eq_ignore_ascii_case("auth")),
-        stale: get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
-    })
 }
 
 #[cfg(test)]
@@ -425,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn another_server_asks_anew() {
+    fn another_server_asks_again() {
         let mut moved = authorizer();
         moved
             .challenged(["Digest realm=c, nonce=1"].into_iter())
@@ -449,7 +279,7 @@ mod tests {
     fn a_digest_without_a_nonce_is_not_answered() {
         let mut broken = authorizer();
         let error = broken.challenged(["Digest realm=c"].into_iter());
-        assert!(matches!(error, Err(RtspError::Protocol(_))), "{error:?}");
+        assert!(matches!(error, Err(AuthError::NoNonce)), "{error:?}");
         assert_eq!(broken.header("DESCRIBE", "x"), None);
     }
 
@@ -485,6 +315,23 @@ mod tests {
             Authorizer::new(None, TriedSchemes::default())
                 .challenged(stale.into_iter())
                 .is_err()
+        );
+    }
+
+    #[test]
+    fn basic_is_not_answered_where_it_is_forbidden() {
+        let mut strict = authorizer().without_basic();
+        let error = strict.challenged(["Basic realm=x"].into_iter());
+        assert_eq!(error, Err(AuthError::Refused));
+        assert_eq!(strict.header("POST", "/"), None);
+        let offer = ["Basic realm=x", "Digest realm=x, nonce=1"];
+        let mut strict = authorizer().without_basic();
+        strict.challenged(offer.into_iter()).expect("the digest");
+        assert!(
+            strict
+                .header("POST", "/")
+                .expect("asked")
+                .starts_with("Digest")
         );
     }
 }

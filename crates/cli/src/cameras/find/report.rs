@@ -1,0 +1,69 @@
+//! What was found, for programs.
+
+use camweave_onvif::Stream;
+use serde_json::{Value, json};
+
+use super::add::Added;
+use super::asking::Asked;
+use super::lines::remark;
+use super::streams::Entry;
+use crate::error::CliError;
+use crate::say::say;
+
+/// Prints one JSON document.
+pub fn show(asked: &[Asked], entries: &[Entry<'_>], added: &Added) -> Result<(), CliError> {
+    let devices: Vec<Value> = asked.iter().map(|it| device(it, entries)).collect();
+    let added: Vec<Value> = added
+        .new
+        .iter()
+        .map(|it| json!({"id": it.id, "device": it.address.to_string()}))
+        .collect();
+    say!("{:#}", json!({"devices": devices, "added": added}));
+    Ok(())
+}
+
+fn device(asked: &Asked, entries: &[Entry<'_>]) -> Value {
+    let found = &asked.device;
+    let cameras = entries.iter().filter(|it| std::ptr::eq(it.asked, asked));
+    let cameras = cameras.map(|entry| {
+        let streams = entry.source.by_role().map(|(role, it)| stream(role, it));
+        json!({"name": entry.name, "streams": streams.collect::<Vec<_>>()})
+    });
+    let error = asked.answer.as_ref().err().map(
+        |error| json!({"kind": error.kind(), "text": error.to_string(), "advice": error.advice()}),
+    );
+    let also: Vec<String> = found.also.iter().map(ToString::to_string).collect();
+    json!({
+        "name": asked.name(),
+        "hardware": found.hardware,
+        "location": found.location,
+        "address": found.address.to_string(),
+        "also": also,
+        "endpoint": found.endpoint,
+        "service": found.service.as_ref().map(|it| it.url(found.address)),
+        "clock_ahead_seconds": asked.answer.as_ref().ok().and_then(|it| it.clock_ahead_seconds),
+        "cameras": cameras.collect::<Vec<_>>(),
+        "error": error,
+    })
+}
+
+fn stream(role: Option<&str>, stream: &Stream) -> Value {
+    let url = stream.url.as_ref();
+    let named = url.and_then(|it| it.as_ref().ok());
+    // What opens a stream is in the file that --add writes, and nowhere else.
+    let shown = named.map(|it| match it.url.secrets().is_empty() {
+        true => it.url.expose().to_string(),
+        false => it.url.to_string(),
+    });
+    json!({
+        "role": role,
+        "name": stream.name,
+        "codec": stream.codec,
+        "width": stream.size.map(|(width, _)| width),
+        "height": stream.size.map(|(_, height)| height),
+        "fps": stream.fps,
+        "url": shown,
+        "remark": named.and_then(|it| it.remark.as_ref()).map(remark),
+        "error": url.and_then(|it| it.as_ref().err()).map(ToString::to_string),
+    })
+}

@@ -1,0 +1,303 @@
+//! Devices that answer wrongly, without an end, or not at all.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use camweave_onvif::{Announced, AskError, Device, Limits, Login, Service, StreamRemark, ask};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+const LIMITS: Limits = Limits {
+    call: Duration::from_millis(500),
+    device: Duration::from_secs(20),
+    answer_bytes: 64 * 1024,
+};
+const ENVELOPE: &str = "<s:Envelope xmlns:s='urn:s' xmlns:t='urn:t'><s:Body>";
+const END: &str = "</s:Body></s:Envelope>";
+
+/// A device that answers each request, of which it gets the text and its own port, with these bytes.
+struct Fake {
+    port: u16,
+    is_tls: bool,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Fake {
+    async fn start(answer: impl Fn(&str, u16) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::begin(answer, None).await
+    }
+
+    /// With a certificate of its own.
+    async fn start_tls(answer: impl Fn(&str, u16) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let made = rcgen::generate_simple_self_signed(["camera".to_owned()]);
+        let made = made.expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .expect("a key that fits");
+        Self::begin(answer, Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn begin(
+        answer: impl Fn(&str, u16) -> Vec<u8> + Send + Sync + 'static,
+        tls: Option<TlsAcceptor>,
+    ) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let listener = listener.expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&requests);
+        let answer = Arc::new(answer);
+        let is_tls = tls.is_some();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
+                let (answer, tls) = (Arc::clone(&answer), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, &*answer, port).await,
+                        Some(tls) => {
+                            let stream = tls.accept(stream).await.expect("a handshake");
+                            serve(stream, &*answer, port).await;
+                        }
+                    }
+                });
+            }
+        });
+        Self {
+            port,
+            is_tls,
+            requests,
+        }
+    }
+
+    async fn ask(&self, login: Option<&Login>) -> Result<Device, AskError> {
+        let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let service = Service {
+            is_tls: self.is_tls,
+            ..Service::device(self.port)
+        };
+        ask(&Announced::unheard(address, service), login, &LIMITS).await
+    }
+}
+
+async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    answer: &(dyn Fn(&str, u16) -> Vec<u8> + Send + Sync),
+    port: u16,
+) {
+    let mut request = Vec::new();
+    let mut part = [0; 4096];
+    while !request.ends_with(b"</s:Envelope>") {
+        match stream.read(&mut part).await {
+            Ok(length) if length > 0 => request.extend_from_slice(&part[..length]),
+            _ => return,
+        }
+    }
+    let text = String::from_utf8_lossy(&request).into_owned();
+    // The other side may have had enough.
+    let _ = stream.write_all(&answer(&text, port)).await;
+    let _ = stream.shutdown().await;
+}
+
+fn ok(body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+#[tokio::test]
+async fn answers_without_an_end_are_cut_off() {
+    let endless = Fake::start(|_, _| {
+        let mut all = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n<a>".to_vec();
+        all.resize(1 << 20, b' ');
+        all
+    });
+    let error = endless.await.ask(None).await.expect_err("too much");
+    assert!(
+        matches!(
+            error,
+            AskError::TooLarge {
+                limit_bytes: 65_536,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let header = Fake::start(|_, _| {
+        let mut all = b"HTTP/1.1 200 OK\r\nX: ".to_vec();
+        all.resize(1 << 20, b'x');
+        all
+    });
+    let error = header.await.ask(None).await.expect_err("too much");
+    assert!(matches!(error, AskError::Http { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_does_not_answer_is_given_up() {
+    let silent = Fake::start(|_, _| b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<a>".to_vec());
+    let silent = silent.await;
+    // The connection closes before the length that was promised.
+    let error = silent.ask(None).await.expect_err("cut off");
+    assert!(matches!(error, AskError::Http { .. }), "{error}");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    let listener = listener.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let device = Announced::unheard(address, Service::device(port));
+    let error = ask(&device, None, &LIMITS).await.expect_err("silence");
+    assert!(matches!(error, AskError::Timeout { .. }), "{error}");
+    drop(listener);
+    let error = ask(&device, None, &LIMITS).await.expect_err("nobody");
+    assert!(matches!(error, AskError::Connect { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_no_soap_is_named() {
+    for (body, part) in [
+        ("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "XML"),
+        ("{}", "XML"),
+        ("<html><body>login</body></html>", "SOAP body"),
+        ("<e><Body/></e>", "media service"),
+    ] {
+        let fake = Fake::start(|_, _| ok(body)).await;
+        let error = fake.ask(None).await.expect_err(body).to_string();
+        assert!(error.contains(part), "{body}: {error}");
+    }
+    for status in [
+        "404 Not Found",
+        "302 Found\r\nLocation: http://192.0.2.1/",
+        "500 No",
+    ] {
+        let fake = Fake::start(move |_, _| {
+            format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").into_bytes()
+        });
+        let error = fake.await.ask(None).await.expect_err(status);
+        assert!(
+            matches!(error, AskError::Status { .. }),
+            "{status}: {error}"
+        );
+    }
+    let garbage = Fake::start(|_, _| vec![0xff; 5000]).await;
+    assert!(garbage.ask(None).await.is_err());
+}
+
+/// A wrong password is tried as seldom as possible: cameras lock accounts.
+#[tokio::test]
+async fn a_password_that_is_refused_is_not_sent_again() {
+    let refusing = Fake::start(|request, _| {
+        if request.contains("GetSystemDateAndTime") {
+            return ok("");
+        }
+        let fault = format!(
+            "{ENVELOPE}<s:Fault><s:Code><s:Value>s:Sender</s:Value><s:Subcode>\
+             <s:Value>ter:NotAuthorized</s:Value></s:Subcode></s:Code></s:Fault>{END}"
+        );
+        let length = fault.len();
+        format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {length}\r\n\r\n{fault}").into_bytes()
+    });
+    let refusing = refusing.await;
+    let login = Login {
+        user: "anna".to_owned().into(),
+        password: "t0psecret".to_owned().into(),
+    };
+    let error = refusing.ask(Some(&login)).await.expect_err("refused");
+    assert!(
+        matches!(error, AskError::Unauthorized { is_asked: false }),
+        "{error}"
+    );
+    assert_eq!(refusing.requests.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn basic_authentication_is_not_answered() {
+    let basic = Fake::start(|request, _| {
+        assert!(
+            !request.to_lowercase().contains("authorization"),
+            "{request}"
+        );
+        b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n"
+            .to_vec()
+    });
+    let basic = basic.await;
+    let login = Login {
+        user: "anna".to_owned().into(),
+        password: "t0psecret".to_owned().into(),
+    };
+    let error = basic.ask(Some(&login)).await.expect_err("refused");
+    assert!(matches!(error, AskError::Basic), "{error}");
+}
+
+/// It names addresses that cannot be reached, and one of another host.
+#[tokio::test]
+async fn services_are_called_at_the_device_and_streams_elsewhere_are_said() {
+    let answer = |request: &str, port: u16, scheme: &str| {
+        let profile = |token: &str, width: u32| {
+            format!(
+                "<t:Profiles token='{token}'><t:Name>{token}</t:Name><t:VideoEncoderConfiguration>\
+                 <t:Encoding>H264</t:Encoding><t:Resolution><t:Width>{width}</t:Width>\
+                 <t:Height>100</t:Height></t:Resolution></t:VideoEncoderConfiguration></t:Profiles>"
+            )
+        };
+        let body = match request {
+            it if it.contains("GetSystemDateAndTime") => String::new(),
+            it if it.contains("GetServices") => return b"HTTP/1.1 400 No\r\n\r\n".to_vec(),
+            it if it.contains("GetCapabilities") => format!(
+                "<t:GetCapabilitiesResponse><t:Capabilities><t:Media>\
+                 <t:XAddr>{scheme}://172.17.0.2:{port}/media</t:XAddr>\
+                 </t:Media></t:Capabilities></t:GetCapabilitiesResponse>"
+            ),
+            it if it.contains("POST /media ") && it.contains("GetProfiles") => {
+                let (large, small) = (profile("large", 200), profile("small", 100));
+                format!("<t:GetProfilesResponse>{small}{large}</t:GetProfilesResponse>")
+            }
+            it if it.contains(">large<") => {
+                let uri =
+                    "<t:MediaUri><t:Uri>rtsp://0.0.0.0:554/a?x=1&amp;y=2</t:Uri></t:MediaUri>";
+                format!("<t:GetStreamUriResponse>{uri}</t:GetStreamUriResponse>")
+            }
+            it if it.contains(">small<") => {
+                let uri = "<t:MediaUri><t:Uri>rtsp://203.0.113.5/b</t:Uri></t:MediaUri>";
+                format!("<t:GetStreamUriResponse>{uri}</t:GetStreamUriResponse>")
+            }
+            it => panic!("{it}"),
+        };
+        ok(&format!("{ENVELOPE}{body}{END}"))
+    };
+    is_said(&Fake::start(move |request, port| answer(request, port, "http")).await).await;
+    is_said(&Fake::start_tls(move |request, port| answer(request, port, "https")).await).await;
+}
+
+async fn is_said(fake: &Fake) {
+    let device = fake.ask(None).await.expect("an answer");
+    let source = &device.sources[0];
+    let url = |stream: Option<&camweave_onvif::Stream>| {
+        let url = stream.and_then(|it| it.url.as_ref()).expect("asked for");
+        let url = url.as_ref().expect("named");
+        (url.url.expose().to_string(), url.remark.clone())
+    };
+    let named = "0.0.0.0".to_owned();
+    assert_eq!(
+        url(source.main()),
+        (
+            "rtsp://127.0.0.1:554/a?x=1&y=2".to_owned(),
+            Some(StreamRemark::Replaced { named })
+        )
+    );
+    let host = "203.0.113.5".to_owned();
+    assert_eq!(
+        url(source.sub()),
+        (
+            "rtsp://203.0.113.5/b".to_owned(),
+            Some(StreamRemark::OtherHost { host })
+        )
+    );
+}
