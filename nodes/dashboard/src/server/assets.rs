@@ -14,6 +14,7 @@ macro_rules! files {
 /// The files of `assets/`.
 const FILES: &[(&str, &[u8])] = files![
     "base.css"
+    "capture.js"
     "codec.js"
     "colors.js"
     "connection.js"
@@ -28,8 +29,10 @@ const FILES: &[(&str, &[u8])] = files![
     "index.html"
     "keys.js"
     "login.js"
+    "losses.js"
     "main.js"
     "model.js"
+    "mse.js"
     "note.js"
     "overlay.js"
     "player.js"
