@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { drawn, openPage, startBrowser, startCameras, startGraph, until } from "./harness.mjs";
+import { drawn, LAN_NAME, openPage, startBrowser, startCameras, startGraph, until } from "./harness.mjs";
 import { compare, takeFrames, watchStamps } from "./step.mjs";
 
 const LIVE = ["cam1", "cam2", "cam10", "cam20"];
@@ -181,8 +181,164 @@ test("B frames are drawn in order, each with the boxes of its own message", asyn
   await page.context().close();
 });
 
-test("a browser without WebCodecs is shown JPEGs, and told why", async () => {
-  const page = await open({ init: () => delete window.VideoDecoder });
+/** In the page, before its own scripts. */
+const withoutWebCodecs = () => delete window.VideoDecoder;
+
+/** The frames that the page draws from now on, in step with their messages, and what they were compared to. */
+async function inStep(page, ids, wanted) {
+  const frames = [];
+  await until(`${wanted} frames`, async () => {
+    frames.push(...(await takeFrames(page)).filter(({ camera }) => ids.includes(camera)));
+    return frames.length >= wanted;
+  });
+  const of = (id) => (id === "cam20" ? bframes : plain);
+  const result = compare(frames, [...plain.record(), ...bframes.record()], Object.fromEntries(ids.map((id) => [id, of(id).truth(id)])));
+  assert.deepEqual([result.byPts, result.byCapture, result.backward, result.unreadable], [0, 0, 0, 0], JSON.stringify(result));
+  return { frames, result };
+}
+
+test("without WebCodecs, MSE shows the cameras' own video, with boxes in step", async () => {
+  const page = await open({ init: [withoutWebCodecs, watchStamps] });
+  const { result } = await inStep(page, LIVE, 400);
+  console.log("in step, by MSE:", JSON.stringify(result));
+  assert.ok(result.exactCaptures > 0 && result.withBoxes > 0);
+  for (const shift of [-2, -1, 1, 2]) assert.ok(result.overlap[0] > result.overlap[shift], JSON.stringify(result.overlap));
+  assert.equal(await page.locator(".tile-way:visible").count(), 0, "it is the camera's own video");
+  for (const id of LIVE) {
+    const { errors, unmatched, decoders } = await page.evaluate((id) => camweave.player(id), id);
+    assert.deepEqual([errors, unmatched, decoders], [0, 0, 1], id);
+  }
+  assert.deepEqual(page.errors, [], "nothing failed, and the Content-Security-Policy refused nothing");
+  await tile(page, "cam1").getByRole("button").click();
+  await page.getByText("the camera's own video, by MSE: this browser has no WebCodecs").waitFor();
+  await page.context().close();
+});
+
+test("over plain HTTP to another machine, a page shows video by MSE", async () => {
+  const lan = await startGraph({ cam1: plain.urls.cam1 }, { TLS: "off" }, { address: "0.0.0.0" });
+  try {
+    const url = lan.url.replace("127.0.0.1", LAN_NAME);
+    const page = await openPage(browser, { ...lan, url }, { init: watchStamps, isLoggedIn: false });
+    assert.equal(await page.evaluate(() => window.isSecureContext), false);
+    await page.getByLabel("Token").fill(lan.token);
+    await page.keyboard.press("Enter");
+    await tile(page, "cam1").getByRole("button").click();
+    await inStep(page, ["cam1"], 40);
+    await page.getByText("the camera's own video, by MSE: WebCodecs needs HTTPS or localhost").waitFor();
+    await page.context().close();
+  } finally {
+    await lan.stop();
+  }
+});
+
+test("by MSE, B frames are drawn in order", async () => {
+  const page = await open({ init: [withoutWebCodecs, watchStamps], hash: "#/camera/cam20" });
+  const { frames } = await inStep(page, ["cam20"], 60);
+  const decoding = frames.map(({ sequence }) => sequence);
+  assert.ok(decoding.some((sequence, i) => i > 0 && sequence < decoding[i - 1]), "sequences are those of decoding");
+  await page.context().close();
+});
+
+test("by MSE, a camera whose session ends and begins again goes on in step", async () => {
+  const page = await open({ init: [withoutWebCodecs, watchStamps], hash: "#/camera/cam2" });
+  await drawn(page, ["cam2"], 8);
+  const change = async (data) => {
+    const headers = { origin: new URL(graph.url).origin };
+    const answer = await page.context().request.patch(`${graph.url}api/cameras/cam2`, { data, headers });
+    assert.ok(answer.ok(), await answer.text());
+  };
+  const frames = [];
+  const sessions = () => new Set(frames.map(({ session }) => session)).size;
+  for (const [i, data] of [{ set: { transport: "udp" } }, { unset: ["transport"] }].entries()) {
+    await change(data);
+    await until("frames of another session", async () => {
+      frames.push(...(await takeFrames(page)));
+      return sessions() === i + 2;
+    });
+    frames.push(...(await inStep(page, ["cam2"], 24)).frames);
+  }
+  const { errors, decoders } = await page.evaluate(() => camweave.player("cam2"));
+  assert.deepEqual([errors, decoders], [0, 1], "one player for all");
+  await page.context().close();
+});
+
+test("an MSE player that fails is replaced at the next keyframe", async () => {
+  const page = await open({
+    init: [withoutWebCodecs, () => {
+      const { appendBuffer } = SourceBuffer.prototype;
+      let appends = 0;
+      SourceBuffer.prototype.appendBuffer = function (bytes) {
+        if (++appends === 12) throw new Error("planted");
+        appendBuffer.call(this, bytes);
+      };
+    }],
+    hash: "#/camera/cam1",
+  });
+  await until("the planted error", () => page.evaluate(() => camweave.player("cam1").errors === 1));
+  const frames = await page.evaluate(() => camweave.frames("cam1"));
+  await drawn(page, ["cam1"], frames + 16);
+  const { errors, decoders } = await page.evaluate(() => camweave.player("cam1"));
+  assert.deepEqual([errors, decoders], [1, 2]);
+  await page.getByText("decoder errors (planted)").waitFor();
+  await page.context().close();
+});
+
+test("a full buffer of MSE is emptied of what was shown", async () => {
+  const page = await open({
+    init: [withoutWebCodecs, () => {
+      const { appendBuffer, remove } = SourceBuffer.prototype;
+      let [appends, isFull] = [0, false];
+      window.removals = [];
+      SourceBuffer.prototype.appendBuffer = function (bytes) {
+        if (++appends === 80) isFull = true;
+        if (isFull) throw new DOMException("planted", "QuotaExceededError");
+        appendBuffer.call(this, bytes);
+      };
+      SourceBuffer.prototype.remove = function (from, to) {
+        isFull = false;
+        window.removals.push(to);
+        remove.call(this, from, to);
+      };
+    }],
+    hash: "#/camera/cam1",
+  });
+  await until("the removal", () => page.evaluate(() => window.removals.length > 0));
+  const frames = await page.evaluate(() => camweave.frames("cam1"));
+  await drawn(page, ["cam1"], frames + 32);
+  assert.equal((await page.evaluate(() => camweave.player("cam1"))).errors, 0);
+  await page.context().close();
+});
+
+test("an MSE player that always fails gives way to JPEG", async () => {
+  const page = await open({
+    init: [withoutWebCodecs, () => {
+      MediaSource.prototype.addSourceBuffer = () => {
+        throw new Error("planted");
+      };
+    }],
+    hash: "#/camera/cam1",
+  });
+  await page.getByText("JPEG, at most 2 a second: the browser's decoder failed: planted").waitFor({ timeout: 120_000 });
+  await drawn(page, ["cam1"], 2);
+  await page.context().close();
+});
+
+test("a browser that does not say which frame it shows is not played MSE", async () => {
+  const page = await open({
+    init: [withoutWebCodecs, () => delete HTMLVideoElement.prototype.requestVideoFrameCallback],
+    hash: "#/camera/cam1",
+  });
+  await page.getByText("JPEG, at most 2 a second: this browser has no WebCodecs").waitFor({ timeout: 120_000 });
+  await page.context().close();
+});
+
+test("a browser without WebCodecs and MSE is shown JPEGs, and told why", async () => {
+  const page = await open({
+    init: [withoutWebCodecs, () => {
+      delete window.MediaSource;
+      delete window.ManagedMediaSource;
+    }],
+  });
   await drawn(page, LIVE, 3);
   assert.equal(await tile(page, "cam1").locator(".tile-way").innerText(), "JPEG");
   await tile(page, "cam1").getByRole("button").click();

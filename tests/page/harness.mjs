@@ -98,12 +98,15 @@ export async function startCameras(scenes, args = []) {
   };
 }
 
+/** A name of this machine that browsers do not take for its own: a page from there is as one from a local network. */
+export const LAN_NAME = "cameras.test";
+
 /**
  * A graph with a dashboard on these cameras (id to URL), with a token; `file` is its cameras.yml. `fields`: further
- * lines of each camera.
- * `name`: a shipped graph.
+ * lines of each camera. `name`: a shipped graph. `address`: where the page is served.
  */
-export async function startGraph(urls, env = {}, { fields = [], name = "cpu-fused-dashboard" } = {}) {
+export async function startGraph(urls, env = {}, options = {}) {
+  const { fields = [], name = "cpu-fused-dashboard", address = "127.0.0.1" } = options;
   const dir = folder();
   const port = await freePort();
   const token = "page-tests-token-0123456789-abcdefghijklmno";
@@ -123,7 +126,7 @@ export async function startGraph(urls, env = {}, { fields = [], name = "cpu-fuse
       ...process.env,
       CAMERAS: file,
       OUT: join(dir, "out"),
-      LISTEN: `127.0.0.1:${port}`,
+      LISTEN: `${address}:${port}`,
       CAMWEAVE_STATS_DIR: join(dir, "stats"),
       DORA_ZENOH_MULTICAST: "off",
     },
@@ -141,13 +144,13 @@ export async function startGraph(urls, env = {}, { fields = [], name = "cpu-fuse
 export async function startBrowser() {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   // Without a GPU: Chromium's own software renderer of one would take the processor that decodes.
-  const args = ["--no-sandbox", "--disable-gpu"];
+  const args = ["--no-sandbox", "--disable-gpu", `--host-resolver-rules=MAP ${LAN_NAME} 127.0.0.1`];
   // A page that does not come from the server may not talk to this machine otherwise.
   if (process.env.CAMWEAVE_ASSETS) args.push("--disable-features=LocalNetworkAccessChecks");
   return chromium.launch({ executablePath, args });
 }
 
-/** A page that has logged in. `init` runs in it before its own scripts. */
+/** A page that has logged in. `init`, a function or several, runs in it before its own scripts. */
 export async function openPage(browser, graph, { init, hash = "", isLoggedIn = true, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   if (isLoggedIn) {
@@ -163,7 +166,7 @@ export async function openPage(browser, graph, { init, hash = "", isLoggedIn = t
   // Also what the Content-Security-Policy refuses is written to the console.
   page.on("console", (line) => line.type() === "error" && page.errors.push(line.text()));
   if (process.env.CAMWEAVE_ASSETS) await serveFrom(page, process.env.CAMWEAVE_ASSETS);
-  if (init) await page.addInitScript(init);
+  for (const script of [init ?? []].flat()) await page.addInitScript(script);
   await page.goto(graph.url + hash);
   return page;
 }
@@ -173,7 +176,8 @@ async function serveFrom(page, assets) {
   const types = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
   await page.route(/^[^?#]*\/(assets\/[^/]+)?([?#].*)?$/, async (route) => {
     const name = new URL(route.request().url()).pathname.replace(/^\/(assets\/)?/, "") || "index.html";
-    const headers = (await route.fetch()).headers();
+    // Only the browser knows that name.
+    const headers = (await route.fetch({ url: route.request().url().replace(LAN_NAME, "127.0.0.1") })).headers();
     const policy = headers["content-security-policy"] ?? "";
     const body = readFileSync(join(assets, name));
     await route.fulfill({ body, headers: { "content-security-policy": policy, "content-type": types[name.split(".").pop()] } });

@@ -1,7 +1,7 @@
 // The long run of "boxes are in step": many cameras, B frames, loss, reconnects, and a second viewer whose network has a
 // tenth of what the cameras send.
 //
-// Usage: node tests/page/in-step.mjs [FRAMES] [CAMERAS] [FPS]     default: 10000 16 5
+// Usage: node tests/page/in-step.mjs [FRAMES] [CAMERAS] [FPS] [video|mse]     default: 10000 16 5 video
 
 import assert from "node:assert/strict";
 import { createServer, connect } from "node:net";
@@ -11,6 +11,7 @@ import { openPage, startBrowser, startCameras, startGraph, until } from "./harne
 import { compare, takeFrames, watchStamps } from "./step.mjs";
 
 const [wanted, cameras, fps] = [10_000, 16, 5].map((standard, i) => Number(process.argv[2 + i] ?? standard));
+const init = [watchStamps, ...(process.argv[5] === "mse" ? [() => delete window.VideoDecoder] : [])];
 const LIMIT_MS = 30 * 60_000;
 
 /** A network of so many bytes per second to the client. */
@@ -46,14 +47,14 @@ const bframes = await startCameras(scenes(bIds), [...common, "--bframes", "2", .
 const graph = await startGraph({ ...plain.urls, ...bframes.urls });
 const browser = await startBrowser();
 
-const pages = { direct: await openPage(browser, graph, { init: watchStamps }) };
+const pages = { direct: await openPage(browser, graph, { init }) };
 const frames = { direct: [], slow: [] };
 const started = Date.now();
 await until("the first frames", async () => frames.direct.push(...(await takeFrames(pages.direct))) > 20);
 const state = await (await pages.direct.context().request.get(`${graph.url}api/state`)).json();
 // H.264 of these scenes needs some 25 kB a second and camera at 5 frames/s.
 const proxy = await throttle(new URL(graph.url).port, (25_000 * cameras * fps) / 5 / 10);
-pages.slow = await openPage(browser, { ...graph, url: `http://127.0.0.1:${proxy.address().port}/` }, { init: watchStamps });
+pages.slow = await openPage(browser, { ...graph, url: `http://127.0.0.1:${proxy.address().port}/` }, { init });
 
 /** How many frames the slow viewer has drawn by when. */
 const slowly = [{ at: Date.now(), frames: 0 }];

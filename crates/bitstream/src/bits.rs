@@ -2,7 +2,8 @@
 
 /// The first `limit` payload bytes of `nal` after its header of `header_bytes`,
 /// without emulation prevention bytes.
-pub(crate) fn payload(nal: &[u8], header_bytes: usize, limit: usize) -> Vec<u8> {
+#[must_use]
+pub fn payload(nal: &[u8], header_bytes: usize, limit: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(limit.min(nal.len()));
     let mut zeros = 0;
     for &byte in nal.iter().skip(header_bytes) {

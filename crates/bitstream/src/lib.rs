@@ -8,7 +8,8 @@
 //!   (ISO/IEC 14496-15, sections 5.3.3.1 and 8.3.3.1) and their length-prefixed units.
 //! - [`is_fragment`]: whether an access unit lacks the beginning of its picture.
 //! - [`is_disposable`]: whether no other picture refers to that of an access unit.
-//! - [`presents_in_decode_order`]: whether a decoder may output pictures at once.
+//! - [`presents_in_decode_order`]: whether a decoder may output pictures at once; [`picture_size`]
+//!   and [`sample_format`]: what the same parameter set says of the pictures.
 //! - [`Mpeg4Headers`]: the headers of MPEG-4 part 2 before each intra-coded picture
 //!   (ISO/IEC 14496-2, section 6.2).
 //! - [`rtp`]: RTP payloads into access units, however the camera cuts them.
@@ -24,12 +25,15 @@ mod order;
 mod parameter_sets;
 pub mod rtp;
 
+pub use bits::payload;
 pub use configuration::{BitstreamError, Configuration};
 pub use fragment::is_fragment;
 pub use mpeg4::Mpeg4Headers;
 pub use nal::{
     END_OF_SEQUENCE_H265, NalCodec, NalKind, START_CODE, StartCode, StartCodes, is_disposable,
-    layer_of,
+    layer_of, nals,
 };
-pub use order::{has_sequence_parameters, picture_size, presents_in_decode_order};
+pub use order::{
+    SampleFormat, has_sequence_parameters, picture_size, presents_in_decode_order, sample_format,
+};
 pub use parameter_sets::{AccessUnit, ParameterSets};

@@ -156,12 +156,7 @@ impl<'a> StartCodes<'a> {
     #[must_use]
     pub fn nal(&self, nal_at: usize) -> &'a [u8] {
         let end = find(self.data, nal_at).map_or(self.data.len(), |code| code.code_at);
-        let nal = &self.data[nal_at..end];
-        let length = nal
-            .iter()
-            .rposition(|&byte| byte != 0)
-            .map_or(0, |last| last + 1);
-        &nal[..length]
+        without_trailing_zeros(&self.data[nal_at..end])
     }
 }
 
@@ -173,6 +168,22 @@ impl Iterator for StartCodes<'_> {
         self.from = code.nal_at;
         Some(code)
     }
+}
+
+/// The NAL units of `data`, an Annex B byte stream, without start codes and trailing zeros. Looks at
+/// each byte once; where only the first ones matter, [`StartCodes`] looks at fewer.
+pub fn nals(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut codes = StartCodes::new(data).peekable();
+    std::iter::from_fn(move || {
+        let start = codes.next()?.nal_at;
+        let end = codes.peek().map_or(data.len(), |next| next.code_at);
+        Some(without_trailing_zeros(&data[start..end]))
+    })
+}
+
+fn without_trailing_zeros(nal: &[u8]) -> &[u8] {
+    let last = nal.iter().rposition(|&byte| byte != 0);
+    &nal[..last.map_or(0, |last| last + 1)]
 }
 
 /// The first start code at or after `from`.
@@ -191,18 +202,14 @@ mod tests {
 
     use super::*;
 
-    fn nals(data: &[u8]) -> Vec<&[u8]> {
-        let codes = StartCodes::new(data);
-        codes.clone().map(|code| codes.nal(code.nal_at)).collect()
-    }
-
     #[test]
     fn both_start_codes_and_trailing_zeros() {
-        let data = [
+        const DATA: [u8; 21] = [
             0, 0, 0, 1, 9, 16, 0, 0, 1, 103, 1, 2, 0, 0, 0, 0, 1, 101, 0xff, 0, 0,
         ];
-        assert_eq!(nals(&data), [&[9, 16][..], &[103, 1, 2], &[101, 0xff]]);
-        let codes: Vec<_> = StartCodes::new(&data).map(|code| code.code_at).collect();
+        let nals = |data: &'static [u8]| nals(data).collect::<Vec<_>>();
+        assert_eq!(nals(&DATA), [&[9, 16][..], &[103, 1, 2], &[101, 0xff]]);
+        let codes: Vec<_> = StartCodes::new(&DATA).map(|code| code.code_at).collect();
         assert_eq!(codes, [0, 6, 13]);
         assert!(nals(&[1, 2, 3]).is_empty());
         assert_eq!(nals(&[0, 0, 1]), [&[][..]]);
@@ -280,6 +287,9 @@ mod tests {
                 .collect();
             let found: Vec<usize> = StartCodes::new(&data).map(|code| code.nal_at).collect();
             prop_assert_eq!(found, plain);
+            let codes = StartCodes::new(&data);
+            let one_by_one: Vec<_> = codes.clone().map(|code| codes.nal(code.nal_at)).collect();
+            prop_assert_eq!(nals(&data).collect::<Vec<_>>(), one_by_one);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What a sequence parameter set says: whether pictures are presented in the order in which
-//! they are coded, and their size.
+//! they are coded, their size, and the format of their samples.
 
 use crate::bits::{Bits, payload};
 use crate::nal::{NalCodec, NalKind, StartCodes};
@@ -13,30 +13,66 @@ use crate::parameter_sets::skip_profile_tier_level;
 /// or `max_num_reorder_frames` 0 (section E.2.1). H.265: `sps_max_num_reorder_pics` 0 (section 7.4.3.2.1).
 #[must_use]
 pub fn presents_in_decode_order(codec: NalCodec, unit: &[u8]) -> Option<bool> {
-    first_sps(codec, unit).map(|(in_order, _)| in_order.unwrap_or(false))
+    first_sps(codec, unit).map(|sps| sps.in_order.unwrap_or(false))
 }
 
 /// Width and height in pixels, cropping left out, as the first sequence parameter set in `unit`
 /// (an Annex B access unit) gives them. `None` if there is none before the unit's slices.
 #[must_use]
 pub fn picture_size(codec: NalCodec, unit: &[u8]) -> Option<(u32, u32)> {
-    let (_, size) = first_sps(codec, unit)?;
+    let size = first_sps(codec, unit)?.size;
     (size.0 > 0 && size.1 > 0).then_some(size)
 }
 
-/// Whether the first set promises decode order (`None`: it ends early), and its size (0: likewise).
-fn first_sps(codec: NalCodec, unit: &[u8]) -> Option<(Option<bool>, (u32, u32))> {
+/// What a picture's samples are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SampleFormat {
+    /// `chroma_format_idc`: 0 is monochrome, 1 is 4:2:0, 2 is 4:2:2, 3 is 4:4:4.
+    pub chroma_format: u8,
+    /// Bits of a luma sample.
+    pub luma_bits: u8,
+    /// Bits of a chroma sample.
+    pub chroma_bits: u8,
+}
+
+impl Default for SampleFormat {
+    /// That of H.264's profiles which do not state one.
+    fn default() -> Self {
+        Self {
+            chroma_format: 1,
+            luma_bits: 8,
+            chroma_bits: 8,
+        }
+    }
+}
+
+/// The format of samples, as the first sequence parameter set in `unit` (an Annex B access unit)
+/// gives it. `None` if there is none before the unit's slices, or if it ends early.
+#[must_use]
+pub fn sample_format(codec: NalCodec, unit: &[u8]) -> Option<SampleFormat> {
+    first_sps(codec, unit)?.format
+}
+
+/// What is read of a set; what it ends before is `None`, or 0.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sequence {
+    in_order: Option<bool>,
+    size: (u32, u32),
+    format: Option<SampleFormat>,
+}
+
+fn first_sps(codec: NalCodec, unit: &[u8]) -> Option<Sequence> {
     let codes = StartCodes::new(unit);
     for code in codes.clone() {
         match codec.kind(&unit[code.nal_at..]) {
             NalKind::Sps => {
                 let sps = codes.nal(code.nal_at);
-                let mut size = (0, 0);
-                let answer = match codec {
-                    NalCodec::H264 => h264(&payload(sps, 1, 1024), &mut size),
-                    NalCodec::H265 => h265(&payload(sps, 2, 1024), &mut size),
+                let mut read = Sequence::default();
+                read.in_order = match codec {
+                    NalCodec::H264 => h264(&payload(sps, 1, 1024), &mut read),
+                    NalCodec::H265 => h265(&payload(sps, 2, 1024), &mut read),
                 };
-                return Some((answer, size));
+                return Some(read);
             }
             kind if kind.is_slice() => return None,
             _ => {}
@@ -68,7 +104,7 @@ pub(crate) fn interlace(sps: &[u8]) -> Option<Option<u32>> {
 /// An H.264 sequence parameter set up to `frame_mbs_only_flag`.
 struct Front {
     profile: u32,
-    chroma: u32,
+    format: SampleFormat,
     separate_planes: bool,
     frame_num_bits: u32,
     order_type: u32,
@@ -82,13 +118,13 @@ fn h264_front(bits: &mut Bits<'_>) -> Option<Front> {
     let profile = bits.read(8)?;
     bits.skip(16); // constraint flags, level_idc
     bits.read_ue()?; // seq_parameter_set_id
-    let mut chroma = 1;
+    let mut format = SampleFormat::default();
     let mut separate_planes = false;
     if matches!(
         profile,
         100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
     ) {
-        (chroma, separate_planes) = skip_h264_chroma(bits)?;
+        (format, separate_planes) = h264_format(bits)?;
     }
     let frame_num_bits = bits.read_ue()?.min(12) + 4;
     let order_type = bits.read_ue()?;
@@ -113,7 +149,7 @@ fn h264_front(bits: &mut Bits<'_>) -> Option<Front> {
     let fields = 2 - bits.read(1)?;
     Some(Front {
         profile,
-        chroma,
+        format,
         separate_planes,
         frame_num_bits,
         order_type,
@@ -124,18 +160,19 @@ fn h264_front(bits: &mut Bits<'_>) -> Option<Front> {
 }
 
 /// H.264, section 7.3.2.1.1. `None` if the set ends early.
-fn h264(sps: &[u8], size: &mut (u32, u32)) -> Option<bool> {
+fn h264(sps: &[u8], read: &mut Sequence) -> Option<bool> {
     const BASELINE: u32 = 66;
     let mut bits = Bits::new(sps);
     let Front {
         profile,
-        chroma,
+        format,
         order_type,
         width,
         map_units,
         fields,
         ..
     } = h264_front(&mut bits)?;
+    read.format = Some(format);
     if fields == 2 {
         bits.skip(1); // mb_adaptive_frame_field_flag
     }
@@ -146,8 +183,8 @@ fn h264(sps: &[u8], size: &mut (u32, u32)) -> Option<bool> {
             *side = bits.read_ue()?;
         }
     }
-    let (across, down) = chroma_step(chroma);
-    *size = cropped(
+    let (across, down) = chroma_step(format.chroma_format);
+    read.size = cropped(
         (width, map_units.saturating_mul(16 * fields)),
         crop,
         (across, down * fields),
@@ -163,7 +200,7 @@ fn h264(sps: &[u8], size: &mut (u32, u32)) -> Option<bool> {
 }
 
 /// Pixels of a chroma sample (table 6-1 of both standards): the unit of cropping.
-fn chroma_step(chroma_format: u32) -> (u32, u32) {
+fn chroma_step(chroma_format: u8) -> (u32, u32) {
     match chroma_format {
         1 => (2, 2),
         2 => (2, 1),
@@ -182,21 +219,32 @@ fn cropped(size: (u32, u32), crop: [u32; 4], step: (u32, u32)) -> (u32, u32) {
     )
 }
 
-/// `chroma_format_idc` to the scaling lists; the former, and `separate_colour_plane_flag`.
-fn skip_h264_chroma(bits: &mut Bits<'_>) -> Option<(u32, bool)> {
+/// `chroma_format_idc` to the scaling lists; the format, and `separate_colour_plane_flag`.
+fn h264_format(bits: &mut Bits<'_>) -> Option<(SampleFormat, bool)> {
     let chroma = bits.read_ue()?;
     let separate_planes = chroma == 3 && bits.read(1)? == 1;
-    skip_ue(bits, 2)?; // bit depths
+    let format = read_format(bits, chroma)?;
     bits.skip(1);
     if bits.read(1)? == 0 {
-        return Some((chroma, separate_planes));
+        return Some((format, separate_planes));
     }
     for list in 0..if chroma == 3 { 12 } else { 8 } {
         if bits.read(1)? == 1 {
             skip_scaling_list(bits, if list < 6 { 16 } else { 64 })?;
         }
     }
-    Some((chroma, separate_planes))
+    Some((format, separate_planes))
+}
+
+/// The bit depths; a set with values that neither standard allows is damaged.
+fn read_format(bits: &mut Bits<'_>, chroma: u32) -> Option<SampleFormat> {
+    let mut depth = || bits.read_ue().filter(|above_8| *above_8 <= 8);
+    let (luma, chroma_depth) = (depth()?, depth()?);
+    Some(SampleFormat {
+        chroma_format: u8::try_from(chroma).ok().filter(|it| *it <= 3)?,
+        luma_bits: 8 + luma as u8,
+        chroma_bits: 8 + chroma_depth as u8,
+    })
 }
 
 /// Section 7.3.2.1.1.1.
@@ -266,7 +314,7 @@ fn h264_max_reorder(bits: &mut Bits<'_>) -> Option<Option<u32>> {
 }
 
 /// H.265, section 7.3.2.2.1. `None` if the set ends early.
-fn h265(sps: &[u8], size: &mut (u32, u32)) -> Option<bool> {
+fn h265(sps: &[u8], read: &mut Sequence) -> Option<bool> {
     let mut bits = Bits::new(sps);
     bits.skip(4); // sps_video_parameter_set_id
     let max_sub_layers_minus1 = bits.read(3)?;
@@ -284,8 +332,10 @@ fn h265(sps: &[u8], size: &mut (u32, u32)) -> Option<bool> {
             *side = bits.read_ue()?;
         }
     }
-    *size = cropped(whole, window, chroma_step(chroma));
-    skip_ue(&mut bits, 3)?; // bit depths, log2_max_pic_order_cnt_lsb_minus4
+    let step = chroma_step(u8::try_from(chroma).unwrap_or(u8::MAX));
+    read.size = cropped(whole, window, step);
+    read.format = Some(read_format(&mut bits, chroma)?);
+    bits.read_ue()?; // log2_max_pic_order_cnt_lsb_minus4
     let each_layer = bits.read(1)? == 1;
     let layers = if each_layer {
         max_sub_layers_minus1 + 1

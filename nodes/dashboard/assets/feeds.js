@@ -1,7 +1,9 @@
 // The cameras that are watched: which, how, and where their frames go.
 
 import { BEHIND_MS } from "./model.js";
+import { FragmentPlayer } from "./mse.js";
 import { Player } from "./player.js";
+import { KIND } from "./protocol.js";
 import { bestWay } from "./support.js";
 import { Trails } from "./trails.js";
 
@@ -141,6 +143,8 @@ export class Feed {
   /** When a frame was drawn last. */
   drawnAt = null;
   objects = new Map();
+  #players;
+  /** The one that was fed last. */
   #player;
   #trails = new Trails();
   #earlier = null;
@@ -150,13 +154,13 @@ export class Feed {
   constructor(id, counters, onChange) {
     this.id = id;
     this.counters = counters;
-    this.#player = new Player(
-      (image, message) => this.#draw(image, message),
-      (why) => {
-        this.#unusable = { why, codec: this.codec, until: performance.now() + RETRY_MS };
-        onChange();
-      },
-    );
+    const onFrame = (image, message) => this.#draw(image, message);
+    const onUnusable = (why) => {
+      this.#unusable = { why, codec: this.codec, until: performance.now() + RETRY_MS };
+      onChange();
+    };
+    this.#players = { frames: new Player(onFrame, onUnusable), fragments: new FragmentPlayer(onFrame, onUnusable) };
+    this.#player = this.#players.frames;
   }
 
   /** How this camera is asked for. */
@@ -182,7 +186,10 @@ export class Feed {
 
   feed(message, isPageBehind) {
     message.camera = this.id;
-    this.#player.feed(message, isPageBehind);
+    const player = message.kind === KIND.fragment ? this.#players.fragments : this.#players.frames;
+    if (player !== this.#player) this.#player.close();
+    this.#player = player;
+    player.feed(message, isPageBehind);
   }
 
   watch() {

@@ -1,6 +1,7 @@
 // One camera's access units in, its frames out, each with the message that it came in.
 
 import { codecString } from "./codec.js";
+import { Losses } from "./losses.js";
 import { KIND } from "./protocol.js";
 
 /** Messages whose frame may still come out: more than any decoder reorders. */
@@ -31,8 +32,7 @@ export class Player {
   #held = null;
   #timer = 0;
   #failures = 0;
-  #sequence = null;
-  #isDamaged = false;
+  #losses = new Losses();
   #shownMicros = -Infinity;
   #still = { busy: false, next: null, generation: 0 };
 
@@ -43,8 +43,12 @@ export class Player {
   constructor(onFrame, onUnusable) {
     this.onFrame = onFrame;
     this.onUnusable = onUnusable;
-    this.counts = { errors: 0, skipped: 0, unmatched: 0, decoders: 0, damaged: 0, backward: 0 };
+    this.tally = { errors: 0, skipped: 0, unmatched: 0, decoders: 0, backward: 0 };
     this.lastError = null;
+  }
+
+  get counts() {
+    return { ...this.tally, damaged: this.#losses.count };
   }
 
   /** `isPageBehind`: this page cannot keep up, so that access units have to be left out. */
@@ -71,7 +75,7 @@ export class Player {
     this.#closeDecoder();
     this.#session = session;
     this.#failures = 0;
-    this.#sequence = null;
+    this.#losses.start();
     this.#shownMicros = -Infinity;
   }
 
@@ -82,12 +86,12 @@ export class Player {
   }
 
   #decode(message, isPageBehind) {
-    this.#noteLoss(message);
+    this.#losses.note(message);
     if (message.keyframe && this.#isHung()) this.#fail(new Error("the decoder gives no frames"));
     const isBehind = !message.catchUp && (isPageBehind || this.#isBehind());
     if (isBehind) this.#waits = true;
     if (isBehind || (this.#waits && !message.keyframe)) {
-      this.counts.skipped++;
+      this.tally.skipped++;
       return;
     }
     if (message.keyframe) {
@@ -105,16 +109,6 @@ export class Player {
     }
     // The message stays until its frame has come, and longer; its bytes are the decoder's now.
     message.data = null;
-  }
-
-  /** After a loss, frames up to the next keyframe may show what was there before. */
-  #noteLoss(message) {
-    const isGap = this.#sequence !== null && message.sequence !== this.#sequence + 1n;
-    this.#sequence = message.sequence;
-    if (message.keyframe) this.#isDamaged = false;
-    else if (message.lost || isGap) this.#isDamaged = true;
-    message.damaged = this.#isDamaged;
-    if (this.#isDamaged) this.counts.damaged++;
   }
 
   /** Whether the decoder is so slow that access units have to be left out. */
@@ -151,7 +145,7 @@ export class Player {
   #open(codec) {
     this.#closeDecoder();
     if (!codec) {
-      this.counts.skipped++;
+      this.tally.skipped++;
       return false;
     }
     this.#codec = codec;
@@ -160,7 +154,7 @@ export class Player {
       error: (error) => decoder === this.#decoder && this.#fail(error),
     });
     this.#decoder = decoder;
-    this.counts.decoders++;
+    this.tally.decoders++;
     // A hardware decoder that failed is followed by software, which browsers do not have for H.265.
     const isInSoftware = this.#failures > 0 && !codec.startsWith("hvc1");
     const hardwareAcceleration = isInSoftware ? "prefer-software" : "no-preference";
@@ -176,7 +170,7 @@ export class Player {
   #output(frame) {
     const entry = this.#pending.get(frame.timestamp);
     if (!entry) {
-      this.counts.unmatched++;
+      this.tally.unmatched++;
       frame.close();
       return;
     }
@@ -201,7 +195,7 @@ export class Player {
     const back = this.#shownMicros - message.ptsMicros;
     try {
       if (back > 0 && back < BACKWARD_MICROS) {
-        this.counts.backward++;
+        this.tally.backward++;
         return;
       }
       this.#shownMicros = message.ptsMicros;
@@ -224,7 +218,7 @@ export class Player {
   }
 
   #fail(error) {
-    this.counts.errors++;
+    this.tally.errors++;
     this.lastError = error.message;
     this.#failures++;
     const isHopeless = error.name === "NotSupportedError" || this.#failures >= FAILURE_LIMIT;
@@ -260,7 +254,7 @@ export class Player {
         if (generation === still.generation) this.#show(image, current);
         else image.close();
       } catch (error) {
-        this.counts.errors++;
+        this.tally.errors++;
         this.lastError = error.message;
       }
     }

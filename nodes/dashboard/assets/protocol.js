@@ -2,10 +2,11 @@
 
 export const PROTOCOL = 1;
 
-export const KIND = { unit: 1, jpeg: 2 };
+export const KIND = { unit: 1, jpeg: 2, fragment: 3 };
 const FLAG = { keyframe: 1, catchUp: 2, detections: 4, mirrored: 8, unknown: 16, lost: 32 };
 const CODECS = [null, "h264", "h265", "vp9", "av1", "mjpeg", "mpeg4"];
 const HEADER_BYTES = 44;
+const FRAGMENT_HEADER_BYTES = 20;
 
 const utf8 = new TextDecoder();
 
@@ -16,7 +17,7 @@ export function parseBinary(buffer) {
   const kind = view.getUint8(0);
   const flags = view.getUint8(1);
   const jsonBytes = view.getUint32(40, true);
-  if ((kind !== KIND.unit && kind !== KIND.jpeg) || HEADER_BYTES + jsonBytes > buffer.byteLength) return null;
+  if (!Object.values(KIND).includes(kind) || HEADER_BYTES + jsonBytes > buffer.byteLength) return null;
   const ptsNanos = view.getBigInt64(24, true);
   return {
     kind,
@@ -36,6 +37,26 @@ export function parseBinary(buffer) {
     capturedMs: Number(view.getBigInt64(32, true) / 1000n) / 1000,
     detections: detectionsOf(flags, new Uint8Array(buffer, HEADER_BYTES, jsonBytes)),
     data: new Uint8Array(buffer, HEADER_BYTES + jsonBytes),
+  };
+}
+
+/**
+ * The data of a fragment's message: `micros`, when its frame is presented by the fragments' own time; of a keyframe
+ * `codec`, its name; `segments`, the fragment with the initialization segment before it where there is one, and
+ * `initializationBytes`, how long that is.
+ */
+export function parseFragment(data) {
+  if (data.length < FRAGMENT_HEADER_BYTES) return null;
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  const codecEnd = FRAGMENT_HEADER_BYTES + view.getUint32(12, true);
+  const initializationBytes = view.getUint32(16, true);
+  if (codecEnd + initializationBytes > data.length) return null;
+  return {
+    micros: Number(view.getBigUint64(0, true)),
+    durationMicros: view.getUint32(8, true),
+    codec: utf8.decode(data.subarray(FRAGMENT_HEADER_BYTES, codecEnd)),
+    initializationBytes,
+    segments: data.subarray(codecEnd),
   };
 }
 

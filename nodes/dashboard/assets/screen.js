@@ -57,7 +57,8 @@ export class Screen {
   #place(image, { rotation, mirrored }) {
     const { canvas } = this;
     const context = this.#context;
-    const [width, height] = [image.displayWidth ?? image.width, image.displayHeight ?? image.height];
+    const width = image.displayWidth ?? image.videoWidth ?? image.width;
+    const height = image.displayHeight ?? image.videoHeight ?? image.height;
     const isTurned = rotation % 2 === 1;
     const upright = isTurned ? { width: height, height: width } : { width, height };
     const scale = Math.min(canvas.width / upright.width, canvas.height / upright.height);

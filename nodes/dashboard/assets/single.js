@@ -130,7 +130,7 @@ export class Single {
     const latency = camera.latency_ms ?? {};
     const shown = this.counters.shownMs(camera.id);
     const size = camera.width && camera.height ? `${camera.width} × ${camera.height}` : null;
-    const ways = { video: "the camera's own video", jpeg: "JPEG, at most 2 a second", none: "not shown" };
+    const ways = { video: "the camera's own video", mse: "the camera's own video, by MSE", jpeg: "JPEG, at most 2 a second", none: "not shown" };
     const rows = [
       ["Frames/s", isLive ? rate(camera.fps) : UNKNOWN],
       ["Detected/s", isLive ? rate(camera.detected_fps) : UNKNOWN],

@@ -42,7 +42,7 @@ export class Tile {
     const dropped = sum(camera.dropped) + sum(camera.lost);
     setText(this.#drops, isConnected && dropped > 0 ? `${count(dropped)} dropped` : "");
     const { way } = feed.way;
-    this.#way.hidden = way === "video" || !isLive;
+    this.#way.hidden = way === "video" || way === "mse" || !isLive;
     setText(this.#way, way === "jpeg" ? "JPEG" : "no video");
     this.#way.title = feed.way.reason ?? "";
     this.#note.show(view, nowMs);

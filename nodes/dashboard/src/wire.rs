@@ -1,4 +1,5 @@
-//! What goes over a WebSocket, in binary: one access unit or JPEG with the detections of its frame.
+//! What goes over a WebSocket, in binary: one access unit, fragment of MP4 or JPEG with the detections
+//! of its frame.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use camweave_message::{Codec, DetectedBox, Detections, FrameId, Orientation};
@@ -25,6 +26,7 @@ pub(crate) const LOST: u8 = 32;
 pub(crate) enum Kind {
     Unit = 1,
     Jpeg = 2,
+    Fragment = 3,
 }
 
 /// What comes before the data.
@@ -74,6 +76,49 @@ pub(crate) fn message(header: Header<'_>, detections: &[u8], data: &[u8]) -> Byt
     bytes.put_u32_le(u32::try_from(detections.len()).unwrap_or(u32::MAX));
     bytes.put_slice(detections);
     bytes.put_slice(data);
+    bytes.freeze()
+}
+
+/// Where the data begins of a message with so many bytes of detections.
+pub(crate) fn data_at(detections: &[u8]) -> usize {
+    HEADER_BYTES + detections.len()
+}
+
+/// An access unit as a fragment of MP4.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fragment<'a> {
+    /// When it is presented, by the fragments' own time.
+    pub presentation_micros: u64,
+    pub duration_micros: u32,
+    /// The codec's name, and the initialization segment, where a viewer may begin here.
+    pub codec: &'a str,
+    pub initialization: &'a [u8],
+    pub data: &'a [u8],
+}
+
+/// The message of an access unit with its fragment in the place of the unit, which begins at
+/// `data_at`; without data where there is none.
+pub(crate) fn as_fragment(unit: &Bytes, data_at: usize, fragment: Option<&Fragment<'_>>) -> Bytes {
+    const LENGTHS_BYTES: usize = 20;
+    let head = unit.get(..data_at).unwrap_or_default();
+    let most = fragment.map_or(0, |it| {
+        LENGTHS_BYTES + it.codec.len() + it.initialization.len() + it.data.len()
+    });
+    let mut bytes = BytesMut::with_capacity(head.len() + most);
+    bytes.put_slice(head);
+    if let Some(kind) = bytes.first_mut() {
+        *kind = Kind::Fragment as u8;
+    }
+    if let Some(it) = fragment {
+        bytes.put_u64_le(it.presentation_micros);
+        bytes.put_u32_le(it.duration_micros);
+        // Both are bounded far below: parameter sets by the sources, names by what they are made of.
+        bytes.put_u32_le(it.codec.len() as u32);
+        bytes.put_u32_le(it.initialization.len() as u32);
+        bytes.put_slice(it.codec.as_bytes());
+        bytes.put_slice(it.initialization);
+        bytes.put_slice(it.data);
+    }
     bytes.freeze()
 }
 
@@ -209,6 +254,39 @@ mod tests {
         let caught_up = as_catch_up(&bytes);
         assert_eq!(caught_up[FLAGS_AT], bytes[FLAGS_AT] | CATCH_UP);
         assert_eq!(caught_up[FLAGS_AT + 1..], bytes[FLAGS_AT + 1..]);
+    }
+
+    #[test]
+    fn a_fragment_takes_the_place_of_its_unit() {
+        let id = frame_id("gate", 7);
+        let header = Header {
+            kind: Kind::Unit,
+            flags: KEYFRAME,
+            codec: Codec::H264,
+            orientation: Orientation::UPRIGHT,
+            index: 1,
+            id: &id,
+        };
+        let unit = message(header, b"{}", b"unit");
+        let fragment = Fragment {
+            presentation_micros: 5,
+            duration_micros: 40_000,
+            codec: "avc1",
+            initialization: b"moov",
+            data: b"moof mdat",
+        };
+        let bytes = as_fragment(&unit, data_at(b"{}"), Some(&fragment));
+        assert_eq!(bytes[0], 3);
+        assert_eq!(
+            bytes[1..46],
+            unit[1..46],
+            "the unit's own header and detections"
+        );
+        assert_eq!(bytes[46..54], 5_u64.to_le_bytes());
+        assert_eq!(bytes[54..58], 40_000_u32.to_le_bytes());
+        assert_eq!(bytes[58..66], [4, 0, 0, 0, 4, 0, 0, 0]);
+        assert_eq!(bytes[66..], *b"avc1moovmoof mdat");
+        assert_eq!(as_fragment(&unit, 46, None).len(), 46);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub use capacity::{Capacity, Measuring, Planned, capacity};
 use crate::cameras::Search;
 use crate::doctor;
 use crate::error::CliError;
-use crate::say::{note, say};
+use crate::say::say;
 use crate::terminal::{agrees, can_ask};
 use cameras::Found;
 use choice::{Choice, choose};

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use camweave_message::{Codec, Detections, FrameId, Unit};
 use camweave_stage::telemetry::clock;
 
+use super::fragments::Fragments;
 use super::group::Group;
 use super::meter::Meter;
 use super::pairing::{Outcome, Pair, Pairing};
@@ -37,6 +38,8 @@ pub(crate) struct Camera {
     pub index: u16,
     pub pairing: Pairing,
     pub group: Group,
+    /// While a viewer asks for them.
+    fragments: Option<Fragments>,
     pub codec: Option<Codec>,
     size: Option<(u32, u32)>,
     units: u64,
@@ -60,6 +63,7 @@ impl Camera {
             index,
             pairing: Pairing::new(wait_at_most),
             group: Group::default(),
+            fragments: None,
             codec: None,
             size: None,
             units: 0,
@@ -155,10 +159,45 @@ impl Camera {
             index: self.index,
             is_keyframe: unit.keyframe && !unit.data.is_empty(),
             is_end: unit.data.is_empty(),
+            codec: unit.codec,
+            session_unix_nanos: unit.id.session_unix_nanos,
+            pts_nanos: unit.id.pts_nanos,
             message: wire::message(header, &json, unit.data.as_slice()),
+            data_at: wire::data_at(&json),
         });
         self.group.push(&sent, now);
         sent
+    }
+
+    /// The same as a fragment of MP4, where a viewer asks for these.
+    pub fn fragment(&mut self, sent: &Sent, now: Instant) -> Option<Arc<Sent>> {
+        self.fragments.as_mut()?.push(sent, now)
+    }
+
+    /// Its fragments, made from now on where there were none.
+    pub fn fragments(&mut self, now: Instant) -> &Fragments {
+        let group = &self.group;
+        self.fragments
+            .get_or_insert_with(|| Fragments::of_group(group, now))
+    }
+
+    /// Nobody asks for fragments any more.
+    pub fn end_fragments(&mut self) {
+        self.fragments = None;
+    }
+
+    /// Bytes that are kept for viewers that join.
+    pub fn kept_bytes(&self) -> usize {
+        let fragments = self.fragments.as_ref();
+        self.group.bytes() + fragments.map_or(0, |it| it.group.bytes())
+    }
+
+    /// Keeps nothing until the next keyframe.
+    pub fn clear_kept(&mut self) {
+        self.group.clear();
+        if let Some(fragments) = &mut self.fragments {
+            fragments.group.clear();
+        }
     }
 
     /// Whether a unit of the same session is missing before this one: a stage upstream, or this one,

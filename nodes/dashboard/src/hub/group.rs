@@ -41,6 +41,11 @@ impl Group {
         *self = Self::default();
     }
 
+    /// When its keyframe was sent.
+    pub fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -56,12 +61,7 @@ mod tests {
     use super::*;
 
     fn sent(is_keyframe: bool, bytes: usize) -> Arc<Sent> {
-        Arc::new(Sent {
-            index: 0,
-            is_keyframe,
-            is_end: false,
-            message: vec![0; bytes].into(),
-        })
+        Arc::new(Sent::of(0, is_keyframe, vec![0; bytes].into()))
     }
 
     #[test]

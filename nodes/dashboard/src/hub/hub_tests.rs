@@ -346,3 +346,6 @@ fn what_comes_twice_is_counted_once() {
     assert_eq!(bench.dropped(), [(REPEATED.to_owned(), 1)].into());
     assert_eq!(bench.inside(), 0);
 }
+
+#[path = "mse_tests.rs"]
+mod mse;

@@ -2,11 +2,13 @@
 
 mod camera;
 mod delay;
+mod fragments;
 mod group;
 mod meter;
 mod pairing;
 mod seat;
 mod spacing;
+mod timeline;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -193,17 +195,21 @@ impl Hub {
         };
         let mut skipped = 0;
         for pair in pairs {
-            let before = camera.group.bytes();
+            let before = camera.kept_bytes();
             let sent = camera.sent(pair, now);
-            self.cached = self.cached - before + camera.group.bytes();
+            let fragment = camera.fragment(&sent, now);
+            self.cached = self.cached - before + camera.kept_bytes();
             if self.cached > MOST_CACHED {
-                self.cached -= camera.group.bytes();
-                camera.group.clear();
+                self.cached -= camera.kept_bytes();
+                camera.clear_kept();
             }
             for seat in &self.seats {
-                if seat.way(sent.index) == Some(Way::Video) {
-                    skipped += seat.viewer.queue.unit(&sent, now);
-                }
+                let given = match seat.way(sent.index) {
+                    Some(Way::Video) => Some(&sent),
+                    Some(Way::Mse) => fragment.as_ref(),
+                    _ => None,
+                };
+                skipped += given.map_or(0, |it| seat.viewer.queue.unit(it, now));
             }
             if pair.unit.is_frame() {
                 let entered = entered(&pair.unit);
@@ -231,19 +237,21 @@ impl Hub {
                 if let Some(wanted) = viewer.take_wanted() {
                     let seat = &mut self.seats[index];
                     seat.want(wanted);
-                    seat.settle(&self.cameras, now);
+                    seat.settle(&mut self.cameras, now);
                 }
             }
             let wanted = self.seats.iter().flat_map(Seat::wants_images);
             self.as_images = wanted.cloned().collect();
+            self.end_fragments();
         }
         let is_due = now.saturating_duration_since(self.settled_at) >= SETTLE_EVERY;
         if std::mem::take(&mut self.settle_soon) || is_due {
             self.settled_at = now;
             for seat in &mut self.seats {
-                seat.settle(&self.cameras, now);
+                seat.settle(&mut self.cameras, now);
             }
             self.forget(now);
+            self.end_fragments();
         }
         if now.saturating_duration_since(self.measured_at) >= MEASURE_EVERY {
             self.measured_at = now;
@@ -263,16 +271,22 @@ impl Hub {
 
     fn forget(&mut self, now: Instant) {
         let seats = &self.seats;
-        let cached = &mut self.cached;
         self.cameras.retain(|_, camera| {
             let is_silent = camera.silent(now).is_none_or(|it| it >= FORGOTTEN_AFTER);
             let is_watched = seats.iter().any(|seat| seat.way(camera.index).is_some());
-            let stays = !is_silent || is_watched;
-            if !stays {
-                *cached -= camera.group.bytes();
-            }
-            stays
+            !is_silent || is_watched
         });
+    }
+
+    /// Ends the fragments of cameras of which no viewer has any, and counts again what is kept.
+    fn end_fragments(&mut self) {
+        for camera in self.cameras.values_mut() {
+            let has = |seat: &Seat| seat.way(camera.index) == Some(Way::Mse);
+            if !self.seats.iter().any(has) {
+                camera.end_fragments();
+            }
+        }
+        self.cached = self.cameras.values().map(Camera::kept_bytes).sum();
     }
 
     /// When the hub has to be called at the latest.

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::camera::Camera;
-use crate::viewers::{Sent, Viewer, Wanted, Way};
+use super::fragments::nal_codec;
+use crate::viewers::{Queue, Sent, Viewer, Wanted, Way};
 use crate::wire;
 
 /// Cameras that a page may watch.
@@ -64,10 +65,10 @@ impl Seat {
     }
 
     /// Brings what the viewer is given up to what it wants and what there is.
-    pub fn settle(&mut self, cameras: &HashMap<Arc<str>, Camera>, now: Instant) {
+    pub fn settle(&mut self, cameras: &mut HashMap<Arc<str>, Camera>, now: Instant) {
         let mut given = HashMap::with_capacity(self.wanted.len());
         for wanted in &self.wanted {
-            let Some(camera) = cameras.get(&wanted.id) else {
+            let Some(camera) = cameras.get_mut(&wanted.id) else {
                 continue; // it has sent nothing yet
             };
             let (way, reason) = way(wanted.way, camera, now);
@@ -84,22 +85,17 @@ impl Seat {
                     .queue
                     .text(serde_json::to_string(&told).unwrap_or_default());
             }
-            if way == Way::Video && before.is_none_or(|it| it.way != Way::Video) {
-                let queue = &self.viewer.queue;
-                let kept = &camera.group;
-                // The group is copied: not for one who has no room for it.
-                let group = if queue.has_room(kept.sent().len(), kept.bytes()) {
-                    catch_up(camera, now)
-                } else {
-                    Vec::new()
-                };
-                queue.join(camera.index, &group, now);
+            let before = before.map(|it| it.way);
+            if way.is_stream() && before != Some(way) {
+                // What waits the other way is of no use.
+                self.viewer.queue.leave(camera.index);
+                join(&self.viewer.queue, way, camera, now);
             }
             given.insert(camera.index, told);
         }
         for (index, told) in &self.given {
-            let still = given.get(index).map(|it| it.way);
-            if told.way == Way::Video && still != Some(Way::Video) {
+            let still = given.get(index);
+            if told.way.is_stream() && still.is_none_or(|it| !it.way.is_stream()) {
                 self.viewer.queue.leave(*index);
             }
         }
@@ -107,8 +103,15 @@ impl Seat {
     }
 }
 
-fn way(wanted: Way, camera: &Camera, now: Instant) -> (Way, Option<&'static str>) {
+fn way(wanted: Way, camera: &mut Camera, now: Instant) -> (Way, Option<&'static str>) {
     match wanted {
+        Way::Mse if camera.codec.is_some_and(|it| nal_codec(it).is_none()) => {
+            (Way::None, Some("only H.264 and H.265 are sent as MP4"))
+        }
+        Way::Mse if camera.fragments(now).is_refused() => (
+            Way::None,
+            Some("the parameter sets of this camera's video cannot be written as MP4"),
+        ),
         Way::Jpeg if !camera.has_images(now) => (
             Way::None,
             Some(
@@ -119,12 +122,24 @@ fn way(wanted: Way, camera: &Camera, now: Instant) -> (Way, Option<&'static str>
     }
 }
 
-/// The current group of pictures: all but its last frame are decoded and not drawn.
-fn catch_up(camera: &Camera, now: Instant) -> Vec<Bytes> {
-    if camera.silent(now).is_none_or(|silent| silent > STALE) {
-        return Vec::new();
-    }
-    let sent: &[Arc<Sent>] = camera.group.sent();
+/// Lets a viewer begin with the camera's current group of pictures.
+fn join(queue: &Queue, way: Way, camera: &mut Camera, now: Instant) {
+    let is_stale = camera.silent(now).is_none_or(|silent| silent > STALE);
+    let kept = match way {
+        Way::Mse => &camera.fragments(now).group,
+        _ => &camera.group,
+    };
+    // The group is copied: not for one who has no room for it.
+    let group = if !is_stale && queue.has_room(kept.sent().len(), kept.bytes()) {
+        catch_up(kept.sent())
+    } else {
+        Vec::new()
+    };
+    queue.join(camera.index, &group, now);
+}
+
+/// A group of pictures: all but its last frame are decoded and not drawn.
+fn catch_up(sent: &[Arc<Sent>]) -> Vec<Bytes> {
     let last = sent.iter().rposition(|it| !it.is_end);
     let each = sent.iter().enumerate();
     each.map(|(index, it)| match last {

@@ -7,6 +7,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::*;
+use crate::viewers::Way;
 
 fn listener() -> Listener {
     Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port")
@@ -245,6 +246,24 @@ fn a_socket_that_misbehaves_is_closed() {
     while bench.viewers.count() > 0 {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_page_asks_for_each_camera_in_its_own_way() {
+    let bench = Bench::new(false, 1);
+    let mut socket = bench.socket(&[]).expect("a place");
+    let cameras = r#"[{"id":"gate","way":"mse"},{"id":"yard","way":"video"}]"#;
+    let watch = format!(r#"{{"type":"watch","cameras":{cameras}}}"#);
+    socket.send(Message::text(watch)).expect("open");
+    let wanted = loop {
+        let open = bench.viewers.take_changed().unwrap_or_default();
+        if let Some(wanted) = open.iter().find_map(|viewer| viewer.take_wanted()) {
+            break wanted;
+        }
+        std::thread::yield_now();
+    };
+    let ways = wanted.iter().map(|it| (&*it.id, it.way));
+    assert!(ways.eq([("gate", Way::Mse), ("yard", Way::Video)]));
 }
 
 #[test]

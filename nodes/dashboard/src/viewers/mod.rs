@@ -18,10 +18,19 @@ pub(crate) use sent::Sent;
 pub(crate) enum Way {
     /// By its own access units.
     Video,
+    /// By these as fragments of MP4, for browsers without WebCodecs (Media Source Extensions).
+    Mse,
     /// By images of its frames.
     Jpeg,
     /// Not at all.
     None,
+}
+
+impl Way {
+    /// Whether it has keyframes, and frames that need those before them.
+    pub fn is_stream(self) -> bool {
+        matches!(self, Self::Video | Self::Mse)
+    }
 }
 
 /// A camera that a page watches.

@@ -1,12 +1,7 @@
 use super::*;
 
 fn unit(index: u16, is_keyframe: bool, bytes: usize) -> Sent {
-    Sent {
-        index,
-        is_keyframe,
-        is_end: false,
-        message: vec![index as u8; bytes].into(),
-    }
+    Sent::of(index, is_keyframe, vec![index as u8; bytes].into())
 }
 
 /// What waits: a camera's index for a unit, the text of others.

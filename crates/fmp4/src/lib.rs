@@ -1,0 +1,20 @@
+//! Access units of H.264 and H.265 as fragmented MP4 (ISO/IEC 14496-12 and 14496-15).
+//!
+//! A [`Track`] is made of a keyframe's own parameter sets. It gives the initialization segment
+//! ([`Track::initialization`]) and movie fragments of one or more [`Sample`]s ([`Track::fragment`]).
+//! Both, one after the other, are a file that grows; a player may begin with any fragment whose first
+//! sample is a keyframe. Times are the caller's, in units of the track's timescale.
+//!
+//! Nothing is decoded, and slices are copied once.
+
+mod avc;
+mod error;
+mod fragment;
+mod hevc;
+mod initialization;
+mod sets;
+mod track;
+
+pub use error::Mp4Error;
+pub use fragment::Sample;
+pub use track::Track;

@@ -1,0 +1,63 @@
+use camweave_bitstream::{NalCodec, picture_size, sample_format};
+use mp4_atom::{Codec, Visual};
+
+use crate::error::Mp4Error;
+use crate::sets::Sets;
+use crate::{avc, hevc};
+
+/// One video track, as its samples need it: the codec, how its decoder is set up, and the unit of its
+/// times. Tracks of keyframes with the same parameter sets are equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Track {
+    pub(crate) codec: NalCodec,
+    pub(crate) timescale: u32,
+    pub(crate) size: (u16, u16),
+    pub(crate) sets: Sets,
+    pub(crate) entry: Codec,
+    name: String,
+}
+
+impl Track {
+    /// The track of `unit`, a keyframe in Annex B form with its parameter sets; `timescale` is how
+    /// many units of its times a second has.
+    ///
+    /// # Errors
+    /// If parameter sets are missing or cannot be read.
+    pub fn new(codec: NalCodec, unit: &[u8], timescale: u32) -> Result<Self, Mp4Error> {
+        let sets = Sets::read(codec, unit)?;
+        let unreadable = |part| Mp4Error::ParameterSet {
+            bytes: sets.sps.first().map_or(0, Vec::len),
+            part,
+        };
+        let (width, height) = picture_size(codec, unit).ok_or_else(|| unreadable("size"))?;
+        let format = sample_format(codec, unit).ok_or_else(|| unreadable("sample format"))?;
+        let size = match (u16::try_from(width), u16::try_from(height)) {
+            (Ok(width), Ok(height)) => (width, height),
+            _ => return Err(Mp4Error::Size { width, height }),
+        };
+        let visual = Visual {
+            data_reference_index: 1,
+            width: size.0,
+            height: size.1,
+            ..Visual::default()
+        };
+        let (entry, name) = match codec {
+            NalCodec::H264 => avc::sample_entry(&sets, format, visual)?,
+            NalCodec::H265 => hevc::sample_entry(&sets, format, visual)?,
+        };
+        Ok(Self {
+            codec,
+            timescale,
+            size,
+            sets,
+            entry,
+            name,
+        })
+    }
+
+    /// The codec as the `codecs` parameter of a MIME type names it (RFC 6381), such as `avc1.64001F`.
+    #[must_use]
+    pub fn codec_name(&self) -> &str {
+        &self.name
+    }
+}
