@@ -77,14 +77,15 @@ export async function stop(child) {
 }
 
 /**
- * Cameras that play scenes with their frame's number in it, over and over. `scenes`: id to seed.
+ * Cameras that play scenes over and over, with their frame's number in it unless `stamped` is false. `scenes`: id to seed.
  * `record()` is what they have done, `truth(id)` what is in each frame of a clip.
  */
-export async function startCameras(scenes, args = []) {
+export async function startCameras(scenes, args = [], { stamped = true } = {}) {
   const record = folder();
   const cameras = Object.entries(scenes).flatMap(([id, seed]) => ["--camera", `${id}=scene:${seed}`]);
   const child = start(join(bin, "camera-sim"), [
-    "serve", "--port", "0", "--stamp", "--at-end", "loop", "--seconds", "20", "--record", record, ...cameras, ...args,
+    "serve", "--port", "0", ...(stamped ? ["--stamp"] : []), "--at-end", "loop", "--seconds", "20", "--record", record,
+    ...cameras, ...args,
   ]);
   const line = await until("the simulated cameras", () => {
     if (child.exitCode !== null) throw new Error(`camera-sim: ${child.log}`);

@@ -16,7 +16,7 @@ pub struct FootageOptions {
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=400))]
     pub cameras: u32,
     /// Simulated RTSP cameras in real time, or files as fast as the graph returns frames [default:
-    /// live; fast with --files or for a graph that plays files]
+    /// live; fast for 'profile', with --files and for a graph that plays files]
     #[arg(long, value_enum)]
     pub pace: Option<Pace>,
     /// Frames per second of each simulated camera

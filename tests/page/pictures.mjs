@@ -1,0 +1,68 @@
+// Takes the pictures of the page that are in the documents: simulated cameras, a real graph, the real server.
+//
+// Usage, after scripts/page-tests.sh has installed the browser: node tests/page/pictures.mjs [FOLDER]
+// default: docs/pictures
+
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+import { drawn, folder, openPage, root, startBrowser, startCameras, startGraph, until } from "./harness.mjs";
+
+const target = process.argv[2] ?? join(root, "docs/pictures");
+const LARGEST_BYTES = 150_000;
+/** How long the graph runs before the first picture, so that the plots of the last hour have something to show. */
+const WARM_UP_MS = 150_000;
+
+const SCENES = { crossing: 1_000_501, gate: 1_000_502, market: 1_000_503, station: 1_000_504, yard: 1_000_507 };
+/** Nothing listens there. */
+const OFFLINE = { ramp: "rtsp://127.0.0.1:9/stream" };
+
+const desktop = (height) => ({ viewport: { width: 1280, height } });
+const phone = (height) => ({ viewport: { width: 390, height }, hasTouch: true, isMobile: true });
+const PICTURES = [
+  { name: "page-grid-light", hash: "#/", colorScheme: "light", ...desktop(600) },
+  { name: "page-grid-dark", hash: "#/", colorScheme: "dark", ...desktop(600) },
+  { name: "page-camera-light", hash: "#/camera/crossing", colorScheme: "light", ...desktop(782) },
+  { name: "page-graph-dark", hash: "#/graph", colorScheme: "dark", ...desktop(490) },
+  { name: "page-phone-grid-light", hash: "#/", colorScheme: "light", ...phone(530) },
+  { name: "page-phone-camera-dark", hash: "#/camera/crossing", colorScheme: "dark", ...phone(704) },
+];
+
+/** With as large a palette as fits. */
+function shrink(from, to) {
+  for (const colors of [256, 224, 192, 160, 128]) {
+    const palette = `split[a][b];[a]palettegen=max_colors=${colors}:reserve_transparent=0[p];[b][p]paletteuse=dither=none`;
+    const args = ["-v", "error", "-y", "-i", from, "-lavfi", palette, "-compression_level", "9", to];
+    const { status, stderr } = spawnSync("ffmpeg", args, { encoding: "utf8" });
+    if (status !== 0) throw new Error(`ffmpeg: ${stderr}`);
+    if (statSync(to).size <= LARGEST_BYTES) return;
+  }
+  throw new Error(`'${to}' has ${statSync(to).size} bytes, expected at most ${LARGEST_BYTES}`);
+}
+
+const cameras = await startCameras(SCENES, ["--fps", "5", "--size", "640x360"], { stamped: false });
+const graph = await startGraph({ ...cameras.urls, ...OFFLINE });
+const browser = await startBrowser();
+const taken = folder();
+mkdirSync(target, { recursive: true });
+const started = Date.now();
+await until("the plots", () => Date.now() - started > WARM_UP_MS, 2 * WARM_UP_MS);
+for (const { name, hash, ...options } of PICTURES) {
+  const page = await openPage(browser, graph, { hash, ...options });
+  const shown = hash === "#/" ? Object.keys(SCENES) : hash === "#/graph" ? [] : ["crossing"];
+  if (shown.length && options.viewport.width >= 1280) await drawn(page, shown, 25);
+  await until("the state", () => page.evaluate(() => document.body.innerText.includes("5 of 6 live")));
+  // The figures of the first second are not those of the next ones.
+  await page.waitForTimeout(5000);
+  const [large, small] = ["large", "small"].map((it) => join(taken, `${name}-${it}.png`));
+  await page.screenshot({ path: large });
+  shrink(large, small);
+  if (page.errors.length) throw new Error(`${name}: ${page.errors.join("; ")}`);
+  copyFileSync(small, join(target, `${name}.png`));
+  console.log(`${name}.png ${statSync(small).size} bytes`);
+  await page.context().close();
+}
+await browser.close();
+await graph.stop();
+await cameras.stop();
