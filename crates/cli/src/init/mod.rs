@@ -4,7 +4,7 @@ mod cameras;
 mod capacity;
 mod site;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use camweave_cameras::edit::{Editor, Value};
 use camweave_stage::Exit;
@@ -18,6 +18,9 @@ use crate::run::interruption;
 use crate::say::{note, say};
 use cameras::Found;
 use site::Site;
+
+/// Where systemd runs, this is there.
+const SYSTEMD: &str = "/run/systemd/system";
 
 /// What does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -135,11 +138,7 @@ pub fn chosen(asked: Device) -> Result<Chosen, CliError> {
 }
 
 /// How often these cameras can be detected on, told to the user.
-fn plan(
-    device: Chosen,
-    model: Option<&std::path::Path>,
-    found: &[Found],
-) -> Result<Planned, CliError> {
+fn plan(device: Chosen, model: Option<&Path>, found: &[Found]) -> Result<Planned, CliError> {
     let interrupted = interruption()?;
     let folder = tempfile::tempdir()
         .map_err(|error| CliError::file("create", &std::env::temp_dir(), &error))?;
@@ -228,11 +227,20 @@ fn next(site: &Site, is_street: bool) -> Result<Exit, CliError> {
             "model:   the one for simulated streets, which knows no real ones: 'camweave model get' has others, and MODEL in the graph names one"
         );
     }
-    if site.is_packaged() {
+    if site.is_packaged() && !Path::new(SYSTEMD).exists() {
+        // The container's entry point waits for the graph.
+        say!("start:   a container of camweave starts it now");
+    } else if site.is_packaged() {
         say!("start:   sudo systemctl enable --now camweave-coordinator camweave-daemon camweave");
     } else {
         say!("start:   dora run {}", site.graph().display());
     }
-    say!("page:    http://localhost:8090/");
+    match std::env::var("LISTEN") {
+        // The graph takes it from there.
+        Ok(listen) if site.is_packaged() => {
+            say!("page:    port and address {listen}, by the token in the log")
+        }
+        _ => say!("page:    http://localhost:8090/"),
+    }
     Ok(Exit::Success)
 }
