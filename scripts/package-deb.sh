@@ -1,21 +1,24 @@
 #!/usr/bin/env bash
 # Makes a Debian package of what has been built, for the distribution that it was built on.
 #
-# Usage: scripts/package-deb.sh [--out FOLDER]     default: out/packages
+# Usage: scripts/package-deb.sh [--out FOLDER] [--version VERSION]
+#   --out FOLDER       default: out/packages
+#   --version VERSION  default: the one of Cargo.toml
 #
+# It builds nothing: 'cargo build --release --workspace --bins' does, into CARGO_TARGET_DIR where that is set.
 # It has the programs, graphs and models, the dora command, and OpenVINO's libraries where
 # scripts/setup.sh has brought them; services for dora's coordinator and daemon and for the graph of
 # /etc/camweave; man pages and completions. TensorRT is not in it: the driver's machine has its own.
 set -euo pipefail
-out=out/packages
-case "${1:-}" in
-  '') ;;
-  --out) out=${2:?--out needs a folder} ;;
-  *)
-    printf 'usage: scripts/package-deb.sh [--out FOLDER]\n' >&2
-    exit 2
-    ;;
-esac
+out=out/packages version=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --out) out=${2:?--out needs a folder}; shift 2 ;;
+    --version) version=${2:?--version needs a version}; shift 2 ;;
+    -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; exit ;;
+    *) printf "error: unknown option '%s', expected --out, --version or --help\n" "$1" >&2; exit 2 ;;
+  esac
+done
 mkdir -p "$out"
 out=$(realpath "$out")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -24,7 +27,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 install_packages dpkg-dev fakeroot
 install_dora
 
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+[ -n "$version" ] || version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 architecture=$(dpkg --print-architecture)
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
@@ -39,7 +42,7 @@ cp -r "$python" "$lib/python/"
 rm -rf "$lib/python/dora_cli/__pycache__"
 strip --strip-unneeded "$lib/python/dora_cli/"*.so
 install -m 755 packaging/dora.py "$lib/bin/dora"
-install -m 755 packaging/wait-for-daemon "$lib/bin/"
+install -m 755 packaging/wait-for "$lib/bin/"
 engines=$(realpath "${CARGO_TARGET_DIR:-target}/release/engines" 2>/dev/null || true)
 if [ -d "$engines" ]; then
   mkdir "$lib/bin/engines"
@@ -53,7 +56,7 @@ fi
 # In /usr/bin are only the commands that are typed: the nodes have everyday names, such as 'sink'.
 mkdir -p "$package/usr/bin"
 for name in camweave camera-sim; do ln -s "../lib/camweave/bin/$name" "$package/usr/bin/$name"; done
-install -Dm 640 packaging/environment "$package/etc/camweave/environment"
+install -Dm 644 packaging/environment "$package/usr/share/camweave/environment"
 for unit in packaging/systemd/*.service; do install -Dm 644 "$unit" -t "$package/usr/lib/systemd/system"; done
 "$lib/bin/camweave" man "$package/usr/share/man/man1"
 gzip -9n "$package"/usr/share/man/man1/*
@@ -78,7 +81,6 @@ depends=$(cd "$root" && dpkg-shlibdeps --ignore-missing-info -l"$lib/bin/engines
   "$lib/bin/camweave" "$lib/bin/camera-sim" "$lib/bin/fused" | sed -n 's/^shlibs:Depends=//p')
 mkdir -p "$package/DEBIAN"
 for script in postinst prerm postrm; do install -m 755 "packaging/debian/$script" "$package/DEBIAN/"; done
-printf '/etc/camweave/environment\n' >"$package/DEBIAN/conffiles"
 sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@DEPENDS@/$depends/" \
   -e "s/@KIB@/$(du -sk "$package" | cut -f1)/" packaging/debian/control.in >"$package/DEBIAN/control"
 

@@ -21,17 +21,7 @@ if [ -z "$browser" ]; then
   exit 0
 fi
 export CHROMIUM=$browser
-command -v npm >/dev/null || install_packages nodejs npm
-node_version=$(node --version)
-[ "$(cut -d. -f1 <<<"${node_version#v}")" -ge 18 ] ||
-  die "playwright-core needs Node.js 18 or newer, and this is $node_version: install it from https://nodejs.org, then run this again"
-# A lock file in a folder of its own, so that nothing is written beside the tests.
-mkdir -p .cache/page
-if ! cmp -s tests/page/package-lock.json .cache/page/package-lock.json || [ ! -d .cache/page/node_modules ]; then
-  say "installing playwright-core"
-  cp tests/page/package.json tests/page/package-lock.json .cache/page/
-  npm ci --prefix .cache/page --ignore-scripts --no-audit --no-fund --loglevel error
-fi
+install_playwright
 
 say "building"
 cargo build --release --workspace --bins --exclude camweave-benches --exclude camweave-example-rust-sink

@@ -110,6 +110,23 @@ install_openvino() {
   fi
 }
 
+# playwright-core, which drives the browser that a page is looked at with.
+install_playwright() {
+  local version
+  command -v npm >/dev/null || install_packages nodejs npm
+  version=$(node --version)
+  [ "$(cut -d. -f1 <<<"${version#v}")" -ge 18 ] ||
+    die "playwright-core needs Node.js 18 or newer, and this is $version: install it from https://nodejs.org, then run this again"
+  # A lock file in a folder of its own, so that nothing is written beside the tests.
+  local from=$camweave_root/tests/page to=$camweave_root/.cache/page
+  mkdir -p "$to"
+  if ! cmp -s "$from/package-lock.json" "$to/package-lock.json" || [ ! -d "$to/node_modules" ]; then
+    say "installing playwright-core"
+    cp "$from/package.json" "$from/package-lock.json" "$to/"
+    npm ci --prefix "$to" --ignore-scripts --no-audit --no-fund --loglevel error >&2
+  fi
+}
+
 camweave_setup() {
   if [ "${1:-}" = tests ]; then
     install_packages "${packages[@]}" "${test_packages[@]}"

@@ -6,7 +6,7 @@ mod choice;
 mod discovered;
 mod site;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use camweave_cameras::edit::{Editor, Value};
 use camweave_stage::Exit;
@@ -22,6 +22,9 @@ use crate::terminal::{agrees, can_ask};
 use cameras::Found;
 use choice::{Choice, choose};
 use site::Site;
+
+/// Where systemd runs, this is there.
+const SYSTEMD: &str = "/run/systemd/system";
 
 /// What does the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -193,11 +196,20 @@ fn next(site: &Site, is_street: bool) -> Result<Exit, CliError> {
             "model:   one for simulated streets, which knows no real ones: 'camweave model get' has others, and MODEL in the graph names one"
         );
     }
-    if site.is_packaged() {
+    if site.is_packaged() && !Path::new(SYSTEMD).exists() {
+        // The container's entry point waits for the graph.
+        say!("start:   a container of camweave starts it now");
+    } else if site.is_packaged() {
         say!("start:   sudo systemctl enable --now camweave-coordinator camweave-daemon camweave");
     } else {
         say!("start:   dora run {}", site.graph().display());
     }
-    say!("page:    http://localhost:8090/");
+    match std::env::var("LISTEN") {
+        // The graph takes it from there.
+        Ok(listen) if site.is_packaged() => {
+            say!("page:    port and address {listen}, by the token in the log")
+        }
+        _ => say!("page:    http://localhost:8090/"),
+    }
     Ok(Exit::Success)
 }
