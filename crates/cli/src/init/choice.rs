@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::cameras::Found;
-use super::{Capacity, Chosen, Measuring, Planned, capacity};
+use super::capacity::{Capacity, Measuring, Planned, capacity};
+use super::device::Chosen;
 use crate::error::CliError;
 use crate::run::interruption;
 use crate::say::note;

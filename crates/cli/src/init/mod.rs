@@ -3,6 +3,7 @@
 mod cameras;
 mod capacity;
 mod choice;
+mod device;
 mod discovered;
 mod site;
 
@@ -10,12 +11,12 @@ use std::path::{Path, PathBuf};
 
 use camweave_cameras::edit::{Editor, Value};
 use camweave_stage::Exit;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 pub use capacity::{Capacity, Measuring, Planned, capacity};
+pub use device::{Device, chosen};
 
 use crate::cameras::Search;
-use crate::doctor;
 use crate::error::CliError;
 use crate::say::say;
 use crate::terminal::{agrees, can_ask};
@@ -25,17 +26,6 @@ use site::Site;
 
 /// Where systemd runs, this is there.
 const SYSTEMD: &str = "/run/systemd/system";
-
-/// What does the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Device {
-    /// A GPU where all that its graphs need is there
-    Auto,
-    /// The CPU
-    Cpu,
-    /// A GPU
-    Gpu,
-}
 
 /// Where, and which cameras.
 #[derive(Debug, Args)]
@@ -124,47 +114,6 @@ fn chosen_cameras(options: &Options) -> Result<Vec<Found>, CliError> {
         cameras::asked(&mut found)?;
     }
     Ok(found)
-}
-
-/// A device that is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chosen {
-    Cpu,
-    Gpu,
-}
-
-impl Chosen {
-    /// The graph that is measured on it.
-    pub fn measured(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu-batched.yml",
-            Self::Gpu => "gpu-batched.yml",
-        }
-    }
-
-    /// The same with the page.
-    fn watched(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu-dashboard.yml",
-            Self::Gpu => "gpu-dashboard.yml",
-        }
-    }
-}
-
-/// CPU or GPU.
-///
-/// # Errors
-/// A GPU is asked for, and something that its graphs need is missing.
-pub fn chosen(asked: Device) -> Result<Chosen, CliError> {
-    match (asked, doctor::missing_for_gpu()) {
-        (Device::Cpu, _) => Ok(Chosen::Cpu),
-        (_, None) => Ok(Chosen::Gpu),
-        (Device::Auto, Some(_)) => Ok(Chosen::Cpu),
-        (Device::Gpu, Some(lacking)) => Err(CliError::new(
-            Exit::Missing,
-            format!("--device gpu: {lacking}"),
-        )),
-    }
 }
 
 fn write_cameras(site: &Site, found: &[Found], planned: Planned) -> Result<(), CliError> {
