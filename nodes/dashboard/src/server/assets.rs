@@ -40,6 +40,7 @@ const FILES: &[(&str, &[u8])] = files![
     "protocol.js"
     "route.js"
     "screen.js"
+    "segments.js"
     "settings.js"
     "single.js"
     "support.js"
