@@ -8,8 +8,6 @@
 const EARLY_S = 0.035;
 /** Browsers round the times that they give. */
 const ROUNDING_MS = 1;
-/** If no other frame was shown for so long, none was when the pixels were taken. */
-const SETTLED_MS = 100;
 
 export class Capture {
   #canvas = document.createElement("canvas");
@@ -44,10 +42,8 @@ export class Capture {
       this.draw(canvas, message);
       return;
     }
-    const held = { message, number, takenAt };
-    this.#held = held;
-    // Callbacks for frames that were shown come before those for the next drawing of the page.
-    setTimeout(() => requestAnimationFrame(() => held === this.#held && this.settle(number + 1, Infinity)), SETTLED_MS);
+    // The next frame is in the buffer, so it is shown soon.
+    this.#held = { message, number, takenAt };
   }
 
   /** The `number`th frame was shown at `shownAt`. Of one before it that nothing was said of, the time is not known. */

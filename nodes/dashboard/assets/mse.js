@@ -5,6 +5,7 @@
 import { Capture } from "./capture.js";
 import { Losses } from "./losses.js";
 import { parseFragment } from "./protocol.js";
+import { Segments } from "./segments.js";
 import { mediaSource, mimeType } from "./support.js";
 
 const MICROS = 1e6;
@@ -23,11 +24,6 @@ const RATE_STEPS = 10;
 const HUNG_MS = 10_000;
 /** Fragments that wait for so long to be taken: the page cannot keep up. */
 const BEHIND_MS = 1500;
-/** Of what has been shown, so much is kept; more is removed from time to time. */
-const KEPT_S = 3;
-const REMOVE_S = 10;
-/** Before the keyframe at which removal ends, so that rounding does not take it too. */
-const BEFORE_S = 0.001;
 /** More than frames are reordered by. */
 const GAP_MICROS = 1_000_000;
 /** The browser's times are those of the fragments up to rounding. */
@@ -43,15 +39,10 @@ const BACKWARD_MICROS = 2_000_000;
 export class FragmentPlayer {
   #media = null;
   #video = null;
-  #buffer = null;
-  /** Of the newest fragment, and of the buffer. */
+  #segments = null;
   #codec = null;
-  #bufferCodec = null;
-  #initialization = null;
   #session = null;
   #waits = true;
-  /** What is not in the buffer yet. */
-  #queue = [];
   /** By the time at which the player presents them, in microseconds. */
   #pending = new Map();
   /** Added to the fragments' times, so that what was left out is no gap. */
@@ -64,8 +55,6 @@ export class FragmentPlayer {
   #reorderS = 0;
   /** The first frame that is to be shown, in seconds. */
   #startAt = null;
-  /** Keyframes in the buffer, the oldest first, in seconds. */
-  #keyframes = [];
   #hasStarted = false;
   #soughtAt = -Infinity;
   #shownAt = 0;
@@ -116,9 +105,8 @@ export class FragmentPlayer {
     if (message.keyframe && !this.#use(fragment.codec)) return;
     this.#waits = false;
     const micros = fragment.micros + this.#offset;
-    this.#queue.push({ message, fragment, micros, offset: this.#offset, codec: this.#codec, at: this.#fedAt });
     this.#end = Math.max(this.#end ?? 0, micros + fragment.durationMicros);
-    this.#pump();
+    this.#segments.push({ message, fragment, micros, offset: this.#offset, codec: this.#codec, at: this.#fedAt });
   }
 
   /** Forgets the stream; the next keyframe starts again. */
@@ -136,13 +124,14 @@ export class FragmentPlayer {
   }
 
   #isBehind() {
-    return this.#queue.length > 0 && performance.now() - this.#queue[0].at > BEHIND_MS;
+    return this.#segments !== null && performance.now() - this.#segments.waitsSince > BEHIND_MS;
   }
 
   /** Nobody is shown anything in a tab in the background. */
   #isHung() {
-    const hasFrames = this.#pending.size > 0 || this.#queue.length > 0;
-    return this.#video !== null && !document.hidden && hasFrames && this.#fedAt - this.#shownAt > HUNG_MS;
+    if (this.#segments === null || document.hidden) return false;
+    const hasFrames = this.#pending.size > 0 || this.#segments.waitsSince < Infinity;
+    return hasFrames && this.#fedAt - this.#shownAt > HUNG_MS;
   }
 
   /** Has a player for this codec; false where there can be none. */
@@ -167,76 +156,25 @@ export class FragmentPlayer {
     this.#shownAt = performance.now();
     this.tally.decoders++;
     const isCurrent = () => media === this.#media;
-    media.addEventListener("sourceopen", () => isCurrent() && !this.#buffer && this.#begin(media), { once: true });
-    video.addEventListener("error", () => isCurrent() && this.#fail(new Error(video.error?.message || "the player failed")));
+    const fail = (error) => isCurrent() && this.#fail(error);
+    this.#segments = new Segments(media, video, {
+      onTaken: (entry) => isCurrent() && this.#remember(entry),
+      onUpdated: () => isCurrent() && this.#follow(),
+      onError: fail,
+    });
+    media.addEventListener("sourceopen", () => {
+      URL.revokeObjectURL(video.src);
+      if (isCurrent()) this.#segments.begin(this.#codec);
+    }, { once: true });
+    video.addEventListener("error", () => fail(new Error(video.error?.message || "the player failed")));
     video.requestVideoFrameCallback((_, shown) => this.#shown(video, shown));
     video.src = URL.createObjectURL(media);
-  }
-
-  #begin(media) {
-    URL.revokeObjectURL(this.#video.src);
-    try {
-      const buffer = media.addSourceBuffer(mimeType(this.#codec));
-      this.#buffer = buffer;
-      this.#bufferCodec = this.#codec;
-      buffer.addEventListener("updateend", () => {
-        if (buffer !== this.#buffer) return;
-        this.#follow();
-        this.#pump();
-      });
-      this.#pump();
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  /** Gives the buffer what waits: as much at once as has the same offset and codec. */
-  #pump() {
-    const buffer = this.#buffer;
-    if (!buffer || buffer.updating || this.#media.readyState !== "open" || this.#queue.length === 0) return;
-    if (this.#removeOld(KEPT_S + REMOVE_S)) return;
-    const [first] = this.#queue;
-    const end = this.#queue.findIndex(({ offset, codec }) => offset !== first.offset || codec !== first.codec);
-    const entries = this.#queue.slice(0, end < 0 ? undefined : end);
-    try {
-      if (first.codec !== this.#bufferCodec) {
-        buffer.changeType(mimeType(first.codec));
-        this.#bufferCodec = first.codec;
-      }
-      if (buffer.timestampOffset !== first.offset / MICROS) buffer.timestampOffset = first.offset / MICROS;
-      const before = this.#initialization;
-      const bytes = joined(entries.map(({ fragment }) => this.#segments(fragment)));
-      try {
-        buffer.appendBuffer(bytes);
-      } catch (error) {
-        // The same is tried again once there is room.
-        this.#initialization = before;
-        if (error.name === "QuotaExceededError" && this.#removeOld(0)) return;
-        throw error;
-      }
-    } catch (error) {
-      this.#fail(error);
-      return;
-    }
-    this.#queue.splice(0, entries.length);
-    for (const entry of entries) this.#remember(entry);
-  }
-
-  /** The fragment, with its initialization segment where that is not the last one. */
-  #segments({ segments, initializationBytes }) {
-    if (initializationBytes === 0) return segments;
-    const initialization = segments.subarray(0, initializationBytes);
-    const isKnown = this.#initialization?.length === initializationBytes && this.#initialization.every((byte, i) => byte === initialization[i]);
-    if (isKnown) return segments.subarray(initializationBytes);
-    this.#initialization = initialization.slice();
-    return segments;
   }
 
   #remember({ message, micros, fragment }) {
     this.#frameS = fragment.durationMicros / MICROS;
     this.#pending.set(micros, message);
     if (this.#pending.size > PENDING_LIMIT) this.#pending.delete(this.#pending.keys().next().value);
-    if (message.keyframe) this.#keyframes.push(micros / MICROS);
     const back = (this.#newest ?? 0) - micros / MICROS;
     if (back > 0) this.#reorderS = Math.max(this.#reorderS, Math.min(back + this.#frameS, GAP_MICROS / MICROS));
     this.#newest = Math.max(this.#newest ?? 0, micros / MICROS);
@@ -273,22 +211,6 @@ export class FragmentPlayer {
   #seek(seconds) {
     this.#soughtAt = performance.now();
     this.#video.currentTime = seconds;
-  }
-
-  /** Removes what has been shown, up to a keyframe, where there is more of it than so many seconds; whether it does. */
-  #removeOld(seconds) {
-    const [buffer, video] = [this.#buffer, this.#video];
-    if (video.buffered.length === 0 || !this.#hasStarted || video.currentTime - video.buffered.start(0) < seconds) return false;
-    const last = this.#keyframes.findLastIndex((time) => time < video.currentTime - KEPT_S);
-    // Removal goes on to the next keyframe, so it ends before one.
-    if (last < 0 || this.#keyframes[last] - BEFORE_S <= video.buffered.start(0)) return false;
-    try {
-      buffer.remove(0, this.#keyframes[last] - BEFORE_S);
-    } catch {
-      return false;
-    }
-    this.#keyframes.splice(0, last);
-    return true;
   }
 
   #shown(video, { mediaTime, presentationTime, presentedFrames }) {
@@ -355,11 +277,9 @@ export class FragmentPlayer {
 
   #closeMedia() {
     const video = this.#video;
-    this.#media = this.#video = this.#buffer = this.#codec = this.#bufferCodec = this.#initialization = null;
+    this.#media = this.#video = this.#segments = this.#codec = null;
     this.#waits = true;
-    this.#queue = [];
     this.#pending.clear();
-    this.#keyframes = [];
     this.#offset = this.#reorderS = 0;
     this.#end = this.#newest = this.#startAt = this.#last = null;
     this.#hasStarted = false;
@@ -372,15 +292,4 @@ export class FragmentPlayer {
     video.removeAttribute("src");
     video.load();
   }
-}
-
-function joined(parts) {
-  if (parts.length === 1) return parts[0];
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

@@ -39,7 +39,7 @@ pub(crate) struct Fragments {
     timeline: Timeline,
     session: Option<i64>,
     sequence: u32,
-    /// Why there are none since the last keyframe.
+    /// The last keyframe could not be written.
     is_refused: bool,
     /// Those since the last keyframe, for viewers that join.
     pub group: Group,

@@ -50,6 +50,7 @@ const FILES: &[(&str, &[u8])] = files![
     "removal.js"
     "route.js"
     "screen.js"
+    "segments.js"
     "settings.js"
     "single.js"
     "support.js"
