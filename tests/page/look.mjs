@@ -21,7 +21,7 @@ try {
   await page.waitForFunction(() => window.camweave);
   await drawn(page, cameras);
   console.log(`drawn: ${cameras.join(", ")}`);
-  await until("boxes", () => page.evaluate((ids) => ids.some((id) => window.camweave.last(id)?.boxes.length > 0), cameras))
+  await until("boxes", () => page.evaluate((ids) => ids.some((id) => window.camweave.last(id)?.boxes?.length > 0), cameras))
     .finally(() => page.screenshot({ path: screenshot }));
 } finally {
   await browser.close();
