@@ -198,7 +198,7 @@ fn compare(block: &Block, code: Option<i32>, expected: i32, printed: &str) {
 
 fn mismatch<'a>(block: &'a Block, printed: &str) -> Option<&'a str> {
     let shown = block.shown.as_deref()?;
-    shown::first_missing(shown, printed)
+    shown::first_missing(shown, printed, block.is_exact)
 }
 
 #[test]
