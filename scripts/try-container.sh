@@ -84,6 +84,7 @@ begin
 container=$("${podman[@]}" run --detach --network host --shm-size 64m --cap-drop ALL --security-opt no-new-privileges \
   --volume "$name-configuration:/etc/camweave" --volume "$name-state:/var/lib/camweave" "${run[@]}" "$image")
 until_ok is_said "$container" 'camweave init' || failed "the container does not say what to do"
+is_healthy || failed "a container that waits for 'camweave init' is not healthy"
 mapfile -t urls < <(for n in $(seq "$cameras"); do echo "--camera=cam$n=rtsp://127.0.0.1:8554/cam$n"; done)
 inside camweave init "${urls[@]}" </dev/null || failed "camweave init"
 took "from the start of the container to the end of 'camweave init'"
@@ -124,6 +125,16 @@ begin
 "${podman[@]}" stop --time 30 "$container" >/dev/null
 took "stop"
 [ "$(exit_code)" = 0 ] || failed "a stopped container ended with $(exit_code), expected 0"
+# Of a sink that was killed, the last summary has frames under way, and the last line may be half of one.
+results=$("${podman[@]}" volume inspect --format '{{.Mountpoint}}' "$name-state")/results
+under_way=$(python3 -c '
+import json, pathlib, sys
+results = pathlib.Path(sys.argv[1])
+lines = (results / "detections.jsonl").read_text().splitlines(keepends=True)
+assert all(line.endswith("\n") and json.loads(line) for line in lines[-1:])
+print(sum(it["under_way"] for it in json.loads((results / "summary.json").read_text())["cameras"]))
+' "$results") || failed "the results are not whole after a stop"
+[ "$under_way" = 0 ] || failed "after a stop $under_way frames are under way: the nodes did not finish"
 "${podman[@]}" start "$container" >/dev/null
 is_live || failed "the graph does not run after a stop and a start"
 now=$(lines)

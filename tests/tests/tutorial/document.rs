@@ -9,6 +9,8 @@
 //! - `<!-- test: until it succeeds -->`: again and again, as a reader would look once more.
 //! - `<!-- test: exit code N -->`
 //! - `<!-- test: not run: REASON -->`
+//!
+//! `<!-- test: exact -->` is before an output whose numbers are the same for every reader.
 
 /// What the reader does next.
 #[derive(Debug, PartialEq)]
@@ -26,6 +28,8 @@ pub struct Block {
     pub how: How,
     /// What is shown as its output.
     pub shown: Option<String>,
+    /// Whether its numbers are those that are printed.
+    pub is_exact: bool,
 }
 
 /// How a block is typed.
@@ -41,6 +45,7 @@ pub enum How {
 enum Note {
     How(How),
     Interrupt(String),
+    Exact,
 }
 
 /// The steps of a document, in order.
@@ -49,7 +54,7 @@ enum Note {
 /// If the document cannot be read in this way, with the line.
 pub fn steps(document: &str) -> Vec<Step> {
     let mut steps = Vec::new();
-    let mut how = None;
+    let (mut how, mut is_exact) = (None, false);
     let mut lines = document.lines().enumerate();
     while let Some((index, line)) = lines.next() {
         let place = format!("line {}: '{line}'", index + 1);
@@ -60,6 +65,7 @@ pub fn steps(document: &str) -> Vec<Step> {
             match note(text).unwrap_or_else(|| panic!("{place}: unknown")) {
                 Note::How(found) => how = Some(found),
                 Note::Interrupt(terminal) => steps.push(Step::Interrupt { terminal }),
+                Note::Exact => is_exact = true,
             }
         } else if let Some(language) = line.strip_prefix("```") {
             let block = lines.by_ref().map(|(_, line)| line);
@@ -71,9 +77,13 @@ pub fn steps(document: &str) -> Vec<Step> {
                     code,
                     how: how.take().unwrap_or(How::Here { exit_code: 0 }),
                     shown: None,
+                    is_exact: false,
                 })),
                 "text" => match steps.last_mut() {
-                    Some(Step::Type(block)) if block.shown.is_none() => block.shown = Some(code),
+                    Some(Step::Type(block)) if block.shown.is_none() => {
+                        block.shown = Some(code);
+                        block.is_exact = std::mem::take(&mut is_exact);
+                    }
                     _ => panic!("{place}: expected commands before it"),
                 },
                 _ => {}
@@ -81,12 +91,16 @@ pub fn steps(document: &str) -> Vec<Step> {
         }
     }
     assert!(how.is_none(), "a comment is before no block: {how:?}");
+    assert!(!is_exact, "'exact' is before no output");
     steps
 }
 
 fn note(text: &str) -> Option<Note> {
     if let Some(terminal) = text.strip_prefix("ctrl-c in terminal ") {
         return Some(Note::Interrupt(terminal.to_owned()));
+    }
+    if text == "exact" {
+        return Some(Note::Exact);
     }
     if text == "until it succeeds" {
         return Some(Note::How(How::UntilItSucceeds));
@@ -118,6 +132,7 @@ Then:
 ```sh
 look
 ```
+<!-- test: exact -->
 ```text
 seen
 ```
@@ -130,13 +145,14 @@ not: typed
 wait
 ```
 ";
-    let block = |line, code: &str, how, shown: Option<&str>| {
+    let block = |line, code: &str, how, shown: Option<&str>, is_exact| {
         let (code, shown) = (code.to_owned(), shown.map(str::to_owned));
         Step::Type(Block {
             line,
             code,
             how,
             shown,
+            is_exact,
         })
     };
     let in_terminal = How::InTerminal {
@@ -146,12 +162,12 @@ wait
         reason: "it takes an hour".to_owned(),
     };
     let expected = [
-        block(3, "serve --now", in_terminal, Some("ready")),
-        block(10, "look", How::Here { exit_code: 0 }, Some("seen")),
+        block(3, "serve --now", in_terminal, Some("ready"), false),
+        block(10, "look", How::Here { exit_code: 0 }, Some("seen"), true),
         Step::Interrupt {
             terminal: "cameras".to_owned(),
         },
-        block(21, "wait", not_run, None),
+        block(22, "wait", not_run, None, false),
     ];
     assert_eq!(steps(document), expected);
 }

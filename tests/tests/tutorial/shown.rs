@@ -2,9 +2,14 @@
 
 /// The first line of `shown` that is not in `output`, after the lines before it.
 ///
-/// Numbers may be others, blanks may be more or fewer, and `...` stands for any text; a line of it for any lines. Lines
-/// between those that are shown may be left out.
-pub fn first_missing<'a>(shown: &'a str, output: &str) -> Option<&'a str> {
+/// Numbers may be others unless it `is_exact`, blanks may be more or fewer, and `...` stands for any text; a line of it
+/// for any lines. Lines between those that are shown may be left out.
+pub fn first_missing<'a>(shown: &'a str, output: &str, is_exact: bool) -> Option<&'a str> {
+    let normalized = if is_exact {
+        single_blanks
+    } else {
+        without_numbers
+    };
     let mut printed = output.lines().map(normalized);
     shown
         .lines()
@@ -15,9 +20,13 @@ pub fn first_missing<'a>(shown: &'a str, output: &str) -> Option<&'a str> {
         })
 }
 
+fn single_blanks(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A line with `#` in place of each number, and single blanks. Digits of a word (`cam1`, `h264`) are no number.
-fn normalized(line: &str) -> String {
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+fn without_numbers(line: &str) -> String {
+    let line = single_blanks(line);
     let mut result = String::new();
     let mut rest = line.as_str();
     while let Some(first) = rest.chars().next() {
@@ -75,7 +84,7 @@ fn numbers_blanks_and_omitted_lines_may_differ() {
         "c...a sent ...s",
         "all 1,...",
     ] {
-        assert_eq!(first_missing(shown, output), None, "{shown}");
+        assert_eq!(first_missing(shown, output, false), None, "{shown}");
     }
     for (shown, missing) in [
         ("camera sent fps\ncam3 1 1", "cam3 1 1"),
@@ -84,6 +93,26 @@ fn numbers_blanks_and_omitted_lines_may_differ() {
         ("cam1 ... y", "cam1 ... y"),
         ("cam1 many 1", "cam1 many 1"),
     ] {
-        assert_eq!(first_missing(shown, output), Some(missing), "{shown}");
+        assert_eq!(
+            first_missing(shown, output, false),
+            Some(missing),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn numbers_are_compared_where_they_are_exact() {
+    let output = "which has  3 cameras\nother\n\"batch_at_most\": \"16\",\n";
+    for (shown, missing) in [
+        ("which has 3 cameras\n...", None),
+        ("... 3 cameras", None),
+        ("which has 4 cameras", Some("which has 4 cameras")),
+        (
+            "\"batch_at_most\": \"1\",",
+            Some("\"batch_at_most\": \"1\","),
+        ),
+    ] {
+        assert_eq!(first_missing(shown, output, true), missing, "{shown}");
     }
 }
