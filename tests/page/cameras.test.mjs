@@ -32,9 +32,25 @@ const row = (page, id) => page.locator(`.camera-row[data-camera="${id}"]`);
 const field = (page, name) => page.locator(`.field:has([name="${name}"])`);
 const input = (page, label) => page.locator("#edit-view").getByLabel(label, { exact: true });
 const press = (page, name) => page.locator("#edit-view").getByRole("button", { name, exact: true }).click();
+/** Holds the requests of a method back until the function that it gives is called, which waits for the answer. */
+async function hold(page, method) {
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route(/\/api\/cameras/, async (route) => {
+    if (route.request().method() === method) await released;
+    await route.continue();
+  });
+  return async () => {
+    const answered = page.waitForResponse((answer) => answer.request().method() === method);
+    release();
+    await (await answered).finished();
+    // The page's own turn to take it.
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
+  };
+}
 const saved = (page) => page.locator(".form-status", { hasText: /^(Saved|“.*” was added)/ }).waitFor();
 /** Refusals of the server are written to the console too. */
-const faults = (page) => page.errors.filter((line) => !/status of (409|412|422|502)/.test(line));
+const faults = (page) => page.errors.filter((line) => !/status of (401|409|412|422|424|502)/.test(line));
 
 before(async () => {
   const common = ["--fps", "8", "--size", "640x360"];
@@ -130,7 +146,17 @@ test("motion, off, transport and back", async () => {
   await press(page, "Save");
   await saved(page);
   assert.ok(!text().includes("transport:"), text());
-  assert.equal(await input(page, "Frames per second to detect on").inputValue(), "4", "what the file had all the time");
+  const rate = input(page, "Frames per second to detect on");
+  assert.equal(await rate.inputValue(), "4", "what the file had all the time");
+  write(original().replace("detect_fps: 4", "detect: off\n    detect_fps: 4"));
+  await page.reload();
+  await page.locator("#edit-view").getByText("Nothing is detected.").waitFor();
+  assert.equal(await rate.inputValue(), "4", "it is used again once detection is on");
+  await choose("All the time");
+  await rate.fill("");
+  await press(page, "Save");
+  await saved(page);
+  assert.ok(!text().includes("detect_fps"), text());
   await page.context().close();
 });
 
@@ -180,7 +206,7 @@ test("user and password go in, and never come out", async () => {
   // The password is kept where the fields are left empty, and is not sent to another host.
   await input(page, "URL").fill("rtsp://192.0.2.7/stream");
   await press(page, "Save");
-  await field(page, "password").locator(".field-error", { hasText: "The URL names another host: give the password again" }).waitFor();
+  await field(page, "username").locator(".field-error", { hasText: "The URL names another host: give user and password again" }).waitFor();
   await press(page, "Discard changes");
   await input(page, "User").fill(USER);
   await input(page, "Password").fill(PASSWORD);
@@ -213,6 +239,15 @@ test("a login in the URL becomes fields, or goes, without the URL being typed ag
   const page = await visit("#/edit/camera/cam1");
   await page.locator("#edit-view").getByText("Set, as a part of the URL").waitFor();
   assert.equal(await input(page, "URL").inputValue(), open.urls.cam1);
+  await input(page, "URL").fill(`${open.urls.cam1}2`);
+  const before = text();
+  for (const button of ["Save", "Test"]) {
+    await press(page, button);
+    await field(page, "username").locator(".field-error", { hasText: "type them again, or remove them" }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.name), "username");
+  }
+  assert.equal(text(), before, "the login would be lost");
+  await input(page, "URL").fill(open.urls.cam1);
   await input(page, "User").fill("bob");
   await input(page, "Password").fill("other");
   await press(page, "Save");
@@ -239,6 +274,147 @@ test("parts of a URL that are hidden are not saved as they are shown", async () 
   await press(page, "Save");
   await saved(page);
   assert.ok(text().includes("/cam?channel=1&pwd=t0psecret-8"), "what was not changed stays");
+  await page.context().close();
+});
+
+test("a URL of which the end is not shown is not saved as it is shown", async () => {
+  const long = `http://${USER}:${PASSWORD}@127.0.0.1:9/${"folder/".repeat(40)}index.m3u8`;
+  write(original().replace(open.urls.cam2, long));
+  const page = await visit("#/edit/camera/cam2");
+  await page.locator("#edit-view").getByText("The end of the URL is not shown").waitFor();
+  await page.locator("#edit-view").getByText("Remove user and password").click();
+  await press(page, "Save");
+  await field(page, "url").locator(".field-error", { hasText: "type all of it, without them" }).waitFor();
+  assert.ok(text().includes(long), text());
+  await page.context().close();
+});
+
+test("what is typed while it is saved stays", async () => {
+  const page = await visit("#/edit/camera/cam1");
+  const rate = input(page, "Frames per second to detect on");
+  await rate.fill("7");
+  const patch = await hold(page, "PATCH");
+  await press(page, "Save");
+  await page.locator(".form-status", { hasText: "Saving" }).waitFor();
+  await rate.fill("9");
+  await page.locator("#edit-view label.choice", { hasText: "UDP" }).click();
+  await patch();
+  await saved(page);
+  assert.match(text(), /detect_fps: '?"?7/);
+  assert.equal(await rate.inputValue(), "9");
+  assert.ok(await page.locator('#edit-view [name="transport"][value="udp"]').isChecked());
+  await press(page, "Save");
+  await page.locator(".form-status", { hasText: /^Saved/ }).waitFor();
+  assert.match(text(), /detect_fps: '?"?9/);
+  await page.goto(`${graph.url}#/edit/new`);
+  await input(page, "Name").fill("cam3");
+  await input(page, "URL").fill(open.urls.cam3);
+  const post = await hold(page, "POST");
+  await press(page, "Add camera");
+  await page.locator(".form-status", { hasText: "Saving" }).waitFor();
+  await rate.fill("3");
+  await post();
+  await saved(page);
+  assert.match(page.url(), /#\/edit\/camera\/cam3$/);
+  assert.equal(await rate.inputValue(), "3");
+  await page.context().close();
+});
+
+test("an answer opens nothing where another view has been opened meanwhile", async () => {
+  const page = await visit("#/edit/camera/cam2");
+  await press(page, "Remove camera");
+  const remove = await hold(page, "DELETE");
+  await press(page, "Remove");
+  await page.evaluate(() => (location.hash = "#/graph"));
+  await page.locator("#edit-view").waitFor({ state: "hidden" });
+  await remove();
+  assert.ok(!text().includes("cam2"), text());
+  assert.match(page.url(), /#\/graph$/);
+  await page.evaluate(() => (location.hash = "#/edit"));
+  await row(page, "cam2").waitFor({ state: "detached" });
+  await page.locator("#edit-view").getByRole("link", { name: "Add camera" }).click();
+  await input(page, "Name").fill("cam3");
+  await input(page, "URL").fill(open.urls.cam3);
+  const post = await hold(page, "POST");
+  await press(page, "Add camera");
+  await page.evaluate(() => (location.hash = "#/graph"));
+  await page.locator("#edit-view").waitFor({ state: "hidden" });
+  await post();
+  assert.ok(text().includes("cam3"), text());
+  assert.match(page.url(), /#\/graph$/);
+  assert.deepEqual(faults(page), []);
+  await page.context().close();
+});
+
+test("a restart of the server is no change by somebody else", async () => {
+  const page = await visit("#/edit/camera/cam1");
+  const rate = input(page, "Frames per second to detect on");
+  await rate.fill("7");
+  // As one would give them that has started again.
+  let answered = 0;
+  await page.route(/\/api\/cameras$/, async (route) => {
+    const answer = await route.fetch();
+    const body = (await answer.text()).replace(/"version":"[0-9a-f]+-[0-9a-f]+"/g, '"version":"0-1"');
+    await route.fulfill({ response: answer, body });
+    answered++;
+  });
+  // The second answer comes once the page has taken the first.
+  await until("the file to be looked at again", () => answered > 1);
+  await page.unroute(/\/api\/cameras$/);
+  assert.equal(await page.locator(".form-error").innerText(), "");
+  assert.equal(await rate.inputValue(), "7");
+  await press(page, "Save");
+  await saved(page);
+  assert.match(text(), /detect_fps: '?"?7/);
+  await page.context().close();
+});
+
+test("a fault of another camera in the file is not put beside a field", async () => {
+  const page = await visit("#/edit/camera/cam1");
+  await input(page, "URL").waitFor();
+  await page.locator("#edit-view label.choice", { hasText: "TCP" }).click();
+  const broken = original().replace(/$/, "    detect_fps: often\n");
+  write(broken);
+  await press(page, "Save");
+  await page.locator(".form-error", { hasText: /^The file cannot be used as it is\. .*cameras\.yml:9:17: detect_fps 'often'/ }).waitFor();
+  assert.equal(await page.locator(".field.invalid").count(), 0);
+  assert.equal(text(), broken);
+  await page.context().close();
+});
+
+test("a test's result is of what was tested, also where it was changed or saved since", async () => {
+  const page = await visit("#/edit/camera/cam1");
+  const trial = page.locator(".trial");
+  const isOld = () => trial.evaluate((it) => it.classList.contains("old"));
+  const rate = input(page, "Frames per second to detect on");
+  await rate.fill("7");
+  await press(page, "Test");
+  await trial.getByText("Connecting and watching…").waitFor();
+  await rate.fill("6");
+  await trial.getByText("The camera plays.").waitFor({ timeout: 120_000 });
+  assert.ok(await isOld(), "6 was not tested");
+  await rate.fill("7");
+  assert.equal(await isOld(), false);
+  await press(page, "Save");
+  await saved(page);
+  assert.equal(await isOld(), false, "what was tested was saved");
+  await rate.fill("8");
+  assert.ok(await isOld());
+  await page.context().close();
+});
+
+test("at the login, keys of the hidden view do nothing", async () => {
+  const page = await visit("#/graph");
+  await page.route(/\/api\/state$/, (route) => route.fulfill({ status: 401, json: { error: "log in" } }));
+  for (const hash of ["#/edit", "#/graph"]) {
+    await page.goto(graph.url + hash);
+    await page.reload();
+    await page.locator("body.locked").waitFor();
+    await page.keyboard.press("Escape");
+    await page.evaluate(() => document.activeElement.blur());
+    await page.keyboard.press("e");
+  }
+  assert.deepEqual(faults(page), []);
   await page.context().close();
 });
 

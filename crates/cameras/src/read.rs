@@ -123,6 +123,34 @@ pub(crate) fn parse_elsewhere(
     parse_with(path, text, Variables { lookup, may_lack })
 }
 
+/// One camera of the text, with the variables that are set; `None`: there is none with this id.
+///
+/// # Errors
+/// As [`load`], of this camera alone.
+pub(crate) fn parse_one(
+    path: &Path,
+    text: &str,
+    id: &str,
+    lookup: Lookup<'_>,
+) -> Result<Option<Camera>, CamerasError> {
+    let may_lack = false;
+    let variables = Variables { lookup, may_lack };
+    let reader = Reader { path, variables };
+    let file: RawFile = serde_saphyr::from_str(text).map_err(|error| reader.syntax(&error))?;
+    let raw = file.cameras.value.into_iter().find(|it| it.id.value == id);
+    raw.map(|raw| reader.camera(raw)).transpose()
+}
+
+/// The cameras of the text whose URL needs a variable that is not set.
+pub(crate) fn without_url(text: &str, lookup: Lookup<'_>) -> Vec<String> {
+    let may_lack = true;
+    let variables = Variables { lookup, may_lack };
+    let file: Option<RawFile> = serde_saphyr::from_str(text).ok();
+    let cameras = file.into_iter().flat_map(|file| file.cameras.value);
+    let lacking = cameras.filter(|it| variables.lacks(it.url.value.expose()));
+    lacking.map(|it| it.id.value).collect()
+}
+
 fn parse_with(
     path: &Path,
     text: &str,

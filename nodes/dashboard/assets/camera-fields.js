@@ -1,6 +1,6 @@
 // The fields of a camera's form, and what is particular to the camera in them.
 
-import { hasLoginInUrl, HIDDEN, valuesOf } from "./camera-values.js";
+import { hasLoginInUrl, HIDDEN, missingOf, valuesOf } from "./camera-values.js";
 import { setAttribute } from "./dom.js";
 import { CheckField, ChoiceField, SecretField, TextField } from "./fields.js";
 
@@ -44,6 +44,11 @@ export class CameraFields {
     this.describe(camera);
   }
 
+  /** Puts values that were typed back into their fields. */
+  type(values) {
+    for (const [name, value] of Object.entries(values)) this.#all[name].value = value;
+  }
+
   /** Someone else has changed a field: what was typed stays. */
   follow(name, before, now) {
     const field = this.#all[name];
@@ -66,9 +71,11 @@ export class CameraFields {
     isLoginRemoved.element.hidden = !isSet;
     if (isVariable("url")) url.hint = "The file has a variable here (${…}): what you type takes its place.";
     else if (camera?.url.includes(HIDDEN)) url.hint = `Parts that may be secret are shown as ${HIDDEN}. To change the URL, type all of it.`;
+    else if (camera && missingOf(camera.url)) url.hint = `${missingOf(camera.url)}. To change the URL, type all of it.`;
     else url.hint = URL_HINT;
     const how = isVariable("password") ? "Set by a variable (${…})" : hasLoginInUrl(camera) ? "Set, as a part of the URL" : "Set, and never shown";
-    password.hint = isSet ? `${how}. Leave it empty to keep it.` : null;
+    const keep = hasLoginInUrl(camera) ? "Leave it empty to keep it; a new URL needs it again." : "Leave it empty to keep it.";
+    password.hint = isSet ? `${how}. ${keep}` : null;
     username.hint = isSet ? "Leave it empty to keep it." : null;
   }
 

@@ -6,6 +6,8 @@ export const NO_FILE =
 
 /** Someone has changed the camera since the page read it. */
 export const CHANGED = 412;
+/** The file cannot be used as it is, whatever was asked for. */
+export const UNUSABLE = 424;
 
 /** What the server, or the way to it, did not do: `status` is 0 where there was no answer. */
 export class Refusal extends Error {

@@ -1,10 +1,10 @@
 // The form of one camera: of one in the file, or of a new one.
 
 import { CameraFields } from "./camera-fields.js";
-import { CHANGED } from "./camera-file.js";
-import { changeOf, fieldsOf, HIDDEN, isConflict, isEmpty, typedOf, valuesOf } from "./camera-values.js";
+import { CHANGED, UNUSABLE } from "./camera-file.js";
+import { changeOf, fieldsOf, isConflict, isEmpty, isSameAfterRestart, losesLogin, missingOf, typedOf, valuesOf } from "./camera-values.js";
 import { h, setAttribute, setText } from "./dom.js";
-import { explain } from "./refusal.js";
+import { explain, sentence } from "./refusal.js";
 import { Removal } from "./removal.js";
 import { Trial } from "./trial.js";
 
@@ -18,14 +18,15 @@ export class CameraForm {
   #isBusy = false;
   element;
 
-  /** `camera`: as the file has it, null for a new one. `onSaved(id)`, `onRemoved(id)`, `onTyped()`. */
+  /** `camera`: as the file has it, null for a new one. `onSaved(id, typed)`: with what was typed meanwhile; `onRemoved(id)`, `onTyped()`. */
   constructor(camera, { file, onSaved, onRemoved, onTyped }) {
     Object.assign(this, { file, onSaved, onTyped });
     const field = (name) => this.#fields.element(name);
     this.trial = new Trial({
       prepare: () => (this.#check({ isTest: true }) ? this.#tested() : null),
       test: (tested, signal) => file.test(tested, signal),
-      onRefused: (refusal) => [409, 422].includes(refusal.status) && this.#refuse(refusal),
+      current: () => this.#tested(),
+      onRefused: (refusal) => [409, 422, UNUSABLE].includes(refusal.status) && this.#refuse(refusal),
     });
     this.removal = camera && new Removal({ id: camera.id, remove: () => file.remove(camera.id).then(() => onRemoved(camera.id)) });
     const form = h(
@@ -62,6 +63,12 @@ export class CameraForm {
     this.#fields.focus(this.#camera ? "url" : "id");
   }
 
+  /** Takes what was typed elsewhere. */
+  type(values) {
+    this.#fields.type(values);
+    this.#show();
+  }
+
   say(text) {
     setText(this.#status, text ?? "");
     setText(this.#error, "");
@@ -72,6 +79,10 @@ export class CameraForm {
     if (this.#isBusy || !this.#camera || camera?.version === this.#camera.version) return;
     if (!camera) {
       this.#complain("This camera is no longer in the file: someone has removed it.");
+      return;
+    }
+    if (isSameAfterRestart(this.#camera, camera)) {
+      this.#camera = camera;
       return;
     }
     const [before, now] = [valuesOf(this.#camera), valuesOf(camera)];
@@ -107,7 +118,7 @@ export class CameraForm {
   #show() {
     this.#fields.show();
     this.#discard.hidden = !this.isDirty;
-    this.trial.compare(this.#tested());
+    this.trial.compare();
   }
 
   #discardTyped() {
@@ -133,12 +144,14 @@ export class CameraForm {
     this.say(null);
     const { values } = this.#fields;
     if (!this.#camera && !isTest && values.id.trim() === "") this.#fields.refuse("id", "Give the camera a name.");
-    const url = this.#camera ? changeOf(values, this.#camera).set.url : values.url.trim();
+    const url = this.#camera ? (changeOf(values, this.#camera).set.url ?? null) : values.url.trim();
+    const missing = url === null ? null : missingOf(url);
     if (values.url.trim() === "") this.#fields.refuse("url", "Give the camera's URL.");
-    else if (url?.includes(HIDDEN) && url === valuesOf(this.#camera).url) {
-      this.#fields.refuse("url", `User and password are a part of the URL, of which other parts are hidden (${HIDDEN}): type all of it, without them.`);
-    } else if (url?.includes(HIDDEN)) {
-      this.#fields.refuse("url", `${HIDDEN} stands for a part that is hidden: type all of the URL.`);
+    else if (missing && url === valuesOf(this.#camera).url) {
+      this.#fields.refuse("url", `User and password are a part of the URL. ${missing}: type all of it, without them.`);
+    } else if (missing) this.#fields.refuse("url", `${missing}: type all of the URL.`);
+    else if (this.#camera && losesLogin(values, this.#camera)) {
+      this.#fields.refuse("username", "User and password are a part of the URL in the file: type them again, or remove them.");
     }
     return !this.#fields.focusError();
   }
@@ -150,14 +163,20 @@ export class CameraForm {
     this.#setBusy(true);
     this.say("Saving…");
     const { values } = this.#fields;
+    const tested = this.#tested();
     const id = this.#camera?.id ?? values.id.trim();
     try {
       if (this.#camera) await this.#change(id, values);
       else await this.file.add(id, fieldsOf(values));
       this.#setBusy(false);
+      const now = Object.entries(this.#fields.values);
+      const typed = Object.fromEntries(now.filter(([name, value]) => value !== values[name]));
+      const isTested = this.trial.isOf(tested);
       this.#reset(this.file.cameras.get(id));
+      if (isTested) this.trial.adopt();
+      this.type(typed);
       this.say("Saved. It takes effect within a second.");
-      this.onSaved(id);
+      this.onSaved(id, typed);
     } catch (refusal) {
       this.#setBusy(false);
       this.say(null);
@@ -170,7 +189,8 @@ export class CameraForm {
   /** Then `follow` says what has changed. */
   async #lookAgain() {
     await this.file.load();
-    this.#complain(`Nothing was saved. ${this.#error.textContent}`);
+    const why = this.#error.textContent || "The server has started again meanwhile: save once more.";
+    this.#complain(`Nothing was saved. ${why}`);
   }
 
   /** Where somebody has changed other fields of the camera meanwhile, this change is made all the same. */
@@ -196,6 +216,10 @@ export class CameraForm {
 
   /** Says what the server refused, beside its field or at the end; whether it has a field. */
   #refuse(refusal) {
+    if (refusal.status === UNUSABLE) {
+      this.#complain(`The file cannot be used as it is. ${sentence(refusal.message)}`);
+      return false;
+    }
     const { field, text } = explain(refusal.message);
     if (this.#fields.refuse(field, text)) return this.#fields.focusError();
     this.#complain(text);

@@ -3,6 +3,13 @@
 /** What the server shows in place of what may be a secret. */
 export const HIDDEN = "***";
 
+/** Why a URL as the server shows it is not all of it; null: it is. */
+export function missingOf(url) {
+  if (url.includes(HIDDEN)) return `${HIDDEN} stands for a part that is hidden`;
+  if (/… \(\d+ more bytes\)$/.test(url)) return "The end of the URL is not shown";
+  return null;
+}
+
 const DETECT_IN_FILE = { all: "on", motion: "motion", off: "off" };
 
 /** The values of a form of this camera; null: of a new one. User and password are never known. */
@@ -16,7 +23,7 @@ export function valuesOf(camera) {
     isLoginRemoved: false,
     transport: camera?.transport ?? "",
     detect: camera?.detect ?? "all",
-    // The server knows the interval, in whole nanoseconds.
+    // Also with "off", to be used again once detection is on. The server knows the interval, in whole nanoseconds.
     detect_fps: fps === null ? "" : String(Number(fps.toPrecision(6))),
   };
 }
@@ -24,6 +31,20 @@ export function valuesOf(camera) {
 /** Whether user and password are written into the URL, and not as fields. */
 export function hasLoginInUrl(camera) {
   return camera !== null && camera.has_credentials && !camera.fields.includes("username");
+}
+
+/** Whether a login in the URL would be lost with these values: the page does not know it. */
+export function losesLogin(values, camera) {
+  const { set } = changeOf(values, camera);
+  const isGiven = values.isLoginRemoved || set.username !== undefined || set.password !== undefined;
+  return hasLoginInUrl(camera) && set.url !== undefined && !isGiven && !/^[^/?#]*:\/\/[^/?#]*@/.test(set.url);
+}
+
+/** Whether a server that has started again since gives the same camera, as far as it is shown. */
+export function isSameAfterRestart(before, now) {
+  const shown = (camera) => JSON.stringify({ ...camera, version: null });
+  const server = ({ version }) => version.split("-")[0];
+  return server(before) !== server(now) && shown(before) === shown(now);
 }
 
 /** The fields of a new camera. */

@@ -59,6 +59,7 @@ export class Edit {
 
   /** Where the view was opened from `before`. */
   focus(before) {
+    if (!this.#route) return;
     if (this.#route.page === "list" && before?.view === "edit" && this.#list.focus(before.id)) return;
     if (this.#route.page === "new" && this.#form) this.#form.focus();
     else document.getElementById("main").focus({ preventScroll: true });
@@ -77,6 +78,7 @@ export class Edit {
 
   /** One step back. */
   escape() {
+    if (!this.#route) return;
     const form = this.#form;
     if (form?.removal?.isAsking) form.removal.keep();
     else if (this.#route.page === "list") this.go({ view: "grid" });
@@ -97,6 +99,17 @@ export class Edit {
     this.#route = null;
   }
 
+  #make(key, camera) {
+    const form = new CameraForm(camera, {
+      file: this.file,
+      onSaved: (saved, typed) => this.#saved(key, saved, typed),
+      onRemoved: (removed) => this.#removed(removed),
+      onTyped: () => this.#refresh(),
+    });
+    this.#forms.set(key, form);
+    return form;
+  }
+
   /** Puts the list or the form of the route into the view. */
   #fill() {
     const { page, id } = this.#route;
@@ -104,12 +117,7 @@ export class Edit {
     const isList = page === "list";
     const key = id ?? "";
     if (!isList && !this.#forms.has(key) && (page === "new" ? this.file.cameras : camera)) {
-      this.#forms.set(key, new CameraForm(camera, {
-        file: this.file,
-        onSaved: (saved) => this.#saved(key, saved),
-        onRemoved: (removed) => this.#removed(removed),
-        onTyped: () => this.#refresh(),
-      }));
+      this.#make(key, camera);
     }
     const isNew = page === "new" && this.#form?.element.isConnected === false;
     const shown = isList ? this.#list.element : (this.#forms.get(key)?.element ?? null);
@@ -147,18 +155,22 @@ export class Edit {
     if (isList && cameras) this.#list.update(cameras, { model: this.#model, isDraft: (id) => this.#forms.get(id)?.isDirty ?? false });
   }
 
-  /** A new camera's form becomes that of the camera. */
-  #saved(key, id) {
-    if (key === "") {
-      this.#forms.delete("");
-      this.go({ view: "edit", page: "camera", id }, { isReplaced: true });
-      this.#form?.say(`“${id}” was added to cameras.yml.`);
-    }
+  /** A new camera's form becomes that of the camera, and is opened unless another view is by now. */
+  #saved(key, id, { id: _, ...typed }) {
+    if (key !== "") return;
+    const isOpen = this.#route?.page === "new";
+    this.#forms.delete("");
+    if (!isOpen && Object.keys(typed).length === 0) return;
+    const form = this.#make(id, this.file.cameras.get(id));
+    form.type(typed);
+    if (isOpen) this.go({ view: "edit", page: "camera", id }, { isReplaced: true });
+    form.say(`“${id}” was added to cameras.yml.`);
   }
 
   #removed(id) {
+    const isOpen = this.#route?.id === id;
     this.#forms.delete(id);
-    this.go({ view: "edit", page: "list" });
+    if (isOpen) this.go({ view: "edit", page: "list" });
     setText(this.#done, `“${id}” was removed.`);
   }
 }

@@ -5,8 +5,8 @@ const ABOUT = [
   [/^transport '/, "transport"],
   [/^detect_fps /, "detect_fps"],
   [/^detect |^motion_area /, "detect"],
-  [/has a password but no username|has an empty username/, "username"],
-  [/has a username but no password|give the password again/, "password"],
+  [/has a password but no username|has an empty username|give user and password again/, "username"],
+  [/has a username but no password/, "password"],
   [/^the url |^url scheme|^unknown url scheme|^the credentials in the url|has credentials in its url|with url scheme/, "url"],
 ];
 

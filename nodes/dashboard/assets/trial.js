@@ -25,9 +25,9 @@ export class Trial {
     h("header", {}, h("h2", { id: "trial-title" }, "Connection test"), this.#button),
     this.#idle, this.#status, this.#progress, this.#found);
 
-  /** `prepare()` gives what is to be tested, or null; `test(camera, signal)`; `onRefused(refusal)` says whether it has shown it. */
-  constructor({ prepare, test, onRefused }) {
-    Object.assign(this, { prepare, test, onRefused });
+  /** `prepare()` gives what is to be tested, or null; `current()` what is typed now; `test(camera, signal)`; `onRefused(refusal)` says whether it has shown it. */
+  constructor({ prepare, current, test, onRefused }) {
+    Object.assign(this, { prepare, current, test, onRefused });
   }
 
   get isRunning() {
@@ -35,9 +35,20 @@ export class Trial {
   }
 
   /** What was typed has changed: an older result is of something else. */
-  compare(camera) {
-    const isOld = this.#tested !== null && !this.isRunning && JSON.stringify(camera) !== this.#tested;
+  compare() {
+    const isOld = this.#tested !== null && !this.isRunning && !this.isOf(this.current());
     this.element.classList.toggle("old", isOld);
+  }
+
+  /** Whether the result is that of this. */
+  isOf(camera) {
+    return JSON.stringify(camera) === this.#tested;
+  }
+
+  /** What was tested is saved: nothing of it is typed any more. */
+  adopt() {
+    this.#tested = JSON.stringify(this.current());
+    this.compare();
   }
 
   stop() {
@@ -97,6 +108,7 @@ export class Trial {
     this.element.dataset.is = is;
     setText(this.#button, "Test again");
     setText(this.#status, text);
+    this.compare();
   }
 }
 

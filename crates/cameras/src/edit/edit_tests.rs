@@ -362,3 +362,37 @@ fn the_fields_of_each_camera_are_known_and_which_of_them_are_variables() {
     assert_eq!((&*written[1].id, &*written[1].fields), ("yard", &yard[..]));
     assert_eq!(Editor::of("cameras: gate").written(), []);
 }
+
+#[test]
+fn the_rate_of_a_camera_that_is_off_is_known() {
+    let text = "cameras:
+  - {id: a, url: 'rtsp://h/', detect: off, detect_fps: 4}
+  - {id: b, url: 'rtsp://h/', detect_fps: '${CAMWEAVE_NO_SUCH:-2.5}'}
+  - {id: c, url: 'rtsp://h/', detect_fps: '${CAMWEAVE_NO_SUCH}'}
+  - {id: d, url: 'rtsp://h/'}
+";
+    let written = Editor::of(text).written();
+    let rates: Vec<_> = written.iter().map(|it| it.detect_fps).collect();
+    assert_eq!(rates, [Some(4.0), Some(2.5), None, None]);
+}
+
+#[test]
+fn a_camera_to_connect_to_has_nothing_made_up() {
+    let text = "cameras:
+  - {id: a, url: &u 'rtsp://${CAMWEAVE_NO_SUCH}/'}
+  - {id: b, url: 'rtsp://h/b', username: u, password: '${CAMWEAVE_NO_SUCH}'}
+  - {id: c, url: *u}
+  - {id: d, url: 'rtsp://${CAMWEAVE_NO_SUCH:-h}/d'}
+";
+    let editor = Editor::of(text);
+    assert_eq!(editor.cameras().expect("valid elsewhere").len(), 4);
+    assert_eq!(editor.without_url(), ["a", "c"]);
+    for id in ["a", "b", "c"] {
+        let error = editor.camera(id).expect_err(id).to_string();
+        assert!(error.contains("CAMWEAVE_NO_SUCH is not set"), "{error}");
+    }
+    let camera = editor.camera("d").expect("it has a default");
+    assert_eq!(camera.url.to_string(), "rtsp://h/d");
+    let error = editor.camera("none").expect_err("no such camera");
+    assert!(matches!(error, EditError::NoCamera { .. }), "{error}");
+}

@@ -13,7 +13,7 @@ use super::layout::{Layout, Model, Plain, plain, same};
 use super::text;
 use super::value::Value;
 use super::written::Written;
-use crate::read::{environment, parse_elsewhere, read};
+use crate::read::{environment, parse_elsewhere, parse_one, read, without_url};
 use crate::{Camera, CamerasError, parse};
 
 /// How long another editor is waited for.
@@ -88,6 +88,27 @@ impl Editor {
             remember(&camera.known_secrets());
         }
         Ok(cameras)
+    }
+
+    /// One of them for a connection: with the variables that this process has, and none made up.
+    ///
+    /// # Errors
+    /// There is no such camera, or it needs a variable that is not set.
+    pub fn camera(&self, id: &str) -> Result<Camera, EditError> {
+        let camera = parse_one(&self.path, &self.text, id, &environment)?;
+        let camera = camera.ok_or_else(|| match self.layout() {
+            Ok(layout) => EditError::no_camera(&self.path, id, &layout.ids()),
+            Err(error) => error,
+        })?;
+        remember(&camera.known_secrets());
+        Ok(camera)
+    }
+
+    /// The cameras whose URL needs a variable that this process does not have: what
+    /// [`Editor::cameras`] has as their URL is something valid, and not theirs.
+    #[must_use]
+    pub fn without_url(&self) -> Vec<String> {
+        without_url(&self.text, &environment)
     }
 
     /// Which fields each camera has of its own, with all changes so far. What is written in a way

@@ -120,21 +120,31 @@ fn rate(planned: Planned) -> f64 {
     }
 }
 
+/// Whether each camera is detected on often, or on all of its frames where it has fewer.
 fn is_often_enough(planned: Planned, rates: &[f64]) -> bool {
-    rate(planned) >= rates.iter().copied().fold(OFTEN_ENOUGH, f64::min)
+    let fastest = rates.iter().copied().reduce(f64::max);
+    let needed = fastest.map_or(OFTEN_ENOUGH, |it| it.min(OFTEN_ENOUGH));
+    planned != Planned::TooMany && rate(planned) >= needed
 }
 
-/// The first that detects often enough, else the one that detects most often.
+/// The first that detects often enough, else the one that detects most often, or drops the fewest
+/// frames.
 fn best(measured: &[(usize, Capacity)], rates: &[f64]) -> Option<(usize, Capacity)> {
     let enough = measured
         .iter()
         .find(|(_, it)| is_often_enough(it.plan(rates), rates));
+    let often = |(_, it): &(usize, Capacity)| match it.plan(rates) {
+        // A frame that is dropped shows nothing, however small the objects that would be seen.
+        Planned::TooMany => (0.0, it.frames_per_second),
+        planned => (rate(planned), 0.0),
+    };
     // Of several that are as good, the first: it sees more.
     let most = || {
-        measured
-            .iter()
-            .rev()
-            .max_by(|(_, a), (_, b)| rate(a.plan(rates)).total_cmp(&rate(b.plan(rates))))
+        let measured = measured.iter().rev();
+        measured.max_by(|a, b| {
+            let (a, b) = (often(a), often(b));
+            a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+        })
     };
     enough.or_else(most).copied()
 }
@@ -195,16 +205,27 @@ mod tests {
             Some(1),
             "the one that detects more often"
         );
-        assert_eq!(chosen(&[3.0, 4.0]), Some(0), "neither carries them");
+        assert_eq!(chosen(&[3.0, 4.0]), Some(1), "neither carries them");
+        assert_eq!(chosen(&[4.0, 3.0]), Some(0), "neither carries them");
         assert_eq!(chosen(&[]), None);
     }
 
     #[test]
     fn a_slow_camera_needs_no_more_than_its_own_frames() {
         assert!(is_often_enough(Planned::All, &[2.0]));
-        assert!(is_often_enough(Planned::DetectFps(2.0), &[25.0, 2.0]));
+        assert!(is_often_enough(Planned::DetectFps(2.0), &[2.0, 2.0]));
+        assert!(is_often_enough(Planned::DetectFps(5.0), &[25.0, 2.0]));
         assert!(!is_often_enough(Planned::DetectFps(4.0), &[25.0]));
         assert!(!is_often_enough(Planned::TooMany, &[25.0]));
+    }
+
+    #[test]
+    fn a_slow_camera_lets_no_other_be_detected_on_seldom() {
+        let rates = [25.0, 25.0, 25.0, 2.0];
+        assert_eq!(of(20.0).plan(&rates), Planned::DetectFps(2.0));
+        assert!(!is_often_enough(Planned::DetectFps(2.0), &rates));
+        let measured = [(0, of(20.0)), (1, of(40.0))];
+        assert_eq!(best(&measured, &rates).map(|(index, _)| index), Some(1));
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub(crate) struct Pairing {
     released: VecDeque<(u64, Instant)>,
     /// The presentation times of this session's detections.
     detected: Spacing,
+    /// Which frames are chosen, as of the last unit.
+    selection: Selection,
     delay: Delay,
 }
 
@@ -76,6 +78,7 @@ impl Pairing {
             early: VecDeque::new(),
             released: VecDeque::new(),
             detected: Spacing::default(),
+            selection: Selection::All,
             delay: Delay::new(most),
         }
     }
@@ -93,12 +96,16 @@ impl Pairing {
             return false;
         }
         self.last_sequence = unit.id.sequence;
+        if self.selection != unit.selection {
+            self.selection = unit.selection;
+            self.detected.select_again(unit.id.sequence);
+        }
         let own = |row: &Detections| is_same(&row.id, &unit.id);
         let early = self.early.iter().position(own);
         let detections = early.and_then(|index| self.early.remove(index));
         if let Some(row) = &detections {
             self.delay.note(Duration::ZERO, now);
-            self.detected.note(row.id.pts_nanos);
+            self.detected.note(row.id.sequence, row.id.pts_nanos);
         }
         self.bytes += unit.data.len();
         self.waiting.push_back(Waiting {
@@ -129,7 +136,7 @@ impl Pairing {
             let pts = row.id.pts_nanos;
             waiting.detections = Some(row);
             self.delay.note(delay, now);
-            self.detected.note(pts);
+            self.detected.note(sequence, pts);
             return Outcome::Paired;
         }
         if sequence > self.last_sequence {
@@ -140,7 +147,7 @@ impl Pairing {
             Some((_, came)) => {
                 let delay = now.saturating_duration_since(*came);
                 self.delay.note(delay, now);
-                self.detected.note(row.id.pts_nanos);
+                self.detected.note(row.id.sequence, row.id.pts_nanos);
                 Outcome::Late
             }
             None => Outcome::Alone,
@@ -178,7 +185,11 @@ impl Pairing {
             || self.detected.last() > Some(unit.id.pts_nanos)
             || match unit.selection {
                 Selection::All => false,
-                Selection::Every(_) => self.detected.is_too_soon(unit.id.pts_nanos),
+                // While nothing moves fewer frames are detected on than are chosen: their distances
+                // say nothing of when something moves.
+                Selection::Every(_) => {
+                    unit.motion.is_none() && self.detected.is_too_soon(unit.id.pts_nanos)
+                }
                 Selection::Off => true,
             }
     }

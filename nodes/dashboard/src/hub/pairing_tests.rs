@@ -277,3 +277,43 @@ fn a_frame_that_was_not_chosen_waits_for_nothing() {
         bench.after(50);
     }
 }
+
+#[test]
+fn what_moves_after_a_quiet_time_keeps_its_boxes() {
+    let mut bench = Bench::with_detections();
+    let unit = |sequence: u64| {
+        let mut row = unit_at(1, sequence, 200 * sequence as i64);
+        row.selection = Selection::from_nanos(200 * MS).expect("in range");
+        row.motion = std::num::NonZeroU32::new(2000);
+        row
+    };
+    // One of five chosen frames a second is detected on; then each is.
+    for sequence in 0..210 {
+        bench.out.clear();
+        bench.unit(unit(sequence));
+        bench.after(80);
+        if sequence.is_multiple_of(5) || sequence > 200 {
+            let row = seen(1, sequence, 200 * sequence as i64);
+            assert_eq!(bench.detections(row), Outcome::Paired, "{sequence}");
+        }
+        bench.after(120);
+    }
+}
+
+#[test]
+fn frames_that_are_chosen_more_often_than_before_wait() {
+    let mut bench = Bench::with_detections();
+    let every = |millis: i64| Selection::from_nanos(millis * MS).expect("in range");
+    for sequence in 0..40 {
+        let mut row = unit_at(1, sequence, 200 * sequence as i64);
+        let is_often = sequence >= 20;
+        row.selection = every(if is_often { 200 } else { 1000 });
+        bench.unit(row);
+        bench.after(80);
+        if is_often || sequence.is_multiple_of(5) {
+            let row = seen(1, sequence, 200 * sequence as i64);
+            assert_eq!(bench.detections(row), Outcome::Paired, "{sequence}");
+        }
+        bench.after(120);
+    }
+}

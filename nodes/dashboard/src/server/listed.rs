@@ -5,10 +5,13 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use camweave_cameras::edit::Written;
+use camweave_cameras::edit::{Editor, Written};
 use camweave_cameras::{Camera, ClientKind, Credentials, Transport};
 use camweave_message::Selection;
 use serde::Serialize;
+
+/// In place of a URL that needs a variable which this node does not have.
+const UNKNOWN_URL: &str = "***";
 
 /// A camera as the page gets it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,12 +27,26 @@ pub(crate) struct Listed {
     pub fields: Vec<String>,
     /// Those of them in which a variable of the node's environment is referred to.
     pub variables: Vec<String>,
-    /// Another one after each change, also of what is not shown.
+    /// Another one after each change, also of what is not shown. What is before the hyphen is another
+    /// one after a start of the server, which knows nothing of versions before it.
     pub version: String,
 }
 
+/// The cameras of a file.
+pub(crate) fn listed(editor: &Editor, cameras: &[Camera], versions: &Versions) -> Vec<Listed> {
+    let (written, without_url) = (editor.written(), editor.without_url());
+    let each = cameras.iter().map(|camera| {
+        let mut listed = Listed::of(camera, &written, versions);
+        if without_url.contains(&camera.id) {
+            listed.url = UNKNOWN_URL.to_owned();
+        }
+        listed
+    });
+    each.collect()
+}
+
 impl Listed {
-    pub fn of(camera: &Camera, written: &[Written], versions: &Versions) -> Self {
+    fn of(camera: &Camera, written: &[Written], versions: &Versions) -> Self {
         let own = written.iter().find(|it| it.id == camera.id);
         let fields = || own.iter().flat_map(|it| &it.fields);
         let variables = fields().filter(|field| field.is_variable);
@@ -48,7 +65,9 @@ impl Listed {
             },
             detect_fps: match camera.selection {
                 Selection::Every(nanos) => Some(1e9 / nanos.get() as f64),
-                Selection::All | Selection::Off => None,
+                // It is used again once detection is on.
+                Selection::Off => own.and_then(|it| it.detect_fps),
+                Selection::All => None,
             },
             detect: match (camera.selection, camera.motion) {
                 (Selection::Off, _) => "off",
@@ -57,7 +76,7 @@ impl Listed {
             },
             fields: fields().map(|field| field.name.clone()).collect(),
             variables: variables.map(|field| field.name.clone()).collect(),
-            version: versions.of(camera),
+            version: versions.of(camera, written),
         }
     }
 }
@@ -68,9 +87,12 @@ impl Listed {
 pub(crate) struct Versions(RandomState);
 
 impl Versions {
-    pub fn of(&self, camera: &Camera) -> String {
+    pub fn of(&self, camera: &Camera, written: &[Written]) -> String {
         let login = camera.credentials.as_ref().map(Credentials::expose);
-        let all = (format!("{camera:?}"), camera.url.expose(), login);
-        format!("{:016x}", self.0.hash_one(all))
+        let own = written.iter().find(|it| it.id == camera.id);
+        let all = (format!("{camera:?} {own:?}"), camera.url.expose(), login);
+        // That of something fixed names the key.
+        let key = self.0.hash_one(());
+        format!("{key:016x}-{:016x}", self.0.hash_one(all))
     }
 }

@@ -8,6 +8,7 @@ mod connections;
 mod edits;
 mod from;
 mod guard;
+mod kept_login;
 mod listed;
 mod login;
 mod places;
