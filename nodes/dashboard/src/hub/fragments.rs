@@ -106,7 +106,7 @@ impl Fragments {
         let sample = Sample {
             unit,
             is_keyframe: sent.is_keyframe,
-            duration: times.duration,
+            duration: times.shown,
             composition_offset: offset(times),
         };
         let data = track.fragment(self.sequence, times.decode, &[sample])?;
