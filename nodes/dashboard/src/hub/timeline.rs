@@ -11,6 +11,9 @@
 //!   than reordered frames do, or a new session, goes on where the last frame was. So after a gap the
 //!   next frame is shown when it comes. Frames that come before others in presentation order are
 //!   placed between those around them, in proportion: their order is that of the camera.
+//! - A frame is **shown** for as long as the step to the next one can be: twice the usual one. Players
+//!   stand still where a frame ends before the next begins; that it ends after the next has begun is of
+//!   no matter to them.
 //! - **Decode times** are dense: each is that of the sample before and its duration. Durations are
 //!   those of a frame, and such that decode times stay before presentation times by [`LEAD`], so that
 //!   no frame is presented before it is decoded. The lead costs no latency: players go by presentation
@@ -35,13 +38,18 @@ const FRAMES: i64 = 32;
 const KNOTS: usize = 8;
 /// Times given of late, of which no two may be the same.
 const GIVEN: usize = 64;
+/// Times that are less apart are the same for the page, since browsers round them.
+const APART: i64 = 10;
 
 /// A sample's times in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
     pub decode: u64,
     pub presentation: u64,
+    /// To the decode time of the next one.
     pub duration: u32,
+    /// From its presentation time; the next frame is presented before that ends.
+    pub shown: u32,
 }
 
 /// One camera's, in microseconds.
@@ -75,10 +83,13 @@ impl Timeline {
         let decode = self.decode;
         let duration = self.duration(newest);
         self.decode += duration;
+        // The first step may be of any length.
+        let longest = 2 * self.step.unwrap_or(LONGEST_STEP);
         Times {
             decode: decode.unsigned_abs(),
             presentation: presentation.unsigned_abs(),
             duration: duration as u32,
+            shown: duration.max(longest) as u32,
         }
     }
 
@@ -137,10 +148,11 @@ impl Timeline {
         }
     }
 
-    /// Two frames with the same time would take each other's place.
+    /// Two frames with the same time would take each other's place, and their boxes.
     fn unique(&mut self, mut time: i64) -> i64 {
-        while self.given.contains(&time) {
-            time += 1;
+        let is_near = |given: &i64, time: i64| (given - time).abs() < APART;
+        while self.given.iter().any(|it| is_near(it, time)) {
+            time += APART;
         }
         if self.given.len() == GIVEN {
             self.given.pop_front();

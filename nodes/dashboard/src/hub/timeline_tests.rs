@@ -21,8 +21,14 @@ fn check(times: &[Times]) {
     }
     let mut presented: Vec<u64> = times.iter().map(|it| it.presentation).collect();
     presented.sort_unstable();
-    presented.dedup();
-    assert_eq!(presented.len(), times.len(), "no two at once");
+    let mut pairs = presented.windows(2);
+    assert!(pairs.all(|it| it[1] - it[0] >= 10), "no two at once");
+    let mut by_presentation = times.to_vec();
+    by_presentation.sort_by_key(|it| it.presentation);
+    for pair in by_presentation.windows(2) {
+        let end = pair[0].presentation + u64::from(pair[0].shown);
+        assert!(end >= pair[1].presentation, "a hole: {pair:?}");
+    }
 }
 
 /// Milliseconds from each presentation time to the next in presentation order.
@@ -94,6 +100,15 @@ fn a_rate_that_falls_is_followed() {
     check(&times);
     let steps = steps(&times);
     assert!(steps[90..].iter().all(|it| *it == 500), "{steps:?}");
+}
+
+#[test]
+fn a_slow_camera_has_no_holes_either() {
+    for (fast, slow) in [(40, 1000), (67, 2000), (2000, 2000)] {
+        let mut camera: Vec<i64> = (0..50).map(|it| it * fast).collect();
+        camera.extend((1..60).map(|it| 49 * fast + it * slow));
+        check(&times(&camera));
+    }
 }
 
 #[test]
