@@ -1,6 +1,6 @@
 //! Movie fragments: `moof` and `mdat`.
 
-use camweave_bitstream::{NalKind, nals};
+use camweave_bitstream::{NalCodec, NalKind, StartCodes, nals};
 use mp4_atom::{Encode as _, Mfhd, Moof, Tfdt, Tfhd, Traf, Trun, TrunEntry};
 
 use crate::error::Mp4Error;
@@ -21,17 +21,26 @@ const DEPENDENT: u32 = 0x0101_0000;
 pub struct Sample<'a> {
     /// The access unit, in Annex B form.
     pub unit: &'a [u8],
-    /// Whether decoding may begin here.
-    pub is_keyframe: bool,
     /// From its decode time to that of the next sample.
     pub duration: u32,
     /// From its decode time to its presentation time.
     pub composition_offset: i32,
 }
 
+/// Whether players take the access unit, in Annex B form, for a keyframe: of H.264 an IDR picture, of
+/// H.265 an IRAP picture. Decoding may begin at a recovery point of H.264 too, but players look for
+/// IDR slices, whatever the sample's flags are, and neither begin nor seek there.
+#[must_use]
+pub fn is_sync(codec: NalCodec, unit: &[u8]) -> bool {
+    let kinds = StartCodes::new(unit).map(|code| codec.kind(&unit[code.nal_at..]));
+    let mut slices = kinds.filter(|kind| kind.is_slice());
+    slices.next() == Some(NalKind::RandomAccessSlice)
+}
+
 impl Track {
     /// A movie fragment of these samples, in decoding order; the first one has the decode time
-    /// `decode_time`. `sequence_number` counts the fragments of a file.
+    /// `decode_time`. `sequence_number` counts the fragments of a file. Samples of which [`is_sync`]
+    /// holds are marked as those at which decoding may begin.
     ///
     /// Parameter sets that the track has, and delimiters, are left out of the samples; other
     /// parameter sets stay where they are.
@@ -52,7 +61,7 @@ impl Track {
             duration: Some(sample.duration),
             // No longer than the box.
             size: Some(*size as u32),
-            flags: Some(if sample.is_keyframe {
+            flags: Some(if is_sync(self.codec, sample.unit) {
                 KEYFRAME
             } else {
                 DEPENDENT

@@ -3,7 +3,7 @@
 //! A [`Track`] is made of a keyframe's own parameter sets. It gives the initialization segment
 //! ([`Track::initialization`]) and movie fragments of one or more [`Sample`]s ([`Track::fragment`]).
 //! Both, one after the other, are a file that grows; a player may begin with any fragment whose first
-//! sample is a keyframe. Times are the caller's, in units of the track's timescale.
+//! sample is a keyframe ([`is_sync`]). Times are the caller's, in units of the track's timescale.
 //!
 //! Nothing is decoded, and slices are copied once.
 
@@ -16,5 +16,5 @@ mod sets;
 mod track;
 
 pub use error::Mp4Error;
-pub use fragment::Sample;
+pub use fragment::{Sample, is_sync};
 pub use track::Track;

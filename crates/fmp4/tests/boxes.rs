@@ -1,7 +1,7 @@
 //! What is written is read again, box by box.
 
 use camweave_bitstream::NalCodec;
-use camweave_fmp4::{Mp4Error, Sample, Track};
+use camweave_fmp4::{Mp4Error, Sample, Track, is_sync};
 use mp4_atom::{Any, Codec, Decode as _, DecodeMaybe as _, Moof, Moov};
 
 /// Of x264 for 320x180, profile Baseline.
@@ -63,13 +63,11 @@ fn a_fragment_has_its_samples_where_its_boxes_say() {
     let samples = [
         Sample {
             unit: &key,
-            is_keyframe: true,
             duration: 3000,
             composition_offset: 6000,
         },
         Sample {
             unit: &changed,
-            is_keyframe: false,
             duration: 3001,
             composition_offset: -5,
         },
@@ -106,6 +104,29 @@ fn a_fragment_has_its_samples_where_its_boxes_say() {
         rest.len(),
         u32::from_be_bytes(rest[..4].try_into().expect("four")) as usize
     );
+}
+
+#[test]
+fn recovery_points_are_no_sync_samples() {
+    // A recovery point SEI with recovery_frame_cnt 0, before a slice that is no IDR slice.
+    let recovery_point: &[u8] = &[0x06, 0x06, 0x01, 0xc4, 0x80];
+    let recovery = unit(&[DELIMITER, SPS, PPS, recovery_point, SLICE]);
+    assert!(!is_sync(NalCodec::H264, &recovery));
+    assert!(is_sync(NalCodec::H264, &keyframe()));
+    assert!(!is_sync(NalCodec::H264, &unit(&[SPS, PPS])));
+    // CRA, TRAIL_R.
+    assert!(is_sync(NalCodec::H265, &unit(&[&[21 << 1, 1, 0x80]])));
+    assert!(!is_sync(NalCodec::H265, &unit(&[&[1 << 1, 1, 0x80]])));
+    let sample = Sample {
+        unit: &recovery,
+        duration: 3000,
+        composition_offset: 0,
+    };
+    let bytes = track().fragment(1, 0, &[sample]).expect("boxes");
+    let moof = Moof::decode(&mut &bytes[..]).expect("moof");
+    let entry = moof.traf[0].trun[0].samples.iter().next();
+    let flags = entry.and_then(|it| it.flags).expect("flags");
+    assert_eq!(flags & 0x1_0000, 0x1_0000, "sample_is_non_sync_sample");
 }
 
 #[test]

@@ -40,7 +40,6 @@ fn hashes(path: &Path) -> Vec<String> {
 struct Packet {
     pts: i64,
     dts: i64,
-    is_keyframe: bool,
 }
 
 /// A file as FFmpeg writes it, and its access units as a source gives them.
@@ -78,7 +77,7 @@ impl Source {
             "-v",
             "error",
             "-show_entries",
-            "packet=pts,dts,flags",
+            "packet=pts,dts",
             "-of",
             "csv=p=0",
         ]);
@@ -94,7 +93,6 @@ impl Source {
             Packet {
                 pts: time(),
                 dts: time(),
-                is_keyframe: fields.next().is_some_and(|it| it.starts_with('K')),
             }
         });
         let bytes = std::fs::read(&stream).expect("the stream");
@@ -121,7 +119,6 @@ impl Source {
         let all: Vec<Sample<'_>> = (0..self.units.len())
             .map(|index| Sample {
                 unit: &self.units[index],
-                is_keyframe: self.packets[index].is_keyframe,
                 duration: 512,
                 composition_offset: (self.packets[index].pts - self.packets[index].dts) as i32,
             })

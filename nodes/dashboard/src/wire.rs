@@ -122,6 +122,15 @@ pub(crate) fn as_fragment(unit: &Bytes, data_at: usize, fragment: Option<&Fragme
     bytes.freeze()
 }
 
+/// The same message, at which decoding cannot begin.
+pub(crate) fn as_no_keyframe(message: &Bytes) -> Bytes {
+    let mut bytes = BytesMut::from(&message[..]);
+    if let Some(flags) = bytes.get_mut(FLAGS_AT) {
+        *flags &= !KEYFRAME;
+    }
+    bytes.freeze()
+}
+
 /// The same message, to be decoded and not drawn.
 pub(crate) fn as_catch_up(message: &Bytes) -> Bytes {
     let mut bytes = BytesMut::from(&message[..]);

@@ -240,7 +240,7 @@ impl Hub {
                     seat.settle(&mut self.cameras, now);
                 }
             }
-            let wanted = self.seats.iter().flat_map(Seat::wants_images);
+            let wanted = self.seats.iter().flat_map(|seat| seat.wants(Way::Jpeg));
             self.as_images = wanted.cloned().collect();
             self.end_fragments();
         }
@@ -278,11 +278,12 @@ impl Hub {
         });
     }
 
-    /// Ends the fragments of cameras of which no viewer has any, and counts again what is kept.
+    /// Ends the fragments of cameras of which no viewer asks for any, and counts again what is kept.
     fn end_fragments(&mut self) {
-        for camera in self.cameras.values_mut() {
-            let has = |seat: &Seat| seat.way(camera.index) == Some(Way::Mse);
-            if !self.seats.iter().any(has) {
+        let wanted = self.seats.iter().flat_map(|seat| seat.wants(Way::Mse));
+        let wanted: HashSet<&Arc<str>> = wanted.collect();
+        for (id, camera) in &mut self.cameras {
+            if !wanted.contains(id) {
                 camera.end_fragments();
             }
         }

@@ -11,6 +11,11 @@ const KEY: &[u8] = &[
     0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x0d, 0xd9, 0x01, 0x41, 0x9f, 0x9e, 0x10, 0, 0, 0, 1, 0x68, 0xcb,
     0x83, 0xcb, 0x20, 0, 0, 0, 1, 0x65, 1, 2, 3,
 ];
+/// The same with a recovery point and a slice that is no IDR slice.
+const RECOVERY: &[u8] = &[
+    0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x0d, 0xd9, 0x01, 0x41, 0x9f, 0x9e, 0x10, 0, 0, 0, 1, 0x68, 0xcb,
+    0x83, 0xcb, 0x20, 0, 0, 0, 1, 0x06, 0x06, 0x01, 0xc4, 0x80, 0, 0, 0, 1, 0x41, 7, 8, 9,
+];
 const SLICE: &[u8] = &[0, 0, 0, 1, 0x41, 4, 5, 6];
 
 /// A fragment's message.
@@ -66,7 +71,7 @@ fn fragments(joined: &Joined) -> Vec<Fragment> {
 
 fn row(sequence: u64, pts_millis: i64, data: &'static [u8]) -> Unit {
     let mut row = unit("gate", sequence);
-    row.keyframe = data == KEY;
+    row.keyframe = data == KEY || data == RECOVERY;
     row.id.pts_nanos = pts_millis * 1_000_000;
     row.data = data.to_vec().into();
     row
@@ -241,7 +246,9 @@ fn what_is_not_written_as_mp4_is_refused_with_a_reason() {
     // A keyframe without parameter sets.
     let mut bench = Bench::new();
     let viewer = bench.viewer(&[("gate", Way::Mse)]);
-    bench.take(Watched::Unit(unit("gate", 0)));
+    let mut bare = row(0, 0, &KEY[KEY.len() - 8..]);
+    bare.keyframe = true;
+    bench.take(Watched::Unit(bare));
     bench.after(Duration::from_secs(1));
     bench.after(Duration::from_secs(1));
     let (texts, all) = messages(&viewer);
@@ -255,4 +262,67 @@ fn what_is_not_written_as_mp4_is_refused_with_a_reason() {
     bench.video(5..7);
     bench.after(Duration::from_secs(1));
     assert_eq!(fragments(&viewer).len(), 2, "from the next keyframe on");
+}
+
+#[test]
+fn recovery_points_are_keyframes_of_units_and_not_of_fragments() {
+    let mut bench = Bench::new();
+    let viewer = bench.viewer(&[("gate", Way::Mse)]);
+    let units = bench.viewer(&[("gate", Way::Video)]);
+    for (sequence, data) in (0..).zip([KEY, SLICE, RECOVERY, SLICE]) {
+        bench.take(Watched::Unit(row(sequence, sequence as i64 * 40, data)));
+        bench.after(Duration::from_millis(1));
+    }
+    bench.after(Duration::from_secs(1));
+    let all = fragments(&viewer);
+    let is_key = all.iter().map(|it| it.flags & KEYFRAME != 0);
+    assert!(is_key.eq([true, false, false, false]));
+    assert_eq!(all[2].codec, "");
+    assert_eq!(boxes(&all[2].segments), ["moof", "mdat"]);
+    let units = messages(&units).1;
+    let is_key = units.iter().map(|it| it[1] & KEYFRAME != 0);
+    assert!(is_key.eq([true, false, true, false]));
+    // One who joins begins with the IDR frame.
+    let late = bench.viewer(&[("gate", Way::Mse)]);
+    assert!(fragments(&late).iter().map(|it| it.sequence).eq(0..4));
+    // So does a session.
+    for (sequence, data) in (0..).zip([RECOVERY, SLICE, KEY, SLICE]) {
+        let mut row = row(sequence, sequence as i64 * 40, data);
+        row.id.session_unix_nanos += 1;
+        bench.take(Watched::Unit(row));
+    }
+    bench.after(Duration::from_secs(1));
+    assert!(fragments(&viewer).iter().map(|it| it.sequence).eq(2..4));
+}
+
+#[test]
+fn a_camera_without_idr_frames_is_refused_until_one_comes() {
+    let mut bench = Bench::new();
+    let viewer = bench.viewer(&[("gate", Way::Mse)]);
+    for sequence in 0..13 {
+        bench.take(Watched::Unit(row(
+            sequence,
+            sequence as i64 * 1000,
+            RECOVERY,
+        )));
+        bench.after(Duration::from_secs(1));
+    }
+    let (texts, all) = messages(&viewer);
+    assert_eq!(
+        texts.len(),
+        2,
+        "it is refused once, and not given again: {texts:?}"
+    );
+    assert!(texts[0].contains(r#""way":"mse""#), "{texts:?}");
+    assert!(
+        texts[1].contains(r#""way":"none","reason":"this camera sends IDR frames more rarely"#),
+        "{texts:?}"
+    );
+    assert!(all.is_empty());
+    bench.take(Watched::Unit(row(13, 13_000, KEY)));
+    bench.after(Duration::from_secs(1));
+    bench.after(Duration::from_secs(1));
+    let (texts, all) = messages(&viewer);
+    assert!(texts[0].contains(r#""way":"mse""#), "{texts:?}");
+    assert_eq!(all.len(), 1);
 }

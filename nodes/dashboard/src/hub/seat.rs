@@ -53,9 +53,9 @@ impl Seat {
         self.wanted = wanted;
     }
 
-    /// The cameras of which the page asks for images, whether or not there are any.
-    pub fn wants_images(&self) -> impl Iterator<Item = &Arc<str>> {
-        let wanted = self.wanted.iter().filter(|it| it.way == Way::Jpeg);
+    /// The cameras that the page asks for in this way, whether or not they can be given so.
+    pub fn wants(&self, way: Way) -> impl Iterator<Item = &Arc<str>> {
+        let wanted = self.wanted.iter().filter(move |it| it.way == way);
         wanted.map(|it| &it.id)
     }
 
@@ -108,10 +108,10 @@ fn way(wanted: Way, camera: &mut Camera, now: Instant) -> (Way, Option<&'static 
         Way::Mse if camera.codec.is_some_and(|it| nal_codec(it).is_none()) => {
             (Way::None, Some("only H.264 and H.265 are sent as MP4"))
         }
-        Way::Mse if camera.fragments(now).is_refused() => (
-            Way::None,
-            Some("the parameter sets of this camera's video cannot be written as MP4"),
-        ),
+        Way::Mse => match camera.fragments(now).refusal() {
+            Some(reason) => (Way::None, Some(reason)),
+            None => (Way::Mse, None),
+        },
         Way::Jpeg if !camera.has_images(now) => (
             Way::None,
             Some(
