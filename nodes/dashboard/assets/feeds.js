@@ -87,6 +87,7 @@ export class Feeds {
     const feed = this.of(id);
     this.#byIndex.set(index, feed);
     feed.granted = { way, reason: reason ?? null };
+    if (way === "none") feed.refused(reason);
     // Where it was not shown before, its first frame is still to come.
     if (this.#wanted.has(id)) feed.watch();
   }
@@ -155,10 +156,8 @@ export class Feed {
     this.id = id;
     this.counters = counters;
     const onFrame = (image, message) => this.#draw(image, message);
-    const onUnusable = (why) => {
-      this.#unusable = { why, codec: this.codec, until: performance.now() + RETRY_MS };
-      onChange();
-    };
+    this.onChange = onChange;
+    const onUnusable = (why) => this.#giveUp(`the browser's decoder failed: ${why}`);
     this.#players = { frames: new Player(onFrame, onUnusable), fragments: new FragmentPlayer(onFrame, onUnusable) };
     this.#player = this.#players.frames;
   }
@@ -169,9 +168,20 @@ export class Feed {
     const unusable = this.#unusable;
     if (unusable && (unusable.codec !== codec || performance.now() > unusable.until)) this.#unusable = null;
     this.#chosen = this.#unusable
-      ? { way: "jpeg", reason: `the browser's decoder failed: ${this.#unusable.why}` }
+      ? { way: "jpeg", reason: this.#unusable.reason }
       : bestWay(codec);
     return this.#chosen;
+  }
+
+  /** The server does not send what was asked for. */
+  refused(reason) {
+    if (this.#chosen.way === "mse") this.#giveUp(reason ?? "the server does not send it as MP4");
+  }
+
+  /** Its own video is not asked for, for some time. */
+  #giveUp(reason) {
+    this.#unusable = { reason, codec: this.codec, until: performance.now() + RETRY_MS };
+    this.onChange();
   }
 
   /** How it is shown, and why not better. */

@@ -8,6 +8,7 @@ const KEPT_S = 3;
 const REMOVE_S = 10;
 /** Before the keyframe at which removal ends, so that rounding does not take it too. */
 const BEFORE_S = 0.001;
+const TOO_FAR_APART = "keyframes are too far apart for this browser's buffer";
 
 export class Segments {
   #buffer = null;
@@ -71,7 +72,8 @@ export class Segments {
     } catch (error) {
       // The same is tried again once there is room.
       this.#initialization = before;
-      if (error.name !== "QuotaExceededError" || !this.#removeOld(0)) this.onError(error);
+      if (error.name !== "QuotaExceededError") this.onError(error);
+      else if (!this.#removeOld(0)) this.onError(this.#isOneGroup() ? new DOMException(TOO_FAR_APART, "NotSupportedError") : error);
       return;
     }
     this.#queue.splice(0, entries.length);
@@ -89,6 +91,12 @@ export class Segments {
     if (isKnown) return segments.subarray(initializationBytes);
     this.#initialization = initialization.slice();
     return segments;
+  }
+
+  /** Whether the buffer has no keyframe but the one that it begins with: nothing of it can be removed. */
+  #isOneGroup() {
+    const { buffered } = this.video;
+    return buffered.length > 0 && !this.#keyframes.some((time) => time > buffered.start(0) + BEFORE_S);
   }
 
   /** Removes what has been shown, up to a keyframe, where there is more of it than so many seconds; whether it does. */
