@@ -11,7 +11,10 @@ export class Losses {
     this.#sequence = null;
   }
 
-  /** Marks the message: after a loss, frames up to the next keyframe may be damaged. */
+  /**
+   * Marks the message: after a loss, frames up to the next keyframe may be damaged. Whether messages before it are
+   * missing.
+   */
   note(message) {
     const isGap = this.#sequence !== null && message.sequence !== this.#sequence + 1n;
     this.#sequence = message.sequence;
@@ -19,5 +22,6 @@ export class Losses {
     else if (message.lost || isGap) this.#isDamaged = true;
     message.damaged = this.#isDamaged;
     if (this.#isDamaged) this.count++;
+    return isGap;
   }
 }

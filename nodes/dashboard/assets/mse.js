@@ -47,6 +47,8 @@ export class FragmentPlayer {
   #pending = new Map();
   /** Added to the fragments' times, so that what was left out is no gap. */
   #offset = 0;
+  /** The time of a keyframe before which something is missing: frames that are shown before it cannot be decoded. */
+  #leadsUpTo = null;
   /** By the player's time: the end of what was given, in microseconds, and the newest frame in the buffer, in seconds. */
   #end = null;
   #newest = null;
@@ -80,7 +82,8 @@ export class FragmentPlayer {
   }
 
   feed(message, isPageBehind) {
-    if (message.session !== this.#session) {
+    const isNew = message.session !== this.#session;
+    if (isNew) {
       this.#session = message.session;
       this.#losses.start();
       this.#shownMicros = -Infinity;
@@ -89,7 +92,7 @@ export class FragmentPlayer {
       this.#waits = true;
       return;
     }
-    this.#losses.note(message);
+    const isGap = this.#losses.note(message);
     const fragment = parseFragment(message.data);
     message.data = null;
     if (!fragment) return;
@@ -101,8 +104,18 @@ export class FragmentPlayer {
       this.tally.skipped++;
       return;
     }
-    if (message.keyframe) this.#resume(fragment);
-    if (message.keyframe && !this.#use(fragment.codec)) return;
+    if (message.keyframe) {
+      this.#leadsUpTo = this.#waits || isGap || isNew ? fragment.micros : null;
+      this.#resume(fragment, isGap);
+      if (!this.#use(fragment.codec)) return;
+    } else if (this.#leadsUpTo !== null) {
+      // Their times are those of frames that were given before.
+      if (fragment.micros < this.#leadsUpTo) {
+        this.tally.skipped++;
+        return;
+      }
+      this.#leadsUpTo = null;
+    }
     this.#waits = false;
     const micros = fragment.micros + this.#offset;
     this.#end = Math.max(this.#end ?? 0, micros + fragment.durationMicros);
@@ -117,10 +130,10 @@ export class FragmentPlayer {
   }
 
   /** Goes on at this keyframe where what was last given ended, if fragments between them were left out here or there. */
-  #resume(fragment) {
+  #resume(fragment, isGap) {
     if (this.#end === null) return;
     const gap = fragment.micros + this.#offset - this.#end;
-    if (this.#waits || Math.abs(gap) > GAP_MICROS) this.#offset -= gap;
+    if (this.#waits || isGap || Math.abs(gap) > GAP_MICROS) this.#offset -= gap;
   }
 
   #isBehind() {
@@ -287,6 +300,8 @@ export class FragmentPlayer {
     this.#unmatchedInRow = 0;
     this.#capture.drop();
     if (!video) return;
+    // A source that was never opened is kept for as long as its URL is.
+    URL.revokeObjectURL(video.src);
     // Without its source a player gives up its decoder and its buffer.
     video.pause();
     video.removeAttribute("src");
