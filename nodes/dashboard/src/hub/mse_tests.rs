@@ -246,7 +246,9 @@ fn what_is_not_written_as_mp4_is_refused_with_a_reason() {
     // A keyframe without parameter sets.
     let mut bench = Bench::new();
     let viewer = bench.viewer(&[("gate", Way::Mse)]);
-    bench.take(Watched::Unit(unit("gate", 0)));
+    let mut bare = row(0, 0, &KEY[KEY.len() - 8..]);
+    bare.keyframe = true;
+    bench.take(Watched::Unit(bare));
     bench.after(Duration::from_secs(1));
     bench.after(Duration::from_secs(1));
     let (texts, all) = messages(&viewer);
@@ -269,6 +271,7 @@ fn recovery_points_are_keyframes_of_units_and_not_of_fragments() {
     let units = bench.viewer(&[("gate", Way::Video)]);
     for (sequence, data) in (0..).zip([KEY, SLICE, RECOVERY, SLICE]) {
         bench.take(Watched::Unit(row(sequence, sequence as i64 * 40, data)));
+        bench.after(Duration::from_millis(1));
     }
     bench.after(Duration::from_secs(1));
     let all = fragments(&viewer);
