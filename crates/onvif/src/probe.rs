@@ -31,7 +31,7 @@ impl Probes {
         let own = self.id([0; 8]);
         // With or without `urn:` and `uuid:`.
         let id = id.rsplit(':').next().unwrap_or_default().as_bytes();
-        let mark = own[..MARK_CHARACTERS].as_bytes();
+        let mark = &own.as_bytes()[..MARK_CHARACTERS];
         id.get(..MARK_CHARACTERS)
             .is_some_and(|it| it.eq_ignore_ascii_case(mark))
     }
