@@ -162,6 +162,8 @@ fn is_verdict(kind: FailureKind) -> bool {
             | FailureKind::NoVideo
             | FailureKind::Stalled
             | FailureKind::Timeout
+            // FFmpeg lacks a part, and will not have it in a moment.
+            | FailureKind::Missing
     )
 }
 
@@ -251,6 +253,20 @@ mod tests {
         assert!(!choice.has_alternative(Which::Rtsp, now));
         assert!(choice.has_alternative(Which::Rtsp, now + RTSP_AGAIN_AFTER));
         assert_eq!(choice.client(now), Which::Rtsp);
+    }
+
+    #[test]
+    fn an_ffmpeg_that_lacks_a_part_is_no_alternative() {
+        let now = Instant::now();
+        let mut choice = Choice::new(ClientKind::Auto, true);
+        let protocol = failure(FailureKind::Protocol);
+        assert_eq!(choice.ended(Which::Rtsp, protocol, 0, now), None);
+        let missing = Failure::new(FailureKind::Missing, "no demuxer 'rtsp'");
+        let both = choice.ended(Which::Ffmpeg, missing, 0, now);
+        let both = both.expect("a report");
+        assert_eq!(both.kind, FailureKind::Protocol);
+        assert!(both.detail.contains("nor can FFmpeg"), "{both}");
+        assert!(!choice.has_alternative(Which::Rtsp, now));
     }
 
     #[test]

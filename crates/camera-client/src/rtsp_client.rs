@@ -163,6 +163,7 @@ fn failure(error: &RtspError, has_credentials: bool, known: &KnownSecrets) -> Fa
                 "it asks for a username and password (RTSP status 401), and cameras.yml gives none",
             );
         }
+        RtspError::BasicAlone => FailureKind::Unauthorized,
         RtspError::Status { status, method } => return refused(*status, method),
         RtspError::TooLarge { what, limit_bytes } => {
             return Failure::new(

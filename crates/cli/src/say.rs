@@ -5,7 +5,7 @@ use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use camweave_redact::safe_line;
+use camweave_redact::{printable_up_to, safe_line};
 
 use crate::error::CliError;
 
@@ -14,7 +14,22 @@ use crate::error::CliError;
 /// # Errors
 /// It cannot be written, for another reason than that its reader has gone.
 pub fn text(text: Arguments<'_>) -> Result<(), CliError> {
-    let text = safe(&text.to_string());
+    print(&safe(&text.to_string()))
+}
+
+/// Prints a document for programs, whose texts hold no secret any longer: nothing in it is hidden.
+///
+/// # Errors
+/// As [`text`].
+pub fn document(text: Arguments<'_>) -> Result<(), CliError> {
+    let text = text.to_string();
+    let lines = text
+        .lines()
+        .map(|it| printable_up_to(it, usize::MAX) + "\n");
+    print(&lines.collect::<String>())
+}
+
+fn print(text: &str) -> Result<(), CliError> {
     let mut output = std::io::stdout().lock();
     match output
         .write_all(text.as_bytes())

@@ -142,7 +142,7 @@ const TABLE: [Row; 14] = [
         kind: FailureKind::Missing,
         name: "missing",
         why: "this machine lacks what the camera's source needs",
-        advice: "install the library that the line names",
+        advice: "install what the line names, or an FFmpeg that has it",
         running: None,
     },
 ];

@@ -12,6 +12,9 @@ pub enum AuthError {
     /// No credentials are there, or nothing is left that could be tried with them.
     #[error("status 401")]
     Refused,
+    /// Basic is all that is offered, and it is not answered here.
+    #[error("it offers basic authentication alone, which shows the password to the network")]
+    BasicAlone,
     /// A digest challenge lacks what the answer is made of.
     #[error("its digest challenge has no nonce")]
     NoNonce,
@@ -20,11 +23,23 @@ pub enum AuthError {
 /// The schemes that a camera refused with the credentials that it has. Shared by the sessions of one
 /// camera: each session tries one of them, because cameras lock an account after some attempts.
 #[derive(Debug, Clone, Default)]
-pub struct TriedSchemes(Arc<Mutex<Vec<Scheme>>>);
+pub struct TriedSchemes {
+    refused: Arc<Mutex<Vec<Scheme>>>,
+    is_without_basic: bool,
+}
 
 impl TriedSchemes {
+    /// For a peer that is not to get the password itself: basic authentication is never answered.
+    #[must_use]
+    pub fn without_basic() -> Self {
+        Self {
+            is_without_basic: true,
+            ..Self::default()
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Scheme>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, scheme: Scheme) {
@@ -54,7 +69,8 @@ pub struct Authorizer {
     current: Option<Challenge>,
     count: u32,
     tried: TriedSchemes,
-    basic_is_forbidden: bool,
+    /// On a host that the camera has named.
+    is_elsewhere: bool,
     /// Refusals since an answer was accepted.
     refusals: u32,
     accepted: bool,
@@ -72,17 +88,10 @@ impl Authorizer {
             current: None,
             count: 0,
             tried,
-            basic_is_forbidden: false,
+            is_elsewhere: false,
             refusals: 0,
             accepted: false,
         }
-    }
-
-    /// Never answers basic authentication, which sends the password itself.
-    #[must_use]
-    pub fn without_basic(mut self) -> Self {
-        self.basic_is_forbidden = true;
-        self
     }
 
     /// Another server asks next, with a nonce of its own. `elsewhere`: on a host that the camera
@@ -91,7 +100,7 @@ impl Authorizer {
         self.current = None;
         self.refusals = 0;
         self.accepted = false;
-        self.basic_is_forbidden = elsewhere;
+        self.is_elsewhere = elsewhere;
     }
 
     /// Whether the camera has asked for the password, and nothing has been accepted yet.
@@ -143,7 +152,12 @@ impl Authorizer {
             self.current = None;
             return Err(AuthError::Refused);
         }
-        offered.retain(|it| it.scheme != Scheme::Basic || !self.basic_is_forbidden);
+        if self.is_elsewhere || self.tried.is_without_basic {
+            offered.retain(|it| it.scheme != Scheme::Basic);
+            if asked && offered.is_empty() {
+                return Err(AuthError::BasicAlone);
+            }
+        }
         self.count = 0;
         self.current = self.tried.choose(offered);
         match self.current {
@@ -320,12 +334,17 @@ mod tests {
 
     #[test]
     fn basic_is_not_answered_where_it_is_forbidden() {
-        let mut strict = authorizer().without_basic();
-        let error = strict.challenged(["Basic realm=x"].into_iter());
-        assert_eq!(error, Err(AuthError::Refused));
+        let new = || authorizer_after(&TriedSchemes::without_basic());
+        let mut strict = new();
+        for _ in 0..2 {
+            let error = strict.challenged(["Basic realm=x"].into_iter());
+            assert_eq!(error, Err(AuthError::BasicAlone));
+            // Nor where it redirects to itself.
+            strict.redirected(false);
+        }
         assert_eq!(strict.header("POST", "/"), None);
         let offer = ["Basic realm=x", "Digest realm=x, nonce=1"];
-        let mut strict = authorizer().without_basic();
+        let mut strict = new();
         strict.challenged(offer.into_iter()).expect("the digest");
         assert!(
             strict

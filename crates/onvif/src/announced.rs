@@ -3,13 +3,18 @@
 use std::net::IpAddr;
 
 use percent_encoding::percent_decode_str;
+use url::Url;
 
 use crate::limits::NAME_CHARACTERS;
-use crate::service::Service;
-use crate::xml::{self, Node};
+use crate::probe::Probes;
+use crate::service::{self, Service};
+use crate::xml::{self, Bounds, Node};
 
-/// Nodes of an answer that are taken.
-const NODES: u32 = 4096;
+/// Of an answer. Many may come, so one is parsed in some milliseconds.
+const BOUNDS: Bounds = Bounds {
+    nodes: 4096,
+    declarations: 256,
+};
 /// Devices in one answer: a recorder may answer for what is behind it.
 const IN_ONE_ANSWER: usize = 64;
 /// Scopes that are looked at.
@@ -53,15 +58,28 @@ impl Announced {
         }
     }
 
-    /// The devices in a datagram that came `from`; none in one that is something else.
-    pub(crate) fn read(datagram: &[u8], from: IpAddr) -> Vec<Self> {
+    /// Whether it names this address for its service.
+    pub(crate) fn names(&self, address: IpAddr) -> bool {
+        let named = self.named.split_ascii_whitespace();
+        let mut urls = named.filter_map(|it| Url::parse(it).ok());
+        urls.any(|it| service::ip(&it) == Some(address))
+    }
+
+    /// The devices in a datagram that came `from`; none in one that is something else, or that answers
+    /// to another probe than one of `probes`.
+    pub(crate) fn read(datagram: &[u8], from: IpAddr, probes: &Probes) -> Vec<Self> {
         let text = String::from_utf8_lossy(datagram);
-        let Ok(document) = xml::parse(text.trim_end_matches('\0'), NODES) else {
+        let Ok(document) = xml::parse(text.trim_end_matches('\0'), BOUNDS) else {
             return Vec::new();
         };
-        let Some(matches) = xml::at(document.root_element(), &["Body", "ProbeMatches"]) else {
+        let root = document.root_element();
+        let Some(matches) = xml::at(root, &["Body", "ProbeMatches"]) else {
             return Vec::new();
         };
+        // Some leave it out.
+        if xml::text(root, &["Header", "RelatesTo"]).is_some_and(|it| !probes.have_sent(it)) {
+            return Vec::new();
+        }
         xml::children(matches, "ProbeMatch")
             .take(IN_ONE_ANSWER)
             .filter_map(|node| Self::of(node, from))
@@ -157,7 +175,7 @@ mod tests {
     const FROM: [u8; 4] = [192, 0, 2, 10];
 
     fn read(text: &str) -> Vec<Announced> {
-        Announced::read(text.as_bytes(), FROM.into())
+        Announced::read(text.as_bytes(), FROM.into(), &Probes::new())
     }
 
     /// Prefixes, order and white space as several makers write them.
@@ -169,7 +187,7 @@ mod tests {
              xmlns:disco=\"http://schemas.xmlsoap.org/ws/2005/04/discovery\" \
              xmlns:onv=\"http://www.onvif.org/ver10/network/wsdl\" \
              xmlns:dev=\"http://www.onvif.org/ver10/device/wsdl\">\
-             <SOAP-ENV:Header><q:RelatesTo>uuid:1</q:RelatesTo></SOAP-ENV:Header>\
+             <SOAP-ENV:Header><q:RelatesTo/></SOAP-ENV:Header>\
              <SOAP-ENV:Body><disco:ProbeMatches>{inside}</disco:ProbeMatches></SOAP-ENV:Body>\
              </SOAP-ENV:Envelope>"
         )
@@ -227,7 +245,10 @@ mod tests {
         ] {
             assert_eq!(read(text), [], "{text:?}");
         }
-        assert_eq!(Announced::read(&[0xff; 100], FROM.into()), []);
+        assert_eq!(
+            Announced::read(&[0xff; 100], FROM.into(), &Probes::new()),
+            []
+        );
     }
 
     #[test]

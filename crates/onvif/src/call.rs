@@ -1,6 +1,7 @@
 //! Calls of one device: its login in the form that the device takes, its faults as errors.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use camweave_http_auth::{AuthError, Authorizer, Credentials, TriedSchemes};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,10 +14,15 @@ use crate::http::{Answer, Post};
 use crate::limits::Limits;
 use crate::service::Service;
 use crate::token::{self, Login};
-use crate::xml::{self, Node};
+use crate::xml::{self, Bounds, Node};
 
-/// Nodes of an answer that are taken: a profile has some 200 of them.
-const NODES: u32 = 400_000;
+/// Of an answer. A profile has some 200 nodes.
+const BOUNDS: Bounds = Bounds {
+    nodes: 400_000,
+    declarations: 1024,
+};
+/// Times that a call is sent again for another login: with a token, a digest, and a new nonce.
+const LOGINS: usize = 3;
 
 /// Calls one device.
 pub(crate) struct Caller<'a> {
@@ -24,9 +30,13 @@ pub(crate) struct Caller<'a> {
     login: Option<&'a Login>,
     limits: &'a Limits,
     deadline: Instant,
+    /// From the first call to the deadline.
+    seconds: u64,
     /// What the device's clock is ahead of this one.
     ahead: TimeDelta,
     digest: Authorizer,
+    /// The device has refused to answer anybody.
+    wants_login: bool,
     /// The device has asked for HTTP's digest. A token beside it confuses some.
     has_digest: bool,
 }
@@ -42,8 +52,10 @@ impl<'a> Caller<'a> {
             login,
             limits,
             deadline: Instant::now() + limits.device,
+            seconds: limits.device.as_secs(),
             ahead: TimeDelta::zero(),
-            digest: Authorizer::new(credentials, TriedSchemes::default()).without_basic(),
+            digest: Authorizer::new(credentials, TriedSchemes::without_basic()),
+            wants_login: false,
             has_digest: false,
         }
     }
@@ -58,6 +70,22 @@ impl<'a> Caller<'a> {
         self.ahead
     }
 
+    /// Whether the device has been given the login, as it wanted one.
+    pub fn wants_login(&self) -> bool {
+        self.wants_login && self.login.is_some()
+    }
+
+    /// Whether a refusal is one of the digest of the password.
+    pub fn has_digest(&self) -> bool {
+        self.has_digest
+    }
+
+    /// Takes more time, for more calls.
+    pub fn extend(&mut self, time: Duration) {
+        self.deadline += time;
+        self.seconds += time.as_secs();
+    }
+
     /// Calls an operation, and has the body of its answer read.
     pub async fn call<T>(
         &mut self,
@@ -66,28 +94,16 @@ impl<'a> Caller<'a> {
         read: impl FnOnce(Node<'_, '_>) -> Result<T, AskError>,
     ) -> Result<T, AskError> {
         let what = operation.name;
-        let mut answer = self.post(service, operation).await?;
-        if answer.status == 401 && self.login.is_some() {
-            self.challenged(&answer)?;
-            answer = self.post(service, operation).await?;
-            // Another nonce may be all that is asked for.
-            if answer.status == 401 {
-                self.challenged(&answer)?;
-                answer = self.post(service, operation).await?;
-            }
-        }
+        let answer = self.answered(service, operation).await?;
         if answer.status == 401 {
             return Err(self.unauthorized());
         }
         let is_well = (200..300).contains(&answer.status);
-        if is_well {
-            self.digest.accepted();
-        }
         let status = AskError::Status {
             what,
             status: answer.status,
         };
-        let document = match xml::parse(&answer.body, NODES) {
+        let document = match xml::parse(&answer.body, BOUNDS) {
             Ok(document) => document,
             Err(_) if !is_well => return Err(status),
             Err(error) => {
@@ -112,30 +128,64 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// The answer to the call, made as anybody until the device wants a login: whoever gets a digest of
+    /// the password can try passwords against it.
+    async fn answered(
+        &mut self,
+        service: &Service,
+        operation: &Operation,
+    ) -> Result<Answer, AskError> {
+        let mut answer = self.post(service, operation).await?;
+        for _ in 0..LOGINS {
+            if answer.status != 401 {
+                // Whatever it says to the request, it has taken the digest.
+                self.digest.accepted();
+            }
+            if self.login.is_none() {
+                break;
+            }
+            if answer.status == 401 {
+                self.challenged(&answer, operation)?;
+            } else if self.may_begin_token(operation) && is_refusal(&answer) {
+                self.wants_login = true;
+            } else {
+                break;
+            }
+            answer = self.post(service, operation).await?;
+        }
+        Ok(answer)
+    }
+
+    fn may_begin_token(&self, operation: &Operation) -> bool {
+        !operation.is_open && !self.wants_login && !self.has_digest
+    }
+
     fn unauthorized(&self) -> AskError {
         AskError::Unauthorized {
             is_asked: self.login.is_none(),
         }
     }
 
-    fn challenged(&mut self, answer: &Answer) -> Result<(), AskError> {
-        let offered = || answer.challenges.iter().map(String::as_str);
-        let basic = |it: &str| it.trim_start().to_ascii_lowercase().starts_with("basic");
-        match self.digest.challenged(offered()) {
+    fn challenged(&mut self, answer: &Answer, operation: &Operation) -> Result<(), AskError> {
+        let offered = answer.challenges.iter().map(String::as_str);
+        match self.digest.challenged(offered) {
             Ok(()) => {
                 self.has_digest = true;
+                self.wants_login = true;
                 Ok(())
             }
-            Err(AuthError::Refused) if offered().next().is_some() && offered().all(basic) => {
-                Err(AskError::Basic)
+            Err(_) if self.may_begin_token(operation) => {
+                self.wants_login = true;
+                Ok(())
             }
+            Err(AuthError::BasicAlone) => Err(AskError::Basic),
             Err(_) => Err(self.unauthorized()),
         }
     }
 
     async fn post(&mut self, service: &Service, operation: &Operation) -> Result<Answer, AskError> {
         let what = operation.name;
-        let with_token = !operation.is_open && !self.has_digest;
+        let with_token = self.wants_login && !operation.is_open && !self.has_digest;
         let security = self
             .login
             .filter(|_| with_token)
@@ -151,12 +201,32 @@ impl<'a> Caller<'a> {
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
         let limit = left.min(self.limits.call);
-        let late = |_| AskError::Timeout {
-            what,
-            seconds: limit.as_secs().max(1),
+        let late = |_| match left < self.limits.call {
+            true => AskError::Late {
+                seconds: self.seconds,
+            },
+            false => AskError::Timeout {
+                what,
+                seconds: limit.as_secs().max(1),
+            },
         };
+        if left.is_zero() {
+            return Err(AskError::Late {
+                seconds: self.seconds,
+            });
+        }
         timeout(limit, post.send()).await.map_err(late)?
     }
+}
+
+/// Whether it refuses to answer anybody, in a status or in a fault.
+fn is_refusal(answer: &Answer) -> bool {
+    let Ok(document) = xml::parse(&answer.body, BOUNDS) else {
+        return answer.status == 403;
+    };
+    let body = xml::at(document.root_element(), &["Body"]);
+    let fault = body.and_then(Fault::of);
+    answer.status == 403 || fault.is_some_and(|it| it.is_of_login())
 }
 
 fn now() -> DateTime<Utc> {

@@ -49,7 +49,7 @@ pub(crate) fn read(body: Node<'_, '_>) -> Result<DateTime<Utc>, AskError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xml::parse;
+    use crate::xml::tests::parse;
 
     #[test]
     fn the_time_is_that_of_utc() {

@@ -1,6 +1,7 @@
 //! From a device that has announced itself to the URLs of its streams.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 
@@ -8,7 +9,7 @@ use crate::announced::Announced;
 use crate::call::Caller;
 use crate::clock;
 use crate::error::AskError;
-use crate::limits::Limits;
+use crate::limits::{Limits, STREAMS_AT_MOST};
 use crate::media::{self, DEVICE, Media};
 use crate::profiles::{self, Profile};
 use crate::stream_url::StreamUrl;
@@ -21,6 +22,8 @@ pub struct Device {
     pub name: Option<String>,
     /// What its clock is ahead of this one, in whole seconds; `None`: it does not tell the time.
     pub clock_ahead_seconds: Option<i64>,
+    /// Whether it was given user and password: it answered nobody without them.
+    pub wants_login: bool,
     /// Its video sources: one, or the channels of a recorder.
     pub sources: Vec<Source>,
 }
@@ -107,7 +110,9 @@ pub async fn ask(
             caller.set_clock(time);
             true
         }
-        Err(error @ (AskError::Connect { .. } | AskError::Timeout { .. })) => return Err(error),
+        Err(error) if error.is_final() && !error.is_of_login() => return Err(error),
+        // Another call would send the same password again.
+        Err(error) if error.is_of_login() && caller.has_digest() => return Err(error),
         // It is asked for before anything else, and some want a login for that already.
         Err(_) => false,
     };
@@ -118,16 +123,15 @@ pub async fn ask(
         .chain(found.also.clone())
         .collect();
     let mut sources = by_source(profiles);
+    caller.extend(STREAMS_AT_MOST.min(Duration::from_secs(sources.len() as u64 * 2)));
     for source in &mut sources {
         let last = source.last_usual();
         for (at, stream) in source.streams.iter_mut().enumerate() {
             if at != 0 && Some(at) != last {
                 continue;
             }
-            let operation = media.get_stream_uri(&stream.token);
-            let uri = caller.call(&media.service, &operation, media::stream_uri);
-            let url = match uri.await {
-                Err(error) if error.is_final() => return Err(error),
+            let url = match stream_uri(&mut caller, media, &stream.token).await {
+                Err(error) if error.is_of_login() => return Err(error),
                 Err(error) => Err(error),
                 Ok(uri) => StreamUrl::read(&uri, &own),
             };
@@ -140,27 +144,51 @@ pub async fn ask(
     }
     Ok(Device {
         name,
+        wants_login: caller.wants_login(),
         clock_ahead_seconds: has_clock.then(|| rounded(caller.ahead())),
         sources,
     })
 }
 
-/// The profiles of the first service that has some.
+/// The URL of a profile's stream. What the first service does not tell, the next one may: both have
+/// the same profiles, and the newer one is half done in some devices.
+async fn stream_uri(
+    caller: &mut Caller<'_>,
+    services: &[Media],
+    token: &str,
+) -> Result<String, AskError> {
+    let mut first = None;
+    for media in services {
+        let operation = media.get_stream_uri(token);
+        let uri = caller.call(&media.service, &operation, media::stream_uri);
+        match uri.await {
+            Ok(uri) => return Ok(uri),
+            Err(error) if error.is_of_login() => return Err(error),
+            Err(error) => _ = first.get_or_insert(error),
+        }
+    }
+    Err(first.unwrap_or(AskError::Lacking {
+        what: "GetStreamUri",
+        lacking: "URL",
+    }))
+}
+
+/// The profiles of the first service that has some; that one and those after it.
 async fn profiles<'a>(
     caller: &mut Caller<'_>,
     all: &'a [Media],
-) -> Result<(&'a Media, Vec<Profile>), AskError> {
+) -> Result<(&'a [Media], Vec<Profile>), AskError> {
     let mut last = AskError::Lacking {
         what: "GetProfiles",
         lacking: "profile with video",
     };
-    for media in all {
+    for (at, media) in all.iter().enumerate() {
         let operation = media.get_profiles();
         let found = caller.call(&media.service, &operation, profiles::read);
         match found.await {
-            Ok(found) if !found.is_empty() => return Ok((media, found)),
+            Ok(found) if !found.is_empty() => return Ok((&all[at..], found)),
             Ok(_) => {}
-            Err(error) if error.is_final() => return Err(error),
+            Err(error) if error.is_of_login() => return Err(error),
             Err(error) => last = error,
         }
     }

@@ -22,6 +22,15 @@ pub enum AskError {
         /// The limit.
         seconds: u64,
     },
+    /// The time for all calls together has passed.
+    #[error("its answers together take more than {seconds} s")]
+    Late {
+        /// The limit.
+        seconds: u64,
+    },
+    /// A connection, and no TLS over it.
+    #[error("its TLS cannot be used: {0}")]
+    Tls(io::Error),
     /// User and password are needed, wrong, or allow too little.
     #[error("{}", match is_asked { true => "it asks for user and password", false => "it refuses user or password" })]
     Unauthorized {
@@ -95,12 +104,14 @@ impl AskError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Connect { .. } => "connect",
-            Self::Timeout { .. } => "timeout",
+            Self::Timeout { .. } | Self::Late { .. } => "timeout",
             Self::Unauthorized { is_asked: true } => "login_missing",
             Self::Unauthorized { is_asked: false } | Self::Basic => "unauthorized",
             Self::Fault { .. } => "fault",
             Self::Status { .. } => "status",
-            Self::Http { .. } | Self::TooLarge { .. } | Self::Xml { .. } => "protocol",
+            Self::Tls(_) | Self::Http { .. } | Self::TooLarge { .. } | Self::Xml { .. } => {
+                "protocol"
+            }
             Self::Lacking { .. } | Self::NoAddress(_) | Self::StreamUrl(_) => "incomplete",
         }
     }
@@ -116,6 +127,8 @@ impl AskError {
             Self::Unauthorized { is_asked: false } => {
                 "correct user and password; many cameras have users of their own for ONVIF"
             }
+            Self::Late { .. } => "ask it while it has less to do, or add it by its URL",
+            Self::Tls(_) => "ask it by --address http://HOST:PORT/PATH, or add it by its URL",
             Self::Basic => "allow digest authentication in the camera",
             _ => "add it by its URL, which its manual or its own page has",
         }
@@ -123,9 +136,15 @@ impl AskError {
 
     /// Whether another request to the same device would fail as well.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(
-            self,
-            Self::Connect { .. } | Self::Timeout { .. } | Self::Unauthorized { .. } | Self::Basic
-        )
+        self.is_of_login()
+            || matches!(
+                self,
+                Self::Connect { .. } | Self::Timeout { .. } | Self::Late { .. } | Self::Tls(_)
+            )
+    }
+
+    /// Whether another attempt would cost the user one of those after which an account is locked.
+    pub(crate) fn is_of_login(&self) -> bool {
+        matches!(self, Self::Unauthorized { .. } | Self::Basic)
     }
 }

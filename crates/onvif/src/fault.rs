@@ -69,7 +69,7 @@ fn is_of_login(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xml::parse;
+    use crate::xml::tests::parse;
 
     #[track_caller]
     fn fault(inside: &str) -> Fault {

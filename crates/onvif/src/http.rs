@@ -52,7 +52,8 @@ impl Post<'_> {
         match self.service.is_tls {
             false => self.over(stream, address).await,
             true => {
-                let stream = tls::connect(stream, self.host).await.map_err(failed)?;
+                let stream = tls::connect(stream, self.host).await;
+                let stream = stream.map_err(AskError::Tls)?;
                 self.over(stream, address).await
             }
         }

@@ -22,7 +22,7 @@
 //! Anybody on the network may answer. So what a device may cost is bounded in bytes, elements and
 //! time ([`Limits`]); no document type is taken, and with it no entity; a device is called at the
 //! address from which it answered and nowhere else, whatever addresses it names; and the password
-//! itself is never sent, but digests of it. The URL of a stream may name another host: [`StreamUrl`]
+//! itself is never sent, but digests of it to devices that ask for a login. The URL of a stream may name another host: [`StreamUrl`]
 //! says so.
 //!
 //! The formats are those of the ONVIF Core Specification (WS-Discovery of 2005, WS-UsernameToken) and of
@@ -54,7 +54,7 @@ pub use device::{Device, Source, Stream, ask};
 pub use discover::{Discovered, Route, discover};
 pub use error::AskError;
 pub use interfaces::{Interface, interfaces};
-pub use limits::Limits;
+pub use limits::{Limits, STREAMS_AT_MOST};
 pub use probe::PORT;
 pub use service::Service;
 pub use stream_url::{StreamRemark, StreamUrl};

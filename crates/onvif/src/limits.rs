@@ -5,7 +5,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Until a call has its whole answer.
     pub call: Duration,
-    /// All calls of one device together.
+    /// All calls of one device together; for each of its streams a second more, at most
+    /// [`STREAMS_AT_MOST`].
     pub device: Duration,
     /// Bytes of an answer. A recorder describes each of its profiles in some 6 KiB.
     pub answer_bytes: usize,
@@ -21,6 +22,8 @@ impl Default for Limits {
     }
 }
 
+/// What the calls for all streams of a device add to its time at most.
+pub const STREAMS_AT_MOST: Duration = Duration::from_secs(60);
 /// Video profiles that are kept of a device: those of a recorder of 128 channels.
 pub(crate) const PROFILES: usize = 512;
 /// Characters of a name that are kept.

@@ -144,7 +144,7 @@ fn address(text: &str, device: &Service, host: IpAddr) -> Option<Service> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xml::parse;
+    use crate::xml::tests::parse;
 
     const HOST: [u8; 4] = [192, 0, 2, 10];
 

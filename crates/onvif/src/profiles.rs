@@ -66,7 +66,7 @@ fn codec(encoding: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xml::parse;
+    use crate::xml::tests::parse;
 
     fn read_of(profiles: &str) -> Vec<Profile> {
         let text = format!(

@@ -8,15 +8,46 @@ use crate::limits::TEXT_CHARACTERS;
 
 pub(crate) type Node<'a, 'input> = roxmltree::Node<'a, 'input>;
 
-/// Parses a document of at most `nodes` nodes. One with a document type is refused: that is where
-/// entities are defined.
-pub(crate) fn parse(text: &str, nodes: u32) -> Result<Document<'_>, roxmltree::Error> {
+/// Attributes of an element that are taken; gSOAP declares 50 to 80 namespaces in each envelope.
+const ATTRIBUTES: usize = 256;
+const DECLARATION: &str = "xmlns";
+
+/// What of a document is taken. The parser compares each attribute with all others of its element,
+/// and copies an element's namespaces for each child that declares one of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub nodes: u32,
+    /// Namespaces that are declared, in all elements together.
+    pub declarations: usize,
+}
+
+/// Why a document is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum XmlError {
+    #[error("more than {0} namespaces are declared")]
+    Declarations(usize),
+    #[error("an element has more than {ATTRIBUTES} attributes")]
+    Attributes,
+    #[error(transparent)]
+    Parse(#[from] roxmltree::Error),
+}
+
+/// Parses a document. One with a document type is refused: that is where entities are defined.
+pub(crate) fn parse(text: &str, bounds: Bounds) -> Result<Document<'_>, XmlError> {
+    if text.matches(DECLARATION).count() > bounds.declarations {
+        return Err(XmlError::Declarations(bounds.declarations));
+    }
+    // Up to the next element, since a value may have a '>' in it.
+    let has_many = |part: &str| part.bytes().filter(|it| *it == b'=').count() > ATTRIBUTES;
+    if text.split('<').any(has_many) {
+        return Err(XmlError::Attributes);
+    }
     let options = ParsingOptions {
         allow_dtd: false,
-        nodes_limit: nodes,
+        nodes_limit: bounds.nodes,
         ..ParsingOptions::default()
     };
-    Document::parse_with_options(text.trim(), options)
+    Ok(Document::parse_with_options(text.trim(), options)?)
 }
 
 /// The children of this name.
@@ -54,8 +85,36 @@ pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    pub(crate) fn parse(text: &str, nodes: u32) -> Result<Document<'_>, XmlError> {
+        let bounds = Bounds {
+            nodes,
+            declarations: 16,
+        };
+        super::parse(text, bounds)
+    }
+
+    #[test]
+    fn what_costs_the_parser_much_is_refused_before() {
+        let attributes = |count: usize| -> String {
+            let all = (0..count).map(|it| format!(" a{it}='>'"));
+            format!("<a><b{}/></a>", all.collect::<String>())
+        };
+        assert!(parse(&attributes(ATTRIBUTES), 100).is_ok());
+        let many = attributes(ATTRIBUTES + 1);
+        let error = parse(&many, 100);
+        assert!(matches!(error, Err(XmlError::Attributes)), "{error:?}");
+        let namespaces = |count: usize| format!("<a>{}</a>", "<b xmlns:z='u'/>".repeat(count));
+        assert!(parse(&namespaces(16), 100).is_ok());
+        let many = namespaces(17);
+        let error = parse(&many, 100);
+        assert!(
+            matches!(error, Err(XmlError::Declarations(16))),
+            "{error:?}"
+        );
+    }
 
     #[test]
     fn no_entity_is_expanded() {

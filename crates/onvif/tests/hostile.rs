@@ -12,10 +12,16 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
+/// Generous: on a machine with much else to do, answers take a while.
 const LIMITS: Limits = Limits {
-    call: Duration::from_millis(500),
+    call: Duration::from_secs(10),
     device: Duration::from_secs(20),
     answer_bytes: 64 * 1024,
+};
+/// For a device that does not answer.
+const SHORT: Limits = Limits {
+    call: Duration::from_millis(500),
+    ..LIMITS
 };
 const ENVELOPE: &str = "<s:Envelope xmlns:s='urn:s' xmlns:t='urn:t'><s:Body>";
 const END: &str = "</s:Body></s:Envelope>";
@@ -104,8 +110,13 @@ async fn serve(
         }
     }
     let text = String::from_utf8_lossy(&request).into_owned();
+    let answer = answer(&text, port);
+    if answer.is_empty() {
+        // Silence, over a connection that stays.
+        std::future::pending::<()>().await;
+    }
     // The other side may have had enough.
-    let _ = stream.write_all(&answer(&text, port)).await;
+    let _ = stream.write_all(&answer).await;
     let _ = stream.shutdown().await;
 }
 
@@ -153,7 +164,7 @@ async fn what_does_not_answer_is_given_up() {
     let port = listener.local_addr().expect("bound").port();
     let address = IpAddr::from(Ipv4Addr::LOCALHOST);
     let device = Announced::unheard(address, Service::device(port));
-    let error = ask(&device, None, &LIMITS).await.expect_err("silence");
+    let error = ask(&device, None, &SHORT).await.expect_err("silence");
     assert!(matches!(error, AskError::Timeout { .. }), "{error}");
     drop(listener);
     let error = ask(&device, None, &LIMITS).await.expect_err("nobody");
@@ -214,7 +225,190 @@ async fn a_password_that_is_refused_is_not_sent_again() {
         matches!(error, AskError::Unauthorized { is_asked: false }),
         "{error}"
     );
-    assert_eq!(refusing.requests.load(Ordering::Relaxed), 2);
+    // The clock, the services as anybody, and with a token.
+    assert_eq!(refusing.requests.load(Ordering::Relaxed), 3);
+}
+
+fn anna() -> Login {
+    Login {
+        user: "anna".to_owned().into(),
+        password: "t0psecret".to_owned().into(),
+    }
+}
+
+/// Where the clock is closed as well, that refusal is the last word.
+#[tokio::test]
+async fn a_digest_that_is_refused_is_not_sent_again() {
+    let digests = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&digests);
+    let closed = Fake::start(move |request, _| {
+        let is_digest = request.to_lowercase().contains("authorization: digest");
+        count.fetch_add(usize::from(is_digest), Ordering::Relaxed);
+        assert!(!request.contains("UsernameToken"), "{request}");
+        b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=x, nonce=1\r\nContent-Length: 0\r\n\r\n"
+            .to_vec()
+    });
+    let error = closed.await.ask(Some(&anna())).await.expect_err("refused");
+    assert!(
+        matches!(error, AskError::Unauthorized { is_asked: false }),
+        "{error}"
+    );
+    assert_eq!(digests.load(Ordering::Relaxed), 1);
+}
+
+/// A device with these answers to `GetProfiles` and `GetStreamUri` of its two media services.
+fn device(
+    request: &str,
+    port: u16,
+    uri: impl Fn(&str) -> Option<Vec<u8>>,
+    channels: usize,
+) -> Vec<u8> {
+    let service = |version: &str| {
+        format!(
+            "<t:Service><t:Namespace>http://www.onvif.org/{version}/media/wsdl</t:Namespace>\
+             <t:XAddr>http://127.0.0.1:{port}/{version}</t:XAddr></t:Service>"
+        )
+    };
+    let profiles = (0..channels).map(|at| {
+        format!(
+            "<t:Profiles token='p{at}'><t:Name>p{at}</t:Name><t:Configurations>\
+             <t:VideoSource><t:SourceToken>s{at}</t:SourceToken></t:VideoSource>\
+             <t:VideoEncoder><t:Encoding>H264</t:Encoding></t:VideoEncoder>\
+             </t:Configurations></t:Profiles>"
+        )
+    });
+    let body = match request {
+        it if it.contains("GetServices") => {
+            let (old, new) = (service("ver10"), service("ver20"));
+            format!("<t:GetServicesResponse>{old}{new}</t:GetServicesResponse>")
+        }
+        it if it.contains("GetProfiles") => {
+            let all: String = profiles.collect();
+            format!("<t:GetProfilesResponse>{all}</t:GetProfilesResponse>")
+        }
+        it if it.contains("GetStreamUri") => match uri(it) {
+            Some(answer) => return answer,
+            None if it.contains("POST /ver20 ") => {
+                "<t:GetStreamUriResponse><t:Uri>rtsp://127.0.0.1/new</t:Uri></t:GetStreamUriResponse>"
+                    .to_owned()
+            }
+            None => "<t:GetStreamUriResponse><t:MediaUri><t:Uri>rtsp://127.0.0.1/old</t:Uri>\
+                     </t:MediaUri></t:GetStreamUriResponse>"
+                .to_owned(),
+        },
+        _ => String::new(),
+    };
+    ok(&format!("{ENVELOPE}{body}{END}"))
+}
+
+fn not_supported() -> Vec<u8> {
+    let fault = format!(
+        "{ENVELOPE}<s:Fault><s:Code><s:Value>s:Receiver</s:Value><s:Subcode>\
+         <s:Value>ter:ActionNotSupported</s:Value></s:Subcode></s:Code></s:Fault>{END}"
+    );
+    let length = fault.len();
+    format!("HTTP/1.1 500 No\r\nContent-Length: {length}\r\n\r\n{fault}").into_bytes()
+}
+
+fn urls(device: &Device) -> Vec<Option<String>> {
+    let streams = device.sources.iter().filter_map(|it| it.main());
+    let named = streams.map(|it| it.url.as_ref()?.as_ref().ok());
+    named
+        .map(|it| it.map(|it| it.url.expose().path().to_owned()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_service_that_names_no_url_leaves_it_to_the_older_one() {
+    let half = Fake::start(|request, port| {
+        let is_new = |it: &str| it.contains("POST /ver20 ");
+        device(request, port, |it| is_new(it).then(not_supported), 1)
+    });
+    let found = half.await.ask(Some(&anna())).await.expect("an answer");
+    assert_eq!(urls(&found), [Some("/old".to_owned())]);
+    // It answers anybody.
+    assert!(!found.wants_login);
+}
+
+#[tokio::test]
+async fn a_channel_that_does_not_answer_leaves_the_others() {
+    let recorder = Fake::start(|request, port| {
+        let silence = |it: &str| it.contains(">p1<").then(Vec::new);
+        device(request, port, silence, 3)
+    });
+    let recorder = recorder.await;
+    let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let found = Announced::unheard(address, Service::device(recorder.port));
+    let limits = Limits {
+        call: Duration::from_secs(2),
+        ..LIMITS
+    };
+    let found = ask(&found, None, &limits).await.expect("an answer");
+    let new = || Some("/new".to_owned());
+    assert_eq!(urls(&found), [new(), None, new()]);
+    let silent = found.sources[1].main().and_then(|it| it.url.as_ref());
+    assert!(
+        matches!(silent, Some(Err(AskError::Timeout { .. }))),
+        "{silent:?}"
+    );
+}
+
+/// A login is for who asks for one.
+#[tokio::test]
+async fn a_device_that_answers_anybody_gets_no_login() {
+    let open = Fake::start(|request, port| {
+        let request_text = request.to_lowercase();
+        assert!(
+            !request_text.contains("authorization") && !request_text.contains("usernametoken"),
+            "{request}"
+        );
+        device(request, port, |_| None, 1)
+    });
+    let found = open.await.ask(Some(&anna())).await.expect("an answer");
+    assert!(!found.wants_login);
+}
+
+/// A digest was right, whatever the device says to the request.
+#[tokio::test]
+async fn a_nonce_for_one_connection_and_a_fault() {
+    let nonces = AtomicUsize::new(0);
+    let once = Fake::start(move |request, port| {
+        let is_open = request.contains("GetSystemDateAndTime");
+        if !is_open && !request.to_lowercase().contains("authorization: digest") {
+            return challenge(nonces.fetch_add(1, Ordering::Relaxed));
+        }
+        let current = nonces.load(Ordering::Relaxed).saturating_sub(1);
+        if !is_open && !request.contains(&format!("nonce=\"n{current}\"")) {
+            return challenge(nonces.fetch_add(1, Ordering::Relaxed));
+        }
+        if request.contains("GetServices") {
+            nonces.fetch_add(1, Ordering::Relaxed);
+            return not_supported();
+        }
+        if request.contains("GetCapabilities") {
+            return ok(&format!(
+                "{ENVELOPE}<t:GetCapabilitiesResponse><t:Capabilities><t:Media>\
+                 <t:XAddr>http://127.0.0.1:{port}/ver10</t:XAddr></t:Media></t:Capabilities>\
+                 </t:GetCapabilitiesResponse>{END}"
+            ));
+        }
+        ok(&format!("{ENVELOPE}{END}"))
+    });
+    let error = once
+        .await
+        .ask(Some(&anna()))
+        .await
+        .expect_err("no profiles");
+    // It came as far as its profiles, of which there are none.
+    assert!(matches!(error, AskError::Lacking { .. }), "{error}");
+}
+
+fn challenge(nonce: usize) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=x, nonce=n{nonce}\r\n\
+         Content-Length: 0\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 #[tokio::test]

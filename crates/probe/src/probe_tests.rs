@@ -8,6 +8,7 @@ use camweave_camera_sim::encode::Encoding;
 use camweave_camera_sim::{AtEnd, CameraConfig, Simulator, SimulatorConfig, auth, media};
 use camweave_cameras::Camera;
 use camweave_cameras::edit::{Value, camera};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 
@@ -146,4 +147,45 @@ async fn what_keeps_a_camera_from_playing() {
         assert_eq!(failure.kind, kind, "{failure}");
         assert!(!failure.kind.advice().is_empty() && !failure.to_string().contains("wrong,"));
     }
+}
+
+#[tokio::test]
+async fn a_camera_that_wants_the_password_itself_does_not_get_it() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let serving = tokio::spawn(async move {
+        let mut sent = String::new();
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut part = [0; 4096];
+        while let Ok(length @ 1..) = stream.read(&mut part).await {
+            sent += &String::from_utf8_lossy(&part[..length]);
+            let answer = "RTSP/1.0 401 No\r\nCSeq: 1\r\nWWW-Authenticate: Basic realm=x\r\n\r\n";
+            // It may have closed the connection.
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+        sent
+    });
+    let fields = |scheme: &str| {
+        let url = Value::text(format!("{scheme}://127.0.0.1:{port}/a"));
+        let login = [("username", "u"), ("password", "right")];
+        let login = login.map(|(field, text)| (field, Value::text(text)));
+        [vec![("url", url)], login.to_vec()].concat()
+    };
+    let options = Options {
+        with_basic: false,
+        ..Options::default()
+    };
+    for scheme in ["rtsp", "http"] {
+        let camera = camera("a", &fields(scheme)).expect("valid");
+        let failure = probe(&camera, &options, |_| {}).await;
+        let failure = failure.expect_err("it cannot play");
+        assert_eq!(failure.kind, FailureKind::Unauthorized, "{failure}");
+        assert!(failure.to_string().contains("the password"), "{failure}");
+    }
+    let sent = serving.await.expect("it ends with the connection");
+    assert!(
+        sent.contains("DESCRIBE") && !sent.contains("Authorization"),
+        "{sent}"
+    );
 }

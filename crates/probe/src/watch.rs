@@ -7,7 +7,7 @@ use camweave_camera_client::{
     Choice, Client, ClientLimits, Event, Failure, FailureKind, Frame, StreamInfo, Timeline,
     TriedSchemes, Which, connect, nal_codec,
 };
-use camweave_cameras::Camera;
+use camweave_cameras::{Camera, ClientKind};
 use camweave_message::Codec;
 use tokio::time::{timeout, timeout_at};
 
@@ -36,6 +36,9 @@ pub struct Options {
     pub stall_timeout: Duration,
     /// Whether a frame is to be decoded.
     pub with_image: bool,
+    /// Whether a camera that asks for the password itself (basic authentication) gets it. Without it
+    /// FFmpeg does not try a camera with a login, as it has no such option.
+    pub with_basic: bool,
 }
 
 impl Default for Options {
@@ -46,6 +49,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(10),
             with_image: false,
+            with_basic: true,
         }
     }
 }
@@ -101,7 +105,17 @@ pub async fn probe(
     options: &Options,
     mut progress: impl FnMut(Step),
 ) -> Result<Probed, Failure> {
-    let mut choice = Choice::new(camera.client, camera.url.expose().scheme() == "rtsp");
+    let is_rtsp = camera.url.expose().scheme() == "rtsp";
+    let kind = match options.with_basic || camera.credentials.is_none() {
+        true => camera.client,
+        false if is_rtsp && camera.client != ClientKind::Ffmpeg => ClientKind::Rtsp,
+        false => {
+            let detail =
+                "only FFmpeg plays it, which may send the password itself: it is not opened";
+            return Err(Failure::new(FailureKind::Unauthorized, detail));
+        }
+    };
+    let mut choice = Choice::new(kind, is_rtsp);
     loop {
         let which = choice.client(Instant::now());
         let client = which.as_str();
@@ -169,7 +183,10 @@ async fn session(
         stall_timeout: options.stall_timeout,
         ..ClientLimits::default()
     };
-    let tried = TriedSchemes::default();
+    let tried = match options.with_basic {
+        true => TriedSchemes::default(),
+        false => TriedSchemes::without_basic(),
+    };
     let connected = connect(camera, which, &limits, &tried, false);
     let connected = timeout(options.connect_timeout, connected).await;
     let mut client = connected.unwrap_or_else(|_| {

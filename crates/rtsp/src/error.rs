@@ -22,6 +22,9 @@ pub enum RtspError {
     /// Status 401, and nothing that could be tried is left.
     #[error("RTSP status 401")]
     Unauthorized,
+    /// It wants the password itself, and this session does not send it.
+    #[error("{}", AuthError::BasicAlone)]
+    BasicAlone,
     /// Another status than 200.
     #[error("RTSP status {status} to {method}")]
     Status {
@@ -74,6 +77,7 @@ impl From<AuthError> for RtspError {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Refused => Self::Unauthorized,
+            AuthError::BasicAlone => Self::BasicAlone,
             AuthError::NoNonce => Self::Protocol("its digest challenge has no nonce"),
         }
     }

@@ -14,8 +14,7 @@ use camweave_cameras::Areas;
 use camweave_stage::Exit;
 use clap::{Args, Subcommand};
 
-pub use find::{Search, entries, show_found};
-pub use ids::id_of;
+pub use find::{Chosen, Search, choose, entries, show_found};
 pub use reach::checked;
 
 use crate::error::CliError;

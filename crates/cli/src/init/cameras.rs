@@ -33,6 +33,8 @@ pub struct Found {
 pub struct Told {
     pub size: Option<(u32, u32)>,
     pub fps: Option<f64>,
+    /// It has only answered a search, so it does not get the password itself (basic authentication).
+    pub is_stranger: bool,
 }
 
 impl Found {
@@ -137,14 +139,19 @@ pub fn one(
         return Ok((Found::told(id, fields, told), None));
     }
     let camera = checked(id, &fields)?;
-    looked_at(&camera, Found::told(id, fields, told))
+    looked_at(&camera, Found::told(id, fields, told), !told.is_stranger)
 }
 
 /// Looks at a camera: what it sends, or what is known of it otherwise, and why it was not seen.
-fn looked_at(camera: &Camera, found: Found) -> Result<(Found, Option<FailureKind>), CliError> {
+fn looked_at(
+    camera: &Camera,
+    found: Found,
+    with_basic: bool,
+) -> Result<(Found, Option<FailureKind>), CliError> {
     let options = camweave_probe::Options {
         watch: WATCH,
         watch_at_most: WATCH,
+        with_basic,
         ..camweave_probe::Options::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -156,7 +156,7 @@ fn next(site: &Site, is_street: bool) -> Result<Exit, CliError> {
     match std::env::var("LISTEN") {
         // The graph takes it from there.
         Ok(listen) if site.is_packaged() => {
-            say!("page:    at {listen}; its log has the token")
+            say!("page:    at {listen}; its log has the token");
         }
         _ => say!("page:    http://localhost:8090/"),
     }

@@ -6,9 +6,9 @@ use std::path::Path;
 use camweave_cameras::edit::{Editor, Value};
 use camweave_redact::{SecretUrl, printable};
 
+use super::choose::{Chosen, Written, choose};
 use super::streams::{Entry, Which};
 use crate::cameras::change::failed;
-use crate::cameras::ids::id_of;
 use crate::cameras::secrets;
 use crate::error::CliError;
 use crate::say::say;
@@ -19,8 +19,8 @@ pub struct Added {
     pub new: Vec<New>,
     /// Ids of those that were there.
     pub known: Vec<String>,
-    /// Names of those whose stream cannot be added.
-    pub left_out: Vec<String>,
+    /// Names of those that cannot be added, and why.
+    pub left_out: Vec<(String, String)>,
 }
 
 /// A camera that was added.
@@ -29,6 +29,8 @@ pub struct New {
     pub address: IpAddr,
     url: SecretUrl,
     format: String,
+    /// There is a login, and its device has not asked for it.
+    lacks_login: bool,
 }
 
 /// Adds the cameras that are not in the file yet: those of another URL.
@@ -43,33 +45,28 @@ pub fn add(
         return Ok(added);
     }
     let mut editor = Editor::open_or_create(file).map_err(|error| failed(&error))?;
-    let mut cameras: Vec<(String, SecretUrl)> = Vec::new();
+    let mut cameras: Vec<(String, Option<SecretUrl>)> = Vec::new();
     if file.exists() {
         let there = editor.cameras().map_err(|error| failed(&error))?;
-        cameras.extend(there.into_iter().map(|it| (it.id, it.url)));
+        cameras.extend(there.into_iter().map(|it| (it.id, Some(it.url))));
     }
     for entry in entries {
-        let Some((stream, url)) = entry.stream(which).zip(entry.url(which)) else {
-            added.left_out.push(entry.name.clone());
-            continue;
-        };
-        if let Some((id, _)) = cameras.iter().find(|(_, known)| *known == url.url) {
-            added.known.push(id.clone());
-            continue;
+        match choose(entry, which, login, &cameras) {
+            Chosen::Known(id) => added.known.push(id),
+            Chosen::LeftOut(why) => added.left_out.push((entry.name.clone(), why)),
+            Chosen::New(new) => {
+                let Written { id, fields, .. } = new;
+                editor.add(&id, &fields).map_err(|error| failed(&error))?;
+                cameras.push((id.clone(), Some(new.url.clone())));
+                added.new.push(New {
+                    id,
+                    address: entry.asked.device.address,
+                    url: new.url.clone(),
+                    format: super::lines::format(new.stream),
+                    lacks_login: !login.is_empty() && !entry.asked.has_login(),
+                });
+            }
         }
-        let id = id_of(&entry.name, |id| {
-            cameras.iter().any(|(known, _)| known == id)
-        });
-        let mut fields = vec![("url", Value::text(url.url.expose().as_str()))];
-        fields.extend(login.iter().cloned());
-        editor.add(&id, &fields).map_err(|error| failed(&error))?;
-        cameras.push((id.clone(), url.url.clone()));
-        added.new.push(New {
-            id,
-            address: entry.asked.device.address,
-            url: url.url.clone(),
-            format: super::lines::format(stream),
-        });
     }
     if !added.new.is_empty() {
         editor.save().map_err(|error| failed(&error))?;
@@ -84,13 +81,22 @@ pub fn show(added: &Added, file: Option<&Path>) -> Result<(), CliError> {
         return Ok(());
     };
     for new in &added.new {
-        say!("added    {:<24} {} ({})", new.id, new.url, new.format);
+        let login = match new.lacks_login {
+            true => ", without user and password: its device asked for none",
+            false => "",
+        };
+        say!(
+            "added    {:<24} {} ({}){login}",
+            new.id,
+            new.url,
+            new.format
+        );
     }
     for id in &added.known {
         say!("there    {id}");
     }
-    for name in &added.left_out {
-        say!("left out {}", printable(name));
+    for (name, why) in &added.left_out {
+        say!("left out {}: {why}", printable(name));
     }
     say!(
         "'{}': {} added, {} there already",

@@ -26,6 +26,11 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Whether it has answered with the login alone.
+    pub fn has_login(&self) -> bool {
+        self.answer.as_ref().is_ok_and(|it| it.wants_login)
+    }
+
     /// Whether it was asked as anybody, and wants a user.
     pub fn wants_login(&self) -> bool {
         matches!(&self.answer, Err(AskError::Unauthorized { is_asked: true }))

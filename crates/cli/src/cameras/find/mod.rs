@@ -2,6 +2,7 @@
 
 mod add;
 mod asking;
+mod choose;
 mod lines;
 mod places;
 mod report;
@@ -16,6 +17,7 @@ use camweave_stage::Exit;
 use clap::Args;
 
 pub use asking::Asked;
+pub use choose::{Chosen, choose};
 pub use lines::show as show_found;
 pub use streams::{Entry, Which, entries};
 
@@ -60,7 +62,7 @@ pub struct Search {
 /// What a search has found.
 pub struct Found {
     pub asked: Vec<Asked>,
-    /// Fields that a camera gets besides its URL.
+    /// Fields that a camera gets besides its URL, if its device has asked for a login.
     pub login: Vec<(&'static str, Value)>,
 }
 
@@ -145,17 +147,21 @@ fn known(user: String, password: camweave_redact::Secret, value: Value) -> Known
 pub fn run(options: &Options) -> Result<Exit, CliError> {
     let found = options.search.run(can_ask() && !options.json)?;
     let entries = entries(&found.asked);
-    let added = match &options.add {
-        Some(file) => add::add(file, &entries, options.search.stream, &found.login)?,
-        None => add::Added::default(),
-    };
-    match options.json {
-        true => report::show(&found.asked, &entries, &added)?,
-        false => {
+    let added = options.add.as_ref().map_or_else(
+        || Ok(add::Added::default()),
+        |file| add::add(file, &entries, options.search.stream, &found.login),
+    );
+    // What was found is told, whatever the file says to it.
+    match (options.json, &added) {
+        (true, Ok(added)) => report::show(&found.asked, &entries, added)?,
+        (true, Err(_)) => report::show(&found.asked, &entries, &add::Added::default())?,
+        (false, Ok(added)) => {
             lines::show(&found.asked, &entries)?;
-            add::show(&added, options.add.as_deref())?;
+            add::show(added, options.add.as_deref())?;
         }
+        (false, Err(_)) => lines::show(&found.asked, &entries)?,
     }
+    added?;
     let nothing = |text: &str| Err(CliError::new(Exit::Incomplete, text.to_owned()));
     if found.asked.is_empty() {
         return nothing(
