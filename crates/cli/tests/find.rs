@@ -1,6 +1,8 @@
 //! `camweave cameras find` and `camweave init --address` as people run them, with simulated cameras:
 //! from a device's address to a frame.
 
+mod support;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
@@ -13,9 +15,8 @@ use camweave_camera_sim::render::{SceneClip, render_all};
 use camweave_camera_sim::timeline::FrameRate;
 use camweave_camera_sim::{CameraConfig, Simulator, SimulatorConfig};
 use serde_json::Value;
+use support::{PASSWORD, camweave};
 use tokio::runtime::Runtime;
-
-const PASSWORD: &str = "t0psecret";
 
 /// A device with two streams, which run as long as this lives.
 struct Street {
@@ -76,24 +77,6 @@ fn camera(id: &str, width: u32, height: u32) -> CameraConfig {
         frames_total: None,
         faults: Vec::new(),
     }
-}
-
-/// Exit code, standard output and standard error of `camweave`, in which the password never is.
-#[track_caller]
-fn camweave(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_camweave"))
-        .args(arguments)
-        .env("STREET_PASSWORD", PASSWORD)
-        .stdin(std::process::Stdio::null())
-        .output()
-        .expect("camweave runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, error) = (text(&output.stdout), text(&output.stderr));
-    assert!(
-        !out.contains(PASSWORD) && !error.contains(PASSWORD),
-        "{out}{error}"
-    );
-    (output.status.code(), out, error)
 }
 
 const LOGIN: [&str; 4] = ["--username", "anna", "--password-env", "STREET_PASSWORD"];
@@ -256,4 +239,23 @@ fn a_machine_without_a_network_is_told_so() {
         error.contains("no network interface with an IPv4 address is up"),
         "{error}"
     );
+}
+
+#[test]
+fn an_option_of_a_search_without_one_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let site = folder.path().join("site").display().to_string();
+    for option in [
+        ["--listen", "2"],
+        ["--stream", "main"],
+        ["--username", "anna"],
+    ] {
+        let camera = ["--camera", "gate=rtsp://192.0.2.10/stream1"];
+        let (code, _, error) = camweave(&[&["init", &site], &camera[..], &option].concat());
+        assert_eq!(code, Some(2), "{error}");
+        assert!(
+            error.contains(option[0]) && error.contains("--discover"),
+            "{error}"
+        );
+    }
 }

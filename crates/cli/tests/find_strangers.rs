@@ -1,32 +1,14 @@
 //! `camweave cameras find` and `camweave init --address` with devices that want more than they should
 //! get, or that name what cannot be written.
 
+mod support;
+
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-
-const PASSWORD: &str = "t0psecret";
-
-/// Exit code, standard output and standard error of `camweave`, in which the password never is.
-#[track_caller]
-fn camweave(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_camweave"))
-        .args(arguments)
-        .env("STREET_PASSWORD", PASSWORD)
-        .stdin(std::process::Stdio::null())
-        .output()
-        .expect("camweave runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, error) = (text(&output.stdout), text(&output.stderr));
-    assert!(
-        !out.contains(PASSWORD) && !error.contains(PASSWORD),
-        "{out}{error}"
-    );
-    (output.status.code(), out, error)
-}
+use support::{PASSWORD, camweave};
 
 /// The address of a device that names this URL for its only stream.
 fn device_with(uri: &str) -> String {

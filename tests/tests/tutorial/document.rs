@@ -10,7 +10,7 @@
 //! - `<!-- test: exit code N -->`
 //! - `<!-- test: not run: REASON -->`
 //!
-//! `<!-- test: exact -->` is before an output whose numbers are the same for every reader.
+//! `<!-- test: exact -->` is before an output whose numbers are the same on every machine.
 
 /// What the reader does next.
 #[derive(Debug, PartialEq)]

@@ -26,7 +26,7 @@ pub fn discover(search: &Search, may_ask: bool, all: &mut Vec<Found>) -> Result<
     for camera in &cameras {
         let name = printable(&camera.name).into_owned();
         let there: Vec<_> = all.iter().map(|it| (it.id.clone(), url_of(it))).collect();
-        let new = match choose(camera, search.stream, &found.login, &there) {
+        let new = match choose(camera, search.stream(), &found.login, &there) {
             Chosen::New(new) => new,
             Chosen::Known(id) => {
                 note!("{name}: there already, as '{id}'");

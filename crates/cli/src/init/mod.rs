@@ -97,10 +97,12 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
 fn chosen_cameras(options: &Options) -> Result<Vec<Found>, CliError> {
     let search = &options.search;
     let is_search = options.discover || !search.addresses.is_empty();
-    if search.is_given() && !is_search {
+    if let Some(option) = search.given().filter(|_| !is_search) {
         return Err(CliError::new(
             Exit::Configuration,
-            "--username is for cameras that are found, expected --discover or --address with it",
+            format!(
+                "{option} is for cameras that are found, expected --discover or --address with it"
+            ),
         ));
     }
     let may_ask = can_ask();

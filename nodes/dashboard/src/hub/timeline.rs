@@ -2,7 +2,7 @@
 //!
 //! Cameras' own times have gaps, jumps and sessions that begin again, and say nothing of when a frame
 //! is decoded. Media Source Extensions take them badly: a step of decode times that goes back, or is
-//! longer than two frames, drops everything up to the next keyframe, and a player stands still at a
+//! longer than two frames, drops everything up to the next keyframe, and a player stalls at a
 //! gap between presentation times for as long as the gap is. So fragments have times of their own,
 //! which are the same for all viewers; a frame's own time stays in its message's header.
 //!
@@ -12,7 +12,7 @@
 //!   next frame is shown when it comes. Frames that come before others in presentation order are
 //!   placed between those around them, in proportion: their order is that of the camera.
 //! - A frame is **shown** for as long as the step to the next one can be: twice the usual one. Players
-//!   stand still where a frame ends before the next begins; that it ends after the next has begun is of
+//!   stall where a frame ends before the next begins; that it ends after the next has begun is of
 //!   no matter to them.
 //! - **Decode times** are dense: each is that of the sample before and its duration. Durations are
 //!   those of a frame, and such that decode times stay before presentation times by [`LEAD`], so that

@@ -39,6 +39,9 @@ pub struct Options {
     json: bool,
 }
 
+/// How long answers are listened for.
+const LISTEN_SECONDS: u64 = 3;
+
 /// Where to look, as whom, and for which streams.
 #[derive(Debug, Args)]
 pub struct Search {
@@ -46,17 +49,17 @@ pub struct Search {
     /// repeated.
     #[arg(long = "address", value_name = "HOST")]
     pub addresses: Vec<String>,
-    /// Listen for answers for so many seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
-    listen: u64,
+    /// Listen for answers for so many seconds [default: 3].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=60))]
+    listen: Option<u64>,
     /// The user of the cameras.
     #[arg(long)]
     username: Option<String>,
     #[command(flatten)]
     password: Password,
-    /// Which stream of a camera is added: the largest, or the smallest.
-    #[arg(long, value_enum, default_value_t = Which::Main)]
-    pub stream: Which,
+    /// Which stream of a camera is added: the largest, or the smallest [default: main].
+    #[arg(long, value_enum)]
+    stream: Option<Which>,
 }
 
 /// What a search has found.
@@ -67,9 +70,21 @@ pub struct Found {
 }
 
 impl Search {
-    /// Whether something of it makes sense in a search alone.
-    pub fn is_given(&self) -> bool {
-        !self.addresses.is_empty() || self.username.is_some() || self.password.is_given()
+    /// An option that is given and makes sense in a search alone.
+    pub fn given(&self) -> Option<&'static str> {
+        let options = [
+            ("--address", !self.addresses.is_empty()),
+            ("--listen", self.listen.is_some()),
+            ("--username", self.username.is_some()),
+            ("a password", self.password.is_given()),
+            ("--stream", self.stream.is_some()),
+        ];
+        options.iter().find(|it| it.1).map(|it| it.0)
+    }
+
+    /// Which stream of a camera is added.
+    pub fn stream(&self) -> Which {
+        self.stream.unwrap_or(Which::Main)
     }
 
     /// Looks for cameras, and asks them for their streams; a person is asked for user and password
@@ -80,7 +95,10 @@ impl Search {
     pub fn run(&self, may_ask: bool) -> Result<Found, CliError> {
         let places = places::read(&self.addresses)?;
         let mut login = self.login(may_ask)?;
-        let devices = asking::find(&places, Duration::from_secs(self.listen))?;
+        let devices = asking::find(
+            &places,
+            Duration::from_secs(self.listen.unwrap_or(LISTEN_SECONDS)),
+        )?;
         let mut asked = asking::ask_all(devices, login.as_ref().map(|(it, _)| it))?;
         let closed = asked.iter().filter(|it| it.wants_login()).count();
         if may_ask && login.is_none() && closed > 0 {
@@ -149,7 +167,7 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let entries = entries(&found.asked);
     let added = options.add.as_ref().map_or_else(
         || Ok(add::Added::default()),
-        |file| add::add(file, &entries, options.search.stream, &found.login),
+        |file| add::add(file, &entries, options.search.stream(), &found.login),
     );
     // What was found is told, whatever the file says to it.
     match (options.json, &added) {
