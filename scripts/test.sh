@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All checks: format, lints, scripts and documents, unit, property and conformance tests, the pool under a model checker
-# and under AddressSanitizer, a minute of each fuzz target, the end-to-end tests with real processes, and the dashboard's
+# and under AddressSanitizer, 20 seconds of each fuzz target, the end-to-end tests with real processes, and the dashboard's
 # page in a browser. Installs what it needs.
 #
 # Usage: scripts/test.sh [format|lint|docs|unit|loom|sanitize|fuzz|e2e|page]...     default: all
@@ -18,6 +18,12 @@ parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=(format lint docs unit loom sanitize fuzz e2e page)
 camweave_setup tests
 wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
+took=() began=$SECONDS
+# Notes how long a part has taken: the last line says where the time went.
+ended() {
+  took+=("$1 $(((SECONDS - began + 30) / 60))")
+  began=$SECONDS
+}
 
 # nextest where it is there: it runs each test in a process of its own, with a time limit.
 if ! cargo nextest --version >/dev/null 2>&1; then
@@ -35,10 +41,12 @@ if wants format; then
   say "lock files"
   cargo metadata --locked --format-version 1 >/dev/null
   cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
+  ended format
 fi
 if wants lint; then
   say "lints"
   cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+  ended lint
 fi
 if wants docs; then
   # Fixed versions: a newer one may find more.
@@ -62,20 +70,24 @@ if wants docs; then
   RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
   say "examples in the API documentation"
   cargo test --release --workspace --doc --quiet
+  ended docs
 fi
 if wants unit || wants e2e; then
   say "build"
   cargo build --release --workspace --bins
+  ended build
 fi
 if wants loom; then
   say "model check of the pool"
   RUSTFLAGS="--cfg loom" tests -p camweave-pool --target-dir target/loom --test loom
+  ended loom
 fi
 if wants sanitize; then
   # Unoptimised, so with debug assertions. Miri is no part of the pinned toolchain, and knows no shared memory.
   say "the pool under AddressSanitizer"
   RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" cargo nextest run --profile "$profile" -p camweave-pool \
     --target "$(rustc -vV | sed -n 's/^host: //p')" --target-dir target/sanitize
+  ended sanitize
 fi
 if wants unit; then
   say "PTX is what its sources compile to"
@@ -86,18 +98,22 @@ if wants unit; then
   # Where it is there, engines are compared with it.
   openvino=$(find -L "${CARGO_TARGET_DIR:-target}/release/engines" -maxdepth 1 -name 'libopenvino_c.so*' 2>/dev/null | head -n 1 || true)
   OPENVINO_DYLIB_PATH=${openvino:+$(realpath "$openvino")} tests --workspace -E 'not package(camweave-tests)'
+  ended unit
 fi
 if wants fuzz; then
-  say "fuzz targets, a minute each"
+  say "fuzz targets, 20 seconds each"
   # What they find beyond these inputs is for longer runs: a check says the same each time.
-  FUZZ_SEED=1 scripts/fuzz.sh 60
+  FUZZ_SEED=1 scripts/fuzz.sh 20
+  ended fuzz
 fi
 if wants e2e; then
   say "end-to-end tests"
   # Of the whole workspace, as above: with -p, dependencies have other features and are built again.
   tests --workspace -E 'package(camweave-tests)'
+  ended e2e
 fi
 if wants page; then
   scripts/page-tests.sh
+  ended page
 fi
-say "all checks passed: ${parts[*]}"
+say "all checks passed; minutes of each: $(printf '%s, ' "${took[@]}" | sed 's/, $//')"
