@@ -1,7 +1,9 @@
 //! How many cameras this machine carries: measured once, with what the graph costs per frame.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::thread::available_parallelism;
 
 use camweave_outdir::Folder;
 use camweave_stage::Exit;
@@ -17,8 +19,11 @@ use crate::run::{Feeder, Footage, Pace, Plan, measure};
 const PLANNED: f64 = 0.8;
 /// Frames per second to detect on, from which the first that fits is taken.
 const RATES: [f64; 11] = [30.0, 25.0, 15.0, 12.0, 10.0, 8.0, 5.0, 4.0, 3.0, 2.0, 1.0];
-/// Files that are played at once: enough that no stage waits.
-const CAMERAS: u32 = 4;
+/// Files that are played at once, so that no stage waits: a camera's frames are decoded one after the
+/// other, so as many as there are cores, within these bounds, ...
+const CAMERAS: RangeInclusive<usize> = 4..=64;
+/// ... and on a GPU so many, with which its decoders and the engine's batches are full.
+const CAMERAS_ON_GPU: usize = 16;
 /// Seconds that are measured, and before that.
 const SECONDS: f64 = 10.0;
 const WARM_UP: f64 = 3.0;
@@ -126,7 +131,7 @@ pub struct Measuring<'a> {
 /// What makes that impossible.
 pub fn capacity(what: &Measuring<'_>, interrupted: &AtomicBool) -> Result<Capacity, CliError> {
     let footage = FootageOptions {
-        cameras: CAMERAS,
+        cameras: 1,
         pace: Some(Pace::Fast),
         fps: 25.0,
         detect_fps: None,
@@ -137,6 +142,7 @@ pub fn capacity(what: &Measuring<'_>, interrupted: &AtomicBool) -> Result<Capaci
         env: Vec::new(),
     };
     let graph = ab::open(Path::new(what.graph), &footage)?;
+    let is_on_gpu = graph.kind_on_a_gpu().is_some();
     let _lock = ab::Lock::take(std::slice::from_ref(&graph))?;
     engine::prepare([&graph], what.model, interrupted)?;
     let out = Folder::open(what.out)?;
@@ -151,7 +157,7 @@ pub fn capacity(what: &Measuring<'_>, interrupted: &AtomicBool) -> Result<Capaci
         files: Vec::new(),
         own: None,
     };
-    let feeder = Feeder::new(one, &out)?.first(CAMERAS);
+    let feeder = Feeder::new(one, &out)?.first(files_at_once(is_on_gpu));
     let plan = Plan {
         graph: &graph,
         feeder: &feeder,
@@ -184,8 +190,16 @@ pub fn capacity(what: &Measuring<'_>, interrupted: &AtomicBool) -> Result<Capaci
         frames_per_second: run.combined_fps,
         decode_ms: cost(&|node| decoding.iter().any(|it| it == node)),
         detect_ms: cost(&|node| !decoding.iter().any(|it| it == node)),
-        is_on_gpu: graph.kind_on_a_gpu().is_some(),
+        is_on_gpu,
     })
+}
+
+fn files_at_once(is_on_gpu: bool) -> u32 {
+    if is_on_gpu {
+        return CAMERAS_ON_GPU as u32;
+    }
+    let cores = available_parallelism().map_or(*CAMERAS.start(), usize::from);
+    cores.clamp(*CAMERAS.start(), *CAMERAS.end()) as u32
 }
 
 #[cfg(test)]
