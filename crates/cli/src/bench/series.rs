@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use camweave_compare::Run;
+use camweave_compare::agreement::Clocks;
 use camweave_compare::run::DISTURBING_CORES;
 use camweave_outdir::Folder;
 use camweave_stage::Exit;
@@ -16,7 +17,7 @@ use crate::ab::{self, FootageOptions, between, frame_size, setting};
 use crate::engine;
 use crate::error::{self, CliError};
 use crate::graph::Graph;
-use crate::run::{Feeder, Pace, Plan, interruption, measure};
+use crate::run::{Feeder, Pace, Plan, clocks, interruption, measure};
 use crate::say::{note, say};
 
 /// What all benchmarks are told.
@@ -185,6 +186,11 @@ pub fn measure_all(
             name: "run".to_owned(),
         };
         let mut run = measure(&plan, &interrupted, &mut |_, _| {})?.run;
+        if let Some(fps) = setting.fps
+            && !common.files.is_empty()
+        {
+            check_rate(fps, &clocks(&plan.folder()))?;
+        }
         (run.graph, run.place) = (index, place);
         let told = match &run.partial {
             None if run.is_disturbed() => format!(
@@ -208,6 +214,22 @@ pub fn measure_all(
         points,
         runs,
     })
+}
+
+/// Files play at their own rate, so what was to come is known only if `--fps` is that one.
+fn check_rate(fps: f64, clocks: &Clocks) -> Result<(), CliError> {
+    match clocks
+        .values()
+        .find(|(_, own)| (own - fps).abs() > 0.01 * fps)
+    {
+        Some((_, own)) => Err(CliError::new(
+            Exit::Configuration,
+            format!(
+                "--fps {fps}: the files have {own} frames/s, expected their own rate: --fps {own}"
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn point(setting: &Setting<'_>, index: usize, runs: &[Run]) -> Option<Point> {
@@ -304,6 +326,15 @@ mod tests {
     use camweave_compare::run::Span;
 
     use super::*;
+
+    #[test]
+    fn a_rate_that_is_not_the_files_is_refused_with_theirs() {
+        let clocks = |fps| Clocks::from([("cam1".to_owned(), (1, fps))]);
+        assert!(check_rate(25.0, &clocks(25.0)).is_ok());
+        assert!(check_rate(30.0, &clocks(29.97)).is_ok());
+        let error = check_rate(25.0, &clocks(10.0)).expect_err("ten are not 25");
+        assert!(error.to_string().contains("--fps 10"), "{error}");
+    }
 
     #[test]
     fn points_are_means_of_whole_runs() {

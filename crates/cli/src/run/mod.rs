@@ -11,7 +11,7 @@ mod spans;
 
 use std::ffi::OsString;
 
-pub use feed::{Feeder, Footage, OwnCameras, Pace};
+pub use feed::{Feeder, Footage, OwnCameras, Pace, clocks};
 pub use gpu::card;
 pub use interruption::interruption;
 pub use measure::{Findings, Plan, measure};
