@@ -26,10 +26,24 @@ install_playwright
 say "building"
 cargo build --release --workspace --bins --exclude camweave-benches --exclude camweave-example-rust-sink
 run() { node --test --test-reporter=spec ${2:+--test-name-pattern="$2"} "$1"; }
-# One after the other: each has a graph of its own.
+# All at once, as they wait for most of the time: each has a graph and a browser of its own.
+logs=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
+declare -A running
 for file in tests/page/*.test.mjs; do
-  say "tests of the page: $file"
-  # A browser, its decoders and a whole graph share a few cores: what fails is looked at once more, and what
-  # fails twice is a fault.
-  run "$file" "${1:-}" || { say "once more" && run "$file" "${1:-}"; }
+  run "$file" "${1:-}" >"$logs/${file##*/}" 2>&1 &
+  running[$file]=$!
+done
+say "tests of the page: ${!running[*]}"
+failed=()
+for file in "${!running[@]}"; do
+  wait "${running[$file]}" || failed+=("$file")
+  say "$file"
+  cat "$logs/${file##*/}"
+done
+# Browsers, their decoders and whole graphs share a few cores: what fails is looked at once more, alone, and what
+# fails twice is a fault.
+for file in "${failed[@]}"; do
+  say "once more: $file"
+  run "$file" "${1:-}"
 done
