@@ -1,7 +1,7 @@
 //! The messages between camweave's nodes.
 //!
-//! A message is an Arrow struct array: one row per access unit, frame, head or
-//! frame of detections. A single frame is a list of one row, so a stage cannot
+//! A message is an Arrow struct array: one row per access unit, frame, head, frame
+//! of detections or event. A single frame is a list of one row, so a stage cannot
 //! tell, and need not know, whether a batcher stands before it. Every message
 //! carries its schema's name and version in the column `schema`; anything
 //! malformed is a [`MessageError`] that names the schema, the field, the row
@@ -20,6 +20,8 @@ mod columns;
 mod detected_box;
 mod detections;
 mod error;
+mod event_kind;
+mod events;
 mod extra_columns;
 mod extras;
 mod frames;
@@ -42,6 +44,8 @@ pub use areas::{Areas, Ignored};
 pub use detected_box::DetectedBox;
 pub use detections::Detections;
 pub use error::MessageError;
+pub use event_kind::{Direction, EventKind, EventPhase};
+pub use events::Event;
 pub use extras::{Attribute, Extras};
 pub use frames::Frame;
 pub use group_turn::GroupTurn;
@@ -60,6 +64,8 @@ pub use camweave_vision::{Orientation, Polygon, Region};
 
 #[cfg(test)]
 mod areas_tests;
+#[cfg(test)]
+mod events_tests;
 #[cfg(test)]
 mod extras_tests;
 #[cfg(test)]

@@ -52,5 +52,13 @@ pub const MAX_BOX_VALUES: usize = 8192;
 pub const MAX_FRAME_VALUES: usize = 1 << 21;
 /// An oriented box is rotated by at most a turn, in radians.
 pub const MAX_ANGLE: f32 = std::f32::consts::TAU;
+/// The name of an event, in bytes.
+pub const MAX_EVENT_ID_BYTES: usize = 64;
+/// The name of a rule, in bytes.
+pub const MAX_RULE_BYTES: usize = 64;
+/// Objects of one event.
+pub const MAX_EVENT_TRACKS: usize = 256;
+/// An event's value is within plus and minus this: a count, seconds, km/h.
+pub const MAX_EVENT_VALUE: f64 = 1e12;
 /// The text form of a pool's id, in bytes.
 pub const MAX_POOL_ID_BYTES: usize = 256;

@@ -4,7 +4,7 @@ use arrow_array::{Array, StructArray};
 use crate::columns::{Columns, Reader};
 use crate::identity::{write_identity, write_traces};
 use crate::received::read_rows;
-use crate::{Detections, Frame, FrameId, Head, MessageError, Received, Row, Trace, Unit};
+use crate::{Detections, Event, Frame, FrameId, Head, MessageError, Received, Row, Trace, Unit};
 
 /// A row of any message, of which only the identity and the trace are read:
 /// enough to know that a frame has come this far.
@@ -32,6 +32,7 @@ impl Row for Passage {
             Frame::SCHEMA,
             Head::SCHEMA,
             Detections::SCHEMA,
+            Event::SCHEMA,
             Passage::SCHEMA,
         ];
         let named = array

@@ -8,8 +8,8 @@ use crate::{FrameId, MessageError, Received, Trace};
 pub trait Row: Clone + Send + Sync + 'static {
     /// The schema's name and version, as it stands in the column `schema`.
     const SCHEMA: &'static str;
-    /// The other schema whose messages are read as well, where there is one.
-    const ALSO: Option<&'static str> = None;
+    /// The other schemas whose messages are read as well.
+    const ALSO: &'static [&'static str] = &[];
 
     /// Packs `rows` into one Arrow struct array. An empty slice gives an array of length 0.
     fn to_arrow(rows: &[Self]) -> StructArray;

@@ -1,35 +1,39 @@
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, StructArray};
 
-use crate::{Detections, FrameId, MessageError, Received, Row, Trace, Unit};
+use crate::{Detections, Event, FrameId, MessageError, Received, Row, Trace, Unit};
 
-/// A row of a viewer's message: an access unit, or what was detected in one.
+/// A row of a viewer's message: an access unit, what was detected in one, or an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Watched {
     /// An access unit.
     Unit(Unit),
     /// What was detected in a frame.
     Detections(Detections),
+    /// What happened, by a rule.
+    Event(Event),
 }
 
 impl Row for Watched {
     const SCHEMA: &'static str = Unit::SCHEMA;
-    const ALSO: Option<&'static str> = Some(Detections::SCHEMA);
+    const ALSO: &'static [&'static str] = &[Detections::SCHEMA, Event::SCHEMA];
 
     fn to_arrow(rows: &[Self]) -> StructArray {
         // A message has one schema: that of the first row.
-        if let Some(Self::Detections(_)) = rows.first() {
-            let rows = rows.iter().filter_map(|row| match row {
+        match rows.first() {
+            Some(Self::Detections(_)) => packed(rows, |row| match row {
                 Self::Detections(row) => Some(row.clone()),
-                Self::Unit(_) => None,
-            });
-            return Detections::to_arrow(&rows.collect::<Vec<_>>());
+                _ => None,
+            }),
+            Some(Self::Event(_)) => packed(rows, |row| match row {
+                Self::Event(row) => Some(row.clone()),
+                _ => None,
+            }),
+            Some(Self::Unit(_)) | None => packed(rows, |row| match row {
+                Self::Unit(row) => Some(row.clone()),
+                _ => None,
+            }),
         }
-        let rows = rows.iter().filter_map(|row| match row {
-            Self::Unit(row) => Some(row.clone()),
-            Self::Detections(_) => None,
-        });
-        Unit::to_arrow(&rows.collect::<Vec<_>>())
     }
 
     fn read(array: &dyn Array) -> Result<Received<Self>, MessageError> {
@@ -37,11 +41,13 @@ impl Row for Watched {
             .as_struct_opt()
             .and_then(|rows| rows.column_by_name("schema"))
             .and_then(|column| column.as_string_opt::<i32>());
-        let are_detections = schema.is_some_and(|names| {
-            !names.is_empty() && names.is_valid(0) && names.value(0) == Detections::SCHEMA
-        });
-        if are_detections {
+        let named = schema
+            .filter(|names| !names.is_empty() && names.is_valid(0))
+            .map_or(Unit::SCHEMA, |names| names.value(0));
+        if named == Detections::SCHEMA {
             Detections::read(array).map(|it| it.map(Self::Detections))
+        } else if named == Event::SCHEMA {
+            Event::read(array).map(|it| it.map(Self::Event))
         } else {
             Unit::read(array).map(|it| it.map(Self::Unit))
         }
@@ -51,6 +57,7 @@ impl Row for Watched {
         match self {
             Self::Unit(row) => &row.id,
             Self::Detections(row) => &row.id,
+            Self::Event(row) => &row.id,
         }
     }
 
@@ -58,6 +65,7 @@ impl Row for Watched {
         match self {
             Self::Unit(row) => &row.trace,
             Self::Detections(row) => &row.trace,
+            Self::Event(row) => &row.trace,
         }
     }
 
@@ -65,6 +73,7 @@ impl Row for Watched {
         match self {
             Self::Unit(row) => &mut row.trace,
             Self::Detections(row) => &mut row.trace,
+            Self::Event(row) => &mut row.trace,
         }
     }
 
@@ -72,6 +81,7 @@ impl Row for Watched {
         match self {
             Self::Unit(row) => row.bytes(),
             Self::Detections(row) => row.bytes(),
+            Self::Event(row) => row.bytes(),
         }
     }
 
@@ -79,6 +89,7 @@ impl Row for Watched {
         match self {
             Self::Unit(row) => row.is_frame(),
             Self::Detections(row) => row.is_frame(),
+            Self::Event(row) => row.is_frame(),
         }
     }
 
@@ -86,14 +97,21 @@ impl Row for Watched {
         match self {
             Self::Unit(row) => row.is_entry_point(),
             Self::Detections(row) => row.is_entry_point(),
+            Self::Event(row) => row.is_entry_point(),
         }
     }
+}
+
+/// The rows of one kind, which are all of a message.
+fn packed<R: Row>(rows: &[Watched], only: impl Fn(&Watched) -> Option<R>) -> StructArray {
+    R::to_arrow(&rows.iter().filter_map(only).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Frame;
+    use crate::events_tests::crossing;
     use crate::tests::{detections, unit};
 
     #[test]
@@ -108,6 +126,10 @@ mod tests {
         let expected: Vec<Watched> = seen.iter().cloned().map(Watched::Detections).collect();
         assert_eq!(read(&Detections::to_arrow(&seen)), expected);
         assert_eq!(read(&Watched::to_arrow(&expected)), expected);
+        let expected = [Watched::Event(crossing())];
+        assert_eq!(read(&Event::to_arrow(&[crossing()])), expected);
+        assert_eq!(read(&Watched::to_arrow(&expected)), expected);
+        assert!(!expected[0].is_frame());
     }
 
     #[test]

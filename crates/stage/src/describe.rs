@@ -22,9 +22,9 @@ pub struct Description {
     /// The schema of the rows that come in, such as `camweave.frames/1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
-    /// The schema of the other rows that come in, where there are two.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub input_also: Option<String>,
+    /// The schemas of other rows that may come in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub input_also: Vec<String>,
     /// Whether it can do without them.
     #[serde(default)]
     pub input_is_optional: bool,
@@ -78,7 +78,7 @@ impl Description {
             about: S::ABOUT.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             input,
-            input_also: S::In::ALSO.map(str::to_owned),
+            input_also: S::In::ALSO.iter().map(|&it| it.to_owned()).collect(),
             input_is_optional: S::OPTIONAL_INPUT,
             output,
             settings: described::<S::Settings>(),

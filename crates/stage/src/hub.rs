@@ -37,9 +37,17 @@ impl Description {
         } else {
             ""
         };
-        let also = (self.input_also.as_deref())
-            .map(|schema| format!("\n  also:\n    type: {}", urn(schema)));
-        let more = also.unwrap_or_default() + optional;
+        let mut more = String::new();
+        for (index, schema) in self.input_also.iter().enumerate() {
+            // Ports have names; of the graph's inputs any name may have any of the types.
+            let number = if index == 0 {
+                String::new()
+            } else {
+                (index + 1).to_string()
+            };
+            let _ = write!(more, "\n  also{number}:\n    type: {}", urn(schema));
+        }
+        more += optional;
         port("inputs", "in", &self.input, &more);
         port("outputs", "out", &self.output, "");
         text += if self.settings.is_empty() {
@@ -68,8 +76,11 @@ impl Description {
             };
             let _ = writeln!(text, "    description: {}", quoted(&help));
         }
-        let schemas = [&self.input, &self.input_also, &self.output];
-        let schemas = schemas.into_iter().flatten();
+        let schemas = self
+            .input
+            .iter()
+            .chain(&self.input_also)
+            .chain(&self.output);
         let mut types: Vec<String> = schemas.map(|schema| urn(schema)).collect();
         types.sort();
         types.dedup();

@@ -311,7 +311,7 @@ fn check_ports(
         if let (Some(takes), Some(gives)) = (own.input.as_deref(), gives)
             && takes != gives
             && takes != ANY
-            && own.input_also.as_deref() != Some(gives)
+            && !own.input_also.iter().any(|it| it == gives)
         {
             let also = own.input_also.iter().map(|it| format!(" or {it}"));
             let takes = takes.to_owned() + &also.collect::<String>();

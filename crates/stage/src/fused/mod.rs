@@ -55,7 +55,7 @@ pub fn description(parts: &[Part]) -> Description {
             .to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         input: None,
-        input_also: None,
+        input_also: Vec::new(),
         input_is_optional: true,
         output: None,
         settings: described::<FusedSettings>(),

@@ -41,7 +41,7 @@ impl Part {
             describe: Description::of::<S>,
             check: describe::check::<S>,
             schemas: schemas::<S>,
-            is_alone: S::In::ALSO.is_some(),
+            is_alone: !S::In::ALSO.is_empty(),
             run: run::<S>,
         }
     }

@@ -93,6 +93,8 @@ impl Hub {
         match row {
             Watched::Unit(unit) => self.unit(unit, now),
             Watched::Detections(row) => self.detections(row, now),
+            // The page shows none yet.
+            Watched::Event(_) => {}
         }
     }
 
