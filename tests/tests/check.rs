@@ -26,6 +26,8 @@ fn folder(graph: &str, right: &str, wrong: &str) -> tempfile::TempDir {
     )
     .expect("a graph");
     fs::write(folder.path().join("cameras.yml"), CAMERAS).expect("cameras.yml");
+    let rules = dataflows.join("rules.example.yml");
+    fs::copy(rules, folder.path().join("rules.yml")).expect("rules.yml");
     fs::write(folder.path().join("clip.mp4"), "").expect("a file");
     folder
 }
@@ -54,6 +56,7 @@ fn the_shipped_graphs_have_no_mistake() {
         "cpu-batched.yml",
         "cpu-classify.yml",
         "cpu-dashboard.yml",
+        "cpu-events.yml",
         "cpu-fused-dashboard.yml",
         "cpu-sequential.yml",
         "cpu-fused.yml",
@@ -108,6 +111,18 @@ const PLANTED: &[Planted] = &[
         "CAMERAS: ${CAMERAS:-cameras.yml}",
         "CAMERAS: camera.yml",
         &["node 'source'", "camera.yml"],
+    ),
+    (
+        "cpu-events.yml",
+        "RULES: ${RULES:-rules.yml}",
+        "RULES: rule.yml",
+        &["node 'analytics'", "the rules' file 'rule.yml'"],
+    ),
+    (
+        "cpu-events.yml",
+        "events: {source: analytics/out",
+        "events: {source: decode/out",
+        &["node 'dashboard'", "gives camweave.frames/1"],
     ),
     (
         "cpu-batched.yml",

@@ -1,10 +1,16 @@
+use std::fs;
 use std::os::unix::fs::symlink;
-use std::sync::mpsc;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::*;
 
+/// A file that is written in pieces is read once it has stayed the same for so long.
+const SETTLE: Duration = Duration::from_millis(100);
 /// How long a test waits for what takes a tenth of a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 

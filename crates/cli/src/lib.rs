@@ -15,6 +15,7 @@ mod model;
 mod plan;
 mod profile;
 mod report;
+mod rules;
 mod run;
 mod say;
 mod shipped;
@@ -75,6 +76,8 @@ enum Command {
     Model(model::Command),
     /// Check a cameras.yml and list its cameras; add, remove, change and test cameras.
     Cameras(Box<cameras::Options>),
+    /// Check a rules.yml and list its rules.
+    Rules(rules::Options),
     /// Score detections.jsonl against the record of simulated cameras.
     Evaluate {
         /// The detections that a sink wrote.
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Engine(command) => engine::run(&command),
         Command::Model(command) => model::run(&command),
         Command::Cameras(options) => cameras::run(&options),
+        Command::Rules(options) => rules::run(&options),
         Command::Evaluate { detections, record } => evaluate::show(&detections, &record),
         Command::Completions { shell } => describe::completions(Arguments::command(), shell),
         Command::Man { folder } => describe::man(Arguments::command(), &folder),

@@ -28,6 +28,7 @@ const FILES: &[(&str, &str)] = files![
     "cpu-batched.yml"
     "cpu-classify.yml"
     "cpu-dashboard.yml"
+    "cpu-events.yml"
     "cpu-fused-dashboard.yml"
     "cpu-fused.yml"
     "cpu-sequential.yml"
@@ -42,13 +43,15 @@ const FILES: &[(&str, &str)] = files![
     "modules/detect-gpu-batched.yml"
     "modules/detect-gpu-sequential.yml"
     "modules/detect-sequential.yml"
+    "rules.example.yml"
 ];
 
 /// The graphs among them, with what they are.
 fn graphs() -> impl Iterator<Item = (&'static str, String)> {
+    let no_graphs = ["modules/", "cameras.", "rules."];
     let graphs = FILES
         .iter()
-        .filter(|(name, _)| !name.starts_with("modules/") && !name.starts_with("cameras."));
+        .filter(|(name, _)| !no_graphs.iter().any(|it| name.starts_with(it)));
     graphs.map(|(name, text)| {
         let about = text.lines().map_while(|line| line.strip_prefix("# "));
         (*name, about.collect::<Vec<_>>().join(" "))

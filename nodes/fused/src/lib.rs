@@ -30,6 +30,7 @@ stages! {
     camweave_cpu_nms::CpuNms
     camweave_gpu_nms::GpuNms
     camweave_tracker::Tracker
+    camweave_analytics::Analytics
     camweave_classify::Classify
     camweave_trt_classify::TrtClassify
     camweave_sink::Sink

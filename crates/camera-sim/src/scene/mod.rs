@@ -217,6 +217,25 @@ impl Scene {
         truth
     }
 
+    /// Where each object stands on the ground at a time, in metres from the place below the camera:
+    /// to its right, and ahead of it. By ascending track id.
+    #[must_use]
+    pub fn on_ground(&self, time_seconds: f64) -> Vec<(u32, [f32; 2])> {
+        let placed = self.placed(time_seconds).into_iter();
+        let mut places: Vec<_> = placed
+            .map(|it| (it.actor.track_id, it.actor.pose.at))
+            .collect();
+        places.sort_by_key(|(track_id, _)| *track_id);
+        places
+    }
+
+    /// The pixel of a place on the ground, which may be outside the frame; `None` where the camera
+    /// does not look.
+    #[must_use]
+    pub fn image_from_ground(&self, [right, ahead]: [f32; 2]) -> Option<[f32; 2]> {
+        self.view.image_from_world([right, ahead, 0.0])
+    }
+
     /// The objects whose bounds touch the frame.
     fn placed(&self, time_seconds: f64) -> Vec<Placed> {
         let time = if time_seconds.is_finite() {

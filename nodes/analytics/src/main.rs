@@ -1,0 +1,7 @@
+//! The `analytics` node.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    camweave_stage::main::<camweave_analytics::Analytics>()
+}

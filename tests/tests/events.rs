@@ -1,0 +1,160 @@
+//! Events at the end of a real graph, against the truth of simulated cameras.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use camweave_tests::{Cameras, Pipeline, Results, workspace};
+use camweave_vision::metrics::FrameTruth;
+use serde::Deserialize;
+use support::{node_lines, path_with_python, patient};
+use tempfile::TempDir;
+
+/// Scenes in which the detector finds what crosses the line.
+const SEED: &str = "100211";
+/// An upright line in the middle of the frame: in is to the left.
+const RULES: &str = "rules:
+  - {name: line, kind: crossing, objects: [car, truck], line: [[0.5, 0], [0.5, 1]]}
+  - {name: street, kind: occupancy, zone: [[0, 0], [1, 0], [1, 1], [0, 1]]}
+";
+
+#[derive(Debug, Deserialize)]
+struct Event {
+    camera: String,
+    event: String,
+    rule: String,
+    direction: String,
+    began_unix_nanos: i64,
+    ended_unix_nanos: Vec<i64>,
+    entered: u64,
+    left: u64,
+}
+
+/// The graph with a node that prints events.
+fn graph() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dataflows = workspace().join("dataflows");
+    for name in ["bin", "modules"] {
+        symlink(dataflows.join(name), folder.path().join(name)).expect("a link");
+    }
+    let text = fs::read_to_string(dataflows.join("cpu-events.yml")).expect("a shipped graph");
+    let models = format!("{}/models/", workspace().display());
+    let mut text = text.replace("../models/", &models);
+    let program = workspace().join("examples/python-events/events.py");
+    text += &format!(
+        "
+  - id: python-events
+    path: {}
+    inputs:
+      in: {{source: analytics/out, queue_size: 1024, queue_policy: backpressure}}
+",
+        program.display()
+    );
+    fs::write(folder.path().join("graph.yml"), text).expect("a graph");
+    fs::write(folder.path().join("rules.yml"), RULES).expect("rules");
+    folder
+}
+
+/// How often a car or truck has passed the middle of the frame, to the left and to the right.
+fn true_counts(truth: &[FrameTruth]) -> (u64, u64) {
+    let mut sides: BTreeMap<u64, bool> = BTreeMap::new();
+    let (mut to_left, mut to_right) = (0, 0);
+    for frame in truth {
+        for object in frame.objects.iter().filter(|it| it.class_id >= 2) {
+            let x = (object.bbox[0] + object.bbox[2]) / 2.0;
+            // Clearly on one side: a hundredth of the frame's height.
+            if (x - 320.0).abs() <= 3.6 {
+                continue;
+            }
+            match sides.insert(object.track_id, x < 320.0) {
+                Some(false) if x < 320.0 => to_left += 1,
+                Some(true) if x > 320.0 => to_right += 1,
+                _ => {}
+            }
+        }
+    }
+    (to_left, to_right)
+}
+
+fn events(results: &Results) -> Vec<Event> {
+    let printed = node_lines(&results.log, "python-events").into_iter();
+    let read =
+        |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+    printed.map(read).collect()
+}
+
+#[test]
+fn crossings_are_those_of_the_truth_and_what_lasts_ends_with_the_run() {
+    let path = path_with_python();
+    let cameras = [
+        "--cameras",
+        "2",
+        "--fps",
+        "10",
+        "--seconds",
+        "30",
+        "--seed",
+        SEED,
+    ];
+    let cameras = Cameras::start(&cameras);
+    let graph = graph();
+    let mut run = patient(Pipeline::of(graph.path().join("graph.yml")))
+        .cameras(cameras.yml())
+        .env("PATH", path)
+        .env("LISTEN", "127.0.0.1:0")
+        .env("RULES", graph.path().join("rules.yml"))
+        .start();
+    cameras.wait_until_ended();
+    run.wait_until_quiet();
+    let results = run.stop();
+    assert_eq!(results.exit_code, Some(0), "{}", results.log);
+    results.check_accounts();
+    let events = events(&results);
+    let ids: Vec<&String> = events.iter().map(|it| &it.event).collect();
+    assert!(
+        ids.iter()
+            .enumerate()
+            .all(|(index, id)| !ids[..index].contains(id)),
+        "{ids:?}"
+    );
+    for camera in &cameras.records() {
+        let of = |rule: &str| -> Vec<&Event> {
+            let found = events
+                .iter()
+                .filter(|it| it.camera == camera.id && it.rule == rule);
+            found.collect()
+        };
+        let crossings = of("line");
+        let counts = |direction: &str| {
+            crossings
+                .iter()
+                .filter(|it| it.direction == direction)
+                .count() as u64
+        };
+        let found = (counts("in"), counts("out"));
+        let truth = true_counts(&cameras.truth(&camera.id));
+        println!("{}: {found:?} crossings, {truth:?} in truth", camera.id);
+        assert!(truth.0 + truth.1 >= 5, "{truth:?}");
+        assert_eq!(found, truth, "{}: {crossings:#?}", camera.id);
+        let last = crossings.last().map(|it| (it.entered, it.left));
+        assert_eq!(last, Some(truth), "each row has the counts so far");
+        // Somebody was in the street when the run was stopped: that event has ended as well.
+        let street = of("street");
+        let last = street.last().expect("objects");
+        assert_eq!(last.entered, last.left, "{last:?}");
+        for event in street {
+            assert!(
+                event.ended_unix_nanos[0] > event.began_unix_nanos,
+                "{event:?}"
+            );
+        }
+        let analytics = &results.report("analytics").cameras[&camera.id];
+        assert_eq!(
+            (analytics.received, analytics.sent),
+            (camera.frames_sent, camera.frames_sent)
+        );
+    }
+    assert_eq!(results.summary.facts["analytics.rules_file"], "valid");
+}
