@@ -42,7 +42,7 @@ cp -r "$python" "$lib/python/"
 rm -rf "$lib/python/dora_cli/__pycache__"
 strip --strip-unneeded "$lib/python/dora_cli/"*.so
 install -m 755 packaging/dora.py "$lib/bin/dora"
-install -m 755 packaging/wait-for "$lib/bin/"
+install -m 755 packaging/wait-for packaging/keep-logs "$lib/bin/"
 engines=$(realpath "${CARGO_TARGET_DIR:-target}/release/engines" 2>/dev/null || true)
 if [ -d "$engines" ]; then
   mkdir "$lib/bin/engines"

@@ -96,6 +96,9 @@ fi
 journal start
 
 say "services that are killed"
+# As if the graph had been started that often before.
+for n in $(seq -w 40); do inside install -d -o camweave -m 750 "/var/lib/camweave/logs/00000000-0000-0000-0000-0000000000$n"; done
+inside sh -c 'touch -d 2000-01-01 /var/lib/camweave/logs/00000000-*'
 for unit in camweave camweave-daemon camweave-coordinator; do
   run=$(running)
   begin
@@ -104,6 +107,8 @@ for unit in camweave camweave-daemon camweave-coordinator; do
   took "$unit was killed; live again"
   is_settled || failed "$unit was killed, and the services do not settle: $(services)"
 done
+logs=$(inside sh -c 'ls -1d /var/lib/camweave/logs/*-*-*-*-* | wc -l')
+[ "$logs" -le 21 ] || failed "$logs folders of logs are kept, expected at most 20 and that of the run"
 journal kills
 
 say "a configuration that an upgrade and a reboot must keep"

@@ -104,10 +104,11 @@ export const LAN_NAME = "cameras.test";
 
 /**
  * A graph with a dashboard on these cameras (id to URL), with a token; `file` is its cameras.yml. `fields`: further
- * lines of each camera. `name`: a shipped graph. `address`: where the page is served.
+ * lines of each camera. `name`: a shipped graph. `address`: where the page is served. `files`: further ones beside it, by
+ * name, which the graph gets as variables of that name in capitals, without the extension.
  */
 export async function startGraph(urls, env = {}, options = {}) {
-  const { fields = [], name = "cpu-fused-dashboard", address = "127.0.0.1" } = options;
+  const { fields = [], name = "cpu-fused-dashboard", address = "127.0.0.1", files = {} } = options;
   const dir = folder();
   const port = await freePort();
   const token = "page-tests-token-0123456789-abcdefghijklmno";
@@ -116,6 +117,10 @@ export async function startGraph(urls, env = {}, options = {}) {
     [`  - id: ${id}`, `url: ${url}`, ...fields].join("\n    ") + "\n");
   const file = join(dir, "cameras.yml");
   writeFileSync(file, `cameras:\n${cameras.join("")}`);
+  const variables = Object.entries(files).map(([name, content]) => {
+    writeFileSync(join(dir, name), content);
+    return [name.replace(/\..*/, "").toUpperCase(), join(dir, name)];
+  });
   // A slow and shared machine detects late: frames wait for their boxes all the same.
   const settings = { TOKEN_FILE: join(dir, "token"), STATE: join(dir, "state"), WAIT_AT_MOST_MS: 5000, ...env };
   const child = start("dora", [
@@ -125,6 +130,7 @@ export async function startGraph(urls, env = {}, options = {}) {
     cwd: dir,
     env: {
       ...process.env,
+      ...Object.fromEntries(variables),
       CAMERAS: file,
       OUT: join(dir, "out"),
       LISTEN: `${address}:${port}`,
@@ -139,7 +145,7 @@ export async function startGraph(urls, env = {}, options = {}) {
   }).catch((error) => {
     throw new Error(`${error.message}\n${child.log}`);
   });
-  return { url, token, file, pid: child.pid, log: () => child.log, stop: () => stop(child) };
+  return { url, token, file, dir, pid: child.pid, log: () => child.log, stop: () => stop(child) };
 }
 
 export async function startBrowser() {

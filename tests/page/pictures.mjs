@@ -24,10 +24,40 @@ const PICTURES = [
   { name: "page-grid-light", hash: "#/", colorScheme: "light", ...desktop(600) },
   { name: "page-grid-dark", hash: "#/", colorScheme: "dark", ...desktop(600) },
   { name: "page-camera-light", hash: "#/camera/crossing", colorScheme: "light", ...desktop(782) },
+  { name: "page-events-light", hash: "#/events", colorScheme: "light", ...desktop(700) },
+  { name: "page-rules-dark", hash: "#/rules/camera/crossing", colorScheme: "dark", ...desktop(640), prepare: chooseZone },
+  { name: "page-areas-light", hash: "#/edit/camera/market", colorScheme: "light", ...desktop(860), prepare: showAreas },
   { name: "page-graph-dark", hash: "#/graph", colorScheme: "dark", ...desktop(490) },
   { name: "page-phone-grid-light", hash: "#/", colorScheme: "light", ...phone(530) },
   { name: "page-phone-camera-dark", hash: "#/camera/crossing", colorScheme: "dark", ...phone(704) },
 ];
+
+const RULES = `rules:
+  - name: street
+    kind: crossing
+    cameras: [crossing]
+    line: [[0.08, 0.86], [0.62, 0.6], [0.95, 0.62]]
+  - name: crosswalk
+    kind: dwell
+    cameras: [crossing]
+    objects: [person, bicycle]
+    zone: [[0.3, 0.56], [0.62, 0.56], [0.6, 0.86], [0.16, 0.86]]
+    after: 2
+  - name: middle
+    kind: crossing
+    cameras: [gate, station, yard]
+    line: [[0.5, 0.2], [0.5, 1]]
+`;
+const AREAS = { region: "[0, 0.3, 1, 1]", ignore: "[[[0, 0.3], [0.34, 0.3], [0.22, 0.62], [0, 0.66]]]" };
+
+async function chooseZone(page) {
+  await page.locator('#rules-view [data-layer="zone"][data-part="body"]').focus();
+}
+
+async function showAreas(page) {
+  await page.locator('#edit-view [data-layer="ignore"][data-part="body"]').focus();
+  await page.locator(".areas").evaluate((it) => window.scrollTo(0, it.offsetTop - 60));
+}
 
 /** With as large a palette as fits. */
 function shrink(from, to) {
@@ -42,19 +72,25 @@ function shrink(from, to) {
 }
 
 const cameras = await startCameras(SCENES, ["--fps", "5", "--size", "640x360"], { stamped: false });
-const graph = await startGraph({ ...cameras.urls, ...OFFLINE });
+const graph = await startGraph({ ...cameras.urls, ...OFFLINE }, {}, { name: "cpu-events", files: { "rules.yml": RULES } });
 const browser = await startBrowser();
 const taken = folder();
 mkdirSync(target, { recursive: true });
 const started = Date.now();
 await until("the plots", () => Date.now() - started > WARM_UP_MS, 2 * WARM_UP_MS);
-for (const { name, hash, ...options } of PICTURES) {
+const first = await openPage(browser, graph, { hash: "#/graph" });
+const headers = { origin: new URL(graph.url).origin };
+const changed = await first.context().request.patch(`${graph.url}api/cameras/market`, { data: { set: AREAS }, headers });
+if (!changed.ok()) throw new Error(await changed.text());
+await first.context().close();
+for (const { name, hash, prepare, ...options } of PICTURES) {
   const page = await openPage(browser, graph, { hash, ...options });
-  const shown = hash === "#/" ? Object.keys(SCENES) : hash === "#/graph" ? [] : ["crossing"];
+  const shown = hash === "#/" ? Object.keys(SCENES) : hash.endsWith("/camera/crossing") ? ["crossing"] : [];
   if (shown.length && options.viewport.width >= 1280) await drawn(page, shown, 25);
   await until("the state", () => page.evaluate(() => document.body.innerText.includes("5 of 6 live")));
   // The figures of the first second are not those of the next ones.
   await page.waitForTimeout(5000);
+  await prepare?.(page);
   const [large, small] = ["large", "small"].map((it) => join(taken, `${name}-${it}.png`));
   await page.screenshot({ path: large });
   shrink(large, small);

@@ -18,6 +18,7 @@ use crate::clock::WallClock;
 use crate::faults::{Fault, FaultPlan};
 use crate::onvif::{self, OnvifAddresses, OnvifConfig};
 use crate::record::{self, CameraRecord};
+use crate::render::{Rendered, SceneClip, render_all};
 use crate::rtsp::{self, Served};
 use crate::scene::FrameTruth;
 
@@ -40,6 +41,25 @@ pub struct CameraConfig {
     pub frames_total: Option<u64>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+}
+
+impl CameraConfig {
+    /// A camera without faults that plays a scene over and over.
+    ///
+    /// # Errors
+    /// The scene cannot be rendered or encoded.
+    pub fn of_scene(scene: SceneClip) -> Result<Self, SimError> {
+        let id = scene.camera.clone();
+        let mut rendered = render_all(&[scene], 1, &|| {})?;
+        let Rendered { clip, truth } = rendered.remove(0);
+        Ok(Self {
+            id,
+            clip: Arc::new(clip),
+            truth,
+            frames_total: None,
+            faults: Vec::new(),
+        })
+    }
 }
 
 /// When frame 0 of a camera is captured.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use camweave_message::limits::MAX_CAMERAS;
 use camweave_message::{Selection, camera_id};
-use camweave_redact::{Secret, printable, remember};
+use camweave_redact::{KnownSecrets, Secret, printable, remember_of};
 use serde::Deserialize;
 use serde_saphyr::{Error, Location, Spanned};
 use zeroize::Zeroizing;
@@ -48,17 +48,24 @@ struct RawCamera {
 }
 
 /// Reads and checks `cameras.yml`; variables come from the process's environment. From then on, the
-/// process's log hides the cameras' secrets.
+/// process's log hides the cameras' secrets, until the file has been read with others four times.
 ///
 /// # Errors
 /// Names the file, line and column, what was expected, and the value where it cannot be a part of
 /// a credential.
 pub fn load(path: &Path) -> Result<Vec<Camera>, CamerasError> {
     let cameras = parse(path, &read(path)?, &environment)?;
-    for camera in &cameras {
-        remember(&camera.known_secrets());
-    }
+    remember_of(&path.to_string_lossy(), &known_secrets(&cameras));
     Ok(cameras)
+}
+
+/// What is hidden in the text that any of these cameras sends.
+pub(crate) fn known_secrets(cameras: &[Camera]) -> KnownSecrets {
+    let mut known = KnownSecrets::default();
+    for camera in cameras {
+        known.extend(&camera.known_secrets());
+    }
+    known
 }
 
 /// Whether a secret stands in the file itself, and not in a variable.

@@ -6,14 +6,14 @@ mod support;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 
 use camweave_camera_sim::auth::Credentials;
 use camweave_camera_sim::encode::Encoding;
 use camweave_camera_sim::onvif::{OnvifConfig, Proof};
-use camweave_camera_sim::render::{SceneClip, render_all};
+use camweave_camera_sim::render::SceneClip;
 use camweave_camera_sim::timeline::FrameRate;
 use camweave_camera_sim::{CameraConfig, Simulator, SimulatorConfig};
+use camweave_message::limits::MAX_CAMERAS;
 use serde_json::Value;
 use support::{PASSWORD, camweave};
 use tokio::runtime::Runtime;
@@ -69,14 +69,7 @@ fn camera(id: &str, width: u32, height: u32) -> CameraConfig {
         stamp: false,
         encoding: Encoding::default(),
     };
-    let rendered = render_all(&[scene], 1, &|| {}).expect("a scene").remove(0);
-    CameraConfig {
-        id: id.to_owned(),
-        clip: Arc::new(rendered.clip),
-        truth: Vec::new(),
-        frames_total: None,
-        faults: Vec::new(),
-    }
+    CameraConfig::of_scene(scene).expect("a scene")
 }
 
 const LOGIN: [&str; 4] = ["--username", "anna", "--password-env", "STREET_PASSWORD"];
@@ -137,6 +130,30 @@ fn a_camera_is_found_and_added_and_shows_a_frame() {
     assert_eq!(code, Some(0), "{out}{error}");
     assert!(out.contains("320x180"), "{out}");
     assert!(Path::new(&image).is_file());
+}
+
+#[test]
+fn a_file_with_as_many_cameras_as_there_may_be_is_given_no_more() {
+    let street = Street::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("cameras.yml");
+    let full: String = (0..MAX_CAMERAS)
+        .map(|number| format!("  - id: c{number}\n    url: rtsp://192.0.2.1/{number}\n"))
+        .collect();
+    let full = format!("cameras:\n{full}");
+    std::fs::write(&file, &full).expect("writable");
+    let (address, file) = (street.address(), file.display().to_string());
+    let find = ["cameras", "find", "--address", &address, "--add", &file];
+    let (_, out, error) = camweave(&[&find[..], &LOGIN].concat());
+    assert!(out.contains("the most that may be"), "{out}{error}");
+    assert_eq!(std::fs::read_to_string(&file).expect("readable"), full);
+    // One that is among them is known all the same.
+    let rtsp = street.simulator.address();
+    let known = full.replacen("rtsp://192.0.2.1/7\n", &format!("rtsp://{rtsp}/gate\n"), 1);
+    std::fs::write(&file, &known).expect("writable");
+    let (code, out, error) = camweave(&[&find[..], &LOGIN].concat());
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("1 there already"), "{out}");
 }
 
 #[test]

@@ -1,130 +1,22 @@
 //! Devices that answer wrongly, without an end, or not at all.
 
+mod common;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use camweave_onvif::{Announced, AskError, Device, Limits, Login, Service, StreamRemark, ask};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// Generous: on a machine with much else to do, answers take a while.
-const LIMITS: Limits = Limits {
-    call: Duration::from_secs(10),
-    device: Duration::from_secs(20),
-    answer_bytes: 64 * 1024,
-};
+use common::{END, ENVELOPE, Fake, LIMITS, device, ok};
+
 /// For a device that does not answer.
 const SHORT: Limits = Limits {
     call: Duration::from_millis(500),
     ..LIMITS
 };
-const ENVELOPE: &str = "<s:Envelope xmlns:s='urn:s' xmlns:t='urn:t'><s:Body>";
-const END: &str = "</s:Body></s:Envelope>";
-
-/// A device that answers each request, of which it gets the text and its own port, with these bytes.
-struct Fake {
-    port: u16,
-    is_tls: bool,
-    requests: Arc<AtomicUsize>,
-}
-
-impl Fake {
-    async fn start(answer: impl Fn(&str, u16) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        Self::begin(answer, None).await
-    }
-
-    /// With a certificate of its own.
-    async fn start_tls(answer: impl Fn(&str, u16) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        let made = rcgen::generate_simple_self_signed(["camera".to_owned()]);
-        let made = made.expect("a certificate");
-        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .expect("a key that fits");
-        Self::begin(answer, Some(TlsAcceptor::from(Arc::new(config)))).await
-    }
-
-    async fn begin(
-        answer: impl Fn(&str, u16) -> Vec<u8> + Send + Sync + 'static,
-        tls: Option<TlsAcceptor>,
-    ) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
-        let requests = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&requests);
-        let answer = Arc::new(answer);
-        let is_tls = tls.is_some();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                count.fetch_add(1, Ordering::Relaxed);
-                let (answer, tls) = (Arc::clone(&answer), tls.clone());
-                tokio::spawn(async move {
-                    match tls {
-                        None => serve(stream, &*answer, port).await,
-                        Some(tls) => {
-                            let stream = tls.accept(stream).await.expect("a handshake");
-                            serve(stream, &*answer, port).await;
-                        }
-                    }
-                });
-            }
-        });
-        Self {
-            port,
-            is_tls,
-            requests,
-        }
-    }
-
-    async fn ask(&self, login: Option<&Login>) -> Result<Device, AskError> {
-        let address = IpAddr::from(Ipv4Addr::LOCALHOST);
-        let service = Service {
-            is_tls: self.is_tls,
-            ..Service::device(self.port)
-        };
-        ask(&Announced::unheard(address, service), login, &LIMITS).await
-    }
-}
-
-async fn serve(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    answer: &(dyn Fn(&str, u16) -> Vec<u8> + Send + Sync),
-    port: u16,
-) {
-    let mut request = Vec::new();
-    let mut part = [0; 4096];
-    while !request.ends_with(b"</s:Envelope>") {
-        match stream.read(&mut part).await {
-            Ok(length) if length > 0 => request.extend_from_slice(&part[..length]),
-            _ => return,
-        }
-    }
-    let text = String::from_utf8_lossy(&request).into_owned();
-    let answer = answer(&text, port);
-    if answer.is_empty() {
-        // Silence, over a connection that stays.
-        std::future::pending::<()>().await;
-    }
-    // The other side may have had enough.
-    let _ = stream.write_all(&answer).await;
-    let _ = stream.shutdown().await;
-}
-
-fn ok(body: &str) -> Vec<u8> {
-    let length = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
-}
-
 #[tokio::test]
 async fn answers_without_an_end_are_cut_off() {
     let endless = Fake::start(|_, _| {
@@ -254,51 +146,6 @@ async fn a_digest_that_is_refused_is_not_sent_again() {
         "{error}"
     );
     assert_eq!(digests.load(Ordering::Relaxed), 1);
-}
-
-/// A device with these answers to `GetProfiles` and `GetStreamUri` of its two media services.
-fn device(
-    request: &str,
-    port: u16,
-    uri: impl Fn(&str) -> Option<Vec<u8>>,
-    channels: usize,
-) -> Vec<u8> {
-    let service = |version: &str| {
-        format!(
-            "<t:Service><t:Namespace>http://www.onvif.org/{version}/media/wsdl</t:Namespace>\
-             <t:XAddr>http://127.0.0.1:{port}/{version}</t:XAddr></t:Service>"
-        )
-    };
-    let profiles = (0..channels).map(|at| {
-        format!(
-            "<t:Profiles token='p{at}'><t:Name>p{at}</t:Name><t:Configurations>\
-             <t:VideoSource><t:SourceToken>s{at}</t:SourceToken></t:VideoSource>\
-             <t:VideoEncoder><t:Encoding>H264</t:Encoding></t:VideoEncoder>\
-             </t:Configurations></t:Profiles>"
-        )
-    });
-    let body = match request {
-        it if it.contains("GetServices") => {
-            let (old, new) = (service("ver10"), service("ver20"));
-            format!("<t:GetServicesResponse>{old}{new}</t:GetServicesResponse>")
-        }
-        it if it.contains("GetProfiles") => {
-            let all: String = profiles.collect();
-            format!("<t:GetProfilesResponse>{all}</t:GetProfilesResponse>")
-        }
-        it if it.contains("GetStreamUri") => match uri(it) {
-            Some(answer) => return answer,
-            None if it.contains("POST /ver20 ") => {
-                "<t:GetStreamUriResponse><t:Uri>rtsp://127.0.0.1/new</t:Uri></t:GetStreamUriResponse>"
-                    .to_owned()
-            }
-            None => "<t:GetStreamUriResponse><t:MediaUri><t:Uri>rtsp://127.0.0.1/old</t:Uri>\
-                     </t:MediaUri></t:GetStreamUriResponse>"
-                .to_owned(),
-        },
-        _ => String::new(),
-    };
-    ok(&format!("{ENVELOPE}{body}{END}"))
 }
 
 fn not_supported() -> Vec<u8> {

@@ -1,13 +1,12 @@
 //! The whole of it, with simulated cameras: from a probe to the URL of a stream.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::time::Duration;
 
 use camweave_camera_sim::auth::Credentials;
 use camweave_camera_sim::encode::Encoding;
 use camweave_camera_sim::onvif::{DISCOVERY_PORT, OnvifConfig, Proof};
-use camweave_camera_sim::render::{SceneClip, render_all};
+use camweave_camera_sim::render::SceneClip;
 use camweave_camera_sim::timeline::FrameRate;
 use camweave_camera_sim::{CameraConfig, Simulator, SimulatorConfig};
 use camweave_onvif::{
@@ -29,14 +28,7 @@ fn camera(id: &str, (width, height): (u32, u32)) -> CameraConfig {
         stamp: false,
         encoding: Encoding::default(),
     };
-    let rendered = render_all(&[scene], 1, &|| {}).expect("a scene").remove(0);
-    CameraConfig {
-        id: id.to_owned(),
-        clip: Arc::new(rendered.clip),
-        truth: Vec::new(),
-        frames_total: None,
-        faults: Vec::new(),
-    }
+    CameraConfig::of_scene(scene).expect("a scene")
 }
 
 /// Two devices; the first has two streams.

@@ -20,7 +20,7 @@ mod shown_url;
 mod text;
 
 pub use known::KnownSecrets;
-pub use log::{log_line, remember, safe_line};
+pub use log::{Remembered, log_line, remember, remember_of, remember_while, safe_line};
 pub use secret::Secret;
 pub use shown_url::{SecretUrl, display_url};
 pub use text::{LINE_BYTES, SHOWN_BYTES, printable, printable_up_to};

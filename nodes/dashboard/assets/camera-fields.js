@@ -1,11 +1,14 @@
 // The fields of a camera's form, and what is particular to the camera in them.
 
+import { ShapesField } from "./area-fields.js";
 import { hasLoginInUrl, HIDDEN, missingOf, valuesOf } from "./camera-values.js";
 import { setAttribute } from "./dom.js";
+import { Drawing } from "./drawing.js";
 import { CheckField, ChoiceField, SecretField, TextField } from "./fields.js";
 
 const URL_HINT = "rtsp://host/path, or rtsps, http, https, rtmp, srt, v4l2.";
 const TRANSPORTS = { "": "Automatic", tcp: "TCP", udp: "UDP" };
+const CLIENTS = { auto: "Automatic", rtsp: "RTSP client", ffmpeg: "FFmpeg" };
 const DETECTION = { all: "All the time", motion: "While something moves", off: "Not at all" };
 const DETECTION_HINTS = {
   all: "The detector gets every frame, or as many as are given below.",
@@ -13,7 +16,16 @@ const DETECTION_HINTS = {
   off: "The camera is connected and shown, without boxes.",
 };
 
+const REGION_HINT = "What the detector is given: objects outside of it are not found, small ones inside better. x1, y1, x2, y2 in parts of the frame; none: all of it.";
+const IGNORE_HINT = "Objects whose anchor is in one are not reported. x y of each point, in parts of the frame.";
+/** As many as a camera may have. */
+const IGNORED_AT_MOST = 32;
+
 export class CameraFields {
+  drawing = new Drawing({
+    onChange: (name) => this.#drawn(name),
+    onSelect: (name, index) => ["region", "ignore"].forEach((it) => this.#all[it].select(it === name ? index : -1)),
+  });
   #all = {
     id: new TextField({ name: "id", label: "Name", hint: "Letters a to z, digits, - and _. It cannot be changed later.", attributes: { maxlength: 64 } }),
     url: new TextField({ name: "url", label: "URL", attributes: { inputmode: "url" } }),
@@ -21,8 +33,18 @@ export class CameraFields {
     password: new SecretField({ name: "password", label: "Password" }),
     isLoginRemoved: new CheckField({ name: "isLoginRemoved", label: "Remove user and password" }),
     transport: new ChoiceField({ name: "transport", label: "Transport", choices: TRANSPORTS, hint: "Automatic: TCP, or UDP where the camera refuses it." }),
+    client: new ChoiceField({ name: "client", label: "Client", choices: CLIENTS, hint: "What connects. Automatic: the RTSP client for rtsp, and FFmpeg for all else and where that client cannot play the camera." }),
     detect: new ChoiceField({ name: "detect", label: "Detect", choices: DETECTION }),
     detect_fps: new TextField({ name: "detect_fps", label: "Frames per second to detect on", attributes: { inputmode: "decimal", placeholder: "all", size: 10 } }),
+    motion_area: new TextField({ name: "motion_area", label: "Percent of the frame that must change", hint: "0.01 to 100. Empty: 0.2.", attributes: { inputmode: "decimal", placeholder: "0.2", size: 10 } }),
+    region: new ShapesField({
+      name: "region", kind: "rect", noun: "Region", most: 1, tone: "keep", drawing: this.drawing,
+      label: "Region of interest", add: "Draw region", hint: REGION_HINT,
+    }),
+    ignore: new ShapesField({
+      name: "ignore", kind: "polygon", noun: "Ignored area", most: IGNORED_AT_MOST, tone: "ignore", drawing: this.drawing,
+      label: "Ignored areas", add: "Draw ignored area", hint: IGNORE_HINT,
+    }),
   };
 
   element(name) {
@@ -67,6 +89,10 @@ export class CameraFields {
     const { url, username, password, isLoginRemoved } = this.#all;
     const isSet = camera?.has_credentials ?? false;
     const isVariable = (name) => camera?.variables.includes(name) ?? false;
+    const { region, ignore } = this.#all;
+    for (const [field, hint] of [[region, REGION_HINT], [ignore, IGNORE_HINT]]) {
+      field.hint = isVariable(field.name) ? "The file has a variable here (${…}): what you change takes its place. " + hint : hint;
+    }
     for (const field of [username, password]) setAttribute(field.input, "placeholder", isSet ? "set" : "none");
     isLoginRemoved.element.hidden = !isSet;
     if (isVariable("url")) url.hint = "The file has a variable here (${…}): what you type takes its place.";
@@ -88,6 +114,19 @@ export class CameraFields {
     rate.isDisabled = isOff;
     rate.hint = isOff ? "Nothing is detected." : "0.01 to 1000; five are enough to follow people and cars. Empty: all.";
     detect.hint = DETECTION_HINTS[detect.value];
+    this.#all.motion_area.element.hidden = detect.value !== "motion";
+  }
+
+  /** What cannot be read as it was typed, beside its field. */
+  check() {
+    for (const field of [this.#all.region, this.#all.ignore]) if (field.problem) field.error = `${field.problem}.`;
+  }
+
+  /** The form hears of it as of what is typed. */
+  #drawn(name) {
+    const field = this.#all[name];
+    field.follow();
+    field.element.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
   clearErrors() {
@@ -115,6 +154,6 @@ export class CameraFields {
 }
 
 function shown(name, value) {
-  const labels = { transport: TRANSPORTS, detect: DETECTION }[name];
-  return labels?.[value] ?? (value === "" ? "all" : value);
+  const labels = { transport: TRANSPORTS, client: CLIENTS, detect: DETECTION }[name];
+  return labels?.[value] ?? (value === "" ? (name === "region" || name === "ignore" ? "none" : "all") : value);
 }

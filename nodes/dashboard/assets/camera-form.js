@@ -1,12 +1,16 @@
 // The form of one camera: of one in the file, or of a new one.
 
+import { CHANGED, UNUSABLE } from "./ask.js";
 import { CameraFields } from "./camera-fields.js";
-import { CHANGED, UNUSABLE } from "./camera-file.js";
 import { changeOf, fieldsOf, isConflict, isEmpty, isSameAfterRestart, losesLogin, missingOf, typedOf, valuesOf } from "./camera-values.js";
 import { h, setAttribute, setText } from "./dom.js";
 import { explain, sentence } from "./refusal.js";
 import { Removal } from "./removal.js";
+import { Screen } from "./screen.js";
 import { Trial } from "./trial.js";
+
+/** The fields that show what somebody else has written into the file. */
+const FOLLOWED = ["url", "transport", "client", "detect", "detect_fps", "motion_area", "region", "ignore"];
 
 export class CameraForm {
   #camera;
@@ -16,16 +20,18 @@ export class CameraForm {
   #status = h("p", { class: "form-status", role: "status" });
   #error = h("p", { class: "form-error", role: "alert" });
   #isBusy = false;
+  #screen = null;
   element;
 
   /** `camera`: as the file has it, null for a new one. `onSaved(id, typed)`: with what was typed meanwhile; `onRemoved(id)`, `onTyped()`. */
-  constructor(camera, { file, onSaved, onRemoved, onTyped }) {
-    Object.assign(this, { file, onSaved, onTyped });
+  constructor(camera, { file, feeds, onSaved, onRemoved, onTyped }) {
+    Object.assign(this, { file, feeds, onSaved, onTyped });
     const field = (name) => this.#fields.element(name);
     this.trial = new Trial({
       prepare: () => (this.#check({ isTest: true }) ? this.#tested() : null),
       test: (tested, signal) => file.test(tested, signal),
       current: () => this.#tested(),
+      onFrame: (source, width, height) => this.#fields.drawing.showStill(source, width, height),
       onRefused: (refusal) => [409, 422, UNUSABLE].includes(refusal.status) && this.#refuse(refusal),
     });
     this.removal = camera && new Removal({ id: camera.id, remove: () => file.remove(camera.id).then(() => onRemoved(camera.id)) });
@@ -38,11 +44,18 @@ export class CameraForm {
         field("url"),
         h("div", { class: "pair" }, field("username"), field("password")),
         field("isLoginRemoved"),
-        field("transport")),
+        field("transport"),
+        field("client")),
       h("section", { "aria-labelledby": "detection-title" },
         h("h2", { id: "detection-title" }, "Detection"),
         field("detect"),
-        field("detect_fps")),
+        field("detect_fps"),
+        field("motion_area")),
+      h("section", { class: "areas", "aria-labelledby": "areas-title" },
+        h("h2", { id: "areas-title" }, "Areas"),
+        this.#fields.drawing.element,
+        field("region"),
+        field("ignore")),
       h("div", { class: "form-end" }, h("div", { class: "form-buttons" }, this.#save, this.#discard), this.#error, this.#status),
     );
     this.element = h("div", { class: "camera-editor" }, form, h("div", { class: "camera-side" }, this.trial.element, this.removal?.element));
@@ -52,6 +65,22 @@ export class CameraForm {
   get isDirty() {
     if (this.#camera) return !isEmpty(changeOf(this.#fields.values, this.#camera));
     return JSON.stringify(this.#fields.values) !== JSON.stringify(valuesOf(null));
+  }
+
+  /** While it is seen, areas are drawn over the camera's frames. */
+  show(isShown) {
+    const { drawing } = this.#fields;
+    if (isShown === (this.#screen !== null) || !this.#camera) return;
+    const { screens } = this.feeds.of(this.#camera.id);
+    if (!isShown) {
+      screens.delete(this.#screen);
+      this.#screen.dispose();
+      this.#screen = null;
+      return;
+    }
+    this.#screen = new Screen({ onFrame: (size) => drawing.framed(size) });
+    drawing.live = this.#screen.canvas;
+    screens.add(this.#screen);
   }
 
   /** A form that is worked with is kept while another view is open. */
@@ -86,7 +115,7 @@ export class CameraForm {
       return;
     }
     const [before, now] = [valuesOf(this.#camera), valuesOf(camera)];
-    const differing = ["url", "transport", "detect", "detect_fps"].filter((name) => before[name] !== now[name]);
+    const differing = FOLLOWED.filter((name) => before[name] !== now[name]);
     for (const name of differing) this.#fields.follow(name, before[name], now[name]);
     const isLogin = camera.has_credentials !== this.#camera.has_credentials;
     this.#fields.followLogin(isLogin ? camera.has_credentials : null);
@@ -153,6 +182,7 @@ export class CameraForm {
     else if (this.#camera && losesLogin(values, this.#camera)) {
       this.#fields.refuse("username", "User and password are a part of the URL in the file: type them again, or remove them.");
     }
+    this.#fields.check();
     return !this.#fields.focusError();
   }
 

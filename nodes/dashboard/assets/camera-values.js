@@ -1,5 +1,7 @@
 // What a camera's form holds, and what of it is new.
 
+import { listText } from "./shapes.js";
+
 /** What the server shows in place of what may be a secret. */
 export const HIDDEN = "***";
 
@@ -10,11 +12,13 @@ export function missingOf(url) {
   return null;
 }
 
+const FIELDS_OF_SHAPES = ["region", "ignore"];
 const DETECT_IN_FILE = { all: "on", motion: "motion", off: "off" };
 
 /** The values of a form of this camera; null: of a new one. User and password are never known. */
 export function valuesOf(camera) {
   const fps = camera?.detect_fps ?? null;
+  const area = camera?.motion_area ?? null;
   return {
     id: camera?.id ?? "",
     url: camera?.url ?? "",
@@ -22,9 +26,14 @@ export function valuesOf(camera) {
     password: "",
     isLoginRemoved: false,
     transport: camera?.transport ?? "",
+    client: camera?.client ?? "auto",
     detect: camera?.detect ?? "all",
     // Also with "off", to be used again once detection is on. The server knows the interval, in whole nanoseconds.
     detect_fps: fps === null ? "" : String(Number(fps.toPrecision(6))),
+    // What holds where the file names none is not shown as if it did.
+    motion_area: area !== null && camera.fields.includes("motion_area") ? String(Number(area.toPrecision(6))) : "",
+    region: camera?.region ? listText(camera.region) : "",
+    ignore: camera?.ignore?.length > 0 ? listText(camera.ignore) : "",
   };
 }
 
@@ -53,6 +62,9 @@ export function fieldsOf(values) {
   for (const name of ["username", "password", "transport"]) if (values[name] !== "") fields[name] = values[name];
   if (values.detect !== "all") fields.detect = DETECT_IN_FILE[values.detect];
   if (values.detect_fps.trim() !== "") fields.detect_fps = values.detect_fps.trim();
+  if (values.client !== "auto") fields.client = values.client;
+  if (values.detect === "motion" && values.motion_area.trim() !== "") fields.motion_area = values.motion_area.trim();
+  for (const name of FIELDS_OF_SHAPES) if (values[name] !== "") fields[name] = values[name];
   return fields;
 }
 
@@ -85,6 +97,19 @@ export function changeOf(values, camera) {
     if (values.detect_fps.trim() === "") drop("detect_fps");
     else set.detect_fps = values.detect_fps.trim();
   }
+  if (values.client !== before.client) {
+    if (values.client === "auto") drop("client");
+    else set.client = values.client;
+  }
+  if (values.detect === "motion" && values.motion_area.trim() !== before.motion_area) {
+    if (values.motion_area.trim() === "") drop("motion_area");
+    else set.motion_area = values.motion_area.trim();
+  }
+  for (const name of FIELDS_OF_SHAPES) {
+    if (values[name] === before[name]) continue;
+    if (values[name] === "") drop(name);
+    else set[name] = values[name];
+  }
   return { set, unset };
 }
 
@@ -101,5 +126,5 @@ export function typedOf(values, camera) {
 /** Whether somebody has changed the same, or may have where it is not shown. */
 export function isConflict({ set, unset }, before, now) {
   const names = [...Object.keys(set), ...unset];
-  return names.some((name) => ["url", "username", "password"].includes(name) || before[name] !== now[name]);
+  return names.some((name) => ["url", "username", "password"].includes(name) || JSON.stringify(before[name]) !== JSON.stringify(now[name]));
 }

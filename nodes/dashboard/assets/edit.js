@@ -31,8 +31,8 @@ export class Edit {
   #lookedAt = -Infinity;
 
   /** `go(route, { isReplaced })` opens a view. */
-  constructor({ file, go }) {
-    Object.assign(this, { file, go });
+  constructor({ file, feeds, go }) {
+    Object.assign(this, { file, feeds, go });
     this.#section.append(
       h("header", { class: "single-top edit-top" }, this.#back, this.#icon, this.#title, this.#state, this.#watch, this.#add),
       this.#done, this.#why, this.#retry, this.#body,
@@ -95,6 +95,7 @@ export class Edit {
 
   #leave() {
     const form = this.#form;
+    form?.show(false);
     if (form && !form.isInUse) this.#forms.delete(this.#route.id ?? "");
     this.#route = null;
   }
@@ -102,6 +103,7 @@ export class Edit {
   #make(key, camera) {
     const form = new CameraForm(camera, {
       file: this.file,
+      feeds: this.feeds,
       onSaved: (saved, typed) => this.#saved(key, saved, typed),
       onRemoved: (removed) => this.#removed(removed),
       onTyped: () => this.#refresh(),
@@ -122,6 +124,7 @@ export class Edit {
     const isNew = page === "new" && this.#form?.element.isConnected === false;
     const shown = isList ? this.#list.element : (this.#forms.get(key)?.element ?? null);
     if (this.#body.firstChild !== shown) this.#body.replaceChildren(...(shown ? [shown] : []));
+    this.#form?.show(true);
     if (isNew) this.#form.focus();
     this.#refresh();
   }
@@ -169,6 +172,7 @@ export class Edit {
 
   #removed(id) {
     const isOpen = this.#route?.id === id;
+    this.#forms.get(id)?.show(false);
     this.#forms.delete(id);
     if (isOpen) this.go({ view: "edit", page: "list" });
     setText(this.#done, `“${id}” was removed.`);

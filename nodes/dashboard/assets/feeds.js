@@ -144,6 +144,8 @@ export class Feed {
   /** When a frame was drawn last. */
   drawnAt = null;
   objects = new Map();
+  /** Zones and lines that are drawn over its frames. */
+  rules = [];
   #players;
   /** The one that was fed last. */
   #player;
@@ -228,6 +230,7 @@ export class Feed {
       detections,
       earlier: age >= 0 && age <= EARLIER_MICROS ? this.#earlier.detections : null,
       trails: this.#trails,
+      rules: this.rules,
     };
     for (const screen of this.screens) screen.draw(image, message, scene, this.counters.probe);
     if (detections) {

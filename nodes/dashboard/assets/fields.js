@@ -3,7 +3,7 @@
 import { h, setAttribute, setText } from "./dom.js";
 
 /** What all fields have: `value`, an error, a note, and a place for the focus. */
-class Field {
+export class Field {
   #hint = h("p", { class: "field-hint" });
   #note = h("p", { class: "field-note", role: "status" });
   #error = h("p", { class: "field-error", role: "alert" });

@@ -4,6 +4,8 @@ import { CameraFile } from "./camera-file.js";
 import { Connection } from "./connection.js";
 import { Counters } from "./counters.js";
 import { Edit } from "./edit.js";
+import { Events } from "./events.js";
+import { EventsView } from "./events-view.js";
 import { Feeds } from "./feeds.js";
 import { Graph } from "./graph.js";
 import { Grid } from "./grid.js";
@@ -12,6 +14,8 @@ import { listenToKeys } from "./keys.js";
 import { Login } from "./login.js";
 import { Model } from "./model.js";
 import { address, currentRoute } from "./route.js";
+import { RuleFile } from "./rule-file.js";
+import { RulesView } from "./rules-view.js";
 import { choose, settings } from "./settings.js";
 import { Single } from "./single.js";
 import { detectSupport } from "./support.js";
@@ -26,10 +30,14 @@ const counters = new Counters(() => model.nowMs);
 const connection = new Connection();
 const feeds = new Feeds((message) => connection.send(message), (id) => model.cameras.get(id)?.codec ?? null, counters);
 const grid = new Grid({ feeds, onOpen: openCamera, onVisible: watch });
+const events = new Events();
 const single = new Single({ feeds, counters, onTurn: turn, onBack: back });
+const eventsView = new EventsView({ events, onFilter: (filter) => go({ view: "events", events: filter }, { isReplaced: true }) });
 const graph = new Graph();
 const file = new CameraFile();
-const edit = new Edit({ file, go });
+const ruleFile = new RuleFile();
+const rulesView = new RulesView({ file: ruleFile, feeds, onBack: () => go({ view: "camera", id: route.id }) });
+const edit = new Edit({ file, feeds, go });
 const topBar = new TopBar({ onRetry: () => connection.open() });
 const login = new Login(() => connection.open());
 const help = new Help();
@@ -51,6 +59,12 @@ connection.addEventListener("json", ({ detail: message }) => {
     feeds.camera(message);
   } else if (message.type === "dropped") {
     feeds.dropped(message);
+  } else if (message.type === "events") {
+    events.take(message.events);
+    single.takeEvents(message.events);
+  } else if (message.type === "events_missed") {
+    events.load();
+    single.loadEvents();
   }
 });
 connection.addEventListener("binary", ({ detail: message }) => feeds.binary(message));
@@ -61,10 +75,14 @@ connection.addEventListener("status", () => {
     feeds.lagMs = model.lagMs;
     feeds.start();
     file.load();
+    ruleFile.load();
+    events.load();
+    single.loadEvents();
   }
   show();
 });
 file.addEventListener("change", showEditable);
+ruleFile.addEventListener("change", () => single.setRules(ruleFile));
 
 window.addEventListener("hashchange", () => {
   if (JSON.stringify(currentRoute()) === JSON.stringify(route)) return;
@@ -90,7 +108,7 @@ function noteHidden() {
 
 /** Watches what is seen, and nothing else. */
 function watch() {
-  const ids = { grid: () => grid.visible, camera: () => [route.id], graph: () => [], edit: () => [] }[route.view]();
+  const ids = { grid: () => grid.visible, camera: () => [route.id], events: () => [], rules: () => [route.id], graph: () => [], edit: () => (route.page === "camera" ? [route.id] : []) }[route.view]();
   feeds.want(isAsleep ? [] : ids.filter((id) => id === route.id || model.cameras.has(id)));
 }
 
@@ -111,14 +129,20 @@ function show(before) {
   if (isLogin) {
     single.close();
     graph.show(false);
+    eventsView.show(null);
+    rulesView.show(null);
     edit.show(null);
     return;
   }
   if (route.view === "camera") single.open(route.id, grid.tile(route.id)?.screen);
+  eventsView.show(route.view === "events" ? route.events : null);
+  rulesView.show(route.view === "rules" ? route.id : null);
   graph.show(route.view === "graph");
   edit.show(route, before);
   grid.update(model);
   single.update(model);
+  eventsView.update(model);
+  rulesView.update(model);
   graph.update(model);
   edit.update(model);
   topBar.update(model, connection.status);
@@ -127,7 +151,7 @@ function show(before) {
 function navigate(before) {
   if (route.view !== "camera") single.close();
   for (const link of document.querySelectorAll("nav a")) {
-    const isCurrent = link.dataset.view === (route.view === "camera" ? "grid" : route.view);
+    const isCurrent = link.dataset.view === (["camera", "rules"].includes(route.view) ? "grid" : route.view);
     if (isCurrent) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -206,6 +230,7 @@ listenToKeys({
   arrow(columns, rows) {
     if (route.view === "camera") return columns === 0 ? false : turn(columns);
     if (route.view === "edit") return columns === 0 && edit.move(rows);
+    if (route.view === "events") return columns === 0 && eventsView.move(rows);
     return route.view === "grid" && grid.move(columns, rows);
   },
   escape(target) {
@@ -214,6 +239,8 @@ listenToKeys({
       grid.move(0, 0);
     } else if (route.view === "edit") {
       edit.escape();
+    } else if (route.view === "rules") {
+      go({ view: "camera", id: route.id });
     } else if (route.view !== "grid") {
       back();
     } else if (route.filter) {
@@ -225,12 +252,14 @@ listenToKeys({
     element("filter").select();
   },
   graph: () => go({ view: route.view === "graph" ? "grid" : "graph" }),
+  events: () => go({ view: route.view === "events" ? "grid" : "events" }),
   edit() {
     if (file.isThere === false) help.open();
     else if (route.view === "edit") back();
     else go(route.view === "camera" ? { view: "edit", page: "camera", id: route.id } : { view: "edit", page: "list" });
   },
   help: () => help.open(),
+  zones: () => route.view === "camera" && single.toggleZones(),
   boxes: () => toggle("boxes"),
   trails: () => toggle("trails"),
   theme: nextTheme,

@@ -15,6 +15,8 @@ export class Model {
   cameras = new Map();
   graph = null;
   warnings = [];
+  /** What the rules of each camera have counted. */
+  counts = [];
   viewers = null;
   isConnected = false;
   isKnown = false;
@@ -48,6 +50,7 @@ export class Model {
     }
     this.graph = state.graph ?? null;
     this.warnings = state.warnings ?? [];
+    this.counts = state.counts ?? [];
     this.viewers = state.viewers ?? null;
   }
 

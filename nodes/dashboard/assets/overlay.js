@@ -55,7 +55,7 @@ function penOf(context, area, { w, h }) {
 }
 
 /** A dark line below a coloured one is seen on any frame. */
-function stroke(context, ratio, color, width) {
+export function stroke(context, ratio, color, width) {
   context.strokeStyle = "rgb(0 0 0 / 0.55)";
   context.lineWidth = (width + 1.6) * ratio;
   context.stroke();

@@ -16,7 +16,7 @@ export class Removal {
   /** `remove()` does it, or throws why not. */
   constructor({ id, remove }) {
     this.remove = remove;
-    setText(this.#question, `Remove “${id}” from cameras.yml? Its session ends, and its lines go from the file, with what the page does not show: user, password, regions.`);
+    setText(this.#question, `Remove “${id}” from cameras.yml? Its session ends, and its lines go from the file, with user, password and areas.`);
   }
 
   get isAsking() {

@@ -1,28 +1,38 @@
 // The view in the address, so that it can be kept, shared and gone back to.
 
+import { filterOf } from "./events.js";
+
 /**
- * `{ view: "grid" | "camera" | "graph" | "edit", id?, page?, filter }` of `#/camera/gate`, `#/graph`, `#/?filter=gate`,
- * `#/edit` (page "list"), `#/edit/new` ("new") and `#/edit/camera/gate` ("camera").
+ * `{ view: "grid" | "camera" | "events" | "rules" | "graph" | "edit", id?, page?, events?, filter }` of `#/camera/gate`, `#/graph`, `#/?filter=gate`,
+ * `#/events?camera=gate&kind=crossing` (`events`: that filter), `#/edit` (page "list"), `#/rules/camera/gate`, `#/edit/new` ("new") and `#/edit/camera/gate` ("camera").
  */
 export function currentRoute() {
   const [path, query] = location.hash.replace(/^#/, "").split("?");
-  const filter = new URLSearchParams(query ?? "").get("filter") ?? "";
-  const [, edit, name] = path.match(/^(\/edit)?\/camera\/(.+)$/) ?? [];
+  const fields = new URLSearchParams(query ?? "");
+  const filter = fields.get("filter") ?? "";
+  const [, edit, name] = path.match(/^(\/edit|\/rules)?\/camera\/(.+)$/) ?? [];
   if (name) {
     try {
       const id = decodeURIComponent(name);
+      if (edit === "/rules") return { view: "rules", id, filter };
       return edit ? { view: "edit", page: "camera", id, filter } : { view: "camera", id, filter };
     } catch {
       return { view: "grid", filter };
     }
   }
   if (path === "/edit" || path === "/edit/new") return { view: "edit", page: path === "/edit" ? "list" : "new", filter };
+  if (path === "/events") return { view: "events", events: filterOf(fields), filter };
   return { view: path === "/graph" ? "graph" : "grid", filter };
 }
 
-export function address({ view, id, page, filter }) {
+export function address({ view, id, page, events, filter }) {
   const query = filter ? `?filter=${encodeURIComponent(filter)}` : "";
   if (view === "camera") return `#/camera/${encodeURIComponent(id)}${query}`;
+  if (view === "rules") return `#/rules/camera/${encodeURIComponent(id)}`;
   if (view === "edit") return { list: "#/edit", new: "#/edit/new", camera: `#/edit/camera/${encodeURIComponent(id)}` }[page];
+  if (view === "events") {
+    const fields = new URLSearchParams({ ...events, ...(filter ? { filter } : {}) });
+    return fields.size > 0 ? `#/events?${fields}` : "#/events";
+  }
   return view === "graph" ? "#/graph" : `#/${query}`;
 }

@@ -1,6 +1,7 @@
 // A canvas that shows one camera's frames with what was detected in them.
 
 import { drawDetections, drawTrails } from "./overlay.js";
+import { drawRules } from "./rules-overlay.js";
 import { settings } from "./settings.js";
 
 /** More pixels than this are not seen, and cost. */
@@ -16,7 +17,9 @@ export class Screen {
   #ratio = 1;
   #isShown = true;
 
-  constructor() {
+  /** `onFrame({ width, height })`: a frame of this size, upright, was drawn. `hasRules`: with zones and lines. */
+  constructor({ onFrame = null, hasRules = false } = {}) {
+    Object.assign(this, { onFrame, hasRules });
     this.canvas.setAttribute("aria-hidden", "true");
     this.#observer.observe(this.canvas);
   }
@@ -27,7 +30,7 @@ export class Screen {
 
   /**
    * Draws a frame, and over it what is known of it: `scene` has `detections`, those of this frame or null, `earlier`,
-   * those of the last frame that had any, and `trails`. `probe`, if any, sees the frame without boxes.
+   * those of the last frame that had any, `trails` and `rules`. `probe`, if any, sees the frame without boxes.
    */
   draw(image, message, scene, probe) {
     if (!this.#isShown) return;
@@ -36,6 +39,7 @@ export class Screen {
     const context = this.#context;
     const area = this.#place(image, message);
     probe?.(this.canvas, area, message);
+    if (this.hasRules && settings.zones && scene.rules.length > 0) drawRules(context, area, scene.rules);
     if (settings.trails) drawTrails(context, area, scene.trails);
     if (!settings.boxes) return;
     if (scene.detections) drawDetections(context, area, scene.detections, true);
@@ -63,6 +67,7 @@ export class Screen {
     const upright = isTurned ? { width: height, height: width } : { width, height };
     const scale = Math.min(canvas.width / upright.width, canvas.height / upright.height);
     const area = { width: upright.width * scale, height: upright.height * scale, ratio: this.#ratio };
+    this.onFrame?.(upright);
     area.x = (canvas.width - area.width) / 2;
     area.y = (canvas.height - area.height) / 2;
     if (area.x > 0.5 || area.y > 0.5) this.clear();

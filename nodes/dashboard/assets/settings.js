@@ -1,6 +1,6 @@
 // What this viewer has chosen, kept in this browser.
 
-const DEFAULTS = { theme: "auto", boxes: true, trails: false, zoom: 0 };
+const DEFAULTS = { theme: "auto", boxes: true, trails: false, zones: true, zoom: 0 };
 const PREFIX = "camweave.";
 
 export const settings = { ...DEFAULTS };

@@ -1,16 +1,22 @@
 // One camera, large: its state, figures, drops by reason, the last hour, the last objects.
 
 import { classColor } from "./colors.js";
+import { Counts } from "./counts.js";
 import { h, setAttribute, setStateIcon, setText, stateIcon } from "./dom.js";
+import { countText } from "./event-text.js";
+import { EventRow } from "./event-row.js";
 import { Note, viewOf } from "./note.js";
 import { Plot } from "./plots.js";
 import { address } from "./route.js";
 import { Screen } from "./screen.js";
+import { settings, choose } from "./settings.js";
 import { codecName } from "./support.js";
 import { count, dropReason, duration, millis, rate, shortTrack, STATE_NAMES, timeOfDay, UNKNOWN } from "./text.js";
 
 const HISTORY_MS = 10_000;
 const OBJECTS_SHOWN = 12;
+const EVENTS_SHOWN = 6;
+const rowOf = new WeakMap();
 /** A finger that moved so far sideways turns to the next camera. */
 const SWIPE_PIXELS = 60;
 
@@ -21,10 +27,18 @@ export class Single {
   #state = h("span", { class: "single-state" });
   #note = new Note();
   #edit = h("a", { class: "button", title: "Change this camera (e)", hidden: true }, "Edit");
+  #rules = h("a", { class: "button", title: "Zones and lines of this camera", hidden: true }, "Rules");
+  #zones = h("button", { type: "button", class: "toggle", "aria-pressed": String(settings.zones), title: "Show zones and lines (z)", hidden: true, onclick: () => this.toggleZones() }, "Zones");
+  #file = null;
   #picture = h("div", { class: "single-picture" });
   #figures = h("dl", { class: "figures" });
   #drops = h("tbody");
   #objects = h("ul", { class: "objects", role: "list" });
+  #counts = new Counts();
+  #events = h("ul", { class: "event-list", role: "list" });
+  #allEvents = h("a", {}, "All events of this camera");
+  #eventRows = [];
+  #ofRules = [h("section", {}, h("h2", {}, "Counts"), this.#counts.element), h("section", {}, h("h2", {}, "Last events"), this.#events, this.#allEvents)];
   #plots = {
     fps: new Plot("Frames/s", (value) => rate(value)),
     latency_ms: new Plot("Latency (median)", millis),
@@ -44,7 +58,7 @@ export class Single {
         h("button", { type: "button", class: "back", onclick: onBack, title: "All cameras (Escape)" }, "‹ Cameras"),
         this.#icon, this.#name, this.#state,
         h("span", { class: "turn" },
-          this.#edit,
+          this.#zones, this.#rules, this.#edit,
           h("button", { type: "button", class: "square", "aria-label": "Previous camera", title: "Previous camera (←)", onclick: () => onTurn(-1) }, "‹"),
           h("button", { type: "button", class: "square", "aria-label": "Next camera", title: "Next camera (→)", onclick: () => onTurn(1) }, "›")),
       ),
@@ -56,6 +70,7 @@ export class Single {
           "aside",
           { class: "single-side" },
           h("section", {}, h("h2", {}, "Now"), this.#figures),
+          ...this.#ofRules,
           h("section", {}, h("h2", {}, "Last objects"), this.#objects),
           h("section", {}, h("h2", {}, "Dropped frames"), h("table", { class: "drops" }, this.#drops)),
         ),
@@ -72,19 +87,29 @@ export class Single {
     this.#edit.hidden = !isEditable;
   }
 
+  /** The zones and lines of rules.yml, where the graph names one. */
+  setRules(file) {
+    this.#file = file;
+    this.#rules.hidden = this.#zones.hidden = file.isThere !== true;
+  }
+
   open(id, from) {
     if (id === this.#id) return;
     this.close();
     this.#id = id;
     this.#historyAt = -Infinity;
+    this.#eventRows = [];
     this.#section.hidden = false;
-    this.#screen = new Screen();
+    setAttribute(this.#allEvents, "href", address({ view: "events", events: { camera: id } }));
+    this.loadEvents();
+    this.#screen = new Screen({ hasRules: true });
     this.#picture.replaceChildren(this.#screen.canvas, this.#note.element);
     const screen = this.#screen;
     // Once it has its size: until the first frame, what the tile shows.
     if (from) requestAnimationFrame(() => requestAnimationFrame(() => screen === this.#screen && screen.copy(from)));
     this.feeds.of(id).screens.add(screen);
     setText(this.#name, id);
+    setAttribute(this.#rules, "href", address({ view: "rules", id }));
     setAttribute(this.#edit, "href", address({ view: "edit", page: "camera", id }));
     for (const plot of Object.values(this.#plots)) plot.show([], 10, Date.now());
   }
@@ -111,6 +136,7 @@ export class Single {
     this.#showFigures(camera, feed, model.isConnected);
     this.#showDrops(camera, feed);
     this.#showObjects(feed, model.nowMs);
+    this.#showEvents(model);
     this.#showHistory(model.isConnected);
   }
 
@@ -182,6 +208,54 @@ export class Single {
         ? [h("li", { class: "none" }, "None since this page was opened")]
         : objects.map((object) => objectRow(object, nowMs))),
     );
+  }
+
+  toggleZones() {
+    choose("zones", !settings.zones);
+    setAttribute(this.#zones, "aria-pressed", String(settings.zones));
+  }
+
+  /** Asks for the last events of the camera. */
+  async loadEvents() {
+    const id = this.#id;
+    if (id === null) return;
+    try {
+      const answer = await fetch(`/api/events?camera=${encodeURIComponent(id)}&limit=${EVENTS_SHOWN}`, { cache: "no-store" });
+      if (answer.ok && id === this.#id) this.takeEvents((await answer.json()).events);
+    } catch {
+      // The connection's own line says that the server is gone.
+    }
+  }
+
+  takeEvents(events) {
+    for (const event of events.filter(({ camera }) => camera === this.#id)) {
+      this.#eventRows = this.#eventRows.filter(({ event: known }) => known !== event.event);
+      this.#eventRows.push(event);
+    }
+    this.#eventRows.sort((a, b) => b.number - a.number).splice(EVENTS_SHOWN);
+  }
+
+  /** Where the graph has rules, what they say of this camera. */
+  #showEvents(model) {
+    const counts = model.counts.filter(({ camera }) => camera === this.#id);
+    const countOf = (name) => counts.find(({ rule }) => rule === name);
+    const rules = this.#file?.of(this.#id) ?? [];
+    this.feeds.of(this.#id).rules = rules.map(({ name, points, is_line: isLine }) => ({
+      points, isLine, text: countOf(name) ? `${name}: ${countText(countOf(name))}` : name,
+    }));
+    this.#counts.update(counts);
+    this.#ofRules[0].hidden = counts.length === 0;
+    this.#ofRules[1].hidden = this.#eventRows.length === 0;
+    while (this.#events.children.length > this.#eventRows.length) this.#events.lastChild.remove();
+    this.#eventRows.forEach((event, i) => {
+      const known = rowOf.get(this.#events.children[i]);
+      const row = known ?? new EventRow();
+      if (!known) {
+        rowOf.set(row.element, row);
+        this.#events.append(row.element);
+      }
+      row.update(event, model.nowMs);
+    });
   }
 
   async #showHistory(isConnected) {

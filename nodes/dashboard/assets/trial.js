@@ -25,9 +25,9 @@ export class Trial {
     h("header", {}, h("h2", { id: "trial-title" }, "Connection test"), this.#button),
     this.#idle, this.#status, this.#progress, this.#found);
 
-  /** `prepare()` gives what is to be tested, or null; `current()` what is typed now; `test(camera, signal)`; `onRefused(refusal)` says whether it has shown it. */
-  constructor({ prepare, current, test, onRefused }) {
-    Object.assign(this, { prepare, current, test, onRefused });
+  /** `prepare()` gives what is to be tested, or null; `current()` what is typed now; `test(camera, signal)`; `onRefused(refusal)` says whether it has shown it; `onFrame(source, width, height)`. */
+  constructor({ prepare, current, test, onRefused, onFrame }) {
+    Object.assign(this, { prepare, current, test, onRefused, onFrame });
   }
 
   get isRunning() {
@@ -72,6 +72,7 @@ export class Trial {
       const found = await this.test(camera, running.signal);
       this.#end("ok", "The camera plays.");
       this.#found.replaceChildren(...show(found));
+      if (found.image) this.onFrame(found.image, found.width, found.height);
       this.element.scrollIntoView({ block: "nearest" });
     } catch (refusal) {
       if (refusal.name === "AbortError") this.#end("none", "Stopped.");

@@ -13,6 +13,7 @@ use camweave_stage::{Context, StageError, Waker};
 use jpeg_encoder::{ColorType, Encoder};
 use tracing::{debug, error};
 
+use crate::thumbnail::{around, crop};
 use crate::wire::{self, Header, KEYFRAME, Kind};
 
 /// A camera's images come in this interval at least.
@@ -21,17 +22,32 @@ pub(crate) const EVERY: Duration = Duration::from_millis(500);
 const MOST_WAITING: usize = 4;
 /// Images that are wider or higher are halved until they are not.
 const LARGEST: usize = 960;
+/// Likewise those of events.
+const LARGEST_THUMBNAIL: usize = 480;
 const QUALITY: u8 = 75;
 /// How often the memory of decoders that are gone is released.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
+/// What is to be made.
+enum Order {
+    Image(Frame),
+    Thumbnail(Thumbnail),
+}
+
 /// A frame that is to be an image.
-struct Order {
+struct Frame {
     index: u16,
     codec: Codec,
     id: FrameId,
     picture: PictureRef,
     json: Vec<u8>,
+}
+
+/// An event that is to have an image: of the part of the frame around a place in it.
+pub(crate) struct Thumbnail {
+    pub event: Arc<str>,
+    pub place: Option<[f32; 4]>,
+    pub picture: PictureRef,
 }
 
 /// An image, as viewers get it.
@@ -40,12 +56,18 @@ pub(crate) struct Image {
     pub message: Bytes,
 }
 
+/// What was made.
+pub(crate) enum Made {
+    Image(Image),
+    Thumbnail { event: Arc<str>, jpeg: Bytes },
+}
+
 /// The thread that makes images.
 pub(crate) struct Images {
     orders: SyncSender<Order>,
     /// How many wait: what finds no place is not even written as JSON.
     in_line: Arc<AtomicUsize>,
-    made: Receiver<Image>,
+    made: Receiver<Made>,
 }
 
 impl Images {
@@ -78,13 +100,21 @@ impl Images {
         if self.in_line.load(Ordering::Relaxed) >= MOST_WAITING {
             return false;
         }
-        let order = Order {
+        self.send(Order::Image(Frame {
             index,
             codec,
             id: row.id.clone(),
             picture: picture.clone(),
             json: wire::json(row),
-        };
+        }))
+    }
+
+    /// As [`Images::order`], for an event.
+    pub fn order_thumbnail(&self, thumbnail: Thumbnail) -> bool {
+        self.send(Order::Thumbnail(thumbnail))
+    }
+
+    fn send(&self, order: Order) -> bool {
         self.in_line.fetch_add(1, Ordering::Relaxed);
         match self.orders.try_send(order) {
             Ok(()) => true,
@@ -96,7 +126,7 @@ impl Images {
     }
 
     /// An image that is ready.
-    pub fn take(&self) -> Option<Image> {
+    pub fn take(&self) -> Option<Made> {
         self.made.try_recv().ok()
     }
 }
@@ -112,7 +142,7 @@ impl Line {
     }
 }
 
-fn work(context: &Context, device: u32, line: &Line, done: &SyncSender<Image>, waker: &Waker) {
+fn work(context: &Context, device: u32, line: &Line, done: &SyncSender<Made>, waker: &Waker) {
     let mut snapshots = Snapshots::new(&context.attachments, device);
     let mut swept = Instant::now();
     loop {
@@ -125,10 +155,14 @@ fn work(context: &Context, device: u32, line: &Line, done: &SyncSender<Image>, w
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        match image(&mut snapshots, &order) {
-            Ok(image) => {
+        let made = match &order {
+            Order::Image(frame) => image(&mut snapshots, frame).map(Made::Image),
+            Order::Thumbnail(it) => thumbnail(&mut snapshots, it),
+        };
+        match made {
+            Ok(made) => {
                 // A hub that is busy has older ones to give out.
-                drop(done.try_send(image));
+                drop(done.try_send(made));
                 waker.wake();
             }
             Err(NoPicture::Gone) => {}
@@ -138,18 +172,39 @@ fn work(context: &Context, device: u32, line: &Line, done: &SyncSender<Image>, w
             }
             Err(NoPicture::Failed(line)) => {
                 context.counters.stage_error("image");
-                debug!(camera = %order.id.camera, "no image: {line}");
+                debug!("no image: {line}");
             }
         }
     }
 }
 
-fn image(snapshots: &mut Snapshots, order: &Order) -> Result<Image, NoPicture> {
-    let held = snapshots.hold(&order.picture)?;
-    let layout = &order.picture.layout;
-    let size = (layout.width as usize, layout.height as usize);
-    let pixels = snapshots.rgb8(&order.picture, held);
-    let pixels = pixels.map_err(NoPicture::Failed)?;
+/// The pixels of a frame that is still there, and its size.
+fn rgb(
+    snapshots: &mut Snapshots,
+    picture: &PictureRef,
+) -> Result<(Vec<u8>, (usize, usize)), NoPicture> {
+    let held = snapshots.hold(picture)?;
+    let size = (
+        picture.layout.width as usize,
+        picture.layout.height as usize,
+    );
+    let pixels = snapshots.rgb8(picture, held);
+    Ok((pixels.map_err(NoPicture::Failed)?, size))
+}
+
+fn thumbnail(snapshots: &mut Snapshots, order: &Thumbnail) -> Result<Made, NoPicture> {
+    let (pixels, size) = rgb(snapshots, &order.picture)?;
+    let part = around(order.place, size);
+    let pixels = crop(&pixels, size, part);
+    let jpeg = jpeg_up_to(pixels, (part.width, part.height), LARGEST_THUMBNAIL);
+    Ok(Made::Thumbnail {
+        event: Arc::clone(&order.event),
+        jpeg: jpeg.map_err(NoPicture::Failed)?.into(),
+    })
+}
+
+fn image(snapshots: &mut Snapshots, order: &Frame) -> Result<Image, NoPicture> {
+    let (pixels, size) = rgb(snapshots, &order.picture)?;
     let jpeg = jpeg(pixels, size).map_err(NoPicture::Failed)?;
     let header = Header {
         kind: Kind::Jpeg,
@@ -167,11 +222,16 @@ fn image(snapshots: &mut Snapshots, order: &Order) -> Result<Image, NoPicture> {
 }
 
 /// A JPEG of packed RGB, made smaller where it is large.
-pub(crate) fn jpeg(
+pub(crate) fn jpeg(pixels: Vec<u8>, size: (usize, usize)) -> Result<Vec<u8>, String> {
+    jpeg_up_to(pixels, size, LARGEST)
+}
+
+fn jpeg_up_to(
     mut pixels: Vec<u8>,
     (mut width, mut height): (usize, usize),
+    largest: usize,
 ) -> Result<Vec<u8>, String> {
-    while width.max(height) > LARGEST && width > 1 && height > 1 {
+    while width.max(height) > largest && width > 1 && height > 1 {
         pixels = halved(&pixels, width, height);
         (width, height) = (width / 2, height / 2);
     }
@@ -257,8 +317,10 @@ mod tests {
             row.picture = Some(PictureRef { layout, slot });
             assert!(images.order(3, Codec::H265, &row));
         }
-        let image = images.made.recv_timeout(Duration::from_secs(60));
-        let image = image.expect("one of both");
+        let made = images.made.recv_timeout(Duration::from_secs(60));
+        let Ok(Made::Image(image)) = made else {
+            panic!("expected an image of one of both")
+        };
         assert_eq!((image.index, image.message[0], image.message[2]), (3, 2, 2));
         assert_eq!(image.message[16..24], 5_u64.to_le_bytes());
         let length = image.message[40..44].try_into().map(u32::from_le_bytes);
@@ -270,6 +332,31 @@ mod tests {
             !images.order(3, Codec::H265, &detections("gate", 6)),
             "no reference"
         );
+    }
+
+    #[test]
+    fn an_event_gets_the_part_of_its_frame_around_the_object() {
+        let context = Context::for_tests("dashboard", std::path::Path::new("."));
+        let images = Images::start(&context, 0).expect("a thread");
+        let (matrix, range) = (ColorMatrix::Bt709, ColorRange::Limited);
+        let layout = PictureLayout::packed(1920, 1080, PixelFormat::I420, matrix, range);
+        let spec = PoolSpec {
+            name: "frames".to_owned(),
+            slots: 1,
+            slot_bytes: layout.required_bytes().expect("a possible layout"),
+        };
+        let pool = Producer::create(&spec).expect("memory");
+        let slot = pool.begin().expect("a free slot").publish();
+        assert!(images.order_thumbnail(Thumbnail {
+            event: Arc::from("gate-1"),
+            place: Some([0.4, 0.4, 0.45, 0.6]),
+            picture: PictureRef { layout, slot },
+        }));
+        let made = images.made.recv_timeout(Duration::from_secs(60));
+        let Ok(Made::Thumbnail { event, jpeg }) = made else {
+            panic!("expected a thumbnail")
+        };
+        assert_eq!((&*event, &jpeg[..2]), ("gate-1", &[0xff, 0xd8][..]));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! `README.md` is the node's documentation.
 
 mod drops;
+mod events;
 mod facts;
 mod hub;
 mod images;
@@ -14,6 +15,7 @@ mod server;
 mod settings;
 mod stage;
 mod state;
+mod thumbnail;
 mod viewers;
 mod wire;
 

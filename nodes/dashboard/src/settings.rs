@@ -26,6 +26,8 @@ pub struct DashboardSettings {
     pub tls_key: Option<PathBuf>,
     /// the cameras.yml that pages may change; empty: none
     pub cameras: Option<PathBuf>,
+    /// the rules.yml whose zones and lines pages show, and may change; empty: none
+    pub rules: Option<PathBuf>,
     /// pages that may be open at once; further ones are refused
     #[schemars(range(min = 1, max = 1024))]
     pub viewers: usize,
@@ -63,6 +65,7 @@ impl Default for DashboardSettings {
             tls_cert: None,
             tls_key: None,
             cameras: None,
+            rules: None,
             viewers: 64,
             wait_at_most_ms: 400,
             device: 0,
@@ -114,6 +117,12 @@ impl DashboardSettings {
     /// The file that pages may change.
     pub(crate) fn cameras(&self) -> Option<&Path> {
         let named = self.cameras.as_deref();
+        named.filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// The rules that pages may change.
+    pub(crate) fn rules(&self) -> Option<&Path> {
+        let named = self.rules.as_deref();
         named.filter(|path| !path.as_os_str().is_empty())
     }
 

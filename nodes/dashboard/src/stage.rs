@@ -8,6 +8,7 @@ use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError};
 use tracing::info;
 
 use crate::drops::DROPS;
+use crate::events::Events;
 use crate::facts::{FACTS, LISTENS};
 use crate::hub::{self, Hub};
 use crate::images::Images;
@@ -34,7 +35,13 @@ impl Stage for Dashboard {
     fn open(settings: DashboardSettings, context: &Context) -> Result<Self, StageError> {
         let viewers = Arc::new(Viewers::new(settings.viewers, context.waker()));
         let measured = hub::Shared::default();
-        let published = state::publish(context, Arc::clone(&measured), Arc::clone(&viewers))?;
+        let events = Arc::new(Events::default());
+        let published = state::publish(
+            context,
+            Arc::clone(&measured),
+            Arc::clone(&viewers),
+            Arc::clone(&events),
+        )?;
         let server = server::open(&settings, published, Arc::clone(&viewers))?;
         let wait_at_most = Duration::from_millis(settings.wait_at_most_ms);
         let images = Images::start(context, settings.device)?;
@@ -46,7 +53,7 @@ impl Stage for Dashboard {
         context.counters.fact(&LISTENS, &listens);
         info!("the page is at {listens}");
         Ok(Self {
-            hub: Hub::new(context, viewers, measured, images, wait_at_most),
+            hub: Hub::new(context, viewers, measured, images, events, wait_at_most),
             _server: server,
         })
     }

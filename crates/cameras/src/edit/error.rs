@@ -67,6 +67,14 @@ pub enum EditError {
         /// The field.
         field: String,
     },
+    /// It is longer than is read.
+    #[error("'{}' is longer than {most_bytes} bytes", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        most_bytes: u64,
+    },
     /// Another editor is at work.
     #[error("'{}' is being changed by another process: try again", path.display())]
     Busy {

@@ -1,23 +1,20 @@
-use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
 
-use camweave_outdir::{NewFile, PRIVATE_MODE};
-use camweave_redact::remember;
+use camweave_redact::{Remembered, remember_while};
 use zeroize::Zeroizing;
 
 use super::error::EditError;
 use super::layout::{Layout, Model, Plain, plain, same};
 use super::text;
+use super::text_file::TextFile;
 use super::value::Value;
 use super::written::Written;
-use crate::read::{environment, parse_elsewhere, parse_one, read, without_url};
+use crate::read::{environment, known_secrets, parse_elsewhere, parse_one, read, without_url};
 use crate::{Camera, CamerasError, parse};
 
-/// How long another editor is waited for.
-const BUSY_FOR: Duration = Duration::from_secs(3);
 /// A file with no camera yet.
 const EMPTY: &str = "cameras:\n";
 
@@ -26,13 +23,10 @@ const EMPTY: &str = "cameras:\n";
 pub struct Editor {
     /// As it was named.
     path: PathBuf,
-    /// The file that this leads to.
-    target: PathBuf,
-    /// What was read; `None`: there is no file yet.
-    original: Option<Zeroizing<String>>,
+    file: TextFile,
     text: Zeroizing<String>,
-    /// Of the folder, so that no further file is needed.
-    _lock: Option<File>,
+    /// What the log hides while the file is being changed: each text that it had has its own.
+    hidden: Mutex<Vec<Remembered>>,
 }
 
 impl Editor {
@@ -45,14 +39,14 @@ impl Editor {
             path: path.to_owned(),
             source,
         })?;
-        let lock = lock(path, &target)?;
-        let text = read(&target)?;
+        let mut file = TextFile::lock(path, target)?;
+        let text = read(file.target())?;
+        file.original = Some(text.clone());
         let editor = Self {
             path: path.to_owned(),
-            target,
-            original: Some(text.clone()),
+            file,
             text,
-            _lock: lock,
+            hidden: Mutex::default(),
         };
         editor.cameras()?;
         Ok(editor)
@@ -70,10 +64,9 @@ impl Editor {
         }
         Ok(Self {
             path: path.to_owned(),
-            target: path.to_owned(),
-            original: None,
+            file: TextFile::lock(path, path.to_owned())?,
             text: Zeroizing::new(EMPTY.to_owned()),
-            _lock: lock(path, path)?,
+            hidden: Mutex::default(),
         })
     }
 
@@ -84,24 +77,25 @@ impl Editor {
     /// The file cannot be used after the changes so far.
     pub fn cameras(&self) -> Result<Vec<Camera>, EditError> {
         let cameras = parse_elsewhere(&self.path, &self.text, &environment)?;
-        for camera in &cameras {
-            remember(&camera.known_secrets());
-        }
+        let hidden = remember_while(&known_secrets(&cameras));
+        self.hidden
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(hidden);
         Ok(cameras)
     }
 
-    /// One of them for a connection: with the variables that this process has, and none made up.
+    /// One of them for a connection: with the variables that this process has, and none made up. That
+    /// the log hides its secrets is up to who connects.
     ///
     /// # Errors
     /// There is no such camera, or it needs a variable that is not set.
     pub fn camera(&self, id: &str) -> Result<Camera, EditError> {
         let camera = parse_one(&self.path, &self.text, id, &environment)?;
-        let camera = camera.ok_or_else(|| match self.layout() {
+        camera.ok_or_else(|| match self.layout() {
             Ok(layout) => EditError::no_camera(&self.path, id, &layout.ids()),
             Err(error) => error,
-        })?;
-        remember(&camera.known_secrets());
-        Ok(camera)
+        })
     }
 
     /// The cameras whose URL needs a variable that this process does not have: what
@@ -207,29 +201,7 @@ impl Editor {
     /// Then the old one is as it was.
     pub fn save(self) -> Result<Vec<Camera>, EditError> {
         let cameras = self.cameras()?;
-        let Some(original) = &self.original else {
-            let file = camweave_outdir::create_new(&self.target, PRIVATE_MODE)
-                .map_err(EditError::io("create", &self.target))?;
-            write(&file, &self.text, &self.target)?;
-            return Ok(cameras);
-        };
-        if *original == self.text {
-            return Ok(cameras);
-        }
-        if read(&self.target)? != *original {
-            return Err(EditError::Changed { path: self.path });
-        }
-        let found = fs::metadata(&self.target).map_err(EditError::io("read", &self.target))?;
-        let new = NewFile::create(&self.target, PRIVATE_MODE)
-            .map_err(EditError::io("replace", &self.target))?;
-        keep_owner(new.file(), &found).map_err(EditError::io("keep the owner of", &self.target))?;
-        write(new.file(), &self.text, &self.target)?;
-        new.put_in_place()
-            .map_err(EditError::io("replace", &self.target))?;
-        // Best effort: the file is whole in any case, the old one or the new one.
-        if let Some(folder) = self.target.parent() {
-            let _ = File::open(folder).and_then(|folder| folder.sync_all());
-        }
+        self.file.save(&self.text)?;
         Ok(cameras)
     }
 
@@ -274,7 +246,8 @@ impl Editor {
     }
 }
 
-/// One camera of these fields, as a `cameras.yml` would have it.
+/// One camera of these fields, as a `cameras.yml` would have it. That the log hides its secrets is up
+/// to who connects.
 ///
 /// # Errors
 /// As [`crate::load`]; the place is one in a file that there is not.
@@ -286,14 +259,12 @@ pub fn camera(id: &str, fields: &[(&str, Value)]) -> Result<Camera, CamerasError
     let text = layout.and_then(|layout| text::add(EMPTY, &layout, &all));
     let text = Zeroizing::new(text.unwrap_or_default());
     let camera = parse(path, &text, &environment)?.into_iter().next();
-    let camera = camera.ok_or_else(|| CamerasError::Invalid {
+    camera.ok_or_else(|| CamerasError::Invalid {
         path: path.to_owned(),
         line: 1,
         column: 1,
         message: "no camera".to_owned(),
-    })?;
-    remember(&camera.known_secrets());
-    Ok(camera)
+    })
 }
 
 /// What a value says once it is in the text.
@@ -306,56 +277,15 @@ fn meant(field: &str, value: &Value) -> Result<Plain, EditError> {
     }
 }
 
-/// Keeps other editors away, by a lock of the folder. Where the file system has no locks, that the
-/// file is compared before it is replaced must do.
-fn lock(path: &Path, target: &Path) -> Result<Option<File>, EditError> {
-    let folder = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let file = File::open(folder).map_err(EditError::io("open", folder))?;
-    let began = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::WouldBlock) if began.elapsed() < BUSY_FOR => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(EditError::Busy {
-                    path: path.to_owned(),
-                });
-            }
-            Err(TryLockError::Error(_)) => return Ok(None),
-        }
-    }
-}
-
-fn keep_owner(file: &File, found: &fs::Metadata) -> std::io::Result<()> {
-    let own = file.metadata()?;
-    if (own.uid(), own.gid()) != (found.uid(), found.gid()) {
-        std::os::unix::fs::fchown(file, Some(found.uid()), Some(found.gid()))?;
-    }
-    // After the owner, whose change takes bits away.
-    file.set_permissions(fs::Permissions::from_mode(found.mode() & 0o7777))
-}
-
-fn write(mut file: &File, text: &str, path: &Path) -> Result<(), EditError> {
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(EditError::io("write", path))
-}
-
 #[cfg(test)]
 impl Editor {
     /// An editor of a text that is in no file.
     pub(super) fn of(text: &str) -> Self {
         Self {
             path: "cameras.yml".into(),
-            target: "cameras.yml".into(),
-            original: None,
+            file: TextFile::nowhere(),
             text: Zeroizing::new(text.to_owned()),
-            _lock: None,
+            hidden: Mutex::default(),
         }
     }
 }

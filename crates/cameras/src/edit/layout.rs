@@ -24,6 +24,29 @@ impl Plain {
         }
     }
 
+    /// As a person would type it; `None`: it refers to another place.
+    pub fn typed(&self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text.clone()),
+            Self::Anchored(_, value) => value.typed(),
+            Self::Many(values) => {
+                let values: Option<Vec<_>> = values.iter().map(Self::typed).collect();
+                Some(format!("[{}]", values?.join(", ")))
+            }
+            Self::Alias(_) => None,
+        }
+    }
+
+    /// Whether this is so of any text in it.
+    pub fn any_text(&self, is: impl Fn(&str) -> bool + Copy) -> bool {
+        match self {
+            Self::Text(text) => is(text),
+            Self::Anchored(_, value) => value.any_text(is),
+            Self::Many(values) => values.iter().any(|it| it.any_text(is)),
+            Self::Alias(_) => false,
+        }
+    }
+
     /// Which anchors it refers to.
     fn aliases(&self, found: &mut BTreeSet<usize>) {
         match self {

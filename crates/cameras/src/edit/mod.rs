@@ -16,17 +16,23 @@
 //! The edits are made in the text, at the places that the parser reports. After each one the text is
 //! parsed again and compared with what was meant: a file that is written in a way for which that
 //! fails is refused, and left as it is. [`Editor::save`] checks the whole file before it replaces it.
+//!
+//! [`ListText`] and [`TextFile`] do the same for another file with one list, such as `rules.yml`.
 
 mod error;
 mod file;
 mod layout;
+mod list_text;
 mod quote;
 mod text;
+mod text_file;
 mod value;
 mod written;
 
 pub use error::EditError;
 pub use file::{Editor, camera};
+pub use list_text::{ListText, Unchangeable};
+pub use text_file::TextFile;
 pub use value::Value;
 pub use written::{Written, WrittenField};
 

@@ -28,7 +28,7 @@ impl Written {
         let fields = item.fields.iter().filter(|field| field.name != "id");
         let field = |field: &Field| WrittenField {
             name: field.name.clone(),
-            is_variable: field.plain.text().is_some_and(|text| text.contains("${")),
+            is_variable: field.plain.any_text(|text| text.contains("${")),
         };
         let rate = item.field("detect_fps").and_then(|it| it.plain.text());
         let rate = rate.and_then(|text| expand(text.trim(), &environment).ok());

@@ -45,12 +45,14 @@ impl Reach {
     }
 }
 
-/// The camera, if it could be written.
+/// The camera, if it could be written. What a command was given is hidden until it ends.
 pub fn checked(id: &str, fields: &[(&str, Value)]) -> Result<Camera, CliError> {
     let wrong = |message| CliError::new(Exit::Configuration, message);
-    camera(id, fields).map_err(|error| match error {
+    let camera = camera(id, fields).map_err(|error| match error {
         // There is no file whose line that would be.
         CamerasError::Invalid { message, .. } => wrong(message),
         other => wrong(other.to_string()),
-    })
+    })?;
+    camweave_redact::remember(&camera.known_secrets());
+    Ok(camera)
 }

@@ -9,6 +9,7 @@ use camweave_stage::telemetry::clock;
 use super::fragments::Fragments;
 use super::group::Group;
 use super::meter::Meter;
+use super::moments::Moments;
 use super::pairing::{Outcome, Pair, Pairing};
 use crate::viewers::Sent;
 use crate::wire::{self, Header, KEYFRAME, Kind, LOST, NO_BOXES_KNOWN};
@@ -49,6 +50,7 @@ pub(crate) struct Camera {
     picture: Option<Instant>,
     /// When the last image was asked for.
     pub imaged: Option<Instant>,
+    pub moments: Moments,
     session: Option<i64>,
     is_begun: bool,
     /// Session and sequence of the unit that was sent last.
@@ -71,6 +73,7 @@ impl Camera {
             last_unit: None,
             picture: None,
             imaged: None,
+            moments: Moments::default(),
             session: None,
             is_begun: false,
             last_sent: None,

@@ -1,4 +1,5 @@
 use axum::extract::ws::Message;
+use camweave_message::{EventKind, EventPhase, Trace};
 use camweave_testing::{detections, person, unit};
 use futures::FutureExt as _;
 
@@ -32,6 +33,7 @@ impl Bench {
                 Arc::clone(&viewers),
                 Shared::default(),
                 images,
+                Arc::default(),
                 Duration::from_millis(400),
             ),
             viewers,
@@ -349,3 +351,34 @@ fn what_comes_twice_is_counted_once() {
 
 #[path = "mse_tests.rs"]
 mod mse;
+
+#[test]
+fn events_are_kept_for_pages_and_are_no_frames() {
+    let mut bench = Bench::new();
+    bench.frame("gate", 0, true);
+    for phase in [EventPhase::New, EventPhase::End] {
+        bench.take(Watched::Event(Event {
+            id: camweave_testing::frame_id("gate", 0),
+            trace: Trace::default(),
+            event: Arc::from("gate-1"),
+            phase,
+            kind: EventKind::Presence,
+            rule: Arc::from("yard"),
+            direction: None,
+            began_unix_nanos: 0,
+            ended_unix_nanos: (phase == EventPhase::End).then_some(0),
+            track_ids: vec![1],
+            label: Arc::from("person"),
+            score: 0.5,
+            place: None,
+            value: 0.0,
+            entered: 1,
+            left: 1,
+        }));
+    }
+    let found = bench.hub.events.find(&crate::events::Query::default());
+    let found: serde_json::Value = serde_json::from_str(&found).expect("JSON");
+    let events = found["events"].as_array().expect("a list");
+    assert_eq!((events.len(), &events[0]["phase"]), (1, &"end".into()));
+    assert_eq!((bench.inside(), bench.dropped().len()), (0, 0));
+}

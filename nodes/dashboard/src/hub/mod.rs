@@ -5,6 +5,7 @@ mod delay;
 mod fragments;
 mod group;
 mod meter;
+mod moments;
 mod pairing;
 mod seat;
 mod spacing;
@@ -14,13 +15,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use camweave_message::{Detections, Row, Unit, Watched};
+use camweave_message::{Detections, Event, Row, Unit, Watched};
 use camweave_stage::Context;
 use camweave_stage::telemetry::clock;
 
 use crate::drops::{BEFORE_KEYFRAME, REPEATED};
+use crate::events::Events;
 use crate::facts::{LATE, SKIPPED};
-use crate::images::{Images, is_due};
+use crate::images::{Images, Made, is_due};
 use crate::viewers::{Viewers, Way};
 
 use camera::Camera;
@@ -50,6 +52,7 @@ pub(crate) struct Hub {
     /// Cameras of which any page asks for images.
     as_images: HashSet<Arc<str>>,
     images: Images,
+    events: Arc<Events>,
     /// How long an access unit waits for its detections.
     wait_at_most: Duration,
     measured: Shared,
@@ -67,6 +70,7 @@ impl Hub {
         viewers: Arc<Viewers>,
         measured: Shared,
         images: Images,
+        events: Arc<Events>,
         wait_at_most: Duration,
     ) -> Self {
         let now = Instant::now();
@@ -77,6 +81,7 @@ impl Hub {
             seats: Vec::new(),
             as_images: HashSet::new(),
             images,
+            events,
             wait_at_most,
             measured,
             cached: 0,
@@ -93,8 +98,7 @@ impl Hub {
         match row {
             Watched::Unit(unit) => self.unit(unit, now),
             Watched::Detections(row) => self.detections(row, now),
-            // The page shows none yet.
-            Watched::Event(_) => {}
+            Watched::Event(event) => self.event(&event),
         }
     }
 
@@ -131,6 +135,11 @@ impl Hub {
         {
             camera.imaged = Some(now);
         }
+        if let Some(picture) = &row.picture {
+            for thumbnail in camera.moments.picture(&row.id, picture) {
+                self.images.order_thumbnail(thumbnail);
+            }
+        }
         let (outcome, late) = camera.detections(row, now);
         if let Some(late) = late {
             let late = late.to_string();
@@ -139,6 +148,17 @@ impl Hub {
         match outcome {
             Outcome::Repeated => self.dropped(&id, REPEATED, true),
             _ => self.context.counters.sent(&id, since(entered)),
+        }
+    }
+
+    fn event(&mut self, row: &Event) {
+        if !self.events.take(row) {
+            return;
+        }
+        self.know(&row.id.camera);
+        let camera = self.cameras.get_mut(&row.id.camera);
+        if let Some(thumbnail) = camera.and_then(|it| it.moments.event(row)) {
+            self.images.order_thumbnail(thumbnail);
         }
     }
 
@@ -261,8 +281,16 @@ impl Hub {
             let measured = cameras.map(|(id, camera)| (Arc::clone(id), camera.measured(now)));
             let measured = measured.collect();
             *self.measured.lock().unwrap_or_else(PoisonError::into_inner) = measured;
+            self.events.tell();
         }
-        while let Some(image) = self.images.take() {
+        while let Some(made) = self.images.take() {
+            let image = match made {
+                Made::Image(image) => image,
+                Made::Thumbnail { event, jpeg } => {
+                    self.events.set_image(&event, jpeg);
+                    continue;
+                }
+            };
             let seats = self.seats.iter();
             for seat in seats.filter(|seat| seat.way(image.index) == Some(Way::Jpeg)) {
                 seat.viewer.queue.image(image.index, image.message.clone());

@@ -14,12 +14,14 @@ use super::listed::{Listed, Versions, listed};
 
 /// Fields of a camera that a page may set.
 const FIELDS_AT_MOST: usize = 32;
-/// Bytes of a field's value: what may be a password is remembered, to be kept out of the log.
+/// Bytes of a field's value.
 const VALUE_AT_MOST: usize = 2 << 10;
+/// Bytes of the value of a field with areas: as many polygons with as many points as a camera may have.
+const AREAS_AT_MOST: usize = 48 << 10;
 /// The field that names a camera.
 const ID: &str = "id";
 /// The answer where the file cannot be used as it is, whatever was asked for.
-const UNUSABLE: StatusCode = StatusCode::FAILED_DEPENDENCY;
+pub(crate) const UNUSABLE: StatusCode = StatusCode::FAILED_DEPENDENCY;
 
 /// A field's value, as the page gives it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -30,7 +32,7 @@ pub(crate) enum Given {
 }
 
 impl Given {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
             Self::Number(number) => number.to_string(),
@@ -219,9 +221,13 @@ pub(super) fn values(given: &BTreeMap<String, Given>) -> Result<Vec<(&str, Value
             return Err(refuse("the id of a camera stays: add another camera".to_owned()));
         }
         let text = value.text();
-        if text.len() > VALUE_AT_MOST {
+        let most = match field.as_str() {
+            "region" | "ignore" => AREAS_AT_MOST,
+            _ => VALUE_AT_MOST,
+        };
+        if text.len() > most {
             return Err(refuse(format!(
-                "'{}' has {} bytes, expected at most {VALUE_AT_MOST}",
+                "'{}' has {} bytes, expected at most {most}",
                 camweave_redact::printable(field),
                 text.len()
             )));

@@ -1,3 +1,6 @@
+use camweave_message::Polygon;
+use camweave_message::limits::MAX_IGNORED;
+
 use super::*;
 
 const TEXT: &str = "# ours
@@ -313,4 +316,66 @@ fn a_version_says_which_server_gave_it() {
         .expect("valid");
     assert_eq!(server(&file), own);
     assert_ne!(server(&File::new(&file.path)), own);
+}
+
+#[test]
+fn areas_are_shown_as_numbers_and_changed_with_the_rest_of_the_file_kept() {
+    let (_folder, file) = file();
+    let areas = "    region: [0, 0.4, 1, 1] # the road\n    ignore:\n      - - [0, 0.4]\n        - [0.3, 0.4]\n        - [0, 0.7]\n";
+    let before = TEXT.replace("t0psecret2\n", &format!("t0psecret2\n{areas}"));
+    std::fs::write(&file.path, &before).expect("writable");
+    let gate = &file.list().expect("valid")[0];
+    assert_eq!(gate.region, Some([0.0, 0.4, 1.0, 1.0]));
+    assert_eq!(gate.ignore, [[[0.0, 0.4], [0.3, 0.4], [0.0, 0.7]]]);
+    let json = serde_json::to_string(gate).expect("JSON");
+    assert!(json.contains(r#""region":[0.0,0.4,1.0,1.0]"#), "{json}");
+    let polygons = "[[[0.5, 0.5], [0.75, 0.5], [0.5, 1]], [[0, 0], [0.1, 0], [0, 0.1]]]";
+    let change = set(&[("region", "[0.1, 0.2, 0.9, 1]"), ("ignore", polygons)]);
+    let gate = &file.change("gate", &change).expect("valid")[0];
+    assert_eq!(
+        (gate.region, gate.ignore.len()),
+        (Some([0.1, 0.2, 0.9, 1.0]), 2)
+    );
+    let expected = before
+        .replace("[0, 0.4, 1, 1] #", "[0.1, 0.2, 0.9, 1] #")
+        .replace(
+            &areas[areas.find("    ignore").expect("there")..],
+            &format!("    ignore: {polygons}\n"),
+        );
+    assert_eq!(text(&file), expected);
+    for (field, value, said) in [
+        ("region", "[0.9, 0, 0.1, 1]", "expected x1 < x2"),
+        ("region", "[0, 0, 2, 1]", "expected a part of the frame"),
+        ("ignore", "[[[0, 0], [1, 1]]]", "a polygon of 2 points"),
+    ] {
+        let refused = file.change("gate", &set(&[(field, value)]));
+        let refused = refused.expect_err(value);
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.line.contains(said), "{}", refused.line);
+    }
+    let all = vec![vec![[0.1234_f32, 0.5678]; Polygon::MAX_POINTS]; MAX_IGNORED];
+    let all = serde_json::to_string(&all)
+        .expect("JSON")
+        .replace(',', ", ");
+    let gate = &file
+        .change("gate", &set(&[("ignore", &all)]))
+        .expect("valid")[0];
+    assert_eq!(gate.ignore.len(), MAX_IGNORED);
+    let unset = Changed {
+        unset: vec!["region".to_owned(), "ignore".to_owned()],
+        ..Changed::default()
+    };
+    file.change("gate", &unset).expect("valid");
+    assert_eq!(text(&file), TEXT);
+}
+
+#[test]
+fn areas_that_refer_to_variables_are_named_as_such() {
+    let (_folder, file) = file();
+    let text = TEXT.replace(
+        "t0psecret2",
+        "t0psecret2\n    region: [0, '${TOP:-0.5}', 1, 1]",
+    );
+    std::fs::write(&file.path, text).expect("writable");
+    assert_eq!(file.list().expect("valid")[0].variables, ["region"]);
 }

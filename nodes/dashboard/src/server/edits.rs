@@ -1,32 +1,29 @@
 //! The routes that change `cameras.yml`, where the graph names one.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Extension, Path, Request, State};
-use axum::http::{Method, StatusCode};
-use axum::middleware::{self, Next};
+use axum::extract::{Extension, Path, State};
+use axum::http::StatusCode;
+use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tracing::info;
 
 use super::answer;
-use super::budget::Budget;
 use super::cameras::{Added, Changed, File, Refusal};
 use super::from::From;
 use super::listed::Listed;
+use super::seldom::{Seldom, seldom};
 use super::test_camera::{self, Tested};
 
 /// Cameras that are tested at once.
 const TESTS: usize = 2;
-/// Changes and tests: so many at once, and so many a second on average, of all pages.
-const BURST: u32 = 20;
-const PER_SECOND: u32 = 2;
 /// The last part of the route of a test.
 const TEST: &str = "test";
 
@@ -34,37 +31,20 @@ const TEST: &str = "test";
 pub(crate) struct Edits {
     file: File,
     tests: Arc<Semaphore>,
-    budget: Mutex<Budget>,
 }
 
 /// The routes.
-pub(crate) fn routes(path: &std::path::Path) -> Router {
+pub(crate) fn routes(path: &std::path::Path, changes: &Arc<Seldom>) -> Router {
     let edits = Arc::new(Edits {
         file: File::new(path),
         tests: Arc::new(Semaphore::new(TESTS)),
-        budget: Mutex::new(Budget::new(BURST, PER_SECOND, Instant::now())),
     });
-    let seldom = middleware::from_fn_with_state(Arc::clone(&edits), seldom);
+    let seldom = middleware::from_fn_with_state(Arc::clone(changes), seldom);
     Router::new()
         .route("/api/cameras", get(list).post(add))
         .route("/api/cameras/{id}", post(test).patch(change).delete(remove))
         .route_layer(seldom)
         .with_state(edits)
-}
-
-/// Lets no more changes through than people make: each may bring a password, which is remembered.
-async fn seldom(State(edits): State<Arc<Edits>>, request: Request, next: Next) -> Response {
-    let takes = || {
-        let mut budget = edits.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.takes(Instant::now())
-    };
-    if request.method() == Method::GET || takes() {
-        return next.run(request).await;
-    }
-    answer::error(
-        StatusCode::TOO_MANY_REQUESTS,
-        "too many changes at once: try again in some seconds",
-    )
 }
 
 impl axum::response::IntoResponse for Refusal {
@@ -73,7 +53,7 @@ impl axum::response::IntoResponse for Refusal {
     }
 }
 
-fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refusal> {
+pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| Refusal {
         status: StatusCode::BAD_REQUEST,
         line: format!("the request's JSON: {}", kind(&error)),
@@ -90,6 +70,13 @@ fn kind(error: &serde_json::Error) -> String {
     .to_lowercase()
 }
 
+/// What pages are answered. Not by way of a `serde_json::Value`, in which a coordinate of 0.6 becomes
+/// 0.6000000238418579.
+#[derive(Serialize)]
+struct Answer {
+    cameras: Vec<Listed>,
+}
+
 /// Works on the file, on a thread that may wait.
 async fn on_file(
     edits: &Arc<Edits>,
@@ -102,8 +89,7 @@ async fn on_file(
     };
     let cameras = tokio::task::spawn_blocking(move || work(&file)).await;
     let cameras = cameras.map_err(|_| failed("the change failed".to_owned()))??;
-    let answer = serde_json::json!({ "cameras": cameras });
-    Ok(answer.to_string())
+    serde_json::to_string(&Answer { cameras }).map_err(|error| failed(error.to_string()))
 }
 
 fn changed(what: &str, id: &str, from: SocketAddr) {

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use camweave_cameras::edit::{Editor, Written};
 use camweave_cameras::{Camera, ClientKind, Credentials, Transport};
-use camweave_message::Selection;
+use camweave_message::{Polygon, Selection};
 use serde::Serialize;
 
 /// In place of a URL that needs a variable which this node does not have.
@@ -23,6 +23,12 @@ pub(crate) struct Listed {
     pub client: &'static str,
     pub detect_fps: Option<f64>,
     pub detect: &'static str,
+    /// With `detect: motion`: percent of the frame that must have changed.
+    pub motion_area: Option<f64>,
+    /// What the detector is given, in parts of the frame.
+    pub region: Option<[f32; 4]>,
+    /// Polygons in which objects are not reported, in parts of the frame.
+    pub ignore: Vec<Vec<[f32; 2]>>,
     /// The fields that it has in the file.
     pub fields: Vec<String>,
     /// Those of them in which a variable of the node's environment is referred to.
@@ -74,11 +80,19 @@ impl Listed {
                 (_, Some(_)) => "motion",
                 (_, None) => "all",
             },
+            motion_area: camera.motion.map(|ppm| f64::from(ppm.get()) / 1e4),
+            region: camera.areas.region.map(|it| it.edges()),
+            ignore: camera.areas.ignored.polygons().iter().map(points).collect(),
             fields: fields().map(|field| field.name.clone()).collect(),
             variables: variables.map(|field| field.name.clone()).collect(),
             version: versions.of(camera, written),
         }
     }
+}
+
+fn points(polygon: &Polygon) -> Vec<[f32; 2]> {
+    let points = polygon.values().chunks_exact(2);
+    points.map(|point| [point[0], point[1]]).collect()
 }
 
 /// Tells whether a camera is what it was. The hash has a random key: with one that is known, a page

@@ -6,6 +6,7 @@ mod budget;
 mod cameras;
 mod connections;
 mod edits;
+mod events;
 mod from;
 mod guard;
 mod kept_login;
@@ -13,6 +14,9 @@ mod listed;
 mod login;
 mod places;
 mod progress;
+mod rule_edits;
+mod rules;
+mod seldom;
 mod socket;
 mod test_camera;
 mod tls;
@@ -81,9 +85,15 @@ fn door(settings: &DashboardSettings, port: u16) -> Result<Option<Door>, StageEr
     Ok(Some(Door::new(token, port)))
 }
 
-/// `cameras`: the file that pages may change.
-fn router(shared: Arc<Shared>, cameras: Option<&std::path::Path>) -> Router {
-    let edits = cameras.map_or_else(Router::new, edits::routes);
+/// `cameras`, `rules`: the files that pages may change.
+fn router(
+    shared: Arc<Shared>,
+    cameras: Option<&std::path::Path>,
+    rules: Option<&std::path::Path>,
+) -> Router {
+    let changes = Arc::default();
+    let edits = cameras.map_or_else(Router::new, |path| edits::routes(path, &changes));
+    let rules = rules.map_or_else(rule_edits::none, |path| rule_edits::routes(path, &changes));
     Router::new()
         .route("/", get(async || assets::file("index.html")))
         .route(
@@ -95,7 +105,9 @@ fn router(shared: Arc<Shared>, cameras: Option<&std::path::Path>) -> Router {
         .route("/api/history", get(history))
         .route("/ws", get(open_socket))
         .with_state(Arc::clone(&shared))
+        .merge(events::routes(Arc::clone(&shared.published.events)))
         .merge(edits)
+        .merge(rules)
         .fallback(async |uri: Uri| {
             let line = format!("there is no {}", camweave_redact::printable(uri.path()));
             answer::error(StatusCode::NOT_FOUND, &line)
@@ -215,7 +227,8 @@ async fn open_socket(
     match shared.viewers.join() {
         Ok(joined) => {
             let states = shared.published.state.clone();
-            upgrade.on_upgrade(move |socket| socket::run(socket, joined, states))
+            let events = shared.published.events.subscribe();
+            upgrade.on_upgrade(move |socket| socket::run(socket, joined, states, events))
         }
         Err(most) => upgrade.on_upgrade(move |socket| socket::refuse(socket, most)),
     }
@@ -247,7 +260,7 @@ pub(crate) fn open(
     });
     Ok(Server::start(
         listener,
-        router(shared, settings.cameras()),
+        router(shared, settings.cameras(), settings.rules()),
         encrypted,
     ))
 }

@@ -7,7 +7,11 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::*;
+use crate::events::Events;
 use crate::viewers::Way;
+
+#[path = "events_tests.rs"]
+mod of_events;
 
 fn listener() -> Listener {
     Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port")
@@ -17,6 +21,7 @@ fn listener() -> Listener {
 struct Bench {
     server: Server,
     viewers: Arc<Viewers>,
+    events: Arc<Events>,
     token: Option<Secret>,
     _context: Context,
 }
@@ -31,7 +36,9 @@ impl Bench {
         let context = Context::for_tests("dashboard", folder.path());
         let viewers = Arc::new(Viewers::new(most, context.waker()));
         let measured = crate::hub::Shared::default();
-        let published = crate::state::publish(&context, measured, Arc::clone(&viewers));
+        let events = Arc::new(Events::default());
+        let (own, events_own) = (Arc::clone(&viewers), Arc::clone(&events));
+        let published = crate::state::publish(&context, measured, own, events_own);
         let listener = listener();
         let (door, token) = if needs_token {
             let (token, text) = Token::stored(folder.path()).expect("writable");
@@ -48,8 +55,9 @@ impl Bench {
             is_encrypted: false,
         });
         Self {
-            server: Server::start(listener, router(shared, cameras), None),
+            server: Server::start(listener, router(shared, cameras, None), None),
             viewers,
+            events,
             token,
             _context: context,
         }
@@ -316,7 +324,7 @@ fn a_start_that_cannot_listen_makes_no_token_that_nobody_was_shown() {
     let context = Context::for_tests("dashboard", folder.path());
     let viewers = Arc::new(Viewers::new(1, context.waker()));
     let measured = crate::hub::Shared::default();
-    let published = crate::state::publish(&context, measured, Arc::clone(&viewers));
+    let published = crate::state::publish(&context, measured, Arc::clone(&viewers), Arc::default());
     let opened = open(&settings, published.expect("a thread"), viewers);
     assert!(opened.is_err());
     let (_, new) = Token::stored(folder.path()).expect("writable");

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures::stream::SplitStream;
 use futures::{SinkExt, StreamExt as _};
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
@@ -27,6 +28,9 @@ const SEND_AT_MOST: Duration = Duration::from_secs(30);
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// One that says nothing for so long is gone.
 const SILENT: Duration = Duration::from_secs(70);
+
+/// Tells a page that there were more events than it could take.
+const EVENTS_MISSED: &str = r#"{"type":"events_missed"}"#;
 
 /// How long the end of a talk may take.
 const CLOSE_AT_MOST: Duration = Duration::from_secs(2);
@@ -55,11 +59,16 @@ pub(crate) async fn refuse(mut socket: WebSocket, most: usize) {
 }
 
 /// Talks to a page until one of both has enough.
-pub(crate) async fn run(socket: WebSocket, joined: Joined, states: watch::Receiver<Arc<str>>) {
+pub(crate) async fn run(
+    socket: WebSocket,
+    joined: Joined,
+    states: watch::Receiver<Arc<str>>,
+    events: broadcast::Receiver<Arc<str>>,
+) {
     let (mut sender, mut receiver) = socket.split();
     let reason = tokio::select! {
         reason = read(&mut receiver, &joined) => reason,
-        Err(()) = write(&mut sender, &joined.viewer.queue, states) => None,
+        Err(()) = write(&mut sender, &joined.viewer.queue, states, events) => None,
     };
     // From here on nothing is kept for it.
     drop(joined);
@@ -77,6 +86,7 @@ async fn write(
     sender: &mut (impl SinkExt<Message> + Unpin),
     queue: &Queue,
     mut states: watch::Receiver<Arc<str>>,
+    mut events: broadcast::Receiver<Arc<str>>,
 ) -> Result<Infallible, ()> {
     let hello = serde_json::json!({
         "type": "hello",
@@ -103,6 +113,12 @@ async fn write(
                 owed = state.len();
                 Message::text(state)
             }
+            news = events.recv() => Message::text(match news {
+                Ok(text) => text.to_string(),
+                // It was too slow for them: it asks for what it shows.
+                Err(RecvError::Lagged(_)) => EVENTS_MISSED.to_owned(),
+                Err(RecvError::Closed) => return Err(()),
+            }),
             message = queue.next(), if owed == 0 => message.ok_or(())?,
         };
         send(sender, message).await?;
@@ -169,7 +185,8 @@ mod tests {
             }
             std::future::ready(if is_full { Err(()) } else { Ok(all) })
         }));
-        assert!(write(&mut sink, queue, states).await.is_err());
+        let (_news, events) = broadcast::channel(1);
+        assert!(write(&mut sink, queue, states, events).await.is_err());
         drop(sink);
         all
     }

@@ -66,6 +66,8 @@ pub(crate) async fn run(
     let work = move || {
         let _place = place;
         let camera = camera(&file, tested)?;
+        // A camera may quote what it was sent.
+        let _hidden = camweave_redact::remember_while(&camera.known_secrets());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -16,6 +16,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tracing::warn;
 
+use crate::events::{Count, Events};
 use crate::hub::{Measured, Shared};
 use crate::viewers::Viewers;
 use cameras::CameraState;
@@ -39,6 +40,8 @@ struct State {
     run: String,
     cameras: Vec<CameraState>,
     graph: GraphState,
+    /// What rules have counted.
+    counts: Vec<Count>,
     viewers: usize,
     warnings: Vec<String>,
 }
@@ -46,6 +49,7 @@ struct State {
 /// What the server gives out.
 #[derive(Clone)]
 pub(crate) struct Published {
+    pub events: Arc<Events>,
     /// The latest state, as JSON.
     pub state: watch::Receiver<Arc<str>>,
     history: watch::Receiver<Built>,
@@ -68,15 +72,21 @@ pub(crate) fn publish(
     context: &Context,
     measured: Shared,
     viewers: Arc<Viewers>,
+    events: Arc<Events>,
 ) -> Result<Published, StageError> {
     let (sender, state) = watch::channel(Arc::from("null"));
     let past = History::default();
     let (built, history) = watch::channel(past.built());
-    let published = Published { state, history };
+    let published = Published {
+        events: Arc::clone(&events),
+        state,
+        history,
+    };
     let mut maker = Maker {
         context: context.clone(),
         measured,
         viewers,
+        events,
         rates: Rates::default(),
         history: past,
         built,
@@ -104,6 +114,7 @@ struct Maker {
     context: Context,
     measured: Shared,
     viewers: Arc<Viewers>,
+    events: Arc<Events>,
     rates: Rates,
     history: History,
     built: watch::Sender<Built>,
@@ -146,6 +157,7 @@ impl Maker {
                 nodes: graph.nodes,
                 bottleneck: graph.bottleneck,
             },
+            counts: self.events.counts(),
             viewers: self.viewers.count(),
             warnings,
         };
