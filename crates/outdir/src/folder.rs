@@ -136,6 +136,49 @@ impl Folder {
         Ok(entries)
     }
 
+    /// Gives a file of camweave's another name in the folder, in one step. A file of camweave's that
+    /// has that name is replaced.
+    ///
+    /// # Errors
+    /// There is no such file, the name is somebody else's, or the system refuses.
+    pub fn rename(&self, from: &str, to: &str) -> Result<PathBuf, Error> {
+        let (old, new) = (self.path.join(from), self.claim(to)?);
+        let found = fs::symlink_metadata(&old).map_err(Error::io("look at", &old))?;
+        // Before the move: who is killed between the two has noted it.
+        Mark::open(&self.path)?.note(&self.path, to, &found)?;
+        fs::rename(&old, &new).map_err(Error::io("rename", &old))?;
+        self.give_up(from)?;
+        Ok(new)
+    }
+
+    /// Removes a file if camweave has created it; whether there was one.
+    ///
+    /// # Errors
+    /// The mark cannot be read, or the file refuses to be removed.
+    pub fn remove(&self, name: &str) -> Result<bool, Error> {
+        let path = self.path.join(name);
+        if look(&path)?.is_none() || !self.owns(name)? {
+            return Ok(false);
+        }
+        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        self.give_up(name)?;
+        Ok(true)
+    }
+
+    /// Removes a folder in this one, if camweave has created it and nothing but camweave's own marks is
+    /// left in it; whether it did.
+    ///
+    /// # Errors
+    /// The folder cannot be listed, or refuses.
+    pub fn remove_empty_folder(&self, name: &str) -> Result<bool, Error> {
+        let entry = format!("{name}/");
+        if look(&self.path.join(name))?.is_none() || !self.owns(&entry)? {
+            return Ok(false);
+        }
+        self.remove_empty(&entry)?;
+        Ok(look(&self.path.join(name))?.is_none())
+    }
+
     fn own(&self, entry: &str) -> Result<(), Error> {
         let mut mark = Mark::open(&self.path)?;
         match look(&self.path.join(entry.trim_end_matches('/')))? {

@@ -35,6 +35,20 @@ pub struct Retention {
     pub free_bytes: Option<u64>,
 }
 
+impl Retention {
+    /// Whether the file system of `folder` has less free space than the limit.
+    #[must_use]
+    pub fn lacks_room(&self, folder: &Path) -> bool {
+        let Some(least) = self.free_bytes else {
+            return false;
+        };
+        statvfs(folder).is_ok_and(|found| {
+            let most = found.f_blocks.saturating_mul(found.f_frsize) / MOST_FREE;
+            found.f_bavail.saturating_mul(found.f_frsize) < least.min(most)
+        })
+    }
+}
+
 /// A segment that was removed, or could not be.
 #[derive(Debug)]
 pub struct Removed {
@@ -168,7 +182,7 @@ impl History {
                 "older than the limit"
             } else if bytes > most {
                 "more bytes than the limit"
-            } else if self.lacks_room() {
+            } else if self.retention.lacks_room(self.folder.path()) {
                 "less free space than the limit"
             } else {
                 break;
@@ -194,16 +208,6 @@ impl History {
             drop(Mark::open(folder).and_then(|mut mark| mark.give_up(folder, &segment.name)));
         }
         Ok(())
-    }
-
-    fn lacks_room(&self) -> bool {
-        let Some(least) = self.retention.free_bytes else {
-            return false;
-        };
-        statvfs(self.folder.path()).is_ok_and(|found| {
-            let most = found.f_blocks.saturating_mul(found.f_frsize) / MOST_FREE;
-            found.f_bavail.saturating_mul(found.f_frsize) < least.min(most)
-        })
     }
 
     /// The oldest first: those that the mark of their folder lists, as whatever else is there is

@@ -21,6 +21,8 @@ pub enum Exit {
     Incomplete = 6,
     /// A node was told to end by a signal while the graph goes on: it is to be started again.
     Terminated = 7,
+    /// What was compared differs.
+    Differs = 8,
 }
 
 impl Exit {

@@ -35,6 +35,7 @@ stages! {
     camweave_trt_classify::TrtClassify
     camweave_sink::Sink
     camweave_dashboard::Dashboard
+    camweave_recorder::Recorder
 }
 
 /// The program: several stages, or, called by the name of a stage, that stage's own program. So one
