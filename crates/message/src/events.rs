@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, StructArray, UInt64Array};
 
