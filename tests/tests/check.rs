@@ -55,6 +55,7 @@ fn the_shipped_graphs_have_no_mistake() {
         "cpu-classify.yml",
         "cpu-dashboard.yml",
         "cpu-fused-dashboard.yml",
+        "cpu-metrics.yml",
         "cpu-sequential.yml",
         "cpu-fused.yml",
         "files-batched.yml",

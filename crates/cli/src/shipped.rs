@@ -30,6 +30,7 @@ const FILES: &[(&str, &str)] = files![
     "cpu-dashboard.yml"
     "cpu-fused-dashboard.yml"
     "cpu-fused.yml"
+    "cpu-metrics.yml"
     "cpu-sequential.yml"
     "files-batched.yml"
     "gpu-batched.yml"
