@@ -45,7 +45,8 @@ install_packages() {
 packages=(gcc g++ pkg-config clang libclang-dev ca-certificates
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev python3 python3-venv)
 test_packages=(ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gir1.2-gst-rtsp-server-1.0 python3-gi glib-networking openssl nodejs)
+  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gir1.2-gst-rtsp-server-1.0 python3-gi glib-networking openssl nodejs
+  mosquitto mosquitto-clients prometheus)
 
 install_rust() {
   command -v cargo >/dev/null || [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH="$HOME/.cargo/bin:$PATH"

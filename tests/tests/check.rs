@@ -58,6 +58,7 @@ fn the_shipped_graphs_have_no_mistake() {
         "cpu-dashboard.yml",
         "cpu-events.yml",
         "cpu-fused-dashboard.yml",
+        "cpu-metrics.yml",
         "cpu-sequential.yml",
         "cpu-fused.yml",
         "files-batched.yml",

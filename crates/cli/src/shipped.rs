@@ -31,6 +31,7 @@ const FILES: &[(&str, &str)] = files![
     "cpu-events.yml"
     "cpu-fused-dashboard.yml"
     "cpu-fused.yml"
+    "cpu-metrics.yml"
     "cpu-sequential.yml"
     "files-batched.yml"
     "gpu-batched.yml"

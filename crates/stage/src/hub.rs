@@ -102,8 +102,11 @@ impl Description {
 
     /// The package that has the program.
     fn package(&self) -> String {
-        // The library crate of the decoder has the shorter name.
-        let more = if self.kind == "nvdec" { "-node" } else { "" };
+        // Library crates have the shorter names.
+        let more = match &*self.kind {
+            "nvdec" | "metrics" => "-node",
+            _ => "",
+        };
         format!("camweave-{}{more}", self.kind)
     }
 }

@@ -12,8 +12,9 @@
 use std::sync::Arc;
 
 use camweave_message::{
-    Areas, CapturedClock, Codec, DetectedBox, Detections, Extras, Frame, FrameId, Head, Ignored,
-    Orientation, Passage, PictureRef, Selection, StagePass, Trace, Unit,
+    Areas, CapturedClock, Codec, DetectedBox, Detections, Event, EventKind, EventPhase, Extras,
+    Frame, FrameId, Head, Ignored, Orientation, Passage, PictureRef, Selection, StagePass, Trace,
+    Unit,
 };
 use camweave_pool::Reference;
 use camweave_vision::{Fit, HeadFormat};
@@ -120,5 +121,28 @@ pub fn person(bbox: [f32; 4], score: f32) -> DetectedBox {
         label: Arc::from("person"),
         track_id: None,
         extras: Extras::default(),
+    }
+}
+
+/// A person's presence in the zone `yard`, which begins with this frame.
+#[must_use]
+pub fn event(camera: &str, sequence: u64) -> Event {
+    Event {
+        id: frame_id(camera, sequence),
+        trace: Trace::default(),
+        event: format!("{camera}-{sequence}").into(),
+        phase: EventPhase::New,
+        kind: EventKind::Presence,
+        rule: Arc::from("yard"),
+        direction: None,
+        began_unix_nanos: 0,
+        ended_unix_nanos: None,
+        track_ids: vec![7],
+        label: Arc::from("person"),
+        score: 0.75,
+        place: Some([0.1, 0.2, 0.3, 0.4]),
+        value: 0.0,
+        entered: 1,
+        left: 0,
     }
 }

@@ -36,6 +36,8 @@ stages! {
     camweave_sink::Sink
     camweave_dashboard::Dashboard
     camweave_recorder::Recorder
+    camweave_publish::Publish
+    camweave_metrics_node::Metrics
 }
 
 /// The program: several stages, or, called by the name of a stage, that stage's own program. So one
