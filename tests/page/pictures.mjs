@@ -48,7 +48,7 @@ const RULES = `rules:
     cameras: [gate, station, yard]
     line: [[0.5, 0.2], [0.5, 1]]
 `;
-const AREAS = { region: "[0, 0.3, 1, 1]", ignore: "[[[0, 0.3], [0.34, 0.3], [0.22, 0.62], [0, 0.66]]]" };
+const AREAS = { region: "[0, 0.25, 1, 1]", ignore: "[[[0, 0.25], [0.375, 0.25], [0.25, 0.625], [0, 0.6875]]]" };
 
 async function chooseZone(page) {
   await page.locator('#rules-view [data-layer="zone"][data-part="body"]').focus();

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use camweave_onvif::{AskError, Limits, Route, discover};
 use tokio::net::UdpSocket;
 
-use common::{Fake, LIMITS, device};
+use common::{Fake, LIMITS, device, ok};
 
 /// X.509 version 1, RSA of 1024 bits, SHA-1, valid for one day of 2026, as cameras that are long in use
 /// have them.
@@ -26,7 +26,12 @@ const OLD_CERTIFICATE: &str = "\
 #[tokio::test]
 async fn no_certificate_is_too_old() {
     let certificate = STANDARD.decode(OLD_CERTIFICATE).expect("Base64");
-    let answer = |request: &str, port| device(request, port, |_| None, 1);
+    let answer = |request: &str, port| {
+        let answer = device(request, port, |_| None, 1);
+        let text = String::from_utf8(answer).expect("text");
+        let (_, body) = text.split_once("\r\n\r\n").expect("a body");
+        ok(&body.replace("http://127.0.0.1", "https://127.0.0.1"))
+    };
     let camera = Fake::start_with(certificate.into(), answer).await;
     let found = camera.ask(None).await.expect("an answer");
     assert_eq!(found.sources.len(), 1);

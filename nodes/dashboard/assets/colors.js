@@ -8,8 +8,14 @@ const PALETTE = [
 
 export const ON_COLOR = "#0b0d10";
 
+/** The ids of classes, as detections have told them: events have the name alone. */
+const ids = new Map();
+
 export function classColor(id, label) {
-  return PALETTE[(Number.isInteger(id) ? id : hash(label ?? "")) % PALETTE.length];
+  if (!Number.isInteger(id)) return PALETTE[(ids.get(label) ?? hash(label ?? "")) % PALETTE.length];
+  // Models of different cameras may differ: the first counts.
+  if (!ids.has(label) && ids.size < 1000) ids.set(label, id);
+  return PALETTE[id % PALETTE.length];
 }
 
 function hash(text) {
