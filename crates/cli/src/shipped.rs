@@ -52,7 +52,7 @@ fn graphs() -> impl Iterator<Item = (&'static str, String)> {
     let no_graphs = ["modules/", "cameras.", "rules."];
     let graphs = FILES
         .iter()
-        .filter(|(name, _)| !no_graphs.iter().any(|it| name.starts_with(it)));
+        .filter(move |(name, _)| !no_graphs.iter().any(|it| name.starts_with(it)));
     graphs.map(|(name, text)| {
         let about = text.lines().map_while(|line| line.strip_prefix("# "));
         (*name, about.collect::<Vec<_>>().join(" "))
