@@ -39,7 +39,7 @@ camweave_setup
 # What this run does not start is left for later: a first build is long enough. The rest of the workspace is selected, so
 # that a build of all programs finds the dependencies built with the same features.
 spared=(camweave-benches camweave-example-rust-sink camweave-file-source
-  camweave-classify camweave-trt-classify)
+  camweave-classify camweave-trt-classify camweave-publish camweave-metrics-node)
 [[ " $* " == *fused* ]] || spared+=(camweave-fused)
 # Where NVIDIA's driver is, 'auto' may choose the GPU.
 [[ " $* " == *gpu* ]] || compgen -G '/dev/nvidia*' >/dev/null || [ -e /dev/dxg ] ||
