@@ -22,5 +22,5 @@ mod segment;
 mod spool;
 
 pub use error::Error;
-pub use record::MOST_BYTES;
-pub use spool::{Options, Record, Recovered, Spool, Stored};
+pub use record::{MOST_BYTES, Record};
+pub use spool::{Options, Recovered, Spool, Stored};

@@ -1,5 +1,16 @@
 //! A record as it is on disk.
 
+/// A record that was put in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its number, ascending; it keeps it.
+    pub number: u64,
+    /// When it was put in.
+    pub unix_ms: i64,
+    /// What was put in.
+    pub bytes: Vec<u8>,
+}
+
 /// Bytes of a record at most.
 pub const MOST_BYTES: usize = 1 << 20;
 /// Length, checksum and time.

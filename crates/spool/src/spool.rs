@@ -10,7 +10,7 @@ use camweave_outdir::{create_new, open_own};
 use crate::cursor::Cursor;
 use crate::record::{self, HEAD};
 use crate::segment::{FRONT, Reader, Segment};
-use crate::{Error, MOST_BYTES, disk};
+use crate::{Error, MOST_BYTES, Record, disk};
 
 const LOCK: &str = "lock";
 /// A segment is an eighth of the whole, between these.
@@ -24,17 +24,6 @@ pub struct Options {
     /// Bytes of the records that wait in memory while the disk takes none; of more, the oldest of
     /// these are dropped.
     pub memory_bytes: usize,
-}
-
-/// A record that was put in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// Its number, ascending; it keeps it.
-    pub number: u64,
-    /// When it was put in.
-    pub unix_ms: i64,
-    /// What was put in.
-    pub bytes: Vec<u8>,
 }
 
 /// Where appended records are.

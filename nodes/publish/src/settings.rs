@@ -142,6 +142,14 @@ impl Settings for PublishSettings {
         Ok(())
     }
 
+    /// What TLS needs.
+    pub(crate) fn identities(&self) -> tls::Identities<'_> {
+        tls::Identities {
+            authorities: self.ca_file.as_deref(),
+            own: self.tls_cert.as_deref().zip(self.tls_key.as_deref()),
+        }
+    }
+
     fn check_files(&self) -> Result<(), StageError> {
         for (name, file) in [
             ("PASSWORD_FILE", &self.password_file),
@@ -152,7 +160,7 @@ impl Settings for PublishSettings {
             }
         }
         if Target::parse(&self.to)?.is_encrypted() {
-            tls::config(self)?;
+            tls::config(self.identities())?;
         }
         Ok(())
     }

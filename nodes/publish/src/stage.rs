@@ -178,7 +178,9 @@ fn receiver(
             port,
             is_encrypted,
         } => {
-            let tls = is_encrypted.then(|| tls::config(settings)).transpose()?;
+            let tls = is_encrypted
+                .then(|| tls::config(settings.identities()))
+                .transpose()?;
             let own_id = || format!("camweave-{node}");
             Ok(Receiver::Mqtt(Box::new(Mqtt {
                 host,
@@ -209,7 +211,7 @@ fn receiver(
                 (None, None) => Login::None,
             };
             let tls = match url.expose().scheme() {
-                "https" => tls::config(settings)?,
+                "https" => tls::config(settings.identities())?,
                 _ => tls::unused()?,
             };
             let webhook = Webhook::new(url, tls, login, signer, settings.shape, timeout)?;

@@ -9,15 +9,22 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
-use crate::settings::PublishSettings;
+/// Whom the node trusts, and who it is to them; all of it may be absent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Identities<'a> {
+    /// Certificates of authorities, instead of the system's.
+    pub authorities: Option<&'a Path>,
+    /// The node's own certificate and key.
+    pub own: Option<(&'a Path, &'a Path)>,
+}
 
 /// The configuration of rustls, with the one provider that camweave has.
 ///
 /// # Errors
 /// A file cannot be read, or has no certificate or key that can be used.
-pub(crate) fn config(settings: &PublishSettings) -> Result<ClientConfig, StageError> {
+pub(crate) fn config(identities: Identities<'_>) -> Result<ClientConfig, StageError> {
     let builder = builder()?;
-    let builder = match &settings.ca_file {
+    let builder = match identities.authorities {
         Some(file) => {
             let mut roots = RootCertStore::empty();
             for certificate in certificates("CA_FILE", file)? {
@@ -33,7 +40,7 @@ pub(crate) fn config(settings: &PublishSettings) -> Result<ClientConfig, StageEr
             ))
         })?,
     };
-    let (Some(chain), Some(key)) = (&settings.tls_cert, &settings.tls_key) else {
+    let Some((chain, key)) = identities.own else {
         return Ok(builder.with_no_client_auth());
     };
     let key_file = key;

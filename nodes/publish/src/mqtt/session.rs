@@ -7,8 +7,9 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use super::broker::{Made, Mqtt, Stream};
 use super::packets::{Heard, KEEP_ALIVE_SECONDS, Message, Opening};
-use super::{Made, Mqtt, Stream};
+
 use crate::failure::{Failure, Reason};
 use crate::queue::Queue;
 use crate::settings::MqttVersion;
