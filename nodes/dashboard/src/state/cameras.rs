@@ -126,7 +126,8 @@ fn state(
             let fact = report.facts.get(&format!("{CLIENT}.{id}"));
             client = client.or_else(|| fact.cloned());
         } else if own.takes.contains(&report.gives) {
-            detected += counters.sent;
+            // A stage of events has counted the same frames as the one of detections before it.
+            detected = counters.sent.max(detected);
         }
     }
     // A camera that has just begun to stream has not been silent before.
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_camera_is_what_all_stages_upstream_say() {
-        let own = report("view", "dashboard", &["source", "track"]);
+        let own = report("view", "dashboard", &["source", "track", "analytics"]);
         let mut source = report("source", "rtsp-source", &[]);
         let camera = source.cameras.entry("gate".to_owned()).or_default();
         camera.received = 100;
@@ -199,12 +200,15 @@ mod tests {
         camera.sent = 60;
         camera.lost = 3;
         camera.dropped = [("not_selected".to_owned(), 35)].into();
+        let mut analytics = report("analytics", "analytics", &["track"]);
+        let camera = analytics.cameras.entry("gate".to_owned()).or_default();
+        camera.sent = 58;
         let mut sink = report("sink", "sink", &["track"]);
         let camera = sink.cameras.entry("gate".to_owned()).or_default();
         camera.dropped = [("not_written".to_owned(), 9)].into();
-        let all = [source, track, sink];
+        let all = [source, track, analytics, sink];
         let upstream = upstream(&own, &all);
-        assert_eq!(upstream.len(), 2, "the sink is beside this node");
+        assert_eq!(upstream.len(), 3, "the sink is beside this node");
         let gate = Measured {
             silent: Duration::ZERO,
             latency_ms: Some((80.0, 120.0)),
