@@ -101,6 +101,16 @@ impl Default for PublishSettings {
     }
 }
 
+impl PublishSettings {
+    /// What TLS needs.
+    pub(crate) fn identities(&self) -> tls::Identities<'_> {
+        tls::Identities {
+            authorities: self.ca_file.as_deref(),
+            own: self.tls_cert.as_deref().zip(self.tls_key.as_deref()),
+        }
+    }
+}
+
 impl Settings for PublishSettings {
     fn check(&self) -> Result<(), StageError> {
         let target = Target::parse(&self.to)?;
@@ -140,14 +150,6 @@ impl Settings for PublishSettings {
             }
         }
         Ok(())
-    }
-
-    /// What TLS needs.
-    pub(crate) fn identities(&self) -> tls::Identities<'_> {
-        tls::Identities {
-            authorities: self.ca_file.as_deref(),
-            own: self.tls_cert.as_deref().zip(self.tls_key.as_deref()),
-        }
     }
 
     fn check_files(&self) -> Result<(), StageError> {
