@@ -120,12 +120,6 @@ const PLANTED: &[Planted] = &[
         &["node 'analytics'", "the rules' file 'rule.yml'"],
     ),
     (
-        "cpu-events.yml",
-        "events: {source: analytics/out",
-        "events: {source: decode/out",
-        &["node 'dashboard'", "gives camweave.frames/1"],
-    ),
-    (
         "cpu-batched.yml",
         "camweave-street-448x256.onnx",
         "camweave-street-9.onnx",

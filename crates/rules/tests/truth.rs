@@ -39,11 +39,18 @@ struct TrueCrossing {
     clear: f64,
 }
 
+/// A time in which a point was clearly on one side, or within the band.
+struct Period {
+    is_left: bool,
+    from: f64,
+    to: f64,
+    /// When it came to this side.
+    passed: f64,
+}
+
 /// Each time that a point has been clearly on one side, and is clearly on the other.
 fn true_crossings(feet: &[(f64, [f64; 2])], aspect: f64) -> Vec<TrueCrossing> {
-    let mut found: Vec<TrueCrossing> = Vec::new();
-    // The side, and since when it is clearly there.
-    let mut clear: Option<(bool, f64)> = None;
+    let mut periods: Vec<Period> = Vec::new();
     let (mut passed, mut last) = (0.0, None);
     for (seconds, [x, _]) in feet {
         let is_left = *x < AT;
@@ -54,29 +61,26 @@ fn true_crossings(feet: &[(f64, [f64; 2])], aspect: f64) -> Vec<TrueCrossing> {
         if (x - AT).abs() * aspect <= BAND_HEIGHTS {
             continue;
         }
-        match clear {
-            Some((side, since)) if side != is_left => {
-                found.push(TrueCrossing {
-                    direction: if is_left {
-                        Direction::In
-                    } else {
-                        Direction::Out
-                    },
-                    seconds: passed,
-                    clear: passed - since,
-                });
-                clear = Some((is_left, *seconds));
-            }
-            Some(_) => {}
-            None => clear = Some((is_left, *seconds)),
+        match periods.last_mut() {
+            Some(period) if period.is_left == is_left => period.to = *seconds,
+            _ => periods.push(Period {
+                is_left,
+                from: *seconds,
+                to: *seconds,
+                passed,
+            }),
         }
     }
-    let ends = feet.last().map_or(0.0, |it| it.0);
-    for index in 0..found.len() {
-        let until = found.get(index + 1).map_or(ends, |next| next.seconds);
-        found[index].clear = found[index].clear.min(until - found[index].seconds);
-    }
-    found
+    let crossing = |pair: &[Period]| TrueCrossing {
+        direction: if pair[1].is_left {
+            Direction::In
+        } else {
+            Direction::Out
+        },
+        seconds: pair[1].passed,
+        clear: f64::min(pair[0].to - pair[0].from, pair[1].to - pair[1].from),
+    };
+    periods.windows(2).map(crossing).collect()
 }
 
 #[test]

@@ -56,6 +56,8 @@ pub(crate) struct Track {
     /// The last one, until another one confirms it: a box that is elsewhere in one frame, and back in
     /// the next, was never there.
     pub pending: Sample,
+    /// Whether the one before it was left out as such: of what trembles, no two are in a row.
+    has_jumped: bool,
     votes: Vec<(Arc<str>, f32)>,
     best_score: f32,
     /// The score of the last box.
@@ -69,6 +71,7 @@ impl Track {
         let mut track = Self {
             confirmed: None,
             pending: sample,
+            has_jumped: false,
             votes: Vec::new(),
             best_score: 0.0,
             score: 0.0,
@@ -104,8 +107,9 @@ impl Track {
     /// Takes where it is now; the step that this confirms.
     fn observe(&mut self, sample: Sample, aspect: f64) -> Option<Step> {
         let to = std::mem::replace(&mut self.pending, sample);
-        let has_jumped = |from: &Sample| is_detour(from.bbox, to.bbox, sample.bbox, aspect);
-        if self.confirmed.as_ref().is_some_and(has_jumped) {
+        let is_detour = |from: &Sample| is_detour(from.bbox, to.bbox, sample.bbox, aspect);
+        self.has_jumped = !self.has_jumped && self.confirmed.as_ref().is_some_and(is_detour);
+        if self.has_jumped {
             return None;
         }
         let from = self.confirmed.replace(to);
