@@ -130,7 +130,7 @@ impl Spool {
             missing: recovered.missing,
             oldest: None,
         };
-        if spool.end() < spool.cursor.next() {
+        if spool.disk_end() < spool.cursor.next() {
             // The cursor is ahead of what is left: further records begin there.
             spool.start_segment(spool.cursor.next())?;
         } else if let Some(last) = spool.segments.back() {
@@ -341,9 +341,13 @@ impl Spool {
     /// The number that the next record will have.
     #[must_use]
     pub fn end(&self) -> u64 {
-        let on_disk = self.segments.back().map_or(0, Segment::end);
+        // What was delivered from memory has had its number, although it is nowhere now.
         let in_memory = self.waiting.back().map_or(0, |it| it.number + 1);
-        on_disk.max(in_memory)
+        self.disk_end().max(in_memory).max(self.cursor.next())
+    }
+
+    fn disk_end(&self) -> u64 {
+        self.segments.back().map_or(0, Segment::end)
     }
 
     /// How many records are to be delivered.

@@ -226,6 +226,23 @@ fn what_is_delivered_from_memory_needs_no_disk() {
 }
 
 #[test]
+fn what_follows_all_that_was_delivered_from_memory_is_new() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut spool, _) = open(folder.path());
+    faults::set_room(Some(0));
+    append(&mut spool, "in memory");
+    spool.delivered(1);
+    append(&mut spool, "next");
+    assert_eq!(all(&mut spool), ["next"]);
+    faults::set_room(None);
+    spool.flush().expect("room again");
+    drop(spool);
+    let (mut spool, recovered) = open(folder.path());
+    assert_eq!(all(&mut spool), ["next"]);
+    assert_eq!((recovered.missing, spool.next(), spool.end()), (0, 1, 2));
+}
+
+#[test]
 fn memory_is_bounded_while_the_disk_takes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = Options {
