@@ -135,7 +135,7 @@ fn a_byte_that_changes_on_disk_is_never_given_out() {
         fs::write(&path, &bytes).expect("writable");
         let (mut spool, recovered) = open(place.path());
         let found = all(&mut spool);
-        assert!(found.len() < 3 && texts.starts_with(&[]), "{at}");
+        assert!(found.len() < 3, "{at}");
         assert_eq!(found, texts[..found.len()], "{at}");
         assert!(recovered.cut_bytes > 0, "{at}");
         drop(spool);
