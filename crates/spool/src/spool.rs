@@ -109,7 +109,7 @@ impl Spool {
             };
             match next {
                 Some(next) => {
-                    recovered.missing += next - segment.end().max(cursor.next()).min(next)
+                    recovered.missing += next - segment.end().max(cursor.next()).min(next);
                 }
                 None => recovered.cut_bytes += length - segment.bytes,
             }
@@ -148,15 +148,13 @@ impl Spool {
         if let Some(long) = records.iter().find(|it| it.len() > MOST_BYTES) {
             return Err(Error::TooLong { bytes: long.len() });
         }
-        let mut number = self.end();
-        for bytes in records {
+        for (number, bytes) in (self.end()..).zip(records) {
             self.waiting_bytes += bytes.len();
             self.waiting.push_back(Record {
                 number,
                 unix_ms,
                 bytes,
             });
-            number += 1;
         }
         Ok(match self.flush() {
             Ok(()) => Stored::OnDisk,
