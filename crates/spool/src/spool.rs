@@ -98,7 +98,7 @@ impl Spool {
             };
             match next {
                 Some(next) => {
-                    recovered.missing += next - segment.end().max(cursor.next()).min(next)
+                    recovered.missing += next - segment.end().max(cursor.next()).min(next);
                 }
                 None => recovered.cut_bytes += length - segment.bytes,
             }
@@ -119,7 +119,7 @@ impl Spool {
             missing: recovered.missing,
             oldest: None,
         };
-        if spool.end() < spool.cursor.next() {
+        if spool.disk_end() < spool.cursor.next() {
             // The cursor is ahead of what is left: further records begin there.
             spool.start_segment(spool.cursor.next())?;
         } else if let Some(last) = spool.segments.back() {
@@ -137,15 +137,13 @@ impl Spool {
         if let Some(long) = records.iter().find(|it| it.len() > MOST_BYTES) {
             return Err(Error::TooLong { bytes: long.len() });
         }
-        let mut number = self.end();
-        for bytes in records {
+        for (number, bytes) in (self.end()..).zip(records) {
             self.waiting_bytes += bytes.len();
             self.waiting.push_back(Record {
                 number,
                 unix_ms,
                 bytes,
             });
-            number += 1;
         }
         Ok(match self.flush() {
             Ok(()) => Stored::OnDisk,
@@ -330,9 +328,13 @@ impl Spool {
     /// The number that the next record will have.
     #[must_use]
     pub fn end(&self) -> u64 {
-        let on_disk = self.segments.back().map_or(0, Segment::end);
+        // What was delivered from memory has had its number, although it is nowhere now.
         let in_memory = self.waiting.back().map_or(0, |it| it.number + 1);
-        on_disk.max(in_memory)
+        self.disk_end().max(in_memory).max(self.cursor.next())
+    }
+
+    fn disk_end(&self) -> u64 {
+        self.segments.back().map_or(0, Segment::end)
     }
 
     /// How many records are to be delivered.

@@ -202,7 +202,10 @@ mod tests {
             let has_line = lines.iter().any(|it| it.trim_end_matches(".0") == line);
             assert!(has_line, "{line} is not in {lines:#?}");
         }
-        assert!(!lines.iter().any(|it| it.contains("units")), "{lines:#?}");
+        assert!(
+            !lines.iter().any(|it| it.contains("rows=\"units\"")),
+            "{lines:#?}"
+        );
     }
 
     #[test]

@@ -122,7 +122,16 @@ impl Subscriber {
             .stderr(Stdio::null())
             .spawn()
             .expect("mosquitto_sub is installed: scripts/setup.sh --tests");
-        Self { process, lines }
+        let subscriber = Self { process, lines };
+        // From then on the broker keeps what it cannot deliver.
+        wait_for("the subscriber is there", || {
+            let probe = Command::new("mosquitto_pub")
+                .args(["-h", "127.0.0.1", "-p", &port.to_string()])
+                .args(["-t", "probe", "-m", "x"])
+                .status();
+            probe.is_ok_and(|it| it.success()) && !subscriber.of("probe").is_empty()
+        });
+        subscriber
     }
 
     /// Topics and payloads, in the order in which they came.
