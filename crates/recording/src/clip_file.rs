@@ -10,11 +10,12 @@ use camweave_fmp4::{Mp4Error, Sample, Track};
 use camweave_outdir::{Error, FILE_MODE, Folder, create_new, open_own};
 
 use crate::coded::Coded;
+use crate::files::io_error;
 use crate::finish::{Finished, PART, finish, lines_path};
 use crate::media_clock::{TIMESCALE, Times};
 use crate::name::ClipName;
 use crate::notes::{ClipHead, FrameNote, Note};
-use crate::store::{Store, io_error};
+use crate::store::Store;
 
 /// A fragment is as long, unless a keyframe comes before.
 const FRAGMENT_MICROS: u64 = 500_000;
