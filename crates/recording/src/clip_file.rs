@@ -1,6 +1,6 @@
 //! A clip that is being recorded.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
@@ -10,11 +10,12 @@ use camweave_fmp4::{Mp4Error, Sample, Track};
 use camweave_outdir::{Error, FILE_MODE, Folder, create_new, open_own};
 
 use crate::coded::Coded;
+use crate::files::io_error;
 use crate::finish::{Finished, PART, finish, lines_path};
 use crate::media_clock::{TIMESCALE, Times};
 use crate::name::ClipName;
 use crate::notes::{ClipHead, FrameNote, Note};
-use crate::store::{Store, io_error};
+use crate::store::Store;
 
 /// A fragment is as long, unless a keyframe comes before.
 const FRAGMENT_MICROS: u64 = 500_000;
@@ -69,22 +70,12 @@ impl ClipFile {
             .map_err(|error| failed(io::Error::other(error)))?;
         head.codec_name = track.codec_name().to_owned();
         (head.width, head.height) = (track.size().0.into(), track.size().1.into());
-        let path = day.claim_file(&format!("{stem}{PART}"))?;
-        let mut file = open_own(OpenOptions::new().append(true), &path).map_err(failed)?;
-        let lines = lines_path(day.path(), &stem);
-        let lines = create_new(&lines, FILE_MODE).or_else(|error| match error.kind() {
-            // Of one that was killed before it had begun.
-            io::ErrorKind::AlreadyExists => {
-                let mut options = OpenOptions::new();
-                options.write(true).mode(FILE_MODE);
-                let file = open_own(&mut options, &lines)?;
-                file.set_len(0).map(|()| file)
-            }
-            _ => Err(error),
-        });
-        let mut lines = BufWriter::new(lines.map_err(failed)?);
-        line(&mut lines, &Note::Clip(head)).map_err(failed)?;
-        file.write_all(&begin.bytes).map_err(failed)?;
+        let opened = open_files(&day, &stem, &begin.bytes, head);
+        let (file, lines) = opened.inspect_err(|_| {
+            // Nothing of it would ever be whole.
+            drop(day.remove(&format!("{stem}{PART}")));
+            drop(fs::remove_file(lines_path(day.path(), &stem)));
+        })?;
         Ok(Self {
             bytes: begin.bytes.len() as u64,
             day,
@@ -209,6 +200,33 @@ impl ClipFile {
         let path = self.day.path().join(format!("{}{PART}", self.name.stem()));
         io_error("write", &path, source)
     }
+}
+
+/// The files of a clip that begins.
+fn open_files(
+    day: &Folder,
+    stem: &str,
+    begin: &[u8],
+    head: ClipHead,
+) -> Result<(File, BufWriter<File>), Error> {
+    let path = day.claim_file(&format!("{stem}{PART}"))?;
+    let failed = |error| io_error("create", &path, error);
+    let mut file = open_own(OpenOptions::new().append(true), &path).map_err(failed)?;
+    let lines = lines_path(day.path(), stem);
+    let lines = create_new(&lines, FILE_MODE).or_else(|error| match error.kind() {
+        // Of one that was killed before it had begun.
+        io::ErrorKind::AlreadyExists => {
+            let mut options = OpenOptions::new();
+            options.write(true).mode(FILE_MODE);
+            let file = open_own(&mut options, &lines)?;
+            file.set_len(0).map(|()| file)
+        }
+        _ => Err(error),
+    });
+    let mut lines = BufWriter::new(lines.map_err(failed)?);
+    line(&mut lines, &Note::Clip(head)).map_err(failed)?;
+    file.write_all(begin).map_err(failed)?;
+    Ok((file, lines))
 }
 
 fn line(out: &mut impl Write, note: &Note) -> io::Result<()> {

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use camweave_fmp4::{Whole, random_access, scan};
 use camweave_outdir::{Error, FILE_MODE, Folder, NewFile, open_for_reading, open_own};
 
+use crate::files::{io_error, sync_folder};
 use crate::media_clock::TIMESCALE;
 use crate::name::ClipName;
 use crate::sidecar::Sidecar;
-use crate::store::{io_error, sync_folder};
 
 /// Of a clip.
 pub(crate) const VIDEO: &str = ".mp4";

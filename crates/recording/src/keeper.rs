@@ -7,9 +7,10 @@ use std::time::SystemTime;
 
 use camweave_outdir::{Error, Folder, Retention};
 
+use crate::files::io_error;
 use crate::finish::SIDECAR;
 use crate::index::{Clip, clips};
-use crate::store::{Store, io_error};
+use crate::store::Store;
 
 /// The clips that may be removed: those that camweave has written and that are finished. Read from the
 /// folder once, and kept in memory from then on.

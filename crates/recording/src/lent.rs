@@ -1,5 +1,7 @@
 //! What a recorder lends its cameras.
 
+use std::time::Instant;
+
 use crate::disk::Disk;
 use crate::plan::Plan;
 use crate::report::Report;
@@ -10,6 +12,5 @@ pub(crate) struct Lent<'a> {
     pub disk: &'a Disk,
     pub next_clip: &'a mut u64,
     pub reports: &'a mut Vec<Report>,
-    /// The disk has failed of late: no clip begins.
-    pub is_blocked: bool,
+    pub now: Instant,
 }

@@ -19,6 +19,7 @@ mod camera;
 mod clip_file;
 mod coded;
 mod disk;
+mod files;
 mod finish;
 mod index;
 mod keeper;

@@ -14,7 +14,7 @@ const BACK: i64 = 2 * SECOND;
 /// A frame that is further ahead has either not been sent for so long, or its clock has jumped.
 const FORWARD: i64 = 10 * SECOND;
 /// By so much two clocks may differ in what they say of a gap.
-const AGREE: i64 = 2 * SECOND;
+const AGREE: u64 = 2 * SECOND as u64;
 /// The longest gap between two sessions that is kept as one.
 const LONGEST_GAP: i64 = 3600 * SECOND;
 /// What is assumed between two frames where nothing is known.
@@ -82,7 +82,7 @@ impl CameraLine {
         };
         let line = id.pts_nanos.saturating_add(current.offset);
         let ahead = line.saturating_sub(newest.line);
-        let is_silence = || by_capture.saturating_sub(ahead).abs() <= AGREE;
+        let is_silence = || by_capture.saturating_sub(ahead).unsigned_abs() <= AGREE;
         if ahead < -BACK || (ahead > FORWARD && !is_silence()) {
             return self.begin(id, newest.line.saturating_add(STEP));
         }

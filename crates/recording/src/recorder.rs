@@ -14,9 +14,6 @@ use crate::report::{Report, loss};
 use crate::store::Store;
 use crate::worker::Outcome;
 
-/// After a failure no clip begins for so long, and for longer with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A camera that has been silent for so long is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
@@ -37,8 +34,6 @@ pub struct Recorder {
     numbers: usize,
     next_clip: u64,
     reports: Vec<Report>,
-    pause: Option<Duration>,
-    blocked_until: Option<Instant>,
 }
 
 impl Recorder {
@@ -65,8 +60,6 @@ impl Recorder {
             numbers: 0,
             next_clip: 0,
             reports: Vec::new(),
-            pause: None,
-            blocked_until: None,
         })
     }
 
@@ -91,7 +84,6 @@ impl Recorder {
     }
 
     fn lend(&mut self, id: &Arc<str>, now: Instant) -> (&mut Camera, Lent<'_>) {
-        let is_blocked = self.blocked_until.is_some_and(|until| now < until);
         if !self.cameras.contains_key(id) {
             let camera = Camera::new(Arc::clone(id), self.numbers);
             self.numbers += 1;
@@ -102,7 +94,7 @@ impl Recorder {
             disk: &self.disk,
             next_clip: &mut self.next_clip,
             reports: &mut self.reports,
-            is_blocked,
+            now,
         };
         let camera = self.cameras.get_mut(id);
         (camera.expect("it was inserted above"), lent)
@@ -165,55 +157,63 @@ impl Recorder {
     fn outcome(&mut self, outcome: Outcome, now: Instant) {
         match outcome {
             Outcome::Synced { clip, synced } => {
-                if self.pause.take().is_some() {
-                    self.reports.push(Report::Recovered);
+                let mut cameras = self.cameras.values_mut();
+                let found = cameras.find_map(|it| Some((it.clip_session(clip)?, it)));
+                let Some((session_unix_nanos, camera)) = found else {
+                    return;
+                };
+                let is_news = camera.written();
+                let camera = Arc::clone(camera.id());
+                if is_news {
+                    let camera = Arc::clone(&camera);
+                    self.reports.push(Report::Recovered { camera });
                 }
-                let found = self.cameras.values().find_map(|it| {
-                    let session = it.clip_session(clip)?;
-                    Some((Arc::clone(it.id()), session))
+                self.reports.push(Report::Synced {
+                    camera,
+                    session_unix_nanos,
+                    sequence: synced.sequence,
                 });
-                if let Some((camera, session_unix_nanos)) = found {
-                    self.reports.push(Report::Synced {
-                        camera,
-                        session_unix_nanos,
-                        sequence: synced.sequence,
-                    });
-                }
             }
-            Outcome::Finished { finished, salvaged } => self.reports.push(Report::Finished {
-                path: finished.path,
-                seconds: finished.seconds,
-                frames: finished.frames,
+            Outcome::Finished {
+                camera,
+                finished,
                 salvaged,
-            }),
-            Outcome::Failed { clip, error } => {
+            } => {
+                let camera = self.cameras.get_mut(&*camera);
+                if let Some(camera) = camera.filter(|_| salvaged)
+                    && camera.written()
+                {
+                    let camera = Arc::clone(camera.id());
+                    self.reports.push(Report::Recovered { camera });
+                }
+                self.reports.push(Report::Finished {
+                    path: finished.path,
+                    seconds: finished.seconds,
+                    frames: finished.frames,
+                    salvaged,
+                });
+            }
+            Outcome::Failed {
+                clip,
+                camera,
+                error,
+            } => {
                 if error.is_full() {
                     self.disk.note_full();
                 }
-                let pause = self.pause.map_or(FIRST_PAUSE, |it| {
-                    let is_over = self.blocked_until.is_none_or(|until| now >= until);
-                    if is_over { it * 2 } else { it }
-                });
-                let pause = pause.min(LONGEST_PAUSE);
-                self.pause = Some(pause);
-                self.blocked_until = Some(now + pause);
-                let mut cameras = self.cameras.values_mut();
-                let camera = cameras.find_map(|it| it.failed(clip).then(|| Arc::clone(it.id())));
+                let id = Arc::from(camera);
+                let (camera, lent) = self.lend(&id, now);
+                camera.failed(clip, &lent);
                 self.reports.push(Report::Failed {
-                    camera: camera.unwrap_or_else(|| Arc::from("")),
+                    camera: id,
                     error: error.to_string(),
                 });
             }
-            Outcome::Lost { clip } => {
-                // The clip's camera has been told already that it failed, or is about to be.
-                let mut cameras = self.cameras.values();
-                let camera = cameras.find(|it| it.clip_session(clip).is_some());
-                self.reports.push(Report::Lost {
-                    camera: camera.map_or_else(|| Arc::from(""), |it| Arc::clone(it.id())),
-                    reason: loss::NOT_WRITTEN,
-                    units: 1,
-                });
-            }
+            Outcome::Lost { camera } => self.reports.push(Report::Lost {
+                camera: Arc::from(camera),
+                reason: loss::NOT_WRITTEN,
+                units: 1,
+            }),
         }
     }
 

@@ -69,8 +69,18 @@ pub enum Report {
         /// Why, with the file.
         error: String,
     },
-    /// The disk is written to again.
-    Recovered,
+    /// Clips of the camera are written again.
+    Recovered {
+        /// The camera's id.
+        camera: Arc<str>,
+    },
+    /// No clip can begin with a keyframe of the camera: its parameter sets are missing or damaged.
+    Unwritable {
+        /// The camera's id.
+        camera: Arc<str>,
+        /// What is wrong with them.
+        error: String,
+    },
     /// An old clip was removed.
     Removed {
         /// Where it was.

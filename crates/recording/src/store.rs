@@ -1,7 +1,7 @@
 //! The folder of clips, as its one writer has it.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use camweave_message::camera_id;
 use camweave_outdir::{Error, Folder, WriterLock};
 
+use crate::files::io_error;
 use crate::finish::{self, Finished, PART, SIDECAR, VIDEO};
 use crate::name::ClipName;
 
@@ -221,18 +222,5 @@ impl Left {
 
     fn is_empty(&self) -> bool {
         self.parts.is_empty() && self.sidecars.is_empty() && self.lines.is_empty()
-    }
-}
-
-/// Makes names in the folder last through a power cut.
-pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
-    Error::Io {
-        action,
-        path: path.to_owned(),
-        source,
     }
 }

@@ -26,11 +26,19 @@ pub(crate) enum Outcome {
     /// A fragment of it is on the disk.
     Synced { clip: u64, synced: Synced },
     /// It has its name.
-    Finished { finished: Finished, salvaged: bool },
+    Finished {
+        camera: String,
+        finished: Finished,
+        salvaged: bool,
+    },
     /// It cannot be written any more.
-    Failed { clip: u64, error: Error },
+    Failed {
+        clip: u64,
+        camera: String,
+        error: Error,
+    },
     /// An access unit came after that.
-    Lost { clip: u64 },
+    Lost { camera: String },
 }
 
 /// What all threads share.
@@ -49,6 +57,8 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
     clips: HashMap<u64, ClipFile>,
+    /// Whose the clips are that failed and have not ended.
+    failed: HashMap<u64, String>,
     /// What was left behind by clips that could not be written.
     unfinished: Vec<(Folder, ClipName)>,
     tried: Instant,
@@ -60,6 +70,7 @@ impl Worker {
             shared,
             queue,
             clips: HashMap::new(),
+            failed: HashMap::new(),
             unfinished: Vec::new(),
             tried: Instant::now(),
         }
@@ -97,17 +108,22 @@ impl Worker {
                 head,
                 key,
                 step_micros,
-            } => match ClipFile::create(&self.shared.store, *head, &key, step_micros) {
-                Ok(file) => {
-                    let bytes = file.bytes;
-                    self.shared.unfinished.fetch_add(bytes, Ordering::Relaxed);
-                    self.clips.insert(clip, file);
+            } => {
+                let camera = head.camera.clone();
+                match ClipFile::create(&self.shared.store, *head, &key, step_micros) {
+                    Ok(file) => {
+                        let bytes = file.bytes;
+                        self.shared.unfinished.fetch_add(bytes, Ordering::Relaxed);
+                        self.clips.insert(clip, file);
+                    }
+                    Err(error) => self.fail(clip, camera, error),
                 }
-                Err(error) => self.say(Outcome::Failed { clip, error }),
-            },
+            }
             Job::Unit { clip, unit, times } => {
                 let Some(file) = self.clips.get_mut(&clip) else {
-                    return self.say(Outcome::Lost { clip });
+                    let camera = self.failed.get(&clip).cloned();
+                    let camera = camera.unwrap_or_default();
+                    return self.say(Outcome::Lost { camera });
                 };
                 let written = file.unit(unit, times);
                 self.note(clip, written);
@@ -119,6 +135,7 @@ impl Worker {
                 }
             }
             Job::End { clip } => {
+                self.failed.remove(&clip);
                 if let Some(file) = self.clips.remove(&clip) {
                     self.finish(clip, file);
                 }
@@ -151,9 +168,11 @@ impl Worker {
                 if let Some(file) = self.clips.remove(&clip) {
                     let bytes = file.bytes;
                     self.shared.unfinished.fetch_sub(bytes, Ordering::Relaxed);
-                    self.unfinished.push(file.abandon());
+                    let place = file.abandon();
+                    let camera = place.1.camera.clone();
+                    self.unfinished.push(place);
+                    self.fail(clip, camera, error);
                 }
-                self.say(Outcome::Failed { clip, error });
             }
         }
     }
@@ -164,12 +183,27 @@ impl Worker {
         let unfinished = &self.shared.unfinished;
         unfinished.fetch_sub(bytes, Ordering::Relaxed);
         match finished {
-            Ok(finished) => self.finished(finished, false),
+            Ok(finished) => self.finished(finished, place.1.camera, false),
             Err(error) => {
+                let camera = place.1.camera.clone();
                 self.unfinished.push(place);
-                self.say(Outcome::Failed { clip, error });
+                self.say(Outcome::Failed {
+                    clip,
+                    camera,
+                    error,
+                });
             }
         }
+    }
+
+    /// The recorder sends what it has sent already, and then the end.
+    fn fail(&mut self, clip: u64, camera: String, error: Error) {
+        self.failed.insert(clip, camera.clone());
+        self.say(Outcome::Failed {
+            clip,
+            camera,
+            error,
+        });
     }
 
     /// What could not be finished, as on a full disk.
@@ -177,17 +211,21 @@ impl Worker {
         self.tried = Instant::now();
         for (folder, name) in std::mem::take(&mut self.unfinished) {
             match finish(&folder, &name, true) {
-                Ok(finished) => self.finished(finished, true),
+                Ok(finished) => self.finished(finished, name.camera, true),
                 // Said when it failed first; it is salvaged by the next start at the latest.
                 Err(_) => self.unfinished.push((folder, name)),
             }
         }
     }
 
-    fn finished(&self, finished: Option<Finished>, salvaged: bool) {
+    fn finished(&self, finished: Option<Finished>, camera: String, salvaged: bool) {
         if let Some(finished) = finished {
             drop(self.shared.finished.send(finished.path.clone()));
-            self.say(Outcome::Finished { finished, salvaged });
+            self.say(Outcome::Finished {
+                camera,
+                finished,
+                salvaged,
+            });
         }
     }
 

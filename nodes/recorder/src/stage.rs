@@ -1,5 +1,7 @@
 //! The stage: rows to the recorder, and its reports to counters and log.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camweave_message::{FrameId, Never, Row, Watched};
@@ -20,6 +22,10 @@ const TICK_EVERY: Duration = Duration::from_millis(200);
 /// At the end, clips get their names in this time; dora kills a node 10 s after a stop. Those that do
 /// not are salvaged by the next start.
 const CLOSE_WITHIN: Duration = Duration::from_secs(7);
+/// Clips that cannot be written, by camera, are errors.
+const CLIP_FAILED: &str = "clip_failed";
+/// So are keyframes with which none can begin.
+const UNWRITABLE: &str = "unwritable";
 /// Clips that begin late are counted in the node's errors.
 const SHORTENED: &str = "shortened";
 /// Events of frames that never came here are, too.
@@ -36,6 +42,8 @@ pub struct Recorder {
     ticked: Instant,
     trouble: Trouble,
     removal: Trouble,
+    /// Cameras whose clips cannot be written.
+    failing: BTreeSet<Arc<str>>,
 }
 
 impl Stage for Recorder {
@@ -75,6 +83,7 @@ impl Stage for Recorder {
             ticked: Instant::now(),
             trouble: Trouble::default(),
             removal: Trouble::default(),
+            failing: BTreeSet::new(),
         })
     }
 
@@ -164,11 +173,22 @@ impl Recorder {
                 self.trouble.note(OUTPUT, &camera, Err((units, &why)));
             }
             Report::Failed { camera, error } => {
-                counters.error(&camera, "clip_failed");
+                counters.error(&camera, CLIP_FAILED);
                 counters.fact(&DISK, &error);
                 self.trouble.note(OUTPUT, &camera, Err((0, &error)));
+                self.failing.insert(camera);
             }
-            Report::Recovered => counters.fact(&DISK, WRITTEN),
+            Report::Recovered { camera } => {
+                self.failing.remove(&camera);
+                if self.failing.is_empty() {
+                    counters.fact(&DISK, WRITTEN);
+                }
+            }
+            Report::Unwritable { camera, error } => {
+                counters.error(&camera, UNWRITABLE);
+                let why = format!("camera '{camera}': {error}");
+                self.trouble.note(OUTPUT, &camera, Err((0, &why)));
+            }
             Report::Synced { camera, .. } => self.trouble.note(OUTPUT, &camera, Ok(())),
             Report::Unsupported { camera, codec } => warn!(
                 camera = &*camera,

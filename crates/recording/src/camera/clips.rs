@@ -1,14 +1,17 @@
 //! Which of a camera's access units are in which clip.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use camweave_bitstream::NalCodec;
+use camweave_fmp4::Track;
 use camweave_message::Codec;
 use camweave_vision::Polygon;
 
 use super::Camera;
 use crate::coded::Coded;
 use crate::lent::Lent;
+use crate::media_clock::TIMESCALE;
 use crate::notes::ClipHead;
 use crate::open_clip::OpenClip;
 use crate::plan::{Mode, Plan, nanos};
@@ -16,6 +19,9 @@ use crate::report::{Report, loss};
 
 /// A begin that is later by more than this, in nanoseconds, is not what was asked for.
 const SHORTENED: i64 = 100_000_000;
+/// After a failure no clip of the camera begins for so long, and for longer with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Camera {
     /// The clip that takes what comes takes nothing from here on.
@@ -50,7 +56,8 @@ impl Camera {
         let begins = key.is_some_and(|key| self.begin(&key, 0.0, lent));
         if begins {
             self.pump(end, Some(unit), lent);
-        } else if self.unrecorded.is_some() && lent.is_blocked {
+            self.note_moments(lent);
+        } else if self.unrecorded.is_some() && self.is_blocked(lent.now) {
             self.lost(loss::NOT_WRITTEN, lent);
         }
     }
@@ -62,15 +69,28 @@ impl Camera {
             Mode::Events => {
                 let newest = self.line.newest()?;
                 let end = self.moments.end(newest, nanos(plan.silent_event))?;
-                Some(end.saturating_add(nanos(plan.post_roll)))
+                // Frames that are presented before it come after others that are presented after it.
+                let reordered = self.reordered;
+                Some(
+                    end.saturating_add(nanos(plan.post_roll))
+                        .saturating_add(reordered),
+                )
             }
         }
     }
 
     /// Begins a clip with a keyframe; whether it does.
     fn begin(&mut self, key: &Arc<Coded>, missing_seconds: f64, lent: &mut Lent<'_>) -> bool {
-        if lent.is_blocked {
+        if self.is_blocked(lent.now) {
             self.unrecorded.get_or_insert(key.index);
+            return false;
+        }
+        if let Err(error) = Track::new(key.codec, &key.data, TIMESCALE) {
+            self.unrecorded = None;
+            lent.reports.push(Report::Unwritable {
+                camera: Arc::clone(&self.id),
+                error: error.to_string(),
+            });
             return false;
         }
         let id = *lent.next_clip;
@@ -82,12 +102,18 @@ impl Camera {
             self.lost(loss::BACKLOG, lent);
             return false;
         };
-        for moment in self.moments.between(key.line, i64::MAX) {
-            clip.event(self.number, moment, lent.disk);
-        }
         self.unrecorded = None;
         self.clips.push(clip);
         true
+    }
+
+    /// Notes in the last clip, which has just begun, what is known of its events.
+    fn note_moments(&self, lent: &Lent<'_>) {
+        if let Some(clip) = self.clips.last() {
+            for moment in self.moments.between(clip.begin.line, i64::MAX) {
+                clip.event(self.number, moment, lent.disk);
+            }
+        }
     }
 
     fn lost(&self, reason: &'static str, lent: &mut Lent<'_>) {
@@ -180,26 +206,47 @@ impl Camera {
                 seconds: missing_seconds,
             });
         }
-        let begun = self.begin(&key, missing_seconds, lent);
-        if let Some(later) = open.filter(|_| begun) {
-            // What is before the clip that takes what comes is one of its own.
-            let place = self.clips.len() - 1;
-            self.clips[place].sealed = Some(later);
-            self.pump(i64::MAX, None, lent);
-            self.clips.swap(place - 1, place);
+        if !self.begin(&key, missing_seconds, lent) {
+            return;
         }
+        let Some(later) = open else {
+            return self.note_moments(lent);
+        };
+        // What is before the clip that takes what comes is one of its own.
+        let place = self.clips.len() - 1;
+        self.clips[place].sealed = Some(later);
+        self.pump(i64::MAX, None, lent);
+        self.note_moments(lent);
+        self.clips.swap(place - 1, place);
     }
 
-    /// A clip cannot be written any more; whether it is one of this camera's.
-    pub fn failed(&mut self, clip: u64) -> bool {
+    fn is_blocked(&self, now: Instant) -> bool {
+        self.blocked_until.is_some_and(|until| now < until)
+    }
+
+    /// A clip cannot be written any more. For a while, none begins.
+    pub fn failed(&mut self, clip: u64, lent: &Lent<'_>) {
+        let pause = match self.pause {
+            None => FIRST_PAUSE,
+            Some(pause) if self.is_blocked(lent.now) => pause,
+            Some(pause) => LONGEST_PAUSE.min(2 * pause),
+        };
+        self.pause = Some(pause);
+        self.blocked_until = Some(lent.now + pause);
         let Some(place) = self.clips.iter().position(|it| it.is(clip)) else {
-            return false;
+            return;
         };
         let gone = self.clips.remove(place);
+        gone.end(self.number, lent.disk);
         if gone.sealed.is_none() {
             self.unrecorded = Some(gone.next);
         }
-        true
+    }
+
+    /// A clip has been written to; whether that is news.
+    pub fn written(&mut self) -> bool {
+        self.blocked_until = None;
+        self.pause.take().is_some()
     }
 
     pub fn clip_session(&self, clip: u64) -> Option<i64> {

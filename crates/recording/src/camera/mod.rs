@@ -55,6 +55,10 @@ pub(crate) struct Camera {
     reordered: i64,
     counted: u32,
     unsupported: Option<Codec>,
+    /// Its clips have failed of late: none begins until then.
+    blocked_until: Option<Instant>,
+    /// For how long, after the last failure.
+    pause: Option<Duration>,
 }
 
 /// What became of an access unit, where nothing did.
@@ -87,6 +91,8 @@ impl Camera {
             reordered: 0,
             counted: 0,
             unsupported: None,
+            blocked_until: None,
+            pause: None,
         }
     }
 
