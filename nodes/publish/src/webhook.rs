@@ -166,14 +166,11 @@ impl Webhook {
 fn is_tls(error: &reqwest::Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
-        if error.is::<rustls::Error>() {
-            return true;
-        }
         // An I/O error has what is in it as its source only where that has one.
-        let inner = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        if inner.is_some_and(|it| it.is::<rustls::Error>()) {
+        let inner = error.downcast_ref::<std::io::Error>();
+        let inner = inner.and_then(std::io::Error::get_ref);
+        let is_inner = inner.and_then(|it| it.downcast_ref::<rustls::Error>());
+        if error.is::<rustls::Error>() || is_inner.is_some() {
             return true;
         }
         cause = error.source();

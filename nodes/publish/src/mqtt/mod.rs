@@ -32,14 +32,14 @@ impl Mqtt {
         };
         let mut session = Session::open(stream, self.version, &opening, self.timeout).await?;
         queue.connected();
-        session.announce(available(&will_topic, "online"))?;
+        session.announce(&available(&will_topic, "online"))?;
         for camera in &self.cameras {
             if let Some(message) = announcement(&self.topics, camera) {
-                session.announce(message)?;
+                session.announce(&message)?;
             }
         }
         session.deliver(self, queue).await?;
-        session.announce(available(&will_topic, "offline"))?;
+        session.announce(&available(&will_topic, "offline"))?;
         session.end().await
     }
 }

@@ -124,8 +124,8 @@ impl Session {
     }
 
     /// Sends a message that is of no record.
-    pub fn announce(&mut self, message: Message) -> Result<(), Failure> {
-        self.send(&message, None)
+    pub fn announce(&mut self, message: &Message) -> Result<(), Failure> {
+        self.send(message, None)
     }
 
     fn send(&mut self, message: &Message, record: Option<u64>) -> Result<(), Failure> {
