@@ -26,24 +26,25 @@ install_playwright
 say "building"
 cargo build --release --workspace --bins --exclude camweave-benches --exclude camweave-example-rust-sink
 run() { node --test --test-reporter=spec ${2:+--test-name-pattern="$2"} "$1"; }
-# All at once, as they wait for most of the time: each has a graph and a browser of its own.
+# Two at a time, as they wait for much of it: each has a graph and a browser of its own.
 logs=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
-declare -A running
+tell() { # FILE NAME
+  local log=$logs/${1##*/} passed=yes
+  run "$1" "$2" >"$log" 2>&1 || passed=no
+  say "tests of the page: $1"
+  cat "$log"
+  [ $passed = yes ] || touch "$log.failed"
+}
 for file in tests/page/*.test.mjs; do
-  run "$file" "${1:-}" >"$logs/${file##*/}" 2>&1 &
-  running[$file]=$!
+  [ "$(jobs -pr | wc -l)" -lt 2 ] || wait -n
+  tell "$file" "${1:-}" &
 done
-say "tests of the page: ${!running[*]}"
-failed=()
-for file in "${!running[@]}"; do
-  wait "${running[$file]}" || failed+=("$file")
-  say "$file"
-  cat "$logs/${file##*/}"
-done
+wait
 # Browsers, their decoders and whole graphs share a few cores: what fails is looked at once more, alone, and what
 # fails twice is a fault.
-for file in "${failed[@]}"; do
+for file in tests/page/*.test.mjs; do
+  [ -e "$logs/${file##*/}.failed" ] || continue
   say "once more: $file"
   run "$file" "${1:-}"
 done
