@@ -35,7 +35,6 @@ stages! {
     camweave_trt_classify::TrtClassify
     camweave_sink::Sink
     camweave_dashboard::Dashboard
-    camweave_recorder::Recorder
     camweave_publish::Publish
     camweave_metrics_node::Metrics
 }

@@ -175,13 +175,7 @@ impl Feeder {
             } else {
                 FILES_WINDOW
             };
-            let are_recorded = false;
-            let feed = Feed::Files {
-                files,
-                window,
-                are_recorded,
-            };
-            return Ok((feed, None));
+            return Ok((Feed::Files { files, window }, None));
         }
         if let Some(own) = &self.footage.own {
             return Ok((Feed::Cameras(own.file.clone()), None));
