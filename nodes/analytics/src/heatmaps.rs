@@ -69,7 +69,10 @@ impl Heatmaps {
         if written.is_err() {
             self.counters.not_written(HEATMAPS, 1);
         }
-        let result = written.as_ref().map(|()| ()).map_err(|why| (1, &**why));
+        let result = match &written {
+            Ok(()) => Ok(()),
+            Err(why) => Err((1, &**why)),
+        };
         self.trouble.note(HEATMAPS, camera, result);
     }
 

@@ -13,7 +13,6 @@ const FOLDER: &str = "PUBLISH_CHILD_FOLDER";
 const SETTINGS: &str = "PUBLISH_CHILD_SETTINGS";
 
 /// The body of the test `child`, which is the other process where its parent asks for it.
-#[expect(clippy::exit, reason = "a test program would go on to its own end")]
 pub fn main() {
     let Ok(folder) = std::env::var(FOLDER) else {
         return;
