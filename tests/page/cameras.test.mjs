@@ -472,10 +472,10 @@ test("what is typed stays while another view is open", async () => {
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
-  assert.match(page.url(), /#\/edit\/camera\/cam2$/);
+  await page.waitForURL(/#\/edit\/camera\/cam2$/);
   await input(page, "URL").fill("rtsp://192.0.2.1/half-typ");
   await page.keyboard.press("Escape");
-  assert.match(page.url(), /#\/edit$/);
+  await page.waitForURL(/#\/edit$/);
   await row(page, "cam2").getByText("not saved").waitFor();
   assert.equal(await page.evaluate(() => document.activeElement.textContent), "cam2");
   await page.keyboard.press("Escape");
