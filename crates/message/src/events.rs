@@ -38,8 +38,8 @@ pub struct Event {
     /// When it ended, the same clock; of [`EventPhase::End`] only. May be before `id`'s time: what left is
     /// known to have left some time later.
     pub ended_unix_nanos: Option<i64>,
-    /// The objects, by track; the first is the one that the rest of the row describes. None of an event
-    /// of the scene as a whole.
+    /// The objects, by track id, at most [`MAX_EVENT_TRACKS`]; the first is the one that the rest of the
+    /// row describes. Of a zone's count, those that are in it.
     pub track_ids: Vec<u64>,
     /// The class of the first object; empty without one.
     pub label: Arc<str>,

@@ -15,7 +15,7 @@ static NAMED: &[(&str, &str, &Metric)] = &[
     ("publish", "spool_bytes", &metrics::PUBLISH_BYTES),
     ("publish", "spool_limit_bytes", &metrics::PUBLISH_LIMIT),
     ("publish", "oldest_seconds", &metrics::PUBLISH_OLDEST),
-    ("publish", "gave_way", &metrics::PUBLISH_GAVE_WAY),
+    ("publish", "dropped", &metrics::PUBLISH_DROPPED),
     ("publish", "missing", &metrics::PUBLISH_MISSING),
 ];
 

@@ -116,8 +116,8 @@ metrics! {
         "Bytes that the queue may have.";
     PUBLISH_OLDEST Gauge "camweave_publish_oldest_seconds" ["stage"]
         "For how long the oldest row has waited.";
-    PUBLISH_GAVE_WAY Counter "camweave_publish_gave_way_rows_total" ["stage"]
-        "Undelivered rows that gave way to newer ones, as the queue was full.";
+    PUBLISH_DROPPED Counter "camweave_publish_dropped_rows_total" ["stage"]
+        "Undelivered rows that were dropped, oldest first, as the queue was full.";
     PUBLISH_MISSING Counter "camweave_publish_missing_rows_total" ["stage"]
         "Undelivered rows that the disk has lost.";
 }

@@ -207,7 +207,7 @@ impl Spool {
     }
 
     fn start_segment(&mut self, first: u64) -> Result<(), Error> {
-        // One without a record gives way to the new one, which may have its name.
+        // One without a record is removed for the new one, which may have its name.
         if let Some(empty) = self.segments.pop_back_if(|it| it.count == 0) {
             self.tail = None;
             fs::remove_file(&empty.path).map_err(Error::io("remove", &empty.path))?;
@@ -372,7 +372,7 @@ impl Spool {
         self.waiting.len()
     }
 
-    /// Undelivered records that gave way to newer ones, since the opening.
+    /// Undelivered records that were dropped, oldest first, as the queue was full, since the opening.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped

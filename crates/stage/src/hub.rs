@@ -90,7 +90,7 @@ impl Description {
             "types:\n"
         };
         for of in types {
-            let about = "a struct array with one row per access unit, frame, output or frame of detections (docs/messages.md)";
+            let about = "a struct array with one row per access unit, frame, output, frame of detections or event (docs/messages.md)";
             let _ = writeln!(
                 text,
                 "  {of}:\n    arrow: Struct\n    description: {}",

@@ -57,6 +57,7 @@ mod settings;
 mod stage;
 mod start;
 mod trouble;
+mod watched_file;
 
 pub use behind::Behind;
 pub use camweave_telemetry::Fact;
@@ -74,4 +75,5 @@ pub use runtime::main;
 pub use settings::{NoSettings, Required, Setting, SettingKind, Settings, described};
 pub use stage::Stage;
 pub use trouble::Trouble;
+pub use watched_file::WatchedFile;
 pub use {camweave_message as message, camweave_pool as pool, camweave_telemetry as telemetry};

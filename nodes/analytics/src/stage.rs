@@ -6,8 +6,8 @@ use camweave_message::limits::MAX_CAMERAS;
 use camweave_message::{Detections, Event};
 use camweave_rules::{Engine, Rules, TOO_MANY_TRACKS, Watch};
 use camweave_stage::telemetry::clock;
-use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError};
-use tracing::{info, warn};
+use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError, WatchedFile};
+use tracing::info;
 
 use crate::drops::DROPS;
 use crate::facts::{FACTS, RULES_FILE};
@@ -20,16 +20,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Events of one message.
 const ROWS_PER_MESSAGE: usize = 256;
 
-/// What the attribute says of a file that is in use.
-const VALID: &str = "valid";
-
 /// Tells what happens at cameras, by the rules of a file.
 pub struct Analytics {
     context: Context,
     file: Watch,
     rules: Rules,
-    /// Why the file as it is now cannot be used.
-    refused: Option<String>,
+    watched: WatchedFile,
     cameras: HashMap<Arc<str>, Camera>,
     silent: Duration,
     looked: Instant,
@@ -58,7 +54,7 @@ impl Stage for Analytics {
         let waker = context.waker();
         let file = Watch::start(&settings.rules, move || waker.wake())
             .map_err(|error| StageError::resource(format!("cannot start a thread: {error}")))?;
-        context.counters.fact(&RULES_FILE, VALID);
+        let watched = WatchedFile::new(&context.counters, &RULES_FILE, "rules.yml", "rules");
         let every = Duration::from_millis(settings.heatmaps_every_ms);
         let heatmaps = settings.heatmaps.as_deref();
         let heatmaps = heatmaps
@@ -69,7 +65,7 @@ impl Stage for Analytics {
             context: context.clone(),
             file,
             rules,
-            refused: None,
+            watched,
             cameras: HashMap::new(),
             silent: settings.silent(),
             looked: Instant::now(),
@@ -199,21 +195,7 @@ impl Analytics {
             }
             Err(error) => Some(error.to_string()),
         };
-        if refused == self.refused {
-            return;
-        }
-        let fact = match &refused {
-            Some(error) => {
-                warn!("rules.yml is refused, and the rules stay as they were: {error}");
-                format!("refused: {error}")
-            }
-            None => {
-                info!("rules.yml is valid again");
-                VALID.to_owned()
-            }
-        };
-        self.context.counters.fact(&RULES_FILE, &fact);
-        self.refused = refused;
+        self.watched.note(&self.context.counters, refused);
     }
 
     fn apply(&mut self, rules: Rules, out: &mut Output<Event>) {

@@ -42,9 +42,9 @@ pub(crate) const OLDEST_SECONDS: Fact = Fact {
     name: "oldest_seconds",
     help: "for how long the oldest of them has waited",
 };
-pub(crate) const GAVE_WAY: Fact = Fact {
-    name: "gave_way",
-    help: "undelivered rows that gave way to newer ones, as the queue was full, since this start",
+pub(crate) const DROPPED: Fact = Fact {
+    name: "dropped",
+    help: "undelivered rows that were dropped, oldest first, as the queue was full, since this start",
 };
 pub(crate) const MISSING: Fact = Fact {
     name: "missing",
@@ -62,6 +62,6 @@ pub(crate) const FACTS: &[Fact] = &[
     SPOOL_BYTES,
     SPOOL_LIMIT_BYTES,
     OLDEST_SECONDS,
-    GAVE_WAY,
+    DROPPED,
     MISSING,
 ];

@@ -165,15 +165,15 @@ impl Queue {
             (&facts::SPOOL_BYTES, spool.disk_bytes()),
             (&facts::SPOOL_LIMIT_BYTES, self.limit),
             (&facts::OLDEST_SECONDS, age.cast_unsigned()),
-            (&facts::GAVE_WAY, spool.dropped()),
+            (&facts::DROPPED, spool.dropped()),
             (&facts::MISSING, spool.missing()),
         ] {
             self.counters.fact(fact, &value.to_string());
         }
     }
 
-    /// Undelivered rows that gave way, in all.
-    pub fn gave_way(&self) -> u64 {
+    /// Undelivered rows that were dropped as the queue was full, in all.
+    pub fn dropped(&self) -> u64 {
         self.inner().spool.dropped()
     }
 

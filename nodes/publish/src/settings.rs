@@ -18,7 +18,7 @@ pub struct PublishSettings {
     pub to: Required<String>,
     /// folder of the queue on disk, of this node alone; it is created
     pub spool: PathBuf,
-    /// bytes of the queue at most; when it is full, the oldest events give way
+    /// bytes of the queue at most; when it is full, the oldest events are dropped
     #[schemars(range(min = 1, max = 65_536), extend("unit" = "MiB"))]
     pub spool_mb: u64,
     /// user of the broker, or of the webhook's basic authentication

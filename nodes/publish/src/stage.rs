@@ -35,7 +35,7 @@ pub struct Publish {
     delivery: Delivery,
     trouble: Trouble,
     crowding: Trouble,
-    gave_way: u64,
+    dropped: u64,
     due: Instant,
 }
 
@@ -64,7 +64,7 @@ impl Stage for Publish {
             queue,
             trouble: Trouble::default(),
             crowding: Trouble::default(),
-            gave_way: 0,
+            dropped: 0,
             due: Instant::now(),
         })
     }
@@ -106,17 +106,17 @@ impl Stage for Publish {
 }
 
 impl Publish {
-    /// Says how it went with the disk, and what gave way.
+    /// Says how it went with the disk, and what was dropped.
     fn note(&mut self, written: &Result<(), (u64, String)>) {
         let written = written
             .as_ref()
             .copied()
             .map_err(|(lost, why)| (*lost, &**why));
         self.trouble.note(SPOOL, "", written);
-        let gave_way = self.queue.gave_way();
-        let lost = gave_way - self.gave_way;
-        self.gave_way = gave_way;
-        let full = "it is full: the oldest undelivered rows give way (SPOOL_MB)";
+        let dropped = self.queue.dropped();
+        let lost = dropped - self.dropped;
+        self.dropped = dropped;
+        let full = "it is full: the oldest undelivered rows are dropped (SPOOL_MB)";
         let crowded = if lost > 0 { Err((lost, full)) } else { Ok(()) };
         self.crowding.note(SPOOL, "", crowded);
     }

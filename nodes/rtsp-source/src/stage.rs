@@ -2,9 +2,8 @@ use std::time::{Duration, Instant};
 
 use camweave_cameras::Watch;
 use camweave_message::{Never, Unit};
-use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError};
+use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError, WatchedFile};
 use tokio::runtime::Runtime;
-use tracing::{info, warn};
 
 use crate::camera_task::TEARDOWN_AT_MOST;
 use crate::drops::DROPS;
@@ -23,16 +22,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Threads that read from all cameras.
 const WORKERS: usize = 2;
 
-/// What the attribute says of a file that is in use.
-const VALID: &str = "valid";
-
 /// Reads RTSP cameras.
 pub struct RtspSource {
     context: Context,
     runtime: Option<Runtime>,
     file: Watch,
-    /// Why the file as it is now cannot be used.
-    refused: Option<String>,
+    watched: WatchedFile,
     has_begun: bool,
     starting_at_once: usize,
     starting: Starting,
@@ -65,12 +60,12 @@ impl Stage for RtspSource {
         let waker = context.waker();
         let file = Watch::start(&settings.cameras, move || waker.wake())
             .map_err(|error| StageError::resource(format!("cannot start a thread: {error}")))?;
-        context.counters.fact(&CAMERAS_FILE, VALID);
+        let watched = WatchedFile::new(&context.counters, &CAMERAS_FILE, "cameras.yml", "cameras");
         Ok(Self {
             context: context.clone(),
             runtime: Some(runtime),
             file,
-            refused: None,
+            watched,
             has_begun: false,
             starting_at_once: settings.starting_at_once,
             starting: Starting::default(),
@@ -159,21 +154,7 @@ impl RtspSource {
             }
             Err(error) => Some(error.to_string()),
         };
-        if refused == self.refused {
-            return;
-        }
-        let fact = match &refused {
-            Some(error) => {
-                warn!("cameras.yml is refused, and the cameras stay as they were: {error}");
-                format!("refused: {error}")
-            }
-            None => {
-                info!("cameras.yml is valid again");
-                VALID.to_owned()
-            }
-        };
-        self.context.counters.fact(&CAMERAS_FILE, &fact);
-        self.refused = refused;
+        self.watched.note(&self.context.counters, refused);
     }
 
     /// All units that wait, but for those that come meanwhile.
