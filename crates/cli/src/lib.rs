@@ -14,6 +14,7 @@ mod init;
 mod model;
 mod plan;
 mod profile;
+mod replay;
 mod report;
 mod rules;
 mod run;
@@ -56,6 +57,9 @@ enum Command {
     Bench(bench::Command),
     /// Compare graphs: in turns, on the same frames, with confidence intervals and verdicts.
     Ab(Box<ab::Options>),
+    /// Play recorded clips through a graph again, and compare what it detects with what was detected
+    /// when they were recorded.
+    Replay(Box<replay::Options>),
     /// Generate reports from the measurements of scripts/.
     #[command(subcommand, hide = true)]
     Report(report::Command),
@@ -111,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Profile(options) => profile::run(&options),
         Command::Bench(command) => bench::run(&command),
         Command::Ab(options) => ab::run(&options),
+        Command::Replay(options) => replay::run(&options),
         Command::Report(command) => report::run(&command),
         Command::Trace(options) => trace::run(&options),
         Command::Init(options) => init::run(&options),

@@ -5,16 +5,24 @@
 //! Both, one after the other, are a file that grows; a player may begin with any fragment whose first
 //! sample is a keyframe ([`is_sync`]). Times are the caller's, in units of the track's timescale.
 //!
+//! A file that has an end has more: [`Track::file_head`] keeps a place for its duration, and
+//! [`random_access`] is the index that ends it. [`scan`] finds how much of a file is whole whose writer
+//! was killed.
+//!
 //! Nothing is decoded, and slices are copied once.
 
 mod avc;
 mod error;
+mod file;
 mod fragment;
 mod hevc;
 mod initialization;
+mod scan;
 mod sets;
 mod track;
 
 pub use error::Mp4Error;
+pub use file::{FileHead, random_access};
 pub use fragment::{Sample, is_sync};
+pub use scan::{FragmentAt, Whole, scan};
 pub use track::Track;

@@ -14,6 +14,10 @@ pub struct Track {
     pub(crate) size: (u16, u16),
     pub(crate) sets: Sets,
     pub(crate) entry: Codec,
+    /// Quarter turns clockwise before it is shown, ...
+    pub(crate) quarters: u8,
+    /// ... and whether it is mirrored left to right after that.
+    pub(crate) is_mirrored: bool,
     name: String,
 }
 
@@ -51,8 +55,27 @@ impl Track {
             size,
             sets,
             entry,
+            quarters: 0,
+            is_mirrored: false,
             name,
         })
+    }
+
+    /// The same, shown rotated by so many degrees clockwise, a multiple of 90, and then mirrored left
+    /// to right.
+    #[must_use]
+    pub fn shown(self, degrees: u16, is_mirrored: bool) -> Self {
+        Self {
+            quarters: (degrees / 90 % 4) as u8,
+            is_mirrored,
+            ..self
+        }
+    }
+
+    /// Width and height of the stored pictures, in pixels.
+    #[must_use]
+    pub fn size(&self) -> (u16, u16) {
+        self.size
     }
 
     /// The codec as the `codecs` parameter of a MIME type names it (RFC 6381), such as `avc1.64001F`.

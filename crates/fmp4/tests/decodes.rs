@@ -1,11 +1,12 @@
 //! FFmpeg decodes what is written to the same frames as the file that the access units come from, and
 //! writes the same decoder configuration records.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use camweave_bitstream::{NalCodec, NalKind, StartCodes};
-use camweave_fmp4::{Sample, Track};
+use camweave_fmp4::{Sample, Track, random_access, scan};
 use mp4_atom::{Any, Codec, Hvcc, ReadFrom as _};
 
 fn run(command: &mut Command) -> String {
@@ -257,4 +258,112 @@ fn h265_of_ten_bits() {
     let source = check(NalCodec::H265, &options, false);
     let name = source.track().codec_name().to_owned();
     assert!(name.starts_with("hvc1.2.4.L"), "{name}");
+}
+
+/// A file as a recorder leaves it, with ten samples a fragment.
+fn file(source: &Source, degrees: u16, mirrored: bool) -> Vec<u8> {
+    let track = source.track().shown(degrees, mirrored);
+    let head = track.file_head().expect("boxes");
+    let live = source.track().initialization().expect("boxes");
+    let fragments = source.fragments(10);
+    let mut bytes = head.bytes;
+    bytes.extend(&fragments[live.len()..]);
+    let whole = scan(&mut Cursor::new(&bytes)).expect("in memory");
+    let end = whole.fragments.last().expect("fragments").end_time;
+    bytes[head.duration_at..][..8].copy_from_slice(&end.to_be_bytes());
+    bytes.extend(random_access(&whole.fragments).expect("boxes"));
+    bytes
+}
+
+const BASELINE: [&str; 8] = [
+    "-c:v",
+    "libx264",
+    "-profile:v",
+    "baseline",
+    "-g",
+    "20",
+    "-pix_fmt",
+    "yuv420p",
+];
+
+#[test]
+fn a_file_has_a_duration_and_an_index_and_is_shown_as_it_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = Source::new(folder.path(), NalCodec::H264, &BASELINE);
+    let path = folder.path().join("file.mp4");
+    let filtered = |filter: &str| {
+        let mut command = Command::new("ffmpeg");
+        command.args(["-v", "error", "-i"]).arg(&source.path);
+        let command = command.args(["-vf", filter, "-f", "framemd5", "-"]);
+        let text = run(command);
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .filter_map(|line| Some(line.rsplit(',').next()?.trim().to_owned()))
+            .collect::<Vec<_>>()
+    };
+    for (degrees, mirrored, filter) in [
+        (0, false, "null"),
+        (90, false, "transpose=1"),
+        (180, false, "hflip,vflip"),
+        (270, false, "transpose=2"),
+        (0, true, "hflip"),
+    ] {
+        std::fs::write(&path, file(&source, degrees, mirrored)).expect("writable");
+        assert_eq!(hashes(&path), filtered(filter), "{degrees}, {mirrored}");
+    }
+    let mut command = Command::new("ffprobe");
+    command.args([
+        "-v",
+        "error",
+        "-show_entries",
+        "format=duration",
+        "-of",
+        "csv=p=0",
+    ]);
+    assert_eq!(run(command.arg(&path)).trim(), "3.000000");
+    // A player that seeks finds the keyframe, which is in the middle of no fragment.
+    let mut command = Command::new("ffprobe");
+    command.args([
+        "-v",
+        "error",
+        "-read_intervals",
+        "2%+#1",
+        "-show_entries",
+        "packet=pts_time,flags",
+    ]);
+    let first = run(command.args(["-of", "csv=p=0"]).arg(&path));
+    assert!(first.starts_with("1.600000,K"), "{first}");
+}
+
+#[test]
+fn a_file_that_is_cut_off_anywhere_is_whole_up_to_its_last_fragment() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = Source::new(folder.path(), NalCodec::H264, &BASELINE);
+    let bytes = file(&source, 0, false);
+    let all = scan(&mut Cursor::new(&bytes)).expect("in memory");
+    assert_eq!((all.samples(), all.fragments.len()), (75, 8));
+    let ends: Vec<u64> = all.fragments[1..]
+        .iter()
+        .map(|it| it.offset)
+        .chain([all.bytes])
+        .collect();
+    for cut in (0..bytes.len()).step_by(101) {
+        let found = scan(&mut Cursor::new(&bytes[..cut])).expect("in memory");
+        let expected = ends.iter().filter(|end| **end <= cut as u64).count();
+        assert_eq!(found.fragments, all.fragments[..expected], "{cut}");
+        if expected > 0 {
+            assert_eq!(found.bytes, ends[expected - 1], "{cut}");
+        }
+        // What follows on a disk that lost its power may be zeros.
+        let zeros = [&bytes[..cut], &[0; 4096]].concat();
+        let found = scan(&mut Cursor::new(&zeros)).expect("in memory");
+        assert!(found.fragments.len() <= expected + 1, "{cut}");
+        assert!(
+            found
+                .fragments
+                .iter()
+                .zip(&all.fragments)
+                .all(|(a, b)| a == b)
+        );
+    }
 }

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use crate::feed::{Feed, Next, Report};
 use crate::pace::{MAX_WAIT, Pace};
 use crate::playback::Unsent;
+use crate::recorded::Recorded;
 use crate::window::Window;
 
 /// A unit that is cut off or contradicts itself.
@@ -49,7 +50,11 @@ pub(crate) struct Camera {
     pace: Pace,
     due: Option<Instant>,
     session_unix_nanos: i64,
+    /// Of a recorder's clip: what its frames were.
+    recorded: Option<Recorded>,
     sequence: u64,
+    /// Units that were read and are not sent.
+    skipped: u64,
     last_pts_nanos: i64,
     orientation: Orientation,
     said: Said,
@@ -66,7 +71,7 @@ struct Said {
 }
 
 impl Camera {
-    pub fn new(feed: Feed, context: Context) -> Self {
+    pub fn new(feed: Feed, recorded: Option<Recorded>, context: Context) -> Self {
         context.counters.camera_state(feed.id(), "ready");
         let orientation = feed.orientation().unwrap_or_else(|| {
             context.counters.error(feed.id(), DISPLAY_MATRIX);
@@ -92,8 +97,12 @@ impl Camera {
             window: Window::default(),
             pace: Pace::default(),
             due: None,
-            session_unix_nanos: clock::unix_nanos(),
+            session_unix_nanos: recorded
+                .as_ref()
+                .map_or_else(clock::unix_nanos, |it| it.session_unix_nanos),
+            recorded,
             sequence: 0,
+            skipped: 0,
             last_pts_nanos: 0,
             orientation,
             said: Said::default(),
@@ -172,11 +181,13 @@ impl Camera {
         if self.sequence == 0 {
             self.context.counters.camera_state(&self.id, "streaming");
         }
-        if matches!(pacing, Pacing::Fast { .. }) {
-            self.window.sent(self.sequence, now);
-        }
         self.last_pts_nanos = read.pts_nanos;
+        // What was read and not sent has a place in the sidecar.
+        self.skipped += u64::from(lost);
         let unit = self.unit(read, lost);
+        if matches!(pacing, Pacing::Fast { .. }) {
+            self.window.sent(unit.id.sequence, now);
+        }
         self.context
             .name_frames(&mut span, std::slice::from_ref(&unit));
         Some(unit)
@@ -271,15 +282,17 @@ impl Camera {
         if !read.data.is_empty() {
             self.context.counters.received(&self.id);
         }
+        let recorded = self.recorded.as_ref();
+        let id = recorded.and_then(|it| it.id(self.sequence + self.skipped, &self.id));
         let unit = Unit {
-            id: FrameId {
+            id: id.unwrap_or_else(|| FrameId {
                 camera: Arc::clone(&self.id),
                 session_unix_nanos: self.session_unix_nanos,
                 sequence: self.sequence,
                 pts_nanos: read.pts_nanos,
                 captured_unix_nanos: clock::unix_nanos(),
                 captured_clock: CapturedClock::File,
-            },
+            }),
             trace: self.context.new_trace(),
             codec: self.feed.codec(),
             keyframe: read.keyframe,
@@ -287,7 +300,7 @@ impl Camera {
             orientation: self.orientation,
             selection: Selection::All,
             motion: None,
-            areas: Areas::default(),
+            areas: recorded.map_or_else(Areas::default, |it| it.areas.clone()),
             data: Buffer::from_vec(read.data),
         };
         self.sequence += 1;

@@ -10,9 +10,10 @@ mod feed;
 mod files;
 mod pace;
 mod playback;
+mod recorded;
 mod settings;
 mod stage;
 mod window;
 
-pub use settings::{FileSourceSettings, Pace};
+pub use settings::{FileSourceSettings, Pace, Times};
 pub use stage::FileSource;

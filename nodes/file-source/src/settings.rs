@@ -34,6 +34,19 @@ pub struct FileSourceSettings {
     /// maximum frames of each file, 0 for all
     #[schemars(extend("unit" = "frames"))]
     pub max_frames: u64,
+    /// played: frames are captured when they are sent; recorded: the files are clips of `recorder`, and
+    /// frames have the times and numbers that are beside them
+    pub times: Times,
+}
+
+/// When frames were captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Times {
+    /// When they are sent.
+    Played,
+    /// As a recorder has written it.
+    Recorded,
 }
 
 /// How fast files are played.
@@ -55,12 +68,19 @@ impl Default for FileSourceSettings {
             return_timeout_ms: 2000,
             r#loop: 1,
             max_frames: 0,
+            times: Times::Played,
         }
     }
 }
 
 impl Settings for FileSourceSettings {
     fn check(&self) -> Result<(), StageError> {
+        if self.times == Times::Recorded && self.r#loop != 1 {
+            return Err(StageError::configuration(format!(
+                "env LOOP='{}', expected 1, as TIMES is 'recorded': a frame has one number",
+                self.r#loop
+            )));
+        }
         self.files().map(drop)
     }
 

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use camweave_message::{Passage, Unit};
@@ -9,7 +10,8 @@ use crate::drops::DROPS;
 use crate::feed::Opening;
 use crate::files::FileSpec;
 use crate::playback::Extent;
-use crate::settings::FileSourceSettings;
+use crate::recorded::{self, Recorded};
+use crate::settings::{FileSourceSettings, Times};
 
 /// Rows of one message at most.
 const ROWS_PER_MESSAGE: usize = 64;
@@ -45,7 +47,11 @@ impl Stage for FileSource {
             .map_err(|error| StageError::missing(format!("FFmpeg does not start: {error}")))?;
         // What it says of damaged files is counted and said here, by camera.
         ffmpeg_next::util::log::set_level(ffmpeg_next::util::log::Level::Quiet);
-        let cameras = open_all(files, settings.extent(), context)?;
+        let mut recorded = match settings.times {
+            Times::Played => HashMap::new(),
+            Times::Recorded => recorded::of_files(&files)?,
+        };
+        let cameras = open_all(files, settings.extent(), &mut recorded, context)?;
         Ok(Self {
             context: context.clone(),
             cameras,
@@ -124,6 +130,7 @@ impl Stage for FileSource {
 fn open_all(
     files: Vec<FileSpec>,
     extent: Extent,
+    recorded: &mut HashMap<String, Recorded>,
     context: &Context,
 ) -> Result<Vec<Camera>, StageError> {
     let (mut cameras, mut unplayed) = (Vec::new(), Vec::new());
@@ -139,7 +146,7 @@ fn open_all(
     for opening in openings {
         let id = opening.spec.id.clone();
         match opening.wait(until, || context.stopping()) {
-            Ok(feed) => cameras.push(Camera::new(feed, context.clone())),
+            Ok(feed) => cameras.push(Camera::new(feed, recorded.remove(&id), context.clone())),
             Err(error) => {
                 let (kind, advice) = (error.kind(), error.advice());
                 let state = format!("offline: {kind} ({advice})");

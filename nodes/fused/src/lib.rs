@@ -35,6 +35,7 @@ stages! {
     camweave_trt_classify::TrtClassify
     camweave_sink::Sink
     camweave_dashboard::Dashboard
+    camweave_recorder::Recorder
     camweave_publish::Publish
     camweave_metrics_node::Metrics
 }

@@ -25,6 +25,8 @@ pub enum Feed {
         /// Frames of each that are under way at a time; more than a decoder keeps back to
         /// reorder them.
         window: u32,
+        /// They are clips of a recorder, each played once, as what they were recorded of.
+        are_recorded: bool,
     },
 }
 
@@ -80,7 +82,27 @@ impl Graph {
             }
             self.set(node, settings, json);
         }
+        if let Feed::Files {
+            are_recorded: true, ..
+        } = settings.feed
+        {
+            self.keep_to(sink, &mut whole);
+        }
         Ok(without_nulls(whole).to_string())
+    }
+
+    /// Leaves out the nodes that give nothing to any other, but for `sink`: what is replayed is
+    /// neither recorded nor published again.
+    fn keep_to(&self, sink: &Node, whole: &mut Value) {
+        let nodes = self.descriptor.nodes.iter();
+        let others = nodes.filter(|node| node.outputs.is_empty() && node.id != sink.id);
+        let others: BTreeSet<&str> = others.map(|node| node.id.as_ref()).collect();
+        if let Some(nodes) = whole.get_mut("nodes").and_then(Value::as_array_mut) {
+            nodes.retain(|node| {
+                let id = node.get("id").and_then(Value::as_str);
+                id.is_none_or(|id| !others.contains(id))
+            });
+        }
     }
 
     /// Relative paths in values are as seen from the graph's folder.
@@ -157,7 +179,14 @@ impl Graph {
                     ),
                 ));
             }
-            ("rtsp-source" | "file-source", Feed::Files { files, window }) => {
+            (
+                "rtsp-source" | "file-source",
+                Feed::Files {
+                    files,
+                    window,
+                    are_recorded,
+                },
+            ) => {
                 let files: Vec<String> = files
                     .iter()
                     .map(|(id, path)| {
@@ -176,7 +205,8 @@ impl Graph {
                 json["env"] = json!({
                     "FILES": files.join(","),
                     "PACE": "fast",
-                    "LOOP": 0,
+                    "LOOP": i32::from(*are_recorded),
+                    "TIMES": if *are_recorded { "recorded" } else { "played" },
                     "WINDOW": window,
                     "RETURN_TIMEOUT_MS": 30_000,
                 });

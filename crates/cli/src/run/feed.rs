@@ -175,7 +175,13 @@ impl Feeder {
             } else {
                 FILES_WINDOW
             };
-            return Ok((Feed::Files { files, window }, None));
+            let are_recorded = false;
+            let feed = Feed::Files {
+                files,
+                window,
+                are_recorded,
+            };
+            return Ok((feed, None));
         }
         if let Some(own) = &self.footage.own {
             return Ok((Feed::Cameras(own.file.clone()), None));

@@ -1,0 +1,187 @@
+//! What was detected when the clips were recorded, against what is detected now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use camweave_compare::agreement::{self, Agreement, Clocks};
+use camweave_compare::lines::Line;
+use serde::{Deserialize, Serialize};
+
+use crate::error::CliError;
+
+/// What was detected in one frame.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Seen {
+    /// The clip, as the graph knows it.
+    pub camera: String,
+    /// The frame's number in its session.
+    pub sequence: u64,
+    /// `[x1, y1, x2, y2]` in pixels.
+    pub boxes: Vec<[f32; 4]>,
+    /// 0 to 1.
+    pub scores: Vec<f32>,
+    /// Class names.
+    pub labels: Vec<String>,
+}
+
+/// What a sink has written; nothing where it has written nothing. A last line that was cut off is left
+/// out.
+///
+/// # Errors
+/// The file cannot be read, or is none of a sink's.
+pub fn read(path: &Path) -> Result<Vec<Seen>, CliError> {
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        text => text.map_err(|error| CliError::file("read", path, &error))?,
+    };
+    let lines = text.split_inclusive('\n').filter(|it| it.ends_with('\n'));
+    let parsed = lines.map(|line| {
+        serde_json::from_str(line).map_err(|error| CliError::file("read", path, &error.into()))
+    });
+    parsed.collect()
+}
+
+/// The comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Findings {
+    /// Of all classes.
+    pub all: Agreement,
+    /// Frames that were detected when they were recorded, and are not now.
+    pub missing: usize,
+    /// Frames that were not detected then, and are now: the graph that recorded had dropped or not
+    /// selected them.
+    pub further: usize,
+    /// By class name.
+    pub classes: BTreeMap<String, Agreement>,
+}
+
+impl Findings {
+    /// Compares frame by frame, classes by their names: another model may number them in another way.
+    pub fn new(recorded: &[Seen], replayed: &[Seen]) -> Self {
+        let labels = recorded.iter().chain(replayed).flat_map(|it| &it.labels);
+        let labels: BTreeSet<&str> = labels.map(String::as_str).collect();
+        let ids: BTreeMap<&str, u32> = labels.iter().copied().zip(0..).collect();
+        let keys = |all: &[Seen]| -> BTreeSet<(String, u64)> {
+            all.iter()
+                .map(|it| (it.camera.clone(), it.sequence))
+                .collect()
+        };
+        let (then, now) = (keys(recorded), keys(replayed));
+        let compared = |only: Option<&str>| {
+            let lines =
+                |all: &[Seen]| -> Vec<Line> { all.iter().map(|it| line(it, &ids, only)).collect() };
+            let none = Clocks::new();
+            agreement::compare(&lines(recorded), &none, &lines(replayed), &none).unwrap_or_default()
+        };
+        Self {
+            all: compared(None),
+            missing: then.difference(&now).count(),
+            further: now.difference(&then).count(),
+            classes: labels
+                .into_iter()
+                .map(|label| (label.to_owned(), compared(Some(label))))
+                .collect(),
+        }
+    }
+
+    /// Whether nothing differs but rounding.
+    pub fn are_same(&self) -> bool {
+        self.all.same == self.all.frames && self.missing == 0
+    }
+
+    /// The table of classes.
+    pub fn table(&self) -> String {
+        let width = self.classes.keys().map(|it| it.chars().count()).max();
+        let width = width.unwrap_or(0).max("class".len());
+        let mut text = format!(
+            "{:width$} {:>9} {:>9} {:>9} {:>9}\n",
+            "class", "recorded", "replayed", "in both", "mean IoU"
+        );
+        for (label, found) in &self.classes {
+            let overlap = match found.matched {
+                0 => "-".to_owned(),
+                _ => format!("{:.3}", found.mean_iou),
+            };
+            text += &format!(
+                "{label:width$} {:>9} {:>9} {:>9} {overlap:>9}\n",
+                found.boxes_a, found.boxes_b, found.matched
+            );
+        }
+        text
+    }
+}
+
+/// As a comparison takes it: the clock of files, whose frames are known by their numbers.
+fn line(seen: &Seen, ids: &BTreeMap<&str, u32>, only: Option<&str>) -> Line {
+    let boxes = seen.boxes.iter().zip(&seen.scores).zip(&seen.labels);
+    let boxes = boxes.filter(|(_, label)| only.is_none_or(|only| only == label.as_str()));
+    let mut line = Line {
+        camera: seen.camera.clone(),
+        sequence: seen.sequence,
+        captured_unix_nanos: 0,
+        captured_clock: "file".to_owned(),
+        detected_unix_nanos: 0,
+        boxes: Vec::new(),
+        scores: Vec::new(),
+        class_ids: Vec::new(),
+        passes: Vec::new(),
+    };
+    for ((bbox, score), label) in boxes {
+        line.boxes.push(*bbox);
+        line.scores.push(*score);
+        line.class_ids
+            .push(ids.get(label.as_str()).copied().unwrap_or(u32::MAX));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(sequence: u64, boxes: &[(&str, f32)]) -> Seen {
+        Seen {
+            camera: "gate".to_owned(),
+            sequence,
+            boxes: boxes
+                .iter()
+                .map(|(_, x)| [*x, 0.0, x + 10.0, 10.0])
+                .collect(),
+            scores: boxes.iter().map(|_| 0.5).collect(),
+            labels: boxes.iter().map(|(label, _)| (*label).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn frames_are_found_by_number_and_classes_by_name() {
+        let recorded = [
+            seen(7, &[("car", 0.0), ("person", 50.0)]),
+            seen(8, &[("car", 1.0)]),
+            seen(9, &[]),
+        ];
+        let same = Findings::new(&recorded, &recorded);
+        assert!(same.are_same() && same.all.identical == 3, "{same:?}");
+
+        let replayed = [
+            seen(7, &[("person", 50.0), ("bus", 0.0)]),
+            seen(8, &[("car", 1.0)]),
+            seen(10, &[("car", 1.0)]),
+        ];
+        let other = Findings::new(&recorded, &replayed);
+        assert_eq!((other.all.frames, other.missing, other.further), (2, 1, 1));
+        assert!(!other.are_same());
+        let of = |label: &str| {
+            let found = &other.classes[label];
+            (found.boxes_a, found.boxes_b, found.matched)
+        };
+        assert_eq!(
+            (of("car"), of("bus"), of("person")),
+            ((2, 1, 1), (0, 1, 0), (1, 1, 1))
+        );
+        assert!(
+            other
+                .table()
+                .contains("person         1         1         1     1.000")
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! A graph that records: what is in the clips is what was sent and detected, a recorder that is killed
+//! costs the graph no frame, and `camweave replay` finds in the clips what was detected then.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use camweave_tests::{Cameras, Pipeline, Results, binary, workspace};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// A node that records, behind a graph's tracker.
+const RECORDER: &str = "
+  - id: recorder
+    path: bin/recorder
+    inputs:
+      units: {source: source/out, queue_size: 1024, queue_policy: backpressure}
+      detections: {source: track/out, queue_size: 1024, queue_policy: backpressure}
+    env:
+      MODE: continuous
+      CLIP_SECONDS: 5
+      RECORDINGS: RECORDINGS_FOLDER
+    restart_policy: on-failure
+    restart_delay: 0.2
+    max_restart_delay: 1.0
+    max_restarts: 8
+    restart_window: 10
+";
+
+/// The shipped graph with a recorder, in a folder of its own.
+fn recording_graph(folder: &Path, recordings: &Path) -> PathBuf {
+    let graphs = workspace().join("dataflows");
+    let text = fs::read_to_string(graphs.join("cpu-sequential.yml")).expect("a shipped graph");
+    let recorder = RECORDER.replace("RECORDINGS_FOLDER", &recordings.display().to_string());
+    let at = |name: &str| graphs.join(name).display().to_string();
+    let text = (text + &recorder)
+        .replace("path: bin/", &format!("path: {}/", at("bin")))
+        .replace("module: modules/", &format!("module: {}/", at("modules")))
+        .replace(
+            "../models/",
+            &format!("{}/", workspace().join("models").display()),
+        );
+    let path = folder.join("graph.yml");
+    fs::write(&path, text).expect("writable");
+    path
+}
+
+/// All sidecars, with their clips, by name.
+fn clips(folder: &Path) -> Vec<(PathBuf, Value)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "mp4") {
+                let text = fs::read_to_string(path.with_extension("json")).expect("a sidecar");
+                found.push((path, serde_json::from_str(&text).expect("JSON")));
+            }
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
+}
+
+/// How many frames FFmpeg decodes, which must find nothing wrong.
+fn decoded(clip: &Path) -> u64 {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(clip)
+        .args(["-fps_mode", "passthrough", "-f", "framemd5", "-"])
+        .output()
+        .expect("the ffmpeg command");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && error.is_empty(),
+        "{}: {error}",
+        clip.display()
+    );
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().filter(|line| !line.starts_with('#')).count() as u64
+}
+
+/// Which frames of a camera's session are in clips, and in how many.
+fn check(clips: &[(PathBuf, Value)], results: &Results) -> BTreeMap<(String, i64, u64), usize> {
+    let mut seen = BTreeMap::new();
+    let mut with_detections = 0;
+    let lines: BTreeMap<_, _> = results
+        .lines
+        .iter()
+        .map(|line| ((line.camera.clone(), line.sequence), line))
+        .collect();
+    for (path, sidecar) in clips {
+        assert_eq!(sidecar["schema"], "camweave.clip/1");
+        assert_eq!(
+            Some(decoded(path)),
+            sidecar["frame_count"].as_u64(),
+            "{path:?}"
+        );
+        let camera = sidecar["camera"].as_str().expect("a camera").to_owned();
+        let session = sidecar["session_unix_nanos"].as_i64().expect("a session");
+        for frame in sidecar["frames"].as_array().expect("frames") {
+            let sequence = frame["sequence"].as_u64().expect("a number");
+            *seen.entry((camera.clone(), session, sequence)).or_default() += 1;
+            let Some(line) = lines.get(&(camera.clone(), sequence)) else {
+                continue;
+            };
+            assert_eq!(frame["captured_unix_nanos"], line.captured_unix_nanos);
+            if let Some(found) = frame.get("detections") {
+                let boxes: Vec<[f32; 4]> =
+                    serde_json::from_value(found["boxes"].clone()).expect("boxes");
+                assert_eq!(boxes, line.boxes, "{path:?}: {sequence}");
+                with_detections += 1;
+            }
+        }
+    }
+    assert!(with_detections > 20, "{with_detections}");
+    seen
+}
+
+fn replay(place: &Path, recordings: &Path, more: &[&str]) -> (Option<i32>, String, Value) {
+    let out = place.join("replay");
+    let output = Command::new(binary("camweave"))
+        .arg("replay")
+        .arg(recordings)
+        .arg("--graph")
+        .arg(workspace().join("dataflows/cpu-sequential.yml"))
+        .arg("--out")
+        .arg(&out)
+        .args(more)
+        .stdin(Stdio::null())
+        .output()
+        .expect("camweave can be started");
+    let told = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    let found = fs::read_to_string(out.join("replay.json")).unwrap_or_default();
+    let found = serde_json::from_str(&found).unwrap_or_else(|error| panic!("{error}: {told}"));
+    (output.status.code(), told, found)
+}
+
+#[test]
+fn what_is_recorded_plays_and_is_detected_again() {
+    let place = tempfile::tempdir().expect("a folder");
+    let recordings = place.path().join("recordings");
+    let cameras = Cameras::start(&["--cameras", "2", "--seconds", "14", "--fps", "6"]);
+    let mut run = Pipeline::of(recording_graph(place.path(), &recordings))
+        .cameras(cameras.yml())
+        .start();
+    cameras.wait_until_ended();
+    run.wait_until_quiet();
+    let results = run.stop();
+    let found = clips(&recordings);
+    assert!(found.len() >= 4, "two cameras, clips of 5 s: {found:?}");
+    let seen = check(&found, &results);
+    assert!(seen.values().all(|count| *count == 1), "{seen:?}");
+
+    let (code, told, same) = replay(place.path(), &recordings, &[]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("detections identical in all"), "{told}");
+    let compared = same["all"]["frames"].as_u64().expect("a number");
+    assert!(compared > 40 && same["missing"] == 0, "{same}");
+
+    let (code, told, other) = replay(place.path(), &recordings, &["--env", "CONF=0.7"]);
+    assert_eq!(code, Some(8), "{told}");
+    let boxes = |name: &str| other["all"][name].as_u64().expect("a number");
+    assert!(boxes("boxes_b") < boxes("boxes_a"), "{other}");
+    assert_eq!(
+        boxes("matched"),
+        boxes("boxes_b"),
+        "a higher threshold finds nothing new"
+    );
+    assert!(told.contains("class") && told.contains("in both"), "{told}");
+}
+
+#[test]
+fn a_recorder_that_is_killed_goes_on_and_costs_the_graph_no_frame() {
+    let place = tempfile::tempdir().expect("a folder");
+    let recordings = place.path().join("recordings");
+    let cameras = Cameras::endless(1);
+    let mut run = Pipeline::of(recording_graph(place.path(), &recordings))
+        .cameras(cameras.yml())
+        .start();
+    let camera = cameras.urls()[0].0.clone();
+    run.wait_until("frames", |run| run.detected(&camera) > 60);
+    let first = run.process("recorder").expect("it runs");
+    run.signal("recorder", Signal::KILL);
+    run.wait_until("another recorder", |run| {
+        run.process("recorder").is_some_and(|it| it != first)
+    });
+    let before = run.detected(&camera);
+    run.wait_until("more frames", |run| run.detected(&camera) > before + 60);
+    let results = run.stop();
+    let summary = results.summary.camera(&camera);
+    let lost = summary
+        .dropped
+        .iter()
+        .find(|(reason, _)| !reason.ends_with("stopped"));
+    assert_eq!(lost, None, "{}", results.log);
+    let found = clips(&recordings);
+    let salvaged: Vec<bool> = found
+        .iter()
+        .filter_map(|(_, it)| it["salvaged"].as_bool())
+        .collect();
+    assert!(
+        salvaged.contains(&true) && salvaged.last() == Some(&false),
+        "{salvaged:?}: {}",
+        results.log
+    );
+    check(&found, &results);
+}
