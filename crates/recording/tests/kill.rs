@@ -1,7 +1,7 @@
-//! A recorder that is killed, a real process, at random moments: what has its name plays, and what is
-//! on the disk of the rest is salvaged.
+//! A recorder that is killed, a real process, at random moments, or whose disk loses its power: what has
+//! its name plays, and what is on the disk of the rest is salvaged.
 //!
-//! 100 times, or as often as `CAMWEAVE_KILLS` says.
+//! 24 kills and 8 power cuts, or as many as `CAMWEAVE_KILLS` and `CAMWEAVE_CUTS` say.
 
 mod support;
 
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use camweave_message::{Codec, Unit};
 use camweave_recording::{Mode, Plan, Recorder, Report, Store};
+use camweave_testing::CutDisk;
 use support::{Coded, Footage, SECOND, hashes, recorded};
 
 /// Tells a test of this file that it is the process to be killed: the folder of clips.
@@ -130,8 +131,8 @@ fn last(lines: &[String], kind: &str) -> BTreeMap<(String, i64), u64> {
     last
 }
 
-/// Runs a child and kills it after `life`. What it has said until then.
-fn kill_after(clips: &Path, folder: &Path, life: Duration) -> Vec<String> {
+/// Runs a child, and `end`s its work after `life`. What it has said until then.
+fn kill_after(clips: &Path, folder: &Path, life: Duration, end: impl FnOnce()) -> Vec<String> {
     fs::create_dir_all(clips).expect("writable");
     let mut child = Command::new(std::env::current_exe().expect("this test"))
         .args(["--exact", "child", "--nocapture"])
@@ -149,6 +150,7 @@ fn kill_after(clips: &Path, folder: &Path, life: Duration) -> Vec<String> {
         }
     }
     std::thread::sleep(life);
+    end();
     child.kill().expect("SIGKILL");
     child.wait().expect("it is dead");
     // A line that was cut off says nothing.
@@ -156,19 +158,20 @@ fn kill_after(clips: &Path, folder: &Path, life: Duration) -> Vec<String> {
     said
 }
 
-#[test]
-fn whatever_moment_a_recorder_is_killed_at_every_clip_plays() {
-    if std::env::var_os(CHILD).is_some() {
-        return;
-    }
-    let all: u64 = std::env::var("CAMWEAVE_KILLS").map_or(100, |it| it.parse().expect("a number"));
+/// As many as the environment says.
+fn count(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).map_or(otherwise, |it| it.parse().expect("a number"))
+}
+
+/// Ends the work of `all` processes, several at once as they mostly wait, each lane in a folder of its
+/// own: in `lane`'s.
+fn end_again(what: &str, all: u64, lane: impl Fn(&Footage, u64, u64) -> Killed + Sync) {
     let footage = Footage::new(Codec::H264, 30, "160x90", 0);
-    // The processes mostly wait: several at once, each in a folder of its own.
     let lanes = 4;
     let found: Vec<Killed> = std::thread::scope(|scope| {
-        let footage = &footage;
-        let lane = |lane| scope.spawn(move || kill_again(footage, all.div_ceil(lanes), lane));
-        let lanes: Vec<_> = (0..lanes).map(lane).collect();
+        let (footage, lane) = (&footage, &lane);
+        let begin = |number| scope.spawn(move || lane(footage, all.div_ceil(lanes), number));
+        let lanes: Vec<_> = (0..lanes).map(begin).collect();
         lanes
             .into_iter()
             .map(|it| it.join().expect("no panic"))
@@ -180,14 +183,33 @@ fn whatever_moment_a_recorder_is_killed_at_every_clip_plays() {
     let at = |part: f64| losses[((losses.len() - 1) as f64 * part) as usize];
     let (kills, clips) = (sum(|it| it.kills), sum(|it| it.clips));
     eprintln!(
-        "{kills} kills, {clips} clips of {} frames, {} salvaged: lost of the last p50 {:.2} s, p99 {:.2} s, at most {:.2} s",
+        "{kills} {what}, {clips} clips of {} frames, {} salvaged: lost of the last p50 {:.2} s, p99 {:.2} s, at most {:.2} s",
         sum(|it| it.frames),
         sum(|it| it.salvaged),
         at(0.5),
         at(0.99),
         at(1.0)
     );
-    assert!(clips > kills, "the kills came too early");
+    assert!(clips > kills, "the {what} came too early");
+}
+
+#[test]
+fn whatever_moment_a_recorder_is_killed_at_every_clip_plays() {
+    if std::env::var_os(CHILD).is_some() {
+        return;
+    }
+    end_again("kills", count("CAMWEAVE_KILLS", 24), kill_again);
+}
+
+#[test]
+fn whatever_moment_the_power_is_cut_at_every_clip_plays() {
+    if std::env::var_os(CHILD).is_some() {
+        return;
+    }
+    if let Some(refusal) = CutDisk::refusal() {
+        return eprintln!("skipped: no file system whose power can be cut: {refusal}");
+    }
+    end_again("power cuts", count("CAMWEAVE_CUTS", 8), cut_again);
 }
 
 /// What the kills of one lane came to.
@@ -201,30 +223,53 @@ struct Killed {
     losses: Vec<f64>,
 }
 
-fn kill_again(footage: &Footage, kills: u64, lane: u64) -> Killed {
-    let place = tempfile::tempdir().expect("a folder");
-    write_footage(place.path(), footage);
-    let folder = place.path().join("clips");
+/// Moments of the first 1.8 s of a process.
+fn lives(lane: u64) -> impl Iterator<Item = Duration> {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64 ^ (u64::from(std::process::id()) << 8) ^ lane;
-    let mut found = Killed::default();
-    for kill in 0..kills {
+    std::iter::from_fn(move || {
         // xorshift64
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        let said = kill_after(
-            &folder,
-            place.path(),
-            Duration::from_micros(random % 1_800_000),
-        );
+        Some(Duration::from_micros(random % 1_800_000))
+    })
+}
+
+fn kill_again(footage: &Footage, kills: u64, lane: u64) -> Killed {
+    let place = tempfile::tempdir().expect("a folder");
+    write_footage(place.path(), footage);
+    let folder = place.path().join("clips");
+    let mut found = Killed::default();
+    for (kill, life) in (0..kills).zip(lives(lane)) {
+        let said = kill_after(&folder, place.path(), life, || {});
         check(footage, &folder, kill, &said, &mut found);
     }
-    let left: Vec<_> = support::names(&folder)
+    nothing_else(&folder);
+    found
+}
+
+fn cut_again(footage: &Footage, cuts: u64, lane: u64) -> Killed {
+    let place = tempfile::tempdir().expect("a folder");
+    write_footage(place.path(), footage);
+    let folder = place.path().join("clips");
+    fs::create_dir(&folder).expect("writable");
+    let mut disk = CutDisk::new(&folder, 64);
+    let mut found = Killed::default();
+    for (cut, life) in (0..cuts).zip(lives(lane)) {
+        let said = kill_after(&folder, place.path(), life, || disk.cut());
+        disk = disk.after_the_cut();
+        check(footage, &folder, cut, &said, &mut found);
+    }
+    nothing_else(&folder);
+    found
+}
+
+fn nothing_else(folder: &Path) {
+    let left: Vec<_> = support::names(folder)
         .into_iter()
         .filter(|it| !it.to_string_lossy().contains(".camweave"))
         .collect();
     assert_eq!(left, Vec::<std::path::PathBuf>::new());
-    found
 }
 
 /// Salvages, and holds what is there against what the child has said.

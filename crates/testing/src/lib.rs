@@ -1,5 +1,5 @@
 //! Rows for tests, with plain values: a test sets the fields that it is about, and takes the others
-//! from here.
+//! from here. And a [disk whose power can be cut](CutDisk).
 //!
 //! ```
 //! use camweave_message::Unit;
@@ -8,6 +8,8 @@
 //! let unit = Unit { keyframe: false, ..unit("cam1", 3) };
 //! assert_eq!(unit.id.sequence, 3);
 //! ```
+
+mod cut_disk;
 
 use std::sync::Arc;
 
@@ -18,6 +20,8 @@ use camweave_message::{
 };
 use camweave_pool::Reference;
 use camweave_vision::{Fit, HeadFormat};
+
+pub use cut_disk::CutDisk;
 
 /// A frame of the camera's session 1, at time 0 by the time of its arrival.
 #[must_use]
