@@ -6,6 +6,7 @@ use camweave_message::EventKind;
 
 use super::clock::Moment;
 use super::frame::{Open, Row, Sender, View};
+use super::tracks::Track;
 use super::zone::{Departure, Zone};
 use crate::geometry::Point;
 use crate::rule::{Hold, Rule};
@@ -55,7 +56,7 @@ impl Objects {
                 }
                 Some(_) => {}
                 None => {
-                    let label = view.tracks.get(id).map(|it| it.label()).unwrap_or_default();
+                    let label = view.tracks.get(id).map(Track::label).unwrap_or_default();
                     if self.after.is_over(&label, stay.since, stay.last_inside) {
                         let mut open = out.open(self.kind, stay.since);
                         out.send(&mut open, view, &Row::new(&[id], value, counts));
@@ -78,11 +79,7 @@ impl Objects {
             let value = at.seconds_since(since);
             let open = self.open.remove(&track).or_else(|| {
                 // It was inside for long enough, and gone before a frame showed that.
-                let label = view
-                    .tracks
-                    .get(track)
-                    .map(|it| it.label())
-                    .unwrap_or_default();
+                let label = view.tracks.get(track).map(Track::label).unwrap_or_default();
                 let is_over = self.after.is_over(&label, since, at);
                 is_over.then(|| {
                     let mut open = out.open(self.kind, since);

@@ -41,16 +41,16 @@ impl Scene {
     pub fn frame(&mut self, view: &View<'_>, rule: &Rule, out: &mut Sender<'_>) {
         let changes = self.zone.frame(view, rule);
         if !changes.entered.is_empty() || !changes.left.is_empty() {
-            self.changed(changes.left, view, out);
+            self.changed(&changes.left, view, out);
         }
     }
 
     pub fn close(&mut self, view: &View<'_>, rule: &Rule, out: &mut Sender<'_>) {
         let left = self.zone.close(view, rule);
-        self.changed(left, view, out);
+        self.changed(&left, view, out);
     }
 
-    fn changed(&mut self, left: Vec<Departure>, view: &View<'_>, out: &mut Sender<'_>) {
+    fn changed(&mut self, left: &[Departure], view: &View<'_>, out: &mut Sender<'_>) {
         // Who came first is the first that a row names.
         let mut inside: Vec<(Moment, u64)> = self
             .zone

@@ -6,7 +6,7 @@ use camweave_message::EventKind;
 
 use super::clock::Moment;
 use super::frame::{Open, Row, Sender, View};
-use super::zone::{Departure, Zone};
+use super::zone::{Departure, Stay, Zone};
 use crate::geometry::Point;
 use crate::homography::Ground;
 use crate::rule::{Hold, Rule};
@@ -79,7 +79,7 @@ impl Speed {
     pub fn frame(&mut self, view: &View<'_>, rule: &Rule, out: &mut Sender<'_>) {
         let changes = self.zone.frame(view, rule);
         for (id, step) in view.steps {
-            if self.zone.get(*id).is_some_and(|stay| stay.is_inside()) {
+            if self.zone.get(*id).is_some_and(Stay::is_inside) {
                 let place = self.ground.place(rule.anchor.of(step.to.bbox));
                 self.fits.entry(*id).or_default().add(step.to.moment, place);
             }
