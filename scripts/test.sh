@@ -62,6 +62,8 @@ if wants docs; then
   # 'cargo deny check advisories' by hand.
   say "licences and sources of the dependencies"
   .cache/checks/bin/cargo-deny --locked --all-features check --hide-inclusion-graph licenses bans sources
+  say "dependencies that the tests have with other features"
+  python3 scripts/features.py
   say "files that import one another"
   python3 scripts/circles.py
   say "links of the documents"
