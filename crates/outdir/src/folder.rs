@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use crate::mark::{self, Mark};
 use crate::new_file::create_new;
+use crate::sync::sync_folder;
 use crate::{Error, FILE_MODE, FOLDER_MODE};
 
 /// Longest name in bytes: what is put behind it while a file is replaced needs room, too.
@@ -86,6 +87,7 @@ impl Folder {
             let noted = Mark::open(&self.path)?.note(&self.path, name, &found);
             // A file that is not noted would pass for somebody else's.
             noted.inspect_err(|_| drop(fs::remove_file(&path)))?;
+            sync_folder(&self.path).map_err(Error::io("create", &path))?;
         }
         Ok(path)
     }
@@ -101,6 +103,7 @@ impl Folder {
         let path = self.path.join(name);
         if look(&path)?.is_none() {
             create(&path)?;
+            sync_folder(&self.path).map_err(Error::io("create", &path))?;
             if let Some(found) = look(&path)? {
                 let noted = Mark::open(&self.path)?.note(&self.path, &entry, &found);
                 noted.inspect_err(|_| drop(fs::remove_dir(&path)))?;

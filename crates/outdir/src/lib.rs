@@ -12,6 +12,7 @@
 //! - [`replace()`], [`replace_in_room`] and [`NewFile`]: files that readers never see half of.
 //! - [`Lines`]: a file of lines that survives a killed writer and a full disk.
 //! - [`RunFolder`] and [`tidy_runs`]: the logs that dora leaves of each run.
+//! - [`sync_folder`]: names that last through a power cut.
 //! - [`History`]: finished segments of such files, and how long they are kept.
 //!
 //! Files are readable by their owner and group alone: detections and pictures are about people.
@@ -27,6 +28,7 @@ mod new_file;
 mod own;
 mod replace;
 mod runs;
+mod sync;
 
 pub use aside::Aside;
 pub use error::Error;
@@ -38,6 +40,7 @@ pub use new_file::{NewFile, create_new};
 pub use own::{open_for_reading, open_own, read_bounded};
 pub use replace::{replace, replace_in_room};
 pub use runs::{RunFolder, Tidied, tidy_runs};
+pub use sync::sync_folder;
 
 /// Mode of result files: the owner writes, the group reads.
 pub const FILE_MODE: u32 = 0o640;

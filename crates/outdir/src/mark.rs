@@ -10,6 +10,9 @@
 //!   folder is: what was noted of files before such a line does not count, and their names do.
 //!
 //! A mark that has become long is replaced by one that says the same in short.
+//!
+//! What is claimed is on disk before it is used: after a power cut, a file of camweave's that its mark
+//! does not list would be somebody else's.
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, OpenOptions};
@@ -20,6 +23,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::new_file::NewFile;
 use crate::own::{is_at, open_for_reading, open_own};
+use crate::sync::sync_parent;
 use crate::{Error, FILE_MODE};
 
 /// The mark's name in its folder.
@@ -183,6 +187,10 @@ impl Mark {
             _ if is_copy => file.write_all(own_line(&mark).as_bytes()),
             _ => Ok(()),
         });
+        let written = written.and_then(|()| match whole {
+            0 => file.sync_all().and_then(|()| sync_parent(path)),
+            _ => Ok(()),
+        });
         written.map_err(Error::io("write", path))?;
         if whole > LONG_BYTES {
             let short = names.text(&mark).len();
@@ -215,7 +223,7 @@ impl Mark {
 
     /// Claims a name. What was noted of an earlier file of this name is forgotten.
     pub fn add(&mut self, folder: &Path, name: &str) -> Result<(), Error> {
-        self.append(folder, &format!("+ {name}\n"))?;
+        self.append_lasting(folder, &format!("+ {name}\n"))?;
         self.names.0.insert(name.to_owned(), Vec::new());
         Ok(())
     }
@@ -225,7 +233,7 @@ impl Mark {
         let Some(time) = created(found).filter(|_| self.names.contains(name)) else {
             return Ok(());
         };
-        self.append(folder, &format!("= {time} {name}\n"))?;
+        self.append_lasting(folder, &format!("= {time} {name}\n"))?;
         self.names.note(name, time);
         Ok(())
     }
@@ -234,6 +242,13 @@ impl Mark {
         self.append(folder, &format!("- {name}\n"))?;
         self.names.0.remove(name);
         Ok(())
+    }
+
+    /// The same, on disk. That a name was given up need not be: what it named is gone.
+    fn append_lasting(&mut self, folder: &Path, line: &str) -> Result<(), Error> {
+        self.append(folder, line)?;
+        let synced = self.file.sync_data();
+        synced.map_err(Error::io("write", &folder.join(NAME)))
     }
 
     /// Appends a line, or nothing of it.
@@ -259,6 +274,7 @@ fn shorten(path: &Path, names: &Names) -> std::io::Result<File> {
     new.file().lock()?;
     let text = names.text(&new.file().metadata()?);
     new.file().write_all(text.as_bytes())?;
+    new.file().sync_all()?;
     new.put_in_place_by_name()
 }
 

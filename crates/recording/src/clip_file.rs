@@ -157,6 +157,8 @@ impl ClipFile {
         let fragment = self.fragment(decode, next_decode);
         let written = fragment.map_err(io::Error::other).and_then(|bytes| {
             self.note_pending()?;
+            // Each fragment has its lines, whatever moment the power is cut at.
+            self.lines.get_ref().sync_data()?;
             self.file.write_all(&bytes)?;
             self.file.sync_data()?;
             Ok(bytes.len() as u64)

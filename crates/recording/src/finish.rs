@@ -6,9 +6,9 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use camweave_fmp4::{Whole, random_access, scan};
-use camweave_outdir::{Error, FILE_MODE, Folder, NewFile, open_for_reading, open_own};
+use camweave_outdir::{Error, FILE_MODE, Folder, NewFile, open_for_reading, open_own, sync_folder};
 
-use crate::files::{io_error, sync_folder};
+use crate::files::io_error;
 use crate::media_clock::TIMESCALE;
 use crate::name::ClipName;
 use crate::sidecar::Sidecar;
