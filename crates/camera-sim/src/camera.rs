@@ -60,9 +60,12 @@ pub struct LiveCamera {
     pub setup: CameraSetup,
     clock: WallClock,
     rtp_base: u32,
-    started: watch::Sender<Option<Instant>>,
+    started: Started,
     state: Mutex<State>,
 }
+
+/// When frame 0 is captured, once that is known. The streams of one camera share it.
+pub type Started = Arc<watch::Sender<Option<Instant>>>;
 
 #[derive(Debug, Default)]
 struct State {
@@ -113,9 +116,9 @@ impl Drop for StreamGuard {
 
 impl LiveCamera {
     /// A camera that has not started: its frame 0 is captured at the first [`Self::subscribe`] or
-    /// at [`Self::start`]. RTP timestamps begin at `rtp_base`.
-    pub fn new(setup: CameraSetup, clock: WallClock, rtp_base: u32) -> Self {
-        let started = watch::Sender::new(None);
+    /// at [`Self::start`], or at that of another stream which shares `started`. RTP timestamps begin at
+    /// `rtp_base`.
+    pub fn new(setup: CameraSetup, clock: WallClock, rtp_base: u32, started: Started) -> Self {
         Self {
             setup,
             clock,

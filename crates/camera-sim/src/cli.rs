@@ -54,6 +54,11 @@ pub struct Serve {
     #[arg(long, value_name = "WxH", default_value = "640x360", value_parser = parse_size)]
     pub size: (u32, u32),
 
+    /// A second stream of each scene, ID-sub: the same scene at the same time, in this size and with so
+    /// many frames per second. --write-cameras has it as the stream that is detected on
+    #[arg(long, value_name = "WxH@FPS", value_parser = parse_sub, conflicts_with = "media")]
+    pub sub: Option<Sub>,
+
     /// Codec of scenes
     #[arg(long, value_enum, default_value_t = Codec::H264)]
     pub codec: Codec,
@@ -204,6 +209,23 @@ fn parse_size(text: &str) -> Result<(u32, u32), String> {
         .ok_or_else(|| "expected a size like 640x360".to_owned())
 }
 
+/// The second stream of scenes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sub {
+    pub size: (u32, u32),
+    pub fps: FrameRate,
+}
+
+fn parse_sub(text: &str) -> Result<Sub, String> {
+    let (size, fps) = text
+        .split_once('@')
+        .ok_or_else(|| "expected a size and a rate like 320x180@5".to_owned())?;
+    Ok(Sub {
+        size: parse_size(size)?,
+        fps: FrameRate::parse(fps).map_err(|error| error.to_string())?,
+    })
+}
+
 fn parse_seconds(text: &str) -> Result<f64, String> {
     text.strip_suffix('s')
         .unwrap_or(text)
@@ -254,6 +276,9 @@ mod tests {
         for (arguments, named) in [
             ("--size 640", "640x360"),
             ("--fps 0", "30000/1001"),
+            ("--sub 320x180", "320x180@5"),
+            ("--sub 320@5", "640x360"),
+            ("--sub 320x180@0", "30000/1001"),
             ("--codec av1", "h264, h265"),
             ("--camera a=scene:x", "ID=scene:SEED or ID=FILE"),
             ("--camera a/b=scene:1", "ID=scene:SEED or ID=FILE"),

@@ -32,10 +32,12 @@ pub mod render;
 mod rtp;
 mod rtsp;
 mod sdp;
+mod second;
 mod sent;
 mod simulator;
 pub mod timeline;
 
 pub use camera::AtEnd;
 pub use error::SimError;
+pub use second::SECOND_STREAM;
 pub use simulator::{CameraConfig, Simulator, SimulatorConfig, Start, check_id};

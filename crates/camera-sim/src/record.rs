@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::SimError;
 use crate::nal::Codec;
 use crate::scene::FrameTruth;
+use crate::second::SECOND_STREAM;
 
 /// How a list of cameras begins that may be replaced.
 const FIRST_LINE: &str = "# written by camera-sim";
@@ -98,6 +99,8 @@ pub struct Listed<'a> {
     pub auth: bool,
     /// Pictures per second that are detected on; `None`: all.
     pub detect_fps: Option<f64>,
+    /// Each camera has a second stream, which is the one that is detected on.
+    pub with_second: bool,
 }
 
 /// Writes the cameras as a pipeline's `cameras.yml`.
@@ -108,10 +111,24 @@ pub fn write_cameras_yml(
 ) -> Result<(), SimError> {
     refuse_another(path)?;
     let mut yml = format!("{FIRST_LINE}\ncameras:\n");
+    let second = |id: &str| {
+        let name = format!("{id}{SECOND_STREAM}");
+        let found = cameras.iter().find(|it| it.0 == name && listed.with_second);
+        found.map(|(_, url)| url)
+    };
+    let is_second = |id: &str| {
+        let of = id.strip_suffix(SECOND_STREAM);
+        of.is_some_and(|of| cameras.iter().any(|it| it.0 == of))
+    };
     for (id, url) in cameras {
+        let reached = match second(id) {
+            Some(second) => format!("streams: {{detect: '{second}', record: '{url}'}}"),
+            None if listed.with_second && is_second(id) => continue,
+            None => format!("url: {url}"),
+        };
         let _ = write!(
             yml,
-            "  - id: {id}\n    url: {url}\n    transport: {}\n",
+            "  - id: {id}\n    {reached}\n    transport: {}\n",
             listed.transport
         );
         if let Some(fps) = listed.detect_fps {
@@ -169,7 +186,24 @@ mod tests {
         transport: "tcp",
         auth: false,
         detect_fps: Some(2.5),
+        with_second: false,
     };
+
+    #[test]
+    fn a_camera_with_a_second_stream_is_one_camera() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("cameras.yml");
+        let cameras = ["cam1", "cam1-sub"].map(|id| (id.to_owned(), format!("rtsp://h/{id}")));
+        let listed = Listed {
+            with_second: true,
+            detect_fps: None,
+            ..LISTED
+        };
+        write_cameras_yml(&path, &cameras, &listed).expect("writable");
+        let text = fs::read_to_string(&path).expect("there");
+        let expected = "cameras:\n  - id: cam1\n    streams: {detect: 'rtsp://h/cam1-sub', record: 'rtsp://h/cam1'}\n    transport: tcp\n";
+        assert_eq!(text.split_once('\n').map(|it| it.1), Some(expected));
+    }
 
     #[test]
     fn a_list_of_the_users_is_not_replaced() {

@@ -14,13 +14,12 @@ use camweave_camera_sim::encode::Encoding;
 use camweave_camera_sim::faults::Fault;
 use camweave_camera_sim::onvif::{DISCOVERY_PORT, OnvifConfig, Proof};
 use camweave_camera_sim::render::{SceneClip, render_all};
-use camweave_camera_sim::scene::FrameTruth;
 use camweave_camera_sim::{
-    AtEnd, CameraConfig, SimError, Simulator, SimulatorConfig, Start, media, record,
+    AtEnd, CameraConfig, SECOND_STREAM, SimError, Simulator, SimulatorConfig, Start, media, record,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{AtEndName, Serve, Source, StartName, TransportName};
+use crate::cli::{AtEndName, Serve, Source, StartName, Sub, TransportName};
 
 /// Seeds below this are for training detectors: no camera shows what a detector has seen.
 const FIRST_CAMERA_SEED: u64 = 1_000_000;
@@ -34,7 +33,7 @@ const WORKERS: usize = 2;
 pub fn serve(options: &Serve) -> anyhow::Result<()> {
     let sources = sources(options);
     let faults = faults_by_camera(options, &sources)?;
-    let cameras = make_cameras(options, &sources, faults)?;
+    let cameras = make_cameras(options, &sources, &faults)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
@@ -60,23 +59,28 @@ fn sources(options: &Serve) -> Vec<(String, Source)> {
         .collect()
 }
 
+/// The ids of a scene's streams.
+fn streams(options: &Serve, id: &str) -> Vec<String> {
+    let mut all = vec![id.to_owned()];
+    all.extend(options.sub.map(|_| format!("{id}{SECOND_STREAM}")));
+    all
+}
+
 fn faults_by_camera(
     options: &Serve,
     sources: &[(String, Source)],
 ) -> anyhow::Result<HashMap<String, Vec<Fault>>> {
     let mut faults: HashMap<String, Vec<Fault>> = HashMap::new();
+    let ids = sources.iter().flat_map(|(id, _)| streams(options, id));
+    let ids: Vec<String> = ids.collect();
     for (camera, fault) in &options.fault {
-        let of = sources
-            .iter()
-            .map(|(id, _)| id)
-            .filter(|id| camera == "*" || *id == camera);
+        let of = ids.iter().filter(|id| camera == "*" || *id == camera);
         let mut found = false;
         for id in of {
             found = true;
             faults.entry(id.clone()).or_default().push(*fault);
         }
         if !found {
-            let ids: Vec<&str> = sources.iter().map(|(id, _)| id.as_str()).collect();
             anyhow::bail!(
                 "--fault is for camera {camera:?}; expected '*' or one of {}",
                 ids.join(", ")
@@ -89,7 +93,7 @@ fn faults_by_camera(
 fn make_cameras(
     options: &Serve,
     sources: &[(String, Source)],
-    mut faults: HashMap<String, Vec<Fault>>,
+    faults: &HashMap<String, Vec<Fault>>,
 ) -> Result<Vec<CameraConfig>, SimError> {
     let encoding = Encoding {
         codec: options.codec,
@@ -101,16 +105,21 @@ fn make_cameras(
     let mut files: HashMap<&PathBuf, Arc<Clip>> = HashMap::new();
     for (id, source) in sources {
         match source {
-            Source::Scene(seed) => scenes.push(SceneClip {
-                camera: id.clone(),
-                seed: *seed,
-                width: options.size.0,
-                height: options.size.1,
-                rate: options.fps,
-                seconds: options.seconds.unwrap_or(SCENE_SECONDS),
-                stamp: options.stamp,
-                encoding: encoding.clone(),
-            }),
+            Source::Scene(seed) => {
+                let scene = |camera: String, (width, height), rate| SceneClip {
+                    camera,
+                    seed: *seed,
+                    width,
+                    height,
+                    rate,
+                    seconds: options.seconds.unwrap_or(SCENE_SECONDS),
+                    stamp: options.stamp,
+                    encoding: encoding.clone(),
+                };
+                scenes.push(scene(id.clone(), options.size, options.fps));
+                let second = |it: Sub| scene(format!("{id}{SECOND_STREAM}"), it.size, it.fps);
+                scenes.extend(options.sub.map(second));
+            }
             Source::Media(file) => {
                 if !files.contains_key(file) {
                     files.insert(file, Arc::new(media::load(file, &encoding)?));
@@ -121,37 +130,38 @@ fn make_cameras(
     let mut rendered = render_with_progress(&scenes)?.into_iter();
     let endless = options.at_end == AtEndName::Loop;
     let mut cameras = Vec::new();
-    for (id, source) in sources {
-        let (clip, truth, frames): (Arc<Clip>, Vec<FrameTruth>, Option<u64>) = match source {
-            Source::Scene(_) => {
-                let Some(scene) = rendered.next() else {
-                    continue;
-                };
-                let frames = scene.clip.len();
-                (Arc::new(scene.clip), scene.truth, Some(frames))
-            }
-            Source::Media(file) => {
-                let clip = &files[file];
-                let frames = options
-                    .seconds
-                    .map(|seconds| (seconds * clip.fps).round() as u64);
-                if frames == Some(0) {
-                    let seconds = options.seconds.unwrap_or_default();
-                    return Err(SimError::NoFrames {
-                        seconds,
-                        fps: clip.fps,
-                    });
-                }
-                (Arc::clone(clip), Vec::new(), frames)
-            }
-        };
+    let mut add = |id: String, clip, truth, frames: Option<u64>| {
         cameras.push(CameraConfig {
-            id: id.clone(),
+            faults: faults.get(&id).cloned().unwrap_or_default(),
+            id,
             clip,
             truth,
             frames_total: frames.filter(|_| !endless),
-            faults: faults.remove(id).unwrap_or_default(),
         });
+    };
+    for (id, source) in sources {
+        let file = match source {
+            Source::Scene(_) => {
+                for (id, scene) in streams(options, id).into_iter().zip(&mut rendered) {
+                    let frames = scene.clip.len();
+                    add(id, Arc::new(scene.clip), scene.truth, Some(frames));
+                }
+                continue;
+            }
+            Source::Media(file) => file,
+        };
+        let clip = &files[file];
+        let frames = options
+            .seconds
+            .map(|seconds| (seconds * clip.fps).round() as u64);
+        if frames == Some(0) {
+            let seconds = options.seconds.unwrap_or_default();
+            return Err(SimError::NoFrames {
+                seconds,
+                fps: clip.fps,
+            });
+        }
+        add(id.clone(), Arc::clone(clip), Vec::new(), frames);
     }
     Ok(cameras)
 }
@@ -223,6 +233,7 @@ async fn run(options: &Serve, cameras: Vec<CameraConfig>) -> anyhow::Result<()> 
             transport,
             auth: options.auth.is_some(),
             detect_fps: options.detect_fps,
+            with_second: options.sub.is_some(),
         };
         record::write_cameras_yml(path, &simulator.urls(), &listed)?;
     }

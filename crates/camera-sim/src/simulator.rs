@@ -1,5 +1,6 @@
 //! Starts cameras on one port and keeps their record.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::SimError;
 use crate::auth::Credentials;
-use crate::camera::{AtEnd, CameraSetup, LiveCamera};
+use crate::camera::{AtEnd, CameraSetup, LiveCamera, Started};
 use crate::clip::Clip;
 use crate::clock::WallClock;
 use crate::faults::{Fault, FaultPlan};
@@ -21,6 +22,7 @@ use crate::record::{self, CameraRecord};
 use crate::render::{Rendered, SceneClip, render_all};
 use crate::rtsp::{self, Served};
 use crate::scene::FrameTruth;
+use crate::second::SECOND_STREAM;
 
 /// How often the record is rewritten.
 const RECORD_PERIOD: Duration = Duration::from_millis(500);
@@ -162,7 +164,11 @@ impl Simulator {
         }
         let clock = WallClock::new();
         let mut chance = Pcg64Mcg::seed_from_u64(config.seed);
+        let mut started: HashMap<String, Started> = HashMap::new();
         let cameras = cameras.into_iter().enumerate().map(|(number, camera)| {
+            // Frame 0 of a second stream is captured when that of the first one is.
+            let of = camera.id.strip_suffix(SECOND_STREAM).unwrap_or(&camera.id);
+            let started = Arc::clone(started.entry(of.to_owned()).or_default());
             let setup = CameraSetup {
                 id: camera.id,
                 clip: camera.clip,
@@ -171,7 +177,7 @@ impl Simulator {
                 faults: FaultPlan::new(camera.faults, chance.random()),
                 start_delay: config.stagger.mul_f64(part_of(number)),
             };
-            Arc::new(LiveCamera::new(setup, clock, chance.random()))
+            Arc::new(LiveCamera::new(setup, clock, chance.random(), started))
         });
         let served = Arc::new(Served {
             cameras: cameras.collect(),

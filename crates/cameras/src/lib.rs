@@ -3,7 +3,7 @@
 //! ```yaml
 //! cameras:
 //!   - id: cam1                  # letters, digits, '_' and '-': it names files
-//!     url: rtsp://host:554/path
+//!     url: rtsp://host:554/path # or streams: {detect: rtsp://host/sub, record: rtsp://host/main}
 //!     transport: tcp            # tcp or udp; left out: tcp, or udp where the camera refuses it
 //!     client: auto              # auto (default), rtsp or ffmpeg
 //!     username: ${CAM_USER}     # ${NAME} or ${NAME:-default}, from the environment
@@ -25,13 +25,17 @@ mod credentials;
 pub mod edit;
 mod expand;
 mod read;
+mod stream;
+mod syntax;
 mod url;
+mod urls;
 mod watch;
 
 pub use camweave_message::Areas;
 pub use changes::{Change, changes};
 pub use credentials::Credentials;
 pub use read::{has_literal_secrets, load, parse};
+pub use stream::{RecordStream, StreamRole};
 pub use url::{SCHEMES, has_literal_secret};
 pub use watch::Watch;
 
@@ -75,8 +79,11 @@ pub enum ClientKind {
 pub struct Camera {
     /// Unique, and safe as a file name: `[A-Za-z0-9][A-Za-z0-9_-]{0,63}`.
     pub id: String,
-    /// `rtsp://…`, without user and password. It shows itself without the values of its query.
+    /// `rtsp://…`, without user and password. It shows itself without the values of its query. Of two
+    /// streams it is the one that is detected on.
     pub url: SecretUrl,
+    /// The stream that is recorded, where it is another one.
+    pub record: Option<RecordStream>,
     /// How RTP packets travel; `None`: TCP, or UDP where the camera refuses it.
     pub transport: Option<Transport>,
     /// What connects to the camera.
@@ -92,6 +99,17 @@ pub struct Camera {
 }
 
 impl Camera {
+    /// The camera with one of its streams alone. A camera that has only one has it in both roles.
+    #[must_use]
+    pub fn with_stream(mut self, role: StreamRole) -> Self {
+        let record = self.record.take();
+        if let (StreamRole::Record, Some(record)) = (role, record) {
+            self.url = record.url;
+            self.credentials = record.credentials;
+        }
+        self
+    }
+
     /// What is hidden in the text that the camera sends: its credentials, and what in its URL looks
     /// like some.
     #[must_use]
@@ -99,6 +117,9 @@ impl Camera {
         let mut known = self.url.secrets();
         if let Some(credentials) = &self.credentials {
             known.extend(&credentials.known());
+        }
+        if let Some(record) = &self.record {
+            known.extend(&record.known_secrets());
         }
         known
     }

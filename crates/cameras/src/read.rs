@@ -6,22 +6,24 @@ use std::path::Path;
 
 use camweave_message::limits::MAX_CAMERAS;
 use camweave_message::{Selection, camera_id};
-use camweave_redact::{KnownSecrets, Secret, printable, remember_of};
+use camweave_redact::{KnownSecrets, Secret, SecretUrl, printable, remember_of};
 use serde::Deserialize;
 use serde_saphyr::{Error, Location, Spanned};
 use zeroize::Zeroizing;
 
 use super::areas::{RawIgnored, RawRegion, read_areas};
 use super::expand::{Variables, expand, expand_secret, literal};
-use super::url::{has_literal_secret, read_url};
-use super::{Camera, CamerasError, ClientKind, Credentials, FILE_BYTES, Lookup, Transport};
+use super::syntax::syntax;
+use super::url::has_literal_secret;
+use super::urls::{RawStreams, Urls, read_urls};
+use super::{
+    Camera, CamerasError, ClientKind, Credentials, FILE_BYTES, Lookup, RecordStream, Transport,
+};
 
 /// What `detect_fps` may be.
 const DETECT_FPS: RangeInclusive<f64> = 0.01..=1000.0;
 /// What `motion_area` may be, in percent of the picture.
 const MOTION_AREA: RangeInclusive<f64> = 0.01..=100.0;
-/// Stands for a URL that needs a variable of another process.
-const SOME_URL: &str = "rtsp://host/";
 /// What it is where it is left out, in parts per million: 5 of 2304 cells.
 const DEFAULT_MOTION_PPM: u32 = 2000;
 
@@ -35,7 +37,8 @@ struct RawFile {
 #[serde(deny_unknown_fields)]
 struct RawCamera {
     id: Spanned<String>,
-    url: Spanned<Secret>,
+    url: Option<Spanned<Secret>>,
+    streams: Option<Spanned<RawStreams>>,
     transport: Option<Spanned<String>>,
     client: Option<Spanned<String>>,
     username: Option<Spanned<Secret>>,
@@ -45,6 +48,15 @@ struct RawCamera {
     motion_area: Option<Spanned<String>>,
     region: Option<RawRegion>,
     ignore: Option<RawIgnored>,
+}
+
+impl RawCamera {
+    /// The texts of its URLs.
+    fn urls(&self) -> impl Iterator<Item = &str> {
+        let streams = self.streams.iter().flat_map(|it| it.value.urls());
+        let urls = self.url.iter().chain(streams);
+        urls.map(|it| it.value.expose())
+    }
 }
 
 /// Reads and checks `cameras.yml`; variables come from the process's environment. From then on, the
@@ -81,7 +93,7 @@ pub fn has_literal_secrets(path: &Path) -> bool {
     file.cameras.value.iter().any(|camera| {
         let password = camera.password.as_ref();
         let password = password.and_then(|it| literal(it.value.expose(), ""));
-        password.is_some_and(|it| !it.is_empty()) || has_literal_secret(camera.url.value.expose())
+        password.is_some_and(|it| !it.is_empty()) || camera.urls().any(has_literal_secret)
     })
 }
 
@@ -148,13 +160,13 @@ pub(crate) fn parse_one(
     raw.map(|raw| reader.camera(raw)).transpose()
 }
 
-/// The cameras of the text whose URL needs a variable that is not set.
+/// The cameras of the text of which a URL needs a variable that is not set.
 pub(crate) fn without_url(text: &str, lookup: Lookup<'_>) -> Vec<String> {
     let may_lack = true;
     let variables = Variables { lookup, may_lack };
     let file: Option<RawFile> = serde_saphyr::from_str(text).ok();
     let cameras = file.into_iter().flat_map(|file| file.cameras.value);
-    let lacking = cameras.filter(|it| variables.lacks(it.url.value.expose()));
+    let lacking = cameras.filter(|it| it.urls().any(|url| variables.lacks(url)));
     lacking.map(|it| it.id.value).collect()
 }
 
@@ -247,11 +259,11 @@ impl Reader<'_> {
                 ),
             ));
         }
-        let at = raw.url.referenced;
         let has_fields = raw.username.is_some() || raw.password.is_some();
-        let (url, in_url) = self.secret(&raw.url, SOME_URL).and_then(|text| {
-            read_url(text.expose().trim(), has_fields).map_err(|message| self.error(at, message))
-        })?;
+        let urls = (raw.url.as_ref(), raw.streams.as_ref());
+        let urls = read_urls(&raw.id, urls, has_fields, self.variables)
+            .map_err(|(at, message)| self.error(at, message))?;
+        let at = urls.at;
         let transport = match &raw.transport {
             None => None,
             Some(value) => match self.expanded(value, "tcp")?.as_str() {
@@ -267,15 +279,16 @@ impl Reader<'_> {
                 }
             },
         };
-        let scheme = url.expose().scheme();
-        if transport == Some(Transport::Udp) && scheme != "rtsp" {
+        if transport == Some(Transport::Udp)
+            && let Some(scheme) = urls.schemes().find(|it| *it != "rtsp")
+        {
             let at = raw.transport.as_ref().map_or(at, |value| value.referenced);
             return Err(self.error(
                 at,
                 format!("transport 'udp' with url scheme '{scheme}', expected it with rtsp alone"),
             ));
         }
-        let client = self.client(raw.client.as_ref(), scheme)?;
+        let client = self.client(raw.client.as_ref(), &urls)?;
         let (selection, motion) = self.selection(&raw)?;
         let areas = read_areas(raw.region.as_ref(), raw.ignore.as_ref(), self.variables)
             .map_err(|(at, message)| self.error(at, message))?;
@@ -290,8 +303,8 @@ impl Reader<'_> {
             .map(|value| self.secret(value, "1"))
             .transpose()?;
         let credentials = match (username, password) {
-            (None, None) => in_url,
-            (Some(_), Some(_)) if in_url.is_some() => {
+            (None, None) => None,
+            (Some(_), Some(_)) if urls.have_login() => {
                 return Err(self.error(
                     at,
                     format!("camera '{id}' has credentials in its url and as username and password, expected one of them"),
@@ -316,15 +329,22 @@ impl Reader<'_> {
                 ));
             }
         };
+        let with_login = |(url, in_url): (SecretUrl, Option<Credentials>)| RecordStream {
+            url,
+            credentials: credentials.clone().or(in_url),
+        };
+        let record = urls.record.map(with_login);
+        let (url, in_url) = urls.url;
         Ok(Camera {
             id,
             url,
+            record,
             transport,
             client,
             selection,
             motion,
             areas,
-            credentials,
+            credentials: credentials.or(in_url),
         })
     }
 
@@ -380,20 +400,23 @@ impl Reader<'_> {
     fn client(
         &self,
         value: Option<&Spanned<String>>,
-        scheme: &str,
+        urls: &Urls,
     ) -> Result<ClientKind, CamerasError> {
         let Some(value) = value else {
             return Ok(ClientKind::default());
         };
+        let other = urls.schemes().find(|it| *it != "rtsp");
         match self.expanded(value, "auto")?.as_str() {
             "auto" => Ok(ClientKind::Auto),
             "ffmpeg" => Ok(ClientKind::Ffmpeg),
             // 'retina', after the library, is an older name of it.
-            "rtsp" | "retina" if scheme == "rtsp" => Ok(ClientKind::Rtsp),
-            "rtsp" | "retina" => Err(self.error(
-                value.referenced,
-                format!("client 'rtsp' with url scheme '{scheme}', which it cannot open, expected 'auto' or 'ffmpeg'"),
-            )),
+            "rtsp" | "retina" => match other {
+                None => Ok(ClientKind::Rtsp),
+                Some(scheme) => Err(self.error(
+                    value.referenced,
+                    format!("client 'rtsp' with url scheme '{scheme}', which it cannot open, expected 'auto' or 'ffmpeg'"),
+                )),
+            },
             _ => {
                 // As it stands in the file: a variable's value is not for printing.
                 let shown = printable(&value.value);
@@ -404,69 +427,6 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-/// What the parser found wrong. Not with its own rendering, which quotes lines and values, and
-/// passwords with them.
-fn syntax(error: &Error, at: Location) -> String {
-    const NO_LIST: &str = ", expected 'cameras:' with a list of cameras";
-    let expected = |fields: &[&str]| match fields {
-        [] => String::new(),
-        _ => format!(", expected one of {}", fields.join(", ")),
-    };
-    match error.without_snippet() {
-        Error::Eof { .. } => format!("unexpected end of file{NO_LIST}"),
-        Error::SerdeMissingField { field, .. } => {
-            let list = if *field == "cameras" { NO_LIST } else { "" };
-            format!("missing field `{field}`{list}")
-        }
-        Error::SerdeUnknownField {
-            field,
-            expected: fields,
-            ..
-        } => match shown_field(field) {
-            Some(field) => format!("unknown field `{field}`{}", expected(fields)),
-            None => format!("a field whose name is not known{}", expected(fields)),
-        },
-        Error::DuplicateMappingKey { key, .. } => match key.as_deref().and_then(shown_field) {
-            Some(key) => format!("duplicate mapping key `{key}` is not allowed here"),
-            None => "a duplicate mapping key is not allowed here".to_owned(),
-        },
-        Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
-            format!("unexpected value, expected {expected}")
-        }
-        // These quote nothing.
-        other @ (Error::Message { .. }
-        | Error::Unexpected { .. }
-        | Error::UnexpectedSequenceEnd { .. }
-        | Error::UnexpectedMappingEnd { .. }
-        | Error::NullIntoString { .. }
-        | Error::ContainerEndMismatch { .. }
-        | Error::MultipleDocuments { .. }
-        | Error::UnknownAnchor { .. }
-        | Error::Budget { .. }
-        | Error::TaggedScalarCannotDeserializeIntoString { .. }) => {
-            let formatter = serde_saphyr::UserMessageFormatter;
-            let text = other.render_with_formatter(&formatter);
-            let mut message = printable(text.lines().next().unwrap_or_default()).into_owned();
-            // The place stands in front already.
-            for suffix in [
-                format!(" at line {}, column {}", at.line(), at.column()),
-                format!(" (line {}, column {})", at.line(), at.column()),
-            ] {
-                message = message.replace(&suffix, "");
-            }
-            message
-        }
-        _ => "this is not YAML as it is expected here; text with special characters belongs in quotes"
-            .to_owned(),
-    }
-}
-
-/// A name that can be a field's, misspelt perhaps. Others may be a password whose line is broken.
-fn shown_field(name: &str) -> Option<&str> {
-    let is_name = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-');
-    ((1..=24).contains(&name.len()) && name.bytes().all(is_name)).then_some(name)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! `.mp4.part`, and what is to be in the sidecar is in a hidden file of lines beside it.
 
 mod camera;
+mod captured;
 mod clip_file;
 mod coded;
 mod disk;
@@ -35,6 +36,7 @@ mod queue;
 mod recorder;
 mod report;
 mod ring;
+mod seen;
 mod sidecar;
 mod store;
 mod worker;

@@ -2,11 +2,14 @@
 //!
 //! Within a session it follows presentation times. Where these jump, or a new session begins, it goes
 //! on where it was. Events are placed on it by the frame that decided them, and by how long before that
-//! frame they began; so neither a camera's clock that is set nor one that is years off moves them.
+//! frame they began; so neither a camera's clock that is set nor one that is years off moves them. A frame
+//! of another stream of the camera is placed by when it was captured.
 
 use std::collections::VecDeque;
 
 use camweave_message::FrameId;
+
+use crate::captured::{Captured, Key};
 
 const SECOND: i64 = 1_000_000_000;
 /// Reordered frames are not further back.
@@ -40,6 +43,7 @@ struct Newest {
 pub(crate) struct CameraLine {
     segments: VecDeque<Segment>,
     newest: Option<Newest>,
+    captured: Captured,
 }
 
 impl CameraLine {
@@ -50,15 +54,36 @@ impl CameraLine {
             let captured = id.captured_unix_nanos;
             self.newest = Some(Newest { line, captured });
         }
+        self.captured.note(id, line);
         line
     }
 
-    /// Where a frame is whose access unit has been placed.
+    /// Whether access units of the frame's session have been placed: it is one of them, or never came.
+    pub fn has_session_of(&self, id: &FrameId) -> bool {
+        let mut segments = self.segments.iter();
+        segments.any(|it| it.session == id.session_unix_nanos)
+    }
+
+    /// Where a frame is: one whose access unit has been placed, or one of another stream.
     pub fn of(&self, id: &FrameId) -> Option<i64> {
+        if !self.has_session_of(id) {
+            return self.captured.line(id);
+        }
         let mut segments = self.segments.iter().rev();
         let found =
             segments.find(|it| it.session == id.session_unix_nanos && it.from <= id.sequence)?;
         Some(id.pts_nanos.saturating_add(found.offset))
+    }
+
+    /// The frame that shows what a frame of another stream shows, and by how much they differ: as
+    /// [`Captured::frame`].
+    pub fn frame(&self, id: &FrameId) -> Option<(Key, u64)> {
+        self.captured.frame(id)
+    }
+
+    /// As [`Captured::has_passed`].
+    pub fn has_passed(&self, id: &FrameId, reordered: i64) -> bool {
+        self.captured.has_passed(id, reordered)
     }
 
     /// The newest frame's.

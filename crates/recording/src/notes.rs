@@ -70,9 +70,13 @@ impl FrameNote {
 pub struct SeenNote {
     /// The frame's number in its session.
     pub sequence: u64,
-    /// Width of the upright frame, in pixels.
+    /// When the frame was captured that was looked at, in Unix nanoseconds, where that is a frame of
+    /// another stream of the camera than the recorded one; absent where it is the clip's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captured_unix_nanos: Option<i64>,
+    /// Width of the upright frame that was looked at, in pixels.
     pub width: u32,
-    /// Height of the upright frame, in pixels.
+    /// Height of the upright frame that was looked at, in pixels.
     pub height: u32,
     /// Which model.
     pub model: String,
@@ -93,6 +97,7 @@ impl SeenNote {
         let boxes = &row.boxes;
         Self {
             sequence: row.id.sequence,
+            captured_unix_nanos: None,
             width: row.image_size.0,
             height: row.image_size.1,
             model: row.model.to_string(),

@@ -73,8 +73,8 @@ impl Recorder {
 
     /// Takes what was detected in a frame.
     pub fn detections(&mut self, row: &Detections, now: Instant) {
-        let (camera, lent) = self.lend(&row.id.camera, now);
-        camera.detections(row, lent.disk);
+        let (camera, mut lent) = self.lend(&row.id.camera, now);
+        camera.detections(row, &mut lent);
     }
 
     /// Takes what is known of an event.

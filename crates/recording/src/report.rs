@@ -42,6 +42,14 @@ pub enum Report {
         /// The camera's id.
         camera: Arc<str>,
     },
+    /// What was detected in frames of another stream of the camera than the recorded one is on none of its
+    /// frames: the two have no clock in common, or differ by too much.
+    Unmatched {
+        /// The camera's id.
+        camera: Arc<str>,
+        /// Of how many frames.
+        rows: u64,
+    },
     /// A fragment of a clip is on the disk.
     Synced {
         /// The camera's id.

@@ -1,7 +1,7 @@
 // The fields of a camera's form, and what is particular to the camera in them.
 
 import { ShapesField } from "./area-fields.js";
-import { hasLoginInUrl, HIDDEN, missingOf, valuesOf } from "./camera-values.js";
+import { hasLoginInUrl, hasStreams, HIDDEN, missingOf, valuesOf } from "./camera-values.js";
 import { setAttribute } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import { CheckField, ChoiceField, SecretField, TextField } from "./fields.js";
@@ -95,12 +95,14 @@ export class CameraFields {
     }
     for (const field of [username, password]) setAttribute(field.input, "placeholder", isSet ? "set" : "none");
     isLoginRemoved.element.hidden = !isSet;
-    if (isVariable("url")) url.hint = "The file has a variable here (${…}): what you type takes its place.";
+    url.isDisabled = hasStreams(camera);
+    if (hasStreams(camera)) url.hint = `What is detected on. Recorded is ${camera.record_url}. A camera with two streams is changed in the file.`;
+    else if (isVariable("url")) url.hint = "The file has a variable here (${…}): what you type takes its place.";
     else if (camera?.url.includes(HIDDEN)) url.hint = `Parts that may be secret are shown as ${HIDDEN}. To change the URL, type all of it.`;
     else if (camera && missingOf(camera.url)) url.hint = `${missingOf(camera.url)}. To change the URL, type all of it.`;
     else url.hint = URL_HINT;
     const how = isVariable("password") ? "Set by a variable (${…})" : hasLoginInUrl(camera) ? "Set, as a part of the URL" : "Set, and never shown";
-    const keep = hasLoginInUrl(camera) ? "Leave it empty to keep it; a new URL needs it again." : "Leave it empty to keep it.";
+    const keep = hasLoginInUrl(camera) && !hasStreams(camera) ? "Leave it empty to keep it; a new URL needs it again." : "Leave it empty to keep it.";
     password.hint = isSet ? `${how}. ${keep}` : null;
     username.hint = isSet ? "Leave it empty to keep it." : null;
   }

@@ -37,6 +37,11 @@ export function valuesOf(camera) {
   };
 }
 
+/** Whether it has two URLs, which the page shows and leaves as they are. */
+export function hasStreams(camera) {
+  return Boolean(camera?.record_url);
+}
+
 /** Whether user and password are written into the URL, and not as fields. */
 export function hasLoginInUrl(camera) {
   return camera !== null && camera.has_credentials && !camera.fields.includes("username");
@@ -83,7 +88,7 @@ export function changeOf(values, camera) {
   }
   // A login in the URL goes with the URL: the server takes one of the two only.
   const isNewLogin = values.isLoginRemoved || set.username !== undefined || set.password !== undefined;
-  if (hasLoginInUrl(camera) && isNewLogin) set.url = values.url.trim();
+  if (hasLoginInUrl(camera) && isNewLogin && !hasStreams(camera)) set.url = values.url.trim();
   if (values.transport !== before.transport) {
     if (values.transport === "") drop("transport");
     else set.transport = values.transport;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use camweave_message::limits::MAX_CAMERAS;
 use camweave_message::{FrameId, Never, Row, Watched};
 use camweave_outdir::Error;
 use camweave_recording::{Recorder as Recording, Report, Store, Taken};
@@ -30,6 +31,8 @@ const UNWRITABLE: &str = "unwritable";
 const SHORTENED: &str = "shortened";
 /// Events of frames that never came here are, too.
 const UNPLACED: &str = "unplaced_event";
+/// And what was detected in another stream of a camera, and is on no frame of the recorded one.
+const UNMATCHED: &str = "unmatched_detections";
 /// And clips that could not be removed.
 const NOT_REMOVED: &str = "not_removed";
 /// What is written to the counters when all is well.
@@ -44,6 +47,8 @@ pub struct Recorder {
     removal: Trouble,
     /// Cameras whose clips cannot be written.
     failing: BTreeSet<Arc<str>>,
+    /// Cameras of which it has been said that what is detected is on none of their frames.
+    unmatched: BTreeSet<Arc<str>>,
 }
 
 impl Stage for Recorder {
@@ -84,6 +89,7 @@ impl Stage for Recorder {
             trouble: Trouble::default(),
             removal: Trouble::default(),
             failing: BTreeSet::new(),
+            unmatched: BTreeSet::new(),
         })
     }
 
@@ -157,6 +163,17 @@ impl Recorder {
         counters.fact(&WAITING, &self.recording.waiting_bytes().to_string());
     }
 
+    fn note_unmatched(&mut self, camera: Arc<str>) {
+        let is_known = self.unmatched.contains(&camera) || self.unmatched.len() >= MAX_CAMERAS;
+        if !is_known {
+            warn!(
+                camera = &*camera,
+                "what is detected in another stream of the camera is on none of the recorded frames: the streams have no clock in common (captured_clock), or one is more than 10 s later than the other"
+            );
+            self.unmatched.insert(camera);
+        }
+    }
+
     fn report(&mut self, report: Report) {
         let counters = &self.context.counters;
         match report {
@@ -202,6 +219,12 @@ impl Recorder {
                 );
             }
             Report::Unplaced { camera } => counters.error(&camera, UNPLACED),
+            Report::Unmatched { camera, rows } => {
+                for _ in 0..rows {
+                    counters.error(&camera, UNMATCHED);
+                }
+                self.note_unmatched(camera);
+            }
             Report::Finished {
                 path,
                 seconds,

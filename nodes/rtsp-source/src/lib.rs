@@ -18,5 +18,5 @@ mod stage;
 mod starting;
 mod wish;
 
-pub use settings::RtspSourceSettings;
+pub use settings::{CameraStream, RtspSourceSettings};
 pub use stage::RtspSource;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use camweave_camera_client::ClientLimits;
 use camweave_cameras as cameras;
-use camweave_cameras::Camera;
+use camweave_cameras::{Camera, StreamRole};
 use camweave_stage::{Required, Settings, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ const MOST_ACCESS_UNIT_BYTES: usize = 32 << 20;
 pub struct RtspSourceSettings {
     /// path of a cameras.yml, relative to the graph's folder; changes of the file take effect while the node runs
     pub cameras: Required<PathBuf>,
+    /// which stream of cameras that have two: detect: the one that is detected on; record: the one
+    /// that is recorded
+    pub stream: CameraStream,
     /// time within which a session must play
     #[schemars(range(min = 1, max = 3_600_000), extend("unit" = "ms"))]
     pub connect_timeout_ms: u64,
@@ -41,10 +44,33 @@ pub struct RtspSourceSettings {
     pub access_unit_max_bytes: usize,
 }
 
+/// A stream of a camera that has `streams`. Others have one, which is both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CameraStream {
+    /// The one that is detected on.
+    Detect,
+    /// The one that is recorded.
+    Record,
+}
+
+impl CameraStream {
+    /// The cameras with this stream alone.
+    pub(crate) fn of(self, cameras: Vec<Camera>) -> Vec<Camera> {
+        let role = match self {
+            Self::Detect => StreamRole::Detect,
+            Self::Record => StreamRole::Record,
+        };
+        let each = cameras.into_iter();
+        each.map(|camera| camera.with_stream(role)).collect()
+    }
+}
+
 impl Default for RtspSourceSettings {
     fn default() -> Self {
         Self {
             cameras: Required::default(),
+            stream: CameraStream::Detect,
             connect_timeout_ms: 5000,
             stall_timeout_ms: 5000,
             reconnect_min_ms: 200,
@@ -74,7 +100,9 @@ impl Settings for RtspSourceSettings {
 impl RtspSourceSettings {
     /// The cameras of the list.
     pub(crate) fn load(&self) -> Result<Vec<Camera>, StageError> {
-        cameras::load(&self.cameras).map_err(|error| StageError::configuration(error.to_string()))
+        let cameras = cameras::load(&self.cameras)
+            .map_err(|error| StageError::configuration(error.to_string()))?;
+        Ok(self.stream.of(cameras))
     }
 
     /// What a camera is held to.

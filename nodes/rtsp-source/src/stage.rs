@@ -10,7 +10,7 @@ use crate::drops::DROPS;
 use crate::facts::{CAMERAS_FILE, FACTS};
 use crate::fleet::Fleet;
 use crate::outbox::{self, Intake};
-use crate::settings::RtspSourceSettings;
+use crate::settings::{CameraStream, RtspSourceSettings};
 use crate::starting::Starting;
 
 /// Rows of one message at most.
@@ -29,6 +29,7 @@ pub struct RtspSource {
     file: Watch,
     watched: WatchedFile,
     has_begun: bool,
+    stream: CameraStream,
     starting_at_once: usize,
     starting: Starting,
     /// When it was last looked for cameras that have started.
@@ -67,6 +68,7 @@ impl Stage for RtspSource {
             file,
             watched,
             has_begun: false,
+            stream: settings.stream,
             starting_at_once: settings.starting_at_once,
             starting: Starting::default(),
             looked: Instant::now(),
@@ -149,7 +151,7 @@ impl RtspSource {
         };
         let refused = match read {
             Ok(cameras) => {
-                self.fleet.apply(cameras);
+                self.fleet.apply(self.stream.of(cameras));
                 None
             }
             Err(error) => Some(error.to_string()),

@@ -8,9 +8,7 @@ use md5::{Digest as _, Md5};
 use super::config::OnvifConfig;
 use crate::auth::{Challenge, Credentials};
 use crate::camera::LiveCamera;
-
-/// What the id of a camera ends with that is a stream of another.
-const SUB: &str = "-sub";
+use crate::second::SECOND_STREAM;
 
 /// All devices of a simulator, and what they have in common.
 #[derive(Debug)]
@@ -44,7 +42,7 @@ impl Devices {
         let devices = cameras.iter().filter(|it| !is_stream(&it.setup.id));
         let all = devices.map(|camera| {
             let id = &camera.setup.id;
-            let sub = find(&format!("{id}{SUB}"));
+            let sub = find(&format!("{id}{SECOND_STREAM}"));
             Device {
                 id: id.clone(),
                 uuid: uuid(&format!("{id} {services}")),

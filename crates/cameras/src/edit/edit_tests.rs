@@ -396,3 +396,63 @@ fn a_camera_to_connect_to_has_nothing_made_up() {
     let error = editor.camera("none").expect_err("no such camera");
     assert!(matches!(error, EditError::NoCamera { .. }), "{error}");
 }
+
+#[test]
+fn streams_are_set_in_one_line_and_other_edits_leave_them() {
+    let block = "cameras:
+  - id: a   # the gate
+    streams:
+      # Small.
+      detect: rtsp://h/sub
+      record: 'rtsp://u:t0psecret@h/main'   # large
+    detect_fps: 5
+";
+    // Other fields are changed around them.
+    let set = edited(block, |it| it.set("a", "detect_fps", &Value::text("2")));
+    assert_eq!(set, block.replace("detect_fps: 5", "detect_fps: 2"));
+    let added = edited(block, |it| {
+        it.set("a", "region", &Value::typed("region", "[0, 0, 1, 1]"))
+    });
+    assert_eq!(added, format!("{block}    region: [0, 0, 1, 1]\n"));
+    // One stream becomes two, and two become others, and one again.
+    let one = "cameras:\n  - {id: a, url: 'rtsp://h/'}\n  - id: b\n    url: rtsp://g/\n";
+    let value = Value::streams("rtsp://g/sub", "rtsp://g/main?a, b: {c}");
+    let mut editor = Editor::of(one);
+    for id in ["a", "b"] {
+        editor.unset(id, "url").expect("it has one");
+        editor.set(id, "streams", &value).expect("two");
+    }
+    let cameras = editor.cameras().expect("valid");
+    for camera in &cameras {
+        let record = camera.record.as_ref().expect("two streams");
+        assert_eq!(camera.url.expose().as_str(), "rtsp://g/sub");
+        assert_eq!(record.url.expose().query(), Some("a,%20b:%20{c}"));
+    }
+    let typed = Value::typed("streams", "{detect: 'rtsp://g/1', record: 'rtsp://g/2'}");
+    let mut editor = Editor::of(block);
+    let error = editor.set("a", "streams", &Value::typed("streams", "{detect"));
+    let error = error.expect_err("no mapping").to_string();
+    assert!(error.starts_with("streams: expected a mapping"), "{error}");
+    // Comments in what is replaced would be lost.
+    assert!(editor.set("a", "streams", &typed).is_err());
+    let block = block.replace("      # Small.\n", "");
+    let mut editor = Editor::of(&block);
+    editor.set("a", "streams", &typed).expect("two others");
+    assert!(!editor.text().contains("t0psecret") && editor.text().contains("# the gate"));
+    assert!(
+        !format!("{typed:?}").contains("rtsp"),
+        "it may have a password"
+    );
+    editor.unset("a", "streams").expect("they are there");
+    editor
+        .set("a", "url", &Value::text("rtsp://g/1"))
+        .expect("one");
+    assert_eq!(editor.cameras().expect("valid")[0].record, None);
+    // What it has of its own is known, and that a variable of another process is in one of them.
+    let editor = Editor::of(
+        "cameras: [{id: a, streams: {detect: 'rtsp://h/', record: 'rtsp://${NOT_SET_ANYWHERE}/'}}]",
+    );
+    let written = &editor.written()[0].fields[0];
+    assert_eq!((&*written.name, written.is_variable), ("streams", true));
+    assert_eq!(editor.without_url(), ["a"]);
+}

@@ -67,6 +67,14 @@ pub enum EditError {
         /// The field.
         field: String,
     },
+    /// The value is no mapping in one line.
+    #[error(
+        "{field}: expected a mapping in one line, such as {{detect: 'rtsp://host/sub', record: 'rtsp://host/main'}}"
+    )]
+    NoMap {
+        /// The field.
+        field: String,
+    },
     /// It is longer than is read.
     #[error("'{}' is longer than {most_bytes} bytes", path.display())]
     TooLong {

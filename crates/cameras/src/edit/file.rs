@@ -7,7 +7,7 @@ use camweave_redact::{Remembered, remember_while};
 use zeroize::Zeroizing;
 
 use super::error::EditError;
-use super::layout::{Layout, Model, Plain, plain, same};
+use super::layout::{Layout, Model, Plain, plain, plain_map, same};
 use super::text;
 use super::text_file::TextFile;
 use super::value::Value;
@@ -98,8 +98,8 @@ impl Editor {
         })
     }
 
-    /// The cameras whose URL needs a variable that this process does not have: what
-    /// [`Editor::cameras`] has as their URL is something valid, and not theirs.
+    /// The cameras of which a URL needs a variable that this process does not have: what
+    /// [`Editor::cameras`] has in its place is something valid, and not theirs.
     #[must_use]
     pub fn without_url(&self) -> Vec<String> {
         without_url(&self.text, &environment)
@@ -272,6 +272,9 @@ fn meant(field: &str, value: &Value) -> Result<Plain, EditError> {
     match value {
         Value::Text(text) => Ok(Plain::Text(text.expose().to_owned())),
         Value::List(list) => plain(list).ok_or_else(|| EditError::NoList {
+            field: camweave_redact::printable(field).into_owned(),
+        }),
+        Value::Map(map) => plain_map(map.expose()).ok_or_else(|| EditError::NoMap {
             field: camweave_redact::printable(field).into_owned(),
         }),
     }

@@ -213,11 +213,22 @@ impl Layout {
     }
 }
 
-/// What a value in one line says; `None`: it is no value, or more than one.
+/// What a list in one line says; `None`: it is none, or more than one value.
 pub(super) fn plain(text: &str) -> Option<Plain> {
+    plain_of(text, |kind| {
+        matches!(kind, Kind::Sequence { in_flow: true, .. })
+    })
+}
+
+/// The same of a mapping.
+pub(super) fn plain_map(text: &str) -> Option<Plain> {
+    plain_of(text, |kind| matches!(kind, Kind::Map { in_flow: true, .. }))
+}
+
+fn plain_of(text: &str, is_meant: impl Fn(&Kind) -> bool) -> Option<Plain> {
     let mut nodes = Nodes::new(text);
     let node = nodes.next()?;
-    matches!(node.kind, Kind::Sequence { in_flow: true, .. }).then_some(())?;
+    is_meant(&node.kind).then_some(())?;
     // What an anchor or alias is called may be taken in the file.
     let value = (node.range == (0..text.len())).then(|| node.plain());
     value.filter(|it| !it.has_anchors())

@@ -11,6 +11,7 @@ pub(super) fn written(field: &str, value: &Value, in_flow: bool) -> String {
     match value {
         Value::Text(text) => scalar(field, text.expose(), in_flow),
         Value::List(list) => list.clone(),
+        Value::Map(map) => map.expose().to_owned(),
     }
 }
 

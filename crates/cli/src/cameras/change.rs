@@ -25,6 +25,9 @@ pub struct Add {
     /// Further fields.
     #[arg(value_name = "FIELD=VALUE")]
     fields: Vec<String>,
+    /// Where its stream for recording is; the other URL then is of the one that is detected on.
+    #[arg(long, value_name = "URL")]
+    record: Option<String>,
     #[command(flatten)]
     reach: Reach,
     /// Frames per second to detect on.
@@ -57,6 +60,11 @@ pub struct Set {
 
 pub fn add(options: &Add) -> Result<Exit, CliError> {
     let mut fields: Fields<'_> = options.reach.fields(&options.url)?;
+    if let Some(record) = &options.record {
+        secrets::warn_of_typed(record);
+        fields.retain(|(field, _)| *field != "url");
+        fields.insert(0, ("streams", Value::streams(&options.url, record)));
+    }
     for (field, value) in [
         ("detect_fps", &options.detect_fps),
         ("detect", &options.detect),
@@ -133,8 +141,12 @@ fn assigned(text: &str) -> Result<(&str, Value), CliError> {
             "a password on the command line can be read by every user of the machine: expected --password-stdin or --password-env NAME".to_owned(),
         ));
     }
-    if field == "url" {
-        secrets::warn_of_typed(value);
+    match field {
+        "url" => secrets::warn_of_typed(value),
+        "streams" => value
+            .split(['{', '}', ',', ' ', '\'', '"'])
+            .for_each(secrets::warn_of_typed),
+        _ => {}
     }
     Ok((field, Value::typed(field, value)))
 }
@@ -159,6 +171,9 @@ mod tests {
         assert_eq!((&*field, text), ("url", Value::text("rtsp://h/?a=b")));
         let (_, list) = value("region=[0, 0, 1, 1]").expect("a field");
         assert_eq!(list, Value::List("[0, 0, 1, 1]".to_owned()));
+        let (_, streams) =
+            value("streams={detect: 'rtsp://h/1', record: 'rtsp://h/2'}").expect("a field");
+        assert_eq!(streams, Value::streams("rtsp://h/1", "rtsp://h/2"));
         let error = value("password=t0psecret")
             .expect_err("refused")
             .to_string();

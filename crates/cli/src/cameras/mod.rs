@@ -71,13 +71,13 @@ fn check(file: &Path) -> Result<Exit, CliError> {
     let cameras = camweave_cameras::load(file)
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
     for camera in &cameras {
-        let login = if camera.credentials.is_some() {
-            ", with credentials"
-        } else {
-            ""
-        };
+        let record = camera.record.as_ref();
+        let has_login =
+            camera.credentials.is_some() || record.is_some_and(|it| it.credentials.is_some());
+        let login = if has_login { ", with credentials" } else { "" };
         let areas = shown(&camera.areas);
-        say!("{:<16} {}{login}{areas}", camera.id, camera.url);
+        let record = record.map_or_else(String::new, |it| format!(", recorded from {}", it.url));
+        say!("{:<16} {}{record}{login}{areas}", camera.id, camera.url);
     }
     say!("{} cameras", cameras.len());
     secrets::warn(file);

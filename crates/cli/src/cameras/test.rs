@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use camweave_cameras::{Camera, load};
+use camweave_cameras::{Camera, StreamRole, load};
 use camweave_outdir::{FILE_MODE, replace};
 use camweave_probe::{Clock, Failure, Image, ImageError, Probed, Step, probe};
 use camweave_redact::printable;
 use camweave_stage::Exit;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::reach::{Reach, checked};
 use crate::error::CliError;
@@ -22,6 +22,9 @@ pub struct Options {
     target: String,
     /// With a cameras.yml: the camera.
     id: Option<String>,
+    /// With a cameras.yml, of a camera with two streams: which one.
+    #[arg(long, value_enum, default_value_t = Which::Detect, requires = "id")]
+    stream: Which,
     #[command(flatten)]
     reach: Reach,
     /// Watch for so many seconds; up to 20 until a second keyframe comes.
@@ -30,6 +33,24 @@ pub struct Options {
     /// Write a decoded frame into this file, as a PNG.
     #[arg(long, value_name = "PNG")]
     image: Option<PathBuf>,
+}
+
+/// A stream of a camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Which {
+    /// The one that is detected on
+    Detect,
+    /// The one that is recorded
+    Record,
+}
+
+impl From<Which> for StreamRole {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::Detect => Self::Detect,
+            Which::Record => Self::Record,
+        }
+    }
 }
 
 pub fn run(options: &Options) -> Result<Exit, CliError> {
@@ -73,6 +94,7 @@ fn asked(options: &Options) -> Result<Camera, CliError> {
     let file = Path::new(&options.target);
     let cameras = load(file).map_err(|error| wrong(error.to_string()))?;
     let found = cameras.into_iter().find(|camera| camera.id == *id);
+    let found = found.map(|camera| camera.with_stream(options.stream.into()));
     found.ok_or_else(|| {
         wrong(format!(
             "'{}' has no camera '{}': 'camweave cameras FILE' lists them",

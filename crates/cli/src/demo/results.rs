@@ -111,7 +111,9 @@ fn complete(summary: &mut Summary, record: &CameraRecord, reports: &[StageReport
         .filter(|report| report.kind == "rtsp-source")
         .filter_map(|report| report.cameras.get(&record.id))
         .map(|counters| counters.received)
-        .sum();
+        // A graph may have a source of record streams as well, which sees the same camera again.
+        .max()
+        .unwrap_or(0);
     // What the source received and its stages counted adds up. The rest never came to it.
     let not_received = record.frames_sent.saturating_sub(received);
     camera.frames_sent = record.frames_sent;

@@ -82,11 +82,11 @@ impl Graph {
             }
             self.set(node, settings, json);
         }
-        if let Feed::Files {
-            are_recorded: true, ..
-        } = settings.feed
-        {
-            self.keep_to(sink, &mut whole);
+        if let Feed::Files { are_recorded, .. } = settings.feed {
+            if are_recorded {
+                self.keep_to(sink, &mut whole);
+            }
+            self.with_one_stream(&mut whole);
         }
         Ok(without_nulls(whole).to_string())
     }
@@ -102,6 +102,44 @@ impl Graph {
                 let id = node.get("id").and_then(Value::as_str);
                 id.is_none_or(|id| !others.contains(id))
             });
+        }
+    }
+
+    /// A file is one stream: who takes the record streams of cameras (STREAM of rtsp-source) gets what
+    /// the others get, and the source of these streams goes.
+    fn with_one_stream(&self, whole: &mut Value) {
+        let sources = self.variables("rtsp-source");
+        let is_node = |node| matches!(self.kind(node), Kind::Stage("rtsp-source"));
+        let (record, detect): (Vec<_>, Vec<_>) = sources
+            .iter()
+            .filter(|it| is_node(it.node()))
+            .partition(|it| it.get("STREAM").as_deref() == Some("record"));
+        let output = |node: &Node| Some(format!("{}/{}", node.id, node.outputs.first()?));
+        let Some(other) = detect.iter().find_map(|it| output(it.node())) else {
+            return;
+        };
+        let gone: Vec<&Node> = record.iter().map(|it| it.node()).collect();
+        let outputs: Vec<String> = gone.iter().filter_map(|it| output(it)).collect();
+        let Some(nodes) = whole.get_mut("nodes").and_then(Value::as_array_mut) else {
+            return;
+        };
+        nodes.retain(|node| !gone.iter().any(|it| node["id"] == it.id.to_string()));
+        let inputs = nodes
+            .iter_mut()
+            .filter_map(|node| node.get_mut("inputs")?.as_object_mut());
+        for input in inputs.flat_map(Map::values_mut) {
+            let is_object = input.is_object();
+            let source = if is_object {
+                &mut input["source"]
+            } else {
+                input
+            };
+            if source
+                .as_str()
+                .is_some_and(|it| outputs.iter().any(|out| out == it))
+            {
+                *source = json!(other);
+            }
         }
     }
 
@@ -290,5 +328,53 @@ nodes:
             })
         );
         assert_eq!(env(2), json!({"MODEL": "/m.onnx"}));
+    }
+
+    #[test]
+    fn files_have_one_stream() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("graph.yml");
+        let text = "\
+nodes:
+  - {id: record, path: bin/rtsp-source, outputs: [out], env: {STREAM: record}}
+  - {id: source, path: bin/rtsp-source, outputs: [out], env: {STREAM: detect}}
+  - {id: sink, path: bin/sink, inputs: {in: source/out}}
+  - {id: recorder, path: bin/recorder, inputs: {units: {source: record/out, queue_size: 9}, again: record/out, detections: source/out}}
+";
+        std::fs::write(&path, text).expect("writable");
+        let graph = Graph::read(&path, &Variables::new()).expect("a graph");
+        let derived = |feed| {
+            let settings = Settings {
+                feed,
+                out: PathBuf::from("/out"),
+                model: None,
+                stages: Vec::new(),
+            };
+            let derived = graph.derive(&settings).expect("a source and a sink");
+            serde_json::from_str::<Value>(&derived).expect("JSON")
+        };
+        let ids = |derived: &Value| -> Vec<String> {
+            let nodes = derived["nodes"].as_array().expect("nodes").iter();
+            nodes
+                .map(|it| it["id"].as_str().unwrap_or_default().to_owned())
+                .collect()
+        };
+        let live = derived(Feed::Cameras(PathBuf::from("/c.yml")));
+        assert_eq!(ids(&live), ["record", "source", "sink", "recorder"]);
+        assert_eq!(
+            live["nodes"][0]["env"],
+            json!({"STREAM": "record", "CAMERAS": "/c.yml"})
+        );
+        let files = |are_recorded| Feed::Files {
+            files: vec![("a".to_owned(), PathBuf::from("/a.mp4"))],
+            window: 8,
+            are_recorded,
+        };
+        let fast = derived(files(false));
+        assert_eq!(ids(&fast), ["source", "sink", "recorder"]);
+        let inputs = &fast["nodes"][2]["inputs"];
+        assert_eq!(inputs["units"]["source"], "source/out");
+        assert!(!fast.to_string().contains("record/out"), "{fast}");
+        assert_eq!(ids(&derived(files(true))), ["source", "sink"]);
     }
 }

@@ -132,6 +132,7 @@ pub fn one(
     let refers = |value: &Value| match value {
         Value::Text(text) => text.expose().contains("${"),
         Value::List(text) => text.contains("${"),
+        Value::Map(text) => text.expose().contains("${"),
     };
     if fields.iter().any(|(_, value)| refers(value)) {
         let shown = camweave_redact::printable(id);

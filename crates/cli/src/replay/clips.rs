@@ -93,6 +93,8 @@ fn seen(id: &str, sidecar: &Sidecar) -> Vec<Seen> {
             Some(Seen {
                 camera: id.to_owned(),
                 sequence: frame.frame.sequence,
+                width: found.width,
+                height: found.height,
                 boxes: found.boxes.clone(),
                 scores: found.scores.clone(),
                 labels: found.labels.clone(),

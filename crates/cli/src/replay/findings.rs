@@ -16,6 +16,10 @@ pub struct Seen {
     pub camera: String,
     /// The frame's number in its session.
     pub sequence: u64,
+    /// Width of the frame that was looked at, in pixels.
+    pub width: u32,
+    /// Its height.
+    pub height: u32,
     /// `[x1, y1, x2, y2]` in pixels.
     pub boxes: Vec<[f32; 4]>,
     /// 0 to 1.
@@ -51,6 +55,9 @@ pub struct Findings {
     /// Frames that were not detected then, and are now: the graph that recorded had dropped or not
     /// selected them.
     pub further: usize,
+    /// Frames that were detected in another size than now, as another stream of the camera has it: what
+    /// was recorded is scaled.
+    pub scaled: usize,
     /// By class name.
     pub classes: BTreeMap<String, Agreement>,
 }
@@ -58,6 +65,8 @@ pub struct Findings {
 impl Findings {
     /// Compares frame by frame, classes by their names: another model may number them in another way.
     pub fn new(recorded: &[Seen], replayed: &[Seen]) -> Self {
+        let (recorded, scaled) = scaled(recorded, replayed);
+        let recorded = &recorded[..];
         let labels = recorded.iter().chain(replayed).flat_map(|it| &it.labels);
         let labels: BTreeSet<&str> = labels.map(String::as_str).collect();
         let ids: BTreeMap<&str, u32> = labels.iter().copied().zip(0..).collect();
@@ -77,6 +86,7 @@ impl Findings {
             all: compared(None),
             missing: then.difference(&now).count(),
             further: now.difference(&then).count(),
+            scaled,
             classes: labels
                 .into_iter()
                 .map(|label| (label.to_owned(), compared(Some(label))))
@@ -111,6 +121,38 @@ impl Findings {
     }
 }
 
+/// What was recorded, in the pixels of the frames that are replayed, and how many had other ones. The
+/// streams of a camera show the same, whatever they are stretched to.
+fn scaled(recorded: &[Seen], replayed: &[Seen]) -> (Vec<Seen>, usize) {
+    let key = |it: &Seen| (it.camera.clone(), it.sequence);
+    let sizes = replayed.iter().map(|it| (key(it), (it.width, it.height)));
+    let sizes: BTreeMap<(String, u64), (u32, u32)> = sizes.collect();
+    let mut count = 0;
+    let each = recorded.iter().map(|it| {
+        let mut seen = it.clone();
+        let Some(&(width, height)) = sizes.get(&key(it)) else {
+            return seen;
+        };
+        let is_known = [it.width, it.height, width, height]
+            .iter()
+            .all(|it| *it > 0);
+        if is_known && (width, height) != (it.width, it.height) {
+            count += 1;
+            let parts = [(width, it.width), (height, it.height)];
+            let [x, y] = parts.map(|(now, then)| f64::from(now) / f64::from(then));
+            for bbox in &mut seen.boxes {
+                for (edge, by) in bbox.iter_mut().zip([x, y, x, y]) {
+                    *edge = (f64::from(*edge) * by) as f32;
+                }
+            }
+            (seen.width, seen.height) = (width, height);
+        }
+        seen
+    });
+    let all = each.collect();
+    (all, count)
+}
+
 /// As a comparison takes it: the clock of files, whose frames are known by their numbers.
 fn line(seen: &Seen, ids: &BTreeMap<&str, u32>, only: Option<&str>) -> Line {
     let boxes = seen.boxes.iter().zip(&seen.scores).zip(&seen.labels);
@@ -143,6 +185,8 @@ mod tests {
         Seen {
             camera: "gate".to_owned(),
             sequence,
+            width: 64,
+            height: 48,
             boxes: boxes
                 .iter()
                 .map(|(_, x)| [*x, 0.0, x + 10.0, 10.0])
@@ -150,6 +194,26 @@ mod tests {
             scores: boxes.iter().map(|_| 0.5).collect(),
             labels: boxes.iter().map(|(label, _)| (*label).to_owned()).collect(),
         }
+    }
+
+    #[test]
+    fn boxes_of_another_stream_are_scaled() {
+        let recorded = [
+            seen(7, &[("car", 8.0)]),
+            seen(8, &[("car", 8.0)]),
+            seen(9, &[]),
+        ];
+        let mut replayed = recorded.clone();
+        // Twice as wide, three times as high.
+        (replayed[0].width, replayed[0].height) = (128, 144);
+        replayed[0].boxes = vec![[16.0, 0.0, 36.0, 30.0]];
+        let found = Findings::new(&recorded, &replayed);
+        assert!(found.are_same() && found.all.frames == 3, "{found:?}");
+        assert_eq!(found.scaled, 1);
+        // The same numbers in a larger frame are another place.
+        replayed[0].boxes.clone_from(&recorded[0].boxes);
+        assert!(!Findings::new(&recorded, &replayed).are_same());
+        assert_eq!(Findings::new(&recorded, &recorded).scaled, 0);
     }
 
     #[test]

@@ -218,6 +218,12 @@ fn show(clips: &[Replayed], found: &Findings) -> Result<(), CliError> {
             found.further
         );
     }
+    if found.scaled > 0 {
+        say!(
+            "{} frames were detected in another size, on another stream of the camera than the recorded one: their boxes are scaled, and differ as far as the streams do",
+            found.scaled
+        );
+    }
     if !found.classes.is_empty() {
         say!("{}", found.table().trim_end());
     }

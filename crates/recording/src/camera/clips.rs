@@ -171,7 +171,7 @@ impl Camera {
             match clip.unit(self.number, unit, lent.disk) {
                 Ok(()) => {
                     let key = (unit.session_unix_nanos, unit.sequence);
-                    if let Some(note) = self.seen.get(&key) {
+                    if let Some(note) = self.seen.of(key) {
                         clip.seen(self.number, note, lent.disk);
                     }
                 }

@@ -1,32 +1,29 @@
 //! One camera: its last seconds, its events, and the clips that are being recorded.
 
 mod clips;
+mod detections;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camweave_bitstream::{NalCodec, NalKind, StartCodes};
-use camweave_message::{Codec, Detections, Event, FrameId, Unit};
+use camweave_message::{Codec, Event, FrameId, Unit};
 
 use crate::coded::{Coded, nal_codec};
 use crate::disk::Disk;
 use crate::lent::Lent;
 use crate::line::CameraLine;
 use crate::moments::{Moment, Moments};
-use crate::notes::SeenNote;
 use crate::open_clip::{OpenClip, Pace};
 use crate::plan::{Mode, Plan, nanos};
 use crate::report::Report;
 use crate::ring::Ring;
+use crate::seen::Seen;
 
 /// Answers about the last frames of a clip are waited for so long.
 const SETTLE: Duration = Duration::from_secs(3);
 /// A clip of a camera that has been silent for so long is over.
 const SILENT: Duration = Duration::from_secs(10);
-/// Detections that are kept for clips that begin before them.
-const MOST_SEEN: usize = 8192;
-const MOST_SEEN_BYTES: usize = 16 << 20;
 /// After so many frames it is known by how much they are reordered.
 const KNOWN_AFTER: u32 = 50;
 /// More is no reordering.
@@ -41,8 +38,7 @@ pub(crate) struct Camera {
     moments: Moments,
     /// The last one takes what comes; those before it wait for answers.
     clips: Vec<OpenClip>,
-    seen: BTreeMap<(i64, u64), Arc<SeenNote>>,
-    seen_bytes: usize,
+    seen: Seen,
     units: u64,
     last: Option<(i64, u64)>,
     last_came: Option<Instant>,
@@ -79,8 +75,7 @@ impl Camera {
             ring: Ring::default(),
             moments: Moments::default(),
             clips: Vec::new(),
-            seen: BTreeMap::new(),
-            seen_bytes: 0,
+            seen: Seen::default(),
             units: 0,
             last: None,
             last_came: None,
@@ -124,6 +119,7 @@ impl Camera {
         let oldest = self.newest.saturating_sub(nanos(*ring));
         self.ring.trim(oldest, *ring_camera_bytes);
         self.record(&coded, lent);
+        self.place_waiting(lent);
         self.forget(oldest, lent.plan);
         Ok(())
     }
@@ -191,27 +187,6 @@ impl Camera {
         self.sets = Some(sets);
     }
 
-    /// Takes what was detected in a frame.
-    pub fn detections(&mut self, row: &Detections, disk: &Disk) {
-        let key = (row.id.session_unix_nanos, row.id.sequence);
-        let note = Arc::new(SeenNote::new(row));
-        for clip in &self.clips {
-            if clip.has(key.0, key.1) {
-                clip.seen(self.number, &note, disk);
-            }
-        }
-        self.seen_bytes += note.bytes();
-        if let Some(before) = self.seen.insert(key, note) {
-            self.seen_bytes -= before.bytes();
-        }
-        while self.seen.len() > MOST_SEEN || self.seen_bytes > MOST_SEEN_BYTES {
-            let Some((_, note)) = self.seen.pop_first() else {
-                break;
-            };
-            self.seen_bytes -= note.bytes();
-        }
-    }
-
     /// Takes what is known of an event.
     pub fn event(&mut self, row: &Event, lent: &mut Lent<'_>) {
         let Some(heard) = self.line.of(&row.id) else {
@@ -245,12 +220,10 @@ impl Camera {
 
     /// Ends the clips of which nothing more comes.
     pub fn tick(&mut self, now: Instant, lent: &mut Lent<'_>) {
-        let silent = self
-            .last_came
-            .is_some_and(|it| now.saturating_duration_since(it) >= SILENT);
-        if silent {
+        if self.silent_for(now).is_some_and(|it| it >= SILENT) {
             self.seal();
         }
+        self.place_waiting(lent);
         let end = self.end(lent.plan);
         let (number, newest) = (self.number, self.newest);
         self.clips.retain_mut(|clip| {
@@ -270,6 +243,7 @@ impl Camera {
 
     /// Ends all clips: nothing comes any more.
     pub fn close(&mut self, disk: &Disk) {
+        self.place_all(disk);
         for clip in self.clips.drain(..) {
             clip.end(self.number, disk);
         }
@@ -289,9 +263,15 @@ impl Camera {
         self.last_came
     }
 
-    /// Whether clips are being recorded, or wait for their end.
+    /// For how long nothing has come.
+    fn silent_for(&self, now: Instant) -> Option<Duration> {
+        let came = self.last_came?;
+        Some(now.saturating_duration_since(came))
+    }
+
+    /// Whether no clips are being recorded or wait for their end, and nothing waits for its frame.
     pub fn is_idle(&self) -> bool {
-        self.clips.is_empty()
+        self.clips.is_empty() && !self.seen.is_waiting()
     }
 }
 

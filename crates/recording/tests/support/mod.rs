@@ -51,15 +51,20 @@ pub struct Footage {
 impl Footage {
     /// So many seconds at 10 frames/s, a keyframe every two seconds.
     pub fn new(codec: Codec, seconds: u32, size: &str, b_frames: u32) -> Self {
+        let scene = format!("testsrc2=size={size}:rate=10:duration={seconds}");
+        Self::of(codec, &scene, b_frames)
+    }
+
+    /// A scene of FFmpeg's filters, a keyframe every 20 frames.
+    pub fn of(codec: Codec, scene: &str, b_frames: u32) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("source.mp4");
         let (name, nal) = match codec {
             Codec::H265 => ("hevc", NalCodec::H265),
             _ => ("h264", NalCodec::H264),
         };
-        let scene = format!("testsrc2=size={size}:rate=10:duration={seconds}");
         let mut encode = Command::new("ffmpeg");
-        encode.args(["-v", "error", "-f", "lavfi", "-i", &scene]);
+        encode.args(["-v", "error", "-f", "lavfi", "-i", scene]);
         if nal == NalCodec::H265 {
             let options = format!(
                 "log-level=error:keyint=20:min-keyint=20:scenecut=0:open-gop=0:bframes={b_frames}"

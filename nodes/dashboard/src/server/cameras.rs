@@ -20,6 +20,8 @@ const VALUE_AT_MOST: usize = 2 << 10;
 const AREAS_AT_MOST: usize = 48 << 10;
 /// The field that names a camera.
 const ID: &str = "id";
+/// The field of a camera with two URLs.
+const STREAMS: &str = "streams";
 /// The answer where the file cannot be used as it is, whatever was asked for.
 pub(crate) const UNUSABLE: StatusCode = StatusCode::FAILED_DEPENDENCY;
 
@@ -219,6 +221,9 @@ pub(super) fn values(given: &BTreeMap<String, Given>) -> Result<Vec<(&str, Value
     let each = given.iter().map(|(field, value)| {
         if field == ID {
             return Err(refuse("the id of a camera stays: add another camera".to_owned()));
+        }
+        if field == STREAMS {
+            return Err(refuse("the streams of a camera are written into the file by hand: the page sets cameras of one URL".to_owned()));
         }
         let text = value.text();
         let most = match field.as_str() {

@@ -10,7 +10,7 @@ use camweave_cameras::{Camera, ClientKind, Credentials, Transport};
 use camweave_message::{Polygon, Selection};
 use serde::Serialize;
 
-/// In place of a URL that needs a variable which this node does not have.
+/// In place of the URLs of a camera of which one needs a variable that this node does not have.
 const UNKNOWN_URL: &str = "***";
 
 /// A camera as the page gets it.
@@ -18,6 +18,8 @@ const UNKNOWN_URL: &str = "***";
 pub(crate) struct Listed {
     pub id: String,
     pub url: String,
+    /// Where the stream is that is recorded, of a camera that has two.
+    pub record_url: Option<String>,
     pub has_credentials: bool,
     pub transport: Option<&'static str>,
     pub client: &'static str,
@@ -45,6 +47,7 @@ pub(crate) fn listed(editor: &Editor, cameras: &[Camera], versions: &Versions) -
         let mut listed = Listed::of(camera, &written, versions);
         if without_url.contains(&camera.id) {
             listed.url = UNKNOWN_URL.to_owned();
+            listed.record_url = listed.record_url.map(|_| UNKNOWN_URL.to_owned());
         }
         listed
     });
@@ -59,6 +62,7 @@ impl Listed {
         Self {
             id: camera.id.clone(),
             url: camera.url.to_string(),
+            record_url: camera.record.as_ref().map(|it| it.url.to_string()),
             has_credentials: camera.credentials.is_some(),
             transport: camera.transport.map(|it| match it {
                 Transport::Tcp => "tcp",
@@ -103,8 +107,17 @@ pub(crate) struct Versions(RandomState);
 impl Versions {
     pub fn of(&self, camera: &Camera, written: &[Written]) -> String {
         let login = camera.credentials.as_ref().map(Credentials::expose);
+        let record = camera.record.as_ref().map(|it| {
+            let login = it.credentials.as_ref().map(Credentials::expose);
+            (it.url.expose(), login)
+        });
         let own = written.iter().find(|it| it.id == camera.id);
-        let all = (format!("{camera:?} {own:?}"), camera.url.expose(), login);
+        let all = (
+            format!("{camera:?} {own:?}"),
+            camera.url.expose(),
+            login,
+            record,
+        );
         // That of something fixed names the key.
         let key = self.0.hash_one(());
         format!("{key:016x}-{:016x}", self.0.hash_one(all))

@@ -48,7 +48,11 @@ pub fn add(
     let mut cameras: Vec<(String, Option<SecretUrl>)> = Vec::new();
     if file.exists() {
         let there = editor.cameras().map_err(|error| failed(&error))?;
-        cameras.extend(there.into_iter().map(|it| (it.id, Some(it.url))));
+        for camera in there {
+            let record = camera.record.map(|it| (camera.id.clone(), Some(it.url)));
+            cameras.push((camera.id, Some(camera.url)));
+            cameras.extend(record);
+        }
     }
     for entry in entries {
         match choose(entry, which, login, &cameras) {
