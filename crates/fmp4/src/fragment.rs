@@ -89,7 +89,7 @@ impl Track {
     fn nals_of<'a>(&self, unit: &'a [u8]) -> Vec<&'a [u8]> {
         let stays = |nal: &&[u8]| match self.codec.kind(nal) {
             NalKind::Delimiter => false,
-            kind if kind.is_parameter_set() => !self.sets.contain(nal),
+            kind if kind.is_parameter_set() => self.keeps_sets || !self.sets.contain(nal),
             _ => !nal.is_empty(),
         };
         nals(unit).filter(stays).collect()

@@ -125,7 +125,7 @@ fn fragment(
             samples: samples.len() as u32,
             decode_time,
             presentation_time: decode_time.saturating_add_signed(shift),
-            end_time: decode_time + length,
+            end_time: decode_time.saturating_add(length),
             is_sync: first.flags.unwrap_or(IS_NON_SYNC) & IS_NON_SYNC == 0,
         })
     });

@@ -1,4 +1,4 @@
-use camweave_bitstream::{NalCodec, picture_size, sample_format};
+use camweave_bitstream::{NalCodec, nals, picture_size, sample_format};
 use mp4_atom::{Codec, Visual};
 
 use crate::error::Mp4Error;
@@ -18,6 +18,8 @@ pub struct Track {
     pub(crate) quarters: u8,
     /// ... and whether it is mirrored left to right after that.
     pub(crate) is_mirrored: bool,
+    /// Whether samples keep the parameter sets that the track has, too.
+    pub(crate) keeps_sets: bool,
     name: String,
 }
 
@@ -57,6 +59,7 @@ impl Track {
             entry,
             quarters: 0,
             is_mirrored: false,
+            keeps_sets: false,
             name,
         })
     }
@@ -70,6 +73,19 @@ impl Track {
             is_mirrored,
             ..self
         }
+    }
+
+    /// Whether all parameter sets of a unit in Annex B form are the track's.
+    #[must_use]
+    pub fn has_sets_of(&self, unit: &[u8]) -> bool {
+        let mut nals = nals(unit);
+        nals.all(|nal| !self.codec.kind(nal).is_parameter_set() || self.sets.contain(nal))
+    }
+
+    /// From here on, samples keep all their parameter sets: where a unit has had another one, the
+    /// track's own are news when they come again.
+    pub fn keep_sets(&mut self) {
+        self.keeps_sets = true;
     }
 
     /// Width and height of the stored pictures, in pixels.

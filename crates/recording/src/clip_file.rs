@@ -36,8 +36,10 @@ pub(crate) struct ClipFile {
     pending_since: Instant,
     step: u32,
     fragments: u32,
-    /// In the file.
+    /// In the file, on disk.
     pub bytes: u64,
+    /// The index of the first unit that is not.
+    pub resume: u64,
 }
 
 /// What has become lasting by a call.
@@ -78,6 +80,7 @@ impl ClipFile {
         })?;
         Ok(Self {
             bytes: begin.bytes.len() as u64,
+            resume: key.index,
             day,
             name,
             file,
@@ -104,6 +107,10 @@ impl ClipFile {
         } else {
             None
         };
+        // A decoder would keep another set that was sent in between.
+        if !self.track.has_sets_of(&unit.data) {
+            self.track.keep_sets();
+        }
         if self.pending.is_empty() {
             self.pending_since = Instant::now();
         }
@@ -132,7 +139,7 @@ impl ClipFile {
         self.flush()?;
         let flushed = self.lines.flush();
         flushed.map_err(|error| self.failed(error))?;
-        finish(&self.day, &self.name, false)
+        finish(&self.day, &self.name, Some(self.bytes), false)
     }
 
     /// Where it is.
@@ -140,10 +147,12 @@ impl ClipFile {
         (self.day.clone(), self.name.clone())
     }
 
-    /// Gives up: what is in the files stays there. Where they are.
+    /// Gives up: what is on disk stays there. Where that is.
     pub fn abandon(self) -> (Folder, ClipName) {
-        // What is still to be written of the lines is of a fragment that is not there.
+        // What is still to be written of the lines is of a fragment that is not there. And what could
+        // not be synced is said to be once more, at most: it is no part of the file any more.
         drop(self.lines.into_parts());
+        drop(self.file.set_len(self.bytes));
         (self.day, self.name)
     }
 
@@ -153,7 +162,7 @@ impl ClipFile {
         else {
             return Ok(None);
         };
-        let (decode, sequence) = (first.decode, last.sequence);
+        let (decode, sequence, next) = (first.decode, last.sequence, last.index + 1);
         let fragment = self.fragment(decode, next_decode);
         let written = fragment.map_err(io::Error::other).and_then(|bytes| {
             self.note_pending()?;
@@ -165,6 +174,7 @@ impl ClipFile {
         });
         let bytes = written.map_err(|error| self.failed(error))?;
         self.bytes += bytes;
+        self.resume = next;
         self.fragments = self.fragments.wrapping_add(1);
         self.pending.clear();
         self.pending_bytes = 0;

@@ -10,6 +10,11 @@ use camweave_message::{Areas, CapturedClock, Codec, Orientation, Unit};
 pub(crate) struct Coded {
     /// Counts the camera's units, whatever session they are of.
     pub index: u64,
+    /// Units of one epoch can be in one clip: they are of one session and one set of sequence
+    /// parameters.
+    pub epoch: u64,
+    /// Units between the one before and this keyframe are missing.
+    pub is_after_gap: bool,
     /// When it is presented on the camera's time line, in nanoseconds.
     pub line: i64,
     pub session_unix_nanos: i64,
@@ -27,10 +32,18 @@ pub(crate) struct Coded {
 }
 
 impl Coded {
-    pub fn new(unit: &Unit, codec: NalCodec, index: u64, line: i64) -> Self {
+    pub fn new(unit: &Unit, codec: NalCodec, place: Place) -> Self {
         let data = unit.data.as_slice();
+        let Place {
+            index,
+            epoch,
+            is_after_gap,
+            line,
+        } = place;
         Self {
             index,
+            epoch,
+            is_after_gap,
             line,
             session_unix_nanos: unit.id.session_unix_nanos,
             sequence: unit.id.sequence,
@@ -50,6 +63,15 @@ impl Coded {
     pub fn bytes(&self) -> usize {
         self.data.len() + size_of::<Self>()
     }
+}
+
+/// Where a unit is among those of its camera, as [`Coded`] has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub index: u64,
+    pub epoch: u64,
+    pub is_after_gap: bool,
+    pub line: i64,
 }
 
 /// What of the codecs can be written as MP4.

@@ -1,9 +1,9 @@
 //! The threads that write clips, and the one that removes old ones.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,6 +18,11 @@ use crate::worker::{Outcome, Shared, Worker};
 /// How often old clips are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
 
+/// A clock that goes forward by so much more than time passes was set.
+const LARGE_STEP: Duration = Duration::from_secs(3600);
+/// For so long after that, no clip is removed for its age.
+const DISTRUSTED: Duration = Duration::from_secs(86_400);
+
 /// What the thread that removes old clips says.
 #[derive(Debug)]
 pub(crate) enum Kept {
@@ -25,8 +30,10 @@ pub(crate) enum Kept {
     Clips { count: usize, bytes: u64 },
     /// One was removed, or could not be.
     Removed(Removal),
-    /// The folder cannot be listed.
+    /// The folder, or that of a day, cannot be read.
     Failed(Error),
+    /// The clock was set forward.
+    ClockSet { seconds: u64 },
 }
 
 pub(crate) struct Disk {
@@ -102,6 +109,11 @@ impl Disk {
         self.queues[camera % self.queues.len()].push(job)
     }
 
+    /// Whether an access unit of so many bytes may wait.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.room.has(bytes)
+    }
+
     /// Bytes that wait.
     pub fn waiting(&self) -> usize {
         self.room.waiting()
@@ -142,15 +154,9 @@ struct Tidying {
 }
 
 impl Tidying {
-    fn run(&mut self, shared: &std::sync::Weak<Shared>) {
-        let opened = shared
-            .upgrade()
-            .map(|shared| Keeper::open(&shared.store, self.retention));
-        let mut keeper = match opened {
-            None => return,
-            Some(Ok(keeper)) => keeper,
-            Some(Err(error)) => return drop(self.kept.send(Kept::Failed(error))),
-        };
+    fn run(&mut self, shared: &Weak<Shared>) {
+        let mut keeper: Option<Keeper> = None;
+        let mut clock = ClockWatch::new(Instant::now(), SystemTime::now());
         let mut due = Instant::now();
         loop {
             let is_due = due <= Instant::now() || self.is_full.swap(false, Ordering::Relaxed);
@@ -159,19 +165,82 @@ impl Tidying {
                 let Some(shared) = shared.upgrade() else {
                     return;
                 };
-                for removal in keeper.tidy(&shared.store, &shared.unfinished, SystemTime::now()) {
-                    drop(self.kept.send(Kept::Removed(removal)));
+                if keeper.is_none() {
+                    keeper = self.open(&shared);
                 }
-                let (count, bytes) = (keeper.count(), keeper.bytes());
-                drop(self.kept.send(Kept::Clips { count, bytes }));
+                if let Some(keeper) = &mut keeper {
+                    self.tidy(keeper, &mut clock, &shared);
+                }
                 (shared.wake)();
             }
             match self.finished.recv_timeout(Duration::from_secs(1)) {
-                Ok(path) => keeper.add(&path),
+                // One that is opened later finds it.
+                Ok(path) => keeper.iter_mut().for_each(|it| it.add(&path)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// `None`: it is tried again with the next round.
+    fn open(&self, shared: &Shared) -> Option<Keeper> {
+        let opened = Keeper::open(&shared.store, self.retention);
+        let (keeper, failed) = match opened {
+            Ok((keeper, failed)) => (Some(keeper), failed),
+            Err(error) => (None, vec![error]),
+        };
+        for error in failed {
+            drop(self.kept.send(Kept::Failed(error)));
+        }
+        keeper
+    }
+
+    fn tidy(&self, keeper: &mut Keeper, clock: &mut ClockWatch, shared: &Shared) {
+        let now = SystemTime::now();
+        if let Some(step) = clock.look(Instant::now(), now) {
+            let seconds = step.as_secs();
+            drop(self.kept.send(Kept::ClockSet { seconds }));
+        }
+        let by_age = !clock.was_set(Instant::now());
+        for removal in keeper.tidy(&shared.store, &shared.unfinished, now, by_age) {
+            drop(self.kept.send(Kept::Removed(removal)));
+        }
+        let (count, bytes) = (keeper.count(), keeper.bytes());
+        drop(self.kept.send(Kept::Clips { count, bytes }));
+    }
+}
+
+/// Sees when this machine's clock is set forward: all clips then look older than they are.
+struct ClockWatch {
+    looked: (Instant, SystemTime),
+    distrusted_until: Option<Instant>,
+}
+
+impl ClockWatch {
+    fn new(now: Instant, clock: SystemTime) -> Self {
+        Self {
+            looked: (now, clock),
+            distrusted_until: None,
+        }
+    }
+
+    /// By how much it was set forward since the last look, if so.
+    fn look(&mut self, now: Instant, clock: SystemTime) -> Option<Duration> {
+        let (before, clock_before) = std::mem::replace(&mut self.looked, (now, clock));
+        let passed = now.saturating_duration_since(before);
+        let step = clock
+            .duration_since(clock_before)
+            .ok()?
+            .checked_sub(passed)?;
+        (step >= LARGE_STEP).then(|| {
+            self.distrusted_until = Some(now + DISTRUSTED);
+            step
+        })
+    }
+
+    /// Whether that was lately.
+    fn was_set(&self, now: Instant) -> bool {
+        self.distrusted_until.is_some_and(|until| now < until)
     }
 }
 
@@ -180,5 +249,29 @@ impl Drop for Disk {
         for queue in &self.queues {
             queue.close();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_forward_is_distrusted_for_a_day() {
+        let (begin, clock) = (Instant::now(), SystemTime::UNIX_EPOCH);
+        let seconds = Duration::from_secs;
+        let mut watch = ClockWatch::new(begin, clock);
+        // As time passes, set back, and set by less than an hour: nothing.
+        for (passed, shown) in [(10, 10), (20, 5), (30, 3000)] {
+            let found = watch.look(begin + seconds(passed), clock + seconds(shown));
+            assert_eq!(
+                (found, watch.was_set(begin + seconds(passed))),
+                (None, false)
+            );
+        }
+        let found = watch.look(begin + seconds(40), clock + seconds(10_000));
+        assert_eq!(found, Some(seconds(6990)));
+        assert!(watch.was_set(begin + seconds(86_000)));
+        assert!(!watch.was_set(begin + seconds(90_000)));
     }
 }

@@ -51,17 +51,19 @@ pub(crate) fn stem_of_lines(name: &str) -> Option<&str> {
 }
 
 /// Gives what was recorded its name, after its sidecar. `None`: nothing of it is whole, and nothing is
-/// left of it.
+/// left of it. `synced`: bytes of it that are known to be on disk; what is after these is cut off.
 pub(crate) fn finish(
     day: &Folder,
     name: &ClipName,
+    synced: Option<u64>,
     salvaged: bool,
 ) -> Result<Option<Finished>, Error> {
     let stem = name.stem();
     let part = format!("{stem}{PART}");
     let path = day.path().join(&part);
     let lines = lines_path(day.path(), &stem);
-    let (whole, cut_bytes) = close(&path).map_err(|error| io_error("finish", &path, error))?;
+    let (whole, cut_bytes) =
+        close(&path, synced).map_err(|error| io_error("finish", &path, error))?;
     if whole.fragments.is_empty() {
         day.remove(&part)?;
         drop(fs::remove_file(&lines));
@@ -88,13 +90,16 @@ pub(crate) fn finish(
 }
 
 /// Cuts off what is not whole, writes the duration and the index. How many bytes were cut.
-fn close(path: &Path) -> io::Result<(Whole, u64)> {
+fn close(path: &Path, synced: Option<u64>) -> io::Result<(Whole, u64)> {
     let mut file = open_own(OpenOptions::new().read(true).write(true), path)?;
+    let length = file.metadata()?.len();
+    if let Some(synced) = synced.filter(|it| *it < length) {
+        file.set_len(synced)?;
+    }
     let whole = scan(&mut BufReader::new(&mut file))?;
     if whole.fragments.is_empty() {
         return Ok((whole, 0));
     }
-    let length = file.metadata()?.len();
     file.set_len(whole.bytes)?;
     if let Some(at) = duration_at(&mut file)? {
         file.seek(SeekFrom::Start(at))?;

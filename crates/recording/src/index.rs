@@ -70,16 +70,30 @@ pub fn clips(path: &Path) -> io::Result<Vec<Clip>> {
     };
     let mut all = Vec::new();
     for day in days {
-        for entry in fs::read_dir(day)? {
-            match Clip::at(&entry?.path()) {
-                Ok(clip) => all.extend(clip),
-                // It was removed meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
+        all.extend(clips_of(&day)?);
     }
     all.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(all)
+}
+
+/// The same in the folder of a day, in no order.
+///
+/// # Errors
+/// It cannot be listed, for another reason than that it is gone.
+pub(crate) fn clips_of(day: &Path) -> io::Result<Vec<Clip>> {
+    let listed = match fs::read_dir(day) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed?,
+    };
+    let mut all = Vec::new();
+    for entry in listed {
+        match Clip::at(&entry?.path()) {
+            Ok(clip) => all.extend(clip),
+            // It was removed meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
     Ok(all)
 }
 

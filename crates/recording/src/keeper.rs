@@ -1,6 +1,6 @@
 //! How long clips are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -9,8 +9,8 @@ use camweave_outdir::{Error, Folder, Retention};
 
 use crate::files::io_error;
 use crate::finish::SIDECAR;
-use crate::index::{Clip, clips};
-use crate::store::Store;
+use crate::index::{Clip, clips_of};
+use crate::store::{Store, days};
 
 /// The clips that may be removed: those that camweave has written and that are finished. Read from the
 /// folder once, and kept in memory from then on.
@@ -32,32 +32,37 @@ pub(crate) struct Removal {
 }
 
 impl Keeper {
-    /// Those of the store's folder.
+    /// Those of the store's folder, and why those of some days are not among them.
     ///
     /// # Errors
-    /// The folder cannot be listed.
-    pub fn open(store: &Store, retention: Retention) -> Result<Self, Error> {
+    /// The store's folder cannot be listed.
+    pub fn open(store: &Store, retention: Retention) -> Result<(Self, Vec<Error>), Error> {
         let mut keeper = Self {
             retention,
             clips: BTreeMap::new(),
             bytes: 0,
         };
-        let found = clips(store.path()).map_err(|error| io_error("list", store.path(), error))?;
-        let mut day: Option<(PathBuf, Vec<String>)> = None;
-        for clip in found {
-            let (Some(folder), Some(name)) = (clip.path.parent(), clip.path.file_name()) else {
-                continue;
-            };
-            let own = match day.take() {
-                Some((path, own)) if path == folder => own,
-                _ => Folder::own_files(folder)?,
-            };
-            if own.iter().any(|it| name.to_string_lossy() == **it) {
-                keeper.insert(clip.clone());
+        let mut failed = Vec::new();
+        for day in days(store.path()).map_err(|error| io_error("list", store.path(), error))? {
+            // What of one day cannot be read is no reason to keep all others for ever.
+            if let Err(error) = keeper.add_day(&day) {
+                failed.push(error);
             }
-            day = Some((folder.to_owned(), own));
         }
-        Ok(keeper)
+        Ok((keeper, failed))
+    }
+
+    fn add_day(&mut self, day: &Path) -> Result<(), Error> {
+        let own: BTreeSet<String> = Folder::own_files(day)?.into_iter().collect();
+        let found = clips_of(day).map_err(|error| io_error("list", day, error))?;
+        let is_own = |clip: &Clip| {
+            own.contains(&*clip.path.file_name().unwrap_or_default().to_string_lossy())
+        };
+        found
+            .into_iter()
+            .filter(is_own)
+            .for_each(|it| self.insert(it));
+        Ok(())
     }
 
     /// A clip has been finished.
@@ -85,7 +90,14 @@ impl Keeper {
 
     /// Removes what is beyond the limits, while `unfinished` bytes belong to clips that are being
     /// recorded.
-    pub fn tidy(&mut self, store: &Store, unfinished: &AtomicU64, now: SystemTime) -> Vec<Removal> {
+    /// With `by_age: false`, none is removed for its age.
+    pub fn tidy(
+        &mut self,
+        store: &Store,
+        unfinished: &AtomicU64,
+        now: SystemTime,
+        by_age: bool,
+    ) -> Vec<Removal> {
         let mut removed = Vec::new();
         let mut kept = Vec::new();
         while let Some(((written, path), clip)) = self.clips.pop_first() {
@@ -93,7 +105,7 @@ impl Keeper {
             let bytes = self
                 .bytes
                 .saturating_add(unfinished.load(Ordering::Relaxed));
-            let why = if self.retention.age.is_some_and(|most| age > most) {
+            let why = if by_age && self.retention.age.is_some_and(|most| age > most) {
                 "older than the limit"
             } else if self.retention.bytes.is_some_and(|most| bytes > most) {
                 "more bytes than the limit"
@@ -103,13 +115,21 @@ impl Keeper {
                 self.clips.insert((written, path), clip);
                 break;
             };
-            let error = remove(store, &clip).err();
-            if error.is_some() {
-                // It is tried again with the next round, and costs no other clip more than this.
-                kept.push(clip);
-            } else {
-                self.bytes = self.bytes.saturating_sub(clip.bytes);
-            }
+            let error = match remove(store, &clip) {
+                Ok(is_removed) => {
+                    self.bytes = self.bytes.saturating_sub(clip.bytes);
+                    if !is_removed {
+                        // It is gone, or is somebody else's by now.
+                        continue;
+                    }
+                    None
+                }
+                Err(error) => {
+                    // It is tried again with the next round, and costs no other clip more than this.
+                    kept.push(clip);
+                    Some(error)
+                }
+            };
             removed.push(Removal { path, why, error });
         }
         for clip in kept {
@@ -119,14 +139,16 @@ impl Keeper {
     }
 }
 
-fn remove(store: &Store, clip: &Clip) -> Result<(), Error> {
+/// Whether it was there and camweave's.
+fn remove(store: &Store, clip: &Clip) -> Result<bool, Error> {
     let (Some(day), Some(name)) = (clip.path.parent(), clip.path.file_name()) else {
-        return Ok(());
+        return Ok(false);
     };
     let Some(folder) = store.day_at(day)? else {
-        return Ok(());
+        return Ok(false);
     };
-    folder.remove(&name.to_string_lossy())?;
+    let is_removed = folder.remove(&name.to_string_lossy())?;
     folder.remove(&format!("{}{SIDECAR}", clip.name.stem()))?;
-    store.remove_empty(day)
+    store.remove_empty(day)?;
+    Ok(is_removed)
 }

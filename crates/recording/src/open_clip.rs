@@ -4,16 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use camweave_bitstream::presents_in_decode_order;
-use camweave_message::KeyframeGate;
 
 use crate::coded::Coded;
 use crate::disk::Disk;
-use crate::media_clock::{MediaClock, Times};
+use crate::media_clock::MediaClock;
 use crate::moments::Moment;
 use crate::notes::{ClipHead, EventNote, Note, SeenNote};
 use crate::plan::nanos;
 use crate::queue::Job;
-use crate::report::loss;
 
 /// By how much frames are assumed to be reordered where nothing is known of it.
 const UNKNOWN_LEAD: i64 = 400_000_000;
@@ -39,12 +37,13 @@ pub(crate) struct OpenClip {
     pub next: u64,
     /// It takes none from this one on.
     pub sealed: Option<u64>,
+    /// It takes none that is after this on the line.
+    pub until: i64,
     /// Since when nothing is missing but answers about its last frames.
     pub complete: Option<Instant>,
     last_sequence: Option<u64>,
     pub last_line: i64,
     clock: MediaClock,
-    gate: KeyframeGate,
     /// Frames that are presented before it refer to what is not in the clip.
     decodable_from: i64,
 }
@@ -79,11 +78,11 @@ impl OpenClip {
             begin: Arc::clone(key),
             next: key.index,
             sealed: None,
+            until: i64::MAX,
             complete: None,
             last_sequence: None,
             last_line: key.line,
             clock,
-            gate: KeyframeGate::default(),
             decodable_from: key.line,
         })
     }
@@ -92,55 +91,48 @@ impl OpenClip {
         self.id == id
     }
 
+    /// Whether it can have this unit: its file is of one codec and one set of sequence parameters.
+    pub fn is_of(&self, unit: &Coded) -> bool {
+        self.begin.epoch == unit.epoch
+    }
+
     pub fn session(&self) -> i64 {
         self.begin.session_unix_nanos
     }
 
-    /// Takes the next access unit. `Err`: it was to be recorded and is not.
-    pub fn unit(
-        &mut self,
-        camera: usize,
-        unit: &Arc<Coded>,
-        disk: &Disk,
-    ) -> Result<(), &'static str> {
-        self.next = unit.index + 1;
-        if !self.gate.passes(unit.keyframe) {
-            return Err(loss::BACKLOG);
-        }
-        if unit.keyframe && self.is_after_gap() {
+    /// Whether a unit is for it.
+    pub fn takes(&self, unit: &Coded) -> bool {
+        let is_before = self.sealed.is_none_or(|sealed| unit.index < sealed);
+        is_before && unit.line <= self.until && self.is_of(unit)
+    }
+
+    /// Takes the next access unit; `false` where the disk has no room for it yet.
+    pub fn unit(&mut self, camera: usize, unit: &Arc<Coded>, disk: &Disk) -> bool {
+        let is_after_gap = unit.is_after_gap || self.decodable_from == i64::MAX;
+        if unit.keyframe && is_after_gap {
             self.decodable_from = unit.line;
         }
-        if unit.line < self.decodable_from {
-            return Ok(());
+        if unit.line >= self.decodable_from {
+            if !disk.has_room(unit.bytes()) {
+                return false;
+            }
+            let job = Job::Unit {
+                clip: self.id,
+                unit: Arc::clone(unit),
+                times: self.clock.next(unit.line),
+            };
+            disk.push(camera, job);
+            self.last_sequence = Some(unit.sequence);
+            self.last_line = self.last_line.max(unit.line);
         }
-        let times = self.clock.next(unit.line);
-        if !self.write(camera, unit, times, disk) {
-            self.gate.close();
-            self.decodable_from = i64::MAX;
-            return Err(loss::BACKLOG);
-        }
-        self.last_sequence = Some(unit.sequence);
-        self.last_line = self.last_line.max(unit.line);
-        Ok(())
+        self.next = unit.index + 1;
+        true
     }
 
-    /// Whether units that frames may refer to are not in the clip.
-    fn is_after_gap(&self) -> bool {
-        self.decodable_from == i64::MAX
-    }
-
-    /// Access units are missing: those up to the next keyframe are left out.
-    pub fn note_gap(&mut self) {
+    /// What is before this index is not in the clip, as it is not kept any more.
+    pub fn skip_to(&mut self, index: u64) {
+        self.next = index;
         self.decodable_from = i64::MAX;
-    }
-
-    fn write(&self, camera: usize, unit: &Arc<Coded>, times: Times, disk: &Disk) -> bool {
-        let job = Job::Unit {
-            clip: self.id,
-            unit: Arc::clone(unit),
-            times,
-        };
-        disk.push(camera, job)
     }
 
     /// Whether the frame is one of those that it has taken.

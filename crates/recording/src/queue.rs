@@ -75,6 +75,11 @@ impl Room {
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
+
+    /// Whether so many bytes more may wait. Only those who ask make it less.
+    pub fn has(&self, bytes: usize) -> bool {
+        self.waiting() + bytes <= self.most
+    }
 }
 
 /// One thread's.
@@ -107,7 +112,7 @@ impl Queue {
     /// Adds a job; `false` where there is no room for it.
     pub fn push(&self, job: Job) -> bool {
         let bytes = job.bytes();
-        if job.is_bounded() && self.room.waiting() + bytes > self.room.most {
+        if job.is_bounded() && !self.room.has(bytes) {
             return false;
         }
         self.room.waiting.fetch_add(bytes, Ordering::Relaxed);

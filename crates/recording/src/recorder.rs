@@ -10,12 +10,15 @@ use crate::camera::Camera;
 use crate::disk::{Disk, Kept};
 use crate::lent::Lent;
 use crate::plan::Plan;
-use crate::report::{Report, loss};
+use crate::report::Report;
 use crate::store::Store;
 use crate::worker::Outcome;
 
 /// A camera that has been silent for so long is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
+
+/// At the end, it is looked so often whether the disk has room.
+const ROOM_EVERY: Duration = Duration::from_millis(10);
 
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +70,7 @@ impl Recorder {
     pub fn unit(&mut self, unit: &Unit, now: Instant) -> Taken {
         let (camera, mut lent) = self.lend(&unit.id.camera, now);
         let taken = camera.unit(unit, now, &mut lent);
-        self.keep_within();
+        self.keep_within(now);
         taken.map_or_else(Taken::Dropped, |()| Taken::Kept)
     }
 
@@ -101,14 +104,17 @@ impl Recorder {
     }
 
     /// Bytes of all rings: the camera that has the most loses its oldest.
-    fn keep_within(&mut self) {
+    fn keep_within(&mut self, now: Instant) {
         let bytes = || self.cameras.values().map(|it| it.ring.bytes());
         let mut all: usize = bytes().sum();
         while all > self.plan.ring_bytes {
-            let largest = self.cameras.values_mut().max_by_key(|it| it.ring.bytes());
-            let Some(camera) = largest else { return };
+            let largest = self.cameras.iter().max_by_key(|(_, it)| it.ring.bytes());
+            let Some(id) = largest.map(|(id, _)| Arc::clone(id)) else {
+                return;
+            };
+            let (camera, mut lent) = self.lend(&id, now);
             all -= camera.ring.bytes();
-            if !camera.ring.drop_oldest() {
+            if !camera.drop_oldest(&mut lent) {
                 return;
             }
             all += camera.ring.bytes();
@@ -121,7 +127,11 @@ impl Recorder {
         for outcome in outcomes {
             self.outcome(outcome, now);
         }
-        for kept in self.disk.kept() {
+        let kept: Vec<Kept> = self.disk.kept().collect();
+        for kept in kept {
+            if matches!(&kept, Kept::Removed(removal) if removal.error.is_none()) {
+                self.cameras.values_mut().for_each(Camera::unblock);
+            }
             self.reports.push(match kept {
                 Kept::Clips { count, bytes } => Report::Kept {
                     clips: count,
@@ -139,6 +149,7 @@ impl Recorder {
                 Kept::Failed(error) => Report::NotRemoved {
                     error: error.to_string(),
                 },
+                Kept::ClockSet { seconds } => Report::ClockSet { seconds },
             });
         }
         let ids: Vec<Arc<str>> = self.cameras.keys().cloned().collect();
@@ -150,7 +161,12 @@ impl Recorder {
             let came = camera.last_came();
             let is_recent =
                 came.is_some_and(|it| now.saturating_duration_since(it) < FORGOTTEN_AFTER);
-            is_recent || !camera.is_idle()
+            let stays = is_recent || !camera.is_idle();
+            if !stays && camera.is_failing() {
+                let camera = Arc::clone(camera.id());
+                self.reports.push(Report::Recovered { camera });
+            }
+            stays
         });
     }
 
@@ -196,24 +212,20 @@ impl Recorder {
             Outcome::Failed {
                 clip,
                 camera,
+                resume,
                 error,
             } => {
                 if error.is_full() {
                     self.disk.note_full();
                 }
                 let id = Arc::from(camera);
-                let (camera, lent) = self.lend(&id, now);
-                camera.failed(clip, &lent);
+                let (camera, mut lent) = self.lend(&id, now);
+                camera.failed(clip, resume, &mut lent);
                 self.reports.push(Report::Failed {
                     camera: id,
                     error: error.to_string(),
                 });
             }
-            Outcome::Lost { camera } => self.reports.push(Report::Lost {
-                camera: Arc::from(camera),
-                reason: loss::NOT_WRITTEN,
-                units: 1,
-            }),
         }
     }
 
@@ -236,8 +248,17 @@ impl Recorder {
 
     /// Ends all clips, and waits until they have their names, to `until` at most. Whether they have.
     pub fn close(&mut self, until: Instant) -> bool {
-        for camera in self.cameras.values_mut() {
-            camera.close(&self.disk);
+        let begin = Instant::now();
+        // What the disk has had no room for yet gets some of the time.
+        let room_until = begin + until.saturating_duration_since(begin) / 2;
+        while self.cameras.values().any(Camera::is_behind) && Instant::now() < room_until {
+            std::thread::sleep(ROOM_EVERY);
+            self.tick(Instant::now());
+        }
+        let ids: Vec<Arc<str>> = self.cameras.keys().cloned().collect();
+        for id in ids {
+            let (camera, mut lent) = self.lend(&id, begin);
+            camera.close(&mut lent);
         }
         let closed = self.disk.close(until);
         self.tick(Instant::now());

@@ -101,6 +101,11 @@ pub enum Report {
         /// Why, with the file.
         error: String,
     },
+    /// This machine's clock was set forward: for a day, no clip is removed for its age.
+    ClockSet {
+        /// By how much.
+        seconds: u64,
+    },
     /// So much is kept.
     Kept {
         /// Clips.

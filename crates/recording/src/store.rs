@@ -54,39 +54,43 @@ impl Store {
         self.folder.path()
     }
 
-    /// Finishes or removes what killed processes have left. Each is given as it went: a clip that
-    /// cannot be finished now, as on a full disk, stays as it is.
+    /// Finishes or removes what killed processes have left. Each is given as it went: what cannot be
+    /// finished or looked at now, as on a full disk or in a damaged folder, stays as it is.
     ///
     /// # Errors
     /// The folders cannot be listed.
     pub fn salvage(&self) -> Result<Vec<Result<Salvaged, Error>>, Error> {
         let mut all = Vec::new();
-        let listed = |path: &Path| {
-            let path = path.to_owned();
-            move |error| io_error("list", &path, error)
-        };
-        for day in days(self.path()).map_err(listed(self.path()))? {
-            let left = Left::of(&day).map_err(listed(&day))?;
-            if left.is_empty() {
-                continue;
-            }
-            let Some(folder) = self.day_at(&day)? else {
-                continue;
-            };
-            for name in left.parts {
-                if folder.owns(&format!("{}{PART}", name.stem()))? {
-                    all.push(finish::finish(&folder, &name, true).map(Salvaged::from));
-                }
-            }
-            for stem in left.sidecars {
-                folder.remove(&format!("{stem}{SIDECAR}"))?;
-            }
-            for stem in left.lines {
-                let path = finish::lines_path(&day, &stem);
-                fs::remove_file(&path).map_err(|error| io_error("remove", &path, error))?;
+        let days = days(self.path()).map_err(|error| io_error("list", self.path(), error))?;
+        for day in days {
+            if let Err(error) = self.salvage_day(&day, &mut all) {
+                all.push(Err(error));
             }
         }
         Ok(all)
+    }
+
+    fn salvage_day(&self, day: &Path, all: &mut Vec<Result<Salvaged, Error>>) -> Result<(), Error> {
+        let left = Left::of(day).map_err(|error| io_error("list", day, error))?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let Some(folder) = self.day_at(day)? else {
+            return Ok(());
+        };
+        for name in left.parts {
+            if folder.owns(&format!("{}{PART}", name.stem()))? {
+                all.push(finish::finish(&folder, &name, None, true).map(Salvaged::from));
+            }
+        }
+        for stem in left.sidecars {
+            folder.remove(&format!("{stem}{SIDECAR}"))?;
+        }
+        for stem in left.lines {
+            let path = finish::lines_path(day, &stem);
+            fs::remove_file(&path).map_err(|error| io_error("remove", &path, error))?;
+        }
+        Ok(())
     }
 
     /// The folder of a clip that is about to be recorded, and a name in it that is free.

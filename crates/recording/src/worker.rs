@@ -1,6 +1,7 @@
 //! A thread that writes the clips of some of the cameras.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,10 +36,10 @@ pub(crate) enum Outcome {
     Failed {
         clip: u64,
         camera: String,
+        /// The index of its first unit that is not on the disk.
+        resume: u64,
         error: Error,
     },
-    /// An access unit came after that.
-    Lost { camera: String },
 }
 
 /// What all threads share.
@@ -57,10 +58,8 @@ pub(crate) struct Worker {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
     clips: HashMap<u64, ClipFile>,
-    /// Whose the clips are that failed and have not ended.
-    failed: HashMap<u64, String>,
-    /// What was left behind by clips that could not be written.
-    unfinished: Vec<(Folder, ClipName)>,
+    /// What was left behind by clips that could not be written, and how many bytes of each are on disk.
+    unfinished: Vec<(Folder, ClipName, u64)>,
     tried: Instant,
 }
 
@@ -70,7 +69,6 @@ impl Worker {
             shared,
             queue,
             clips: HashMap::new(),
-            failed: HashMap::new(),
             unfinished: Vec::new(),
             tried: Instant::now(),
         }
@@ -116,17 +114,20 @@ impl Worker {
                         self.shared.unfinished.fetch_add(bytes, Ordering::Relaxed);
                         self.clips.insert(clip, file);
                     }
-                    Err(error) => self.fail(clip, camera, error),
+                    Err(error) => self.say(Outcome::Failed {
+                        clip,
+                        camera,
+                        resume: key.index,
+                        error,
+                    }),
                 }
             }
             Job::Unit { clip, unit, times } => {
-                let Some(file) = self.clips.get_mut(&clip) else {
-                    let camera = self.failed.get(&clip).cloned();
-                    let camera = camera.unwrap_or_default();
-                    return self.say(Outcome::Lost { camera });
-                };
-                let written = file.unit(unit, times);
-                self.note(clip, written);
+                // Of one that has failed, the recorder gives them again, to another.
+                if let Some(file) = self.clips.get_mut(&clip) {
+                    let written = file.unit(unit, times);
+                    self.note(clip, written);
+                }
             }
             Job::Note { clip, note } => {
                 if let Some(file) = self.clips.get_mut(&clip) {
@@ -135,7 +136,6 @@ impl Worker {
                 }
             }
             Job::End { clip } => {
-                self.failed.remove(&clip);
                 if let Some(file) = self.clips.remove(&clip) {
                     self.finish(clip, file);
                 }
@@ -166,19 +166,24 @@ impl Worker {
             }
             Err(error) => {
                 if let Some(file) = self.clips.remove(&clip) {
-                    let bytes = file.bytes;
+                    let (bytes, resume) = (file.bytes, file.resume);
                     self.shared.unfinished.fetch_sub(bytes, Ordering::Relaxed);
-                    let place = file.abandon();
-                    let camera = place.1.camera.clone();
-                    self.unfinished.push(place);
-                    self.fail(clip, camera, error);
+                    let (folder, name) = file.abandon();
+                    let camera = name.camera.clone();
+                    self.unfinished.push((folder, name, bytes));
+                    self.say(Outcome::Failed {
+                        clip,
+                        camera,
+                        resume,
+                        error,
+                    });
                 }
             }
         }
     }
 
     fn finish(&mut self, clip: u64, file: ClipFile) {
-        let (bytes, place) = (file.bytes, file.place());
+        let (bytes, resume, place) = (file.bytes, file.resume, file.place());
         let finished = file.finish();
         let unfinished = &self.shared.unfinished;
         unfinished.fetch_sub(bytes, Ordering::Relaxed);
@@ -186,34 +191,26 @@ impl Worker {
             Ok(finished) => self.finished(finished, place.1.camera, false),
             Err(error) => {
                 let camera = place.1.camera.clone();
-                self.unfinished.push(place);
+                self.unfinished.push((place.0, place.1, bytes));
                 self.say(Outcome::Failed {
                     clip,
                     camera,
+                    resume,
                     error,
                 });
             }
         }
     }
 
-    /// The recorder sends what it has sent already, and then the end.
-    fn fail(&mut self, clip: u64, camera: String, error: Error) {
-        self.failed.insert(clip, camera.clone());
-        self.say(Outcome::Failed {
-            clip,
-            camera,
-            error,
-        });
-    }
-
     /// What could not be finished, as on a full disk.
     fn try_again(&mut self) {
         self.tried = Instant::now();
-        for (folder, name) in std::mem::take(&mut self.unfinished) {
-            match finish(&folder, &name, true) {
+        for (folder, name, bytes) in std::mem::take(&mut self.unfinished) {
+            match finish(&folder, &name, Some(bytes), true) {
                 Ok(finished) => self.finished(finished, name.camera, true),
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
                 // Said when it failed first; it is salvaged by the next start at the latest.
-                Err(_) => self.unfinished.push((folder, name)),
+                Err(_) => self.unfinished.push((folder, name, bytes)),
             }
         }
     }

@@ -73,7 +73,7 @@ impl Stage for Recorder {
         };
         let plan = settings.plan();
         let store = Store::open(&plan.folder, &format!("'{}'", context.stage)).map_err(refuse)?;
-        salvage(&store).map_err(refuse)?;
+        salvage(&store);
         let folder = store.path().display().to_string();
         context.counters.fact(&FOLDER, &folder);
         context.counters.fact(&DISK, WRITTEN);
@@ -248,6 +248,9 @@ impl Recorder {
                 let result = Err((1, &*error));
                 self.removal.note("removal of old clips", "", result);
             }
+            Report::ClockSet { seconds } => warn!(
+                "this machine's clock was set forward by {seconds} s: for a day, no clip is removed for its age"
+            ),
             Report::Kept { clips, bytes } => {
                 counters.fact(&CLIPS, &clips.to_string());
                 counters.fact(&BYTES, &bytes.to_string());
@@ -256,9 +259,10 @@ impl Recorder {
     }
 }
 
-/// Finishes what a killed process has left.
-fn salvage(store: &Store) -> Result<(), Error> {
-    for salvaged in store.salvage()? {
+/// Finishes what a killed process has left. What cannot be read of it stops nothing else.
+fn salvage(store: &Store) {
+    let all = store.salvage().unwrap_or_else(|error| vec![Err(error)]);
+    for salvaged in all {
         match salvaged {
             Ok(it) => match it.path {
                 Some(path) => info!(
@@ -268,8 +272,7 @@ fn salvage(store: &Store) -> Result<(), Error> {
                 ),
                 None => info!("removed a clip without a whole fragment: its recorder was killed"),
             },
-            Err(error) => warn!("a clip of a killed recorder is left as it is: {error}"),
+            Err(error) => warn!("what a killed recorder has left stays as it is: {error}"),
         }
     }
-    Ok(())
 }

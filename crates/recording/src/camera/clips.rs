@@ -38,27 +38,46 @@ impl Camera {
         }
     }
 
-    /// Records the newest unit, if it is to be.
-    pub(super) fn record(&mut self, unit: &Arc<Coded>, lent: &mut Lent<'_>) {
+    /// Records what is to be recorded and is in no clip yet. The `newest` unit may be of a group that is
+    /// too large to be kept.
+    pub(super) fn record(&mut self, newest: Option<&Arc<Coded>>, lent: &mut Lent<'_>) {
         let end = self.end(lent.plan);
-        let takes = |clip: &OpenClip| clip.sealed.is_none();
-        if let Some(end) = end
-            && self.clips.last().is_some_and(takes)
-        {
-            return self.pump(end, Some(unit), lent);
-        }
-        let Some(end) = end.filter(|end| unit.line <= *end) else {
-            self.unrecorded = None;
-            return;
-        };
-        let from = self.unrecorded.unwrap_or(unit.index);
-        let key = self.ring.key_from(from).cloned();
-        let begins = key.is_some_and(|key| self.begin(&key, 0.0, lent));
-        if begins {
-            self.pump(end, Some(unit), lent);
+        loop {
+            for place in 0..self.clips.len() {
+                self.feed(place, end, newest, lent);
+            }
+            if let Some(clip) = self.clips.last()
+                && clip.sealed.is_none()
+            {
+                let next = self.ring.from(clip.next).and_then(|mut it| it.next());
+                if next.is_none_or(|next| clip.is_of(next)) {
+                    return;
+                }
+                // What comes is of another session, or has other parameters.
+                let boundary = clip.next;
+                self.seal_at(boundary);
+            }
+            let Some(end) = end else {
+                self.unrecorded = None;
+                return;
+            };
+            let Some(from) = self.unrecorded.or(newest.map(|it| it.index)) else {
+                return;
+            };
+            if from >= self.units {
+                return;
+            }
+            let Some(key) = self.ring.key_for(from).cloned() else {
+                return;
+            };
+            if key.line > end {
+                self.unrecorded = None;
+                return;
+            }
+            if !self.begin(&key, 0.0, lent) {
+                return;
+            }
             self.note_moments(lent);
-        } else if self.unrecorded.is_some() && self.is_blocked(lent.now) {
-            self.lost(loss::NOT_WRITTEN, lent);
         }
     }
 
@@ -85,8 +104,12 @@ impl Camera {
             self.unrecorded.get_or_insert(key.index);
             return false;
         }
+        if self.unwritable == Some(key.index) {
+            return false;
+        }
         if let Err(error) = Track::new(key.codec, &key.data, TIMESCALE) {
             self.unrecorded = None;
+            self.unwritable = Some(key.index);
             lent.reports.push(Report::Unwritable {
                 camera: Arc::clone(&self.id),
                 error: error.to_string(),
@@ -98,8 +121,8 @@ impl Camera {
         let head = self.head(key, missing_seconds);
         let begun = OpenClip::begin(id, self.number, head, key, self.pace(), lent.disk);
         let Some(clip) = begun else {
+            // It is tried again as long as the keyframe is kept.
             self.unrecorded.get_or_insert(key.index);
-            self.lost(loss::BACKLOG, lent);
             return false;
         };
         self.unrecorded = None;
@@ -116,12 +139,14 @@ impl Camera {
         }
     }
 
-    fn lost(&self, reason: &'static str, lent: &mut Lent<'_>) {
-        lent.reports.push(Report::Lost {
-            camera: Arc::clone(&self.id),
-            reason,
-            units: 1,
-        });
+    fn lost(&self, reason: &'static str, units: u64, lent: &mut Lent<'_>) {
+        if units > 0 {
+            lent.reports.push(Report::Lost {
+                camera: Arc::clone(&self.id),
+                reason,
+                units,
+            });
+        }
     }
 
     fn head(&self, key: &Coded, missing_seconds: f64) -> ClipHead {
@@ -148,51 +173,94 @@ impl Camera {
         }
     }
 
-    /// Gives the last clip what it has not had yet, up to `end` on the line. The `newest` unit may be
-    /// of a group that is too large to be kept.
-    pub(super) fn pump(&mut self, end: i64, newest: Option<&Arc<Coded>>, lent: &mut Lent<'_>) {
-        let Some(clip) = self.clips.last_mut() else {
-            return;
-        };
-        let sealed = clip.sealed.unwrap_or(u64::MAX);
-        let takes = |unit: &&Arc<Coded>| unit.index < sealed && unit.line <= end;
+    /// Gives a clip what it has not had yet, up to `end` on the line, as far as the disk has room: what is
+    /// in memory waits there.
+    fn feed(
+        &mut self,
+        place: usize,
+        end: Option<i64>,
+        newest: Option<&Arc<Coded>>,
+        lent: &mut Lent<'_>,
+    ) {
+        let clip = &mut self.clips[place];
+        match (clip.sealed, end) {
+            (None, Some(end)) => clip.until = end,
+            (None, None) => return,
+            (Some(_), _) => {}
+        }
         let kept = self.ring.from(clip.next);
-        let kept = kept.map(|units| units.take_while(takes).cloned().collect());
+        let kept = kept.map(|units| units.take_while(|it| clip.takes(it)).cloned().collect());
         let units: Vec<Arc<Coded>> = match (kept, newest) {
             (Some(units), _) => units,
-            (None, Some(unit)) if unit.index == clip.next => {
-                newest.into_iter().filter(takes).cloned().collect()
-            }
-            // It was over for longer than is kept, and goes on as another.
-            _ => return self.seal(),
+            (None, Some(unit)) if unit.index == clip.next => newest
+                .into_iter()
+                .filter(|it| clip.takes(it))
+                .cloned()
+                .collect(),
+            _ => return self.skip(place, lent),
         };
         for unit in &units {
+            if !clip.unit(self.number, unit, lent.disk) {
+                return;
+            }
             clip.complete = None;
-            match clip.unit(self.number, unit, lent.disk) {
-                Ok(()) => {
-                    let key = (unit.session_unix_nanos, unit.sequence);
-                    if let Some(note) = self.seen.of(key) {
-                        clip.seen(self.number, note, lent.disk);
-                    }
-                }
-                Err(reason) => lent.reports.push(Report::Lost {
-                    camera: Arc::clone(&self.id),
-                    reason,
-                    units: 1,
-                }),
+            let key = (unit.session_unix_nanos, unit.sequence);
+            if let Some(note) = self.seen.of(key) {
+                clip.seen(self.number, note, lent.disk);
             }
         }
     }
 
+    /// What a clip was to have next is not kept any more, as the disk is too slow: it goes on with the
+    /// newest keyframe, so that it is not behind again at once.
+    fn skip(&mut self, place: usize, lent: &mut Lent<'_>) {
+        let clip = &mut self.clips[place];
+        let sealed = clip.sealed.unwrap_or(u64::MAX);
+        if clip.next >= sealed || self.newest > clip.until {
+            return;
+        }
+        let key = self.ring.newest_key();
+        let next = key.map_or(self.units, |it| it.index).min(sealed);
+        let lost = next.saturating_sub(clip.next);
+        clip.skip_to(next);
+        self.lost(loss::BACKLOG, lost, lent);
+    }
+
+    /// Whether a clip has had all that is for it.
+    pub(super) fn is_fed(&self, clip: &OpenClip) -> bool {
+        let next = self.ring.from(clip.next).and_then(|mut it| it.next());
+        next.is_none_or(|next| !clip.takes(next))
+    }
+
+    /// Drops the oldest that is kept; whether there was anything.
+    pub fn drop_oldest(&mut self, lent: &mut Lent<'_>) -> bool {
+        let Some(units) = self.ring.drop_oldest() else {
+            return false;
+        };
+        let end = self.end(lent.plan);
+        if let (Some(from), Some(end), Some(last)) = (self.unrecorded, end, units.last()) {
+            let was_to_be = |it: &&Arc<Coded>| it.index >= from && it.line <= end;
+            let lost = units.iter().filter(was_to_be).count();
+            self.unrecorded = Some(from.max(last.index + 1));
+            let reason = if self.is_blocked(lent.now) {
+                loss::NOT_WRITTEN
+            } else {
+                loss::BACKLOG
+            };
+            self.lost(reason, lost as u64, lent);
+        }
+        true
+    }
+
     /// Sees to it that what is from `wanted` on is in a clip, as far as it is still there.
     pub(super) fn reach_back(&mut self, wanted: i64, lent: &mut Lent<'_>) {
-        let Some(key) = self.ring.begin_at(wanted).cloned() else {
+        let Some(mut key) = self.ring.begin_at(wanted).cloned() else {
             // The first keyframe that comes begins it.
             self.unrecorded.get_or_insert(self.units);
             return;
         };
         let missing = key.line.saturating_sub(wanted).max(0);
-        let missing_seconds = missing as f64 / 1e9;
+        let mut missing_seconds = missing as f64 / 1e9;
         let takes = |clip: &&OpenClip| clip.sealed.is_none();
         let open = self.clips.last().filter(takes).map(|it| it.begin.index);
         // One that was recorded before it, too, is in both.
@@ -206,26 +274,33 @@ impl Camera {
                 seconds: missing_seconds,
             });
         }
-        if !self.begin(&key, missing_seconds, lent) {
-            return;
+        while self.begin(&key, missing_seconds, lent) {
+            self.note_moments(lent);
+            let Some(later) = open else { return };
+            // What is before the clip that takes what comes is one of its own.
+            let place = self.clips.len() - 1;
+            self.clips[place].sealed = Some(later);
+            self.feed(place, None, None, lent);
+            let clip = &mut self.clips[place];
+            let next = self.ring.from(clip.next).and_then(|mut it| it.next());
+            let boundary = next.filter(|it| it.index < later && !clip.is_of(it));
+            let boundary = boundary.cloned();
+            if let Some(next) = &boundary {
+                clip.sealed = Some(next.index);
+            }
+            self.clips.swap(place - 1, place);
+            let Some(next) = boundary else { return };
+            (key, missing_seconds) = (next, 0.0);
         }
-        let Some(later) = open else {
-            return self.note_moments(lent);
-        };
-        // What is before the clip that takes what comes is one of its own.
-        let place = self.clips.len() - 1;
-        self.clips[place].sealed = Some(later);
-        self.pump(i64::MAX, None, lent);
-        self.note_moments(lent);
-        self.clips.swap(place - 1, place);
     }
 
     fn is_blocked(&self, now: Instant) -> bool {
         self.blocked_until.is_some_and(|until| now < until)
     }
 
-    /// A clip cannot be written any more. For a while, none begins.
-    pub fn failed(&mut self, clip: u64, lent: &Lent<'_>) {
+    /// A clip cannot be written any more: what is in it ends before the unit of index `resume`. For a
+    /// while, none begins; then what is not in it and is still kept is in another.
+    pub fn failed(&mut self, clip: u64, resume: u64, lent: &mut Lent<'_>) {
         let pause = match self.pause {
             None => FIRST_PAUSE,
             Some(pause) if self.is_blocked(lent.now) => pause,
@@ -238,15 +313,35 @@ impl Camera {
         };
         let gone = self.clips.remove(place);
         gone.end(self.number, lent.disk);
-        if gone.sealed.is_none() {
-            self.unrecorded = Some(gone.next);
+        match gone.sealed {
+            None => self.unrecorded = Some(resume.min(gone.next)),
+            Some(sealed) => self.lost(loss::NOT_WRITTEN, sealed.saturating_sub(resume), lent),
         }
+    }
+
+    /// There is room on the disk again: clips may begin at once.
+    pub fn unblock(&mut self) {
+        self.blocked_until = None;
+    }
+
+    /// Whether clips of it could not be written lately.
+    pub fn is_failing(&self) -> bool {
+        self.pause.is_some()
     }
 
     /// A clip has been written to; whether that is news.
     pub fn written(&mut self) -> bool {
         self.blocked_until = None;
         self.pause.take().is_some()
+    }
+
+    /// How many units are to be recorded and are in no clip.
+    pub(super) fn owed(&self, plan: &Plan) -> u64 {
+        let Some((from, end)) = self.unrecorded.zip(self.end(plan)) else {
+            return 0;
+        };
+        let kept = self.ring.from(from).into_iter().flatten();
+        kept.filter(|it| it.line <= end).count() as u64
     }
 
     pub fn clip_session(&self, clip: u64) -> Option<i64> {

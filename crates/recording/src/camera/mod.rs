@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use camweave_bitstream::{NalCodec, NalKind, StartCodes};
 use camweave_message::{Codec, Event, FrameId, Unit};
 
-use crate::coded::{Coded, nal_codec};
+use crate::coded::{Coded, Place, nal_codec};
 use crate::disk::Disk;
 use crate::lent::Lent;
 use crate::line::CameraLine;
 use crate::moments::{Moment, Moments};
 use crate::open_clip::{OpenClip, Pace};
 use crate::plan::{Mode, Plan, nanos};
-use crate::report::Report;
+use crate::report::{Report, loss};
 use crate::ring::Ring;
 use crate::seen::Seen;
 
@@ -26,6 +26,10 @@ const SETTLE: Duration = Duration::from_secs(3);
 const SILENT: Duration = Duration::from_secs(10);
 /// After so many frames it is known by how much they are reordered.
 const KNOWN_AFTER: u32 = 50;
+/// A clip that is long enough ends at a keyframe that players do not begin with only after so long.
+const WAIT_FOR_SYNC: Duration = Duration::from_secs(10);
+/// Multiples of it lie evenly between the whole numbers.
+const GOLDEN: f64 = 0.618_033_988_75;
 /// More is no reordering.
 const MOST_REORDERED: i64 = 2_000_000_000;
 
@@ -45,8 +49,14 @@ pub(crate) struct Camera {
     sets: Option<(NalCodec, Vec<u8>)>,
     /// Up to the next keyframe, units refer to one that is missing.
     is_cut: bool,
+    /// Of the newest unit.
+    epoch: u64,
+    /// A clip of it has become as long as clips may be.
+    has_rotated: bool,
     /// What was to be recorded and is in no clip begins here.
     unrecorded: Option<u64>,
+    /// No clip can begin with this keyframe.
+    unwritable: Option<u64>,
     newest: i64,
     reordered: i64,
     counted: u32,
@@ -81,7 +91,10 @@ impl Camera {
             last_came: None,
             sets: None,
             is_cut: true,
+            epoch: 0,
+            has_rotated: false,
             unrecorded: None,
+            unwritable: None,
             newest: i64::MIN,
             reordered: 0,
             counted: 0,
@@ -102,23 +115,32 @@ impl Camera {
         let Some(codec) = nal_codec(unit.codec) else {
             return Err(self.refuse(unit.codec, lent));
         };
-        self.note_order(&unit.id, unit.keyframe)?;
+        let is_after_gap = self.note_order(&unit.id, unit.keyframe)?;
         let line = self.line.unit(&unit.id);
-        let coded = Arc::new(Coded::new(unit, codec, self.units, line));
+        if unit.keyframe {
+            self.note_sets(codec, unit.data.as_slice());
+        }
+        let place = Place {
+            index: self.units,
+            epoch: self.epoch,
+            is_after_gap,
+            line,
+        };
+        let coded = Arc::new(Coded::new(unit, codec, place));
         self.units += 1;
         self.note_pace(line);
         if coded.keyframe {
-            self.note_key(&coded, lent.plan);
+            self.note_length(&coded, lent.plan);
         }
         self.ring.push(&coded);
         let Plan {
             ring,
             ring_camera_bytes,
             ..
-        } = lent.plan;
-        let oldest = self.newest.saturating_sub(nanos(*ring));
-        self.ring.trim(oldest, *ring_camera_bytes);
-        self.record(&coded, lent);
+        } = *lent.plan;
+        self.record(Some(&coded), lent);
+        let oldest = self.newest.saturating_sub(nanos(ring));
+        while self.ring.is_beyond(oldest, ring_camera_bytes) && self.drop_oldest(lent) {}
         self.place_waiting(lent);
         self.forget(oldest, lent.plan);
         Ok(())
@@ -136,8 +158,8 @@ impl Camera {
         UNSUPPORTED
     }
 
-    /// Whether the unit follows the one before it, or needs none.
-    fn note_order(&mut self, id: &FrameId, keyframe: bool) -> Result<(), Refused> {
+    /// Whether units before this one are missing. One that depends on them is refused.
+    fn note_order(&mut self, id: &FrameId, keyframe: bool) -> Result<bool, Refused> {
         let (session, sequence) = (id.session_unix_nanos, id.sequence);
         if let Some((of, last)) = self.last {
             if of == session && sequence <= last {
@@ -145,18 +167,18 @@ impl Camera {
             }
             if of != session || sequence > last + 1 {
                 self.is_cut = true;
-                self.clips.iter_mut().for_each(OpenClip::note_gap);
             }
             if of != session {
-                self.seal();
+                self.epoch += 1;
             }
         }
         self.last = Some((session, sequence));
+        let was_cut = self.is_cut;
         self.is_cut &= !keyframe;
         if self.is_cut {
             return Err(BEFORE_KEYFRAME);
         }
-        Ok(())
+        Ok(was_cut)
     }
 
     fn note_pace(&mut self, line: i64) {
@@ -176,15 +198,37 @@ impl Camera {
         }
     }
 
-    /// A clip is of one codec and of one set of sequence parameters, and no longer than the longest.
-    fn note_key(&mut self, key: &Coded, plan: &Plan) {
-        let sets = (key.codec, sequence_sets(key));
-        let is_other = self.sets.as_ref().is_some_and(|known| *known != sets);
-        let is_long = |clip: &OpenClip| clip.sealed.is_none() && clip.is_long(key, plan.longest);
-        if is_other || self.clips.last().is_some_and(is_long) {
-            self.seal_at(key.index);
+    /// A clip is of one codec and of one set of sequence parameters.
+    fn note_sets(&mut self, codec: NalCodec, key: &[u8]) {
+        let sets = (codec, sequence_sets(codec, key));
+        if self.sets.as_ref().is_some_and(|known| *known != sets) {
+            self.epoch += 1;
         }
         self.sets = Some(sets);
+    }
+
+    /// A clip is no longer than the longest. It goes on with a keyframe that players begin with, where
+    /// one comes soon.
+    fn note_length(&mut self, key: &Coded, plan: &Plan) {
+        let longest = self.longest(plan);
+        let is_over = |clip: &OpenClip| {
+            clip.sealed.is_none()
+                && clip.is_long(key, longest)
+                && (key.is_sync || clip.is_long(key, longest + WAIT_FOR_SYNC))
+        };
+        if self.clips.last().is_some_and(is_over) {
+            self.has_rotated = true;
+            self.seal_at(key.index);
+        }
+    }
+
+    /// Where all cameras are recorded from the same moment on, their clips do not all end at once.
+    fn longest(&self, plan: &Plan) -> Duration {
+        if plan.mode == Mode::Events || self.has_rotated {
+            return plan.longest;
+        }
+        plan.longest
+            .mul_f64(1.0 - (self.number as f64 * GOLDEN).fract() / 2.0)
     }
 
     /// Takes what is known of an event.
@@ -206,9 +250,7 @@ impl Camera {
         if is_new {
             self.reach_back(began.saturating_sub(nanos(lent.plan.pre_roll)), lent);
         }
-        if let Some(end) = self.end(lent.plan) {
-            self.pump(end, None, lent);
-        }
+        self.record(None, lent);
     }
 
     /// Forgets what no clip needs.
@@ -224,11 +266,17 @@ impl Camera {
             self.seal();
         }
         self.place_waiting(lent);
+        self.record(None, lent);
         let end = self.end(lent.plan);
-        let (number, newest) = (self.number, self.newest);
+        let is_past = |clip: &OpenClip| {
+            let is_over = clip.sealed.is_some() || end.is_none_or(|end| self.newest > end);
+            is_over && self.is_fed(clip)
+        };
+        let past: Vec<bool> = self.clips.iter().map(is_past).collect();
+        let mut past = past.into_iter();
+        let number = self.number;
         self.clips.retain_mut(|clip| {
-            let is_past = clip.sealed.is_some() || end.is_none_or(|end| newest > end);
-            if !is_past {
+            if past.next() != Some(true) {
                 clip.complete = None;
                 return true;
             }
@@ -241,11 +289,28 @@ impl Camera {
         });
     }
 
+    /// Whether clips wait for room on the disk.
+    pub fn is_behind(&self) -> bool {
+        !self.clips.iter().all(|clip| self.is_fed(clip))
+    }
+
     /// Ends all clips: nothing comes any more.
-    pub fn close(&mut self, disk: &Disk) {
-        self.place_all(disk);
-        for clip in self.clips.drain(..) {
-            clip.end(self.number, disk);
+    pub fn close(&mut self, lent: &mut Lent<'_>) {
+        self.place_all(lent.disk);
+        let mut missing = self.owed(lent.plan);
+        for clip in &self.clips {
+            let next = self.ring.from(clip.next).into_iter().flatten();
+            missing += next.take_while(|it| clip.takes(it)).count() as u64;
+            clip.end(self.number, lent.disk);
+        }
+        self.clips.clear();
+        self.unrecorded = None;
+        if missing > 0 {
+            lent.reports.push(Report::Lost {
+                camera: Arc::clone(&self.id),
+                reason: loss::NOT_WRITTEN,
+                units: missing,
+            });
         }
     }
 
@@ -277,11 +342,11 @@ impl Camera {
 
 /// The sequence parameter sets before the slices, H.265's video parameter sets as well. Picture
 /// parameter sets may change within a clip.
-fn sequence_sets(key: &Coded) -> Vec<u8> {
-    let codes = StartCodes::new(&key.data);
+fn sequence_sets(codec: NalCodec, key: &[u8]) -> Vec<u8> {
+    let codes = StartCodes::new(key);
     let mut sets = Vec::new();
     for code in codes.clone() {
-        let kind = key.codec.kind(&key.data[code.nal_at..]);
+        let kind = codec.kind(&key[code.nal_at..]);
         if kind.is_slice() {
             break;
         }
@@ -302,6 +367,8 @@ pub(crate) mod tests {
     pub(crate) fn coded(index: u64, keyframe: bool) -> Arc<Coded> {
         Arc::new(Coded {
             index,
+            epoch: 0,
+            is_after_gap: false,
             line: index as i64 * 1_000_000_000,
             session_unix_nanos: 1,
             sequence: index,
