@@ -42,6 +42,20 @@ test("numbers are read however they are separated, and what is wrong with them i
   }
 });
 
+test("the streams of a camera that has two stay as they are, whatever else is changed", () => {
+  const camera = {
+    id: "gate", url: "rtsp://192.0.2.1/sub", record_url: "rtsp://192.0.2.1/main", has_credentials: true, transport: null, client: "auto",
+    detect_fps: null, detect: "all", motion_area: null, region: null, ignore: [], fields: ["streams"], variables: [], version: "1-1",
+  };
+  const values = cameras.valuesOf(camera);
+  assert.ok(cameras.hasStreams(camera) && !cameras.hasStreams({ ...camera, record_url: null }) && !cameras.hasStreams(null));
+  assert.deepEqual(cameras.changeOf(values, camera), { set: {}, unset: [] });
+  // A login that is written into the URLs is not taken for a reason to set one of them.
+  const changed = { ...values, username: "anna", password: "x", detect_fps: "5" };
+  assert.deepEqual(cameras.changeOf(changed, camera), { set: { username: "anna", password: "x", detect_fps: "5" }, unset: [] });
+  assert.equal(cameras.losesLogin(changed, camera), false);
+});
+
 test("a change of a rule names what differs alone, and takes away what another kind refuses", () => {
   const rule = {
     index: 1, name: "yard", kind: "dwell", is_line: false, points: [[0, 0.4], [1, 0.4], [1, 1]],

@@ -59,7 +59,7 @@ fn errors_name_the_camera_the_stream_and_what_was_expected() {
         (
             "{id: a, url: 'rtsp://h/', streams: {detect: 'rtsp://h/', record: 'rtsp://h/'}}",
             &[
-                "cameras.yml:2:39",
+                "cameras.yml:2:40",
                 "'a'",
                 "'url' and 'streams'",
                 "one of them",

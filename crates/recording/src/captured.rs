@@ -103,8 +103,13 @@ impl Captured {
     /// so much at most.
     pub fn has_passed(&self, id: &FrameId, reordered: i64) -> bool {
         let newest = self.stamps.back();
+        // In order, the next one after it has come. Reordered, that may yet come.
+        let more = match reordered {
+            0 => 0,
+            most => self.step().saturating_add(most),
+        };
         newest.is_some_and(|it| it.clock == id.captured_clock)
-            && self.latest.saturating_sub(reordered) >= id.captured_unix_nanos
+            && self.latest.saturating_sub(more) >= id.captured_unix_nanos
     }
 
     /// Where a frame of another stream is on the line. By different clocks, it is where the newest frame

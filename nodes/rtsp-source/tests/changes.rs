@@ -212,3 +212,50 @@ fn cameras_that_come_and_go_leave_no_thread_and_no_descriptor() {
         "{facts:?}"
     );
 }
+
+/// Of a camera with two streams, a source reads one, and that the other changes is nothing to it.
+#[test]
+fn each_source_reads_its_stream() {
+    let yard = Yard::new();
+    let port = yard.cameras.port();
+    let line = |detect: &str, record: &str| {
+        let url = |path: &str| format!("'rtsp://127.0.0.1:{port}/{path}'");
+        let (detect, record) = (url(detect), url(record));
+        format!(
+            "  - {{id: gate, streams: {{detect: {detect}, record: {record}}}, region: [0, 0, 1, 0.5]}}\n"
+        )
+    };
+    let played = |path: &str| {
+        let records = yard.cameras.simulator().records();
+        let camera = records.into_iter().find(|it| it.id == path);
+        camera.map_or(0, |it| it.plays)
+    };
+    let more = yard.line("one", "d", "");
+    let mut detect = open(&(line("a", "b") + &more), &[]).expect("valid");
+    detect.run_until("it streams", |it| streams(it, "gate") && streams(it, "one"));
+    assert_eq!((played("a"), played("b"), played("d")), (1, 0, 1));
+    let mut record = open(&(line("a", "b") + &more), &[("STREAM", "record")]).expect("valid");
+    record.run_until("it streams", |it| streams(it, "gate") && streams(it, "one"));
+    // A camera with one stream has it for both.
+    assert_eq!((played("a"), played("b"), played("d")), (1, 1, 2));
+    let unit = last_of(&record, "gate").expect("it streams");
+    assert!(
+        unit.areas.region.is_some(),
+        "a clip says what was looked at"
+    );
+    for source in [&mut detect, &mut record] {
+        source.edit(&(line("a", "c") + &more));
+    }
+    record.run_until("it is connected again", |it| it.sessions("gate").len() == 2);
+    assert_eq!(
+        (played("b"), played("c"), record.sessions("one").len()),
+        (1, 1, 1)
+    );
+    let before = detect.units.len();
+    detect.run_until("it goes on", |it| it.units.len() > before + 50);
+    assert_eq!((detect.sessions("gate").len(), played("a")), (1, 1));
+    let error = open(&more, &[("STREAM", "both")])
+        .map(drop)
+        .expect_err("no stream");
+    assert!(error.message.contains("STREAM='both'"), "{}", error.message);
+}

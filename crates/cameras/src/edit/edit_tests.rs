@@ -404,6 +404,7 @@ fn streams_are_set_in_one_line_and_other_edits_leave_them() {
     streams:
       # Small.
       detect: rtsp://h/sub
+      # Large.
       record: 'rtsp://u:t0psecret@h/main'   # large
     detect_fps: 5
 ";
@@ -435,10 +436,11 @@ fn streams_are_set_in_one_line_and_other_edits_leave_them() {
     assert!(error.starts_with("streams: expected a mapping"), "{error}");
     // Comments in what is replaced would be lost.
     assert!(editor.set("a", "streams", &typed).is_err());
-    let block = block.replace("      # Small.\n", "");
+    let block = block.replace("      # Large.\n", "");
     let mut editor = Editor::of(&block);
     editor.set("a", "streams", &typed).expect("two others");
     assert!(!editor.text().contains("t0psecret") && editor.text().contains("# the gate"));
+    assert!(editor.text().contains("# Small."), "{}", editor.text());
     assert!(
         !format!("{typed:?}").contains("rtsp"),
         "it may have a password"

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::layout::{Field, Layout, Plain, plain, same};
+use super::layout::{Field, Layout, Plain, plain, plain_map, same};
 use super::text;
 use super::value::Value;
 
@@ -56,6 +56,7 @@ impl ListText {
         let meant = match value {
             Value::Text(text) => Plain::Text(text.expose().to_owned()),
             Value::List(list) => plain(list).ok_or(Unchangeable)?,
+            Value::Map(map) => plain_map(map.expose()).ok_or(Unchangeable)?,
         };
         self.change(index, |text, layout, fields| {
             fields.insert(field.to_owned(), meant);
@@ -90,6 +91,7 @@ impl ListText {
             let meant = match value {
                 Value::Text(text) => Some(Plain::Text(text.expose().to_owned())),
                 Value::List(list) => plain(list),
+                Value::Map(map) => plain_map(map.expose()),
             };
             Some(((*field).to_owned(), meant?))
         });

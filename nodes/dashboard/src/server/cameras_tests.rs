@@ -379,3 +379,57 @@ fn areas_that_refer_to_variables_are_named_as_such() {
     std::fs::write(&file.path, text).expect("writable");
     assert_eq!(file.list().expect("valid")[0].variables, ["region"]);
 }
+
+#[test]
+fn a_camera_of_two_streams_is_shown_and_its_streams_are_left_alone() {
+    let (_folder, file) = file();
+    let with = |record: &str| {
+        format!(
+            "cameras:\n  - id: gate # the front one\n    streams: {{detect: 'rtsp://192.0.2.1/sub', record: '{record}'}} # both\n    username: anna\n    password: t0psecret2\n"
+        )
+    };
+    let before = with("rtsp://192.0.2.9/main?pwd=t0psecret1");
+    std::fs::write(&file.path, &before).expect("writable");
+    let listed = file.list().expect("valid").remove(0);
+    assert_eq!(listed.url, "rtsp://192.0.2.1/sub");
+    let record = listed.record_url.as_deref().expect("two streams");
+    assert!(record.starts_with("rtsp://192.0.2.9/main") && !record.contains("t0psecret"));
+    assert!(listed.has_credentials && listed.fields.contains(&"streams".to_owned()));
+    // Another field: the rest of the text stays.
+    let changed = Changed {
+        version: Some(listed.version.clone()),
+        ..set(&[("detect_fps", "5")])
+    };
+    file.change("gate", &changed).expect("valid");
+    assert_eq!(text(&file), format!("{before}    detect_fps: 5\n"));
+    for (field, value) in [
+        (
+            "streams",
+            "{detect: 'rtsp://evil/', record: 'rtsp://evil/'}",
+        ),
+        ("streams", "[a]"),
+        ("url", "rtsp://192.0.2.1/other"),
+    ] {
+        let refused = file
+            .change("gate", &set(&[(field, value)]))
+            .expect_err(value);
+        assert_eq!(
+            refused.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{refused:?}"
+        );
+        assert!(refused.line.contains("streams"), "{refused:?}");
+    }
+    assert_eq!(text(&file), format!("{before}    detect_fps: 5\n"));
+    // That the stream changes which is not shown whole is a change, too.
+    let version = file.list().expect("valid").remove(0).version;
+    std::fs::write(
+        &file.path,
+        with("rtsp://192.0.2.9/main?pwd=t0psecret9") + "    detect_fps: 5\n",
+    )
+    .expect("writable");
+    assert_ne!(file.list().expect("valid").remove(0).version, version);
+    std::fs::write(&file.path, with("rtsp://${NOT_SET_ANYWHERE}/main")).expect("writable");
+    let listed = file.list().expect("valid").remove(0);
+    assert_eq!(listed.record_url.as_deref(), Some("***"));
+}

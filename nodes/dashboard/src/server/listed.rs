@@ -63,7 +63,8 @@ impl Listed {
             id: camera.id.clone(),
             url: camera.url.to_string(),
             record_url: camera.record.as_ref().map(|it| it.url.to_string()),
-            has_credentials: camera.credentials.is_some(),
+            has_credentials: camera.credentials.is_some()
+                || (camera.record.as_ref()).is_some_and(|it| it.credentials.is_some()),
             transport: camera.transport.map(|it| match it {
                 Transport::Tcp => "tcp",
                 Transport::Udp => "udp",
