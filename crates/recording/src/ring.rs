@@ -82,10 +82,8 @@ impl Ring {
     pub fn key_for(&self, index: u64) -> Option<&Arc<Coded>> {
         let mut keys = self.groups.iter().map(Group::key);
         let before = self.groups.iter().rev().map(Group::key);
-        before
-            .skip_while(|it| it.index > index)
-            .next()
-            .or_else(|| keys.next())
+        let mut before = before.skip_while(|it| it.index > index);
+        before.next().or_else(|| keys.next())
     }
 
     /// The newest keyframe.

@@ -165,6 +165,7 @@ fn count(variable: &str, otherwise: u64) -> u64 {
 
 /// Ends the work of `all` processes, several at once as they mostly wait, each lane in a folder of its
 /// own: in `lane`'s.
+#[expect(clippy::print_stderr, reason = "what was measured")]
 fn end_again(what: &str, all: u64, lane: impl Fn(&Footage, u64, u64) -> Killed + Sync) {
     let footage = Footage::new(Codec::H264, 30, "160x90", 0);
     let lanes = 4;

@@ -81,6 +81,7 @@ impl CutDisk {
 }
 
 impl Drop for CutDisk {
+    #[expect(clippy::print_stderr, reason = "a test's output")]
     fn drop(&mut self) {
         if let Err(error) = run("umount", &[&self.at.display().to_string()]) {
             eprintln!("{error}");

@@ -10,7 +10,6 @@ use camweave_bitstream::{NalCodec, NalKind, StartCodes};
 use camweave_message::{Codec, Event, FrameId, Unit};
 
 use crate::coded::{Coded, Place, nal_codec};
-use crate::disk::Disk;
 use crate::lent::Lent;
 use crate::line::CameraLine;
 use crate::moments::{Moment, Moments};
