@@ -86,6 +86,8 @@ impl Sidecar {
         });
         let captured = frames.iter().map(|it| it.captured_unix_nanos);
         let mut events: Vec<EventNote> = events.into_values().collect();
+        // When they were noted, it was not known where the clip would end.
+        events.retain(|it| it.begin_at <= seconds && it.end_at.is_none_or(|end| end >= 0.0));
         events.sort_by(|a, b| a.begin_at.total_cmp(&b.begin_at));
         Ok(Self {
             schema: Self::SCHEMA.to_owned(),

@@ -275,12 +275,14 @@ impl Camera {
             });
         }
         while self.begin(&key, missing_seconds, lent) {
-            self.note_moments(lent);
-            let Some(later) = open else { return };
+            let Some(later) = open else {
+                return self.note_moments(lent);
+            };
             // What is before the clip that takes what comes is one of its own.
             let place = self.clips.len() - 1;
             self.clips[place].sealed = Some(later);
             self.feed(place, None, None, lent);
+            self.note_moments(lent);
             let clip = &mut self.clips[place];
             let next = self.ring.from(clip.next).and_then(|mut it| it.next());
             let boundary = next.filter(|it| it.index < later && !clip.is_of(it));
