@@ -87,6 +87,10 @@ impl OpenClip {
         })
     }
 
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     pub fn is(&self, id: u64) -> bool {
         self.id == id
     }

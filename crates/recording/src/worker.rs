@@ -17,7 +17,7 @@ use crate::queue::{Job, Popped, Queue};
 use crate::store::Store;
 
 /// Clips that could not be finished are tried again so often.
-const TRY_EVERY: Duration = Duration::from_secs(5);
+const TRY_EVERY: Duration = Duration::from_secs(2);
 /// A thread without work looks up so often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 

@@ -41,6 +41,7 @@ impl Camera {
     /// Records what is to be recorded and is in no clip yet. The `newest` unit may be of a group that is
     /// too large to be kept.
     pub(super) fn record(&mut self, newest: Option<&Arc<Coded>>, lent: &mut Lent<'_>) {
+        while self.mend(lent) {}
         let end = self.end(lent.plan);
         loop {
             for place in 0..self.clips.len() {
@@ -79,6 +80,36 @@ impl Camera {
             }
             self.note_moments(lent);
         }
+    }
+
+    /// Records what the end of a clip lacks once more, as a clip of its own; whether there was some.
+    fn mend(&mut self, lent: &mut Lent<'_>) -> bool {
+        let Some((from, up_to)) = self.torn.first().copied() else {
+            return false;
+        };
+        let key = self.ring.key_for(from).cloned();
+        let Some(key) = key.filter(|it| it.index < up_to) else {
+            self.torn.remove(0);
+            self.lost(loss::NOT_WRITTEN, up_to - from, lent);
+            return true;
+        };
+        let unrecorded = self.unrecorded;
+        if !self.begin(&key, 0.0, lent) {
+            self.unrecorded = unrecorded;
+            return false;
+        }
+        self.unrecorded = unrecorded;
+        self.torn.remove(0);
+        self.lost(loss::NOT_WRITTEN, key.index.saturating_sub(from), lent);
+        let place = self.clips.len() - 1;
+        self.clips[place].sealed = Some(up_to);
+        self.feed(place, None, None, lent);
+        self.note_moments(lent);
+        // The last one is the one that takes what comes.
+        if place > 0 {
+            self.clips.swap(place - 1, place);
+        }
+        true
     }
 
     /// Up to when is recorded; `None`: nothing is.
@@ -310,15 +341,23 @@ impl Camera {
         };
         self.pause = Some(pause);
         self.blocked_until = Some(lent.now + pause);
-        let Some(place) = self.clips.iter().position(|it| it.is(clip)) else {
-            return;
+        let up_to = match self.clips.iter().position(|it| it.is(clip)) {
+            Some(place) => {
+                let gone = self.clips.remove(place);
+                gone.end(self.number, lent.disk);
+                if gone.sealed.is_none() {
+                    self.unrecorded = Some(resume.min(gone.next));
+                    return;
+                }
+                gone.sealed
+            }
+            None => {
+                let ended = self.ended.iter().find(|(id, _)| *id == clip);
+                ended.map(|(_, up_to)| *up_to)
+            }
         };
-        let gone = self.clips.remove(place);
-        gone.end(self.number, lent.disk);
-        match gone.sealed {
-            None => self.unrecorded = Some(resume.min(gone.next)),
-            Some(sealed) => self.lost(loss::NOT_WRITTEN, sealed.saturating_sub(resume), lent),
-        }
+        self.torn
+            .extend(up_to.filter(|it| resume < *it).map(|it| (resume, it)));
     }
 
     /// There is room on the disk again: clips may begin at once.
@@ -344,6 +383,11 @@ impl Camera {
         };
         let kept = self.ring.from(from).into_iter().flatten();
         kept.filter(|it| it.line <= end).count() as u64
+    }
+
+    /// The same of the ends of clips.
+    pub(super) fn owed_to_ends(&self) -> u64 {
+        self.torn.iter().map(|(from, up_to)| up_to - from).sum()
     }
 
     pub fn clip_session(&self, clip: u64) -> Option<i64> {

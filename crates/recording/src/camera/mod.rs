@@ -3,6 +3,7 @@
 mod clips;
 mod detections;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ const KNOWN_AFTER: u32 = 50;
 const WAIT_FOR_SYNC: Duration = Duration::from_secs(10);
 /// Multiples of it lie evenly between the whole numbers.
 const GOLDEN: f64 = 0.618_033_988_75;
+/// Clips that have ended and are remembered.
+const MOST_ENDED: usize = 16;
 /// More is no reordering.
 const MOST_REORDERED: i64 = 2_000_000_000;
 
@@ -54,6 +57,10 @@ pub(crate) struct Camera {
     has_rotated: bool,
     /// What was to be recorded and is in no clip begins here.
     unrecorded: Option<u64>,
+    /// What the ends of clips lack that could not be written: from one index up to another.
+    torn: Vec<(u64, u64)>,
+    /// The last clips that have ended, and up to which index they go: they may still fail.
+    ended: VecDeque<(u64, u64)>,
     /// No clip can begin with this keyframe.
     unwritable: Option<u64>,
     newest: i64,
@@ -93,6 +100,8 @@ impl Camera {
             epoch: 0,
             has_rotated: false,
             unrecorded: None,
+            torn: Vec::new(),
+            ended: VecDeque::new(),
             unwritable: None,
             newest: i64::MIN,
             reordered: 0,
@@ -273,7 +282,7 @@ impl Camera {
         };
         let past: Vec<bool> = self.clips.iter().map(is_past).collect();
         let mut past = past.into_iter();
-        let number = self.number;
+        let (number, ended) = (self.number, &mut self.ended);
         self.clips.retain_mut(|clip| {
             if past.next() != Some(true) {
                 clip.complete = None;
@@ -283,6 +292,10 @@ impl Camera {
             let is_over = now.saturating_duration_since(since) >= SETTLE;
             if is_over {
                 clip.end(number, lent.disk);
+                if ended.len() == MOST_ENDED {
+                    ended.pop_front();
+                }
+                ended.push_back((clip.id(), clip.next));
             }
             !is_over
         });
@@ -296,7 +309,7 @@ impl Camera {
     /// Ends all clips: nothing comes any more.
     pub fn close(&mut self, lent: &mut Lent<'_>) {
         self.place_all(lent.disk);
-        let mut missing = self.owed(lent.plan);
+        let mut missing = self.owed(lent.plan) + self.owed_to_ends();
         for clip in &self.clips {
             let next = self.ring.from(clip.next).into_iter().flatten();
             missing += next.take_while(|it| clip.takes(it)).count() as u64;
