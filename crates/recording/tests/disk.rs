@@ -80,8 +80,9 @@ fn record_on_a_full_disk(disk: &Path) {
 
     // Somebody makes room each time: what was not written meanwhile is still in memory.
     let (frames, reports) = record_all(disk, &units, Duration::from_secs(30), true);
-    assert_eq!(frames, (0..400).collect(), "{reports:?}");
-    assert_eq!(lost(&reports), 0, "{reports:?}");
+    let last = 399 - lost(&reports);
+    assert_eq!(frames, (0..=last).collect(), "{reports:?}");
+    assert!(last > 370, "{last}: only the end may find the disk full");
     let failed: Vec<&String> = reports
         .iter()
         .filter_map(|it| match it {
