@@ -84,25 +84,34 @@ impl Graph {
         }
         if let Feed::Files { are_recorded, .. } = settings.feed {
             if are_recorded {
-                self.keep_to(sink, &mut whole);
+                Self::keep_to(sink, &mut whole);
             }
             self.with_one_stream(&mut whole);
         }
         Ok(without_nulls(whole).to_string())
     }
 
-    /// Leaves out the nodes that give nothing to any other, but for `sink`: what is replayed is
-    /// neither recorded nor published again.
-    fn keep_to(&self, sink: &Node, whole: &mut Value) {
-        let nodes = self.descriptor.nodes.iter();
-        let others = nodes.filter(|node| node.outputs.is_empty() && node.id != sink.id);
-        let others: BTreeSet<&str> = others.map(|node| node.id.as_ref()).collect();
-        if let Some(nodes) = whole.get_mut("nodes").and_then(Value::as_array_mut) {
-            nodes.retain(|node| {
-                let id = node.get("id").and_then(Value::as_str);
-                id.is_none_or(|id| !others.contains(id))
-            });
+    /// Leaves out the nodes that give nothing to `sink`, by whatever way: what is replayed is neither
+    /// recorded, counted nor published again.
+    fn keep_to(sink: &Node, whole: &mut Value) {
+        let Some(nodes) = whole.get_mut("nodes").and_then(Value::as_array_mut) else {
+            return;
+        };
+        let mut kept = BTreeSet::from([sink.id.to_string()]);
+        let mut known = 0;
+        while kept.len() > known {
+            known = kept.len();
+            let sources = nodes
+                .iter()
+                .filter(|node| node["id"].as_str().is_some_and(|id| kept.contains(id)))
+                .filter_map(|node| node.get("inputs")?.as_object())
+                .flat_map(Map::values)
+                .filter_map(|input| input.as_str().or_else(|| input["source"].as_str()))
+                .filter_map(|source| Some(source.split_once('/')?.0.to_owned()));
+            let sources: Vec<String> = sources.collect();
+            kept.extend(sources);
         }
+        nodes.retain(|node| node["id"].as_str().is_none_or(|id| kept.contains(id)));
     }
 
     /// A file is one stream: who takes the record streams of cameras (STREAM of rtsp-source) gets what

@@ -1,6 +1,6 @@
 //! Which clips are replayed, and what was detected in them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,11 +24,12 @@ pub struct Replayed {
 }
 
 /// The clips at `path`, a clip or a folder: one that a recorder writes into, or one with clips in it.
-/// Ids are the cameras', with a number from each one's second clip on.
+/// Ids are the cameras', with a number from each one's second clip on. And why some of them cannot be
+/// replayed, a line each.
 ///
 /// # Errors
-/// There is none, or one without a sidecar.
-pub fn find(path: &Path) -> Result<Vec<Replayed>, CliError> {
+/// There is none that can be.
+pub fn find(path: &Path) -> Result<(Vec<Replayed>, Vec<String>), CliError> {
     let listed = list(path).map_err(|error| CliError::file("read", path, &error))?;
     if listed.is_empty() {
         return Err(CliError::new(
@@ -39,16 +40,26 @@ pub fn find(path: &Path) -> Result<Vec<Replayed>, CliError> {
             ),
         ));
     }
-    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
-    let mut all = Vec::new();
+    // A camera may be called as the second clip of another would be.
+    let mut taken: BTreeSet<String> = listed.iter().map(|it| it.name.camera.clone()).collect();
+    let mut cameras = BTreeSet::new();
+    let (mut all, mut unusable) = (Vec::new(), Vec::new());
     for clip in listed {
-        let path = fs::canonicalize(&clip.path)
-            .map_err(|error| CliError::file("open", &clip.path, &error))?;
-        let sidecar = read_sidecar(&path)
-            .map_err(|error| CliError::file("read", &clip.sidecar_path(), &error))?;
-        let number = numbers.entry(clip.name.camera.clone()).or_default();
-        *number += 1;
-        let id = id(&clip.name.camera, *number);
+        let (path, sidecar) = match open(&clip) {
+            Ok(opened) => opened,
+            Err(why) => {
+                unusable.push(format!("'{}': {why}", clip.path.display()));
+                continue;
+            }
+        };
+        let camera = clip.name.camera;
+        let id = if cameras.insert(camera.clone()) {
+            camera
+        } else {
+            let mut ids = (2..).map(|number| id(&camera, number));
+            ids.find(|id| !taken.contains(id)).unwrap_or(camera)
+        };
+        taken.insert(id.clone());
         all.push(Replayed {
             seconds: sidecar.seconds,
             frames: sidecar.frame_count,
@@ -57,7 +68,24 @@ pub fn find(path: &Path) -> Result<Vec<Replayed>, CliError> {
             path,
         });
     }
-    Ok(all)
+    if all.is_empty() {
+        return Err(CliError::new(
+            Exit::Input,
+            format!("no clip can be replayed: {}", unusable.join("; ")),
+        ));
+    }
+    Ok((all, unusable))
+}
+
+/// The whole path and the sidecar of a clip; `Err`: why it cannot be replayed.
+fn open(clip: &Clip) -> Result<(PathBuf, Sidecar), String> {
+    let path = fs::canonicalize(&clip.path).map_err(|error| error.to_string())?;
+    let sidecar = read_sidecar(&path).map_err(|error| format!("its sidecar: {error}"))?;
+    let (listed, count) = (sidecar.frames.len() as u64, sidecar.frame_count);
+    if listed != count {
+        return Err(format!("its sidecar lists {listed} of {count} frames"));
+    }
+    Ok((path, sidecar))
 }
 
 fn list(path: &Path) -> std::io::Result<Vec<Clip>> {
@@ -75,14 +103,9 @@ fn list(path: &Path) -> std::io::Result<Vec<Clip>> {
 }
 
 fn id(camera: &str, number: usize) -> String {
-    match number {
-        1 => camera.to_owned(),
-        number => {
-            let end = format!("-{number}");
-            let kept: String = camera.chars().take(MOST_ID - end.len()).collect();
-            kept + &end
-        }
-    }
+    let end = format!("-{number}");
+    let kept: String = camera.chars().take(MOST_ID - end.len()).collect();
+    kept + &end
 }
 
 fn seen(id: &str, sidecar: &Sidecar) -> Vec<Seen> {

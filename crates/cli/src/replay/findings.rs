@@ -48,6 +48,10 @@ pub fn read(path: &Path) -> Result<Vec<Seen>, CliError> {
 /// The comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Findings {
+    /// Clips that were played and compared.
+    pub clips: usize,
+    /// Clips that were not: they cannot be, or it was interrupted.
+    pub not_played: usize,
     /// Of all classes.
     pub all: Agreement,
     /// Frames that were detected when they were recorded, and are not now.
@@ -83,6 +87,8 @@ impl Findings {
             agreement::compare(&lines(recorded), &none, &lines(replayed), &none).unwrap_or_default()
         };
         Self {
+            clips: 0,
+            not_played: 0,
             all: compared(None),
             missing: then.difference(&now).count(),
             further: now.difference(&then).count(),

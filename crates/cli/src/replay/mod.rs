@@ -63,34 +63,45 @@ pub struct Options {
 /// What makes it impossible. That something differs is a result, told by the exit code.
 pub fn run(options: &Options) -> Result<Exit, CliError> {
     let interrupted = interruption()?;
-    let clips = clips::find(&options.clips)?;
+    let (clips, unusable) = clips::find(&options.clips)?;
+    for why in &unusable {
+        note!("left out: {why}");
+    }
     let graph = open(options)?;
     let model = absolute(options.model.as_ref())?;
     engine::prepare(std::slice::from_ref(&graph), model.as_deref(), &interrupted)?;
     let out = Folder::open(&options.out)?;
     let mut replayed = Vec::new();
     let mut played = 0;
+    let mut failed = None;
     for (turn, batch) in clips.chunks(options.at_once.into()).enumerate() {
-        if interrupted.load(Ordering::Acquire) {
+        let folder = out.claim_folder(&format!("turn-{}", turn + 1))?;
+        failed = play(&graph, model.as_ref(), batch, &folder, &interrupted).err();
+        // What was not played to its end is no part of the comparison.
+        if failed.is_some() || interrupted.load(Ordering::Acquire) {
             break;
         }
-        let folder = out.claim_folder(&format!("turn-{}", turn + 1))?;
-        play(&graph, model.as_ref(), batch, &folder, &interrupted)?;
         replayed.extend(findings::read(&folder.path().join("detections.jsonl"))?);
         played += batch.len();
         note!("{played} of {} clips played", clips.len());
     }
-    let is_interrupted = interrupted.load(Ordering::Acquire);
     let recorded: Vec<_> = clips[..played]
         .iter()
         .flat_map(|it| it.seen.clone())
         .collect();
-    let found = Findings::new(&recorded, &replayed);
+    let found = Findings {
+        clips: played,
+        not_played: clips.len() - played + unusable.len(),
+        ..Findings::new(&recorded, &replayed)
+    };
     let json = serde_json::to_vec_pretty(&found)
         .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     error::write(&out, RESULT, &json)?;
     show(&clips[..played], &found)?;
-    if is_interrupted {
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    if played < clips.len() {
         return Err(CliError::new(
             Exit::Incomplete,
             format!("interrupted; {played} of {} clips were played", clips.len()),
@@ -100,6 +111,15 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         return Err(CliError::new(
             Exit::Incomplete,
             "no frame was detected both when it was recorded and now",
+        ));
+    }
+    if !unusable.is_empty() {
+        return Err(CliError::new(
+            Exit::Incomplete,
+            format!(
+                "{} clips could not be replayed, as said above",
+                unusable.len()
+            ),
         ));
     }
     Ok(if found.are_same() {
