@@ -27,20 +27,23 @@ const RECORDING: &str = "
       RECORDINGS: RECORDINGS_FOLDER
 ";
 const FPS: f64 = 12.0;
-const SECONDS: &str = "9";
+/// The scene, which begins again.
+const SECONDS: &str = "5";
+/// Frames of the substream in which objects are looked for: 5 s.
+const LOOKED_AT: u64 = 25;
+/// What was captured in the last half second may be cut off by the stop.
+const END: i64 = 500_000_000;
 
 fn graph(folder: &Path, recordings: &Path) -> PathBuf {
     let graphs = workspace().join("dataflows");
     let text = fs::read_to_string(graphs.join("cpu-sequential.yml")).expect("a shipped graph");
     let more = RECORDING.replace("RECORDINGS_FOLDER", &recordings.display().to_string());
-    let at = |name: &str| graphs.join(name).display().to_string();
-    let text = (text + &more)
-        .replace("path: bin/", &format!("path: {}/", at("bin")))
-        .replace("module: modules/", &format!("module: {}/", at("modules")))
-        .replace(
-            "../models/",
-            &format!("{}/", workspace().join("models").display()),
-        );
+    // Modules and programs are found beside the graph.
+    for name in ["bin", "modules"] {
+        std::os::unix::fs::symlink(graphs.join(name), folder.join(name)).expect("a link");
+    }
+    let models = workspace().join("models");
+    let text = (text + &more).replace("../models/", &format!("{}/", models.display()));
     let path = folder.join("graph.yml");
     fs::write(&path, text).expect("writable");
     path
@@ -91,12 +94,13 @@ fn boxes_of_the_substream_are_where_the_main_stream_shows_the_objects() {
         "320x180@5",
         "--seconds",
         SECONDS,
+        "--at-end",
+        "loop",
     ]);
     let mut run = Pipeline::of(graph(place.path(), &recordings))
         .cameras(cameras.yml())
         .start();
-    cameras.wait_until_ended();
-    run.wait_until_quiet();
+    run.wait_until("frames", |run| run.detected("cam1") > LOOKED_AT);
     let results = run.stop();
     let records = cameras.records();
     let of = |id: &str| {
@@ -105,13 +109,11 @@ fn boxes_of_the_substream_are_where_the_main_stream_shows_the_objects() {
     };
     let (main, sub) = (of("cam1"), of("cam1-sub"));
     assert_eq!(main.t0_unix_nanos, sub.t0_unix_nanos, "one camera");
-    // Each source has its own stream, and neither counts the other's frames.
-    let camera = results.summary.camera("cam1");
-    assert_eq!(camera.frames_sent, sub.frames_sent);
-    let counted = |stage: &str| results.report(stage).cameras["cam1"].clone();
-    assert_eq!(counted("source").received, sub.frames_sent);
-    assert_eq!(counted("record").received, main.frames_sent);
-    assert!(sub.frames_sent < main.frames_sent / 2);
+    // Each source counts its own stream, and the sink those frames alone that come to it.
+    let counted = |stage: &str| results.report(stage).cameras["cam1"].received;
+    let frames_sent = results.summary.camera("cam1").frames_sent;
+    assert_eq!(frames_sent, counted("source"));
+    assert!(counted("record") > 2 * frames_sent, "{frames_sent}");
     results.check_accounts();
 
     let truth = cameras.truth("cam1");
@@ -121,6 +123,7 @@ fn boxes_of_the_substream_are_where_the_main_stream_shows_the_objects() {
         .iter()
         .map(|line| (line.captured_unix_nanos, *line))
         .collect();
+    let last = *detected.keys().max().expect("frames");
     let clips = sidecars(&recordings);
     for frame in clips
         .iter()
@@ -135,9 +138,11 @@ fn boxes_of_the_substream_are_where_the_main_stream_shows_the_objects() {
             .expect("of another stream");
         // Both by the camera's clock, half a step of the main stream apart at most.
         let off = (captured - looked_at).abs();
-        assert!(off as f64 <= 0.5e9 / FPS + 2e6, "{off} ns: {frame}");
         assert!(placed.insert(looked_at), "twice: {frame}");
-        let line = detected[&looked_at];
+        let Some(line) = detected.get(&looked_at).filter(|_| last - looked_at > END) else {
+            continue;
+        };
+        assert!(off as f64 <= 0.5e9 / FPS + 2e6, "{off} ns: {frame}");
         assert_eq!((line.width, line.height), (320, 180));
         assert_eq!(
             (&seen["width"], &seen["height"]),
@@ -146,7 +151,7 @@ fn boxes_of_the_substream_are_where_the_main_stream_shows_the_objects() {
         let found: Vec<[f32; 4]> = serde_json::from_value(seen["boxes"].clone()).expect("boxes");
         assert_eq!(found, line.boxes);
         // Where the main stream has the objects in this very frame, and how far they move to the next.
-        let number = frame_at(main, captured);
+        let number = frame_at(main, captured) % truth.len();
         let objects = &truth[number].objects;
         let next = truth.get(number + 1).unwrap_or(&truth[number]);
         for bbox in found.iter().map(|it| it.map(|edge| f64::from(edge) * 2.0)) {
@@ -178,7 +183,18 @@ fn boxes_of_the_substream_are_where_the_main_stream_shows_the_objects() {
         "{} frames with boxes, {boxes} boxes, {near} near, {overlapping} overlapping",
         placed.len()
     );
-    assert!(placed.len() >= 30, "{}: {}", placed.len(), results.log);
+    // All that was detected while it was recorded is there, but for what came with the stop.
+    let frames = clips
+        .iter()
+        .flat_map(|it| it["frames"].as_array().expect("frames"));
+    let first = frames
+        .filter_map(|it| it["captured_unix_nanos"].as_i64())
+        .min();
+    let first = first.expect("frames");
+    let missing = detected.keys().filter(|it| !placed.contains(it));
+    let is_within = |at: i64| at >= first && last - at > END;
+    let missing: Vec<_> = missing.filter(|it| is_within(**it)).collect();
+    assert!(missing.is_empty(), "{missing:?}: {}", results.log);
     assert!(boxes >= 30 && near * 100 >= boxes * 95, "{near} of {boxes}");
     assert!(overlapping * 100 >= boxes * 90, "{overlapping} of {boxes}");
 

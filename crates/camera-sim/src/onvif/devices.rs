@@ -38,7 +38,10 @@ impl Devices {
         config: OnvifConfig,
     ) -> Self {
         let find = |id: &str| cameras.iter().find(|it| it.setup.id == id);
-        let is_stream = |id: &str| id.strip_suffix(SUB).is_some_and(|it| find(it).is_some());
+        let is_stream = |id: &str| {
+            id.strip_suffix(SECOND_STREAM)
+                .is_some_and(|it| find(it).is_some())
+        };
         let devices = cameras.iter().filter(|it| !is_stream(&it.setup.id));
         let all = devices.map(|camera| {
             let id = &camera.setup.id;
