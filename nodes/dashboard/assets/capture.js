@@ -55,13 +55,6 @@ export class Capture {
     else this.unsure++;
   }
 
-  /** `video` has stopped at the frame that is held, if one is: no other comes. */
-  stand(video) {
-    const held = this.#held;
-    this.#held = null;
-    if (held) this.draw(video, held.message);
-  }
-
   drop() {
     this.#held = null;
   }

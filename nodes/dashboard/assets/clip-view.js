@@ -39,7 +39,7 @@ export class ClipView {
     Object.assign(this, { counters, onBack, onTurn, onPlace });
     this.player = new ClipPlayer({ probe: () => counters.probe });
     this.controls = new ClipControls(this.player);
-    counters.clip = () => ({ ...this.player.tally, unsure: this.player.unsure, drawn: this.player.drawn ?? null, seconds: this.player.seconds });
+    counters.clip = () => ({ ...this.player.tally, unsure: this.player.unsure, drawn: this.player.drawn, seconds: this.player.seconds, isSettled: this.player.isSettled });
     this.#stage.append(this.player.video, this.player.screen.canvas, this.#note);
     this.#section.append(
       h("header", { class: "single-top" }, this.#back, h("h1", {}, this.#camera), this.#begin,
@@ -52,8 +52,7 @@ export class ClipView {
     );
     this.player.addEventListener("change", () => this.#update());
     this.player.addEventListener("fail", () => this.#explain());
-    this.player.video.addEventListener("pause", () => this.#place());
-    this.player.video.addEventListener("seeked", () => this.player.isPaused && this.#place());
+    this.player.addEventListener("settled", () => this.#place());
   }
 
   /** `clip` is `{ name, at }`, or null while another view is open. */
@@ -188,7 +187,7 @@ export class ClipView {
   }
 
   #place() {
-    if (this.#found && !this.player.video.seeking) this.onPlace(this.player.seconds);
+    if (this.#found && this.player.isSettled) this.onPlace(this.player.place);
   }
 
   /** Says so where this browser has no decoder for it; a browser that does not know is let try. */
