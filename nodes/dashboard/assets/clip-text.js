@@ -28,12 +28,24 @@ export function sizeText(bytes) {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
-/** What is in it, in a line. */
+/** "8 s", "1:30 min" */
+export function lengthText(seconds) {
+  return seconds < 60 ? `${Math.max(1, Math.round(seconds))} s` : `${clipTime(seconds, { tenths: false })} ${seconds < 3600 ? "min" : "h"}`;
+}
+
+/** What is in it, in a line: how many events, of which rules and classes. */
 export function contentText({ events, event_count: all }) {
-  if (all === 0) return "no events";
-  const number = all === 1 ? "1 event" : `${count(all)} events`;
-  const titles = [...new Set(events.map((event) => titleOf({ ...event, phase: "end", value: event.value ?? 0 })))];
-  return titles.length === 0 ? number : `${number}: ${titles.slice(0, 3).join(", ")}${titles.length > 3 ? ", …" : ""}`;
+  if (all === 0) return "No events";
+  const named = (field) => {
+    const values = [...new Set(events.map((event) => event[field]).filter(Boolean))];
+    return values.slice(0, 4).join(", ") + (values.length > 4 ? ", …" : "");
+  };
+  return [all === 1 ? "1 event" : `${count(all)} events`, named("rule"), named("label")].filter(Boolean).join(" · ");
+}
+
+/** What happened, told after it is over; a count is told as it was. */
+export function eventText(event) {
+  return titleOf({ ...event, phase: event.kind === "occupancy" ? "update" : "end" });
 }
 
 /** What is not as it should be, in words; empty where all is. */

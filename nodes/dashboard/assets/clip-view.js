@@ -4,15 +4,14 @@ import { ask } from "./ask.js";
 import { ClipControls } from "./clip-controls.js";
 import { ClipFrames, parseSidecar } from "./clip-frames.js";
 import { ClipPlayer } from "./clip-player.js";
-import { beginText, clipTime, clockTime, codecText, remarksOf, sizeText } from "./clip-text.js";
+import { beginText, clipTime, clockTime, codecText, eventText, lengthText, remarksOf, sizeText } from "./clip-text.js";
 import { classColor } from "./colors.js";
 import { h, setAttribute, setText } from "./dom.js";
-import { titleOf } from "./event-text.js";
 import { address } from "./route.js";
 import { mimeType } from "./support.js";
 
 const SKIP_S = 5;
-const REMOVED = "This clip is not there any more: it was removed, or its folder is.";
+const REMOVED = "This clip is not there any more: it has been removed.";
 const NO_ANSWER = "The server does not answer.";
 
 export class ClipView {
@@ -155,8 +154,8 @@ export class ClipView {
     const looked = sidecar.frames.filter(({ detections }) => detections).length;
     const rows = [
       ["Begins", `${begin.toLocaleDateString()}, ${clockTime(clip.begin_unix_ms)}`],
-      ["Length", `${clipTime(clip.seconds)}, ${sidecar.frame_count.toLocaleString("en")} frames`],
-      ["With detections", `${looked.toLocaleString("en")} frames`],
+      ["Length", `${lengthText(clip.seconds)}, ${sidecar.frame_count.toLocaleString("en")} frames`],
+      ["Detections", `in ${looked.toLocaleString("en")} frames`],
       ["Video", `${codecText(clip.codec)}, ${clip.width} × ${clip.height}`],
       ["Size", sizeText(clip.bytes)],
     ];
@@ -168,7 +167,7 @@ export class ClipView {
       const swatch = h("span", { class: "swatch", "aria-hidden": "true" });
       if (event.label) swatch.style.backgroundColor = classColor(undefined, event.label);
       swatch.hidden = !event.label;
-      const title = titleOf({ ...event, phase: event.phase });
+      const title = eventText(event);
       const button = h("button", { type: "button", class: "clip-event", onclick: () => this.player.seek(Math.max(0, event.begin_at)) },
         h("span", { class: "clip-event-at" }, clipTime(event.begin_at)), swatch, h("span", { class: "clip-event-title" }, title));
       return { event, button };

@@ -1,6 +1,6 @@
 // The list of clips, with its filters.
 
-import { beginText, clipTime, contentText, remarksOf, sizeText } from "./clip-text.js";
+import { beginText, contentText, lengthText, remarksOf, sizeText } from "./clip-text.js";
 import { h, setAttribute, setText } from "./dom.js";
 import { FilterForm, named } from "./filter-form.js";
 import { playMark } from "./play-mark.js";
@@ -86,7 +86,7 @@ function rowOf(clip, nowMs) {
   const begin = new Date(clip.begin_unix_ms);
   return h("li", { class: "event-row clip-row", "data-clip": clip.name },
     h("span", { class: "event-image none", "aria-hidden": "true" }, playMark()),
-    h("span", { class: "event-title" }, h("a", { class: "event-link", href: address({ view: "clip", clip: { name: clip.name, at: 0 } }) }, `${clip.camera}, ${clipTime(clip.seconds, { tenths: false })}`)),
+    h("span", { class: "event-title" }, h("a", { class: "event-link", href: address({ view: "clip", clip: { name: clip.name, at: 0 } }) }, `${clip.camera}, ${lengthText(clip.seconds)}`)),
     h("span", { class: "event-where" }, [contentText(clip), ...remarks].join(" · ")),
     h("time", { class: "event-time", datetime: begin.toISOString() }, beginText(clip.begin_unix_ms, nowMs)),
     h("span", { class: "event-length" }, sizeText(clip.bytes)));
