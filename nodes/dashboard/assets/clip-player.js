@@ -143,7 +143,7 @@ export class ClipPlayer extends EventTarget {
 
   /** By so many frames, which stops it. */
   step(frames) {
-    if (!this.#frames) return;
+    if (!this.#frames?.count) return;
     const shown = () => this.#index ?? this.#frames.shownAt(this.video.currentTime);
     const from = this.#walk?.index ?? (this.#target === null ? shown() : this.#frames.shownAt(this.#target));
     this.pause();

@@ -83,7 +83,7 @@ export class ClipView {
   }
 
   toggle() {
-    if (!this.#found) return;
+    if (!this.#found || !this.#note.hidden) return;
     if (this.player.isPaused) this.player.play();
     else this.player.pause();
   }

@@ -122,7 +122,7 @@ impl Folders {
             let looked = fs::symlink_metadata(&path).and_then(|found| {
                 if camera.listed.take_changed(&found, now) {
                     let gone = keep(&mut camera.days, folders(&path, is_day)?);
-                    removed.extend(gone.iter().flat_map(|(_, day)| day.names(id)));
+                    removed.extend(gone.values().flat_map(|day| day.names(id)));
                 }
                 Ok(())
             });
