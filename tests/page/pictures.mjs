@@ -67,7 +67,9 @@ async function clipOf() {
 }
 
 async function standInClip(page) {
-  await page.keyboard.press("Space");
+  await page.evaluate(() => document.querySelector("#clip-view video").pause());
+  const events = page.locator(".clip-event");
+  await events.nth(Math.floor((await events.count()) / 2)).click();
   await until("the frame", () => page.evaluate(() => camweave.clip().isSettled));
 }
 
