@@ -17,6 +17,9 @@ const MOST_CLIPS: usize = 100_000;
 /// Events of all of them together: those of the newest clips.
 const MOST_EVENTS: usize = 1 << 17;
 
+/// An event that begins with less of a clip left is better seen in the next one.
+const LEFT_SECONDS: f64 = 0.5;
+
 /// The clips, by begin and camera.
 pub(super) struct Index {
     clips: BTreeMap<Arc<ClipName>, Known>,
@@ -124,13 +127,20 @@ impl Index {
         events
     }
 
-    /// Where an event is seen: as it begins, if any clip has that, else as early as any does.
+    /// Where an event is seen: as it begins, if any clip has that and goes on, else as early as any has
+    /// it.
     pub fn spot(&self, event: &str) -> Option<Spot> {
         let clips = self.of_event.get(event)?.iter();
         let begins = clips.filter_map(|name| {
-            let mut mentions = self.clips.get(name)?.events.iter();
+            let known = self.clips.get(name)?;
+            let mut mentions = known.events.iter();
             let begin_at = mentions.find(|it| &*it.id == event)?.begin_at;
-            Some((begin_at < 0.0, name, begin_at))
+            let rank = match begin_at {
+                _ if begin_at + LEFT_SECONDS > known.seconds => 2,
+                _ if begin_at < 0.0 => 1,
+                _ => 0,
+            };
+            Some((rank, name, begin_at))
         });
         let (_, name, begin_at) = begins.min_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)))?;
         Some(Spot {

@@ -140,8 +140,18 @@ fn a_clip_knows_those_of_its_camera_around_it() {
 #[test]
 fn an_event_is_seen_where_it_begins() {
     let mut index = Index::default();
-    add(&mut index, "a", 9000, &[("long", -4.0), ("none", -1.0)]);
-    add(&mut index, "a", 5000, &[("long", 0.5)]);
+    add(
+        &mut index,
+        "a",
+        9000,
+        &[("long", -4.0), ("none", -1.0), ("late", -0.1)],
+    );
+    add(
+        &mut index,
+        "a",
+        5000,
+        &[("long", 0.5), ("late", 3.9), ("last", 3.9)],
+    );
     add(&mut index, "a", 13_000, &[("long", -8.0), ("none", -5.0)]);
     let spot = |begin, at| {
         Some(Spot {
@@ -151,10 +161,16 @@ fn an_event_is_seen_where_it_begins() {
     };
     assert_eq!(index.spot("long"), spot(5000, 0.5));
     assert_eq!(index.spot("none"), spot(9000, 0.0), "no clip has its begin");
+    assert_eq!(
+        index.spot("late"),
+        spot(9000, 0.0),
+        "the other ends with it"
+    );
+    assert_eq!(index.spot("last"), spot(5000, 3.9));
     assert_eq!(index.spot("other"), None);
     let mut gone = index.remove(&name("a", 5000));
     gone.sort_unstable();
-    assert_eq!(gone, [Arc::from("long")]);
+    assert_eq!(gone, ["last", "late", "long"].map(Arc::from));
     assert_eq!(index.spot("long"), spot(9000, 0.0));
     index.remove(&name("a", 9000));
     index.remove(&name("a", 13_000));

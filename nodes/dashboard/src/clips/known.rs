@@ -17,7 +17,7 @@ const MOST_TEXTS: usize = 4096;
 pub(super) struct Known {
     begin_unix_ms: i64,
     pub end_unix_ms: i64,
-    seconds: f64,
+    pub seconds: f64,
     bytes: u64,
     codec: Arc<str>,
     size: (u32, u32),
