@@ -11,6 +11,8 @@ import { address } from "./route.js";
 import { mimeType } from "./support.js";
 
 const SKIP_S = 5;
+/** Events begin between frames too. */
+const NEAR_S = 0.1;
 const REMOVED = "This clip is not there any more: it has been removed.";
 const NO_ANSWER = "The server does not answer.";
 
@@ -180,7 +182,7 @@ export class ClipView {
     const { index, seconds } = this.player;
     this.controls.update(index === null ? null : this.#frames.capturedMs(index));
     for (const { event, button } of this.#marks) {
-      const isNow = seconds >= event.begin_at && seconds <= Math.max(event.end_at ?? Infinity, event.begin_at + 1);
+      const isNow = seconds + NEAR_S >= event.begin_at && seconds <= Math.max(event.end_at ?? Infinity, event.begin_at + 1);
       setAttribute(button, "aria-current", isNow ? "true" : null);
     }
   }
