@@ -133,6 +133,7 @@ export async function startGraph(urls, env = {}, options = {}) {
       ...Object.fromEntries(variables),
       CAMERAS: file,
       OUT: join(dir, "out"),
+      RECORDINGS: join(dir, "recordings"),
       LISTEN: `${address}:${port}`,
       CAMWEAVE_STATS_DIR: join(dir, "stats"),
       DORA_ZENOH_MULTICAST: "off",

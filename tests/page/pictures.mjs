@@ -1,7 +1,7 @@
 // Takes the pictures of the page that are in the documents: simulated cameras, a real graph, the real server.
 //
-// Usage, after scripts/page-tests.sh has installed the browser: node tests/page/pictures.mjs [FOLDER]
-// default: docs/pictures
+// Usage, after scripts/page-tests.sh has installed the browser: node tests/page/pictures.mjs [FOLDER] [NAME]
+// default: docs/pictures, all of them; NAME: those whose name contains it
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, statSync } from "node:fs";
@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { drawn, folder, openPage, root, startBrowser, startCameras, startGraph, until } from "./harness.mjs";
 
 const target = process.argv[2] ?? join(root, "docs/pictures");
+const wanted = process.argv[3] ?? "";
 const LARGEST_BYTES = 150_000;
 /** How long the graph runs before the first picture, so that the plots of the last hour have something to show. */
 const WARM_UP_MS = 150_000;
@@ -25,6 +26,7 @@ const PICTURES = [
   { name: "page-grid-dark", hash: "#/", colorScheme: "dark", ...desktop(600) },
   { name: "page-camera-light", hash: "#/camera/crossing", colorScheme: "light", ...desktop(782) },
   { name: "page-events-light", hash: "#/events", colorScheme: "light", ...desktop(700) },
+  { name: "page-clip-dark", hash: clipOf, colorScheme: "dark", ...desktop(740), prepare: standInClip },
   { name: "page-rules-dark", hash: "#/rules/camera/crossing", colorScheme: "dark", ...desktop(640), prepare: chooseZone },
   { name: "page-areas-light", hash: "#/edit/camera/market", colorScheme: "light", ...desktop(860), prepare: showAreas },
   { name: "page-graph-dark", hash: "#/graph", colorScheme: "dark", ...desktop(490) },
@@ -54,6 +56,23 @@ async function chooseZone(page) {
   await page.locator('#rules-view [data-layer="zone"][data-part="body"]').focus();
 }
 
+/** The newest clip of an event of the crossing. */
+async function clipOf() {
+  const find = async () => {
+    const { events } = await (await first.context().request.get(`${graph.url}api/events?camera=crossing&limit=200`)).json();
+    return events.find(({ clip }) => clip?.at > 1)?.clip;
+  };
+  const { name, at } = await until("a clip", find);
+  return `#/clip/${name}?at=${at}`;
+}
+
+async function standInClip(page) {
+  await page.evaluate(() => document.querySelector("#clip-view video").pause());
+  const events = page.locator(".clip-event");
+  await events.nth(Math.floor((await events.count()) / 2)).click();
+  await until("the frame", () => page.evaluate(() => camweave.clip().isSettled));
+}
+
 async function showAreas(page) {
   await page.locator('#edit-view [data-layer="ignore"][data-part="body"]').focus();
   await page.locator(".areas").evaluate((it) => window.scrollTo(0, it.offsetTop - 60));
@@ -72,7 +91,7 @@ function shrink(from, to) {
 }
 
 const cameras = await startCameras(SCENES, ["--fps", "5", "--size", "640x360"], { stamped: false });
-const graph = await startGraph({ ...cameras.urls, ...OFFLINE }, {}, { name: "cpu-events", files: { "rules.yml": RULES } });
+const graph = await startGraph({ ...cameras.urls, ...OFFLINE }, { CLIP_SECONDS: 20 }, { name: "cpu-recording", files: { "rules.yml": RULES } });
 const browser = await startBrowser();
 const taken = folder();
 mkdirSync(target, { recursive: true });
@@ -82,8 +101,8 @@ const first = await openPage(browser, graph, { hash: "#/graph" });
 const headers = { origin: new URL(graph.url).origin };
 const changed = await first.context().request.patch(`${graph.url}api/cameras/market`, { data: { set: AREAS }, headers });
 if (!changed.ok()) throw new Error(await changed.text());
-await first.context().close();
-for (const { name, hash, prepare, ...options } of PICTURES) {
+for (const { name, hash: place, prepare, ...options } of PICTURES.filter(({ name }) => name.includes(wanted))) {
+  const hash = typeof place === "function" ? await place() : place;
   const page = await openPage(browser, graph, { hash, ...options });
   const shown = hash === "#/" ? Object.keys(SCENES) : hash.endsWith("/camera/crossing") ? ["crossing"] : [];
   if (shown.length && options.viewport.width >= 1280) await drawn(page, shown, 25);

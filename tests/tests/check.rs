@@ -59,6 +59,7 @@ fn the_shipped_graphs_have_no_mistake() {
         "cpu-events.yml",
         "cpu-fused-dashboard.yml",
         "cpu-metrics.yml",
+        "cpu-recording.yml",
         "cpu-sequential.yml",
         "cpu-fused.yml",
         "files-batched.yml",

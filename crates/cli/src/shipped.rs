@@ -32,6 +32,7 @@ const FILES: &[(&str, &str)] = files![
     "cpu-fused-dashboard.yml"
     "cpu-fused.yml"
     "cpu-metrics.yml"
+    "cpu-recording.yml"
     "cpu-sequential.yml"
     "files-batched.yml"
     "gpu-batched.yml"

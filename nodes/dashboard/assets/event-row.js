@@ -3,12 +3,14 @@
 import { classColor } from "./colors.js";
 import { h, setAttribute, setText } from "./dom.js";
 import { KINDS, lengthOf, titleOf } from "./event-text.js";
+import { playMark } from "./play-mark.js";
 import { address } from "./route.js";
 import { since, timeOfDay } from "./text.js";
 
 export class EventRow {
   #image = h("img", { class: "event-image", alt: "", width: 96, height: 72, loading: "lazy", decoding: "async", hidden: true, onerror: () => this.#lose() });
   #none = h("span", { class: "event-image none", "aria-hidden": "true" });
+  #play = h("span", { class: "event-play", title: "Play the clip", hidden: true }, playMark());
   #swatch = h("span", { class: "swatch", "aria-hidden": "true" });
   #link = h("a", { class: "event-link" });
   #where = h("span", { class: "event-where" });
@@ -18,7 +20,7 @@ export class EventRow {
   #event = null;
   #isLost = false;
 
-  element = h("li", { class: "event-row" }, this.#none, this.#image,
+  element = h("li", { class: "event-row" }, this.#none, this.#image, this.#play,
     h("span", { class: "event-title" }, this.#swatch, this.#link), this.#where, this.#time, this.#length);
 
   update(event, nowMs) {
@@ -30,7 +32,9 @@ export class EventRow {
     setAttribute(this.element, "data-event", event.event);
     setAttribute(this.element, "data-phase", event.phase);
     setText(this.#link, titleOf(event));
-    setAttribute(this.#link, "href", address({ view: "camera", id: event.camera }));
+    this.#play.hidden = !event.clip;
+    setAttribute(this.#link, "href", event.clip ? address({ view: "clip", clip: event.clip }) : address({ view: "camera", id: event.camera }));
+    setAttribute(this.#link, "title", event.clip ? "Play the clip" : null);
     this.#swatch.hidden = !event.label;
     this.#swatch.style.backgroundColor = event.label ? classColor(undefined, event.label) : "";
     setText(this.#where, `${event.camera} · ${KINDS[event.kind] ?? event.kind}${event.tracks.length > 0 ? ` · #${event.tracks[0].slice(-4)}` : ""}`);

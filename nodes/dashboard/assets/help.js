@@ -17,6 +17,11 @@ const KEYS = [
   [["z"], "zones and lines, in the single view"],
   [["+", "−", "0"], "larger, smaller, fitting tiles"],
   [["d"], "theme: system, light, dark"],
+  [["Space"], "in a clip: play, pause"],
+  [["←", "→"], "in a clip: 5 seconds back, on"],
+  [[",", "."], "in a clip: previous frame, next frame"],
+  [["<", ">"], "in a clip: slower, faster"],
+  [["p", "n"], "previous and next clip of the camera"],
   [["?"], "this list"],
 ];
 

@@ -4,7 +4,7 @@
 export function listenToKeys(actions) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    const isTyping = event.target.matches("input, textarea, select");
+    const isTyping = event.target.matches('input:not([type="range"]), textarea, select');
     if (event.key === "Escape") {
       actions.escape(event.target);
       return;
@@ -16,6 +16,8 @@ export function listenToKeys(actions) {
       }
       return;
     }
+    // What has the focus is pressed by it.
+    if (event.key === " " && event.target.matches("button, a, summary")) return;
     const action = {
       ArrowLeft: () => actions.arrow(-1, 0),
       ArrowRight: () => actions.arrow(1, 0),
@@ -34,6 +36,13 @@ export function listenToKeys(actions) {
       "=": () => actions.zoom(1),
       "-": () => actions.zoom(-1),
       0: () => actions.zoom(0),
+      " ": actions.play,
+      ",": () => actions.frame(-1),
+      ".": () => actions.frame(1),
+      "<": () => actions.speed(-1),
+      ">": () => actions.speed(1),
+      p: () => actions.clip(-1),
+      n: () => actions.clip(1),
     }[event.key];
     // Where an arrow moves nothing, it scrolls.
     if (action && action() !== false) event.preventDefault();

@@ -1,6 +1,9 @@
 // The page: makes its parts, and passes on what the server and the viewer say.
 
 import { CameraFile } from "./camera-file.js";
+import { Clips } from "./clips.js";
+import { ClipsView } from "./clips-view.js";
+import { ClipView } from "./clip-view.js";
 import { Connection } from "./connection.js";
 import { Counters } from "./counters.js";
 import { Edit } from "./edit.js";
@@ -33,6 +36,16 @@ const grid = new Grid({ feeds, onOpen: openCamera, onVisible: watch });
 const events = new Events();
 const single = new Single({ feeds, counters, onTurn: turn, onBack: back });
 const eventsView = new EventsView({ events, onFilter: (filter) => go({ view: "events", events: filter }, { isReplaced: true }) });
+const clips = new Clips();
+const clipsView = new ClipsView({ clips, onFilter: (filter) => go({ view: "clips", events: filter }, { isReplaced: true }) });
+/** Where a clip was opened from. */
+let listed = { view: "events" };
+const clipView = new ClipView({
+  counters,
+  onBack: () => go(listed),
+  onTurn: (name) => go({ view: "clip", clip: { name, at: 0 } }, { isReplaced: true }),
+  onPlace: noteClip,
+});
 const graph = new Graph();
 const file = new CameraFile();
 const ruleFile = new RuleFile();
@@ -65,6 +78,9 @@ connection.addEventListener("json", ({ detail: message }) => {
   } else if (message.type === "events_missed") {
     events.load();
     single.loadEvents();
+  } else if (message.type === "clips") {
+    clips.changed();
+    clipView.changed();
   }
 });
 connection.addEventListener("binary", ({ detail: message }) => feeds.binary(message));
@@ -78,9 +94,11 @@ connection.addEventListener("status", () => {
     ruleFile.load();
     events.load();
     single.loadEvents();
+    clips.changed();
   }
   show();
 });
+clips.addEventListener("change", () => eventsView.setClips(clips.isThere === true));
 file.addEventListener("change", showEditable);
 ruleFile.addEventListener("change", () => single.setRules(ruleFile));
 
@@ -89,6 +107,7 @@ window.addEventListener("hashchange", () => {
   const before = route;
   route = currentRoute();
   navigate(before);
+  if (route.view === "clip" && before.clip?.name === route.clip.name) clipView.seekTo(route.clip.at);
 });
 
 document.addEventListener("visibilitychange", noteHidden);
@@ -108,7 +127,7 @@ function noteHidden() {
 
 /** Watches what is seen, and nothing else. */
 function watch() {
-  const ids = { grid: () => grid.visible, camera: () => [route.id], events: () => [], rules: () => [route.id], graph: () => [], edit: () => (route.page === "camera" ? [route.id] : []) }[route.view]();
+  const ids = { grid: () => grid.visible, camera: () => [route.id], events: () => [], clips: () => [], clip: () => [], rules: () => [route.id], graph: () => [], edit: () => (route.page === "camera" ? [route.id] : []) }[route.view]();
   feeds.want(isAsleep ? [] : ids.filter((id) => id === route.id || model.cameras.has(id)));
 }
 
@@ -130,18 +149,23 @@ function show(before) {
     single.close();
     graph.show(false);
     eventsView.show(null);
+    clipsView.show(null);
+    clipView.show(null);
     rulesView.show(null);
     edit.show(null);
     return;
   }
   if (route.view === "camera") single.open(route.id, grid.tile(route.id)?.screen);
   eventsView.show(route.view === "events" ? route.events : null);
+  clipsView.show(route.view === "clips" ? route.events : null);
+  clipView.show(route.view === "clip" ? route.clip : null);
   rulesView.show(route.view === "rules" ? route.id : null);
   graph.show(route.view === "graph");
   edit.show(route, before);
   grid.update(model);
   single.update(model);
   eventsView.update(model);
+  clipsView.update(model);
   rulesView.update(model);
   graph.update(model);
   edit.update(model);
@@ -150,9 +174,10 @@ function show(before) {
 
 function navigate(before) {
   if (route.view !== "camera") single.close();
-  for (const link of document.querySelectorAll("nav a")) {
-    const isCurrent = link.dataset.view === (["camera", "rules"].includes(route.view) ? "grid" : route.view);
-    if (isCurrent) link.setAttribute("aria-current", "page");
+  if (route.view === "clip" && before && before.view !== "clip") listed = before;
+  const owner = { camera: "grid", rules: "grid", clips: "events", clip: "events" }[route.view] ?? route.view;
+  for (const link of document.querySelectorAll("header nav a")) {
+    if (link.dataset.view === owner) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   if (element("filter").value !== route.filter) element("filter").value = route.filter;
@@ -176,6 +201,13 @@ function go(to, { isReplaced = false } = {}) {
   history[isReplaced ? "replaceState" : "pushState"](null, "", address({ filter: route.filter, ...to }));
   route = currentRoute();
   navigate(before);
+}
+
+/** A clip stands at this time: the address says so, for a bookmark. */
+function noteClip(at) {
+  if (route.view !== "clip") return;
+  history.replaceState(null, "", address({ ...route, clip: { ...route.clip, at } }));
+  route = currentRoute();
 }
 
 function openCamera(id) {
@@ -208,6 +240,7 @@ function filter(text) {
 function toggle(key) {
   choose(key, !settings[key]);
   element(key).setAttribute("aria-pressed", String(settings[key]));
+  clipView.redraw();
 }
 
 const THEMES = { auto: ["◐", "system"], light: ["☀", "light"], dark: ["☾", "dark"] };
@@ -231,6 +264,8 @@ listenToKeys({
     if (route.view === "camera") return columns === 0 ? false : turn(columns);
     if (route.view === "edit") return columns === 0 && edit.move(rows);
     if (route.view === "events") return columns === 0 && eventsView.move(rows);
+    if (route.view === "clips") return columns === 0 && clipsView.move(rows);
+    if (route.view === "clip") return columns === 0 ? false : clipView.skip(columns);
     return route.view === "grid" && grid.move(columns, rows);
   },
   escape(target) {
@@ -241,6 +276,8 @@ listenToKeys({
       edit.escape();
     } else if (route.view === "rules") {
       go({ view: "camera", id: route.id });
+    } else if (route.view === "clip") {
+      go(listed);
     } else if (route.view !== "grid") {
       back();
     } else if (route.filter) {
@@ -259,6 +296,10 @@ listenToKeys({
     else go(route.view === "camera" ? { view: "edit", page: "camera", id: route.id } : { view: "edit", page: "list" });
   },
   help: () => help.open(),
+  play: () => route.view === "clip" && clipView.toggle(),
+  frame: (step) => route.view === "clip" && clipView.player.step(step),
+  speed: (step) => route.view === "clip" && clipView.controls.turnSpeed(step),
+  clip: (step) => route.view === "clip" && clipView.turn(step),
   zones: () => route.view === "camera" && single.toggleZones(),
   boxes: () => toggle("boxes"),
   trails: () => toggle("trails"),

@@ -6,6 +6,7 @@
 //!
 //! `README.md` is the node's documentation.
 
+mod clips;
 mod drops;
 mod events;
 mod facts;

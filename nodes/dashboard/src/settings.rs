@@ -28,6 +28,8 @@ pub struct DashboardSettings {
     pub cameras: Option<PathBuf>,
     /// the rules.yml whose zones and lines pages show, and may change; empty: none
     pub rules: Option<PathBuf>,
+    /// the folder into which a recorder writes clips, which pages play; empty: none
+    pub recordings: Option<PathBuf>,
     /// pages that may be open at once; further ones are refused
     #[schemars(range(min = 1, max = 1024))]
     pub viewers: usize,
@@ -66,6 +68,7 @@ impl Default for DashboardSettings {
             tls_key: None,
             cameras: None,
             rules: None,
+            recordings: None,
             viewers: 64,
             wait_at_most_ms: 400,
             device: 0,
@@ -123,6 +126,12 @@ impl DashboardSettings {
     /// The rules that pages may change.
     pub(crate) fn rules(&self) -> Option<&Path> {
         let named = self.rules.as_deref();
+        named.filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// The clips that pages play.
+    pub(crate) fn recordings(&self) -> Option<&Path> {
+        let named = self.recordings.as_deref();
         named.filter(|path| !path.as_os_str().is_empty())
     }
 

@@ -7,6 +7,7 @@ use camweave_message::{Never, Watched};
 use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError};
 use tracing::info;
 
+use crate::clips;
 use crate::drops::DROPS;
 use crate::events::Events;
 use crate::facts::{FACTS, LISTENS};
@@ -42,7 +43,10 @@ impl Stage for Dashboard {
             Arc::clone(&viewers),
             Arc::clone(&events),
         )?;
-        let server = server::open(&settings, published, Arc::clone(&viewers))?;
+        let recordings = settings.recordings();
+        let clips = recordings.map(|folder| clips::watch(context, folder, Arc::clone(&events)));
+        let clips = clips.transpose()?;
+        let server = server::open(&settings, published, Arc::clone(&viewers), clips)?;
         let wait_at_most = Duration::from_millis(settings.wait_at_most_ms);
         let images = Images::start(context, settings.device)?;
         let scheme = match settings.encryption()? {

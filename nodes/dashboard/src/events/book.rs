@@ -6,8 +6,11 @@ use camweave_message::Event;
 
 use super::counts::Count;
 use super::query::Query;
-use super::record::Record;
+use super::record::{Record, Recorded};
+use super::spot::Spot;
 
+/// Numbers of events that come begin here, and of those that were before go down from here.
+const FIRST: u64 = 1 << 40;
 /// Events that are kept, of all cameras and of one: the newest.
 const MOST: usize = 4096;
 const MOST_OF_CAMERA: usize = 1024;
@@ -18,9 +21,10 @@ const MOST_COUNTS: usize = 1024;
 const OCCUPANCY: &str = "occupancy";
 
 /// The events that are kept, in the order in which they came.
-#[derive(Default)]
 pub(super) struct Book {
     next: u64,
+    /// Of the oldest one that was before.
+    first: u64,
     records: BTreeMap<u64, Record>,
     numbers: HashMap<Arc<str>, u64>,
     of_camera: HashMap<Arc<str>, VecDeque<u64>>,
@@ -30,6 +34,21 @@ pub(super) struct Book {
     changed: BTreeSet<u64>,
 }
 
+impl Default for Book {
+    fn default() -> Self {
+        Self {
+            next: FIRST,
+            first: FIRST,
+            records: BTreeMap::new(),
+            numbers: HashMap::new(),
+            of_camera: HashMap::new(),
+            counts: BTreeMap::new(),
+            image_bytes: 0,
+            changed: BTreeSet::new(),
+        }
+    }
+}
+
 impl Book {
     /// Takes a row; whether it is the first one of its event.
     pub fn take(&mut self, row: &Event) -> bool {
@@ -37,11 +56,12 @@ impl Book {
         let number = known.unwrap_or(self.next);
         let mut record = Record::of(number, row);
         if let Some(old) = known.and_then(|it| self.records.get_mut(&it)) {
-            // Messages may come twice, and late.
-            if old.is_over() {
+            // Messages may come twice, and late. What a clip says is less than any of them.
+            if old.is_over() && !old.is_recorded {
                 return false;
             }
             record.image = old.image.take();
+            record.clip = old.clip.take();
             self.count(&record);
             self.records.insert(number, record);
             self.changed.insert(number);
@@ -49,6 +69,54 @@ impl Book {
         }
         self.next += 1;
         self.count(&record);
+        self.push(record);
+        true
+    }
+
+    /// Takes an event that came, as far as this process knows, before all others; whether there was
+    /// room for it, and it was not known.
+    pub fn take_older(&mut self, event: Recorded) -> bool {
+        let of_camera = self.of_camera.get(&event.camera).map_or(0, VecDeque::len);
+        let has_room = self.records.len() < MOST && of_camera < MOST_OF_CAMERA;
+        if !has_room || self.numbers.contains_key(event.note.event.as_str()) {
+            return false;
+        }
+        let number = self.first - 1;
+        let Some(record) = Record::recorded(number, event) else {
+            return false;
+        };
+        self.first = number;
+        self.numbers.insert(Arc::clone(&record.event), number);
+        let camera = Arc::clone(&record.camera);
+        self.of_camera.entry(camera).or_default().push_front(number);
+        self.records.insert(number, record);
+        true
+    }
+
+    /// Takes an event that became known by its clip alone.
+    pub fn take_recorded(&mut self, event: Recorded) {
+        if self.numbers.contains_key(event.note.event.as_str()) {
+            return;
+        }
+        if let Some(record) = Record::recorded(self.next, event) {
+            self.next += 1;
+            self.push(record);
+        }
+    }
+
+    /// Which clip shows an event.
+    pub fn set_clip(&mut self, event: &str, clip: Option<Spot>) {
+        let number = self.numbers.get(event);
+        let record = number.and_then(|it| self.records.get_mut(it));
+        if let Some(record) = record.filter(|it| it.clip != clip) {
+            record.clip = clip;
+            self.changed.insert(record.number);
+        }
+    }
+
+    /// Adds the newest.
+    fn push(&mut self, record: Record) {
+        let number = record.number;
         self.numbers.insert(Arc::clone(&record.event), number);
         let of_camera = self
             .of_camera
@@ -66,7 +134,6 @@ impl Book {
         {
             self.remove(oldest);
         }
-        true
     }
 
     fn count(&mut self, record: &Record) {

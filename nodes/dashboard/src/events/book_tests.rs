@@ -1,4 +1,5 @@
 use camweave_message::{EventKind, EventPhase, Trace};
+use camweave_recording::EventNote;
 use camweave_testing::frame_id;
 
 use super::*;
@@ -117,7 +118,7 @@ fn each_filter_leaves_out_what_does_not_fit() {
         ),
         (
             Query {
-                before: Some(1),
+                before: Some(FIRST + 1),
                 ..query.clone()
             },
             "a",
@@ -147,7 +148,7 @@ fn pages_of_an_answer_have_each_event_once() {
             break;
         }
     }
-    assert!(all.iter().copied().eq((0..450).rev()));
+    assert!(all.iter().map(|it| it - FIRST).eq((0..450).rev()));
 }
 
 #[test]
@@ -222,9 +223,50 @@ fn what_has_changed_is_taken_once() {
     }
     assert_eq!(
         (book.take_changed(2), book.take_changed(2)),
-        (vec![0, 1], vec![2])
+        (vec![FIRST, FIRST + 1], vec![FIRST + 2])
     );
     assert!(book.take_changed(2).is_empty());
     book.take(&row("gate", "b", EventPhase::End));
-    assert_eq!(book.take_changed(2), [1]);
+    assert_eq!(book.take_changed(2), [FIRST + 1]);
+}
+
+#[test]
+fn events_of_clips_fill_what_room_there_is_below_those_that_came() {
+    let recorded = |camera: &str, event: &str| Recorded {
+        camera: Arc::from(camera),
+        note: crate::clips::testing::note(event, 0.0),
+        clip_end_unix_nanos: 5_000_000_000,
+    };
+    let mut book = Book::default();
+    book.take(&row("gate", "live", EventPhase::New));
+    assert!(!book.take_older(recorded("gate", "live")), "it is known");
+    let taken = (0..MOST).filter(|it| book.take_older(recorded("gate", &format!("e{it}"))));
+    assert_eq!(taken.count(), MOST_OF_CAMERA - 1);
+    let newest = ids(&book, &Query::default());
+    assert_eq!(newest[..3], ["live", "e0", "e1"]);
+    for camera in 0..8 {
+        for number in 0..MOST_OF_CAMERA {
+            book.take_older(recorded(
+                &format!("c{camera}"),
+                &format!("{camera}-{number}"),
+            ));
+        }
+    }
+    assert_eq!(book.records.len(), MOST);
+    // What comes pushes out the oldest, and what a clip had of it gives way.
+    book.take(&row("yard", "new", EventPhase::New));
+    book.take(&row("gate", "e0", EventPhase::Update));
+    assert_eq!(book.records.len(), MOST);
+    assert_eq!(ids(&book, &Query::default())[..3], ["new", "live", "e0"]);
+    let e0 = book.numbers["e0"];
+    assert_eq!(book.get(e0).map(|it| it.phase), Some("update"));
+    let strange = Recorded {
+        note: EventNote {
+            kind: "strange".to_owned(),
+            ..crate::clips::testing::note("strange", 0.0)
+        },
+        ..recorded("new", "strange")
+    };
+    book.take_recorded(strange);
+    assert_eq!(book.numbers.get("strange"), None);
 }

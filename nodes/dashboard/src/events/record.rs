@@ -1,8 +1,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use camweave_message::{Direction, Event, EventPhase};
+use camweave_message::{Direction, Event, EventKind, EventPhase};
+use camweave_recording::EventNote;
 use serde::{Serialize, Serializer};
+
+use super::spot::Spot;
 
 /// Objects of an event that the page is told.
 const MOST_TRACKS: usize = 16;
@@ -33,6 +36,18 @@ pub(super) struct Record {
     /// Whether there is an image of when it began.
     #[serde(serialize_with = "is_some")]
     pub image: Option<Bytes>,
+    /// The clip that shows it.
+    pub clip: Option<Spot>,
+    /// Known from a clip alone.
+    #[serde(skip)]
+    pub is_recorded: bool,
+}
+
+/// An event as a clip has it.
+pub(crate) struct Recorded {
+    pub camera: Arc<str>,
+    pub note: EventNote,
+    pub clip_end_unix_nanos: i64,
 }
 
 fn is_some<S: Serializer>(value: &Option<Bytes>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -41,7 +56,6 @@ fn is_some<S: Serializer>(value: &Option<Bytes>, serializer: S) -> Result<S::Ok,
 
 impl Record {
     pub fn of(number: u64, row: &Event) -> Self {
-        let millis = |nanos: i64| nanos.div_euclid(1_000_000);
         let tracks = row.track_ids.iter().take(MOST_TRACKS);
         Self {
             number,
@@ -56,16 +70,62 @@ impl Record {
             at_unix_ms: millis(row.id.captured_unix_nanos),
             tracks: tracks.map(u64::to_string).collect(),
             label: Arc::clone(&row.label),
-            conf: (row.score * 1000.0).round() / 1000.0,
+            conf: thousandths(row.score),
             place: row.place,
             value: row.value,
             entered: row.entered,
             left: row.left,
             image: None,
+            clip: None,
+            is_recorded: false,
         }
+    }
+
+    /// `None` where its kind is none that is known.
+    pub fn recorded(number: u64, event: Recorded) -> Option<Self> {
+        let Recorded {
+            camera,
+            note,
+            clip_end_unix_nanos,
+        } = event;
+        let direction: Option<Direction> = note.direction.parse().ok();
+        // Of one whose end is in no clip nothing more is known: here it is over with its clip.
+        let ended = note.ended_unix_nanos.unwrap_or(clip_end_unix_nanos);
+        let ended = ended.max(note.began_unix_nanos);
+        let tracks = note.track_ids.iter().take(MOST_TRACKS);
+        Some(Self {
+            number,
+            event: Arc::from(note.event),
+            camera,
+            phase: EventPhase::End.as_str(),
+            kind: note.kind.parse::<EventKind>().ok()?.as_str(),
+            rule: Arc::from(note.rule),
+            direction: direction.map(Direction::as_str),
+            began_unix_ms: millis(note.began_unix_nanos),
+            ended_unix_ms: Some(millis(ended)),
+            at_unix_ms: millis(ended),
+            tracks: tracks.map(u64::to_string).collect(),
+            label: Arc::from(note.label),
+            conf: thousandths(note.conf),
+            place: note.place,
+            value: note.value,
+            entered: note.entered,
+            left: note.left,
+            image: None,
+            clip: None,
+            is_recorded: true,
+        })
     }
 
     pub fn is_over(&self) -> bool {
         self.phase == EventPhase::End.as_str()
     }
+}
+
+fn millis(nanos: i64) -> i64 {
+    nanos.div_euclid(1_000_000)
+}
+
+fn thousandths(score: f32) -> f32 {
+    (score * 1000.0).round() / 1000.0
 }

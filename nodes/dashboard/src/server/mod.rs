@@ -4,6 +4,7 @@ mod answer;
 mod assets;
 mod budget;
 mod cameras;
+mod clips;
 mod connections;
 mod edits;
 mod events;
@@ -14,6 +15,7 @@ mod listed;
 mod login;
 mod places;
 mod progress;
+mod range;
 mod rule_edits;
 mod rules;
 mod seldom;
@@ -37,6 +39,7 @@ use axum::{Router, http::Uri};
 use camweave_stage::StageError;
 use serde::Deserialize;
 
+use crate::clips::Clips;
 use crate::settings::{DashboardSettings, Tls};
 use crate::state::Published;
 use crate::viewers::Viewers;
@@ -50,7 +53,8 @@ pub(crate) use connections::Server;
 /// Bytes of a request's body.
 const MOST_BODY: usize = 64 << 10;
 /// An answer is made within this time, the reading of the request's body included. A look at a
-/// camera takes up to half a minute, with both clients twice that.
+/// camera takes up to half a minute, with both clients twice that. It is made when its head is: how
+/// long a body takes that is made as it is sent, as a clip is, is left to `connections::TAKE_WITHIN`.
 const ANSWER_WITHIN: Duration = Duration::from_secs(90);
 
 /// What the handlers need.
@@ -90,6 +94,7 @@ fn router(
     shared: Arc<Shared>,
     cameras: Option<&std::path::Path>,
     rules: Option<&std::path::Path>,
+    clips: Option<Arc<Clips>>,
 ) -> Router {
     let changes = Arc::default();
     let edits = cameras.map_or_else(Router::new, |path| edits::routes(path, &changes));
@@ -106,6 +111,7 @@ fn router(
         .route("/ws", get(open_socket))
         .with_state(Arc::clone(&shared))
         .merge(events::routes(Arc::clone(&shared.published.events)))
+        .merge(clips.map_or_else(clips::none, clips::routes))
         .merge(edits)
         .merge(rules)
         .fallback(async |uri: Uri| {
@@ -242,6 +248,7 @@ pub(crate) fn open(
     settings: &DashboardSettings,
     published: Published,
     viewers: Arc<Viewers>,
+    clips: Option<Arc<Clips>>,
 ) -> Result<Server, StageError> {
     // First of all: a port that is taken leaves no trace of this start.
     let listener = Listener::bind(settings.address()?)?;
@@ -260,7 +267,7 @@ pub(crate) fn open(
     });
     Ok(Server::start(
         listener,
-        router(shared, settings.cameras(), settings.rules()),
+        router(shared, settings.cameras(), settings.rules(), clips),
         encrypted,
     ))
 }

@@ -10,6 +10,8 @@ use super::*;
 use crate::events::Events;
 use crate::viewers::Way;
 
+#[path = "clips_tests.rs"]
+mod of_clips;
 #[path = "events_tests.rs"]
 mod of_events;
 
@@ -32,6 +34,19 @@ impl Bench {
     }
 
     fn with_cameras(needs_token: bool, most: usize, cameras: Option<&std::path::Path>) -> Self {
+        Self::with(needs_token, most, cameras, None)
+    }
+
+    fn with_clips(needs_token: bool, clips: Arc<Clips>) -> Self {
+        Self::with(needs_token, 1, None, Some(clips))
+    }
+
+    fn with(
+        needs_token: bool,
+        most: usize,
+        cameras: Option<&std::path::Path>,
+        clips: Option<Arc<Clips>>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let context = Context::for_tests("dashboard", folder.path());
         let viewers = Arc::new(Viewers::new(most, context.waker()));
@@ -55,7 +70,7 @@ impl Bench {
             is_encrypted: false,
         });
         Self {
-            server: Server::start(listener, router(shared, cameras, None), None),
+            server: Server::start(listener, router(shared, cameras, None, clips), None),
             viewers,
             events,
             token,
@@ -325,7 +340,7 @@ fn a_start_that_cannot_listen_makes_no_token_that_nobody_was_shown() {
     let viewers = Arc::new(Viewers::new(1, context.waker()));
     let measured = crate::hub::Shared::default();
     let published = crate::state::publish(&context, measured, Arc::clone(&viewers), Arc::default());
-    let opened = open(&settings, published.expect("a thread"), viewers);
+    let opened = open(&settings, published.expect("a thread"), viewers, None);
     assert!(opened.is_err());
     let (_, new) = Token::stored(folder.path()).expect("writable");
     assert!(new.is_some(), "the next start has one to show");

@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
 use super::budget::Budget;
+use crate::events::ASK_AGAIN;
 use crate::viewers::{Joined, Queue, Wanted};
 
 /// Bytes of a message from the page.
@@ -28,9 +29,6 @@ const SEND_AT_MOST: Duration = Duration::from_secs(30);
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// One that says nothing for so long is gone.
 const SILENT: Duration = Duration::from_secs(70);
-
-/// Tells a page that there were more events than it could take.
-const EVENTS_MISSED: &str = r#"{"type":"events_missed"}"#;
 
 /// How long the end of a talk may take.
 const CLOSE_AT_MOST: Duration = Duration::from_secs(2);
@@ -116,7 +114,7 @@ async fn write(
             news = events.recv() => Message::text(match news {
                 Ok(text) => text.to_string(),
                 // It was too slow for them: it asks for what it shows.
-                Err(RecvError::Lagged(_)) => EVENTS_MISSED.to_owned(),
+                Err(RecvError::Lagged(_)) => ASK_AGAIN.to_owned(),
                 Err(RecvError::Closed) => return Err(()),
             }),
             message = queue.next(), if owed == 0 => message.ok_or(())?,
