@@ -189,6 +189,8 @@ class Front:
             threading.Thread(target=self.answers, args=(behind, stream), daemon=True).start()
             while True:
                 frame = read_frame(stream)
+                if self.is_too_new(frame, stream):
+                    continue
                 (api,) = struct.unpack(">h", frame[:2])
                 limit = self.options.most_bytes
                 if api == PRODUCE and limit and len(frame) > limit:
@@ -205,11 +207,25 @@ class Front:
                 if not self.is_deaf:
                     write_frame(stream, frame)
 
+    @staticmethod
+    def is_too_new(frame, stream):
+        """Whether a client asks what the broker can do in a version that it does not know.
+
+        That is answered in version 0 by KIP-511, which the cluster does not keep to.
+        """
+        api, version, correlation = struct.unpack(">hhi", frame[:8])
+        if api != API_VERSIONS or version <= 2:
+            return False
+        write_frame(stream, struct.pack(">ihihhh", correlation, 35, 1, API_VERSIONS, 0, 2))
+        return True
+
     def let_in(self, stream, behind):
         sasl = Sasl({"reader": "reader", "warden": self.options.password}, self.options.sasl)
         is_in = False
         while not is_in:
             frame = read_frame(stream)
+            if self.is_too_new(frame, stream):
+                continue
             api, _, correlation, name = struct.unpack(">hhih", frame[:10])
             body = frame[10 + max(name, 0) :]
             if api == API_VERSIONS:
