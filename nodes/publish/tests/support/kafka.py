@@ -105,7 +105,8 @@ class Sasl:
     def authenticate(self, body):
         """The answer, and whether that is the end, well or not."""
         (length,) = struct.unpack(">i", body[:4])
-        answer, is_in = self.step(body[4 : 4 + length])
+        data = body[4 : 4 + length]
+        answer, is_in = self.step(data)
         if answer is None:
             # What a hostile broker might do: it quotes the secret.
             message = f"not {data!r}".encode()
