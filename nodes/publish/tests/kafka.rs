@@ -51,12 +51,12 @@ fn what_is_sent_arrives_with_its_camera_as_key() {
         return;
     };
     let mut node = open(folder.path(), &kafka.url(), &[]);
-    node.send(0..200);
-    wait_for_rows(&kafka, 200);
+    node.send(0..100);
+    wait_for_rows(&kafka, 100);
     wait_for("all are confirmed", || node.number("queued") == 0);
     assert_eq!(node.facts()["connection"], "connected");
-    assert_eq!((node.number("delivered"), node.number("refused")), (200, 0));
-    assert_eq!(check(&kafka, 200), 0);
+    assert_eq!((node.number("delivered"), node.number("refused")), (100, 0));
+    assert_eq!(check(&kafka, 100), 0);
     let mut partitions: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
     for message in kafka.arrived() {
         let payload: serde_json::Value = serde_json::from_str(&message.value).expect("JSON");
@@ -95,7 +95,7 @@ fn a_broker_that_goes_away_or_does_not_answer_gets_all() {
     kafka.tell("open");
     wait_for("all are confirmed", || node.number("queued") == 0);
     let mut count = 50;
-    for way in ["close", "deaf", "close"] {
+    for way in ["close", "deaf"] {
         kafka.tell(way);
         // What a deaf one takes, it does not confirm.
         node.send(count..count + 60);
@@ -113,7 +113,7 @@ fn a_broker_that_goes_away_or_does_not_answer_gets_all() {
     let again = check(&kafka, count);
     let errors = node.errors();
     eprintln!("{count} rows, {again} came again, {errors:?}");
-    assert!(errors["timeout"] >= 3, "{errors:?}");
+    assert!(errors["timeout"] >= 2, "{errors:?}");
     node.close();
 }
 

@@ -35,8 +35,6 @@ const ROUND: usize = 32;
 const ROUND_BYTES: usize = 32 << 10;
 /// A batch of any round.
 const BATCH_BYTES: usize = 4 * ROUND_BYTES;
-/// A batch waits for the end of its round, which comes first.
-const LINGER: Duration = Duration::from_secs(1);
 /// How often a queue without news is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 const GOODBYE_AT_MOST: Duration = Duration::from_secs(1);
@@ -114,13 +112,15 @@ impl Kafka {
                 .allow_auto_create_topics(false)
                 .connect()
                 .await?;
+            // How long a batch waits for its round's other rows at most: the end of the round comes first.
+            let linger = self.timeout / 10;
             let producer = kafka.producer();
             producer
                 .acks(Acks::All)
                 .idempotent(true)
                 .batch_size(BATCH_BYTES)
-                .linger(LINGER)
-                .delivery_timeout(self.timeout + LINGER)
+                .linger(linger)
+                .delivery_timeout(self.timeout + linger)
                 .max_block(self.timeout)
                 .metrics_push(false)
                 .build()
