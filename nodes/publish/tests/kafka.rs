@@ -40,6 +40,17 @@ fn wait_for_rows(kafka: &Kafka, count: u64) {
     });
 }
 
+/// Waits for an error of this kind, and says what it is to an operator.
+fn trouble(node: &mut Node, reason: &str) -> String {
+    wait_for("it fails", || node.errors().contains_key(reason));
+    let mut state = String::new();
+    wait_for("it is said", || {
+        state = node.facts().remove("connection").unwrap_or_default();
+        state.starts_with("away: ")
+    });
+    state
+}
+
 fn check(kafka: &Kafka, count: u64) -> usize {
     history::check(kafka.values().iter().map(String::as_str), count)
 }
@@ -86,12 +97,8 @@ fn a_broker_that_goes_away_or_does_not_answer_gets_all() {
     kafka.tell("close");
     let mut node = open(folder.path(), &kafka.url(), &[]);
     node.send(0..50);
-    wait_for("it is noticed", || node.errors().contains_key("connection"));
-    let state = node.facts()["connection"].clone();
-    assert!(
-        state.starts_with("away: ") && state.contains("refused"),
-        "{state}"
-    );
+    let state = trouble(&mut node, "connection");
+    assert!(state.contains("refused"), "{state}");
     kafka.tell("open");
     wait_for("all are confirmed", || node.number("queued") == 0);
     let mut count = 50;
@@ -192,8 +199,7 @@ fn a_topic_that_is_not_there_or_closed_to_the_user_is_named() {
         let mut node = open(folder.path(), &kafka.url(), &[]);
         let first = 5 * number as u64;
         node.send(first..first + 5);
-        wait_for("it is said", || node.errors().contains_key(reason));
-        let state = node.facts()["connection"].clone();
+        let state = trouble(&mut node, reason);
         assert!(state.contains(said), "{state}");
         kafka.tell("topic none");
         wait_for("all are confirmed", || node.number("delivered") == 5);
@@ -224,12 +230,9 @@ fn who_may_not_write_says_so_without_the_password_and_goes_on_when_it_may() {
         ];
         let mut node = open(folder.path(), &kafka.url(), &login);
         node.send(0..10);
-        wait_for("it is refused", || {
-            node.errors().contains_key("authorization")
-        });
-        let facts = node.facts();
-        assert!(facts["connection"].starts_with("away: "), "{facts:?}");
-        assert!(!format!("{facts:?}").contains("t0p"), "{facts:?}");
+        let state = trouble(&mut node, "authorization");
+        assert!(state.contains("SASL"), "{state}");
+        assert!(!format!("{:?}", node.facts()).contains("t0p"), "{state}");
         kafka.tell("password t0psecret!");
         wait_for("it is let in", || node.number("delivered") == 10);
         wait_for_rows(&kafka, 10);

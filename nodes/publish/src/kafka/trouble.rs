@@ -1,11 +1,9 @@
 //! What an error of the library is to an operator.
 
-use std::error::Error;
-
 use camweave_redact::{KnownSecrets, printable};
 use krafka::error::{ErrorCode, KrafkaError};
 
-use crate::failure::{Failure, Reason};
+use crate::failure::{Failure, Reason, is_tls};
 
 /// Why a broker never takes this row, or one of its batch; `None` where the error is about something else.
 pub(super) fn of_the_row(error: &KrafkaError) -> Option<String> {
@@ -70,17 +68,4 @@ pub(super) fn failure(error: &KrafkaError, topic: &str, hidden: &KnownSecrets) -
 fn unknown(topic: &str) -> Failure {
     let line = format!("the cluster has no topic '{topic}', or does not show it to this user");
     Failure::new(Reason::Rejected, line)
-}
-
-fn is_tls(error: &KrafkaError) -> bool {
-    let mut cause: Option<&dyn Error> = Some(error);
-    while let Some(error) = cause {
-        let inner = error.downcast_ref::<std::io::Error>();
-        let inner = inner.and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|it| it.is::<rustls::Error>()) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
