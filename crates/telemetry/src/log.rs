@@ -24,7 +24,7 @@ pub const FORMAT_VARIABLE: &str = "CAMWEAVE_LOG_FORMAT";
 /// # Errors
 /// Names the variable, its value and what was expected.
 pub fn start() -> Result<(), String> {
-    let default = "info,dora=warn,dora_node_api=warn,dora_node_api::node=error,zenoh=off,zenoh_transport=off,zenoh_link_tcp=off,retina=warn";
+    let default = "info,dora=warn,dora_node_api=warn,dora_node_api::node=error,zenoh=off,zenoh_transport=off,zenoh_link_tcp=off,retina=warn,krafka=off";
     let text = std::env::var(FILTER_VARIABLE).unwrap_or_default();
     let filter = if text.is_empty() {
         default.to_owned()

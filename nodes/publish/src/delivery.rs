@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::backoff::Backoff;
 use crate::failure::Failure;
+use crate::kafka::Kafka;
 use crate::mqtt::Mqtt;
 use crate::queue::Queue;
 use crate::webhook::Webhook;
@@ -21,6 +22,7 @@ const DRAIN_AT_MOST: Duration = Duration::from_secs(3);
 /// Who takes the events.
 pub(crate) enum Receiver {
     Mqtt(Box<Mqtt>),
+    Kafka(Box<Kafka>),
     Webhook(Box<Webhook>),
 }
 
@@ -29,6 +31,7 @@ impl Receiver {
     async fn run(&mut self, queue: &Queue) -> Result<(), Failure> {
         match self {
             Self::Mqtt(mqtt) => mqtt.run(queue).await,
+            Self::Kafka(kafka) => kafka.run(queue).await,
             Self::Webhook(webhook) => webhook.run(queue).await,
         }
     }

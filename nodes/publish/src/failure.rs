@@ -58,3 +58,19 @@ impl Failure {
         }
     }
 }
+
+/// Whether a cause of the error is one of TLS.
+pub(crate) fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // An I/O error has what is in it as its source only where that has one.
+        let inner = error.downcast_ref::<std::io::Error>();
+        let inner = inner.and_then(std::io::Error::get_ref);
+        let is_inner = inner.and_then(|it| it.downcast_ref::<rustls::Error>());
+        if error.is::<rustls::Error>() || is_inner.is_some() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

@@ -1,4 +1,4 @@
-//! Sends events out of the graph: to an MQTT broker or a webhook.
+//! Sends events out of the graph: to an MQTT broker, Kafka or a webhook.
 //!
 //! Rows are on disk (`camweave_spool`) before they are sent, and leave it when the receiver has confirmed
 //! them: at least once, in order. `docs/publish.md` is the description of what is sent, and `README.md`
@@ -9,6 +9,7 @@ mod delivery;
 mod drops;
 mod facts;
 mod failure;
+mod kafka;
 mod mqtt;
 mod outage;
 mod payload;
@@ -22,6 +23,7 @@ mod tls;
 mod topics;
 mod webhook;
 
+pub use kafka::Sasl;
 pub use payload::{Payload, SCHEMA};
 pub use settings::{MqttVersion, PublishSettings, Shape};
 pub use stage::Publish;

@@ -6,6 +6,7 @@ use camweave_stage::{Required, Settings, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::kafka::Sasl;
 use crate::target::Target;
 use crate::{secrets, tls};
 
@@ -13,8 +14,8 @@ use crate::{secrets, tls};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", default)]
 pub struct PublishSettings {
-    /// where to: `mqtt://HOST[:1883]`, `mqtts://HOST[:8883]`, or the `http://` or `https://` URL of a
-    /// webhook; without credentials
+    /// where to: `mqtt://HOST[:1883]`, `mqtts://HOST[:8883]`, `kafka://HOST[:9092],…/TOPIC`, with TLS
+    /// `kafkas://`, or the `http://` or `https://` URL of a webhook; without credentials
     pub to: Required<String>,
     /// folder of the queue on disk, of this node alone; it is created
     pub spool: PathBuf,
@@ -27,6 +28,8 @@ pub struct PublishSettings {
     pub password_file: Option<PathBuf>,
     /// the same as the name of a variable in the environment of dora
     pub password_variable: Option<String>,
+    /// how Kafka is given user and password
+    pub sasl: Sasl,
     /// certificates that are trusted, PEM; not set: those of the system
     pub ca_file: Option<PathBuf>,
     /// certificate chain that this node shows, PEM
@@ -85,6 +88,7 @@ impl Default for PublishSettings {
             username: None,
             password_file: None,
             password_variable: None,
+            sasl: Sasl::Plain,
             ca_file: None,
             tls_cert: None,
             tls_key: None,
@@ -108,6 +112,17 @@ impl PublishSettings {
             authorities: self.ca_file.as_deref(),
             own: self.tls_cert.as_deref().zip(self.tls_key.as_deref()),
         }
+    }
+
+    /// Kafka knows no user without a password.
+    fn check_login(&self) -> Result<(), StageError> {
+        let has_password = secrets::is_set(&self.password_file, &self.password_variable);
+        if self.username.is_some() && !has_password {
+            return Err(StageError::configuration(
+                "env USERNAME is set, expected PASSWORD_FILE or PASSWORD_VARIABLE with a user of Kafka",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -140,6 +155,9 @@ impl Settings for PublishSettings {
                 return Err(StageError::configuration(
                     "env USERNAME is not set, expected a user with the password of a broker",
                 ));
+            }
+            if matches!(target, Target::Kafka(_)) {
+                return self.check_login();
             }
             check_topic("TOPIC_PREFIX", &self.topic_prefix, false)?;
             check_topic("DISCOVERY_PREFIX", &self.discovery_prefix, true)?;
@@ -202,6 +220,10 @@ mod tests {
             &[("TO", "host:1883")],
             &[("TO", "amqp://host")],
             &[("TO", "mqtt://anna:t0psecret@host")],
+            &[("TO", "kafka://anna:t0psecret@host/events")],
+            &[("TO", "kafka://host")],
+            &[("TO", "kafka://host/events"), ("USERNAME", "u")],
+            &[("TO", "kafka://host/events"), ("SASL", "gssapi")],
             &[
                 ("TO", "https://host/t0psecret?token=t0psecret@"),
                 ("TLS_CERT", "a"),
@@ -230,6 +252,13 @@ mod tests {
             read(&[to, ("MQTT", "3.1.1")]).map(|it| it.mqtt),
             Ok(MqttVersion::V3)
         );
+        let kafka = [
+            ("TO", "kafkas://a,b/events"),
+            ("USERNAME", "u"),
+            ("PASSWORD_FILE", "a"),
+            ("SASL", "scram-sha-256"),
+        ];
+        assert_eq!(read(&kafka).map(|it| it.sasl), Ok(Sasl::Scram256));
         let webhook = [("TO", "https://host/hook"), ("PASSWORD_FILE", "token")];
         assert!(read(&webhook).is_ok());
     }

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::delivery::{Delivery, Receiver};
 use crate::drops::DROPS;
 use crate::facts::{FACTS, RECEIVER};
+use crate::kafka::{self, Kafka};
 use crate::mqtt::Mqtt;
 use crate::payload::{Frigate, Payload};
 use crate::queue::Queue;
@@ -41,7 +42,7 @@ pub struct Publish {
 
 impl Stage for Publish {
     const KIND: &'static str = "publish";
-    const ABOUT: &'static str = "Sends events to an MQTT broker or a webhook, at least once and in order, over a queue on disk.";
+    const ABOUT: &'static str = "Sends events to an MQTT broker, Kafka or a webhook, at least once and in order, over a queue on disk.";
     type Settings = PublishSettings;
     const DROPS: &'static [DropReason] = DROPS;
     const FACTS: &'static [Fact] = FACTS;
@@ -172,6 +173,7 @@ fn receiver(
     }
     remember(&hidden);
     let timeout = Duration::from_millis(settings.timeout_ms);
+    let own_id = || format!("camweave-{node}");
     match target {
         Target::Mqtt {
             host,
@@ -181,7 +183,6 @@ fn receiver(
             let tls = is_encrypted
                 .then(|| tls::config(settings.identities()))
                 .transpose()?;
-            let own_id = || format!("camweave-{node}");
             Ok(Receiver::Mqtt(Box::new(Mqtt {
                 host,
                 port,
@@ -196,6 +197,20 @@ fn receiver(
                 timeout,
                 frigate: Frigate::default(),
                 cameras: std::collections::BTreeSet::new(),
+            })))
+        }
+        Target::Kafka(cluster) => {
+            let password = password.unwrap_or_default();
+            let login = settings.username.as_deref().map(|it| (it, &password));
+            let identities = cluster.is_encrypted.then(|| settings.identities());
+            Ok(Receiver::Kafka(Box::new(Kafka {
+                security: kafka::security(login, settings.sasl, identities)?,
+                cluster,
+                client_id: settings.client_id.clone().unwrap_or_else(own_id),
+                timeout,
+                shape: settings.shape,
+                hidden,
+                state: kafka::State::default(),
             })))
         }
         Target::Webhook(url) => {

@@ -4,6 +4,8 @@ use camweave_redact::{KnownSecrets, SecretUrl};
 use camweave_stage::StageError;
 use url::Url;
 
+use crate::kafka::Cluster;
+
 /// The receiver, by its URL.
 #[derive(Debug, Clone)]
 pub(crate) enum Target {
@@ -13,6 +15,8 @@ pub(crate) enum Target {
         port: u16,
         is_encrypted: bool,
     },
+    /// A topic of Kafka.
+    Kafka(Cluster),
     /// An address that takes requests.
     Webhook(SecretUrl),
 }
@@ -23,11 +27,14 @@ impl Target {
     pub fn parse(text: &str) -> Result<Self, StageError> {
         let wrong = |what: &str| {
             Err(StageError::configuration(format!(
-                "env TO {what}, expected mqtt://HOST[:PORT], mqtts://HOST[:PORT], or a URL with http:// or https://"
+                "env TO {what}, expected mqtt://HOST[:PORT], mqtts://HOST[:PORT], kafka://HOST[:PORT][,…]/TOPIC, kafkas://HOST[:PORT][,…]/TOPIC, or a URL with http:// or https://"
             )))
         };
         if text.is_empty() {
             return wrong("is not set");
+        }
+        if let Some(cluster) = Cluster::parse(text) {
+            return cluster.map(Self::Kafka).or_else(wrong);
         }
         let Ok(url) = Url::parse(text) else {
             return wrong("is no URL");
@@ -62,6 +69,7 @@ impl Target {
     pub fn is_encrypted(&self) -> bool {
         match self {
             Self::Mqtt { is_encrypted, .. } => *is_encrypted,
+            Self::Kafka(cluster) => cluster.is_encrypted,
             Self::Webhook(url) => url.expose().scheme() == "https",
         }
     }
@@ -69,7 +77,7 @@ impl Target {
     /// What in the URL must not be quoted.
     pub fn secrets(&self) -> KnownSecrets {
         match self {
-            Self::Mqtt { .. } => KnownSecrets::default(),
+            Self::Mqtt { .. } | Self::Kafka(_) => KnownSecrets::default(),
             Self::Webhook(url) => url.secrets(),
         }
     }
@@ -86,6 +94,7 @@ impl std::fmt::Display for Target {
                 let scheme = if *is_encrypted { "mqtts" } else { "mqtt" };
                 write!(formatter, "{scheme}://{host}:{port}")
             }
+            Self::Kafka(cluster) => write!(formatter, "{cluster}"),
             Self::Webhook(url) => write!(formatter, "{url}"),
         }
     }

@@ -11,7 +11,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use tokio::time::sleep;
 
-use crate::failure::{Failure, Reason};
+use crate::failure::{Failure, Reason, is_tls};
 use crate::payload::{Frigate, Payload};
 use crate::queue::Queue;
 use crate::settings::Shape;
@@ -161,21 +161,6 @@ impl Webhook {
         };
         Failure::new(reason, line)
     }
-}
-
-fn is_tls(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        // An I/O error has what is in it as its source only where that has one.
-        let inner = error.downcast_ref::<std::io::Error>();
-        let inner = inner.and_then(std::io::Error::get_ref);
-        let is_inner = inner.and_then(|it| it.downcast_ref::<rustls::Error>());
-        if error.is::<rustls::Error>() || is_inner.is_some() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 /// What a status says: that the row is taken, that this row never will be, or to try again.
