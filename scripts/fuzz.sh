@@ -4,13 +4,14 @@
 # did it is then under fuzz/artifacts/.
 #
 # Usage: scripts/fuzz.sh [SECONDS [TARGET]...]     default: 60 seconds, all targets
+#        scripts/fuzz.sh build                     compiles all targets
 # FUZZ_JOBS=N: how many targets run at a time (default: the number of cores)
 # FUZZ_SEED=N: the same inputs each time, as far as time allows (default: others each time)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../fuzz"
 
 seconds=${1:-60}
-[[ "$seconds" =~ ^[1-9][0-9]{0,5}$ ]] || { printf "error: '%s' is no number of seconds from 1 to 999999\n" "$seconds" >&2; exit 2; }
+[ "$seconds" = build ] || [[ "$seconds" =~ ^[1-9][0-9]{0,5}$ ]] || { printf "error: '%s' is no number of seconds from 1 to 999999\n" "$seconds" >&2; exit 2; }
 shift || true
 known=(fuzz_targets/*.rs)
 known=("${known[@]#fuzz_targets/}")
@@ -29,6 +30,7 @@ coverage=(-sanitizer-coverage-level=4 -sanitizer-coverage-inline-8bit-counters
 flags="--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 ${coverage[*]/#/-Cllvm-args=}"
 bins=("${targets[@]/#/--bin=}")
 RUSTFLAGS="$flags" cargo build --release --locked --quiet --target "$host" "${bins[@]}"
+[ "$seconds" != build ] || exit 0
 
 run() { # TARGET
   local target=$1 log=artifacts/$1/log
