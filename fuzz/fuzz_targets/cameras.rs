@@ -24,6 +24,10 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(camera.url.expose().host_str().is_some());
                 assert!(camera.url.expose().username().is_empty());
                 assert!(camera.url.expose().password().is_none());
+                if let Some(record) = &camera.record {
+                    assert!(record.url.expose().username().is_empty());
+                    assert!(record.url.expose().password().is_none());
+                }
                 let shown = format!("{camera:?} {}", camera.url);
                 assert!(!shown.contains(char::is_control));
                 if let Some(credentials) = &camera.credentials {

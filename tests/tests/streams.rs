@@ -196,7 +196,7 @@ fn boxes_of_the_substream_are_where_the_main_stream_shows_the_objects() {
     let missing: Vec<_> = missing.filter(|it| is_within(**it)).collect();
     assert!(missing.is_empty(), "{missing:?}: {}", results.log);
     assert!(boxes >= 30 && near * 100 >= boxes * 95, "{near} of {boxes}");
-    assert!(overlapping * 100 >= boxes * 90, "{overlapping} of {boxes}");
+    assert!(overlapping * 100 >= boxes * 85, "{overlapping} of {boxes}");
 
     // The main stream through the same graph: the boxes of both are compared in its pixels.
     let output = Command::new(binary("camweave"))
