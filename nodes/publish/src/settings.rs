@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use camweave_stage::{Required, Settings, StageError};
+use camweave_stage::{Settings, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,9 @@ use crate::{secrets, tls};
 pub struct PublishSettings {
     /// where to: `mqtt://HOST[:1883]`, `mqtts://HOST[:8883]`, or the `http://` or `https://` URL of a
     /// webhook; without credentials
-    pub to: Required<String>,
+    pub to: Option<String>,
+    /// file with that URL in place of `TO`, as the URL of many a webhook is its secret
+    pub to_file: Option<PathBuf>,
     /// folder of the queue on disk, of this node alone; it is created
     pub spool: PathBuf,
     /// bytes of the queue at most; when it is full, the oldest events are dropped
@@ -79,7 +81,8 @@ pub enum Shape {
 impl Default for PublishSettings {
     fn default() -> Self {
         Self {
-            to: Required(String::new()),
+            to: None,
+            to_file: None,
             spool: PathBuf::from("out/publish"),
             spool_mb: 64,
             username: None,
@@ -102,6 +105,19 @@ impl Default for PublishSettings {
 }
 
 impl PublishSettings {
+    /// The receiver, also where its URL is in a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, there is no receiver in it, or the other settings do not fit to it.
+    pub(crate) fn target(&self) -> Result<Target, StageError> {
+        let target = match &self.to_file {
+            Some(file) => Target::parse(secrets::read_file("TO_FILE", file)?.expose())?,
+            None => Target::parse(self.to.as_deref().unwrap_or_default())?,
+        };
+        self.check_with(&target)?;
+        Ok(target)
+    }
+
     /// What TLS needs.
     pub(crate) fn identities(&self) -> tls::Identities<'_> {
         tls::Identities {
@@ -109,11 +125,36 @@ impl PublishSettings {
             own: self.tls_cert.as_deref().zip(self.tls_key.as_deref()),
         }
     }
+
+    /// What has to fit to the receiver.
+    fn check_with(&self, target: &Target) -> Result<(), StageError> {
+        if !target.is_webhook() {
+            if self.username.is_none()
+                && secrets::is_set(&self.password_file, &self.password_variable)
+            {
+                return Err(StageError::configuration(
+                    "env USERNAME is not set, expected a user with the password of a broker",
+                ));
+            }
+            check_topic("TOPIC_PREFIX", &self.topic_prefix, false)?;
+            check_topic("DISCOVERY_PREFIX", &self.discovery_prefix, true)?;
+            if self.shape == Shape::Frigate && !self.discovery_prefix.is_empty() {
+                return Err(StageError::configuration(
+                    "env DISCOVERY_PREFIX is set, expected none with SHAPE='frigate': Home Assistant has its own integration for that",
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Settings for PublishSettings {
     fn check(&self) -> Result<(), StageError> {
-        let target = Target::parse(&self.to)?;
+        if self.to.is_some() && self.to_file.is_some() {
+            return Err(StageError::configuration(
+                "env TO and TO_FILE are both set, expected one of them",
+            ));
+        }
         for (name, file, variable) in [
             ("PASSWORD", &self.password_file, &self.password_variable),
             (
@@ -133,23 +174,11 @@ impl Settings for PublishSettings {
                 "of env TLS_CERT and TLS_KEY one is set, expected both or none",
             ));
         }
-        if !target.is_webhook() {
-            if self.username.is_none()
-                && secrets::is_set(&self.password_file, &self.password_variable)
-            {
-                return Err(StageError::configuration(
-                    "env USERNAME is not set, expected a user with the password of a broker",
-                ));
-            }
-            check_topic("TOPIC_PREFIX", &self.topic_prefix, false)?;
-            check_topic("DISCOVERY_PREFIX", &self.discovery_prefix, true)?;
-            if self.shape == Shape::Frigate && !self.discovery_prefix.is_empty() {
-                return Err(StageError::configuration(
-                    "env DISCOVERY_PREFIX is set, expected none with SHAPE='frigate': Home Assistant has its own integration for that",
-                ));
-            }
+        // What is in a file is looked at with the files.
+        match &self.to_file {
+            Some(_) => Ok(()),
+            None => self.target().map(drop),
         }
-        Ok(())
     }
 
     fn check_files(&self) -> Result<(), StageError> {
@@ -161,7 +190,7 @@ impl Settings for PublishSettings {
                 secrets::read_file(name, file)?;
             }
         }
-        if Target::parse(&self.to)?.is_encrypted() {
+        if self.target()?.is_encrypted() {
             tls::config(self.identities())?;
         }
         Ok(())
@@ -200,6 +229,7 @@ mod tests {
         for values in [
             &[][..],
             &[("TO", "host:1883")],
+            &[to, ("TO_FILE", "a")],
             &[("TO", "amqp://host")],
             &[("TO", "mqtt://anna:t0psecret@host")],
             &[
@@ -230,6 +260,16 @@ mod tests {
             read(&[to, ("MQTT", "3.1.1")]).map(|it| it.mqtt),
             Ok(MqttVersion::V3)
         );
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("to");
+        std::fs::write(&file, "https://host/t0psecret\n").expect("writable");
+        let hook = [("TO_FILE", file.to_str().expect("a path"))];
+        let read_file = read(&hook).expect("it is looked at later").target();
+        assert_eq!(read_file.expect("a URL").to_string(), "https://host/***");
+        std::fs::write(&file, "mqtt://host/t0psecret").expect("writable");
+        let error = read(&hook).expect("it is looked at later").check_files();
+        let error = error.expect_err("wrong").message;
+        assert!(!error.contains("t0psecret"), "{error}");
         let webhook = [("TO", "https://host/hook"), ("PASSWORD_FILE", "token")];
         assert!(read(&webhook).is_ok());
     }

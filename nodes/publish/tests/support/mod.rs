@@ -5,6 +5,7 @@
 pub mod broker;
 pub mod child;
 pub mod history;
+pub mod scripted;
 
 use std::collections::BTreeMap;
 use std::path::Path;
