@@ -54,7 +54,8 @@ fn a_process_that_is_killed_loses_nothing_that_it_took_over() {
     process.wait_until_taken(count);
     let payloads = || -> Vec<String> {
         let heard = subscriber.heard().into_iter();
-        let events = heard.filter(|(topic, _)| topic.starts_with("camweave/cam"));
+        let events =
+            heard.filter(|(topic, _)| topic.starts_with("camweave/") && topic.ends_with("/events"));
         events.map(|(_, payload)| payload).collect()
     };
     wait_for("all rows have come", || {
@@ -136,7 +137,8 @@ fn a_full_disk_costs_no_event() {
     broker.start();
     let payloads = || -> Vec<String> {
         let heard = subscriber.heard().into_iter();
-        let events = heard.filter(|(topic, _)| topic.starts_with("camweave/cam"));
+        let events =
+            heard.filter(|(topic, _)| topic.starts_with("camweave/") && topic.ends_with("/events"));
         events.map(|(_, payload)| payload).collect()
     };
     wait_for("the last row has come", || {

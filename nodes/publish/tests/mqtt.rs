@@ -10,7 +10,8 @@ use support::{Node, history, wait_for};
 
 fn payloads(subscriber: &Subscriber) -> Vec<String> {
     let heard = subscriber.heard().into_iter();
-    let events = heard.filter(|(topic, _)| topic.starts_with("camweave/cam"));
+    let events =
+        heard.filter(|(topic, _)| topic.starts_with("camweave/") && topic.ends_with("/events"));
     events.map(|(_, payload)| payload).collect()
 }
 
