@@ -19,7 +19,7 @@ static NAMED: &[(&str, &str, &Metric)] = &[
     ("publish", "missing", &metrics::PUBLISH_MISSING),
 ];
 
-pub(crate) fn add(page: &mut Page, report: &StageReport) {
+pub(crate) fn add(page: &mut Page, report: &StageReport, is_alive: bool) {
     for (name, text) in &report.facts {
         let value = text.parse::<f64>().ok().filter(|it| it.is_finite());
         let Some(value) = value else {
@@ -27,8 +27,11 @@ pub(crate) fn add(page: &mut Page, report: &StageReport) {
         };
         let named = NAMED
             .iter()
-            .find(|(kind, fact, _)| *kind == report.kind && fact == name);
+            .find(|(kind, attribute, _)| *kind == report.kind && attribute == name);
         if let Some((_, _, metric)) = named {
+            // The dead are connected to nothing.
+            let is_over = !is_alive && **metric == metrics::PUBLISH_CONNECTED;
+            let value = if is_over { 0.0 } else { value };
             match metric.kind {
                 Kind::Counter => page.count(metric, &[&report.stage], value),
                 Kind::Gauge | Kind::Histogram => page.set(metric, &[&report.stage], value),

@@ -67,7 +67,7 @@ metrics! {
     CAMERA_ERRORS Counter "camweave_camera_errors_total" ["stage", "kind", "camera", "error"]
         "Errors of a camera, by kind.";
     CAMERA_UP Gauge "camweave_camera_up" ["stage", "camera"]
-        "1 while the source receives from the camera, else 0.";
+        "1 while the source receives from the camera, else 0; not of a camera that has ended, was stopped or removed.";
     CAMERA_STATE Gauge "camweave_camera_state" ["stage", "camera", "state"]
         "1 for the state that the camera is in: streaming, connecting, ready, ended, stopped, removed, the kind of failure, or other.";
     CAMERA_SINCE Gauge "camweave_camera_state_since_timestamp_seconds" ["stage", "camera"]

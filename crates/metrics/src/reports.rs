@@ -7,6 +7,10 @@ use camweave_telemetry::{CameraCounters, SpanSummary, StageReport};
 use crate::catalogue as metrics;
 use crate::{Page, attributes, states};
 
+fn is_source(kind: &str) -> bool {
+    kind.ends_with("-source")
+}
+
 impl Page {
     /// Adds what a stage reports. `is_alive` says whether its process is.
     pub fn report(&mut self, report: &StageReport, is_alive: bool) {
@@ -34,8 +38,12 @@ impl Page {
         self.spans(of_stage, "gpu", &report.gpu_spans);
         for (camera, counters) in &report.cameras {
             self.camera(of_stage, camera, counters);
+            // A decoder has states of its own, which are not those of the camera.
+            if is_source(kind) {
+                self.state(stage, camera, counters, is_alive);
+            }
         }
-        attributes::add(self, report);
+        attributes::add(self, report, is_alive);
     }
 
     fn spans(
@@ -68,11 +76,16 @@ impl Page {
             let labels = [stage, kind, camera, error];
             self.count(&metrics::CAMERA_ERRORS, &labels, *count as f64);
         }
+    }
+
+    fn state(&mut self, stage: &str, camera: &str, counters: &CameraCounters, is_alive: bool) {
         let Some(state) = counters.state.as_deref().map(states::word) else {
             return;
         };
-        let is_up = f64::from(u8::from(state == "streaming"));
-        if state != "removed" {
+        let is_up = state == "streaming" && is_alive;
+        // Of what is over, nothing is expected any more.
+        if !["removed", "ended", "stopped"].contains(&state) {
+            let is_up = f64::from(u8::from(is_up));
             self.set(&metrics::CAMERA_UP, &[stage, camera], is_up);
         }
         self.set(&metrics::CAMERA_STATE, &[stage, camera, state], 1.0);
@@ -147,6 +160,68 @@ mod tests {
             !text.contains("engine") && !text.contains("made up"),
             "{text}"
         );
+    }
+
+    fn lines(report: &StageReport, is_alive: bool) -> Vec<String> {
+        let mut page = Page::default();
+        page.report(report, is_alive);
+        let text = page.text(Format::Prometheus);
+        let lines = text.lines().filter(|it| !it.starts_with('#'));
+        lines
+            .map(|it| it.trim_end_matches(".0").to_owned())
+            .collect()
+    }
+
+    fn line_of(lines: &[String], metric: &str) -> Option<String> {
+        let found = lines.iter().find(|it| it.starts_with(metric));
+        found.cloned()
+    }
+
+    #[test]
+    fn a_camera_s_state_is_that_of_its_source_alone() {
+        let decode = Counters::new("decode", "nvdec", None);
+        decode.camera_state("gate", "waits for a decoder");
+        decode.camera_state("gate", "decoding");
+        let lines = lines(&decode.report(), true);
+        assert_eq!(line_of(&lines, "camweave_camera_"), None);
+    }
+
+    #[test]
+    fn what_is_over_is_not_offline_and_what_is_dead_is_not_up() {
+        let up = "camweave_camera_up";
+        for (state, is_alive, expected) in [
+            ("streaming", true, Some("1")),
+            ("streaming", false, Some("0")),
+            ("connecting", true, Some("0")),
+            ("ended", true, None),
+            ("stopped", true, None),
+            ("removed", true, None),
+        ] {
+            let source = Counters::new("source", "file-source", None);
+            source.camera_state("gate", state);
+            let line = line_of(&lines(&source.report(), is_alive), up);
+            let value = line.as_deref().and_then(|it| it.rsplit_once(' '));
+            assert_eq!(value.map(|(_, value)| value), expected, "{state}");
+        }
+        let source = Counters::new("source", "file-source", None);
+        source.camera_state("gate", "offline: not_found (check the path, or mount it)");
+        let line = line_of(&lines(&source.report(), true), "camweave_camera_state{");
+        assert!(
+            line.as_deref().is_some_and(|it| it.contains("not_found")),
+            "{line:?}"
+        );
+        let publish = Counters::new("mqtt", "publish", None);
+        let connected = Fact {
+            name: "connected",
+            help: "",
+        };
+        publish.fact(&connected, "1");
+        for (is_alive, value) in [(true, "1"), (false, "0")] {
+            let lines = lines(&publish.report(), is_alive);
+            let line = line_of(&lines, "camweave_publish_connected");
+            let expected = format!(r#"camweave_publish_connected{{stage="mqtt"}} {value}"#);
+            assert_eq!(line, Some(expected));
+        }
     }
 
     #[test]

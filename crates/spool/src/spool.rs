@@ -1,20 +1,25 @@
 //! The queue itself.
 
 use std::collections::VecDeque;
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use camweave_outdir::{create_new, open_own};
 
 use crate::cursor::Cursor;
+use crate::loaded::Loaded;
 use crate::record::{self, HEAD};
-use crate::segment::{FRONT, Reader, Segment};
+use crate::recovery::Recovery;
+use crate::segment::Segment;
 use crate::{Error, MOST_BYTES, Record, disk};
 
 const LOCK: &str = "lock";
 /// A segment is an eighth of the whole, between these.
 const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = (16 << 10)..=(4 << 20);
+/// Bytes that are written at once, so that a disk that is nearly full takes what it has room for.
+const PORTION_BYTES: u64 = 256 << 10;
 
 /// The bounds of a spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +45,9 @@ pub enum Stored {
 pub struct Recovered {
     /// Records that are to be delivered.
     pub undelivered: u64,
-    /// Bytes of a record that was being written at the end, which were cut off.
+    /// Bytes of a write that had not come to its end, which nobody was promised.
     pub cut_bytes: u64,
-    /// Undelivered records that are not there: damaged by the disk, or dropped while it took none.
+    /// Undelivered records that were on disk, and are not.
     pub missing: u64,
 }
 
@@ -60,7 +65,8 @@ pub struct Spool {
     /// What the disk has not taken, after all that it has.
     waiting: VecDeque<Record>,
     waiting_bytes: usize,
-    reader: Option<Reader>,
+    /// The segment that is read.
+    loaded: Option<Loaded>,
     dropped: u64,
     missing: u64,
     /// Number and time of the first undelivered record, when it was looked for last.
@@ -83,48 +89,30 @@ impl Spool {
         let files = Segment::list(folder)?;
         for (index, (first, path)) in files.iter().enumerate() {
             let next = files.get(index + 1).map(|(first, _)| *first);
-            let length = fs::metadata(path).map_err(Error::io("read", path))?.len();
-            let end = next.unwrap_or(u64::MAX);
-            let Some(segment) = Segment::scan(path, *first, end)? else {
-                if next.is_some() || length >= FRONT {
-                    let why = "it does not begin with 'CWSPOOL1' and its number".to_owned();
-                    let path = path.clone();
-                    return Err(Error::Foreign { path, why });
-                }
-                // Torn while it was being made: nothing was in it.
-                fs::remove_file(path).map_err(Error::io("remove", path))?;
-                recovered.cut_bytes += length;
-                continue;
-            };
-            match next {
-                Some(next) => {
-                    recovered.missing += next - segment.end().max(cursor.next()).min(next);
-                }
-                None => recovered.cut_bytes += length - segment.bytes,
-            }
-            segments.push_back(segment);
+            let found = Recovery::of(path, *first, next)?;
+            recovered.missing += found.lost.within(&(cursor.next()..u64::MAX));
+            recovered.cut_bytes += found.torn_bytes;
+            segments.extend(found.segment);
         }
         cursor.advance(segments.front().map_or(0, |it| it.first));
+        // Without one, as on a disk that is full, the first append makes it.
+        let tail = segments.back().filter(|it| !it.is_damaged);
+        let tail = tail.map(Segment::reopen).transpose()?;
         let mut spool = Self {
             folder: folder.to_owned(),
             options,
             _lock: lock,
             cursor,
             segments,
-            tail: None,
+            tail,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
-            reader: None,
+            loaded: None,
             dropped: 0,
             missing: recovered.missing,
             oldest: None,
         };
-        if spool.disk_end() < spool.cursor.next() {
-            // The cursor is ahead of what is left: further records begin there.
-            spool.start_segment(spool.cursor.next())?;
-        } else if let Some(last) = spool.segments.back() {
-            spool.tail = Some(last.reopen()?);
-        }
+        spool.pass_gaps();
         recovered.undelivered = spool.undelivered();
         Ok((spool, recovered))
     }
@@ -154,21 +142,35 @@ impl Spool {
         })
     }
 
-    /// Tries to write what waits in memory.
+    /// Tries to write what waits in memory, a portion after the other: what fits is saved.
     ///
     /// # Errors
-    /// The disk still refuses.
+    /// The disk refuses a portion; those before it are on disk.
     pub fn flush(&mut self) -> Result<(), Error> {
-        let Some(first) = self.waiting.front().map(|it| it.number) else {
-            return Ok(());
-        };
-        let mut bytes = Vec::with_capacity(self.waiting_bytes + self.waiting.len() * HEAD);
+        while let Some(first) = self.waiting.front().map(|it| it.number) {
+            self.write_portion(first)?;
+        }
+        Ok(())
+    }
+
+    fn write_portion(&mut self, first: u64) -> Result<(), Error> {
+        let most = PORTION_BYTES.min(self.segment_bytes());
+        let (mut bytes, mut count) = (Vec::new(), 0);
         for waiting in &self.waiting {
-            record::write(&mut bytes, waiting.number, waiting.unix_ms, &waiting.bytes);
+            let length = bytes.len() + HEAD + waiting.bytes.len();
+            if count > 0 && length as u64 > most {
+                break;
+            }
+            record::write(&mut bytes, waiting, first);
+            count += 1;
+        }
+        if self.disk_end() < first {
+            // Records between were delivered from memory: the cursor says so, or they would be
+            // expected again.
+            self.cursor.sync()?;
         }
         let has_room = |last: &Segment| {
-            let is_full = last.count > 0 && last.bytes + bytes.len() as u64 > self.segment_bytes();
-            last.end() == first && !is_full
+            last.is_empty() || last.bytes + bytes.len() as u64 <= self.segment_bytes()
         };
         if self.tail.is_none() || !self.segments.back().is_some_and(has_room) {
             self.start_segment(first)?;
@@ -184,10 +186,12 @@ impl Spool {
             }
             return Err(Error::io("write", &last.path)(error));
         }
-        last.count += self.waiting.len() as u64;
+        last.gaps.insert(last.end..first);
         last.bytes += bytes.len() as u64;
-        self.waiting.clear();
-        self.waiting_bytes = 0;
+        for written in self.waiting.drain(..count) {
+            last.end = written.number + 1;
+            self.waiting_bytes -= written.bytes.len();
+        }
         self.keep_bounds();
         Ok(())
     }
@@ -206,16 +210,16 @@ impl Spool {
         (self.options.bytes / 8).clamp(least, most)
     }
 
+    /// Starts a segment for records from `first` on. Its name goes on where the last one ends, so that no
+    /// number is between two of them: one that is, is missing.
     fn start_segment(&mut self, first: u64) -> Result<(), Error> {
+        let name = self.segments.back().map_or(first, |it| it.end);
         // One without a record is removed for the new one, which may have its name.
-        if let Some(empty) = self.segments.pop_back_if(|it| it.count == 0) {
+        if let Some(empty) = self.segments.pop_back_if(|it| it.is_empty()) {
             self.tail = None;
-            fs::remove_file(&empty.path).map_err(Error::io("remove", &empty.path))?;
+            empty.remove().map_err(Error::io("remove", &empty.path))?;
         }
-        // Records between the last segment and this one were delivered from memory: the cursor says so, or
-        // they would be missing.
-        self.cursor.sync()?;
-        let (segment, tail) = Segment::create(&self.folder, first)?;
+        let (segment, tail) = Segment::create(&self.folder, name)?;
         self.segments.push_back(segment);
         self.tail = Some(tail);
         self.forget_delivered();
@@ -228,12 +232,10 @@ impl Spool {
             let Some(oldest) = self.segments.pop_front() else {
                 return;
             };
-            let next = self.segments.front().map_or(oldest.end(), |it| it.first);
-            let from = self.cursor.next().max(oldest.first);
-            self.dropped += oldest.end().saturating_sub(from);
-            self.cursor.advance(next);
+            self.dropped += oldest.records(self.cursor.next());
+            self.cursor.advance(oldest.end);
             // One that stays is found, and dropped, at the next opening.
-            drop(fs::remove_file(&oldest.path));
+            drop(oldest.remove());
         }
     }
 
@@ -242,7 +244,7 @@ impl Spool {
         let next = self.cursor.next();
         while self.segments.len() > 1 && self.segments[1].first <= next {
             if let Some(done) = self.segments.pop_front() {
-                drop(fs::remove_file(&done.path));
+                drop(done.remove());
             }
         }
     }
@@ -256,7 +258,7 @@ impl Spool {
         let mut from = from.max(self.cursor.next());
         let (mut found, mut size) = (Vec::new(), 0);
         while found.len() < at_most {
-            let Some(record) = self.record(&mut from)? else {
+            let Some(record) = self.record(from)? else {
                 break;
             };
             size += record.bytes.len();
@@ -270,34 +272,68 @@ impl Spool {
     }
 
     /// The record with the number `from`, or the first after it that is whole.
-    fn record(&mut self, from: &mut u64) -> Result<Option<Record>, Error> {
+    fn record(&mut self, mut from: u64) -> Result<Option<Record>, Error> {
         loop {
-            let holder = self.segments.iter().find(|it| *from < it.end());
-            let Some(segment) = holder else {
-                let waiting = self.waiting.iter().find(|it| it.number >= *from);
+            let Some(segment) = self.segments.iter().find(|it| from < it.end) else {
+                let waiting = self.waiting.iter().find(|it| it.number >= from);
                 return Ok(waiting.cloned());
             };
-            *from = (*from).max(segment.first);
-            let at = self
-                .reader
-                .take()
-                .filter(|it| it.is_of(segment) && it.number <= *from);
-            let mut reader = match at {
-                Some(reader) => reader,
-                None => Reader::open(segment)?.ok_or_else(|| Error::Foreign {
-                    path: segment.path.clone(),
-                    why: "it has changed while it was in use".to_owned(),
-                })?,
+            let loaded = self.loaded.take().filter(|it| it.is_of(&segment.path));
+            let mut loaded = match loaded {
+                Some(loaded) => loaded,
+                None => Loaded::open(&segment.path, segment.first)?,
             };
-            while let Some(record) = reader.next()? {
-                if record.number == *from {
-                    self.reader = Some(reader);
-                    return Ok(Some(record));
+            loaded.load(segment.bytes);
+            from = from.max(segment.first);
+            let end = segment.end;
+            let found = loaded.find(from, end);
+            self.loaded = Some(loaded);
+            if let Some(lost) = found.lost {
+                self.lose(lost);
+            }
+            if found.record.is_some() {
+                return Ok(found.record);
+            }
+            from = end;
+        }
+    }
+
+    /// Counts what was whole when it was opened or written, and is no more. What was counted before is not
+    /// counted again.
+    fn lose(&mut self, lost: Range<u64>) {
+        let segment = self.segments.iter_mut().find(|it| lost.start < it.end);
+        let Some(segment) = segment else {
+            return;
+        };
+        let undelivered = lost.start.max(self.cursor.next())..lost.end;
+        let missing = segment.gaps.insert(undelivered);
+        if missing > 0 {
+            self.missing += missing;
+            segment.is_damaged = true;
+            if self.segments.back().is_some_and(|it| it.is_damaged) {
+                // Nothing more is written to it.
+                self.tail = None;
+            }
+            self.pass_gaps();
+        }
+    }
+
+    /// Moves the cursor over numbers that have no record: nothing will deliver them.
+    fn pass_gaps(&mut self) {
+        let next = self.cursor.next();
+        let mut passed = next;
+        for segment in &self.segments {
+            if passed < segment.end {
+                let after = segment.gaps.after(passed.max(segment.first));
+                passed = after;
+                if after < segment.end {
+                    break;
                 }
             }
-            // It was whole when it was opened or written: the disk has lost the rest.
-            self.missing += segment.end() - *from;
-            *from = segment.end();
+        }
+        if passed > next {
+            self.cursor.advance(passed);
+            self.forget_delivered();
         }
     }
 
@@ -308,7 +344,17 @@ impl Spool {
         while let Some(waiting) = self.waiting.pop_front_if(|it| it.number < next) {
             self.waiting_bytes -= waiting.bytes.len();
         }
+        self.pass_gaps();
         self.forget_delivered();
+    }
+
+    /// Drops what is in memory alone, as the disk takes none and nobody will wait for it: how many records.
+    pub fn give_up(&mut self) -> u64 {
+        let count = self.waiting.len() as u64;
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+        self.dropped += count;
+        count
     }
 
     /// Brings to disk what was delivered. What a kill prevents is delivered once more.
@@ -334,15 +380,14 @@ impl Spool {
     }
 
     fn disk_end(&self) -> u64 {
-        self.segments.back().map_or(0, Segment::end)
+        self.segments.back().map_or(0, |it| it.end)
     }
 
     /// How many records are to be delivered.
     #[must_use]
     pub fn undelivered(&self) -> u64 {
-        let on_disk = self.segments.iter();
         let next = self.cursor.next();
-        let on_disk = on_disk.map(|it| it.end().saturating_sub(next.max(it.first)));
+        let on_disk = self.segments.iter().map(|it| it.records(next));
         on_disk.sum::<u64>() + self.waiting.len() as u64
     }
 
@@ -352,16 +397,19 @@ impl Spool {
         self.segments.iter().map(|it| it.bytes).sum()
     }
 
-    /// When the first undelivered record was put in; `None` where there is none, or the disk refuses.
+    /// When the first undelivered record was put in; `None` where there is none. While the disk refuses to
+    /// say, it is what was known last.
     #[must_use]
     pub fn oldest_unix_ms(&mut self) -> Option<i64> {
-        let mut from = self.cursor.next();
-        if self.oldest.is_none_or(|(number, _)| number < from) {
+        if self.oldest.is_none_or(|(number, _)| number < self.next()) {
             // The delivery reads on where it was.
-            let (reader, missing) = (self.reader.take(), self.missing);
-            let found = self.record(&mut from);
-            (self.reader, self.missing) = (reader, missing);
-            self.oldest = found.ok().flatten().map(|it| (it.number, it.unix_ms));
+            let position = self.loaded.as_ref().map(Loaded::position);
+            if let Ok(found) = self.record(self.cursor.next()) {
+                self.oldest = found.map(|it| (it.number, it.unix_ms));
+            }
+            if let (Some(loaded), Some(position)) = (&mut self.loaded, position) {
+                loaded.go_to(position);
+            }
         }
         self.oldest.map(|(_, unix_ms)| unix_ms)
     }
@@ -372,7 +420,8 @@ impl Spool {
         self.waiting.len()
     }
 
-    /// Undelivered records that were dropped, oldest first, as the queue was full, since the opening.
+    /// Undelivered records that were dropped since the opening: oldest first, as the queue was full, or [in
+    /// memory](Spool::give_up).
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -402,6 +451,9 @@ fn lock(folder: &Path) -> Result<File, Error> {
     }
 }
 
+#[cfg(test)]
+#[path = "damage_tests.rs"]
+mod damage_tests;
 #[cfg(test)]
 #[path = "spool_tests.rs"]
 mod tests;

@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use camweave_spool::{Options, Spool, Stored};
@@ -64,7 +65,10 @@ fn last(said: &[String], what: &str) -> Option<u64> {
     said.iter().rev().find_map(of)
 }
 
-fn run(spool: &Path, life: Duration, disk: &CutDisk) -> Vec<String> {
+/// What the child has said, and how much of it before the cut. While ext4 is shut down, `fdatasync` may return
+/// without an error although its journal was given up (Linux 6.18; a program of ten lines shows it in one of
+/// a hundred cuts), so what was said later was promised by a disk that was no disk any more.
+fn run(spool: &Path, life: Duration, disk: &CutDisk) -> (Vec<String>, usize) {
     let mut child = Command::new(std::env::current_exe().expect("this test"))
         .args(["--exact", "child", "--nocapture"])
         .env(CHILD, spool)
@@ -72,12 +76,21 @@ fn run(spool: &Path, life: Duration, disk: &CutDisk) -> Vec<String> {
         .spawn()
         .expect("this test again");
     let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let reading = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&said);
+    let reading = std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            heard.lock().expect("it goes on").push(line);
+        }
+    });
     std::thread::sleep(life);
+    let before = said.lock().expect("it goes on").len();
     disk.cut();
     child.kill().expect("SIGKILL, if it has not ended");
     child.wait().expect("it is dead");
-    reading.join().expect("text")
+    reading.join().expect("text");
+    let said = std::mem::take(&mut *said.lock().expect("it is over"));
+    (said, before)
 }
 
 #[test]
@@ -102,16 +115,16 @@ fn whatever_moment_the_power_is_cut_at_what_was_on_disk_is() {
         random ^= random >> 7;
         random ^= random << 17;
         let life = Duration::from_micros(50_000 + random % 500_000);
-        let said = run(&folder, life, &disk);
+        let (said, before) = run(&folder, life, &disk);
         disk = disk.after_the_cut();
-        kept = last(&said, "kept").unwrap_or(kept);
+        kept = last(&said[..before], "kept").unwrap_or(kept);
         delivered = last(&said, "delivered").unwrap_or(delivered);
 
         let (mut spool, recovered) = Spool::open(&folder, OPTIONS).expect("readable");
         assert_eq!((recovered.missing, spool.dropped()), (0, 0), "cut {cut}");
         let (next, end) = (spool.next(), spool.end());
         assert!(next <= delivered, "cut {cut}: {next}, {delivered}");
-        assert!(end >= kept, "cut {cut}: {end} of {kept}");
+        assert!(end >= kept, "cut {cut}: {end} of {kept}, {recovered:?}");
         let found = spool.read(0, usize::MAX, usize::MAX).expect("readable");
         let numbers: Vec<u64> = found.iter().map(|it| it.number).collect();
         assert_eq!(numbers, (next..end).collect::<Vec<_>>(), "cut {cut}");

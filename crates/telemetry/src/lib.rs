@@ -15,6 +15,7 @@ mod files;
 mod histogram;
 mod ledger;
 pub mod log;
+mod process;
 mod report;
 mod spans;
 mod stats_error;
@@ -23,6 +24,7 @@ pub use counters::{Counters, MAX_CAMERAS, OTHERS};
 pub use fact::Fact;
 pub use files::{StatsFile, read_reports, read_reports_of, receivers_of, report_of};
 pub use histogram::{Histogram, Percentiles};
+pub use process::is_alive;
 pub use report::{CameraCounters, StageIdentity, StageReport};
 pub use spans::{
     DeviceRange, FrameKey, Members, Span, SpanMode, SpanSettings, SpanSummary, Spans,

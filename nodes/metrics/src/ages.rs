@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use camweave_message::limits::MAX_CAMERAS;
 use camweave_message::{Event, FrameId, Row as _, Watched};
 use camweave_metrics::{Histogram, Histograms, Page, catalogue};
+use camweave_stage::telemetry::OTHERS;
 
 /// The least age is that of so long, in two halves.
 const HALF: Duration = Duration::from_secs(30);
@@ -14,8 +15,6 @@ const HALF: Duration = Duration::from_secs(30);
 const RANGES: [f64; 12] = [
     0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0,
 ];
-/// Where cameras beyond [`MAX_CAMERAS`] are counted; no camera can have this id.
-const OTHERS: &str = "(others)";
 /// Rules and phases of events that are told apart.
 const EVENTS: usize = 4096;
 

@@ -1,11 +1,10 @@
 //! Where a page comes from: the reports of the run, and what this node has measured.
 
-use std::path::Path;
 use std::time::Instant;
 
 use camweave_metrics::{Format, Page};
 use camweave_stage::Context;
-use camweave_stage::telemetry::{StageReport, read_reports_of};
+use camweave_stage::telemetry::{is_alive, read_reports_of};
 use tracing::warn;
 
 use crate::ages::Ages;
@@ -31,13 +30,9 @@ impl Source {
         reports.push(own);
         let mut page = Page::default();
         for report in &reports {
-            page.report(report, is_alive(report));
+            page.report(report, is_alive(report.process_id));
         }
         self.ages.add(&mut page, Instant::now());
         page.text(format)
     }
-}
-
-fn is_alive(report: &StageReport) -> bool {
-    Path::new(&format!("/proc/{}", report.process_id)).exists()
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use rand::RngExt as _;
 
 const FIRST: Duration = Duration::from_millis(250);
+/// A connection that has lasted for so long was a good one.
+const GOOD: Duration = Duration::from_secs(5);
 
 /// Waits that double up to a bound, each shortened by up to half by chance, so that many nodes do not
 /// come back at one instant.
@@ -22,8 +24,12 @@ impl Backoff {
         }
     }
 
-    pub fn reset(&mut self) {
-        self.next = FIRST.min(self.most);
+    /// Notes what was before this failure: what was delivered, or a connection that lasted, ends the one
+    /// before.
+    pub fn after(&mut self, has_delivered: bool, lasted: Duration) {
+        if has_delivered || lasted >= GOOD {
+            self.next = FIRST.min(self.most);
+        }
     }
 
     /// The next wait; at least what the receiver asked for, which has no bound of ours.
@@ -49,7 +55,13 @@ mod tests {
             backoff.wait(Some(Duration::from_secs(60))),
             Duration::from_secs(60)
         );
-        backoff.reset();
-        assert!(backoff.wait(None) <= FIRST);
+        for (has_delivered, lasted) in [(true, Duration::ZERO), (false, GOOD)] {
+            while backoff.wait(None) < most / 2 {}
+            // A broker that takes the connection and then nothing is no good one.
+            backoff.after(false, GOOD / 2);
+            assert!(backoff.wait(None) >= most / 2);
+            backoff.after(has_delivered, lasted);
+            assert!(backoff.wait(None) <= FIRST);
+        }
     }
 }

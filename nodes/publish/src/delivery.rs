@@ -64,6 +64,8 @@ impl Delivery {
                     () = overdue(&taken) => {}
                 }
             });
+            // A name that is being looked up cannot be called off: nobody waits for it.
+            runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new()
             .name("delivery".to_owned())
@@ -104,10 +106,8 @@ async fn deliver(mut receiver: Receiver, queue: &Queue, mut backoff: Backoff) {
         let Err(failure) = receiver.run(queue).await else {
             return;
         };
-        queue.failed(&failure);
-        if queue.delivered_in_all() > before {
-            backoff.reset();
-        }
+        let lasted = queue.failed(&failure);
+        backoff.after(queue.delivered_in_all() > before, lasted);
         if queue.is_closing() {
             return;
         }

@@ -4,7 +4,9 @@
 //! them: at least once, in order. `docs/publish.md` is the description of what is sent, and `README.md`
 //! the node's documentation.
 
+mod attempts;
 mod backoff;
+mod crowding;
 mod delivery;
 mod drops;
 mod facts;

@@ -13,7 +13,8 @@ use crate::facts;
 use crate::failure::{Failure, Reason};
 use crate::outage::Outage;
 
-/// How often what was delivered goes to disk: a kill repeats what was delivered since.
+/// What was delivered goes to disk with a delivery, if so long has passed, and else with the stage's next
+/// tick: a kill repeats what was delivered since.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
 /// Records that are read at once, and their bytes.
 const BATCH: usize = 64;
@@ -34,6 +35,7 @@ struct Inner {
     spool: Spool,
     synced: Instant,
     outage: Outage,
+    connected: Option<Instant>,
 }
 
 impl Queue {
@@ -42,6 +44,7 @@ impl Queue {
             spool,
             synced: Instant::now(),
             outage: Outage::new(receiver),
+            connected: None,
         };
         Self {
             inner: Mutex::new(inner),
@@ -79,6 +82,11 @@ impl Queue {
         flushed
             .and_then(|()| inner.spool.sync())
             .map_err(|error| (0, error.to_string()))
+    }
+
+    /// Drops what is in memory alone, at the end: how many rows.
+    pub fn give_up(&self) -> u64 {
+        self.inner().spool.give_up()
     }
 
     /// Rows from the number `from` on, in order.
@@ -134,19 +142,22 @@ impl Queue {
         let mut inner = self.inner();
         let waiting = inner.spool.undelivered();
         inner.outage.ends(waiting, Instant::now());
+        inner.connected.get_or_insert_with(Instant::now);
         self.counters.fact(&facts::CONNECTION, "connected");
         self.counters.fact(&facts::CONNECTED, "1");
     }
 
-    /// Notes that it is not.
-    pub fn failed(&self, failure: &Failure) {
+    /// Notes that it is not; for how long it was.
+    pub fn failed(&self, failure: &Failure) -> Duration {
         self.counters.stage_error(failure.reason.as_str());
         let mut inner = self.inner();
+        let lasted = inner.connected.take().map(|it| it.elapsed());
         let waiting = inner.spool.undelivered();
         inner.outage.lasts(failure, waiting, Instant::now());
         let state = format!("away: {}", failure.detail);
         self.counters.fact(&facts::CONNECTION, &state);
         self.counters.fact(&facts::CONNECTED, "0");
+        lasted.unwrap_or_default()
     }
 
     /// Brings what the stage says of itself up to date.
@@ -172,7 +183,7 @@ impl Queue {
         }
     }
 
-    /// Undelivered rows that were dropped as the queue was full, in all.
+    /// Undelivered rows that were dropped, in all.
     pub fn dropped(&self) -> u64 {
         self.inner().spool.dropped()
     }

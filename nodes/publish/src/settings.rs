@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use camweave_stage::{Required, Settings, StageError};
+use camweave_stage::{Settings, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,9 @@ use crate::{secrets, tls};
 pub struct PublishSettings {
     /// where to: `mqtt://HOST[:1883]`, `mqtts://HOST[:8883]`, `kafka://HOST[:9092],…/TOPIC`, with TLS
     /// `kafkas://`, or the `http://` or `https://` URL of a webhook; without credentials
-    pub to: Required<String>,
+    pub to: Option<String>,
+    /// file with that URL in place of `TO`, as the URL of many a webhook is its secret
+    pub to_file: Option<PathBuf>,
     /// folder of the queue on disk, of this node alone; it is created
     pub spool: PathBuf,
     /// bytes of the queue at most; when it is full, the oldest events are dropped
@@ -82,7 +84,8 @@ pub enum Shape {
 impl Default for PublishSettings {
     fn default() -> Self {
         Self {
-            to: Required(String::new()),
+            to: None,
+            to_file: None,
             spool: PathBuf::from("out/publish"),
             spool_mb: 64,
             username: None,
@@ -106,6 +109,19 @@ impl Default for PublishSettings {
 }
 
 impl PublishSettings {
+    /// The receiver, also where its URL is in a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, there is no receiver in it, or the other settings do not fit to it.
+    pub(crate) fn target(&self) -> Result<Target, StageError> {
+        let target = match &self.to_file {
+            Some(file) => Target::parse(secrets::read_file("TO_FILE", file)?.expose())?,
+            None => Target::parse(self.to.as_deref().unwrap_or_default())?,
+        };
+        self.check_with(&target)?;
+        Ok(target)
+    }
+
     /// What TLS needs.
     pub(crate) fn identities(&self) -> tls::Identities<'_> {
         tls::Identities {
@@ -124,30 +140,9 @@ impl PublishSettings {
         }
         Ok(())
     }
-}
 
-impl Settings for PublishSettings {
-    fn check(&self) -> Result<(), StageError> {
-        let target = Target::parse(&self.to)?;
-        for (name, file, variable) in [
-            ("PASSWORD", &self.password_file, &self.password_variable),
-            (
-                "SIGNING_KEY",
-                &self.signing_key_file,
-                &self.signing_key_variable,
-            ),
-        ] {
-            if file.is_some() && variable.is_some() {
-                return Err(StageError::configuration(format!(
-                    "env {name}_FILE and {name}_VARIABLE are both set, expected one of them"
-                )));
-            }
-        }
-        if self.tls_cert.is_some() != self.tls_key.is_some() {
-            return Err(StageError::configuration(
-                "of env TLS_CERT and TLS_KEY one is set, expected both or none",
-            ));
-        }
+    /// What has to fit to the receiver.
+    fn check_with(&self, target: &Target) -> Result<(), StageError> {
         if !target.is_webhook() {
             if self.username.is_none()
                 && secrets::is_set(&self.password_file, &self.password_variable)
@@ -169,6 +164,40 @@ impl Settings for PublishSettings {
         }
         Ok(())
     }
+}
+
+impl Settings for PublishSettings {
+    fn check(&self) -> Result<(), StageError> {
+        if self.to.is_some() && self.to_file.is_some() {
+            return Err(StageError::configuration(
+                "env TO and TO_FILE are both set, expected one of them",
+            ));
+        }
+        for (name, file, variable) in [
+            ("PASSWORD", &self.password_file, &self.password_variable),
+            (
+                "SIGNING_KEY",
+                &self.signing_key_file,
+                &self.signing_key_variable,
+            ),
+        ] {
+            if file.is_some() && variable.is_some() {
+                return Err(StageError::configuration(format!(
+                    "env {name}_FILE and {name}_VARIABLE are both set, expected one of them"
+                )));
+            }
+        }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err(StageError::configuration(
+                "of env TLS_CERT and TLS_KEY one is set, expected both or none",
+            ));
+        }
+        // What is in a file is looked at with the files.
+        match &self.to_file {
+            Some(_) => Ok(()),
+            None => self.target().map(drop),
+        }
+    }
 
     fn check_files(&self) -> Result<(), StageError> {
         for (name, file) in [
@@ -179,7 +208,7 @@ impl Settings for PublishSettings {
                 secrets::read_file(name, file)?;
             }
         }
-        if Target::parse(&self.to)?.is_encrypted() {
+        if self.target()?.is_encrypted() {
             tls::config(self.identities())?;
         }
         Ok(())
@@ -218,6 +247,7 @@ mod tests {
         for values in [
             &[][..],
             &[("TO", "host:1883")],
+            &[to, ("TO_FILE", "a")],
             &[("TO", "amqp://host")],
             &[("TO", "mqtt://anna:t0psecret@host")],
             &[("TO", "kafka://anna:t0psecret@host/events")],
@@ -259,6 +289,16 @@ mod tests {
             ("SASL", "scram-sha-256"),
         ];
         assert_eq!(read(&kafka).map(|it| it.sasl), Ok(Sasl::Scram256));
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("to");
+        std::fs::write(&file, "https://host/t0psecret\n").expect("writable");
+        let hook = [("TO_FILE", file.to_str().expect("a path"))];
+        let read_file = read(&hook).expect("it is looked at later").target();
+        assert_eq!(read_file.expect("a URL").to_string(), "https://host/***");
+        std::fs::write(&file, "mqtt://host/t0psecret").expect("writable");
+        let error = read(&hook).expect("it is looked at later").check_files();
+        let error = error.expect_err("wrong").message;
+        assert!(!error.contains("t0psecret"), "{error}");
         let webhook = [("TO", "https://host/hook"), ("PASSWORD_FILE", "token")];
         assert!(read(&webhook).is_ok());
     }

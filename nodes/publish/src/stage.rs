@@ -9,12 +9,14 @@ use camweave_spool::{Options, Spool};
 use camweave_stage::{Context, DropReason, Fact, Output, Stage, StageError, Trouble};
 use tracing::{info, warn};
 
+use crate::attempts::Attempts;
+use crate::crowding::Crowding;
 use crate::delivery::{Delivery, Receiver};
 use crate::drops::DROPS;
-use crate::facts::{FACTS, RECEIVER};
+use crate::facts::{CONNECTED, CONNECTION, FACTS, RECEIVER};
 use crate::kafka::{self, Kafka};
 use crate::mqtt::Mqtt;
-use crate::payload::{Frigate, Payload};
+use crate::payload::{Bodies, Payload};
 use crate::queue::Queue;
 use crate::settings::PublishSettings;
 use crate::signature::Signer;
@@ -35,8 +37,7 @@ pub struct Publish {
     queue: Arc<Queue>,
     delivery: Delivery,
     trouble: Trouble,
-    crowding: Trouble,
-    dropped: u64,
+    crowding: Crowding,
     due: Instant,
 }
 
@@ -50,12 +51,15 @@ impl Stage for Publish {
     type Out = Never;
 
     fn open(settings: PublishSettings, context: &Context) -> Result<Self, StageError> {
-        let target = Target::parse(&settings.to)?;
+        let target = settings.target()?;
         let receiver = receiver(&settings, target.clone(), &context.stage)?;
         let limit = settings.spool_mb << 20;
         let spool = open_spool(&settings, limit)?;
         let counters = context.counters.clone();
         counters.fact(&RECEIVER, &target.to_string());
+        // What a process before this one said of its connection is over.
+        counters.fact(&CONNECTION, "away: not connected yet");
+        counters.fact(&CONNECTED, "0");
         let queue = Queue::new(spool, &target.to_string(), counters, limit);
         let queue = Arc::new(queue);
         queue.report();
@@ -64,8 +68,7 @@ impl Stage for Publish {
             delivery: Delivery::start(receiver, &queue, retry_at_most)?,
             queue,
             trouble: Trouble::default(),
-            crowding: Trouble::default(),
-            dropped: 0,
+            crowding: Crowding::default(),
             due: Instant::now(),
         })
     }
@@ -99,9 +102,14 @@ impl Stage for Publish {
         self.delivery.close();
         let flushed = self.queue.flush();
         self.note(&flushed);
+        let lost = self.queue.give_up();
+        if lost > 0 {
+            warn!(
+                "{lost} undelivered rows are dropped: they are in memory alone, and the graph ends"
+            );
+        }
         self.queue.report();
         self.trouble.close(SPOOL);
-        self.crowding.close(SPOOL);
         Ok(())
     }
 }
@@ -114,12 +122,9 @@ impl Publish {
             .copied()
             .map_err(|(lost, why)| (*lost, &**why));
         self.trouble.note(SPOOL, "", written);
-        let dropped = self.queue.dropped();
-        let lost = dropped - self.dropped;
-        self.dropped = dropped;
-        let full = "it is full: the oldest undelivered rows are dropped (SPOOL_MB)";
-        let crowded = if lost > 0 { Err((lost, full)) } else { Ok(()) };
-        self.crowding.note(SPOOL, "", crowded);
+        if let Some(line) = self.crowding.line(self.queue.dropped(), Instant::now()) {
+            warn!("{line}");
+        }
     }
 }
 
@@ -143,14 +148,15 @@ fn open_spool(settings: &PublishSettings, limit: u64) -> Result<Spool, StageErro
     }
     if recovered.cut_bytes > 0 {
         warn!(
-            "the queue ended in {} bytes of a row that was being written, which nobody was promised",
+            "the queue ended in {} bytes of a write that had not come to its end: nobody was promised these rows",
             recovered.cut_bytes
         );
     }
     if recovered.missing > 0 {
         warn!(
-            "{} undelivered rows of the queue are damaged or missing",
-            recovered.missing
+            "{} undelivered rows of the queue are damaged or missing; a damaged file is kept in '{}', as *.damaged",
+            recovered.missing,
+            settings.spool.display()
         );
     }
     Ok(spool)
@@ -183,20 +189,23 @@ fn receiver(
             let tls = is_encrypted
                 .then(|| tls::config(settings.identities()))
                 .transpose()?;
+            let client_id = settings.client_id.clone().unwrap_or_else(own_id);
             Ok(Receiver::Mqtt(Box::new(Mqtt {
+                topics: Topics::of(settings, &client_id),
                 host,
                 port,
                 tls: tls.map(Arc::new),
                 version: settings.mqtt,
-                client_id: settings.client_id.clone().unwrap_or_else(own_id),
+                client_id,
                 login: settings
                     .username
                     .clone()
                     .map(|it| (it, password.unwrap_or_default())),
-                topics: Topics::of(settings),
                 timeout,
-                frigate: Frigate::default(),
+                bodies: Bodies::new(settings.shape),
                 cameras: std::collections::BTreeSet::new(),
+                attempts: Attempts::default(),
+                refused: std::collections::BTreeSet::new(),
             })))
         }
         Target::Kafka(cluster) => {

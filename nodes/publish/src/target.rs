@@ -1,10 +1,12 @@
 //! Where events go.
 
-use camweave_redact::{KnownSecrets, SecretUrl};
+use camweave_redact::{KnownSecrets, Secret, SecretUrl};
 use camweave_stage::StageError;
 use url::Url;
 
 use crate::kafka::Cluster;
+/// A path of no more bytes is part of too many words to be a secret.
+const SHORT_PATH: usize = 8;
 
 /// The receiver, by its URL.
 #[derive(Debug, Clone)]
@@ -78,7 +80,14 @@ impl Target {
     pub fn secrets(&self) -> KnownSecrets {
         match self {
             Self::Mqtt { .. } | Self::Kafka(_) => KnownSecrets::default(),
-            Self::Webhook(url) => url.secrets(),
+            Self::Webhook(url) => {
+                let mut hidden = url.secrets();
+                let path = url.expose().path();
+                if path.len() > SHORT_PATH {
+                    hidden.add_token(&Secret::from(path.to_owned()));
+                }
+                hidden
+            }
         }
     }
 }
@@ -95,7 +104,47 @@ impl std::fmt::Display for Target {
                 write!(formatter, "{scheme}://{host}:{port}")
             }
             Self::Kafka(cluster) => write!(formatter, "{cluster}"),
-            Self::Webhook(url) => write!(formatter, "{url}"),
+            Self::Webhook(url) => {
+                // With many receivers, whoever knows the path may send.
+                let url = url.expose();
+                let host = url.host_str().unwrap_or_default();
+                write!(formatter, "{}://{host}", url.scheme())?;
+                if let Some(port) = url.port() {
+                    write!(formatter, ":{port}")?;
+                }
+                match (url.path(), url.query()) {
+                    ("/", None) => Ok(()),
+                    _ => formatter.write_str("/***"),
+                }
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_webhook_is_not_shown() {
+        for (url, shown) in [
+            (
+                "https://hooks.slack.com/services/T0/B0/x",
+                "https://hooks.slack.com/***",
+            ),
+            (
+                "http://[::1]:8123/api/webhook/gate",
+                "http://[::1]:8123/***",
+            ),
+            ("https://host/?key=gate", "https://host/***"),
+            ("https://host", "https://host"),
+            ("mqtts://host", "mqtts://host:8883"),
+        ] {
+            let target = Target::parse(url).expect("a receiver");
+            assert_eq!(target.to_string(), shown);
+        }
+        let target = Target::parse("https://host/services/T0/B0/x").expect("a receiver");
+        let quoted = target.secrets().hide("no route for /services/T0/B0/x");
+        assert!(!quoted.contains("T0"), "{quoted}");
     }
 }

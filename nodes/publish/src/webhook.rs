@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use camweave_redact::{KnownSecrets, Secret, SecretUrl};
+use camweave_spool::Record;
 use camweave_stage::StageError;
 use camweave_stage::telemetry::clock;
 use chrono::{DateTime, Utc};
@@ -11,8 +12,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use tokio::time::sleep;
 
+use crate::attempts::Attempts;
 use crate::failure::{Failure, Reason, is_tls};
-use crate::payload::{Frigate, Payload};
+use crate::payload::{Bodies, Payload};
 use crate::queue::Queue;
 use crate::settings::Shape;
 use crate::signature::Signer;
@@ -35,8 +37,8 @@ pub(crate) struct Webhook {
     url: SecretUrl,
     login: Login,
     signer: Option<Signer>,
-    shape: Shape,
-    frigate: Frigate,
+    bodies: Bodies,
+    attempts: Attempts,
     hidden: KnownSecrets,
 }
 
@@ -63,6 +65,8 @@ impl Webhook {
             .connect_timeout(timeout)
             // A signed request is for the receiver that was named.
             .redirect(Policy::none())
+            // Nor is it for a proxy that the environment happens to name.
+            .no_proxy()
             .user_agent(concat!("camweave/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| StageError::internal(format!("no HTTP client: {error}")))?;
@@ -77,8 +81,8 @@ impl Webhook {
             url,
             login,
             signer,
-            shape,
-            frigate: Frigate::default(),
+            bodies: Bodies::new(shape),
+            attempts: Attempts::default(),
             hidden,
         })
     }
@@ -98,18 +102,52 @@ impl Webhook {
                 continue;
             };
             let next = record.number + 1;
-            match self.post(&record.bytes).await? {
-                Outcome::Taken => {
+            match self.post(record, record.number).await {
+                Ok(Outcome::Taken) => {
                     queue.connected();
                     queue.delivered(next, 1);
                 }
-                Outcome::Refused(why) => queue.refused(next, &why),
+                Ok(Outcome::Refused(why)) => queue.refused(next, &why),
+                Err(failure) => self.look_further(queue, record.number, failure).await?,
             }
         }
     }
 
-    async fn post(&mut self, bytes: &[u8]) -> Result<Outcome, Failure> {
-        let payload: Payload = match serde_json::from_slice(bytes) {
+    /// Of a row that is not taken again and again, the fault may be its own, and may be the receiver's: it
+    /// is its own where the next row is taken. Then it is left out.
+    async fn look_further(
+        &mut self,
+        queue: &Queue,
+        number: u64,
+        failure: Failure,
+    ) -> Result<(), Failure> {
+        let may_be_its_own = match failure.reason {
+            Reason::Rejected => failure.wait.is_none(),
+            Reason::Timeout | Reason::Connection => true,
+            Reason::Tls | Reason::Authorization | Reason::Protocol | Reason::Spool => false,
+        };
+        if !may_be_its_own || !self.attempts.fail(number) {
+            return Err(failure);
+        }
+        let further = queue.read(number + 1, 1)?;
+        let Some(record) = further.first() else {
+            // It holds up no other.
+            return Err(failure);
+        };
+        match self.post(record, number).await {
+            Ok(Outcome::Taken) => {
+                queue.connected();
+                queue.refused(number + 1, &failure.detail);
+                queue.delivered(record.number + 1, 1);
+                Ok(())
+            }
+            _ => Err(failure),
+        }
+    }
+
+    /// Sends a row; `next` is the number of the first one that is not delivered.
+    async fn post(&mut self, record: &Record, next: u64) -> Result<Outcome, Failure> {
+        let payload: Payload = match serde_json::from_slice(&record.bytes) {
             Ok(payload) => payload,
             Err(error) => {
                 return Ok(Outcome::Refused(format!(
@@ -117,10 +155,7 @@ impl Webhook {
                 )));
             }
         };
-        let body = match self.shape {
-            Shape::Camweave => bytes.to_vec(),
-            Shape::Frigate => self.frigate.of(&payload).to_string().into_bytes(),
-        };
+        let body = self.bodies.of(record, &payload, next);
         let seconds = (clock::unix_nanos() / 1_000_000_000).to_string();
         let mut request = self
             .client
@@ -166,27 +201,32 @@ impl Webhook {
 /// What a status says: that the row is taken, that this row never will be, or to try again.
 fn judge(answer: &Response) -> Result<Outcome, Failure> {
     let status = answer.status();
-    if status.is_success() {
-        return Ok(Outcome::Taken);
-    }
     let line = format!("it answers with {}", status.as_u16());
-    match status {
+    let (reason, line) = match status {
+        // It has a row of this id already: an answer was lost.
+        _ if status.is_success() || status == StatusCode::CONFLICT => return Ok(Outcome::Taken),
         StatusCode::BAD_REQUEST
         | StatusCode::PAYLOAD_TOO_LARGE
         | StatusCode::UNSUPPORTED_MEDIA_TYPE
-        | StatusCode::UNPROCESSABLE_ENTITY => Ok(Outcome::Refused(line)),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            Err(Failure::new(Reason::Authorization, line))
+        | StatusCode::UNPROCESSABLE_ENTITY => return Ok(Outcome::Refused(line)),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => (Reason::Authorization, line),
+        StatusCode::GONE => {
+            let line = format!("{line}: the address is gone for good, expected another in TO");
+            (Reason::Rejected, line)
         }
-        _ => {
-            let header = answer.headers().get(RETRY_AFTER);
-            let wait = header.and_then(|it| retry_after(it.to_str().ok()?, Utc::now()));
-            Err(Failure {
-                wait,
-                ..Failure::new(Reason::Rejected, line)
-            })
+        _ if status.is_redirection() => {
+            let line =
+                format!("{line}: redirects are not followed, expected the final address in TO");
+            (Reason::Rejected, line)
         }
-    }
+        _ => (Reason::Rejected, line),
+    };
+    let header = answer.headers().get(RETRY_AFTER);
+    let wait = header.and_then(|it| retry_after(it.to_str().ok()?, Utc::now()));
+    Err(Failure {
+        wait,
+        ..Failure::new(reason, line)
+    })
 }
 
 /// `Retry-After`: seconds, or a date.

@@ -54,7 +54,8 @@ fn a_process_that_is_killed_loses_nothing_that_it_took_over() {
     process.wait_until_taken(count);
     let payloads = || -> Vec<String> {
         let heard = subscriber.heard().into_iter();
-        let events = heard.filter(|(topic, _)| topic.starts_with("camweave/cam"));
+        let events =
+            heard.filter(|(topic, _)| topic.starts_with("camweave/") && topic.ends_with("/events"));
         events.map(|(_, payload)| payload).collect()
     };
     wait_for("all rows have come", || {
@@ -64,40 +65,57 @@ fn a_process_that_is_killed_loses_nothing_that_it_took_over() {
     let again = history::check(payloads().iter().map(String::as_str), count);
     eprintln!("{} kills, {count} rows, {again} came again", kills());
     wait_for("it says goodbye", || {
-        let available = subscriber.of("camweave/available");
+        let available = subscriber.of("camweave/camweave-publish/available");
         available.last().is_some_and(|it| it == "offline")
     });
 }
 
-/// Runs the rest of its line with a file system of 64 KiB at `$FULL`, where mounting needs no rights.
-const FULL_DISK: [&str; 7] = [
-    "unshare",
-    "--user",
-    "--map-root-user",
-    "--mount",
-    "sh",
-    "-c",
-    r#"mount -t tmpfs -o size=64k full "$FULL" && exec "$0" "$@""#,
-];
+/// Runs the rest of its line with a file system of 64 KiB at `$FULL`, of which `$FILLED` bytes are taken, where
+/// mounting needs no rights.
+const SMALL_DISK: &str = r#"mount -t tmpfs -o size=64k full "$FULL" && head -c "$FILLED" /dev/zero > "$FULL/filler" && exec "$0" "$@""#;
+
+/// The beginning of such a line; `None` where the system has no such disk for us.
+fn small_disk(at: &std::path::Path, filled: u32) -> Option<Vec<String>> {
+    std::fs::create_dir(at).expect("a folder");
+    let full = format!("FULL={}", at.display());
+    let filled = format!("FILLED={filled}");
+    let line = [
+        "env",
+        &full,
+        &filled,
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+    ];
+    let line: Vec<String> = line
+        .into_iter()
+        .chain([SMALL_DISK])
+        .map(str::to_owned)
+        .collect();
+    let probe = std::process::Command::new(&line[0])
+        .args(&line[1..])
+        .arg("true")
+        .output();
+    match probe {
+        Ok(output) if output.status.success() => Some(line),
+        other => {
+            eprintln!("skipped: no file system of a chosen size without root: {other:?}");
+            None
+        }
+    }
+}
 
 #[test]
 fn a_full_disk_costs_no_event() {
     let folder = tempfile::tempdir().expect("a folder");
     let spool = folder.path().join("disk");
-    std::fs::create_dir(&spool).expect("a folder");
-    let full = format!("FULL={}", spool.display());
-    let wrapper: Vec<&str> = ["env", &full].into_iter().chain(FULL_DISK).collect();
-    let probe = std::process::Command::new(wrapper[0])
-        .args(&wrapper[1..])
-        .arg("true")
-        .output();
-    match probe {
-        Ok(output) if output.status.success() => {}
-        other => {
-            eprintln!("skipped: no file system of a chosen size without root: {other:?}");
-            return;
-        }
-    }
+    let Some(wrapper) = small_disk(&spool, 0) else {
+        return;
+    };
+    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
     let mut broker = Broker::new(folder.path(), "");
     broker.start();
     let subscriber = Subscriber::start(folder.path(), broker.port, &[]);
@@ -119,7 +137,8 @@ fn a_full_disk_costs_no_event() {
     broker.start();
     let payloads = || -> Vec<String> {
         let heard = subscriber.heard().into_iter();
-        let events = heard.filter(|(topic, _)| topic.starts_with("camweave/cam"));
+        let events =
+            heard.filter(|(topic, _)| topic.starts_with("camweave/") && topic.ends_with("/events"));
         events.map(|(_, payload)| payload).collect()
     };
     wait_for("the last row has come", || {
@@ -131,4 +150,27 @@ fn a_full_disk_costs_no_event() {
     let said = log.matches("spool: ").count();
     assert!(said <= 3, "{said} lines: {log}");
     history::check(payloads().iter().map(String::as_str), 400);
+}
+
+#[test]
+fn a_start_on_a_full_disk_takes_rows_and_counts_those_that_nobody_gets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = folder.path().join("disk");
+    let Some(wrapper) = small_disk(&spool, 64 << 10) else {
+        return;
+    };
+    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
+    // Nobody listens there.
+    let settings = [
+        ("TO", "mqtt://127.0.0.1:9"),
+        ("SPOOL", spool.to_str().expect("a path")),
+    ];
+    let mut process = Process::start(folder.path(), &settings, &wrapper);
+    for number in 0..7 {
+        process.send(number);
+    }
+    process.wait_until_taken(7);
+    process.end();
+    let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
+    assert!(log.contains("7 undelivered rows are dropped"), "{log}");
 }

@@ -10,7 +10,8 @@ use support::{Node, history, wait_for};
 
 fn payloads(subscriber: &Subscriber) -> Vec<String> {
     let heard = subscriber.heard().into_iter();
-    let events = heard.filter(|(topic, _)| topic.starts_with("camweave/cam"));
+    let events =
+        heard.filter(|(topic, _)| topic.starts_with("camweave/") && topic.ends_with("/events"));
     events.map(|(_, payload)| payload).collect()
 }
 
@@ -71,7 +72,7 @@ fn what_is_sent_arrives_and_is_announced_in_both_versions() {
         }
         node.close();
         wait_for("it says goodbye", || {
-            subscriber.of("camweave/available") == ["online", "offline"]
+            subscriber.of("camweave/camweave-publish/available") == ["online", "offline"]
         });
     }
 }
@@ -172,6 +173,57 @@ fn who_may_not_publish_says_so_without_the_password_and_goes_on_when_it_may() {
     broker.start();
     wait_for("it is let in", || node.number("delivered") == 10);
     node.close();
+}
+
+#[test]
+fn a_topic_that_is_denied_holds_up_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rights = folder.path().join("rights");
+    let lines = "topic deny camweave/cam1/#\ntopic deny homeassistant/#\ntopic readwrite #\n";
+    std::fs::write(&rights, lines).expect("writable");
+    let mut broker = Broker::new(folder.path(), &format!("acl_file {}", rights.display()));
+    broker.start();
+    let subscriber = Subscriber::start(folder.path(), broker.port, &[]);
+    let spool = folder.path().join("spool");
+    let mut node = Node::open(
+        folder.path(),
+        &[
+            ("TO", &broker.url()),
+            ("SPOOL", spool.to_str().expect("a path")),
+            ("DISCOVERY_PREFIX", "homeassistant"),
+        ],
+    );
+    node.send(0..30);
+    wait_for("all are done", || node.number("queued") == 0);
+    assert_eq!((node.number("delivered"), node.number("refused")), (20, 10));
+    // In one session.
+    assert!(node.errors().is_empty(), "{:?}", node.errors());
+    wait_for("the others have come", || payloads(&subscriber).len() == 20);
+    node.close();
+}
+
+#[test]
+fn two_nodes_are_available_each_by_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut broker = Broker::new(folder.path(), "");
+    broker.start();
+    let subscriber = Subscriber::start(folder.path(), broker.port, &[]);
+    let url = broker.url();
+    let open = |id: &str| {
+        let spool = folder.path().join(id);
+        let spool = spool.to_str().expect("a path");
+        let settings = [("TO", url.as_str()), ("SPOOL", spool), ("CLIENT_ID", id)];
+        Node::open(folder.path(), &settings)
+    };
+    let (north, south) = (open("north"), open("south"));
+    let of = |id: &str| subscriber.of(&format!("camweave/{id}/available"));
+    wait_for("both are there", || {
+        of("north") == ["online"] && of("south") == ["online"]
+    });
+    north.close();
+    wait_for("one ends", || of("north") == ["online", "offline"]);
+    assert_eq!(of("south"), ["online"]);
+    south.close();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use data_encoding::BASE64;
 use ring::hmac::{HMAC_SHA256, Key, verify};
-use support::{Node, history, wait_for};
+use support::{Node, child, history, wait_for};
 
 /// What the receiver does with a request.
 #[derive(Clone, Copy, PartialEq)]
@@ -182,6 +182,86 @@ fn a_row_that_is_refused_for_good_is_counted_and_holds_up_no_other() {
     assert_eq!((node.number("delivered"), node.number("refused")), (4, 1));
     assert_eq!(receiver.taken().len(), 4);
     node.close();
+}
+
+#[test]
+fn a_row_whose_answer_never_changes_is_left_out_once_the_next_is_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The sixth request is of the next row, which shows whose fault it is.
+    let mut acts = vec![Act::Answer("500 Oops\r\n"); 5];
+    acts.push(Act::Answer("200 OK\r\n"));
+    // A receiver that takes nothing gets all, later.
+    acts.extend([Act::Answer("404 Not Found\r\n"); 14]);
+    let receiver = Receiver::start(acts);
+    let more = [("RETRY_AT_MOST_MS", "100")];
+    let mut node = open(folder.path(), &receiver, &more);
+    node.send(0..6);
+    wait_for("all are done", || node.number("queued") == 0);
+    assert_eq!((node.number("delivered"), node.number("refused")), (5, 1));
+    let taken = receiver.taken();
+    assert!(taken[0].contains("cam1-1") && taken.len() == 5, "{taken:?}");
+    node.close();
+}
+
+#[test]
+fn a_row_that_the_receiver_has_already_is_delivered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let acts = vec![Act::TakeAndHangUp, Act::Answer("409 Conflict\r\n")];
+    let receiver = Receiver::start(acts);
+    let mut node = open(folder.path(), &receiver, &[]);
+    node.send(0..3);
+    wait_for("all are confirmed", || node.number("delivered") == 3);
+    assert_eq!((receiver.taken().len(), node.number("refused")), (3, 0));
+    node.close();
+}
+
+#[test]
+fn an_address_that_is_gone_is_named_and_its_wait_kept_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let receiver = Receiver::start(vec![
+        Act::Answer("410 Gone\r\n"),
+        // Longer than the test: whoever ignores it is let in.
+        Act::Answer("403 Forbidden\r\nRetry-After: 3000\r\n"),
+    ]);
+    let mut node = open(folder.path(), &receiver, &[]);
+    node.send(0..1);
+    wait_for("it is gone", || node.errors().contains_key("rejected"));
+    wait_for("it is not let in", || {
+        node.errors().contains_key("authorization")
+    });
+    for _ in 0..3 {
+        assert_eq!(node.number("delivered"), 0);
+    }
+    assert!(node.facts()["connection"].ends_with("403"));
+    let shown = node.facts()["receiver"].clone();
+    assert_eq!(shown, format!("http://{}/***", receiver.address));
+    node.close();
+}
+
+#[test]
+fn a_proxy_that_the_environment_names_is_not_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let receiver = Receiver::start(Vec::new());
+    let to = format!("http://{}/hook", receiver.address);
+    let spool = folder.path().join("spool");
+    let settings = [
+        ("TO", to.as_str()),
+        ("SPOOL", spool.to_str().expect("a path")),
+        ("RETRY_AT_MOST_MS", "200"),
+    ];
+    // Nobody listens there.
+    let proxy = "http://127.0.0.1:9";
+    let (http, all) = (format!("http_proxy={proxy}"), format!("ALL_PROXY={proxy}"));
+    let wrapper = ["env", "-u", "no_proxy", "-u", "NO_PROXY", &http, &all];
+    let mut process = child::Process::start(folder.path(), &settings, &wrapper);
+    process.send(0);
+    wait_for("it comes", || receiver.taken().len() == 1);
+    process.end();
+}
+
+#[test]
+fn child() {
+    child::main();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use camweave_message::{Detections, Never};
 use camweave_outdir::{FILE_MODE, Folder, RunFolder, WriterLock, replace_in_room, tidy_runs};
 use camweave_stage::{Context, DropReason, Output, STOPPED, Stage, StageError};
-use camweave_telemetry::{StageReport, clock, read_reports_of, span_names};
+use camweave_telemetry::{StageReport, clock, is_alive, read_reports_of, span_names};
 use tracing::{info, warn};
 
 use crate::account::{Moment, Way};
@@ -131,14 +131,6 @@ fn tidy_run_folders(context: &Context, age: Option<Duration>) -> Option<RunFolde
         Err(error) => warn!("logs of earlier runs are not removed: {error}"),
     }
     held
-}
-
-/// Whether the process runs; a zombie has ended, too.
-fn is_alive(process: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The state follows the name, which is in parentheses and may itself contain some.
-    let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
-    state.is_some_and(|state| !state.starts_with(['Z', 'X']))
 }
 
 /// What the environment says of passes for any graph.

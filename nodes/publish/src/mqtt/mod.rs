@@ -17,7 +17,8 @@ use session::Session;
 impl Mqtt {
     /// Delivers until the queue is closed and empty.
     pub async fn run(&mut self, queue: &Queue) -> Result<(), Failure> {
-        let stream = timeout(self.timeout, self.connect()).await;
+        // Twice: an address, and the certificates of who is there.
+        let stream = timeout(2 * self.timeout, self.connect()).await;
         let stream =
             stream.map_err(|_| Failure::new(Reason::Timeout, "no connection in time"))??;
         let will_topic = self.topics.available();
@@ -31,15 +32,14 @@ impl Mqtt {
                 .map(|(user, password)| (&**user, password.expose())),
         };
         let mut session = Session::open(stream, self.version, &opening, self.timeout).await?;
-        queue.connected();
-        session.announce(&available(&will_topic, "online"))?;
+        session.announce(available(&will_topic, "online"));
         for camera in &self.cameras {
             if let Some(message) = announcement(&self.topics, camera) {
-                session.announce(&message)?;
+                session.announce(message);
             }
         }
         session.deliver(self, queue).await?;
-        session.announce(&available(&will_topic, "offline"))?;
+        session.announce(available(&will_topic, "offline"));
         session.end().await
     }
 }

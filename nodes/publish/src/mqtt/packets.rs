@@ -23,21 +23,45 @@ pub(crate) struct Opening<'a> {
 }
 
 /// A message of QoS 1.
+#[derive(Debug)]
 pub(crate) struct Message {
     pub topic: String,
     pub payload: Bytes,
     pub is_retained: bool,
 }
 
+/// What a broker takes of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Messages that may be under way.
+    pub at_most: u16,
+    /// Bytes of a packet.
+    pub packet_bytes: u32,
+    /// Seconds of silence after which it takes the client for gone; 0: never.
+    pub keep_alive: u16,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            at_most: u16::MAX,
+            packet_bytes: u32::MAX,
+            keep_alive: KEEP_ALIVE_SECONDS,
+        }
+    }
+}
+
 /// What a broker says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// It takes us; so many messages may be under way.
-    Welcome { at_most: u16 },
+    /// It takes us, within these limits.
+    Welcome(Limits),
     /// It has the message of this id.
     Taken(u16),
     /// It will never take it.
     Refused(u16, String),
+    /// It does not take it now.
+    Rejected(u16, String),
     /// It is alive.
     Pong,
     /// Nothing that a publisher needs.
@@ -168,7 +192,7 @@ fn heard_v3(packet: v4::Packet) -> Result<Heard, Failure> {
     use v4::ConnectReturnCode as Code;
     Ok(match packet {
         v4::Packet::ConnAck(ack) => match ack.code {
-            Code::Success => Heard::Welcome { at_most: u16::MAX },
+            Code::Success => Heard::Welcome(Limits::default()),
             code @ (Code::BadUserNamePassword | Code::NotAuthorized) => {
                 return Err(unwelcome(Reason::Authorization, &code));
             }
@@ -184,11 +208,7 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, Failure> {
     use v5::{ConnectReturnCode as Code, PubAckReason};
     Ok(match packet {
         v5::Packet::ConnAck(ack) => match ack.code {
-            Code::Success => {
-                let at_most = ack.properties.and_then(|it| it.receive_max);
-                let at_most = at_most.unwrap_or(u16::MAX);
-                Heard::Welcome { at_most }
-            }
+            Code::Success => Heard::Welcome(limits(ack.properties.as_ref())?),
             code @ (Code::BadUserNamePassword | Code::NotAuthorized | Code::Banned) => {
                 return Err(unwelcome(Reason::Authorization, &code));
             }
@@ -196,17 +216,17 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, Failure> {
         },
         v5::Packet::PubAck(ack) => match ack.reason {
             PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Heard::Taken(ack.pkid),
-            // That of the message itself.
+            // That of the message itself, or of the rights to its topic.
+            PubAckReason::NotAuthorized => {
+                let line = "the broker does not let this user publish to the topic";
+                Heard::Refused(ack.pkid, line.to_owned())
+            }
             reason @ (PubAckReason::TopicNameInvalid | PubAckReason::PayloadFormatInvalid) => {
                 Heard::Refused(ack.pkid, format!("{reason:?}"))
             }
-            PubAckReason::NotAuthorized => {
-                let line = "the broker does not let this user publish to the topic";
-                return Err(Failure::new(Reason::Authorization, line));
-            }
             reason => {
                 let line = format!("the broker does not take a message: {reason:?}");
-                return Err(Failure::new(Reason::Rejected, line));
+                Heard::Rejected(ack.pkid, line)
             }
         },
         v5::Packet::PingResp(_) => Heard::Pong,
@@ -215,6 +235,34 @@ fn heard_v5(packet: v5::Packet) -> Result<Heard, Failure> {
             return Err(Failure::new(Reason::Rejected, line));
         }
         _ => Heard::Other,
+    })
+}
+
+/// The limits of a broker.
+///
+/// # Errors
+/// It does not do what this node needs.
+fn limits(properties: Option<&v5::ConnAckProperties>) -> Result<Limits, Failure> {
+    let Some(properties) = properties else {
+        return Ok(Limits::default());
+    };
+    let lacks = |what: &str| {
+        let line = format!("the broker's {what}");
+        Err(Failure::new(Reason::Rejected, line))
+    };
+    if properties.max_qos == Some(0) {
+        return lacks("Maximum QoS is 0, expected 1 or 2: it would confirm nothing");
+    }
+    if properties.retain_available == Some(0) {
+        return lacks(
+            "Retain Available is 0, expected 1: who comes later would not know that this node is there",
+        );
+    }
+    let all = Limits::default();
+    Ok(Limits {
+        at_most: properties.receive_max.unwrap_or(all.at_most),
+        packet_bytes: properties.max_packet_size.unwrap_or(all.packet_bytes),
+        keep_alive: properties.server_keep_alive.unwrap_or(all.keep_alive),
     })
 }
 
@@ -236,17 +284,25 @@ mod tests {
                 MqttVersion::V3,
                 &[0x20, 2, 0, 0, 0x40, 2, 0, 7, 0xd0, 0][..],
                 [
-                    Heard::Welcome { at_most: u16::MAX },
+                    Heard::Welcome(Limits::default()),
                     Heard::Taken(7),
                     Heard::Pong,
                 ],
             ),
             (
                 MqttVersion::V5,
-                // Receive maximum 5; reason 0x90 of the message with the id 7.
-                &[0x20, 6, 0, 0, 3, 0x21, 0, 5, 0x40, 3, 0, 7, 0x90, 0xd0, 0],
+                // Receive Maximum 5, Server Keep Alive 10 and Maximum Packet Size 256; reason 0x90 of the
+                // message with the id 7.
+                &[
+                    0x20, 14, 0, 0, 11, 0x21, 0, 5, 0x13, 0, 10, 0x27, 0, 0, 1, 0, 0x40, 3, 0, 7,
+                    0x90, 0xd0, 0,
+                ],
                 [
-                    Heard::Welcome { at_most: 5 },
+                    Heard::Welcome(Limits {
+                        at_most: 5,
+                        packet_bytes: 256,
+                        keep_alive: 10,
+                    }),
                     Heard::Refused(7, "TopicNameInvalid".to_owned()),
                     Heard::Pong,
                 ],
@@ -272,6 +328,15 @@ mod tests {
                 .read(&mut BytesMut::from(refused))
                 .expect_err("a refusal");
             assert_eq!(error.reason, Reason::Authorization);
+        }
+    }
+
+    #[test]
+    fn a_broker_that_cannot_do_what_is_needed_is_named_with_the_property() {
+        for (property, name) in [(0x24, "Maximum QoS is 0"), (0x25, "Retain Available is 0")] {
+            let mut input = BytesMut::from(&[0x20, 5, 0, 0, 2, property, 0][..]);
+            let error = MqttVersion::V5.read(&mut input).expect_err("it cannot");
+            assert!(error.detail.contains(name), "{error}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is sent of an event: `camweave.event/1`, as `docs/publish.md` and `docs/event.schema.json` say.
 
+mod bodies;
 mod discovery;
 mod frigate;
 
@@ -7,6 +8,7 @@ use camweave_message::{Event, EventKind};
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use bodies::Bodies;
 pub(crate) use discovery::discovery;
 pub(crate) use frigate::Frigate;
 

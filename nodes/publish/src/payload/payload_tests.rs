@@ -161,15 +161,54 @@ fn frigate_s_before_is_the_row_before() {
 }
 
 #[test]
+fn a_copy_is_what_was_sent_before() {
+    let mut bodies = Bodies::new(Shape::Frigate);
+    let row = |phase, number: u64| {
+        let mut row = Event {
+            phase,
+            kind: EventKind::Presence,
+            ended_unix_nanos: (phase == EventPhase::End).then_some(9),
+            ..event("gate", 7)
+        };
+        row.id.captured_unix_nanos = i64::try_from(number).expect("small");
+        let payload = Payload::of(&row);
+        let bytes = serde_json::to_vec(&payload).expect("JSON");
+        let record = camweave_spool::Record {
+            number,
+            unix_ms: 0,
+            bytes,
+        };
+        (record, payload)
+    };
+    let rows = [
+        row(EventPhase::New, 1),
+        row(EventPhase::Update, 2),
+        row(EventPhase::End, 3),
+    ];
+    let mut send = |next| -> Vec<_> {
+        let left = rows.iter().filter(|(record, _)| record.number >= next);
+        left.map(|(record, payload)| bodies.of(record, payload, next))
+            .collect()
+    };
+    let sent = send(1);
+    let before: Value = serde_json::from_slice(&sent[2]).expect("JSON");
+    assert_ne!(before["before"], before["after"]);
+    assert_eq!(send(1), sent);
+    assert_eq!(send(2), sent[1..]);
+    assert_eq!(send(3), sent[2..]);
+}
+
+#[test]
 fn a_camera_is_announced_as_home_assistant_documents_it() {
     let mut settings = PublishSettings {
         topic_prefix: "site/camweave".to_owned(),
         ..PublishSettings::default()
     };
-    assert!(discovery(&Topics::of(&settings), "gate").is_none());
+    assert!(discovery(&Topics::of(&settings, "a/b"), "gate").is_none());
     settings.discovery_prefix = "homeassistant".to_owned();
     assert_eq!(settings.shape, Shape::Camweave);
-    let (topic, payload) = discovery(&Topics::of(&settings), "gate").expect("an announcement");
+    let (topic, payload) =
+        discovery(&Topics::of(&settings, "a/b"), "gate").expect("an announcement");
     assert_eq!(topic, "homeassistant/device/site_camweave_gate/config");
     // What Home Assistant requires: a device with an identifier, an origin with a name, and of each
     // component its platform and a unique id.
@@ -179,7 +218,7 @@ fn a_camera_is_announced_as_home_assistant_documents_it() {
     );
     assert_eq!(payload["origin"]["name"], "camweave");
     assert_eq!(payload["state_topic"], "site/camweave/gate/events");
-    assert_eq!(payload["availability_topic"], "site/camweave/available");
+    assert_eq!(payload["availability_topic"], "site/camweave/a_b/available");
     let components = payload["components"].as_object().expect("components");
     let ids = components.values().map(|it| it["unique_id"].as_str());
     let ids: std::collections::BTreeSet<_> = ids.collect();

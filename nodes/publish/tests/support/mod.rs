@@ -6,6 +6,7 @@ pub mod broker;
 pub mod child;
 pub mod history;
 pub mod kafka;
+pub mod scripted;
 
 use std::collections::BTreeMap;
 use std::path::Path;
