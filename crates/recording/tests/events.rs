@@ -211,6 +211,32 @@ fn an_event_that_began_before_the_clip_that_is_recorded_has_one_before_it() {
 }
 
 #[test]
+fn events_whose_begin_is_in_the_clip_before_have_no_further_one() {
+    let footage = Footage::new(Codec::H264, 40, "96x64", 0);
+    let units = footage.session("a", 1, 0);
+    let short = Plan {
+        longest: Duration::from_secs(10),
+        ..plan()
+    };
+    // The first event lasts; those after it begin, less their pre-roll, before the clip that is being
+    // recorded then.
+    let events = [
+        (100, "e1", 10.0, None),
+        (165, "e2", 16.2, Some(16.4)),
+        (170, "e3", 16.8, Some(17.0)),
+        (300, "e1", 10.0, Some(30.0)),
+    ];
+    let (clips, reports, _folder) = record(&short, &units, &events);
+    let found: Vec<(u64, u64)> = ranges(&clips).iter().map(|it| (it.0, it.1)).collect();
+    assert_eq!(
+        found,
+        [(60, 159), (160, 259), (260, 320)],
+        "{:?}, {reports:?}",
+        ranges(&clips)
+    );
+}
+
+#[test]
 fn a_begin_that_is_gone_is_said() {
     let footage = Footage::new(Codec::H264, 20, "96x64", 0);
     let units = footage.session("a", 1, 0);

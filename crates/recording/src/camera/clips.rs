@@ -1,5 +1,6 @@
 //! Which of a camera's access units are in which clip.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -294,10 +295,18 @@ impl Camera {
         let mut missing_seconds = missing as f64 / 1e9;
         let takes = |clip: &&OpenClip| clip.sealed.is_none();
         let open = self.clips.last().filter(takes).map(|it| it.begin.index);
-        // One that was recorded before it, too, is in both.
-        let is_covered = open.is_some_and(|begin| begin <= key.index);
-        if is_covered {
+        // What is in a clip already needs no other. The first clip of an event may be one that has ended.
+        let covered = self.covered(key.index);
+        if covered >= self.units || open.is_some_and(|begin| begin <= covered) {
+            if open.is_none() {
+                self.unrecorded.get_or_insert(covered);
+            }
             return;
+        }
+        if covered > key.index
+            && let Some(next) = self.ring.key_for(covered)
+        {
+            key = Arc::clone(next);
         }
         if missing > SHORTENED {
             lent.reports.push(Report::Shortened {
@@ -327,6 +336,27 @@ impl Camera {
         }
     }
 
+    /// The first unit from `index` on that is in no clip.
+    fn covered(&self, mut index: u64) -> u64 {
+        let ended = self.ended.iter().map(|it| it.units.clone());
+        let all = self.clips.iter().map(|it| {
+            let end = if it.sealed.is_some() {
+                it.next
+            } else {
+                self.units
+            };
+            it.begin.index..end
+        });
+        let mut all: Vec<Range<u64>> = ended.chain(all).collect();
+        all.sort_by_key(|it| it.start);
+        for units in all {
+            if units.contains(&index) {
+                index = units.end;
+            }
+        }
+        index
+    }
+
     fn is_blocked(&self, now: Instant) -> bool {
         self.blocked_until.is_some_and(|until| now < until)
     }
@@ -352,8 +382,9 @@ impl Camera {
                 gone.sealed
             }
             None => {
-                let ended = self.ended.iter().find(|(id, _)| *id == clip);
-                ended.map(|(_, up_to)| *up_to)
+                let place = self.ended.iter().position(|it| it.clip == clip);
+                let gone = place.and_then(|it| self.ended.remove(it));
+                gone.map(|it| it.units.end)
             }
         };
         self.torn

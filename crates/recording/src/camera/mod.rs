@@ -4,6 +4,7 @@ mod clips;
 mod detections;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,8 +60,8 @@ pub(crate) struct Camera {
     unrecorded: Option<u64>,
     /// What the ends of clips lack that could not be written: from one index up to another.
     torn: Vec<(u64, u64)>,
-    /// The last clips that have ended, and up to which index they go: they may still fail.
-    ended: VecDeque<(u64, u64)>,
+    /// The last clips that have ended: they may still fail.
+    ended: VecDeque<Ended>,
     /// No clip can begin with this keyframe.
     unwritable: Option<u64>,
     newest: i64,
@@ -71,6 +72,13 @@ pub(crate) struct Camera {
     blocked_until: Option<Instant>,
     /// For how long, after the last failure.
     pause: Option<Duration>,
+}
+
+/// A clip that has ended.
+struct Ended {
+    clip: u64,
+    /// The indices of its units.
+    units: Range<u64>,
 }
 
 /// What became of an access unit, where nothing did.
@@ -295,7 +303,10 @@ impl Camera {
                 if ended.len() == MOST_ENDED {
                     ended.pop_front();
                 }
-                ended.push_back((clip.id(), clip.next));
+                ended.push_back(Ended {
+                    clip: clip.id(),
+                    units: clip.begin.index..clip.next,
+                });
             }
             !is_over
         });
