@@ -108,19 +108,20 @@ impl Webhook {
                     queue.delivered(next, 1);
                 }
                 Ok(Outcome::Refused(why)) => queue.refused(next, &why),
-                Err(failure) => self.look_further(queue, record.number, failure).await?,
+                Err(failure) => self.look_further(queue, record, failure).await?,
             }
         }
     }
 
     /// Of a row that is not taken again and again, the fault may be its own, and may be the receiver's: it
-    /// is its own where the next row is taken. Then it is left out.
+    /// is its own where the next row is taken, and this one still is not. Then it is left out.
     async fn look_further(
         &mut self,
         queue: &Queue,
-        number: u64,
+        doubted: &Record,
         failure: Failure,
     ) -> Result<(), Failure> {
+        let number = doubted.number;
         let may_be_its_own = match failure.reason {
             Reason::Rejected => failure.wait.is_none(),
             Reason::Timeout | Reason::Connection => true,
@@ -134,15 +135,17 @@ impl Webhook {
             // It holds up no other.
             return Err(failure);
         };
-        match self.post(record, number).await {
-            Ok(Outcome::Taken) => {
-                queue.connected();
-                queue.refused(number + 1, &failure.detail);
-                queue.delivered(record.number + 1, 1);
-                Ok(())
-            }
-            _ => Err(failure),
+        if !matches!(self.post(record, number).await, Ok(Outcome::Taken)) {
+            return Err(failure);
         }
+        queue.connected();
+        // The receiver may have come back between the two: late is better than never.
+        match self.post(doubted, number).await {
+            Ok(Outcome::Taken) => queue.delivered(number + 1, 1),
+            _ => queue.refused(number + 1, &failure.detail),
+        }
+        queue.delivered(record.number + 1, 1);
+        Ok(())
     }
 
     /// Sends a row; `next` is the number of the first one that is not delivered.

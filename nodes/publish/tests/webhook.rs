@@ -190,8 +190,9 @@ fn a_row_whose_answer_never_changes_is_left_out_once_the_next_is_taken() {
     // The sixth request is of the next row, which shows whose fault it is.
     let mut acts = vec![Act::Answer("500 Oops\r\n"); 5];
     acts.push(Act::Answer("200 OK\r\n"));
-    // A receiver that takes nothing gets all, later.
-    acts.extend([Act::Answer("404 Not Found\r\n"); 14]);
+    acts.push(Act::Answer("500 Oops\r\n"));
+    // A receiver that takes nothing gets all, later: it comes back between two rows.
+    acts.extend([Act::Answer("404 Not Found\r\n"); 7]);
     let receiver = Receiver::start(acts);
     let more = [("RETRY_AT_MOST_MS", "100")];
     let mut node = open(folder.path(), &receiver, &more);
@@ -199,7 +200,11 @@ fn a_row_whose_answer_never_changes_is_left_out_once_the_next_is_taken() {
     wait_for("all are done", || node.number("queued") == 0);
     assert_eq!((node.number("delivered"), node.number("refused")), (5, 1));
     let taken = receiver.taken();
-    assert!(taken[0].contains("cam1-1") && taken.len() == 5, "{taken:?}");
+    let numbers: Vec<&str> = taken
+        .iter()
+        .filter_map(|it| it.split_once('-')?.1.split(':').next())
+        .collect();
+    assert_eq!(numbers, ["1", "3", "2", "4", "5"]);
     node.close();
 }
 
@@ -229,9 +234,7 @@ fn an_address_that_is_gone_is_named_and_its_wait_kept_to() {
     wait_for("it is not let in", || {
         node.errors().contains_key("authorization")
     });
-    for _ in 0..3 {
-        assert_eq!(node.number("delivered"), 0);
-    }
+    assert_eq!(node.number("delivered"), 0);
     assert!(node.facts()["connection"].ends_with("403"));
     let shown = node.facts()["receiver"].clone();
     assert_eq!(shown, format!("http://{}/***", receiver.address));

@@ -37,16 +37,15 @@ impl Broker {
         fs::create_dir_all(&folder).expect("a folder");
         let port = free_port();
         let anonymous = !more.contains("password_file");
-        // Version 2.0.11 ends a session that it has refused a message, where it also saves each change.
-        let persistence = match more.contains("acl_file") {
-            true => String::new(),
-            false => format!(
-                "persistence true\npersistence_location {}/\nautosave_on_changes true\nautosave_interval 1\n",
-                folder.display()
-            ),
+        // Where version 2.0.11 queues without a bound, it ends a session after a message that it refuses.
+        let unbounded = match more.contains("acl_file") {
+            true => "",
+            false => "max_queued_messages 0\n",
         };
         let config = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous {anonymous}\n{persistence}max_queued_messages 0\nuser root\n{more}\n"
+            "listener {port} 127.0.0.1\nallow_anonymous {anonymous}\npersistence true\npersistence_location {}/\n\
+             autosave_on_changes true\nautosave_interval 1\n{unbounded}user root\n{more}\n",
+            folder.display()
         );
         fs::write(folder.join("mosquitto.conf"), config).expect("writable");
         Self {
