@@ -218,6 +218,7 @@ fn receiver(
                 client_id: settings.client_id.clone().unwrap_or_else(own_id),
                 timeout,
                 shape: settings.shape,
+                bodies: Bodies::new(settings.shape),
                 hidden,
                 state: kafka::State::default(),
             })))

@@ -21,7 +21,7 @@ use krafka::producer::{Acks, Producer};
 use tokio::time::{sleep, timeout};
 
 use crate::failure::{Failure, Reason};
-use crate::payload::{Frigate, Payload};
+use crate::payload::{Bodies, Payload};
 use crate::queue::Queue;
 use crate::settings::Shape;
 pub(crate) use cluster::Cluster;
@@ -46,6 +46,7 @@ pub(crate) struct Kafka {
     pub security: AuthConfig,
     pub timeout: Duration,
     pub shape: Shape,
+    pub bodies: Bodies,
     /// What must not be quoted.
     pub hidden: KnownSecrets,
     pub state: State,
@@ -54,9 +55,6 @@ pub(crate) struct Kafka {
 /// What is known from one connection to the next.
 #[derive(Default)]
 pub(crate) struct State {
-    frigate: Frigate,
-    /// Payloads that have been made of rows, so that a row that is sent again is what it was.
-    made: BTreeMap<u64, Vec<u8>>,
     /// One that waited too long for an answer: as long as a request of its is under way, another's could
     /// overtake it.
     producer: Option<Producer>,
@@ -165,8 +163,9 @@ impl Kafka {
     async fn send(&mut self, producer: &Producer, round: &[&Record]) -> Result<(), Failure> {
         let (mut under_way, mut failed) = (Vec::with_capacity(round.len()), None);
         let mut answered = Vec::with_capacity(round.len());
+        let first = round.first().map_or(0, |it| it.number);
         for record in round {
-            let message = match self.message(record) {
+            let message = match self.message(record, first) {
                 Ok(message) => message,
                 Err(why) => {
                     self.state
@@ -210,13 +209,11 @@ impl Kafka {
         }
     }
 
-    fn message(&mut self, record: &Record) -> Result<krafka::Record, String> {
+    /// What is sent of a record; none before the number `first` is sent again.
+    fn message(&mut self, record: &Record, first: u64) -> Result<krafka::Record, String> {
         let payload: Payload = serde_json::from_slice(&record.bytes)
             .map_err(|error| format!("not a payload of this version: {error}"))?;
-        let value = match self.shape {
-            Shape::Camweave => record.bytes.clone(),
-            Shape::Frigate => self.state.as_frigate(record.number, &payload),
-        };
+        let value = self.bodies.of(record, &payload, first);
         let message = krafka::Record::new(&self.cluster.topic, value)
             .key(payload.camera)
             .timestamp(record.unix_ms)
@@ -230,18 +227,11 @@ impl Kafka {
 }
 
 impl State {
-    fn as_frigate(&mut self, number: u64, payload: &Payload) -> Vec<u8> {
-        let (made, frigate) = (&mut self.made, &mut self.frigate);
-        let make = || frigate.of(payload).to_string().into_bytes();
-        made.entry(number).or_insert_with(make).clone()
-    }
-
     /// Those that are sent next.
     fn round<'a>(&mut self, records: &'a [Record]) -> Vec<&'a Record> {
         let first = records.first().map_or(0, |it| it.number);
         // Those in front of it were dropped, as the queue was full.
         self.settled = self.settled.split_off(&first);
-        self.made = self.made.split_off(&first);
         let (mut round, mut bytes): (Vec<&Record>, usize) = (Vec::new(), 0);
         for record in records {
             if self.settled.contains_key(&record.number) {
@@ -313,29 +303,5 @@ mod tests {
             numbers(&state.round(&records(20..29, 9 * ROUND_BYTES))),
             [20]
         );
-    }
-
-    #[test]
-    fn a_row_in_frigate_s_shape_is_sent_again_as_it_was() {
-        let mut state = State::default();
-        let row = |phase| {
-            Payload::of(&camweave_message::Event {
-                phase,
-                ..camweave_testing::event("gate", 7)
-            })
-        };
-        let new = state.as_frigate(1, &row(camweave_message::EventPhase::New));
-        let end = state.as_frigate(2, &row(camweave_message::EventPhase::End));
-        assert_ne!(new, end);
-        for _ in 0..2 {
-            assert_eq!(
-                state.as_frigate(1, &row(camweave_message::EventPhase::New)),
-                new
-            );
-            assert_eq!(
-                state.as_frigate(2, &row(camweave_message::EventPhase::End)),
-                end
-            );
-        }
     }
 }
