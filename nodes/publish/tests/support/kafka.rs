@@ -41,6 +41,7 @@ fn python() -> Option<PathBuf> {
 
 impl Kafka {
     /// Starts one; `None` where it is not installed, which is said.
+    #[allow(clippy::print_stderr, reason = "a test says that it is skipped")]
     pub fn start(folder: &Path, more: &[&str]) -> Option<Self> {
         let Some(python) = python() else {
             let line = format!("no Python with {PACKAGE}: scripts/setup.sh --tests");
