@@ -131,7 +131,9 @@ fn last(lines: &[String], kind: &str) -> BTreeMap<(String, i64), u64> {
     last
 }
 
-/// Runs a child, and `end`s its work after `life`. What it has said until then.
+/// Runs a child, and `end`s its work after `life`: it is killed, after its disk has lost its power or not.
+/// What it has said until then. While ext4 goes down, it may say that something is on the disk which is not:
+/// what is said after the cut does not count.
 fn kill_after(clips: &Path, folder: &Path, life: Duration, end: impl FnOnce()) -> Vec<String> {
     fs::create_dir_all(clips).expect("writable");
     let mut child = Command::new(std::env::current_exe().expect("this test"))
@@ -140,22 +142,26 @@ fn kill_after(clips: &Path, folder: &Path, life: Duration, end: impl FnOnce()) -
         .stdout(Stdio::piped())
         .spawn()
         .expect("this test again");
-    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let mut said = Vec::new();
-    // Its life begins with its first frame.
-    for line in lines.by_ref() {
-        said.push(line.expect("text"));
-        if said.last().is_some_and(|it| it.starts_with("given")) {
-            break;
+    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let (sender, said) = std::sync::mpsc::channel();
+    let reading = std::thread::spawn(move || {
+        // A line that was cut off says nothing.
+        for line in lines.map_while(Result::ok) {
+            sender.send(line).expect("the test listens");
         }
+    });
+    // Its life begins with its first frame.
+    let mut lines: Vec<String> = Vec::new();
+    while !lines.last().is_some_and(|it| it.starts_with("given")) {
+        lines.push(said.recv().expect("it begins"));
     }
     std::thread::sleep(life);
+    lines.extend(said.try_iter());
     end();
     child.kill().expect("SIGKILL");
     child.wait().expect("it is dead");
-    // A line that was cut off says nothing.
-    said.extend(lines.map_while(Result::ok));
-    said
+    reading.join().expect("text");
+    lines
 }
 
 /// As many as the environment says.
