@@ -320,7 +320,7 @@ fn check(footage: &Footage, folder: &Path, kill: u64, said: &[String], found: &m
         let written = written.get(&key).map_or(0, |last| last + 1);
         found
             .losses
-            .push((given + 1 - written) as f64 * STEP.as_secs_f64());
+            .push((given + 1).saturating_sub(written) as f64 * STEP.as_secs_f64());
     }
     found.kills += 1;
 }
