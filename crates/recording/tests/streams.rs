@@ -313,10 +313,10 @@ fn an_event_of_the_substream_is_where_the_main_stream_shows_it() {
     for (at, second) in [(event.begin_at, 4.17), (event.end_at.expect("over"), 4.57)] {
         assert!((at - (second - 2.0)).abs() < 1e-3, "{at}");
         let frame = (at * 10.0).round() as usize;
-        let x = MAIN_SIZE.0 as f64 * (SPEED * second + 0.05);
+        let x = f64::from(MAIN_SIZE.0) * (SPEED * second + 0.05);
         let off = (f64::from(shown[frame][0]) - x).abs();
         assert!(
-            off <= MAIN_SIZE.0 as f64 * SPEED / 10.0,
+            off <= f64::from(MAIN_SIZE.0) * SPEED / 10.0,
             "{x}: {:?}",
             shown[frame]
         );
