@@ -41,6 +41,25 @@ pub fn workspace() -> PathBuf {
     tests.parent().unwrap_or(tests).to_owned()
 }
 
+/// A shipped graph with further nodes, in a `folder` of its own: the programs and modules that it names are
+/// found beside it. Where it is.
+///
+/// # Panics
+/// There is no such graph, or the folder has these names already.
+#[must_use]
+pub fn extended_graph(folder: &Path, shipped: &str, nodes: &str) -> PathBuf {
+    let graphs = workspace().join("dataflows");
+    for name in ["bin", "modules"] {
+        std::os::unix::fs::symlink(graphs.join(name), folder.join(name)).expect("a free name");
+    }
+    let text = std::fs::read_to_string(graphs.join(shipped)).expect("a shipped graph");
+    let models = format!("{}/models/", workspace().display());
+    let path = folder.join("graph.yml");
+    let written = std::fs::write(&path, text.replace("../models/", &models) + nodes);
+    written.expect("writable");
+    path
+}
+
 /// The folders of the nodes whose inputs, outputs and settings do not depend on the graph: all but `fused`.
 ///
 /// # Panics

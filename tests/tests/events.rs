@@ -4,9 +4,8 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::symlink;
 
-use camweave_tests::{Cameras, Pipeline, Results, workspace};
+use camweave_tests::{Cameras, Pipeline, Results, extended_graph, workspace};
 use camweave_vision::metrics::FrameTruth;
 use serde::Deserialize;
 use support::{node_lines, path_with_python, patient};
@@ -35,15 +34,8 @@ struct Event {
 /// The graph with a node that prints events.
 fn graph() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let dataflows = workspace().join("dataflows");
-    for name in ["bin", "modules"] {
-        symlink(dataflows.join(name), folder.path().join(name)).expect("a link");
-    }
-    let text = fs::read_to_string(dataflows.join("cpu-events.yml")).expect("a shipped graph");
-    let models = format!("{}/models/", workspace().display());
-    let mut text = text.replace("../models/", &models);
     let program = workspace().join("examples/python-events/events.py");
-    text += &format!(
+    let nodes = format!(
         "
   - id: python-events
     path: {}
@@ -52,7 +44,7 @@ fn graph() -> TempDir {
 ",
         program.display()
     );
-    fs::write(folder.path().join("graph.yml"), text).expect("a graph");
+    extended_graph(folder.path(), "cpu-events.yml", &nodes);
     fs::write(folder.path().join("rules.yml"), RULES).expect("rules");
     folder
 }

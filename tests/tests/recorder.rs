@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use camweave_tests::{Cameras, Pipeline, Results, binary, workspace};
+use camweave_tests::{Cameras, Pipeline, Results, binary, extended_graph, workspace};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -30,20 +30,8 @@ const RECORDER: &str = "
 
 /// The shipped graph with a recorder, in a folder of its own.
 fn recording_graph(folder: &Path, recordings: &Path) -> PathBuf {
-    let graphs = workspace().join("dataflows");
-    let text = fs::read_to_string(graphs.join("cpu-sequential.yml")).expect("a shipped graph");
     let recorder = RECORDER.replace("RECORDINGS_FOLDER", &recordings.display().to_string());
-    let at = |name: &str| graphs.join(name).display().to_string();
-    let text = (text + &recorder)
-        .replace("path: bin/", &format!("path: {}/", at("bin")))
-        .replace("module: modules/", &format!("module: {}/", at("modules")))
-        .replace(
-            "../models/",
-            &format!("{}/", workspace().join("models").display()),
-        );
-    let path = folder.join("graph.yml");
-    fs::write(&path, text).expect("writable");
-    path
+    extended_graph(folder, "cpu-sequential.yml", &recorder)
 }
 
 /// All sidecars, with their clips, by name.

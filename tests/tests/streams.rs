@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use camweave_tests::{CameraRecord, Cameras, Pipeline, binary, workspace};
+use camweave_tests::{CameraRecord, Cameras, Pipeline, binary, extended_graph, workspace};
 use serde_json::Value;
 
 /// A second source, and a node that records what it sends.
@@ -35,18 +35,8 @@ const LOOKED_AT: u64 = 25;
 const END: i64 = 500_000_000;
 
 fn graph(folder: &Path, recordings: &Path) -> PathBuf {
-    let graphs = workspace().join("dataflows");
-    let text = fs::read_to_string(graphs.join("cpu-sequential.yml")).expect("a shipped graph");
     let more = RECORDING.replace("RECORDINGS_FOLDER", &recordings.display().to_string());
-    // Modules and programs are found beside the graph.
-    for name in ["bin", "modules"] {
-        std::os::unix::fs::symlink(graphs.join(name), folder.join(name)).expect("a link");
-    }
-    let models = workspace().join("models");
-    let text = (text + &more).replace("../models/", &format!("{}/", models.display()));
-    let path = folder.join("graph.yml");
-    fs::write(&path, text).expect("writable");
-    path
+    extended_graph(folder, "cpu-sequential.yml", &more)
 }
 
 fn sidecars(folder: &Path) -> Vec<Value> {
