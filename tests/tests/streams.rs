@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use camweave_tests::{CameraRecord, Cameras, Pipeline, binary, extended_graph, workspace};
+use camweave_tests::{CameraRecord, Cameras, Pipeline, binary, extended_graph};
 use serde_json::Value;
 
 /// A second source, and a node that records what it sends.
