@@ -31,7 +31,8 @@ def main():
     programs, tests = features("--bins"), features("--bins", "--tests")
     twice = {key[0] for key, sets in programs.items() if not tests.get(key, set()) <= sets}
     for package in sorted(twice):
-        print(f"error: '{package}' has other features beside the tests: cargo tree -e features -i says whose", file=sys.stderr)
+        why = "has other features beside the tests: cargo tree -e features -i says whose"
+        print(f"error: '{package}' {why}", file=sys.stderr)
     return 1 if twice else 0
 
 
