@@ -19,7 +19,10 @@ fn a_stage_of_two_inputs_is_refused_in_a_list_with_what_to_write() {
         assert!(text.contains("'path: bin/dashboard'"), "{text}");
     }
     let alone = PARTS.iter().filter(|part| part.is_alone()).map(Part::kind);
-    assert_eq!(alone.collect::<Vec<_>>(), ["dashboard", "recorder", "metrics"]);
+    assert_eq!(
+        alone.collect::<Vec<_>>(),
+        ["dashboard", "recorder", "metrics"]
+    );
     let error = Plan::parse("nothing", PARTS).expect_err("there is none");
     assert!(
         !error.to_string().contains("dashboard"),
