@@ -7,6 +7,7 @@ use camweave_recording::FrameNote;
 use super::*;
 
 const SIZE: (u32, u32) = (320, 176);
+const UPRIGHT: [i32; 4] = [1, 0, 0, 1];
 
 fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
     let output = Command::new("ffmpeg")
@@ -26,26 +27,25 @@ struct Footage {
 
 impl Footage {
     /// Six seconds at 10 frames/s, a keyframe every 2 s.
-    fn new(encoder: &[&str], rotation: &str) -> Self {
+    fn new(encoder: &[&str], matrix_of_clip: [i32; 4]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name).display().to_string();
         let scene = format!("testsrc2=size={}x{}:rate=10:duration=6", SIZE.0, SIZE.1);
         let mut encode = vec!["-f", "lavfi", "-i", &scene, "-pix_fmt", "yuv420p"];
         encode.extend(encoder);
-        let (plain, rotated) = (at("plain.mp4"), at("clip.mp4"));
-        encode.push(&plain);
+        let clip = at("clip.mp4");
+        let flags = "frag_keyframe+empty_moov+default_base_moof";
+        encode.extend(["-movflags", flags, &clip]);
         ffmpeg(&encode);
-        ffmpeg(&[
-            "-display_rotation",
-            rotation,
-            "-i",
-            &plain,
-            "-c",
-            "copy",
-            "-movflags",
-            "frag_keyframe+empty_moov+default_base_moof",
-            &rotated,
-        ]);
+        let mut bytes = std::fs::read(&clip).expect("readable");
+        let header = bytes.windows(4).position(|it| it == b"tkhd");
+        // ISO/IEC 14496-12, section 8.3.2: a and b are followed by u, and c and d by v.
+        let matrix = header.expect("a track header") + 4 + 40;
+        for (number, place) in matrix_of_clip.iter().zip([0, 1, 3, 4]) {
+            let number = (number * 65_536_i32).to_be_bytes();
+            bytes[matrix + 4 * place..][..4].copy_from_slice(&number);
+        }
+        std::fs::write(&clip, bytes).expect("writable");
         let mut reader = Reader::open(&folder.path().join("clip.mp4")).expect("a clip");
         let mut frames = Vec::new();
         while let Read::Unit(unit) = reader.read() {
@@ -117,7 +117,7 @@ const H264: [&str; 8] = [
 
 #[test]
 fn frames_of_any_place_are_those_that_a_player_shows() {
-    let footage = Footage::new(&H264, "0");
+    let footage = Footage::new(&H264, UPRIGHT);
     // The first, the last, neighbours, those around a keyframe.
     footage.check(&[700, 759, 731, 732, 733, 719, 720, 721, 722], SIZE);
 }
@@ -125,7 +125,7 @@ fn frames_of_any_place_are_those_that_a_player_shows() {
 #[test]
 fn frames_before_a_keyframe_that_come_after_it_are_decoded_from_the_one_before() {
     let options = "log-level=error:keyint=20:min-keyint=20:scenecut=0:open-gop=1:bframes=3";
-    let footage = Footage::new(&["-c:v", "libx265", "-x265-params", options], "0");
+    let footage = Footage::new(&["-c:v", "libx265", "-x265-params", options], UPRIGHT);
     let leading = (1..60).find(|it| {
         let before = &footage.frames[*it - 1].frame;
         before.keyframe && footage.frames[*it].frame.at < before.at
@@ -137,13 +137,13 @@ fn frames_before_a_keyframe_that_come_after_it_are_decoded_from_the_one_before()
 
 #[test]
 fn a_rotated_frame_is_upright() {
-    Footage::new(&H264, "90").check(&[745], (SIZE.1, SIZE.0));
-    Footage::new(&H264, "180").check(&[707], SIZE);
+    Footage::new(&H264, [0, 1, -1, 0]).check(&[745], (SIZE.1, SIZE.0));
+    Footage::new(&H264, [-1, 0, 0, -1]).check(&[707], SIZE);
 }
 
 #[test]
 fn what_cannot_be_decoded_costs_itself_alone() {
-    let footage = Footage::new(&H264, "0");
+    let footage = Footage::new(&H264, UPRIGHT);
     assert!(footage.decode(&[5])[&5].is_err(), "of no such number");
     // The file ends within the second group of pictures.
     let bytes = std::fs::read(footage.path()).expect("readable");
