@@ -128,6 +128,109 @@ fn replay(place: &Path, recordings: &Path, more: &[&str]) -> (Option<i32>, Strin
     (output.status.code(), told, found)
 }
 
+fn jpegs(folder: &Path) -> Vec<PathBuf> {
+    let all = fs::read_dir(folder).expect("a folder");
+    let paths = all.map(|entry| entry.expect("an entry").path());
+    paths
+        .filter(|it| it.extension().is_some_and(|it| it == "jpg"))
+        .collect()
+}
+
+/// The frames of a file, in RGB, as FFmpeg decodes them, and their width.
+fn rgb(file: &Path) -> (Vec<Vec<u8>>, usize) {
+    let mut probe = Command::new("ffprobe");
+    let entries = "stream=width,height";
+    probe.args(["-v", "error", "-show_entries", entries, "-of", "csv=p=0"]);
+    let size = probe.arg(file).output().expect("the ffprobe command");
+    let size = String::from_utf8_lossy(&size.stdout).into_owned();
+    let size: Vec<usize> = size
+        .trim()
+        .split(',')
+        .filter_map(|it| it.parse().ok())
+        .collect();
+    let [width, height] = size[..] else {
+        panic!("{file:?}: {size:?}");
+    };
+    let mut decode = Command::new("ffmpeg");
+    decode.args(["-v", "error", "-i"]).arg(file);
+    decode.args(["-fps_mode", "passthrough", "-f", "rawvideo"]);
+    let output = decode.args(["-pix_fmt", "rgb24", "-"]).output();
+    let output = output.expect("the ffmpeg command");
+    let all = output.stdout.chunks_exact(3 * width * height);
+    (all.map(<[u8]>::to_vec).collect(), width)
+}
+
+/// Checks the pictures of a replay in which nothing was found that had not been recorded: each is of the
+/// frame that it is said to be of, with a box in the colour of recorded objects around each of those that
+/// are missing now. Gives how many there are.
+fn check_pictures(out: &Path, clips: &[(PathBuf, Value)], found: &Value) -> usize {
+    const RECORDED: [u8; 3] = [230, 159, 0];
+    let pictures = found["pictures"].as_array().expect("a list");
+    for picture in pictures {
+        let name = picture["file"].as_str().expect("a name");
+        let clip = Path::new(picture["clip"].as_str().expect("a path"));
+        let is_it =
+            |(path, _): &&(PathBuf, Value)| path.canonicalize().ok().as_deref() == Some(clip);
+        let (_, sidecar) = clips.iter().find(is_it).expect("a clip");
+        assert_eq!(picture["camera"], sidecar["camera"]);
+        let mut frames = sidecar["frames"].as_array().expect("frames").clone();
+        frames.sort_by(|a, b| {
+            a["at"]
+                .as_f64()
+                .partial_cmp(&b["at"].as_f64())
+                .expect("times")
+        });
+        let place = frames
+            .iter()
+            .position(|it| it["sequence"] == picture["sequence"])
+            .expect("a frame of the clip");
+        assert_eq!(picture["seconds"], frames[place]["at"]);
+
+        let (drawn, width) = rgb(&out.join(name));
+        let (recorded, clip_width) = rgb(clip);
+        assert_eq!((drawn.len(), width), (1, clip_width), "{name}");
+        let drawn = &drawn[0];
+        // Below the frame is the legend. What is drawn hides as much of one frame as of another.
+        let off = |other: &Vec<u8>| -> u64 {
+            let pairs = drawn.iter().zip(other);
+            pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum()
+        };
+        let offs: Vec<u64> = recorded.iter().map(off).collect();
+        let nearest = (0..offs.len()).min_by_key(|it| offs[*it]);
+        assert_eq!(nearest, Some(place), "{name}: {offs:?}");
+
+        assert_eq!(picture["only_replayed"], serde_json::json!({}), "{name}");
+        let height = recorded[0].len() / 3 / width;
+        let is_colored = |x: f64, y: f64| {
+            let [x, y] = [(x, width), (y, height)]
+                .map(|(at, side)| (at.round().max(0.0) as usize).min(side - 1));
+            let pixel = &drawn[3 * (y * width + x)..][..3];
+            let mut pairs = pixel.iter().zip(RECORDED);
+            pairs.all(|(a, b)| a.abs_diff(b) < 40)
+        };
+        let classes = picture["only_recorded"].as_object().expect("classes");
+        let objects = classes
+            .values()
+            .flat_map(|it| it.as_array().expect("objects"));
+        let mut count = 0;
+        for object in objects {
+            count += 1;
+            let [x1, y1, x2, y2]: [f64; 4] =
+                serde_json::from_value(object["bbox"].clone()).expect("a box");
+            let (x, y) = ((x1 + x2) / 2.0, (y1 + y2) / 2.0);
+            let edges = [(x1, y), (x2 - 1.0, y), (x, y1), (x, y2 - 1.0)];
+            let colored = edges
+                .into_iter()
+                .filter(|it| is_colored(it.0, it.1))
+                .count();
+            assert!(colored >= 3, "{name}: {object}: {colored} edges");
+        }
+        assert!(count > 0, "{name}");
+    }
+    assert_eq!(jpegs(&out.join("pictures")).len(), pictures.len());
+    pictures.len()
+}
+
 #[test]
 fn what_is_recorded_plays_and_is_detected_again() {
     let place = tempfile::tempdir().expect("a folder");
@@ -144,12 +247,6 @@ fn what_is_recorded_plays_and_is_detected_again() {
     let seen = check(&found, &results);
     assert!(seen.values().all(|count| *count == 1), "{seen:?}");
 
-    let (code, told, same) = replay(place.path(), &recordings, &[]);
-    assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("detections identical in all"), "{told}");
-    let compared = same["all"]["frames"].as_u64().expect("a number");
-    assert!(compared > 40 && same["missing"] == 0, "{same}");
-
     let (code, told, other) = replay(place.path(), &recordings, &["--env", "CONF=0.7"]);
     assert_eq!(code, Some(8), "{told}");
     let boxes = |name: &str| other["all"][name].as_u64().expect("a number");
@@ -160,6 +257,24 @@ fn what_is_recorded_plays_and_is_detected_again() {
         "a higher threshold finds nothing new"
     );
     assert!(told.contains("class") && told.contains("in both"), "{told}");
+    let folder = place.path().join("replay/pictures");
+    let shown = check_pictures(&place.path().join("replay"), &found, &other);
+    assert!((4..=12).contains(&shown), "{told}");
+    assert!(
+        told.contains(&format!("{shown} pictures of frames that differ: ")),
+        "{told}"
+    );
+
+    // The pictures of the run before go, and nothing else.
+    let kept = folder.join("mine.jpg");
+    fs::write(&kept, "mine").expect("writable");
+    let (code, told, same) = replay(place.path(), &recordings, &[]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("detections identical in all"), "{told}");
+    let compared = same["all"]["frames"].as_u64().expect("a number");
+    assert!(compared > 40 && same["missing"] == 0, "{same}");
+    assert_eq!(same["pictures"], Value::Array(Vec::new()), "{same}");
+    assert_eq!(jpegs(&folder), [kept]);
 }
 
 #[test]

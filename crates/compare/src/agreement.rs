@@ -82,9 +82,12 @@ pub fn compare(a: &[Line], a_clocks: &Clocks, b: &[Line], b_clocks: &Clocks) -> 
         let pairs = pairs(line, other);
         let all = pairs.len() == line.boxes.len() && pairs.len() == other.boxes.len();
         let mut same = all;
-        for (overlap, difference) in pairs {
+        let score = |line: &Line, index: usize| line.scores.get(index).copied().unwrap_or(0.0);
+        for pair in pairs {
+            let overlap = pair.overlap;
             found.matched += 1;
             sum += f64::from(overlap);
+            let difference = (score(line, pair.a) - score(other, pair.b)).abs();
             found.score_difference = found.score_difference.max(f64::from(difference));
             same &= overlap >= SAME_IOU && difference <= SAME_SCORE;
         }
@@ -140,25 +143,40 @@ fn number(line: &Line, clocks: &Clocks) -> Option<u64> {
     (frame >= 0.0 && (exact - frame).abs() < 0.05).then_some(frame as u64)
 }
 
-/// IoU and difference of scores of the boxes that are of one object, best first.
-fn pairs(a: &Line, b: &Line) -> Vec<(f32, f32)> {
+/// An object that is in two results of a frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pair {
+    /// Its number in the one.
+    pub a: usize,
+    /// Its number in the other.
+    pub b: usize,
+    /// IoU of its boxes.
+    pub overlap: f32,
+}
+
+/// The boxes that are of one object, best first; each is in one pair at most.
+#[must_use]
+pub fn pairs(a: &Line, b: &Line) -> Vec<Pair> {
     let mut candidates = Vec::new();
     for (index, (bbox, class)) in a.boxes.iter().zip(&a.class_ids).enumerate() {
         for (other, (other_box, other_class)) in b.boxes.iter().zip(&b.class_ids).enumerate() {
             let overlap = iou(*bbox, *other_box);
             if class == other_class && overlap >= SAME_OBJECT {
-                candidates.push((overlap, index, other));
+                candidates.push(Pair {
+                    a: index,
+                    b: other,
+                    overlap,
+                });
             }
         }
     }
-    candidates.sort_by(|x, y| y.0.total_cmp(&x.0));
+    candidates.sort_by(|x, y| y.overlap.total_cmp(&x.overlap));
     let (mut of_a, mut of_b) = (vec![false; a.boxes.len()], vec![false; b.boxes.len()]);
     let mut found = Vec::new();
-    for (overlap, index, other) in candidates {
-        if !of_a[index] && !of_b[other] {
-            (of_a[index], of_b[other]) = (true, true);
-            let score = |line: &Line, index: usize| line.scores.get(index).copied().unwrap_or(0.0);
-            found.push((overlap, (score(a, index) - score(b, other)).abs()));
+    for pair in candidates {
+        if !of_a[pair.a] && !of_b[pair.b] {
+            (of_a[pair.a], of_b[pair.b]) = (true, true);
+            found.push(pair);
         }
     }
     found

@@ -1,5 +1,6 @@
-//! A frame of the camera, decoded by libavcodec.
+//! Single frames, decoded by libavcodec.
 
+use camweave_image::Image;
 use camweave_message::Codec;
 use ffmpeg_next::codec::{self, Id};
 use ffmpeg_next::format::Pixel;
@@ -28,37 +29,71 @@ pub enum ImageError {
     /// Something failed in FFmpeg.
     #[error("cannot decode a frame: {0}")]
     Ffmpeg(#[from] ffmpeg_next::Error),
-    /// It cannot be written as a PNG.
-    #[error("cannot write a PNG: {0}")]
-    Png(#[from] png::EncodingError),
 }
 
-/// A frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    /// In pixels.
-    pub width: u32,
-    /// In pixels.
-    pub height: u32,
-    /// Red, green and blue, row by row.
-    pub rgb: Vec<u8>,
+/// Decodes a stream's access units, for single frames of it.
+pub struct FrameDecoder {
+    opened: decoder::Video,
+    frame: frame::Video,
 }
 
-impl Image {
-    /// As a PNG.
+impl FrameDecoder {
+    /// Opens a decoder. Its first access unit must be a keyframe.
     ///
     /// # Errors
-    /// It has no pixels.
-    pub fn to_png(&self) -> Result<Vec<u8>, ImageError> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::Fast);
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(&self.rgb)?;
-        writer.finish()?;
-        Ok(bytes)
+    /// This machine has none for the codec, or it cannot be opened.
+    pub fn open(codec: Codec) -> Result<Self, ImageError> {
+        ffmpeg_next::init()?;
+        ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
+        let id = match codec {
+            Codec::H264 => Id::H264,
+            Codec::H265 => Id::HEVC,
+            Codec::Vp9 => Id::VP9,
+            Codec::Av1 => Id::AV1,
+            Codec::Mjpeg => Id::MJPEG,
+            Codec::Mpeg4 => Id::MPEG4,
+        };
+        let found = decoder::find(id).ok_or(ImageError::NoDecoder(codec))?;
+        let mut context = codec::Context::new_with_codec(found);
+        // Crops to the very pixel, as the pipeline's decoder does: boxes are in its frames.
+        context.set_flags(codec::Flags::UNALIGNED);
+        let opened = context.decoder().open_as(found);
+        Ok(Self {
+            opened: opened.and_then(decoder::Opened::video)?,
+            frame: frame::Video::empty(),
+        })
+    }
+
+    /// Decodes an access unit, which has this number. Then [`FrameDecoder::receive`] until it gives none.
+    ///
+    /// # Errors
+    /// It cannot be decoded; the next one may be.
+    pub fn send(&mut self, unit: &[u8], number: i64) -> Result<(), ImageError> {
+        let mut packet = Packet::copy(unit);
+        packet.set_pts(Some(number));
+        Ok(self.opened.send_packet(&packet)?)
+    }
+
+    /// Ends the stream: what was held back to be reordered is received next.
+    ///
+    /// # Errors
+    /// The decoder refuses.
+    pub fn finish(&mut self) -> Result<(), ImageError> {
+        Ok(self.opened.send_eof()?)
+    }
+
+    /// The number of the next frame in presentation order.
+    pub fn receive(&mut self) -> Option<i64> {
+        let received = self.opened.receive_frame(&mut self.frame);
+        received.ok().map(|()| self.frame.pts().unwrap_or(-1))
+    }
+
+    /// The frame that was received last, as it is stored.
+    ///
+    /// # Errors
+    /// It is too large, or of a format that cannot be converted.
+    pub fn image(&self) -> Result<Image, ImageError> {
+        rgb(&self.frame)
     }
 }
 
@@ -67,33 +102,17 @@ pub(crate) fn decode(codec: Codec, units: &[Vec<u8>]) -> Result<Image, ImageErro
     if units.is_empty() {
         return Err(ImageError::NoKeyframe);
     }
-    ffmpeg_next::init()?;
-    ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
-    let id = match codec {
-        Codec::H264 => Id::H264,
-        Codec::H265 => Id::HEVC,
-        Codec::Vp9 => Id::VP9,
-        Codec::Av1 => Id::AV1,
-        Codec::Mjpeg => Id::MJPEG,
-        Codec::Mpeg4 => Id::MPEG4,
-    };
-    let found = decoder::find(id).ok_or(ImageError::NoDecoder(codec))?;
-    let context = codec::Context::new_with_codec(found);
-    let opened = context.decoder().open_as(found);
-    let mut opened = opened.and_then(decoder::Opened::video)?;
-    let mut picture = frame::Video::empty();
-    for unit in units {
+    let mut decoder = FrameDecoder::open(codec)?;
+    for (number, unit) in (0..).zip(units) {
         // A unit that cannot be decoded is not the last one.
-        if opened.send_packet(&Packet::copy(unit)).is_ok()
-            && opened.receive_frame(&mut picture).is_ok()
-        {
-            return rgb(&picture);
+        if decoder.send(unit, number).is_ok() && decoder.receive().is_some() {
+            return decoder.image();
         }
     }
-    opened.send_eof()?;
-    match opened.receive_frame(&mut picture) {
-        Ok(()) => rgb(&picture),
-        Err(_) => Err(ImageError::Undecodable),
+    decoder.finish()?;
+    match decoder.receive() {
+        Some(_) => decoder.image(),
+        None => Err(ImageError::Undecodable),
     }
 }
 

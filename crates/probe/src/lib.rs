@@ -18,7 +18,8 @@ mod remarks;
 mod watch;
 
 pub use camweave_camera_client::{Failure, FailureKind};
-pub use image::{Image, ImageError};
+pub use camweave_image::Image;
+pub use image::{FrameDecoder, ImageError};
 pub use measure::{Clock, KeyframeInterval, Stream};
 pub use remarks::Remark;
 pub use watch::{Options, Probed, Step, probe};

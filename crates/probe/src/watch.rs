@@ -8,10 +8,11 @@ use camweave_camera_client::{
     TriedSchemes, Which, connect, nal_codec,
 };
 use camweave_cameras::{Camera, ClientKind};
+use camweave_image::Image;
 use camweave_message::Codec;
 use tokio::time::{timeout, timeout_at};
 
-use crate::image::{self, Image, ImageError};
+use crate::image::{self, ImageError};
 use crate::measure::{Seen, Stream, measure};
 use crate::remarks::{Remark, remarks};
 

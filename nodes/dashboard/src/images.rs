@@ -10,7 +10,6 @@ use bytes::Bytes;
 use camweave_message::{Codec, Detections, FrameId, Orientation, PictureRef};
 use camweave_snapshot::{NoPicture, Snapshots};
 use camweave_stage::{Context, StageError, Waker};
-use jpeg_encoder::{ColorType, Encoder};
 use tracing::{debug, error};
 
 use crate::thumbnail::{around, crop};
@@ -21,9 +20,9 @@ pub(crate) const EVERY: Duration = Duration::from_millis(500);
 /// Frames that wait to be encoded: what waits for longer is gone.
 const MOST_WAITING: usize = 4;
 /// Images that are wider or higher are halved until they are not.
-const LARGEST: usize = 960;
+const LARGEST: u32 = 960;
 /// Likewise those of events.
-const LARGEST_THUMBNAIL: usize = 480;
+const LARGEST_THUMBNAIL: u32 = 480;
 const QUALITY: u8 = 75;
 /// How often the memory of decoders that are gone is released.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
@@ -227,43 +226,18 @@ pub(crate) fn jpeg(pixels: Vec<u8>, size: (usize, usize)) -> Result<Vec<u8>, Str
 }
 
 fn jpeg_up_to(
-    mut pixels: Vec<u8>,
-    (mut width, mut height): (usize, usize),
-    largest: usize,
+    pixels: Vec<u8>,
+    (width, height): (usize, usize),
+    largest: u32,
 ) -> Result<Vec<u8>, String> {
-    while width.max(height) > largest && width > 1 && height > 1 {
-        pixels = halved(&pixels, width, height);
-        (width, height) = (width / 2, height / 2);
-    }
-    let side = |length: usize| u16::try_from(length).map_err(|_| format!("{width}x{height}"));
-    let (columns, rows) = (side(width)?, side(height)?);
-    let mut bytes = Vec::new();
-    Encoder::new(&mut bytes, QUALITY)
-        .encode(&pixels, columns, rows, ColorType::Rgb)
-        .map_err(|error| error.to_string())?;
-    Ok(bytes)
-}
-
-/// Each pixel is the mean of four.
-fn halved(pixels: &[u8], width: usize, height: usize) -> Vec<u8> {
-    let row = 3 * width;
-    let mut smaller = Vec::with_capacity(3 * (width / 2) * (height / 2));
-    for two in pixels.chunks_exact(2 * row).take(height / 2) {
-        let (upper, lower) = two.split_at(row);
-        for (upper, lower) in upper.chunks_exact(6).zip(lower.chunks_exact(6)) {
-            for color in 0..3 {
-                let four = [
-                    upper[color],
-                    upper[color + 3],
-                    lower[color],
-                    lower[color + 3],
-                ];
-                let sum: u16 = four.into_iter().map(u16::from).sum();
-                smaller.push(((sum + 2) / 4) as u8);
-            }
-        }
-    }
-    smaller
+    let side = |length: usize| u32::try_from(length).map_err(|_| format!("{width}x{height}"));
+    let image = camweave_image::Image {
+        width: side(width)?,
+        height: side(height)?,
+        rgb: pixels,
+    };
+    let jpeg = image.up_to(largest).to_jpeg(QUALITY);
+    jpeg.map_err(|error| error.to_string())
 }
 
 /// When a camera may have another image.

@@ -1,32 +1,10 @@
 //! Boxes, shapes and labels on a frame.
 
+use camweave_image::{COLORS, Image, text_size};
 use camweave_message::DetectedBox;
 use camweave_redact::printable_up_to;
 use camweave_vision::oriented_corners;
-use font8x8::UnicodeFonts;
 
-/// An RGB frame, 8 bit, packed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Canvas {
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// `3 * width * height` bytes.
-    pub pixels: Vec<u8>,
-}
-
-/// Colours that stay apart, also for most colour-blind eyes (Okabe and Ito, 2008).
-const COLORS: [[u8; 3]; 7] = [
-    [230, 159, 0],
-    [86, 180, 233],
-    [0, 158, 115],
-    [240, 228, 66],
-    [0, 114, 178],
-    [213, 94, 0],
-    [204, 121, 167],
-];
-const GLYPH: i64 = 8;
 /// Ids of tracks are shown modulo this: the whole number is long, and in the messages.
 const SHOWN_IDS: u64 = 10_000;
 /// Bytes of a class name that are drawn.
@@ -62,118 +40,27 @@ const COCO_SKELETON: [(usize, usize); 19] = [
     (4, 6),
 ];
 
-/// A point in pixels of the frame.
-type Point = [f32; 2];
-
-impl Canvas {
-    fn set(&mut self, x: i64, y: i64, color: [u8; 3]) {
-        let inside =
-            (0..i64::from(self.width)).contains(&x) && (0..i64::from(self.height)).contains(&y);
-        if !inside {
-            return;
-        }
-        let start = (y as usize * self.width as usize + x as usize) * 3;
-        if let Some(pixel) = self.pixels.get_mut(start..start + 3) {
-            pixel.copy_from_slice(&color);
-        }
-    }
-
-    fn fill(&mut self, [x1, y1, x2, y2]: [i64; 4], color: [u8; 3]) {
-        for y in y1.max(0)..y2.min(i64::from(self.height)) {
-            for x in x1.max(0)..x2.min(i64::from(self.width)) {
-                self.set(x, y, color);
+/// Keypoints, and of as many as COCO's persons have the skeleton.
+fn draw_keypoints(
+    canvas: &mut Image,
+    keypoints: &[[f32; 3]],
+    thickness: i64,
+    color: [u8; 3],
+    left: &mut usize,
+) {
+    let seen = |point: [f32; 3]| {
+        let [x, y, confidence] = point;
+        (confidence >= LEAST_CONFIDENCE).then_some([x, y])
+    };
+    if keypoints.len() == COCO_KEYPOINTS {
+        for (one, other) in COCO_SKELETON {
+            if let (Some(from), Some(to)) = (seen(keypoints[one]), seen(keypoints[other])) {
+                canvas.line([from, to], thickness, color, left);
             }
         }
     }
-
-    /// A square of so many pixels about a point.
-    fn dot(&mut self, point: Point, side: i64, color: [u8; 3]) {
-        let [x, y] = point.map(|it| it.round() as i64 - side / 2);
-        self.fill([x, y, x + side, y + side], color);
-    }
-
-    /// A line, as far as it may touch the frame, of at most `left` dots.
-    fn line(&mut self, [from, to]: [Point; 2], thickness: i64, color: [u8; 3], left: &mut usize) {
-        let sides = [self.width as f32, self.height as f32];
-        // Half of a line may stand beyond the edge.
-        let beyond = thickness as f32;
-        let [mut from, mut to] = [from, to];
-        // Liang and Barsky: the part of the line between each pair of edges.
-        let (mut first, mut last) = (0.0_f32, 1.0_f32);
-        for axis in 0..2 {
-            let length = to[axis] - from[axis];
-            let low = (-beyond - from[axis]) / length;
-            let high = (sides[axis] + beyond - from[axis]) / length;
-            if length == 0.0 {
-                if !(-beyond..=sides[axis] + beyond).contains(&from[axis]) {
-                    return;
-                }
-                continue;
-            }
-            first = first.max(low.min(high));
-            last = last.min(low.max(high));
-        }
-        if first > last {
-            return;
-        }
-        let at = |part: f32| [0, 1].map(|axis| from[axis] + part * (to[axis] - from[axis]));
-        [from, to] = [at(first), at(last)];
-        let steps = [0, 1].map(|axis| (to[axis] - from[axis]).abs());
-        let steps = steps[0].max(steps[1]).ceil().max(1.0);
-        for step in 0..=steps as u32 {
-            if *left == 0 {
-                return;
-            }
-            *left -= 1;
-            let part = step as f32 / steps;
-            let point = [0, 1].map(|axis| from[axis] + part * (to[axis] - from[axis]));
-            self.dot(point, thickness, color);
-        }
-    }
-
-    /// A closed polygon.
-    fn polygon(&mut self, points: &[Point], thickness: i64, color: [u8; 3], left: &mut usize) {
-        let next = points.iter().cycle().skip(1);
-        for (from, to) in points.iter().zip(next) {
-            self.line([*from, *to], thickness, color, left);
-        }
-    }
-
-    /// Keypoints, and of as many as COCO's persons have the skeleton.
-    fn keypoints(
-        &mut self,
-        keypoints: &[[f32; 3]],
-        thickness: i64,
-        color: [u8; 3],
-        left: &mut usize,
-    ) {
-        let seen = |point: [f32; 3]| {
-            let [x, y, confidence] = point;
-            (confidence >= LEAST_CONFIDENCE).then_some([x, y])
-        };
-        if keypoints.len() == COCO_KEYPOINTS {
-            for (one, other) in COCO_SKELETON {
-                if let (Some(from), Some(to)) = (seen(keypoints[one]), seen(keypoints[other])) {
-                    self.line([from, to], thickness, color, left);
-                }
-            }
-        }
-        for point in keypoints.iter().filter_map(|point| seen(*point)) {
-            self.dot(point, 2 * thickness, color);
-        }
-    }
-
-    fn text(&mut self, x: i64, y: i64, text: &str, color: [u8; 3]) {
-        for (index, letter) in text.chars().enumerate() {
-            let Some(rows) = font8x8::BASIC_FONTS.get(letter) else {
-                continue;
-            };
-            for (dy, row) in rows.iter().enumerate() {
-                for dx in (0..8).filter(|bit| row & (1 << bit) != 0) {
-                    self.set(x + index as i64 * GLYPH + dx, y + dy as i64, color);
-                }
-            }
-        }
+    for point in keypoints.iter().filter_map(|point| seen(*point)) {
+        canvas.dot(point, 2 * thickness, color);
     }
 }
 
@@ -186,7 +73,7 @@ fn attributes(item: &DetectedBox) -> String {
 
 /// Draws each box with its label, score and track id, its outline and its keypoints; an oriented box
 /// in place of the one that encloses it. A track keeps its colour.
-pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
+pub fn annotate(canvas: &mut Image, boxes: &[DetectedBox]) {
     let thickness = (i64::from(canvas.height) / 240).max(1) + 1;
     // Weak boxes first, so that strong ones lie on top.
     let mut dots = MOST_DOTS;
@@ -202,16 +89,13 @@ pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
         if let Some(oriented) = extras.oriented {
             canvas.polygon(&oriented_corners(oriented), thickness, color, &mut left);
         } else {
-            canvas.fill([x1, y1, x2, y1 + thickness], color);
-            canvas.fill([x1, y2 - thickness, x2, y2], color);
-            canvas.fill([x1, y1, x1 + thickness, y2], color);
-            canvas.fill([x2 - thickness, y1, x2, y2], color);
+            canvas.outline([x1, y1, x2, y2], thickness, color);
         }
         if let Some(mask) = &extras.mask {
             canvas.polygon(mask.as_chunks().0, thickness, color, &mut left);
         }
         if let Some(keypoints) = &extras.keypoints {
-            canvas.keypoints(keypoints.as_chunks().0, thickness, color, &mut left);
+            draw_keypoints(canvas, keypoints.as_chunks().0, thickness, color, &mut left);
         }
         dots -= share - left;
         let track = item
@@ -221,11 +105,9 @@ pub fn annotate(canvas: &mut Canvas, boxes: &[DetectedBox]) {
         let name = printable_up_to(&item.label, LABEL_BYTES);
         let attributes = attributes(item);
         let label = format!("{name} {:.2}{track}{attributes}", item.score);
-        let wide = label.chars().count() as i64 * GLYPH + 2;
-        let left = x1.min(i64::from(canvas.width) - wide).max(0);
-        let top = if y1 >= GLYPH + 2 { y1 - GLYPH - 2 } else { y1 };
-        canvas.fill([left, top, left + wide, top + GLYPH + 2], color);
-        canvas.text(left + 1, top + 1, &label, [0, 0, 0]);
+        let [_, high] = text_size(&label, 1);
+        let top = if y1 >= high { y1 - high } else { y1 };
+        canvas.label([x1, top], &label, 1, color);
     }
 }
 
@@ -250,13 +132,13 @@ mod tests {
 
     #[test]
     fn the_frame_is_drawn_and_the_inside_left_alone() {
-        let mut canvas = Canvas {
+        let mut canvas = Image {
             width: 100,
             height: 100,
-            pixels: vec![9; 30_000],
+            rgb: vec![9; 30_000],
         };
         annotate(&mut canvas, &[item([20.0, 30.0, 60.0, 80.0])]);
-        let pixel = |x: usize, y: usize| &canvas.pixels[(y * 100 + x) * 3..][..3];
+        let pixel = |x: usize, y: usize| &canvas.rgb[(y * 100 + x) * 3..][..3];
         assert_eq!(pixel(20, 50), COLORS[2]);
         assert_eq!(pixel(59, 50), COLORS[2]);
         assert_eq!(pixel(40, 79), COLORS[2]);
@@ -266,11 +148,11 @@ mod tests {
         assert!((20..28).any(|y| (20..60).any(|x| pixel(x, y) == [0, 0, 0])));
     }
 
-    fn drawn(extras: Extras) -> Canvas {
-        let mut canvas = Canvas {
+    fn drawn(extras: Extras) -> Image {
+        let mut canvas = Image {
             width: 100,
             height: 100,
-            pixels: vec![9; 30_000],
+            rgb: vec![9; 30_000],
         };
         let bbox = [10.0, 30.0, 90.0, 90.0];
         annotate(
@@ -283,8 +165,8 @@ mod tests {
         canvas
     }
 
-    fn is_drawn(canvas: &Canvas, x: usize, y: usize) -> bool {
-        canvas.pixels[(y * 100 + x) * 3..][..3] == COLORS[2]
+    fn is_drawn(canvas: &Image, x: usize, y: usize) -> bool {
+        canvas.rgb[(y * 100 + x) * 3..][..3] == COLORS[2]
     }
 
     #[test]
@@ -375,10 +257,10 @@ mod tests {
             ..item([200.0, 200.0, 300.0, 300.0])
         };
         let triangle = vec![20.0, 80.0, 80.0, 80.0, 50.0, 40.0];
-        let mut canvas = Canvas {
+        let mut canvas = Image {
             width: 100,
             height: 100,
-            pixels: vec![9; 30_000],
+            rgb: vec![9; 30_000],
         };
         annotate(&mut canvas, &[with(triangle, 2), with(endless, 2)]);
         assert!(is_drawn(&canvas, 50, 20) && is_drawn(&canvas, 50, 80));
@@ -387,10 +269,10 @@ mod tests {
 
     #[test]
     fn boxes_beyond_the_picture_are_cut() {
-        let mut canvas = Canvas {
+        let mut canvas = Image {
             width: 10,
             height: 10,
-            pixels: vec![0; 300],
+            rgb: vec![0; 300],
         };
         annotate(
             &mut canvas,
@@ -399,6 +281,6 @@ mod tests {
                 item([f32::NAN, 0.0, 1.0, 1.0]),
             ],
         );
-        assert_eq!(canvas.pixels.len(), 300);
+        assert_eq!(canvas.rgb.len(), 300);
     }
 }

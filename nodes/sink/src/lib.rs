@@ -15,7 +15,7 @@ mod trouble;
 mod wall_clock;
 
 pub use account::Moment;
-pub use annotate::{Canvas, annotate};
+pub use annotate::annotate;
 pub use lines::DetectionLine;
 pub use settings::{SinkSettings, Switch};
 pub use stage::Sink;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use camweave_image::Image;
 use camweave_message::Detections;
 use camweave_outdir::{FILE_MODE, Folder, replace};
 use camweave_pool::Attachments;
@@ -11,7 +12,7 @@ use camweave_stage::Context;
 use camweave_telemetry::span_names;
 use tracing::error;
 
-use crate::{Canvas, annotate};
+use crate::annotate;
 
 /// Keeps one annotated frame per camera up to date on disk.
 pub(crate) struct Snapshots {
@@ -69,16 +70,17 @@ impl Snapshots {
             Ok(pixels) => pixels,
             Err(line) => return Err(self.failed(camera, &line)),
         };
-        let mut canvas = Canvas {
+        let mut canvas = Image {
             width: picture.layout.width,
             height: picture.layout.height,
-            pixels,
+            rgb: pixels,
         };
         annotate(&mut canvas, &row.boxes);
         self.taken.insert(camera.to_owned(), Instant::now());
         let path = self.folder.claim(&format!("{camera}.png"));
         let path = path.map_err(|error| error.to_string())?;
-        let written = png(&canvas).and_then(|bytes| replace(&path, &bytes, FILE_MODE));
+        let png = canvas.to_png().map_err(std::io::Error::other);
+        let written = png.and_then(|bytes| replace(&path, &bytes, FILE_MODE));
         written.map_err(|error| format!("'{}': {error}", path.display()))?;
         Ok(true)
     }
@@ -88,18 +90,4 @@ impl Snapshots {
         self.taken.insert(camera.to_owned(), Instant::now());
         format!("{camera}: picture: {line}")
     }
-}
-
-fn png(canvas: &Canvas) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, canvas.width, canvas.height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Fast);
-    let mut writer = encoder.write_header().map_err(std::io::Error::other)?;
-    writer
-        .write_image_data(&canvas.pixels)
-        .map_err(std::io::Error::other)?;
-    writer.finish().map_err(std::io::Error::other)?;
-    Ok(bytes)
 }

@@ -1,5 +1,6 @@
 //! `camweave cameras test`: what one camera sends.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -171,8 +172,8 @@ fn show(camera: &Camera, found: &Probed, file: Option<&Path>) -> Result<Exit, Cl
 }
 
 fn write(file: &Path, image: Result<&Image, &ImageError>) -> Result<Exit, CliError> {
-    let no_image = |error: &ImageError| CliError::new(Exit::Incomplete, error.to_string());
-    let image = image.map_err(no_image)?;
+    let no_image = |error: &dyn Display| CliError::new(Exit::Incomplete, error.to_string());
+    let image = image.map_err(|error| no_image(error))?;
     let bytes = image.to_png().map_err(|error| no_image(&error))?;
     replace(file, &bytes, FILE_MODE).map_err(|error| CliError::file("write", file, &error))?;
     say!(

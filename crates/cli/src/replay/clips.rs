@@ -1,6 +1,6 @@
 //! Which clips are replayed, and what was detected in them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,8 @@ pub struct Replayed {
     pub frames: u64,
     /// What was detected in its frames.
     pub seen: Vec<Seen>,
+    /// When those frames are presented, in seconds of the clip, by number.
+    pub times: BTreeMap<u64, f64>,
 }
 
 /// The clips at `path`, a clip or a folder: one that a recorder writes into, or one with clips in it.
@@ -64,6 +66,12 @@ pub fn find(path: &Path) -> Result<(Vec<Replayed>, Vec<String>), CliError> {
             seconds: sidecar.seconds,
             frames: sidecar.frame_count,
             seen: seen(&id, &sidecar),
+            times: sidecar
+                .frames
+                .iter()
+                .filter(|it| it.detections.is_some())
+                .map(|it| (it.frame.sequence, it.frame.at))
+                .collect(),
             id,
             path,
         });

@@ -7,6 +7,7 @@ use camweave_compare::agreement::{self, Agreement, Clocks};
 use camweave_compare::lines::Line;
 use serde::{Deserialize, Serialize};
 
+use super::picture::Picture;
 use crate::error::CliError;
 
 /// What was detected in one frame.
@@ -64,6 +65,8 @@ pub struct Findings {
     pub scaled: usize,
     /// By class name.
     pub classes: BTreeMap<String, Agreement>,
+    /// Of the frames that differ most.
+    pub pictures: Vec<Picture>,
 }
 
 impl Findings {
@@ -97,6 +100,7 @@ impl Findings {
                 .into_iter()
                 .map(|label| (label.to_owned(), compared(Some(label))))
                 .collect(),
+            pictures: Vec::new(),
         }
     }
 
@@ -136,27 +140,49 @@ fn scaled(recorded: &[Seen], replayed: &[Seen]) -> (Vec<Seen>, usize) {
     let mut count = 0;
     let each = recorded.iter().map(|it| {
         let mut seen = it.clone();
-        let Some(&(width, height)) = sizes.get(&key(it)) else {
-            return seen;
-        };
-        let is_known = [it.width, it.height, width, height]
-            .iter()
-            .all(|it| *it > 0);
-        if is_known && (width, height) != (it.width, it.height) {
-            count += 1;
-            let parts = [(width, it.width), (height, it.height)];
-            let [x, y] = parts.map(|(now, then)| f64::from(now) / f64::from(then));
-            for bbox in &mut seen.boxes {
-                for (edge, by) in bbox.iter_mut().zip([x, y, x, y]) {
-                    *edge = (f64::from(*edge) * by) as f32;
-                }
-            }
-            (seen.width, seen.height) = (width, height);
+        if let Some(&size) = sizes.get(&key(it)) {
+            count += usize::from(seen.scale(size));
         }
         seen
     });
     let all = each.collect();
     (all, count)
+}
+
+impl Seen {
+    /// Gives the boxes in pixels of a frame of another size; whether it is another one, and both are
+    /// known.
+    pub fn scale(&mut self, (width, height): (u32, u32)) -> bool {
+        let sides = [self.width, self.height, width, height];
+        if sides.contains(&0) || (width, height) == (self.width, self.height) {
+            return false;
+        }
+        let parts = [(width, self.width), (height, self.height)];
+        let [x, y] = parts.map(|(now, then)| f64::from(now) / f64::from(then));
+        for bbox in &mut self.boxes {
+            for (edge, by) in bbox.iter_mut().zip([x, y, x, y]) {
+                *edge = (f64::from(*edge) * by) as f32;
+            }
+        }
+        (self.width, self.height) = (width, height);
+        true
+    }
+
+    /// How many objects there are.
+    pub fn count(&self) -> usize {
+        self.boxes
+            .len()
+            .min(self.scores.len())
+            .min(self.labels.len())
+    }
+
+    /// The objects that are in both, of frames of one size: their numbers in each.
+    pub fn pairs(&self, other: &Self) -> Vec<(usize, usize)> {
+        let labels = self.labels.iter().chain(&other.labels);
+        let ids: BTreeMap<&str, u32> = labels.map(String::as_str).zip(0..).collect();
+        let pairs = agreement::pairs(&line(self, &ids, None), &line(other, &ids, None));
+        pairs.into_iter().map(|it| (it.a, it.b)).collect()
+    }
 }
 
 /// As a comparison takes it: the clock of files, whose frames are known by their numbers.

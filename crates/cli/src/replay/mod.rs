@@ -2,7 +2,12 @@
 //! owner's own cameras.
 
 mod clips;
+mod drawing;
 mod findings;
+mod footage;
+mod picture;
+mod pictures;
+mod ranking;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +57,9 @@ pub struct Options {
     /// Clips that are played at once
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     at_once: u16,
+    /// Pictures of the frames that differ most; 0: none
+    #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u16).range(..=1000))]
+    pictures: u16,
     /// Folder for the results
     #[arg(long, default_value = "out/replay")]
     out: PathBuf,
@@ -71,6 +79,10 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
     let model = absolute(options.model.as_ref())?;
     engine::prepare(std::slice::from_ref(&graph), model.as_deref(), &interrupted)?;
     let out = Folder::open(&options.out)?;
+    if options.pictures > 0 {
+        // A folder of somebody else's is found before anything is played.
+        out.claim_folder(pictures::FOLDER)?;
+    }
     let mut replayed = Vec::new();
     let mut played = 0;
     let mut failed = None;
@@ -89,7 +101,13 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         .iter()
         .flat_map(|it| it.seen.clone())
         .collect();
+    let most = match interrupted.load(Ordering::Acquire) {
+        true => 0,
+        false => usize::from(options.pictures),
+    };
+    let pictures = pictures::write(&out, &clips[..played], &replayed, most, &interrupted)?;
     let found = Findings {
+        pictures,
         clips: played,
         not_played: clips.len() - played + unusable.len(),
         ..Findings::new(&recorded, &replayed)
@@ -98,6 +116,13 @@ pub fn run(options: &Options) -> Result<Exit, CliError> {
         .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     error::write(&out, RESULT, &json)?;
     show(&clips[..played], &found)?;
+    if !found.pictures.is_empty() {
+        say!(
+            "{} pictures of frames that differ: {}",
+            found.pictures.len(),
+            out.path().join(pictures::FOLDER).display()
+        );
+    }
     if let Some(error) = failed {
         return Err(error);
     }

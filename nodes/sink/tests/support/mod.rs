@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use camweave_image::Image;
 use camweave_message::{DetectedBox, Detections, Never, PictureRef};
 use camweave_pool::{PoolSpec, Producer, Reference};
-use camweave_sink::{Canvas, annotate};
+use camweave_sink::annotate;
 use camweave_stage::{Context, Declared, Output, Stage};
 use camweave_testing::{detections, person};
 use camweave_vision::{ColorMatrix, ColorRange, Picture, PictureLayout, PixelFormat, Plane};
@@ -54,22 +55,22 @@ impl Sink {
     }
 
     /// A camera's picture, if there is one.
-    pub fn snapshot(&self, camera: &str) -> Option<Canvas> {
+    pub fn snapshot(&self, camera: &str) -> Option<Image> {
         let path = self.folder.path().join(format!("{camera}.png"));
         path.exists().then(|| read_png(&path))
     }
 }
 
-fn read_png(path: &Path) -> Canvas {
+fn read_png(path: &Path) -> Image {
     let file = BufReader::new(File::open(path).expect("the snapshot"));
     let mut reader = png::Decoder::new(file).read_info().expect("a PNG file");
     let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
     let info = reader.next_frame(&mut pixels).expect("a whole picture");
     assert_eq!(info.color_type, png::ColorType::Rgb);
-    Canvas {
+    Image {
         width: info.width,
         height: info.height,
-        pixels,
+        rgb: pixels,
     }
 }
 
@@ -111,12 +112,12 @@ pub fn row(camera: &str, layout: PictureLayout, slot: Reference) -> Detections {
 }
 
 /// What the sink should draw of a picture with [`row`]'s box.
-pub fn expected(layout: &PictureLayout, data: &[u8]) -> Canvas {
+pub fn expected(layout: &PictureLayout, data: &[u8]) -> Image {
     let picture = Picture::new(layout, data).expect("pixels of this layout");
-    let mut canvas = Canvas {
+    let mut canvas = Image {
         width: layout.width,
         height: layout.height,
-        pixels: picture.to_rgb8(),
+        rgb: picture.to_rgb8(),
     };
     let plain = canvas.clone();
     annotate(&mut canvas, &row("any", *layout, made_up()).boxes);
