@@ -33,6 +33,8 @@ pub(crate) struct Pace {
 pub(crate) struct OpenClip {
     id: u64,
     pub begin: Arc<Coded>,
+    /// What is before this is in another clip already: it is here for those that depend on it.
+    pub from: u64,
     /// The next unit that it takes.
     pub next: u64,
     /// It takes none from this one on.
@@ -76,6 +78,7 @@ impl OpenClip {
         disk.push(camera, begin).then(|| Self {
             id,
             begin: Arc::clone(key),
+            from: key.index,
             next: key.index,
             sealed: None,
             until: i64::MAX,

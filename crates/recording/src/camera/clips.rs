@@ -77,7 +77,12 @@ impl Camera {
                 return;
             }
             if !self.begin(&key, 0.0, lent) {
+                // What is before it is recorded.
+                self.unrecorded = self.unrecorded.map(|it| it.max(from));
                 return;
+            }
+            if let Some(clip) = self.clips.last_mut() {
+                clip.from = from.max(key.index);
             }
             self.note_moments(lent);
         }
@@ -104,6 +109,7 @@ impl Camera {
         self.lost(loss::NOT_WRITTEN, key.index.saturating_sub(from), lent);
         let place = self.clips.len() - 1;
         self.clips[place].sealed = Some(up_to);
+        self.clips[place].from = from.max(key.index);
         self.feed(place, None, None, lent);
         self.note_moments(lent);
         // The last one is the one that takes what comes.
@@ -371,24 +377,24 @@ impl Camera {
         };
         self.pause = Some(pause);
         self.blocked_until = Some(lent.now + pause);
-        let up_to = match self.clips.iter().position(|it| it.is(clip)) {
+        let torn = match self.clips.iter().position(|it| it.is(clip)) {
             Some(place) => {
                 let gone = self.clips.remove(place);
                 gone.end(self.number, lent.disk);
+                let resume = resume.max(gone.from);
                 if gone.sealed.is_none() {
-                    self.unrecorded = Some(resume.min(gone.next));
+                    self.unrecorded = Some(resume);
                     return;
                 }
-                gone.sealed
+                gone.sealed.map(|it| (resume, it))
             }
             None => {
                 let place = self.ended.iter().position(|it| it.clip == clip);
                 let gone = place.and_then(|it| self.ended.remove(it));
-                gone.map(|it| it.units.end)
+                gone.map(|it| (resume.max(it.units.start), it.units.end))
             }
         };
-        self.torn
-            .extend(up_to.filter(|it| resume < *it).map(|it| (resume, it)));
+        self.torn.extend(torn.filter(|(from, up_to)| from < up_to));
     }
 
     /// There is room on the disk again: clips may begin at once.

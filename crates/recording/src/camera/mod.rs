@@ -305,7 +305,7 @@ impl Camera {
                 }
                 ended.push_back(Ended {
                     clip: clip.id(),
-                    units: clip.begin.index..clip.next,
+                    units: clip.from..clip.next,
                 });
             }
             !is_over
