@@ -365,13 +365,6 @@ mod tests {
     }
 
     #[test]
-    fn halves_are_means() {
-        let row = |a: u8, b: u8| [a, a, a, b, b, b, 9, 9, 9];
-        let pixels = [row(10, 20), row(30, 40)].concat();
-        assert_eq!(halved(&pixels, 3, 2), [25, 25, 25]);
-    }
-
-    #[test]
     fn a_camera_has_two_images_a_second_at_most() {
         let now = Instant::now();
         assert!(is_due(None, now) && !is_due(Some(now), now));
