@@ -247,7 +247,7 @@ fn what_is_recorded_plays_and_is_detected_again() {
     let seen = check(&found, &results);
     assert!(seen.values().all(|count| *count == 1), "{seen:?}");
 
-    let (code, told, other) = replay(place.path(), &recordings, &["--env", "CONF=0.7"]);
+    let (code, told, other) = replay(place.path(), &recordings, &["--env", "CONFIDENCE=0.7"]);
     assert_eq!(code, Some(8), "{told}");
     let boxes = |name: &str| other["all"][name].as_u64().expect("a number");
     assert!(boxes("boxes_b") < boxes("boxes_a"), "{other}");

@@ -36,21 +36,60 @@ pub fn draw(image: &mut Image, found: &Difference, title: &str) {
         image.outline(edges(seen, index), thick, REPLAYED);
     }
     // Labels are on top of all boxes. Those of one object in both are above and below it.
-    let [_, high] = text_size("", scale);
-    let rows = i64::from(image.height);
-    for (seen, index) in items(recorded, &found.only_recorded) {
+    let mut labels = Labels {
+        scale,
+        taken: Vec::new(),
+    };
+    for (seen, index) in items(recorded, &found.only_recorded).into_iter().rev() {
         let [x, y, ..] = edges(seen, index);
-        let above = y.saturating_sub(high);
-        let top = if above >= 0 { above } else { y.max(0) };
-        image.label([x, top], &label("recorded", seen, index), scale, RECORDED);
+        labels.put(
+            image,
+            [x, y],
+            true,
+            &label("recorded", seen, index),
+            RECORDED,
+        );
     }
-    for (seen, index) in items(replayed, &found.only_replayed) {
+    for (seen, index) in items(replayed, &found.only_replayed).into_iter().rev() {
         let [x, _, _, y] = edges(seen, index);
-        let fits = y.saturating_add(high) <= rows;
-        let top = if fits { y } else { rows - high };
-        image.label([x, top], &label("now", seen, index), scale, REPLAYED);
+        labels.put(image, [x, y], false, &label("now", seen, index), REPLAYED);
     }
     legend(image, found, title, scale);
+}
+
+/// Labels that do not hide one another, as long as there is room.
+struct Labels {
+    scale: i64,
+    /// Left, right and upper edges of those that are drawn.
+    taken: Vec<[i64; 3]>,
+}
+
+impl Labels {
+    /// Above or below a place, and further away where others are.
+    fn put(
+        &mut self,
+        image: &mut Image,
+        [x, y]: [i64; 2],
+        above: bool,
+        text: &str,
+        color: [u8; 3],
+    ) {
+        let [wide, high] = text_size(text, self.scale);
+        let last = i64::from(image.height) - high;
+        let left = x.min(i64::from(image.width) - wide).max(0);
+        let is_free = |top: i64| {
+            let mut taken = self.taken.iter();
+            taken.all(|it| it[1] <= left || left + wide <= it[0] || (it[2] - top).abs() >= high)
+        };
+        let first = if above { y.saturating_sub(high) } else { y };
+        let first = first.clamp(0, last.max(0));
+        let step = if above { -1 } else { 1 };
+        let tops = (0..=last).map(|away| first + step * away);
+        let mut tops = tops.take_while(|top| (0..=last).contains(top));
+        let top = tops.find(|top| is_free(*top)).unwrap_or(first);
+        self.taken.push([left, left + wide, top]);
+        image.label([left, top], text, self.scale, color);
+    }
 }
 
 fn legend(image: &mut Image, found: &Difference, title: &str, scale: i64) {
@@ -102,6 +141,29 @@ fn label(when: &str, seen: &Seen, index: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_of_neighbours_do_not_hide_one_another() {
+        let mut image = Image {
+            width: 100,
+            height: 60,
+            rgb: vec![9; 3 * 100 * 60],
+        };
+        let mut labels = Labels {
+            scale: 1,
+            taken: Vec::new(),
+        };
+        for (x, above) in [(10, true), (12, true), (14, true), (90, true), (10, false)] {
+            labels.put(&mut image, [x, 40], above, "car", RECORDED);
+        }
+        let tops: Vec<i64> = labels.taken.iter().map(|it| it[2]).collect();
+        assert_eq!(tops, [30, 20, 10, 30, 40]);
+        // Where there is no room, they do.
+        for _ in 0..9 {
+            labels.put(&mut image, [10, 40], true, "car", RECORDED);
+        }
+        assert_eq!(labels.taken.last().map(|it| it[2]), Some(30));
+    }
 
     #[test]
     fn each_object_has_the_colour_of_where_it_is() {
