@@ -75,6 +75,7 @@ fn a_process_that_is_killed_loses_nothing_that_it_took_over() {
 const SMALL_DISK: &str = r#"mount -t tmpfs -o size=64k full "$FULL" && head -c "$FILLED" /dev/zero > "$FULL/filler" && exec "$0" "$@""#;
 
 /// The beginning of such a line; `None` where the system has no such disk for us.
+#[expect(clippy::print_stderr, reason = "a test's output")]
 fn small_disk(at: &std::path::Path, filled: u32) -> Option<Vec<String>> {
     std::fs::create_dir(at).expect("a folder");
     let full = format!("FULL={}", at.display());
