@@ -44,7 +44,7 @@ fn graph() -> TempDir {
 ",
         program.display()
     );
-    extended_graph(folder.path(), "cpu-events.yml", &nodes);
+    drop(extended_graph(folder.path(), "cpu-events.yml", &nodes));
     fs::write(folder.path().join("rules.yml"), RULES).expect("rules");
     folder
 }
