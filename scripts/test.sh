@@ -95,6 +95,7 @@ sanitize() {
 }
 rest=
 if { wants unit || wants e2e || wants page; } && { wants loom || wants sanitize || wants fuzz; }; then
+  mkdir -p target
   (
     chrt --idle --pid 0 "$BASHPID" 2>/dev/null || renice -n 19 -p "$BASHPID" >/dev/null
     compile_rest
@@ -126,6 +127,7 @@ fi
 if [ -n "$rest" ]; then
   say "waiting for what is compiled beside the tests"
   wait "$rest" || { cat target/rest.log; die "what the last parts need does not compile"; }
+  trap - EXIT
   ended compile
 fi
 if wants loom; then
